@@ -1,0 +1,143 @@
+// Package assembly makes a set of AWS objects real as one unit: it knows their
+// order, what to retry, what to record and what to tell the person who applies.
+//
+// It must not know any AWS service, Terraform, or what a pipeline is. It works
+// on parts (what is wanted), drivers (how one kind of object is read and
+// written) and records (what exists). It imports the standard library only.
+package assembly
+
+import (
+	"context"
+	"fmt"
+)
+
+// Ref tells a driver which object is meant. A driver looks for ID first, then
+// for the deterministic Name; Owner is the pipeline's token.
+type Ref struct {
+	Name    string
+	ID      string            // as recorded; empty before creation
+	Owner   string            // owner token the object must carry
+	Outputs map[string]string // as recorded; may be nil
+}
+
+// Identity is what AWS made of an object. Outputs holds further facts that
+// other parts need, such as a queue's URL; its keys are the driver's own.
+type Identity struct {
+	ID      string
+	ARN     string
+	Outputs map[string]string
+}
+
+// Object is an AWS object as observed, in the same terms as what is wanted.
+type Object[S any] struct {
+	Identity
+	// Owner is the token that the object carries; empty when it carries none.
+	// Drivers of objects that cannot carry one take it from the object they live in.
+	Owner string
+	Spec  S
+	// Extra is for the driver itself: what Update needs to know and Diff does not.
+	Extra any
+}
+
+// Change is one named difference between an object and what is wanted.
+type Change struct {
+	Field string // in the words of the schema, such as "retention_hours"
+	// Replace says that AWS cannot make this change in place.
+	Replace bool
+}
+
+// Driver knows one kind of AWS object, whose wanted shape is S. All methods may
+// be called concurrently for different objects. A driver retries what is known
+// to pass by itself (IAM propagation, "still in use"), by error code and message.
+type Driver[S any] interface {
+	// Observe reads an object and changes nothing. It returns nil and no error when there is none.
+	Observe(ctx context.Context, ref Ref) (*Object[S], error)
+	// Create makes the object. "Already exists" is success when the object carries ref.Owner.
+	// An Identity with an ID beside an error means that the object exists but is not complete.
+	Create(ctx context.Context, ref Ref, want S) (Identity, error)
+	// Update makes the changes that Diff named, and no other write.
+	Update(ctx context.Context, ref Ref, have *Object[S], want S, changes []Change) (Identity, error)
+	// Delete removes the object and all it holds. Absent is success.
+	Delete(ctx context.Context, ref Ref) error
+	// Diff compares without any call. An empty result means: nothing to write.
+	Diff(have, want S) []Change
+}
+
+// Waiter is implemented by drivers whose objects are not usable at once.
+// Wait returns when the object is usable, or with an error that says what was waited for.
+type Waiter interface {
+	Wait(ctx context.Context, ref Ref) error
+}
+
+// AnyDriver is a Driver whose spec type is hidden, so that one engine serves all kinds.
+type AnyDriver interface {
+	observe(ctx context.Context, ref Ref) (*anyObject, error)
+	create(ctx context.Context, ref Ref, want any) (Identity, error)
+	update(ctx context.Context, ref Ref, have *anyObject, want any, changes []Change) (Identity, error)
+	delete(ctx context.Context, ref Ref) error
+	diff(have *anyObject, want any) ([]Change, error)
+	wait(ctx context.Context, ref Ref) error
+	check(want any) error
+}
+
+type anyObject struct {
+	Identity
+	owner string
+	typed any // *Object[S]
+}
+
+// Erase hides a driver's spec type.
+func Erase[S any](d Driver[S]) AnyDriver { return erased[S]{d} }
+
+type erased[S any] struct{ d Driver[S] }
+
+func (e erased[S]) observe(ctx context.Context, ref Ref) (*anyObject, error) {
+	o, err := e.d.Observe(ctx, ref)
+	if err != nil || o == nil {
+		return nil, err
+	}
+	return &anyObject{Identity: o.Identity, owner: o.Owner, typed: o}, nil
+}
+
+func (e erased[S]) create(ctx context.Context, ref Ref, want any) (Identity, error) {
+	s, err := e.spec(want)
+	if err != nil {
+		return Identity{}, err
+	}
+	return e.d.Create(ctx, ref, s)
+}
+
+func (e erased[S]) update(ctx context.Context, ref Ref, have *anyObject, want any, changes []Change) (Identity, error) {
+	s, err := e.spec(want)
+	if err != nil {
+		return Identity{}, err
+	}
+	return e.d.Update(ctx, ref, have.typed.(*Object[S]), s, changes)
+}
+
+func (e erased[S]) delete(ctx context.Context, ref Ref) error { return e.d.Delete(ctx, ref) }
+
+func (e erased[S]) diff(have *anyObject, want any) ([]Change, error) {
+	s, err := e.spec(want)
+	if err != nil {
+		return nil, err
+	}
+	return e.d.Diff(have.typed.(*Object[S]).Spec, s), nil
+}
+
+func (e erased[S]) wait(ctx context.Context, ref Ref) error {
+	if w, ok := e.d.(Waiter); ok {
+		return w.Wait(ctx, ref)
+	}
+	return nil
+}
+
+func (e erased[S]) check(want any) error { _, err := e.spec(want); return err }
+
+func (e erased[S]) spec(want any) (S, error) {
+	s, ok := want.(S)
+	if !ok {
+		return s, fmt.Errorf("this is a bug in the provider: the driver wants a %T, the part holds a %T", s, want)
+	}
+	return s, nil
+}
