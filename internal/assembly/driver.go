@@ -77,6 +77,7 @@ type AnyDriver interface {
 	delete(ctx context.Context, ref Ref) error
 	diff(have *anyObject, want any) ([]Change, error)
 	wait(ctx context.Context, ref Ref) error
+	retire(ctx context.Context, ref Ref) error
 	check(want any) error
 }
 
@@ -132,6 +133,13 @@ func (e erased[S]) wait(ctx context.Context, ref Ref) error {
 	return nil
 }
 
+func (e erased[S]) retire(ctx context.Context, ref Ref) error {
+	if r, ok := e.d.(Retirer); ok {
+		return r.Retire(ctx, ref)
+	}
+	return nil
+}
+
 func (e erased[S]) check(want any) error { _, err := e.spec(want); return err }
 
 func (e erased[S]) spec(want any) (S, error) {
@@ -141,3 +149,19 @@ func (e erased[S]) spec(want any) (S, error) {
 	}
 	return s, nil
 }
+
+// Retirer is implemented by drivers whose objects AWS keeps for a while between
+// the announcement of their end and their deletion. Retire starts that clock
+// before anything is deleted; Delete follows when nothing needs the object any more.
+type Retirer interface {
+	Retire(ctx context.Context, ref Ref) error
+}
+
+type deepKey struct{}
+
+// WithDeep asks Observe to read everything that Diff compares, also what a
+// refresh leaves out to save calls. The engine sets it for parts about to change.
+func WithDeep(ctx context.Context) context.Context { return context.WithValue(ctx, deepKey{}, true) }
+
+// Deep reports whether Observe should read everything that Diff compares.
+func Deep(ctx context.Context) bool { return ctx.Value(deepKey{}) != nil }

@@ -2,6 +2,10 @@
 // pipeline is made of: plain data, decided by internal/pipeline and carried out
 // by one driver each. It must not know how an object is made, nor Terraform.
 //
+// A part's Name is the object's AWS name, and for objects without a name of their own the
+// names that find them, joined by "|": "database|table" (Timestream table), "table|key" (item),
+// "topic|protocol|endpoint" (subscription), "stream|function" (event source mapping).
+//
 // Tags never hold the owner token: drivers add it under OwnerTag from the
 // reference they are given, and take it out of what they observe.
 package object

@@ -1,0 +1,79 @@
+package assembly
+
+import (
+	"context"
+	"sync"
+)
+
+// Destroy deletes what the records name, each part after everything that needs
+// it, and returns the records of what is left. It needs no configuration.
+// Parts that are recorded as missing or foreign are dropped without a call: the
+// object is not there, or not ours to delete. The error is a *Failure.
+func (e *Engine) Destroy(ctx context.Context, records []Record) ([]Record, error) {
+	left := byKey(records)
+	for key, r := range left {
+		if r.Status == Missing || r.Status == Foreign {
+			delete(left, key)
+		}
+	}
+	parts := make([]Part, 0, len(left))
+	neededBy := map[string][]string{}
+	for _, r := range sorted(left) {
+		parts = append(parts, Part{Key: r.Key, Kind: r.Kind, Name: r.Name})
+		for _, need := range r.Needs {
+			neededBy[need] = append(neededBy[need], r.Key)
+		}
+	}
+	if err := e.retire(ctx, parts, left); err != nil {
+		return sorted(left), err
+	}
+	nodes := make([]node, len(parts))
+	index := make(map[string]*Part, len(parts))
+	for i := range parts {
+		index[parts[i].Key] = &parts[i]
+		nodes[i] = node{key: parts[i].Key, needs: neededBy[parts[i].Key]}
+	}
+	var mu sync.Mutex
+	failed, skipped := walk(ctx, nodes, e.parallel(), func(ctx context.Context, key string) error {
+		p := index[key]
+		d, err := e.driver(p)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		rec := left[key]
+		mu.Unlock()
+		if err := e.step(ctx, p, Deleting, "", func() error { return d.delete(ctx, rec.Ref(e.Owner)) }); err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		delete(left, key)
+		return nil
+	})
+	return sorted(left), failure(parts, failed, skipped, len(parts) > 0)
+}
+
+// retire starts the clocks of the parts that AWS lets go of only after a while,
+// so that they run while everything else is deleted.
+func (e *Engine) retire(ctx context.Context, parts []Part, records map[string]Record) error {
+	nodes := make([]node, len(parts))
+	index := make(map[string]*Part, len(parts))
+	for i := range parts {
+		index[parts[i].Key] = &parts[i]
+		nodes[i] = node{key: parts[i].Key}
+	}
+	failed, skipped := walk(ctx, nodes, e.parallel(), func(ctx context.Context, key string) error {
+		d, err := e.driver(index[key])
+		if err != nil {
+			return err
+		}
+		rec := records[key]
+		if err := d.retire(ctx, rec.Ref(e.Owner)); err != nil {
+			p := index[key]
+			return &PartError{Key: p.Key, Kind: p.Kind, Name: p.Name, Operation: Retiring, Err: err}
+		}
+		return nil
+	})
+	return failure(parts, failed, skipped, len(parts) > 0)
+}

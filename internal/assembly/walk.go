@@ -1,0 +1,89 @@
+package assembly
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+)
+
+// node is a task of a walk: its key and the keys that must have succeeded first.
+type node struct {
+	key   string
+	needs []string
+}
+
+// walk runs do once per node, after all it needs, at most parallel at a time. What
+// fails blocks only what needs it. Among the nodes that are ready the lowest
+// key starts first. Needs that are no node of the walk count as done. After
+// cancellation no node starts. It returns when every started node has returned.
+func walk(ctx context.Context, nodes []node, parallel int, do func(ctx context.Context, key string) error) (failed map[string]error, skipped map[string][]string) {
+	waiting := make(map[string]map[string]bool, len(nodes)) // key → needs not done yet
+	dependents := map[string][]string{}
+	for _, n := range nodes {
+		waiting[n.key] = map[string]bool{}
+	}
+	for _, n := range nodes {
+		for _, need := range n.needs {
+			if _, ok := waiting[need]; ok && need != n.key {
+				waiting[n.key][need] = true
+				dependents[need] = append(dependents[need], n.key)
+			}
+		}
+	}
+	var ready []string
+	for key, needs := range waiting {
+		if len(needs) == 0 {
+			ready = append(ready, key)
+		}
+	}
+	slices.Sort(ready)
+
+	type result struct {
+		key string
+		err error
+	}
+	results := make(chan result)
+	failed = map[string]error{}
+	for running := 0; ; {
+		for len(ready) > 0 && running < parallel && ctx.Err() == nil {
+			key := ready[0]
+			ready = ready[1:]
+			delete(waiting, key)
+			running++
+			go func() { results <- result{key, recovered(ctx, key, do)} }()
+		}
+		if running == 0 {
+			break
+		}
+		r := <-results
+		running--
+		if r.err != nil {
+			failed[r.key] = r.err
+			continue
+		}
+		for _, d := range dependents[r.key] {
+			delete(waiting[d], r.key)
+			if len(waiting[d]) == 0 {
+				at, _ := slices.BinarySearch(ready, d)
+				ready = slices.Insert(ready, at, d)
+			}
+		}
+	}
+	skipped = map[string][]string{}
+	for key, needs := range waiting {
+		skipped[key] = slices.Sorted(maps.Keys(needs))
+	}
+	return failed, skipped
+}
+
+// recovered turns a panic of one part into its error, so that the records of all others are kept.
+func recovered(ctx context.Context, key string, do func(context.Context, string) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("this is a bug in the provider, please report it: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return do(ctx, key)
+}
