@@ -1,0 +1,297 @@
+// Package awsapi is the one way to AWS: it makes the service clients of an
+// account and region, holds their request rates within AWS's quotas, says what
+// an error means, and waits.
+//
+// It must not know what a pipeline is, how an object is compared or created,
+// nor Terraform.
+package awsapi
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iot"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
+)
+
+// Options are what a caller may set beside the SDK's own configuration.
+type Options struct {
+	// Endpoints maps a service, by its name in hashicorp/aws ("iot", "timestreamwrite", "logs"), to a base URL.
+	Endpoints map[string]string
+	// S3UsePathStyle puts the bucket in the path of S3 URLs, not in the host.
+	S3UsePathStyle bool
+	// RequestRates overrides requests per second, by "service:Operation" such as "iot:CreateThing".
+	// "service:*" is shared by all operations of a service that have no rate of their own. 0 or less lifts a limit.
+	RequestRates map[string]float64
+}
+
+// Clients makes and keeps the service clients of one account and region. It is safe for concurrent use.
+type Clients struct {
+	cfg    aws.Config
+	opts   Options
+	meter  *meter
+	shared *shared
+
+	iot             lazy[*iot.Client]
+	kinesis         lazy[*kinesis.Client]
+	timestreamWrite lazy[*timestreamwrite.Client]
+	dynamoDB        lazy[*dynamodb.Client]
+	s3              lazy[*s3.Client]
+	sns             lazy[*sns.Client]
+	sqs             lazy[*sqs.Client]
+	iam             lazy[*iam.Client]
+	lambda          lazy[*lambda.Client]
+	logs            lazy[*cloudwatchlogs.Client]
+	ssm             lazy[*ssm.Client]
+	secretsManager  lazy[*secretsmanager.Client]
+	sts             lazy[*sts.Client]
+}
+
+// shared is what the clients of all regions have in common.
+type shared struct {
+	mu        sync.Mutex
+	accountID string
+	partition string
+	regions   map[string]*Clients
+	counts    map[string]int
+}
+
+type lazy[T any] struct {
+	once  sync.Once
+	value T
+}
+
+func (l *lazy[T]) get(build func() T) T {
+	l.once.Do(func() { l.value = build() })
+	return l.value
+}
+
+// New prepares clients for the account and region of cfg. It sends nothing.
+func New(cfg aws.Config, o Options) *Clients {
+	s := &shared{regions: map[string]*Clients{}, counts: map[string]int{}}
+	c := newInRegion(cfg.Copy(), o, s)
+	s.regions[c.cfg.Region] = c
+	return c
+}
+
+func newInRegion(cfg aws.Config, o Options, s *shared) *Clients {
+	return &Clients{cfg: cfg, opts: o, meter: newMeter(o.RequestRates, s), shared: s}
+}
+
+// InRegion gives clients of the same account, credentials and settings for another region; an empty region means this one.
+// Requests are limited per region, as AWS's quotas are.
+func (c *Clients) InRegion(region string) *Clients {
+	if region == "" || region == c.cfg.Region {
+		return c
+	}
+	c.shared.mu.Lock()
+	defer c.shared.mu.Unlock()
+	if other, ok := c.shared.regions[region]; ok {
+		return other
+	}
+	cfg := c.cfg.Copy()
+	cfg.Region = region
+	other := newInRegion(cfg, c.opts, c.shared)
+	c.shared.regions[region] = other
+	return other
+}
+
+// Region is the region that requests go to.
+func (c *Clients) Region() string { return c.cfg.Region }
+
+// AccountID is the 12-digit account, or empty before WithAccount or Verify.
+func (c *Clients) AccountID() string {
+	c.shared.mu.Lock()
+	defer c.shared.mu.Unlock()
+	return c.shared.accountID
+}
+
+// Partition is the first part of ARNs after "arn:": what Verify saw, else what the region's name says.
+func (c *Clients) Partition() string {
+	c.shared.mu.Lock()
+	partition := c.shared.partition
+	c.shared.mu.Unlock()
+	switch {
+	case partition != "":
+		return partition
+	case strings.HasPrefix(c.cfg.Region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(c.cfg.Region, "us-gov-"):
+		return "aws-us-gov"
+	case strings.HasPrefix(c.cfg.Region, "eusc-"):
+		return "aws-eusc"
+	case strings.HasPrefix(c.cfg.Region, "us-iso-"):
+		return "aws-iso"
+	case strings.HasPrefix(c.cfg.Region, "us-isob-"):
+		return "aws-iso-b"
+	}
+	return "aws"
+}
+
+// WithAccount sets the account without asking AWS, for all regions, and returns c.
+func (c *Clients) WithAccount(id string) *Clients {
+	c.shared.mu.Lock()
+	defer c.shared.mu.Unlock()
+	c.shared.accountID = id
+	return c
+}
+
+// Verify asks AWS whose credentials these are and keeps the account and the partition.
+func (c *Clients) Verify(ctx context.Context) error {
+	out, err := c.STS().GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return fmt.Errorf("asking AWS for the caller's identity: %w", err)
+	}
+	caller, err := arn.Parse(aws.ToString(out.Arn))
+	if err != nil {
+		return fmt.Errorf("reading the caller's ARN %q: %w", aws.ToString(out.Arn), err)
+	}
+	c.shared.mu.Lock()
+	defer c.shared.mu.Unlock()
+	c.shared.accountID, c.shared.partition = aws.ToString(out.Account), caller.Partition
+	return nil
+}
+
+// Requests counts the requests sent so far in all regions, retries included, by "service:Operation".
+func (c *Clients) Requests() map[string]int {
+	c.shared.mu.Lock()
+	defer c.shared.mu.Unlock()
+	counts := make(map[string]int, len(c.shared.counts))
+	for operation, n := range c.shared.counts {
+		counts[operation] = n
+	}
+	return counts
+}
+
+// config is the SDK configuration of one service, with its meter and retry rules.
+func (c *Clients) config(service string) aws.Config {
+	cfg := c.cfg.Copy()
+	cfg.APIOptions = append(cfg.APIOptions[:len(cfg.APIOptions):len(cfg.APIOptions)], c.meter.forService(service))
+	cfg.Retryer = retryerOf(c.cfg)
+	return cfg
+}
+
+// endpoint is the configured base URL of a service, else what the SDK resolved (AWS_ENDPOINT_URL and the like).
+func (c *Clients) endpoint(service string, resolved *string) *string {
+	if url := c.opts.Endpoints[service]; url != "" {
+		return aws.String(url)
+	}
+	return resolved
+}
+
+// IoT is the client of the IoT control plane.
+func (c *Clients) IoT() *iot.Client {
+	return c.iot.get(func() *iot.Client {
+		return iot.NewFromConfig(c.config("iot"), func(o *iot.Options) { o.BaseEndpoint = c.endpoint("iot", o.BaseEndpoint) })
+	})
+}
+
+// Kinesis is the client of Kinesis Data Streams.
+func (c *Clients) Kinesis() *kinesis.Client {
+	return c.kinesis.get(func() *kinesis.Client {
+		return kinesis.NewFromConfig(c.config("kinesis"), func(o *kinesis.Options) { o.BaseEndpoint = c.endpoint("kinesis", o.BaseEndpoint) })
+	})
+}
+
+// TimestreamWrite is the client of Timestream LiveAnalytics' write and control plane. With a custom endpoint it does
+// not discover AWS's own, which would send the requests past that endpoint [AWS 6.1].
+func (c *Clients) TimestreamWrite() *timestreamwrite.Client {
+	return c.timestreamWrite.get(func() *timestreamwrite.Client {
+		return timestreamwrite.NewFromConfig(c.config("timestreamwrite"), func(o *timestreamwrite.Options) {
+			o.BaseEndpoint = c.endpoint("timestreamwrite", o.BaseEndpoint)
+			if o.BaseEndpoint != nil {
+				o.EndpointDiscovery.EnableEndpointDiscovery = aws.EndpointDiscoveryDisabled
+			}
+		})
+	})
+}
+
+// DynamoDB is the client of DynamoDB.
+func (c *Clients) DynamoDB() *dynamodb.Client {
+	return c.dynamoDB.get(func() *dynamodb.Client {
+		return dynamodb.NewFromConfig(c.config("dynamodb"), func(o *dynamodb.Options) { o.BaseEndpoint = c.endpoint("dynamodb", o.BaseEndpoint) })
+	})
+}
+
+// S3 is the client of S3.
+func (c *Clients) S3() *s3.Client {
+	return c.s3.get(func() *s3.Client {
+		return s3.NewFromConfig(c.config("s3"), func(o *s3.Options) {
+			o.BaseEndpoint = c.endpoint("s3", o.BaseEndpoint)
+			o.UsePathStyle = o.UsePathStyle || c.opts.S3UsePathStyle
+		})
+	})
+}
+
+// SNS is the client of SNS.
+func (c *Clients) SNS() *sns.Client {
+	return c.sns.get(func() *sns.Client {
+		return sns.NewFromConfig(c.config("sns"), func(o *sns.Options) { o.BaseEndpoint = c.endpoint("sns", o.BaseEndpoint) })
+	})
+}
+
+// SQS is the client of SQS.
+func (c *Clients) SQS() *sqs.Client {
+	return c.sqs.get(func() *sqs.Client {
+		return sqs.NewFromConfig(c.config("sqs"), func(o *sqs.Options) { o.BaseEndpoint = c.endpoint("sqs", o.BaseEndpoint) })
+	})
+}
+
+// IAM is the client of IAM, which is one for all regions of a partition.
+func (c *Clients) IAM() *iam.Client {
+	return c.iam.get(func() *iam.Client {
+		return iam.NewFromConfig(c.config("iam"), func(o *iam.Options) { o.BaseEndpoint = c.endpoint("iam", o.BaseEndpoint) })
+	})
+}
+
+// Lambda is the client of Lambda.
+func (c *Clients) Lambda() *lambda.Client {
+	return c.lambda.get(func() *lambda.Client {
+		return lambda.NewFromConfig(c.config("lambda"), func(o *lambda.Options) { o.BaseEndpoint = c.endpoint("lambda", o.BaseEndpoint) })
+	})
+}
+
+// Logs is the client of CloudWatch Logs.
+func (c *Clients) Logs() *cloudwatchlogs.Client {
+	return c.logs.get(func() *cloudwatchlogs.Client {
+		return cloudwatchlogs.NewFromConfig(c.config("logs"), func(o *cloudwatchlogs.Options) { o.BaseEndpoint = c.endpoint("logs", o.BaseEndpoint) })
+	})
+}
+
+// SSM is the client of Systems Manager, for its Parameter Store.
+func (c *Clients) SSM() *ssm.Client {
+	return c.ssm.get(func() *ssm.Client {
+		return ssm.NewFromConfig(c.config("ssm"), func(o *ssm.Options) { o.BaseEndpoint = c.endpoint("ssm", o.BaseEndpoint) })
+	})
+}
+
+// SecretsManager is the client of Secrets Manager.
+func (c *Clients) SecretsManager() *secretsmanager.Client {
+	return c.secretsManager.get(func() *secretsmanager.Client {
+		return secretsmanager.NewFromConfig(c.config("secretsmanager"), func(o *secretsmanager.Options) {
+			o.BaseEndpoint = c.endpoint("secretsmanager", o.BaseEndpoint)
+		})
+	})
+}
+
+// STS is the client of STS.
+func (c *Clients) STS() *sts.Client {
+	return c.sts.get(func() *sts.Client {
+		return sts.NewFromConfig(c.config("sts"), func(o *sts.Options) { o.BaseEndpoint = c.endpoint("sts", o.BaseEndpoint) })
+	})
+}

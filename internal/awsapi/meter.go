@@ -1,0 +1,99 @@
+package awsapi
+
+import (
+	"context"
+	"maps"
+	"math"
+	"strings"
+	"sync"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/smithy-go/middleware"
+	"golang.org/x/time/rate"
+)
+
+// defaultRates are AWS's default quotas in requests per second [AWS 1.1, 6.1, 8]. Where the facts give no sure
+// number the lower of the believed ones stands, so that nobody else in the account is starved.
+var defaultRates = map[string]float64{
+	"iot:CreateThing": 100, "iot:UpdateThing": 100, "iot:DeleteThing": 100, "iot:DescribeThing": 350,
+	"iot:AttachThingPrincipal": 100, "iot:DetachThingPrincipal": 100,
+	"iot:AddThingToThingGroup": 100, "iot:RemoveThingFromThingGroup": 100, "iot:ListThingGroupsForThing": 100,
+	"iot:ListThings": 10, "iot:ListThingPrincipals": 10, "iot:ListThingPrincipalsV2": 10, "iot:ListPrincipalThings": 10, "iot:ListPrincipalThingsV2": 10,
+	"iot:ListThingGroups": 10, "iot:ListThingTypes": 10, "iot:ListThingsInThingGroup": 25,
+	"iot:CreateThingGroup": 25, "iot:UpdateThingGroup": 15, "iot:DeleteThingGroup": 15, "iot:DescribeThingGroup": 100,
+	"iot:CreateThingType": 15, "iot:UpdateThingType": 15, "iot:DeprecateThingType": 15, "iot:DeleteThingType": 15, "iot:DescribeThingType": 100,
+	"iot:TagResource": 10, "iot:UntagResource": 10, "iot:ListTagsForResource": 10,
+	"iot:AttachPolicy": 15, "iot:DetachPolicy": 15, "iot:ListAttachedPolicies": 15, "iot:GetPolicyVersion": 15,
+	"iot:CreatePolicy": 10, "iot:CreatePolicyVersion": 10, "iot:DeletePolicy": 10, "iot:DeletePolicyVersion": 10, "iot:SetDefaultPolicyVersion": 10,
+	"iot:ListPolicies": 10, "iot:ListPolicyVersions": 10, "iot:ListTargetsForPolicy": 10, "iot:GetPolicy": 10,
+	"iot:DescribeCertificate": 10, "iot:RegisterCertificateWithoutCA": 10, "iot:UpdateCertificate": 10, "iot:DeleteCertificate": 10,
+	"iot:ListCertificates": 10, "iot:RegisterCertificate": 10, "iot:RegisterThing": 10, "iot:CreateCertificateFromCsr": 15, "iot:CreateKeysAndCertificate": 10,
+	"iot:CreateTopicRule": 5, "iot:ReplaceTopicRule": 5, "iot:EnableTopicRule": 5, "iot:DisableTopicRule": 5,
+	"iot:DeleteTopicRule": 20, "iot:GetTopicRule": 200, "iot:ListTopicRules": 1,
+	"iot:SearchIndex": 15, "iot:DescribeIndex": 10, "iot:GetIndexingConfiguration": 20, "iot:UpdateIndexingConfiguration": 1,
+
+	"kinesis:CreateStream": 5, "kinesis:DeleteStream": 5,
+
+	"timestreamwrite:CreateDatabase": 1, "timestreamwrite:UpdateDatabase": 1, "timestreamwrite:DeleteDatabase": 1,
+	"timestreamwrite:CreateTable": 1, "timestreamwrite:UpdateTable": 1, "timestreamwrite:DeleteTable": 1,
+	"timestreamwrite:DescribeDatabase": 5, "timestreamwrite:DescribeTable": 5, "timestreamwrite:ListDatabases": 5, "timestreamwrite:ListTables": 5,
+
+	// Lambda counts its whole control plane together, but for these [AWS 8].
+	"lambda:GetFunction": 100, "lambda:GetPolicy": 15, "lambda:Invoke": 0, "lambda:*": 15,
+}
+
+// meter counts requests and holds them within their rates. One serves all services of a region.
+type meter struct {
+	rates  map[string]float64
+	shared *shared
+
+	mu       sync.Mutex
+	limiters map[string]*rate.Limiter // a nil entry: no limit
+}
+
+func newMeter(overrides map[string]float64, s *shared) *meter {
+	rates := maps.Clone(defaultRates)
+	maps.Copy(rates, overrides)
+	return &meter{rates: rates, shared: s, limiters: map[string]*rate.Limiter{}}
+}
+
+// limiter gives the token bucket of an operation, or nil when nothing limits it. A bucket holds one second's worth.
+func (m *meter) limiter(operation string) *rate.Limiter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := operation
+	perSecond, limited := m.rates[key]
+	if !limited {
+		service, _, _ := strings.Cut(operation, ":")
+		key = service + ":*"
+		perSecond = m.rates[key]
+	}
+	if l, ok := m.limiters[key]; ok {
+		return l
+	}
+	var l *rate.Limiter
+	if perSecond > 0 {
+		l = rate.NewLimiter(rate.Limit(perSecond), int(math.Ceil(perSecond)))
+	}
+	m.limiters[key] = l
+	return l
+}
+
+// forService adds the meter to a client. It stands inside the SDK's retry loop, so that every attempt waits and counts.
+func (m *meter) forService(service string) func(*middleware.Stack) error {
+	return func(stack *middleware.Stack) error {
+		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("RequestMeter",
+			func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+				operation := service + ":" + awsmiddleware.GetOperationName(ctx)
+				if l := m.limiter(operation); l != nil {
+					if err := l.Wait(ctx); err != nil {
+						return middleware.FinalizeOutput{}, middleware.Metadata{}, err
+					}
+				}
+				m.shared.mu.Lock()
+				m.shared.counts[operation]++
+				m.shared.mu.Unlock()
+				return next.HandleFinalize(ctx, in)
+			}), "Retry", middleware.After)
+	}
+}
