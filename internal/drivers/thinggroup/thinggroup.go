@@ -1,0 +1,111 @@
+// Package thinggroup knows static AWS IoT thing groups. It must not know what
+// is in a group, nor what a group is for.
+package thinggroup
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iot"
+	"github.com/aws/aws-sdk-go-v2/service/iot/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi/iottags"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi/tags"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/adopt"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+)
+
+// Driver implements assembly.Driver for thing groups; the ID is the group's name.
+type Driver struct{ iot *iot.Client }
+
+// New makes a driver that works with c.
+func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
+
+// Observe reads the group; its tags only before it is recorded and for deep reads.
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.ThingGroup], error) {
+	out, err := d.iot.DescribeThingGroup(ctx, &iot.DescribeThingGroupInput{ThingGroupName: &ref.Name})
+	if awsapi.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	o := &assembly.Object[object.ThingGroup]{Identity: identity(out.ThingGroupName, out.ThingGroupArn)}
+	if p := out.ThingGroupProperties; p != nil {
+		o.Spec.Description = aws.ToString(p.ThingGroupDescription)
+	}
+	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.iot, ref, o.ARN)
+	return o, err
+}
+
+// Create makes the group with its tags. AWS answers 200 also when an equal group is there already [AWS 1.4
+// CreateThingGroup], so who owns the group is read back.
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.ThingGroup) (assembly.Identity, error) {
+	out, err := d.iot.CreateThingGroup(ctx, &iot.CreateThingGroupInput{
+		ThingGroupName:       &ref.Name,
+		ThingGroupProperties: &types.ThingGroupProperties{ThingGroupDescription: &want.Description},
+		Tags:                 iottags.List(tags.WithOwner(want.Tags, ref.Owner)),
+	})
+	if awsapi.Is(err, "ResourceAlreadyExistsException") {
+		return adopt.Existing(ctx, d, ref, want, err)
+	}
+	if err != nil {
+		return assembly.Identity{}, err
+	}
+	id := identity(out.ThingGroupName, out.ThingGroupArn)
+	owner, _, err := iottags.Observe(ctx, d.iot, assembly.Ref{}, id.ARN)
+	if err != nil {
+		return id, err
+	}
+	if owner != ref.Owner {
+		return assembly.Identity{}, &assembly.ForeignError{Owner: owner}
+	}
+	return id, nil
+}
+
+// Update changes the description and the tags.
+func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.ThingGroup], want object.ThingGroup, changes []assembly.Change) (assembly.Identity, error) {
+	for _, c := range changes {
+		var err error
+		switch c.Field {
+		case "description":
+			_, err = d.iot.UpdateThingGroup(ctx, &iot.UpdateThingGroupInput{
+				ThingGroupName:       &ref.Name,
+				ThingGroupProperties: &types.ThingGroupProperties{ThingGroupDescription: &want.Description},
+			})
+		case "tags":
+			err = iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
+		}
+		if err != nil {
+			return have.Identity, err
+		}
+	}
+	return have.Identity, nil
+}
+
+// Delete removes the group; AWS takes an absent group for deleted.
+func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
+	_, err := d.iot.DeleteThingGroup(ctx, &iot.DeleteThingGroupInput{ThingGroupName: &ref.Name})
+	if awsapi.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Diff names description and tags.
+func (d *Driver) Diff(have, want object.ThingGroup) []assembly.Change {
+	var changes []assembly.Change
+	if have.Description != want.Description {
+		changes = append(changes, assembly.Change{Field: "description"})
+	}
+	if tags.Differ(have.Tags, want.Tags) {
+		changes = append(changes, assembly.Change{Field: "tags"})
+	}
+	return changes
+}
+
+func identity(name, arn *string) assembly.Identity {
+	return assembly.Identity{ID: aws.ToString(name), ARN: aws.ToString(arn)}
+}
