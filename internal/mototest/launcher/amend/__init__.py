@@ -1,0 +1,13 @@
+"""Changes that bring moto nearer to AWS, one module per service, each change with the fact it rests on."""
+
+from amend import certificates, functions, iam, iot, s3, streams, timestream
+
+
+def apply():
+    for module in (certificates, functions, iam, iot, s3, streams, timestream):
+        module.apply()
+
+
+def after(cls, name, change):
+    """Replaces the method `name` of `cls` by change(original), which returns the new method."""
+    setattr(cls, name, change(getattr(cls, name)))

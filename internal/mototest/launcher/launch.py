@@ -1,0 +1,60 @@
+"""Starts moto as the local AWS of this project's tests and tools.
+
+moto is a real implementation, but a loose one. The modules in amend/ make it refuse what AWS refuses and keep what AWS
+keeps, as far as this project needs it; each change names the fact it rests on.
+
+The process binds a port chosen by the kernel, writes one JSON line with its address to stdout when it listens, and lives
+only as long as its stdin is open: a parent that dies, however it dies, takes it along.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+
+from moto.core.config import default_user_config  # noqa: E402
+from moto.moto_server.werkzeug_app import (  # noqa: E402
+    DomainDispatcherApplication,
+    create_backend_app,
+)
+from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
+
+import amend  # noqa: E402
+import control  # noqa: E402
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Logs no request; crashes inside moto still reach stderr through Flask's own logger."""
+
+    def log_request(self, code="-", size="-"):
+        pass
+
+
+def exit_with_parent():
+    # Blocks until the parent closes the pipe or dies.
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def main():
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    # [AWS 1.3] certificate IDs are the SHA-256 of the DER, which moto computes only when told to.
+    default_user_config["iot"]["use_valid_cert"] = True
+    amend.apply()
+    control.install()
+    application = control.Application(
+        DomainDispatcherApplication(create_backend_app)
+    )
+    server = make_server(
+        "127.0.0.1", 0, application, threaded=True, request_handler=QuietHandler
+    )
+    threading.Thread(target=exit_with_parent, daemon=True).start()
+    print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}"}), flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
