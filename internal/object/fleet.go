@@ -20,6 +20,30 @@ type Device struct {
 	CSRPEM         string
 	CertificatePEM string
 	Disabled       bool
+	// Found is what an observed device has beyond its arguments; nil in a wanted device.
+	Found *DeviceState
+}
+
+// Attributes that every thing of a pipeline carries beside the device's own; a device may not use them, which leaves it
+// 48 of AWS's 50 [AWS 1.3 attributes per thing].
+const (
+	ThingOwnerAttribute       = "iot-pipeline"             // the owner token
+	ThingCertificateAttribute = "iot-pipeline-certificate" // which certificate is the device's; see DeviceState
+)
+
+// DeviceState is what is observed of a device beyond its arguments.
+type DeviceState struct {
+	ThingType string
+	InGroup   bool
+	// CertificateID is empty while the device has no finished certificate.
+	CertificateID string
+	// CertificateSource says what the certificate was made from: "generated", "csr-" and a digest of the request, or
+	// "own-" and the ID of the given certificate.
+	CertificateSource string
+	// Retired are IDs of certificates that a newer one has replaced and that still have to be removed.
+	Retired []string
+	// Lost names what an opt-in deep check found missing: "attachment", "credentials".
+	Lost []string
 }
 
 // CredentialsStore is where a device's bundle is kept.

@@ -54,6 +54,7 @@ type ThingGroup struct {
 // ThingType is a thing type. Its deletion deprecates first and waits five minutes [AWS 1.4 DeleteThingType].
 type ThingType struct {
 	Description string
+	Deprecated  bool // only observed: a wanted type is not deprecated
 	Tags        map[string]string
 }
 
@@ -230,9 +231,10 @@ type EventSource struct {
 	// Bisect and ReportBatchItemFailures are always on.
 }
 
-// TopicRule is an AWS IoT topic rule with SQL version 2016-03-23.
+// TopicRule is an AWS IoT topic rule.
 type TopicRule struct {
 	SQL         string
+	SQLVersion  string // empty: 2016-03-23
 	Description string
 	Disabled    bool
 	Actions     []Action

@@ -11,9 +11,8 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi/iottags"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi/tags"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/adopt"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iottags"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 )
 
@@ -46,10 +45,10 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Thing
 	out, err := d.iot.CreateThingGroup(ctx, &iot.CreateThingGroupInput{
 		ThingGroupName:       &ref.Name,
 		ThingGroupProperties: &types.ThingGroupProperties{ThingGroupDescription: &want.Description},
-		Tags:                 iottags.List(tags.WithOwner(want.Tags, ref.Owner)),
+		Tags:                 iottags.WithOwner(ref.Owner, want.Tags),
 	})
 	if awsapi.Is(err, "ResourceAlreadyExistsException") {
-		return adopt.Existing(ctx, d, ref, want, err)
+		return owned.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
@@ -77,6 +76,8 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 			})
 		case "tags":
 			err = iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
+		default:
+			err = owned.Unknown(c)
 		}
 		if err != nil {
 			return have.Identity, err
@@ -100,7 +101,7 @@ func (d *Driver) Diff(have, want object.ThingGroup) []assembly.Change {
 	if have.Description != want.Description {
 		changes = append(changes, assembly.Change{Field: "description"})
 	}
-	if tags.Differ(have.Tags, want.Tags) {
+	if owned.TagsDiffer(have.Tags, want.Tags) {
 		changes = append(changes, assembly.Change{Field: "tags"})
 	}
 	return changes

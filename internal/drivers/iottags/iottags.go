@@ -5,24 +5,21 @@ package iottags
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi/tags"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
 )
 
-// List gives tags in the SDK's shape, in key order.
-func List(all map[string]string) []types.Tag {
-	list := make([]types.Tag, 0, len(all))
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		list = append(list, types.Tag{Key: aws.String(key), Value: aws.String(all[key])})
-	}
-	return list
+// WithOwner gives the tags of a create call: the wanted ones and the owner token, in key order.
+func WithOwner(owner string, want map[string]string) []types.Tag {
+	return list(owned.Tags(owner, want))
+}
+
+func list(all map[string]string) []types.Tag {
+	return owned.List(all, func(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} })
 }
 
 // Observe gives the owner token and the other tags of an object. An object that is recorded (ref.ID) is taken for ours
@@ -31,33 +28,28 @@ func Observe(ctx context.Context, client *iot.Client, ref assembly.Ref, arn stri
 	if ref.ID != "" && !assembly.Deep(ctx) {
 		return ref.Owner, nil, nil
 	}
-	all := map[string]string{}
+	var all []types.Tag
 	pages := iot.NewListTagsForResourcePaginator(client, &iot.ListTagsForResourceInput{ResourceArn: &arn})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return "", nil, fmt.Errorf("reading tags of %q: %w", arn, err)
+			return "", nil, fmt.Errorf("reading tags: %w", err)
 		}
-		for _, tag := range page.Tags {
-			all[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
-		}
+		all = append(all, page.Tags...)
 	}
-	owner, rest = tags.Split(all)
+	owner, rest = owned.Split(owned.Map(all, func(t types.Tag) (key, value *string) { return t.Key, t.Value }))
 	return owner, rest, nil
 }
 
 // Update brings an object's tags from have to want.
 func Update(ctx context.Context, client *iot.Client, arn string, have, want map[string]string) error {
-	set, remove := tags.Changes(have, want)
-	if len(set) > 0 {
-		if _, err := client.TagResource(ctx, &iot.TagResourceInput{ResourceArn: &arn, Tags: List(set)}); err != nil {
-			return fmt.Errorf("tagging %q: %w", arn, err)
-		}
-	}
-	if len(remove) > 0 {
-		if _, err := client.UntagResource(ctx, &iot.UntagResourceInput{ResourceArn: &arn, TagKeys: remove}); err != nil {
-			return fmt.Errorf("removing tags from %q: %w", arn, err)
-		}
-	}
-	return nil
+	return owned.Retag(have, want,
+		func(add map[string]string) error {
+			_, err := client.TagResource(ctx, &iot.TagResourceInput{ResourceArn: &arn, Tags: list(add)})
+			return err
+		},
+		func(drop []string) error {
+			_, err := client.UntagResource(ctx, &iot.UntagResourceInput{ResourceArn: &arn, TagKeys: drop})
+			return err
+		})
 }

@@ -1,0 +1,150 @@
+// Package thingtype knows AWS IoT thing types. It must not know which things
+// are of a type.
+package thingtype
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iot"
+	"github.com/aws/aws-sdk-go-v2/service/iot/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iottags"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+)
+
+// deletionTimeout is the five minutes between deprecation and deletion, and one to spare [AWS 1.4 DeleteThingType].
+const deletionTimeout = 6 * time.Minute
+
+// Driver implements assembly.Driver and assembly.Retirer for thing types; the ID is the type's name.
+type Driver struct{ iot *iot.Client }
+
+// New makes a driver that works with c.
+func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
+
+// Observe reads the type; its tags only before it is recorded and for deep reads.
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.ThingType], error) {
+	out, err := d.iot.DescribeThingType(ctx, &iot.DescribeThingTypeInput{ThingTypeName: &ref.Name})
+	if awsapi.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	o := &assembly.Object[object.ThingType]{Identity: identity(out.ThingTypeName, out.ThingTypeArn)}
+	if p := out.ThingTypeProperties; p != nil {
+		o.Spec.Description = aws.ToString(p.ThingTypeDescription)
+	}
+	o.Spec.Deprecated = out.ThingTypeMetadata != nil && out.ThingTypeMetadata.Deprecated
+	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.iot, ref, o.ARN)
+	return o, err
+}
+
+// Create makes the type with its tags. As with groups, success may mean that an equal type was there already, so who
+// owns the type is read back.
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.ThingType) (assembly.Identity, error) {
+	out, err := d.iot.CreateThingType(ctx, &iot.CreateThingTypeInput{
+		ThingTypeName:       &ref.Name,
+		ThingTypeProperties: properties(want),
+		Tags:                iottags.WithOwner(ref.Owner, want.Tags),
+	})
+	if awsapi.Is(err, "ResourceAlreadyExistsException") {
+		return owned.Resume(ctx, d, ref, want, err)
+	}
+	if err != nil {
+		return assembly.Identity{}, err
+	}
+	id := identity(out.ThingTypeName, out.ThingTypeArn)
+	owner, _, err := iottags.Observe(ctx, d.iot, assembly.Ref{}, id.ARN)
+	if err != nil {
+		return id, err
+	}
+	if owner != ref.Owner {
+		return assembly.Identity{}, &assembly.ForeignError{Owner: owner}
+	}
+	return id, nil
+}
+
+// Update changes the description and the tags, and takes a deprecation back.
+func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.ThingType], want object.ThingType, changes []assembly.Change) (assembly.Identity, error) {
+	for _, c := range changes {
+		var err error
+		switch c.Field {
+		case "description":
+			_, err = d.iot.UpdateThingType(ctx, &iot.UpdateThingTypeInput{ThingTypeName: &ref.Name, ThingTypeProperties: properties(want)})
+		case "deprecated":
+			_, err = d.iot.DeprecateThingType(ctx, &iot.DeprecateThingTypeInput{ThingTypeName: &ref.Name, UndoDeprecate: true})
+		case "tags":
+			err = iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
+		default:
+			err = owned.Unknown(c)
+		}
+		if err != nil {
+			return have.Identity, err
+		}
+	}
+	return have.Identity, nil
+}
+
+// Retire deprecates the type, which starts the five minutes that AWS wants to pass before its deletion. A type that is
+// deprecated already is left alone, so that its time does not start again.
+func (d *Driver) Retire(ctx context.Context, ref assembly.Ref) error {
+	out, err := d.iot.DescribeThingType(ctx, &iot.DescribeThingTypeInput{ThingTypeName: &ref.Name})
+	if err == nil && (out.ThingTypeMetadata == nil || !out.ThingTypeMetadata.Deprecated) {
+		_, err = d.iot.DeprecateThingType(ctx, &iot.DeprecateThingTypeInput{ThingTypeName: &ref.Name})
+	}
+	if awsapi.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("deprecating it: %w", err)
+	}
+	return nil
+}
+
+// Delete removes the type, which Retire has deprecated or else is deprecated now, and waits as long as AWS makes it wait.
+func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
+	if err := d.Retire(ctx, ref); err != nil {
+		return err
+	}
+	err := awsapi.Retry(ctx, "waiting until AWS lets the deprecated thing type go", deletionTimeout,
+		func(err error) bool {
+			return awsapi.Is(err, "InvalidRequestException") && awsapi.MessageHas(err, "Please wait for 5 minutes after deprecation")
+		},
+		func(ctx context.Context) error {
+			_, err := d.iot.DeleteThingType(ctx, &iot.DeleteThingTypeInput{ThingTypeName: &ref.Name})
+			return err
+		})
+	if awsapi.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Diff names description, deprecated and tags.
+func (d *Driver) Diff(have, want object.ThingType) []assembly.Change {
+	var changes []assembly.Change
+	if have.Deprecated != want.Deprecated {
+		changes = append(changes, assembly.Change{Field: "deprecated"})
+	}
+	if have.Description != want.Description {
+		changes = append(changes, assembly.Change{Field: "description"})
+	}
+	if owned.TagsDiffer(have.Tags, want.Tags) {
+		changes = append(changes, assembly.Change{Field: "tags"})
+	}
+	return changes
+}
+
+func properties(want object.ThingType) *types.ThingTypeProperties {
+	return &types.ThingTypeProperties{ThingTypeDescription: &want.Description}
+}
+
+func identity(name, arn *string) assembly.Identity {
+	return assembly.Identity{ID: aws.ToString(name), ARN: aws.ToString(arn)}
+}
