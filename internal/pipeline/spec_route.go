@@ -4,39 +4,39 @@ package pipeline
 // most one of each kind; a second action of a kind is a second route.
 type RouteSpec struct {
 	SQL         string  `json:"sql"`
-	Description *string `json:"description,omitempty"`
-	Enabled     *bool   `json:"enabled,omitempty"`
+	Description *string `json:"description,omitzero"`
+	Enabled     *bool   `json:"enabled,omitzero"`
 	// KMSKeyARNs are the keys that the targets are encrypted with; the route's role may use them.
-	KMSKeyARNs []string `json:"kms_key_arns,omitempty"`
+	KMSKeyARNs []string `json:"kms_key_arns,omitzero"`
 
-	Kinesis          *KinesisRoute          `json:"kinesis,omitempty"`
-	S3               *S3Route               `json:"s3,omitempty"`
-	Lambda           *LambdaRoute           `json:"lambda,omitempty"`
-	SNS              *SNSRoute              `json:"sns,omitempty"`
-	SQS              *SQSRoute              `json:"sqs,omitempty"`
-	DynamoDB         *DynamoDBRoute         `json:"dynamodb,omitempty"`
-	DynamoDBv2       *DynamoDBv2Route       `json:"dynamodbv2,omitempty"`
-	Firehose         *FirehoseRoute         `json:"firehose,omitempty"`
-	Timestream       *TimestreamRoute       `json:"timestream,omitempty"`
-	CloudWatchMetric *CloudWatchMetricRoute `json:"cloudwatch_metric,omitempty"`
-	CloudWatchLogs   *CloudWatchLogsRoute   `json:"cloudwatch_logs,omitempty"`
-	CloudWatchAlarm  *CloudWatchAlarmRoute  `json:"cloudwatch_alarm,omitempty"`
-	Republish        *RepublishRoute        `json:"republish,omitempty"`
-	HTTP             *HTTPRoute             `json:"http,omitempty"`
-	StepFunctions    *StepFunctionsRoute    `json:"step_functions,omitempty"`
+	Kinesis          *KinesisRoute          `json:"kinesis,omitzero"`
+	S3               *S3Route               `json:"s3,omitzero"`
+	Lambda           *LambdaRoute           `json:"lambda,omitzero"`
+	SNS              *SNSRoute              `json:"sns,omitzero"`
+	SQS              *SQSRoute              `json:"sqs,omitzero"`
+	DynamoDB         *DynamoDBRoute         `json:"dynamodb,omitzero"`
+	DynamoDBv2       *DynamoDBv2Route       `json:"dynamodbv2,omitzero"`
+	Firehose         *FirehoseRoute         `json:"firehose,omitzero"`
+	Timestream       *TimestreamRoute       `json:"timestream,omitzero"`
+	CloudWatchMetric *CloudWatchMetricRoute `json:"cloudwatch_metric,omitzero"`
+	CloudWatchLogs   *CloudWatchLogsRoute   `json:"cloudwatch_logs,omitzero"`
+	CloudWatchAlarm  *CloudWatchAlarmRoute  `json:"cloudwatch_alarm,omitzero"`
+	Republish        *RepublishRoute        `json:"republish,omitzero"`
+	HTTP             *HTTPRoute             `json:"http,omitzero"`
+	StepFunctions    *StepFunctionsRoute    `json:"step_functions,omitzero"`
 }
 
 // KinesisRoute puts one record per message on a stream of this account.
 type KinesisRoute struct {
 	StreamName   string  `json:"stream_name"`
-	PartitionKey *string `json:"partition_key,omitempty"` // template; nil: a random one
+	PartitionKey *string `json:"partition_key,omitzero"` // template; nil: a random one
 }
 
 // S3Route writes one object per message.
 type S3Route struct {
 	Bucket    string  `json:"bucket"`
 	Key       string  `json:"key"` // template
-	CannedACL *string `json:"canned_acl,omitempty"`
+	CannedACL *string `json:"canned_acl,omitzero"`
 }
 
 // LambdaRoute invokes a function asynchronously. The function's own resource
@@ -48,26 +48,26 @@ type LambdaRoute struct {
 // SNSRoute publishes to a standard topic.
 type SNSRoute struct {
 	TopicARN      string  `json:"topic_arn"`
-	MessageFormat *string `json:"message_format,omitempty"` // "RAW" or "JSON"
+	MessageFormat *string `json:"message_format,omitzero"` // "RAW" or "JSON"
 }
 
 // SQSRoute sends to a standard queue.
 type SQSRoute struct {
 	QueueURL  string `json:"queue_url"`
-	UseBase64 *bool  `json:"use_base64,omitempty"`
+	UseBase64 *bool  `json:"use_base64,omitzero"`
 }
 
 // DynamoDBRoute writes the whole output in one column of a table.
 type DynamoDBRoute struct {
 	TableName     string  `json:"table_name"`
 	HashKeyField  string  `json:"hash_key_field"`
-	HashKeyType   *string `json:"hash_key_type,omitempty"` // "STRING" or "NUMBER"
+	HashKeyType   *string `json:"hash_key_type,omitzero"` // "STRING" or "NUMBER"
 	HashKeyValue  string  `json:"hash_key_value"`          // template
-	RangeKeyField *string `json:"range_key_field,omitempty"`
-	RangeKeyType  *string `json:"range_key_type,omitempty"`
-	RangeKeyValue *string `json:"range_key_value,omitempty"` // template
-	PayloadField  *string `json:"payload_field,omitempty"`
-	Operation     *string `json:"operation,omitempty"` // "INSERT", "UPDATE" or "DELETE"
+	RangeKeyField *string `json:"range_key_field,omitzero"`
+	RangeKeyType  *string `json:"range_key_type,omitzero"`
+	RangeKeyValue *string `json:"range_key_value,omitzero"` // template
+	PayloadField  *string `json:"payload_field,omitzero"`
+	Operation     *string `json:"operation,omitzero"` // "INSERT", "UPDATE" or "DELETE"
 }
 
 // DynamoDBv2Route writes one column per top-level key of the output.
@@ -78,22 +78,22 @@ type DynamoDBv2Route struct {
 // FirehoseRoute puts to a delivery stream.
 type FirehoseRoute struct {
 	DeliveryStreamName string  `json:"delivery_stream_name"`
-	Separator          *string `json:"separator,omitempty"` // "\n", "\t", "\r\n" or ","
-	BatchMode          *bool   `json:"batch_mode,omitempty"`
+	Separator          *string `json:"separator,omitzero"` // "\n", "\t", "\r\n" or ","
+	BatchMode          *bool   `json:"batch_mode,omitzero"`
 }
 
 // TimestreamRoute writes one record per output attribute.
 type TimestreamRoute struct {
 	Database   string               `json:"database"`
 	Table      string               `json:"table"`
-	Dimensions map[string]string    `json:"dimensions,omitempty"` // name to template
-	Timestamp  *TimestreamTimestamp `json:"timestamp,omitempty"`  // nil: time of arrival
+	Dimensions map[string]string    `json:"dimensions,omitzero"` // name to template
+	Timestamp  *TimestreamTimestamp `json:"timestamp,omitzero"`  // nil: time of arrival
 }
 
 // TimestreamTimestamp is the time of a Timestream record.
 type TimestreamTimestamp struct {
 	Value string  `json:"value"`          // template
-	Unit  *string `json:"unit,omitempty"` // "SECONDS" to "NANOSECONDS"; nil: "MILLISECONDS"
+	Unit  *string `json:"unit,omitzero"` // "SECONDS" to "NANOSECONDS"; nil: "MILLISECONDS"
 }
 
 // CloudWatchMetricRoute puts one metric datum; all but MetricTimestamp (epoch seconds) are templates as well.
@@ -102,13 +102,13 @@ type CloudWatchMetricRoute struct {
 	MetricName      string  `json:"metric_name"`
 	MetricValue     string  `json:"metric_value"`
 	MetricUnit      string  `json:"metric_unit"`
-	MetricTimestamp *string `json:"metric_timestamp,omitempty"`
+	MetricTimestamp *string `json:"metric_timestamp,omitzero"`
 }
 
 // CloudWatchLogsRoute writes to a log group.
 type CloudWatchLogsRoute struct {
 	LogGroupName string `json:"log_group_name"`
-	BatchMode    *bool  `json:"batch_mode,omitempty"`
+	BatchMode    *bool  `json:"batch_mode,omitzero"`
 }
 
 // CloudWatchAlarmRoute sets an alarm's state.
@@ -121,26 +121,26 @@ type CloudWatchAlarmRoute struct {
 // RepublishRoute publishes to another topic.
 type RepublishRoute struct {
 	Topic   string            `json:"topic"` // template
-	QoS     *int64            `json:"qos,omitempty"`
-	Headers *RepublishHeaders `json:"headers,omitempty"`
+	QoS     *int64            `json:"qos,omitzero"`
+	Headers *RepublishHeaders `json:"headers,omitzero"`
 }
 
 // RepublishHeaders are the MQTT 5 properties of a republished message; all are templates.
 type RepublishHeaders struct {
-	PayloadFormatIndicator *string           `json:"payload_format_indicator,omitempty"`
-	ContentType            *string           `json:"content_type,omitempty"`
-	ResponseTopic          *string           `json:"response_topic,omitempty"`
-	CorrelationData        *string           `json:"correlation_data,omitempty"`
-	MessageExpiry          *string           `json:"message_expiry,omitempty"`
-	UserProperties         map[string]string `json:"user_properties,omitempty"`
+	PayloadFormatIndicator *string           `json:"payload_format_indicator,omitzero"`
+	ContentType            *string           `json:"content_type,omitzero"`
+	ResponseTopic          *string           `json:"response_topic,omitzero"`
+	CorrelationData        *string           `json:"correlation_data,omitzero"`
+	MessageExpiry          *string           `json:"message_expiry,omitzero"`
+	UserProperties         map[string]string `json:"user_properties,omitzero"`
 }
 
 // HTTPRoute posts to a URL whose destination has been confirmed.
 type HTTPRoute struct {
 	URL             string            `json:"url"` // template
-	ConfirmationURL *string           `json:"confirmation_url,omitempty"`
-	Headers         map[string]string `json:"headers,omitempty"` // name to template
-	SigV4           *HTTPSigV4        `json:"sigv4,omitempty"`
+	ConfirmationURL *string           `json:"confirmation_url,omitzero"`
+	Headers         map[string]string `json:"headers,omitzero"` // name to template
+	SigV4           *HTTPSigV4        `json:"sigv4,omitzero"`
 }
 
 // HTTPSigV4 signs an HTTP route's requests. The role is the user's: only the
@@ -154,5 +154,5 @@ type HTTPSigV4 struct {
 // StepFunctionsRoute starts an execution of a standard state machine, named and not by ARN.
 type StepFunctionsRoute struct {
 	StateMachineName    string  `json:"state_machine_name"`
-	ExecutionNamePrefix *string `json:"execution_name_prefix,omitempty"`
+	ExecutionNamePrefix *string `json:"execution_name_prefix,omitzero"`
 }
