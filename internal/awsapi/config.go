@@ -21,7 +21,7 @@ const DefaultMaxRetries = 25
 
 // EndpointServices are the services that Settings.Endpoints may name, in order.
 var EndpointServices = []string{
-	"dynamodb", "iam", "iot", "kinesis", "lambda", "logs", "s3", "secretsmanager", "sns", "sqs", "ssm", "sts", "timestreamwrite",
+	"dynamodb", "iam", "iot", "iotdata", "kinesis", "lambda", "logs", "s3", "secretsmanager", "sns", "sqs", "ssm", "sts", "timestreamwrite",
 }
 
 // Settings say which account and region to work in, and how to get in. The JSON names are

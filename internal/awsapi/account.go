@@ -1,0 +1,80 @@
+package awsapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iot"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
+)
+
+// MQTTEndpoint is the host name that devices of the account connect to in this region, with Amazon's own certificate
+// authority (ATS).
+func (c *Clients) MQTTEndpoint(ctx context.Context) (string, error) {
+	out, err := c.IoT().DescribeEndpoint(ctx, &iot.DescribeEndpointInput{EndpointType: aws.String("iot:Data-ATS")})
+	if err != nil {
+		return "", fmt.Errorf("asking for the MQTT endpoint: %w", err)
+	}
+	return aws.ToString(out.EndpointAddress), nil
+}
+
+// DataEndpoint is what messages are published through: a configured URL of the IoT data plane ("iotdata" in the
+// provider block, or the SDK's environment variable), else host.
+func (c *Clients) DataEndpoint(host string) string {
+	if url := c.opts.Endpoints["iotdata"]; url != "" {
+		return url
+	}
+	if url := os.Getenv("AWS_ENDPOINT_URL_IOT_DATA_PLANE"); url != "" {
+		return url
+	}
+	return host
+}
+
+// ErrTimestreamClosed says that the account was not a customer of Timestream LiveAnalytics when AWS closed it.
+var ErrTimestreamClosed = errors.New("the account has no access to Timestream LiveAnalytics, which AWS has closed to new customers")
+
+// CheckTimestream finds out, without writing, whether the account may use Timestream LiveAnalytics: accounts that may not
+// are refused by the endpoint discovery [AWS 6.1]. The error is ErrTimestreamClosed then.
+func (c *Clients) CheckTimestream(ctx context.Context) error {
+	_, err := c.TimestreamWrite().DescribeEndpoints(ctx, &timestreamwrite.DescribeEndpointsInput{})
+	if Is(err, "AccessDeniedException") {
+		return fmt.Errorf("%w (%s)", ErrTimestreamClosed, DetailOf(err).Message)
+	}
+	if err != nil {
+		return fmt.Errorf("asking for the Timestream endpoints: %w", err)
+	}
+	return nil
+}
+
+// ErrNotFound says that what was asked for does not exist.
+var ErrNotFound = errors.New("not found")
+
+// ReadParameter gives the decrypted value of an SSM parameter; the error is ErrNotFound when there is none.
+func (c *Clients) ReadParameter(ctx context.Context, name string) (string, error) {
+	out, err := c.SSM().GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(name), WithDecryption: aws.Bool(true)})
+	if IsNotFound(err) {
+		return "", ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading SSM parameter %q: %w", name, err)
+	}
+	return aws.ToString(out.Parameter.Value), nil
+}
+
+// CountObjects counts what one page tells of a bucket: object versions and delete markers, 1000 at most. More says that
+// there are others. A bucket that does not exist holds nothing.
+func (c *Clients) CountObjects(ctx context.Context, bucket string) (n int, more bool, err error) {
+	out, err := c.S3().ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: aws.String(bucket)})
+	if IsNotFound(err) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("listing the objects of bucket %q: %w", bucket, err)
+	}
+	return len(out.Versions) + len(out.DeleteMarkers), aws.ToBool(out.IsTruncated), nil
+}
