@@ -115,7 +115,7 @@ type AlertsSpec struct {
 
 // AlertRuleSpec is one alert: a condition and what follows from it.
 type AlertRuleSpec struct {
-	When            string  `json:"when"`               // AWS IoT SQL condition
+	When            string  `json:"when"`              // AWS IoT SQL condition
 	Severity        *string `json:"severity,omitzero"` // "info", "warning" or "critical"
 	Message         *string `json:"message,omitzero"`  // substitution template
 	Command         *string `json:"command,omitzero"`  // substitution template, sent to the device

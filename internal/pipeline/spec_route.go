@@ -62,7 +62,7 @@ type DynamoDBRoute struct {
 	TableName     string  `json:"table_name"`
 	HashKeyField  string  `json:"hash_key_field"`
 	HashKeyType   *string `json:"hash_key_type,omitzero"` // "STRING" or "NUMBER"
-	HashKeyValue  string  `json:"hash_key_value"`          // template
+	HashKeyValue  string  `json:"hash_key_value"`         // template
 	RangeKeyField *string `json:"range_key_field,omitzero"`
 	RangeKeyType  *string `json:"range_key_type,omitzero"`
 	RangeKeyValue *string `json:"range_key_value,omitzero"` // template
@@ -92,7 +92,7 @@ type TimestreamRoute struct {
 
 // TimestreamTimestamp is the time of a Timestream record.
 type TimestreamTimestamp struct {
-	Value string  `json:"value"`          // template
+	Value string  `json:"value"`         // template
 	Unit  *string `json:"unit,omitzero"` // "SECONDS" to "NANOSECONDS"; nil: "MILLISECONDS"
 }
 

@@ -1,0 +1,396 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func testEnv() Env {
+	return Env{
+		AccountID: "123456789012", Region: "eu-west-1", Partition: "aws", Owner: "owner-token",
+		Tags:         map[string]string{"team": "greens"},
+		MQTTEndpoint: "abc-ats.iot.eu-west-1.amazonaws.com",
+		DataEndpoint: "abc-ats.iot.eu-west-1.amazonaws.com",
+		Code: func(function, architecture string) (string, func() ([]byte, error), error) {
+			return "sum-of-" + function + "-" + architecture, func() ([]byte, error) { return []byte(function), nil }, nil
+		},
+		Package: func(path string) (string, func() ([]byte, error), error) {
+			return "sum-of-" + path, func() ([]byte, error) { return []byte(path), nil }, nil
+		},
+	}
+}
+
+// testSpec reads a description as Terraform would give it.
+func testSpec(t *testing.T, name string) Spec {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name+".spec.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s Spec
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		t.Fatalf("reading %s: %v", name, err)
+	}
+	return s
+}
+
+func build(t *testing.T, s Spec) []assembly.Part {
+	t.Helper()
+	parts, err := Build(s, testEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parts
+}
+
+// records is what AWS would have made of parts.
+func records(parts []assembly.Part) []assembly.Record {
+	var list []assembly.Record
+	for _, p := range parts {
+		r := assembly.Record{Key: p.Key, Kind: p.Kind, Name: p.Name, ID: p.Name, ARN: p.ARN, Status: assembly.Ready}
+		if p.Kind == object.KindQueue {
+			r.Outputs = map[string]string{"url": "https://sqs.eu-west-1.amazonaws.com/123456789012/" + p.Name}
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+func upstream(parts []assembly.Part, needs []string) assembly.Upstream {
+	up := assembly.Upstream{}
+	for _, r := range records(parts) {
+		if slices.Contains(needs, r.Key) {
+			up[r.Key] = r
+		}
+	}
+	return up
+}
+
+// resolve gives what each part wants, by key, with no more upstream than it asked for.
+func resolve(t *testing.T, parts []assembly.Part) map[string]any {
+	t.Helper()
+	wants := map[string]any{}
+	for _, p := range parts {
+		want, err := p.Want(upstream(parts, p.Needs))
+		if err != nil {
+			t.Fatalf("resolving part %s: %v", p.Key, err)
+		}
+		wants[p.Key] = plain(want)
+	}
+	return wants
+}
+
+func golden(t *testing.T, name string, got any) {
+	t.Helper()
+	text, err := json.MarshalIndent(got, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = append(text, '\n')
+	file := filepath.Join("testdata", name+".golden.json")
+	if *update {
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(text)); diff != "" {
+		t.Errorf("%s differs (-want +got); run with -update when it should:\n%s", file, diff)
+	}
+}
+
+var pipelines = []string{"minimal", "greenhouse", "full"}
+
+func TestBuildGolden(t *testing.T) {
+	type part struct {
+		Key, Kind, Name, ARN string
+		Needs                []string
+		Want                 any
+	}
+	for _, name := range pipelines {
+		t.Run(name, func(t *testing.T) {
+			parts := build(t, testSpec(t, name))
+			wants := resolve(t, parts)
+			var list []part
+			for _, p := range parts {
+				list = append(list, part{p.Key, p.Kind, p.Name, p.ARN, p.Needs, readable(t, wants[p.Key])})
+			}
+			golden(t, name, list)
+		})
+	}
+}
+
+// readable opens the JSON documents inside a spec, so that a change of a policy shows as one.
+func readable(t *testing.T, want any) any {
+	t.Helper()
+	switch w := want.(type) {
+	case object.Function: // its code is a func, which has no JSON form
+		want = struct {
+			object.Function
+			Code any `json:",omitempty"`
+		}{Function: w}
+	case object.Parameter: // packed bytes depend on the compressor's version
+		manifest, err := ParseManifest([]byte(w.Value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = struct {
+			object.Parameter
+			Value Manifest
+		}{w, manifest}
+	}
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	return open(v)
+}
+
+func open(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			v[k] = open(x)
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = open(x)
+		}
+	case string:
+		var inner any
+		if strings.HasPrefix(v, "{") && json.Unmarshal([]byte(v), &inner) == nil {
+			return inner
+		}
+	}
+	return v
+}
+
+// What each driver works on; the engine refuses anything else.
+var specTypes = map[string]any{
+	object.KindParameter: object.Parameter{}, object.KindThingGroup: object.ThingGroup{}, object.KindThingType: object.ThingType{},
+	object.KindIoTPolicy: object.IoTPolicy{}, object.KindFleet: object.Fleet{}, object.KindTopicRule: object.TopicRule{},
+	object.KindStream: object.Stream{}, object.KindTimestreamDatabase: object.TimestreamDatabase{},
+	object.KindTimestreamTable: object.TimestreamTable{}, object.KindTable: object.Table{}, object.KindTableItem: object.TableItem{},
+	object.KindBucket: object.Bucket{}, object.KindTopic: object.Topic{}, object.KindSubscription: object.Subscription{},
+	object.KindQueue: object.Queue{}, object.KindRole: object.Role{}, object.KindLogGroup: object.LogGroup{},
+	object.KindFunction: object.Function{}, object.KindEventSource: object.EventSource{},
+}
+
+func TestWantHasTypeOfKind(t *testing.T) {
+	for _, name := range pipelines {
+		parts := build(t, testSpec(t, name))
+		for key, want := range resolve(t, parts) {
+			i := slices.IndexFunc(parts, func(p assembly.Part) bool { return p.Key == key })
+			if got, expected := typeName(want), typeName(specTypes[parts[i].Kind]); got != expected {
+				t.Errorf("%s: part %s of kind %s wants a %s, not a %s", name, key, parts[i].Kind, got, expected)
+			}
+		}
+	}
+}
+
+func TestFullPipelineHasEveryKind(t *testing.T) {
+	var have []string
+	for _, p := range build(t, testSpec(t, "full")) {
+		have = append(have, p.Kind)
+	}
+	for kind := range specTypes {
+		if !slices.Contains(have, kind) {
+			t.Errorf("no part of kind %s", kind)
+		}
+	}
+}
+
+// TestNeeds: needs come before, so there is no cycle; all exist; the manifest is first and needed by all.
+func TestNeeds(t *testing.T) {
+	for _, name := range pipelines {
+		parts := build(t, testSpec(t, name))
+		if parts[0].Key != KeyManifest || len(parts[0].Needs) > 0 {
+			t.Fatalf("%s: the first part is %s with needs %v", name, parts[0].Key, parts[0].Needs)
+		}
+		needs := map[string][]string{}
+		for _, p := range parts {
+			if _, twice := needs[p.Key]; twice {
+				t.Errorf("%s: two parts have the key %s", name, p.Key)
+			}
+			if !slices.IsSorted(p.Needs) {
+				t.Errorf("%s: needs of %s are not sorted: %v", name, p.Key, p.Needs)
+			}
+			needs[p.Key] = p.Needs
+		}
+		var reaches func(key string, path []string) bool
+		reaches = func(key string, path []string) bool {
+			if slices.Contains(path, key) {
+				t.Fatalf("%s: cycle of needs %v", name, append(path, key))
+			}
+			found := key == KeyManifest
+			for _, n := range needs[key] {
+				if _, exists := needs[n]; !exists {
+					t.Errorf("%s: %s needs %s, which does not exist", name, key, n)
+				}
+				found = reaches(n, append(slices.Clone(path), key)) || found
+			}
+			return found
+		}
+		for key := range needs {
+			if !reaches(key, nil) {
+				t.Errorf("%s: %s does not need the manifest", name, key)
+			}
+		}
+	}
+}
+
+// TestPoliciesNameOnlyOwnObjects: every ARN of a policy document is of a part, or names something that the person wrote.
+func TestPoliciesNameOnlyOwnObjects(t *testing.T) {
+	for _, name := range pipelines {
+		spec := testSpec(t, name)
+		words := wordsOf(t, spec)
+		parts := build(t, spec)
+		for key, want := range resolve(t, parts) {
+			for _, document := range documentsOf(want) {
+				var v any
+				if err := json.Unmarshal([]byte(document), &v); err != nil {
+					t.Fatalf("%s: policy of %s: %v", name, key, err)
+				}
+				for _, arn := range arnsIn(v) {
+					if !ofPart(arn, parts) && !written(arn, words, *Defaults(spec).TopicPrefix) {
+						t.Errorf("%s: part %s names %s, which is neither a part nor in the description", name, key, arn)
+					}
+				}
+			}
+		}
+	}
+}
+
+func documentsOf(want any) []string {
+	switch w := want.(type) {
+	case object.IoTPolicy:
+		return []string{w.Document}
+	case object.Role:
+		return []string{w.Trust, w.Inline[inlinePolicy]}
+	case object.Bucket:
+		return []string{w.Policy}
+	case object.Topic:
+		return []string{w.Policy}
+	case object.Queue:
+		return []string{w.Policy}
+	}
+	return nil
+}
+
+// ofPart reports whether arn is of a part, of something inside one, or of the account that holds them all.
+func ofPart(arn string, parts []assembly.Part) bool {
+	return arn == "arn:aws:iam::123456789012:root" || slices.ContainsFunc(parts, func(p assembly.Part) bool {
+		return p.ARN != "" && (arn == p.ARN || strings.HasPrefix(arn, p.ARN+"/") || strings.HasPrefix(arn, p.ARN+":"))
+	})
+}
+
+// written reports whether a resource is a topic or client of the pipeline's devices, or holds a word of the description.
+func written(arn string, words []string, prefix string) bool {
+	fields := strings.SplitN(arn, ":", 6)
+	resource := fields[5]
+	if fields[2] == "iot" && (strings.Contains(resource, "/"+prefix+"/") || strings.Contains(resource, "/"+thisThing)) {
+		return true
+	}
+	return slices.Contains(words, arn) || slices.ContainsFunc(strings.FieldsFunc(resource, func(r rune) bool { return r == ':' || r == '/' }),
+		func(part string) bool { return slices.Contains(words, part) })
+}
+
+// wordsOf are the strings of a description, and the last path elements of those that are URLs.
+func wordsOf(t *testing.T, spec Spec) []string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(encode(spec)), &v); err != nil {
+		t.Fatal(err)
+	}
+	var words []string
+	for _, s := range stringsIn(v) {
+		words = append(words, s, s[strings.LastIndex(s, "/")+1:])
+	}
+	return slices.DeleteFunc(words, func(s string) bool { return s == "" })
+}
+
+func arnsIn(v any) []string {
+	return slices.DeleteFunc(stringsIn(v), func(s string) bool { return !strings.HasPrefix(s, "arn:") })
+}
+
+func stringsIn(v any) []string {
+	var list []string
+	switch v := v.(type) {
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			list = append(list, stringsIn(v[k])...)
+		}
+	case []any:
+		for _, x := range v {
+			list = append(list, stringsIn(x)...)
+		}
+	case string:
+		list = append(list, v)
+	}
+	return list
+}
+
+func TestBuildDoesNotChangeItsArguments(t *testing.T) {
+	spec := testSpec(t, "full")
+	before := encode(spec)
+	build(t, spec)
+	if after := encode(spec); after != before {
+		t.Errorf("the description changed:\n%s", cmp.Diff(before, after))
+	}
+}
+
+func TestBuildIsDeterministic(t *testing.T) {
+	spec := testSpec(t, "full")
+	first, second := build(t, spec), build(t, spec)
+	if diff := cmp.Diff(resolve(t, first), resolve(t, second)); diff != "" {
+		t.Errorf("two builds differ:\n%s", diff)
+	}
+	if changed := Changed(first, second, records(first)); len(changed) > 0 {
+		t.Errorf("two builds of one description differ in %v", changed)
+	}
+}
+
+func TestBuildReportsMissingCode(t *testing.T) {
+	env := testEnv()
+	cause := errors.New("no zip: run make build")
+	env.Code = func(string, string) (string, func() ([]byte, error), error) { return "", nil, cause }
+	_, err := Build(Spec{Name: "min"}, env)
+	if !errors.Is(err, cause) || !strings.Contains(err.Error(), `building pipeline "min"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWantWithoutQueueURL(t *testing.T) {
+	for _, p := range build(t, Spec{Name: "min"}) {
+		_, err := p.Want(assembly.Upstream{})
+		if needsURL := slices.Contains(p.Needs, "dead_letters"); needsURL != (err != nil) {
+			t.Errorf("%s: needs the queue: %v; error without its record: %v", p.Key, needsURL, err)
+		}
+	}
+}
+
+func typeName(v any) string { return reflect.TypeOf(v).String() }

@@ -1,0 +1,53 @@
+package pipeline
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+)
+
+// Changed gives the sorted keys of the parts that are in one list only, or whose
+// wanted object differs between the two. The records stand for what both find
+// upstream; a part whose upstream is not recorded counts as changed.
+func Changed(before, after []assembly.Part, records []assembly.Record) []string {
+	recorded := make(map[string]assembly.Record, len(records))
+	for _, r := range records {
+		recorded[r.Key] = r
+	}
+	old := make(map[string]assembly.Part, len(before))
+	for _, p := range before {
+		old[p.Key] = p
+	}
+	var keys []string
+	for _, p := range after {
+		if o, found := old[p.Key]; !found || !same(o, p, recorded) {
+			keys = append(keys, p.Key)
+		}
+		delete(old, p.Key)
+	}
+	for key := range old {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func same(a, b assembly.Part, recorded assembly.Upstream) bool {
+	if a.Kind != b.Kind || a.Name != b.Name || a.ARN != b.ARN || !slices.Equal(a.Needs, b.Needs) {
+		return false
+	}
+	wantA, errA := a.Want(recorded)
+	wantB, errB := b.Want(recorded)
+	return errA == nil && errB == nil && reflect.DeepEqual(plain(wantA), plain(wantB))
+}
+
+// plain leaves out what cannot be compared: a function's code is known by its sum.
+func plain(want any) any {
+	if f, ok := want.(object.Function); ok {
+		f.Code = nil
+		return f
+	}
+	return want
+}

@@ -1,0 +1,22 @@
+package pipeline
+
+// Env is what a build needs to know beside the description: where the pipeline
+// is, who owns it, and the code of its functions.
+type Env struct {
+	AccountID string
+	Region    string
+	Partition string // "aws", "aws-cn", "aws-us-gov", …
+	// Owner is the owner token. It may be empty while a create is planned.
+	Owner string
+	// Tags are all tags of the pipeline's objects: its own and the provider's default_tags, without the owner token.
+	Tags map[string]string
+	// MQTTEndpoint is the host name devices connect to; it stands in their credentials bundles.
+	MQTTEndpoint string
+	// DataEndpoint is what the alerts function publishes commands through: a host name, or a URL for emulators.
+	DataEndpoint string
+	// Code gives a shipped function: "processor" or "alerts" for "arm64" or "x86_64".
+	// The sum is the base64 of SHA-256, as Lambda reports it; zip is called only when the code must be sent.
+	Code func(function, architecture string) (sum string, zip func() ([]byte, error), err error)
+	// Package gives a function from the user's own zip at path, in the same terms.
+	Package func(path string) (sum string, zip func() ([]byte, error), err error)
+}

@@ -1,0 +1,93 @@
+package pipeline
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strings"
+)
+
+// Every AWS name of a pipeline called "greenhouse" in eu-west-1 of account
+// 123456789012. The bound is AWS's; "route" is a user's rule.
+//
+//	object               name                                       longest allowed
+//	manifest             /iot-pipeline/greenhouse                   1011
+//	thing group, type    greenhouse                                 128
+//	IoT policy           greenhouse                                 128
+//	stream               greenhouse                                 128
+//	Timestream database  greenhouse                                 256, at least 3
+//	device table         greenhouse                                 255, at least 3
+//	bucket               greenhouse-123456789012-eu-west-1          63
+//	alert topic          greenhouse-alerts                          256
+//	dead-letter queue    greenhouse-dead-letters                    80
+//	functions            greenhouse-processor                       64
+//	log groups           /aws/lambda/greenhouse-processor           512
+//	rules                greenhouse_telemetry, greenhouse_<route>   128, no hyphen
+//	roles                greenhouse-eu-west-1-ingest                64
+//	route roles          greenhouse-eu-west-1-route-<route>         64, shortened by a hash
+//
+// Roles are the only objects whose names are shared by all regions of an
+// account, and buckets by all accounts; so only those say more than the
+// pipeline's name. The tightest sum decides how long that may be: a bucket with
+// the longest region (14 characters today, as in ap-northeast-1) is
+// MaxNameLength+1+12+1+14 = 60 of 63, a role ending in "-provisioning" 60 of 64.
+const (
+	MinNameLength = 3  // of Timestream databases, DynamoDB tables and buckets
+	MaxNameLength = 32 // see the table above
+	maxRoleName   = 64 // [IAM quotas]
+	maxBucketName = 63 // [S3 bucket naming rules]
+	// MaxRouteKey keeps a route's rule and role names readable and legal.
+	MaxRouteKey = 64
+)
+
+var (
+	namePattern  = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+	routePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+)
+
+// names gives the AWS name of each object of one pipeline.
+type names struct {
+	pipeline, account, region string
+}
+
+func (n names) manifest() string    { return ManifestName(n.pipeline) }
+func (n names) alertTopic() string  { return n.pipeline + "-alerts" }
+func (n names) deadLetters() string { return n.pipeline + "-dead-letters" }
+
+func (n names) bucket() string {
+	return shorten(n.pipeline+"-"+n.account+"-"+n.region, maxBucketName)
+}
+
+// function gives the name of the function "processor" or "alerts".
+func (n names) function(key string) string { return n.pipeline + "-" + key }
+
+// logGroup is where Lambda writes a function's log unless told otherwise.
+func (n names) logGroup(key string) string { return "/aws/lambda/" + n.function(key) }
+
+// rule gives the name of a topic rule, which may not hold a hyphen [AWS 1.3].
+func (n names) rule(key string) string {
+	return strings.ReplaceAll(n.pipeline, "-", "_") + "_" + key
+}
+
+// role gives the name of a role; purpose is the part key after "role/".
+func (n names) role(purpose string) string {
+	return shorten(n.pipeline+"-"+n.region+"-"+strings.ReplaceAll(purpose, "/", "-"), maxRoleName)
+}
+
+// ManifestName gives the name of the SSM parameter that holds a pipeline's manifest.
+func ManifestName(pipeline string) string { return "/iot-pipeline/" + pipeline }
+
+// shorten keeps s when it fits, and else the start of it with eight hexadecimal
+// digits of its hash, so that two long names stay two.
+func shorten(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit-9] + "-" + shortHash(s)
+}
+
+// shortHash gives eight hexadecimal digits that stand for s in a name or key.
+func shortHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:4])
+}
