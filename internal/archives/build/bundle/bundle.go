@@ -1,0 +1,105 @@
+// Package bundle builds one Lambda function into the zip that Lambda runs: an executable named bootstrap, for
+// provided.al2023, byte for byte the same wherever it is built.
+package bundle
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/flate"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// Toolchain compiles the functions. It is pinned because another compiler makes other bytes, which every user of the provider
+// would see as a change of code.
+const Toolchain = "go1.26.8"
+
+// platforms are Lambda's architectures in Go's words; the levels are the lowest that all of Lambda's hosts have.
+var platforms = map[string][]string{
+	"arm64":  {"GOARCH=arm64", "GOARM64=v8.0"},
+	"x86_64": {"GOARCH=amd64", "GOAMD64=v1"},
+}
+
+// Build compiles the command lambda/<function> of the module at root and returns its zip.
+func Build(ctx context.Context, root, function, architecture string) ([]byte, error) {
+	binary, err := Compile(ctx, root, function, architecture)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := Zip(binary)
+	if err != nil {
+		return nil, fmt.Errorf("zipping function %q: %w", function, err)
+	}
+	return archive, nil
+}
+
+// Compile returns the executable alone.
+func Compile(ctx context.Context, root, function, architecture string) ([]byte, error) {
+	platform, ok := platforms[architecture]
+	if !ok {
+		return nil, fmt.Errorf("building function %q: unknown architecture %q", function, architecture)
+	}
+	dir, err := os.MkdirTemp("", "bootstrap")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "bootstrap")
+	// The build ID and the path of the source would be different on every machine; the state of the checkout, on every commit.
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
+		"-ldflags", "-s -w -buildid=", "-o", out, "./lambda/"+function)
+	cmd.Dir = root
+	// GOFLAGS, GOEXPERIMENT and GODEBUG of whoever builds must not reach the binary.
+	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0", "GOTOOLCHAIN="+Toolchain, "GOFLAGS=", "GOEXPERIMENT=", "GODEBUG=", "GOWORK=off", "GOFIPS140=off")
+	cmd.Env = append(cmd.Env, platform...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("building function %q for %s: %w\n%s", function, architecture, err, stderr.Bytes())
+	}
+	return os.ReadFile(out)
+}
+
+// epoch is the earliest time a zip can hold, and the time of every file in ours.
+var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// Zip returns an archive that holds the executable as bootstrap, and nothing that depends on when or where it was made.
+func Zip(executable []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	w.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
+	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
+	header.SetMode(0o755)
+	header.ModifiedDate, header.ModifiedTime = dosTime(epoch) // Modified itself would add a field with a zone
+	f, err := w.CreateHeader(header)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Write(executable); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// dosTime writes a time as zips hold it: years since 1980, two-second steps.
+func dosTime(t time.Time) (date, clock uint16) {
+	date = uint16(t.Year()-1980)<<9 | uint16(t.Month())<<5 | uint16(t.Day())
+	clock = uint16(t.Hour())<<11 | uint16(t.Minute())<<5 | uint16(t.Second()/2)
+	return date, clock
+}
+
+// CodeSHA256 is the sum of a zip in Lambda's form.
+func CodeSHA256(zip []byte) string {
+	sum := sha256.Sum256(zip)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}

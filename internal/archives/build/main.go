@@ -1,0 +1,61 @@
+// Command build compiles the Lambda functions and zips them into internal/archives/zips, where the provider embeds them.
+//
+//	go run ./internal/archives/build                       all functions, all architectures
+//	go run ./internal/archives/build -functions processor -architectures x86_64 -o DIR
+//
+// The same source gives the same bytes, and so the same CodeSha256, on any machine.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/archives"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/archives/build/bundle"
+)
+
+func main() {
+	functions := flag.String("functions", strings.Join(archives.Functions(), ","), "functions to build")
+	architectures := flag.String("architectures", strings.Join(archives.Architectures(), ","), "architectures to build for")
+	root := flag.String("root", ".", "the module's root directory")
+	out := flag.String("o", "", "the directory for the zips (default internal/archives/zips below the root)")
+	flag.Parse()
+	if *out == "" {
+		*out = filepath.Join(*root, "internal", "archives", "zips")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *root, *out, strings.Split(*functions, ","), strings.Split(*architectures, ",")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, root, out string, functions, architectures []string) error {
+	if runtime.Version() != bundle.Toolchain {
+		fmt.Fprintf(os.Stderr, "this is %s; the functions are built with %s, fetched if it is not installed\n", runtime.Version(), bundle.Toolchain)
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	for _, function := range functions {
+		for _, architecture := range architectures {
+			zip, err := bundle.Build(ctx, root, function, architecture)
+			if err != nil {
+				return err
+			}
+			name := archives.FileName(function, architecture)
+			if err := os.WriteFile(filepath.Join(out, name), zip, 0o644); err != nil {
+				return err
+			}
+			fmt.Printf("%-24s %8d bytes  %s\n", name, len(zip), bundle.CodeSHA256(zip))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+// Package needs lists the AWS calls each function makes, beside the code that makes them, so that a
+// function's policy document is written from the same list that its tests hold it to.
+//
+// The package is data: it imports nothing, knows no ARN and no policy language. The provider turns a
+// Resource into the ARN of the pipeline's own object and leaves out what the pipeline does not have.
+package needs
+
+// Resource names an object of a pipeline that a call is made on.
+type Resource string
+
+// What a function may call. The comment says which ARN the policy document gives.
+const (
+	Stream             Resource = "stream"              // the pipeline's Kinesis stream
+	TimestreamTable    Resource = "timestream-table"    // the pipeline's Timestream table
+	DeviceTable        Resource = "device-table"        // the DynamoDB device table, without its indexes
+	DeadLetterQueue    Resource = "dead-letter-queue"   // the SQS queue
+	DeadLetterBucket   Resource = "dead-letter-bucket"  // the bucket itself
+	DeadLetterPayloads Resource = "dead-letter-objects" // arn:…:<bucket>/<dead-letter prefix>*
+	AlertTopic         Resource = "alert-topic"         // the SNS topic
+	CommandTopics      Resource = "command-topics"      // arn:…:topic/<topic prefix>/*/commands
+	LogStreams         Resource = "log-streams"         // arn:…:log-group:<the function's group>:log-stream:*
+	Anything           Resource = "*"                   // the action takes no resource
+)
+
+// Need is one action a function's role must be allowed.
+type Need struct {
+	Action string   // as in a policy document: "dynamodb:UpdateItem"
+	On     Resource // what it is allowed on
+	// With names the object without which the call is never made, when On does not say it.
+	With Resource
+	// ByLambda marks a call that the Lambda service makes with the function's role: reading the stream,
+	// shipping logs, delivering to an on-failure destination. The function's own code never makes it.
+	ByLambda bool
+}
+
+// Processor is what the stream processor calls.
+func Processor() []Need {
+	return []Need{
+		{Action: "timestream:WriteRecords", On: TimestreamTable},
+		// [AWS 6.1 Endpoint discovery]: the SDK asks for the ingest endpoint first; the action has no resource.
+		{Action: "timestream:DescribeEndpoints", On: Anything, With: TimestreamTable},
+		{Action: "dynamodb:UpdateItem", On: DeviceTable},
+		{Action: "sqs:SendMessage", On: DeadLetterQueue},
+		{Action: "s3:PutObject", On: DeadLetterPayloads},
+
+		// [AWS 5 Role]: the event source mapping polls the stream, and stores exhausted batches with their payload.
+		{Action: "kinesis:DescribeStream", On: Stream, ByLambda: true},
+		{Action: "kinesis:DescribeStreamSummary", On: Stream, ByLambda: true},
+		{Action: "kinesis:GetRecords", On: Stream, ByLambda: true},
+		{Action: "kinesis:GetShardIterator", On: Stream, ByLambda: true},
+		{Action: "kinesis:ListShards", On: Stream, ByLambda: true},
+		{Action: "kinesis:SubscribeToShard", On: Stream, ByLambda: true},
+		{Action: "s3:ListBucket", On: DeadLetterBucket, ByLambda: true},
+		{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
+		{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
+	}
+}
+
+// Alerts is what the alert handler calls.
+func Alerts() []Need {
+	return []Need{
+		{Action: "dynamodb:GetItem", On: DeviceTable},
+		{Action: "dynamodb:UpdateItem", On: DeviceTable},
+		{Action: "sns:Publish", On: AlertTopic},
+		{Action: "iot:Publish", On: CommandTopics},
+		// Also how Lambda delivers an event whose retries are used up to the on-failure queue.
+		{Action: "sqs:SendMessage", On: DeadLetterQueue},
+		{Action: "s3:PutObject", On: DeadLetterPayloads},
+
+		{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
+		{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
+	}
+}

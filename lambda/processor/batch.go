@@ -1,0 +1,75 @@
+package main
+
+import (
+	"sync"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
+)
+
+// message is what became of one record of the batch, at the record's index.
+type message struct {
+	telemetry.Message
+	status  string // "online" or "offline" for a status message, whose Time is when the broker took it
+	version int64  // of the Timestream record, see version
+	skip    bool   // rejected before any store saw it
+}
+
+// batch is one invocation's records and what becomes of them. A record with no outcome is stored.
+type batch struct {
+	records  []stream.Record
+	messages []message
+	now      time.Time
+
+	mu       sync.Mutex
+	rejected map[int]rejection
+	failed   map[int]error
+}
+
+// rejection is why a record goes to the dead letter.
+type rejection struct{ reason, detail string }
+
+func newBatch(records []stream.Record, now time.Time) *batch {
+	return &batch{
+		records: records, messages: make([]message, len(records)), now: now,
+		rejected: map[int]rejection{}, failed: map[int]error{},
+	}
+}
+
+// reject marks a record for the dead letter. The first reason stays; details add up, for a record can hold many measures.
+func (b *batch) reject(i int, reason, detail string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if before, ok := b.rejected[i]; ok {
+		if len(before.detail) < maxDetail {
+			before.detail += "; " + detail
+		}
+		b.rejected[i] = before
+		return
+	}
+	b.rejected[i] = rejection{reason, detail}
+}
+
+// maxDetail keeps a message of thousands of refused measures from making a dead letter of megabytes.
+const maxDetail = 4096
+
+// fail marks a record that Lambda is to bring again.
+func (b *batch) fail(i int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failed[i] == nil {
+		b.failed[i] = err
+	}
+}
+
+// lowestFailed is the first record that failed, or the number of records: what comes from there on is brought again.
+func (b *batch) lowestFailed() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	lowest := len(b.records)
+	for i := range b.failed {
+		lowest = min(lowest, i)
+	}
+	return lowest
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// config is the processor's environment; its variables are a contract.
+type config struct {
+	pipeline string
+
+	deviceTable string
+	deviceTTL   time.Duration // 0: entries stay
+
+	queueURL, bucket, prefix string
+
+	dataField, timeField string
+
+	database, table string // of Timestream; both empty without it
+	single          bool   // one Timestream record for each measure
+}
+
+func loadConfig(getenv func(string) string) (config, error) {
+	c := config{
+		pipeline:    getenv("IOT_PIPELINE"),
+		deviceTable: getenv("IOT_DEVICE_TABLE"),
+		queueURL:    getenv("IOT_DEAD_LETTER_QUEUE_URL"),
+		bucket:      getenv("IOT_DEAD_LETTER_BUCKET"),
+		prefix:      getenv("IOT_DEAD_LETTER_PREFIX"),
+		dataField:   getenv("IOT_DATA_FIELD"),
+		timeField:   getenv("IOT_TIME_FIELD"),
+		database:    getenv("IOT_TIMESTREAM_DATABASE"),
+		table:       getenv("IOT_TIMESTREAM_TABLE"),
+	}
+	var problems []error
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if c.queueURL == "" {
+		problem("IOT_DEAD_LETTER_QUEUE_URL is not set: a record that cannot be handled would have nowhere to go")
+	}
+	if c.deviceTable == "" && c.table == "" && c.database == "" {
+		problem("neither IOT_DEVICE_TABLE nor IOT_TIMESTREAM_DATABASE and IOT_TIMESTREAM_TABLE are set: records would have nowhere to go")
+	}
+	if (c.database == "") != (c.table == "") {
+		problem("IOT_TIMESTREAM_DATABASE is %q and IOT_TIMESTREAM_TABLE is %q: set both or neither", c.database, c.table)
+	}
+	switch layout := getenv("IOT_TIMESTREAM_LAYOUT"); layout {
+	case "", "multi":
+	case "single":
+		c.single = true
+	default:
+		problem("IOT_TIMESTREAM_LAYOUT is %q, want multi or single", layout)
+	}
+	if text := getenv("IOT_DEVICE_TTL_DAYS"); text != "" {
+		days, err := strconv.Atoi(text)
+		if err != nil || days < 0 || days > 36500 {
+			problem("IOT_DEVICE_TTL_DAYS is %q, want a number of days from 0 to 36500", text)
+		}
+		c.deviceTTL = time.Duration(days) * 24 * time.Hour
+	}
+	if len(problems) > 0 {
+		return config{}, fmt.Errorf("reading the processor's environment: %w", errors.Join(problems...))
+	}
+	return c, nil
+}

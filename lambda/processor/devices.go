@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
+)
+
+// dynamoAPI is the part of the DynamoDB client that the processor uses.
+type dynamoAPI interface {
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+}
+
+// devices keeps the newest state of every device: one conditional update for each device of a batch.
+type devices struct {
+	client dynamoAPI
+	table  string
+	ttl    time.Duration
+}
+
+func newDevices(c config, cfg aws.Config) *devices {
+	return &devices{client: dynamodb.NewFromConfig(cfg), table: c.deviceTable, ttl: c.deviceTTL}
+}
+
+const stateRejected = "device_state_rejected" // a reason for the dead letter
+
+// state is what a batch says about one device. Its three groups have a time each, because each can be newer or older than what
+// is stored on its own: a device that sends its backlog is seen now and measured then.
+type state struct {
+	thing string
+
+	seenAt int64 // arrival, ms; always there
+	seen   int   // the record it comes from
+
+	measuredAt int64 // the device's time, ms
+	measured   int   // the record whose measures are the latest; -1: none has any
+
+	statusAt int64
+	status   string
+	statusBy int // the record
+}
+
+// byDevice orders the readable records by device, in the order of the stream within a device.
+func byDevice(b *batch) []int {
+	order := make([]int, 0, len(b.records))
+	rank := make(map[string]int, 64)
+	for i := range b.records {
+		if b.messages[i].skip {
+			continue
+		}
+		if _, ok := rank[b.records[i].PartitionKey]; !ok {
+			rank[b.records[i].PartitionKey] = len(rank)
+		}
+		order = append(order, i)
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		return rank[b.records[i].PartitionKey] - rank[b.records[j].PartitionKey]
+	})
+	return order
+}
+
+// store starts one update for each device in order.
+func (d *devices) store(ctx context.Context, b *batch, order []int, calls *errgroup.Group) {
+	for start := 0; start < len(order); {
+		end := start + 1
+		for end < len(order) && b.records[order[end]].PartitionKey == b.records[order[start]].PartitionKey {
+			end++
+		}
+		s := newest(b, order[start:end])
+		calls.Go(func() error {
+			d.update(ctx, b, s)
+			return nil
+		})
+		start = end
+	}
+}
+
+// newest reduces one device's records to its state. A message proves that its device is online; equal times go to the later record.
+func newest(b *batch, records []int) state {
+	s := state{thing: b.records[records[0]].PartitionKey, measured: -1}
+	for _, i := range records {
+		m := &b.messages[i]
+		if at := b.records[i].ArrivalMillis; at >= s.seenAt {
+			s.seenAt, s.seen = at, i
+		}
+		status, statusAt := m.status, m.Time.UnixMilli()
+		if status == "" {
+			status, statusAt = "online", b.records[i].ArrivalMillis
+			if at := m.Time.UnixMilli(); len(m.Measures) > 0 && (s.measured < 0 || at >= s.measuredAt) {
+				s.measuredAt, s.measured = at, i
+			}
+		}
+		if statusAt >= s.statusAt {
+			s.status, s.statusAt, s.statusBy = status, statusAt, i
+		}
+	}
+	return s
+}
+
+// maxRounds bounds the updates of one device: every group can turn out to be stale once, and another shard's
+// consumer can get in between.
+const maxRounds = 5
+
+// update writes what is newer than the stored state. The first try writes all groups; when one of them is not newer the answer
+// brings the stored item, and the next try writes the rest.
+func (d *devices) update(ctx context.Context, b *batch, s state) {
+	write := groups{seen: true, measured: s.measured >= 0, status: true}
+	for range maxRounds {
+		if write == (groups{}) {
+			return // all that is stored is newer
+		}
+		_, err := d.client.UpdateItem(ctx, d.request(b, s, write))
+		var (
+			stale *types.ConditionalCheckFailedException
+			api   smithy.APIError
+		)
+		switch {
+		case err == nil:
+			return
+		case errors.As(err, &stale):
+			write = s.newerThan(stale.Item)
+		case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
+			// Only the measures are the device's to choose: the record that brought them is the one that cannot be stored.
+			bringer := s.measured
+			if bringer < 0 {
+				bringer = s.seen
+			}
+			b.reject(bringer, stateRejected, api.ErrorMessage())
+			return
+		default:
+			d.fail(b, s, err)
+			return
+		}
+	}
+	d.fail(b, s, errors.New("other writers kept changing the item"))
+}
+
+// fail marks the records that the state comes from; bringing them again brings the state again.
+func (d *devices) fail(b *batch, s state, err error) {
+	err = fmt.Errorf("updating device %q in table %q: %w", s.thing, d.table, err)
+	b.fail(s.seen, err)
+	b.fail(s.statusBy, err)
+	if s.measured >= 0 {
+		b.fail(s.measured, err)
+	}
+}
+
+// groups says which parts of a state an update writes.
+type groups struct{ seen, measured, status bool }
+
+// newerThan compares a state with the stored item.
+func (s *state) newerThan(item map[string]types.AttributeValue) groups {
+	seen, measured, status := number(item["last_seen"]), number(item["measured_at"]), number(item["status_at"])
+	return groups{
+		seen:     s.seenAt > seen,
+		measured: s.measured >= 0 && (s.measuredAt > measured || s.measuredAt == measured && s.seenAt > seen),
+		status:   s.statusAt > status,
+	}
+}
+
+func number(v types.AttributeValue) int64 {
+	n, ok := v.(*types.AttributeValueMemberN)
+	if !ok {
+		return math.MinInt64
+	}
+	value, err := strconv.ParseInt(n.Value, 10, 64)
+	if err != nil {
+		return math.MinInt64
+	}
+	return value
+}
+
+// request writes the update: each group is set only when it is newer than what is stored, all or nothing.
+func (d *devices) request(b *batch, s state, write groups) *dynamodb.UpdateItemInput {
+	values := map[string]types.AttributeValue{}
+	set, condition := "SET ", ""
+	group := func(when, assignments string) {
+		if condition != "" {
+			condition, set = condition+" AND ", set+", "
+		}
+		condition, set = condition+"("+when+")", set+assignments
+	}
+	var names map[string]string
+	if write.seen || write.measured {
+		values[":seen"] = millis(s.seenAt)
+	}
+	if write.seen {
+		assignments := "last_seen = :seen"
+		if d.ttl > 0 {
+			assignments += ", expires_at = :expires"
+			values[":expires"] = millis(time.UnixMilli(s.seenAt).Add(d.ttl).Unix()) // [AWS 7.1 TTL]: seconds
+		}
+		group("attribute_not_exists(last_seen) OR last_seen <= :seen", assignments)
+	}
+	if write.measured {
+		values[":measured"], values[":latest"] = millis(s.measuredAt), latest(b.messages[s.measured].Measures)
+		group("attribute_not_exists(measured_at) OR measured_at < :measured OR (measured_at = :measured AND last_seen <= :seen)",
+			"measured_at = :measured, latest = :latest")
+	}
+	if write.status {
+		values[":status"], values[":status_at"] = &types.AttributeValueMemberS{Value: s.status}, millis(s.statusAt)
+		names = map[string]string{"#status": "status"} // a reserved word
+		group("attribute_not_exists(status_at) OR status_at <= :status_at", "#status = :status, status_at = :status_at")
+	}
+	return &dynamodb.UpdateItemInput{
+		TableName:                           aws.String(d.table),
+		Key:                                 map[string]types.AttributeValue{"device_id": &types.AttributeValueMemberS{Value: s.thing}},
+		UpdateExpression:                    aws.String(set),
+		ConditionExpression:                 aws.String(condition),
+		ExpressionAttributeNames:            names,
+		ExpressionAttributeValues:           values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+}
+
+func millis(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+func latest(measures []telemetry.Measure) types.AttributeValue {
+	m := make(map[string]types.AttributeValue, len(measures))
+	for _, measure := range measures {
+		m[measure.Name] = attribute(measure)
+	}
+	return &types.AttributeValueMemberM{Value: m}
+}
+
+// attribute keeps a measure's type. DynamoDB's numbers reach from 1E-130 to 9.9E+125, doubles further: those that
+// do not fit stay as text.
+func attribute(m telemetry.Measure) types.AttributeValue {
+	switch m.Kind {
+	case telemetry.Bool:
+		return &types.AttributeValueMemberBOOL{Value: m.Text == "true"}
+	case telemetry.Number:
+		if v := math.Abs(m.Float()); v == 0 || 1e-130 <= v && v < 9.9e125 {
+			return &types.AttributeValueMemberN{Value: m.Text}
+		}
+	}
+	return &types.AttributeValueMemberS{Value: m.Text}
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
+)
+
+// concurrency bounds the calls under way at once, over all stores.
+const concurrency = awsenv.Connections
+
+// processor handles invocations one after the other, as Lambda brings them to one process.
+type processor struct {
+	config
+	history *history // nil without Timestream
+	devices *devices // nil without a device table
+	office  *deadletter.Office
+	decoder *telemetry.Decoder
+	log     *slog.Logger
+	level   string
+	out     io.Writer // metrics
+	now     func() time.Time
+}
+
+// newProcessor does the cold start's work: it reads the environment and makes the clients. Connections are made by the first batch.
+func newProcessor(getenv func(string) string, out io.Writer) (*processor, error) {
+	c, err := loadConfig(getenv)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := awsenv.Load(getenv)
+	if err != nil {
+		return nil, err
+	}
+	p := &processor{
+		config:  c,
+		office:  newOffice(c, cfg),
+		decoder: telemetry.NewDecoder(c.dataField, c.timeField),
+		level:   getenv("AWS_LAMBDA_LOG_LEVEL"),
+		out:     out,
+		now:     time.Now,
+	}
+	p.log = lambdalog.New(out, p.level)
+	if c.table != "" {
+		p.history = newHistory(c, cfg)
+	}
+	if c.deviceTable != "" {
+		p.devices = newDevices(c, cfg)
+	}
+	return p, nil
+}
+
+// Invoke handles one batch. The error is about an event that is no batch at all; everything else is in the response.
+func (p *processor) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	records, err := stream.Parse(event)
+	if err != nil {
+		return nil, err
+	}
+	metrics := emf.New(p.pipeline, "processor", p.level)
+	b := newBatch(records, p.now())
+	stores, letters, cancel := phases(ctx, b.now)
+	defer cancel()
+
+	if stores.Err() != nil {
+		p.log.WarnContext(ctx, "no time is left for the batch", "records", len(records))
+		b.fail(0, stores.Err())
+	} else {
+		p.decode(ctx, b, metrics)
+		p.store(stores, b)
+		p.deliver(letters, b, metrics)
+	}
+	return p.answer(ctx, b, metrics), nil
+}
+
+// phases divides what is left of the invocation: the stores' calls end early enough for the dead letters, and these
+// early enough for the answer, because an invocation that times out loses the partial answer.
+func phases(ctx context.Context, now time.Time) (stores, letters context.Context, cancel func()) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, ctx, func() {}
+	}
+	reserve := min(max(deadline.Sub(now)/10, 100*time.Millisecond), 2*time.Second)
+	letters, cancelLetters := context.WithDeadline(ctx, deadline.Add(-reserve))
+	stores, cancelStores := context.WithDeadline(letters, deadline.Add(-2*reserve))
+	return stores, letters, func() { cancelStores(); cancelLetters() }
+}
+
+// decode reads every record, in order: the versions of equal times depend on it.
+func (p *processor) decode(ctx context.Context, b *batch, metrics *emf.Recorder) {
+	debug := p.log.Enabled(ctx, slog.LevelDebug)
+	skipped := 0
+	for i := range b.records {
+		record := &b.records[i]
+		if debug {
+			p.log.DebugContext(ctx, "record", "thing", record.PartitionKey, "sequence_number", record.SequenceNumber, "payload", record.Data)
+		}
+		m, err := p.read(record, b.now)
+		if err != nil {
+			var refused *telemetry.Error
+			errors.As(err, &refused)
+			b.messages[i].skip = true
+			b.reject(i, string(refused.Reason), refused.Detail)
+			continue
+		}
+		b.messages[i] = m
+		skipped += m.Skipped
+	}
+	metrics.Count("Received", len(b.records))
+	metrics.Count("Accepted", len(b.records)-len(b.rejected))
+	metrics.Count("SkippedValues", skipped)
+}
+
+// Reasons of the processor's own; the decoder's are in package telemetry, the stores' beside their checks.
+const (
+	damagedRecord = telemetry.Reason("damaged_record")
+	invalidThing  = telemetry.Reason("invalid_thing")
+	timeInFuture  = telemetry.Reason("time_in_future")
+	timeBefore70  = telemetry.Reason("time_before_1970")
+)
+
+// maxAhead is how far in the future a time may be [AWS 6.1 Future timestamps]. It holds without Timestream too: one message
+// from 2100 would keep a device's state from ever changing again.
+const maxAhead = 15 * time.Minute
+
+// read decodes one record. The error is a *telemetry.Error.
+func (p *processor) read(record *stream.Record, now time.Time) (message, error) {
+	if record.Damaged {
+		return message{}, &telemetry.Error{Reason: damagedRecord, Detail: "the record's data is not base64"}
+	}
+	if !validThing(record.PartitionKey) {
+		return message{}, &telemetry.Error{Reason: invalidThing, Detail: "the partition key is not a thing's name"}
+	}
+	if isStatus(record.Data) {
+		return readStatus(record)
+	}
+	m, err := p.decoder.DecodeString(record.Data, record.Arrival())
+	if err != nil {
+		return message{}, err
+	}
+	if m.Time.After(now.Add(maxAhead)) {
+		return message{}, &telemetry.Error{Reason: timeInFuture, Detail: "the message's time, " + m.Time.Format(time.RFC3339) + ", is more than 15 minutes ahead"}
+	}
+	if m.Time.Unix() < 0 {
+		return message{}, &telemetry.Error{Reason: timeBefore70, Detail: "the message's time, " + m.Time.Format(time.RFC3339) + ", is before 1970"}
+	}
+	return message{Message: m}, nil
+}
+
+// validThing reports whether key can be a thing's name [AWS 1.3]. It also keeps a record from ever touching the device table's
+// special items, whose keys start with "$".
+func validThing(key string) bool {
+	for i := 0; i < len(key); i++ {
+		c := key[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != ':' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return 0 < len(key) && len(key) <= 128
+}
+
+// store writes to both stores at the same time, and returns when every call has ended.
+func (p *processor) store(ctx context.Context, b *batch) {
+	var calls errgroup.Group
+	calls.SetLimit(concurrency)
+	order := byDevice(b)
+	if p.devices != nil {
+		p.devices.store(ctx, b, order, &calls)
+	}
+	if p.history != nil {
+		p.history.store(ctx, b, order, &calls)
+	}
+	_ = calls.Wait() // the calls report to the batch, record by record
+}
+
+// answer logs and counts what happened and returns the partial batch response.
+func (p *processor) answer(ctx context.Context, b *batch, metrics *emf.Recorder) []byte {
+	lowest := b.lowestFailed()
+	stored := make([]int64, 0, lowest)
+	now := p.now()
+	for i := range lowest {
+		if _, rejected := b.rejected[i]; !rejected {
+			stored = append(stored, now.UnixMilli()-b.records[i].ArrivalMillis)
+		}
+	}
+	metrics.Count("Stored", len(stored))
+	metrics.Count("Retried", len(b.records)-lowest)
+	if len(stored) > 0 {
+		metrics.Millis("Latency", stored)
+	}
+	if _, err := metrics.WriteTo(p.out); err != nil {
+		p.log.ErrorContext(ctx, "printing metrics", "error", err.Error())
+	}
+	if lowest == len(b.records) {
+		return stream.Done()
+	}
+	p.log.WarnContext(ctx, "records are handed back", "from_sequence_number", b.records[lowest].SequenceNumber,
+		"records", len(b.records)-lowest, "failed", len(b.failed), "error", cmp.Or(b.failed[lowest], errors.New("unknown")).Error())
+	return stream.FailedFrom(b.records[lowest].SequenceNumber)
+}

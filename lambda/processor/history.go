@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
+	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite/types"
+	"github.com/aws/smithy-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
+)
+
+// timestreamAPI is the part of the Timestream client that the processor uses.
+type timestreamAPI interface {
+	WriteRecords(context.Context, *timestreamwrite.WriteRecordsInput, ...func(*timestreamwrite.Options)) (*timestreamwrite.WriteRecordsOutput, error)
+}
+
+// history writes the measures of every message to Timestream.
+type history struct {
+	client          timestreamAPI
+	database, table string
+	single          bool
+
+	// first lets one call go ahead of the others until one has succeeded: the client then knows its endpoint, and
+	// endpoint discovery is asked for once in a process instead of once for each concurrent call.
+	first sync.Mutex
+	known bool
+}
+
+func newHistory(c config, cfg aws.Config) *history {
+	return &history{client: timestreamwrite.NewFromConfig(cfg), database: c.database, table: c.table, single: c.single}
+}
+
+// Limits of Timestream [AWS 6.1].
+const (
+	maxRecords     = 100  // records in one WriteRecords
+	maxRecordBytes = 2048 // one record, names and values
+	maxMeasures    = 256  // measures of a multi-measure record
+	maxNameBytes   = 256  // a measure's name
+)
+
+// Reasons for the dead letter that only Timestream has.
+const (
+	tooManyMeasures  = "too_many_measures"
+	badMeasureName   = "measure_name"
+	recordTooLarge   = "record_too_large"
+	timestreamReason = "timestream_rejected"
+)
+
+// row is one Timestream record to be: a message, or with the single layout one measure of it.
+type row struct {
+	message int
+	measure int // -1: all of them
+	version int64
+}
+
+// store checks the messages and starts the calls that write them. order is grouped by device, so that most calls are about
+// one device and name it once.
+func (h *history) store(ctx context.Context, b *batch, order []int, calls *errgroup.Group) {
+	rows := make([]row, 0, len(order))
+	for at, i := range order {
+		m := &b.messages[i]
+		if m.status != "" || len(m.Measures) == 0 {
+			continue
+		}
+		setVersion(b, order[:at], i)
+		if reason, detail := h.check(&m.Message, b.records[i].PartitionKey); reason != "" {
+			b.reject(i, reason, detail)
+			continue
+		}
+		if !h.single {
+			rows = append(rows, row{message: i, measure: -1, version: m.version})
+			continue
+		}
+		for measure := range m.Measures {
+			if m.Measures[measure].Text != "" { // Timestream has no empty value
+				rows = append(rows, row{message: i, measure: measure, version: m.version})
+			}
+		}
+	}
+	for start := 0; start < len(rows); start += maxRecords {
+		chunk := rows[start:min(start+maxRecords, len(rows))]
+		calls.Go(func() error {
+			h.write(ctx, b, chunk)
+			return nil
+		})
+	}
+}
+
+// Versions: a record with a higher version replaces one with the same device, time and name; the same version with the same
+// values is accepted and changes nothing [AWS 6.1 Upsert]. The arrival time is the same in every replay and grows with the stream, so
+// it is the version. Thousandths of it order messages that share a device, a time and an arrival millisecond.
+const versionsPerMilli = 1000
+
+// lookBack bounds the search for such a message. One that is missed is put right when Timestream rejects it, see again.
+const lookBack = 64
+
+// setVersion gives message i its version. before are the messages in order before it; those of its device are at the end.
+func setVersion(b *batch, before []int, i int) {
+	m := &b.messages[i]
+	m.version = b.records[i].ArrivalMillis * versionsPerMilli
+	for n := 1; n <= len(before) && n <= lookBack; n++ {
+		j := before[len(before)-n]
+		if b.records[j].PartitionKey != b.records[i].PartitionKey || b.records[j].ArrivalMillis < b.records[i].ArrivalMillis {
+			return
+		}
+		if b.messages[j].Time.UnixMilli() == m.Time.UnixMilli() && b.messages[j].version >= m.version {
+			m.version = b.messages[j].version + 1
+		}
+	}
+}
+
+// check refuses what Timestream would refuse the whole call for. It returns the reason, or "".
+func (h *history) check(m *telemetry.Message, thing string) (reason, detail string) {
+	if len(m.Measures) > maxMeasures && !h.single {
+		return tooManyMeasures, fmt.Sprintf("the message has %d measures, a record takes %d", len(m.Measures), maxMeasures)
+	}
+	const fixed = len("device_id") + len(multiName) + 8 // the dimension's and the measure's name, and the time
+	size := fixed + len(thing)
+	for i := range m.Measures {
+		measure := &m.Measures[i]
+		if problem := h.nameProblem(measure.Name); problem != "" {
+			return badMeasureName, problem
+		}
+		bytes := len(measure.Name) + valueBytes(measure)
+		if size += bytes; h.single {
+			size = fixed + len(thing) + bytes
+		}
+		if size > maxRecordBytes {
+			return recordTooLarge, fmt.Sprintf("the record is larger than %d bytes", maxRecordBytes)
+		}
+	}
+	return "", ""
+}
+
+func valueBytes(m *telemetry.Measure) int {
+	switch m.Kind {
+	case telemetry.Number:
+		return 8
+	case telemetry.Bool:
+		return 1
+	}
+	return len(m.Text)
+}
+
+// nameProblem checks a measure's name; in the multi layout it is a column's name as well.
+func (h *history) nameProblem(name string) string {
+	switch {
+	case len(name) > maxNameBytes:
+		return fmt.Sprintf("a measure's name has %d bytes, the limit is %d", len(name), maxNameBytes)
+	case h.single:
+		return ""
+	case name == "time" || name == "measure_name" || name == "device_id" || strings.HasPrefix(name, "ts_") ||
+		strings.HasPrefix(name, "measure_value") || strings.Contains(name, ":"):
+		return fmt.Sprintf("the measure name %q is reserved by Timestream in the multi layout", name)
+	}
+	return ""
+}
+
+// write sends the rows of one call and reports what became of each to the batch.
+func (h *history) write(ctx context.Context, b *batch, rows []row) {
+	for len(rows) > 0 {
+		err := h.call(ctx, b, rows)
+		var (
+			rejected *types.RejectedRecordsException
+			api      smithy.APIError
+		)
+		switch {
+		case err == nil:
+			return
+		case errors.As(err, &rejected) && len(rejected.RejectedRecords) > 0:
+			rows = again(b, rows, rejected.RejectedRecords)
+		case errors.As(err, &api) && api.ErrorCode() == "ValidationException" && len(rows) > 1:
+			// Timestream refuses the call for one record and does not say which: find it.
+			half := len(rows) / 2
+			h.write(ctx, b, rows[:half])
+			rows = rows[half:]
+		case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
+			b.reject(rows[0].message, timestreamReason, rows[0].describe(b, api.ErrorMessage()))
+			return
+		default:
+			for _, r := range rows {
+				b.fail(r.message, fmt.Errorf("writing to Timestream table %q: %w", h.table, err))
+			}
+			return
+		}
+	}
+}
+
+// again reads the answer about each rejected row: one that lost a tie of versions is sent again with the next version, the others
+// are dead letters with AWS's own reason. What the answer does not name is stored [AWS 6.1 RejectedRecordsException].
+func again(b *batch, rows []row, rejected []types.RejectedRecord) []row {
+	retry := make([]row, 0, len(rejected))
+	for _, r := range rejected {
+		i := int(r.RecordIndex)
+		if i < 0 || i >= len(rows) {
+			for _, r := range rows {
+				b.fail(r.message, fmt.Errorf("Timestream rejected record %d of a call with %d", i, len(rows)))
+			}
+			return nil
+		}
+		// The same arrival millisecond means a tie, or a replay of one; the later of the two comes last and so wins.
+		// A version of a later millisecond is a later message of the same device and time, which must stay.
+		if r.ExistingVersion != nil && *r.ExistingVersion/versionsPerMilli == rows[i].version/versionsPerMilli {
+			next := rows[i]
+			next.version = *r.ExistingVersion + 1
+			retry = append(retry, next)
+			continue
+		}
+		b.reject(rows[i].message, timestreamReason, rows[i].describe(b, aws.ToString(r.Reason)))
+	}
+	return retry
+}
+
+func (r row) describe(b *batch, reason string) string {
+	if r.measure < 0 {
+		return reason
+	}
+	return fmt.Sprintf("%s: %s", b.messages[r.message].Measures[r.measure].Name, reason)
+}
+
+// call makes one WriteRecords. Until a call of the process has succeeded, calls go one by one.
+func (h *history) call(ctx context.Context, b *batch, rows []row) error {
+	buffers := requests.Get().(*request)
+	defer buffers.release()
+	input := buffers.build(h, b, rows)
+
+	h.first.Lock()
+	if h.known {
+		h.first.Unlock()
+		_, err := h.client.WriteRecords(ctx, input)
+		return err
+	}
+	defer h.first.Unlock()
+	_, err := h.client.WriteRecords(ctx, input)
+	var rejected *types.RejectedRecordsException
+	h.known = err == nil || errors.As(err, &rejected)
+	return err
+}

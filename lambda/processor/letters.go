@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
+)
+
+func newOffice(c config, cfg aws.Config) *deadletter.Office {
+	return &deadletter.Office{
+		Queue:    sqs.NewFromConfig(cfg, deadletter.TrustTransport),
+		QueueURL: c.queueURL,
+		Objects: func() deadletter.BucketAPI {
+			return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil })
+		},
+		Bucket: c.bucket,
+		Prefix: c.prefix,
+	}
+}
+
+// deliver sends the dead letters of the records that Lambda will not bring again; the others get theirs when they come back,
+// so that no letter is written twice for a failure elsewhere. A letter that cannot be sent makes its record fail.
+func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder) {
+	lowest := b.lowestFailed()
+	var calls errgroup.Group
+	calls.SetLimit(concurrency)
+	for i, why := range b.rejected {
+		if i >= lowest {
+			continue
+		}
+		metrics.CountReason("Rejected", why.reason, 1)
+		calls.Go(func() error {
+			record := &b.records[i]
+			p.log.WarnContext(ctx, "record is given up", "thing", record.PartitionKey, "sequence_number", record.SequenceNumber,
+				"reason", why.reason, "detail", why.detail)
+			err := p.office.Send(ctx, deadletter.Letter{
+				Pipeline: p.pipeline, Source: "processor", Thing: record.PartitionKey, Topic: statusTopic(record.Data),
+				ArrivedAt: record.Arrival(), SequenceNumber: record.SequenceNumber, Payload: []byte(record.Data),
+				Reason: why.reason, Detail: why.detail,
+			})
+			if err != nil {
+				b.fail(i, err)
+				return nil
+			}
+			metrics.Count("DeadLetters", 1)
+			return nil
+		})
+	}
+	_ = calls.Wait() // each call reports to the batch
+}

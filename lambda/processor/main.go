@@ -1,0 +1,21 @@
+// Command processor is the pipeline's stream processor: it takes batches of Kinesis records, which are what devices
+// published, and stores them in Timestream and in the device table.
+//
+// It decides nothing about the pipeline: names, layout and limits come from its environment, see docs/design/contracts.md.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+func main() {
+	p, err := newProcessor(os.Getenv, os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	lambda.Start(p)
+}

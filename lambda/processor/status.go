@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
+)
+
+const unknownStatus = telemetry.Reason("unknown_status")
+
+// statusEnvelope is what the pipeline's status rule makes of a message on <prefix>/<thing>/status.
+type statusEnvelope struct {
+	Payload    *string `json:"status_payload"` // base64
+	Topic      *string `json:"status_topic"`
+	ReceivedAt int64   `json:"received_at"` // ms
+}
+
+// isStatus tells a status message from telemetry without parsing it; readStatus looks closer.
+func isStatus(data string) bool {
+	return strings.Contains(data, `"status_payload"`) && strings.Contains(data, `"status_topic"`)
+}
+
+// statusTopic is the topic of a status message, the only one whose topic the record carries.
+func statusTopic(data string) string {
+	var envelope statusEnvelope
+	if !isStatus(data) || json.Unmarshal([]byte(data), &envelope) != nil || envelope.Topic == nil {
+		return ""
+	}
+	return *envelope.Topic
+}
+
+// readStatus reads a status message. Its time is the broker's, never the payload's: a last will is written when the device
+// connects and sent when it is gone.
+func readStatus(record *stream.Record) (message, error) {
+	refuse := func(detail string) (message, error) {
+		return message{}, &telemetry.Error{Reason: unknownStatus, Detail: detail}
+	}
+	var envelope statusEnvelope
+	if err := json.Unmarshal([]byte(record.Data), &envelope); err != nil || envelope.Payload == nil || envelope.Topic == nil {
+		return refuse("the message has status_payload and status_topic but not in the form of the status rule")
+	}
+	payload, err := base64.StdEncoding.DecodeString(*envelope.Payload)
+	if err != nil {
+		return refuse("status_payload is not base64")
+	}
+	status := statusOf(payload)
+	if status == "" {
+		return refuse("the payload says neither online nor offline")
+	}
+	at := record.Arrival()
+	if envelope.ReceivedAt > 0 && envelope.ReceivedAt <= record.ArrivalMillis {
+		at = time.UnixMilli(envelope.ReceivedAt).UTC()
+	}
+	return message{Message: telemetry.Message{Time: at}, status: status}, nil
+}
+
+// statusOf reads what devices send: online or offline, as plain text, as a JSON string, as the member "status" or "state" of
+// an object, or as its Boolean member "online" or "connected". It returns "" for anything else.
+func statusOf(payload []byte) string {
+	var object struct {
+		Status, State     string
+		Online, Connected *bool
+	}
+	text := strings.TrimSpace(string(payload))
+	if strings.HasPrefix(text, "{") {
+		if json.Unmarshal(payload, &object) != nil {
+			return ""
+		}
+		for _, yes := range []*bool{object.Online, object.Connected} {
+			switch {
+			case yes == nil:
+			case *yes:
+				return "online"
+			default:
+				return "offline"
+			}
+		}
+		if text = object.Status; text == "" {
+			text = object.State
+		}
+	}
+	switch strings.ToLower(strings.Trim(text, `"`)) {
+	case "online":
+		return "online"
+	case "offline":
+		return "offline"
+	}
+	return ""
+}

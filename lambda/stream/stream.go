@@ -1,0 +1,171 @@
+// Package stream reads the event that Lambda makes of a batch of Kinesis records, and writes the partial batch response.
+//
+// It is for the project's processor and for anyone who writes one. It does what aws-lambda-go's events.KinesisEvent
+// does for the fields that a pipeline uses, in one pass and two allocations for any number of records. It must not
+// know what the records hold.
+package stream
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+	"unsafe"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/jsonscan"
+)
+
+// Record is one record of a batch.
+type Record struct {
+	// PartitionKey is the thing's name: the pipeline's rules take it from the topic, which the IoT policy guards.
+	PartitionKey   string
+	SequenceNumber string
+	// ArrivalMillis is when Kinesis took the record, in milliseconds since 1970.
+	ArrivalMillis int64
+	// Data is the device's own bytes. When Kinesis' base64 does not decode it is that text, and Damaged is set.
+	Data    string
+	Damaged bool
+}
+
+// Arrival is ArrivalMillis as a time, UTC.
+func (r *Record) Arrival() time.Time { return time.UnixMilli(r.ArrivalMillis).UTC() }
+
+// Parse reads an event. Strings of the records, Data aside, share the event's memory: event must not change while
+// they are in use, and they must not be kept after the invocation, because the Lambda runtime reuses its buffer.
+// An event that is no Kinesis batch, or has a record that could not be reported as failed, is an error.
+func Parse(event []byte) ([]Record, error) {
+	// Each record's envelope is some 400 bytes, so this is seldom too small and never far too large.
+	records := make([]Record, 0, len(event)/400+1)
+	// The event is only read, and outlives every use of the records: see above.
+	r := jsonscan.New(unsafe.String(unsafe.SliceData(event), len(event)))
+	found := false
+	err := members(&r, func(key string) error {
+		if key != "Records" {
+			return r.Skip()
+		}
+		found = true
+		var err error
+		records, err = readRecords(&r, records[:0])
+		return err
+	})
+	if err == nil {
+		err = r.End()
+	}
+	if err == nil && !found {
+		err = errors.New("it has no Records")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the Kinesis event: %w", err)
+	}
+	decode(records)
+	return records, nil
+}
+
+// members calls visit for each member of the object that is next, with the reader at the member's value.
+func members(r *jsonscan.Reader, visit func(key string) error) error {
+	if err := r.Enter('{'); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		key, ok, err := r.Member(first)
+		if err != nil || !ok {
+			return err
+		}
+		if err := visit(key); err != nil {
+			return err
+		}
+	}
+}
+
+func readRecords(r *jsonscan.Reader, records []Record) ([]Record, error) {
+	var record Record
+	// The visitors are made once, not once for each record: they would escape to the heap.
+	kinesis := func(key string) (err error) {
+		switch key {
+		case "partitionKey":
+			record.PartitionKey, err = r.Text()
+		case "sequenceNumber":
+			record.SequenceNumber, err = r.Text()
+		case "data":
+			record.Data, err = r.Text()
+		case "approximateArrivalTimestamp":
+			record.ArrivalMillis, err = readArrival(r)
+		default:
+			err = r.Skip()
+		}
+		return err
+	}
+	envelope := func(key string) error {
+		if key == "kinesis" {
+			return members(r, kinesis)
+		}
+		return r.Skip()
+	}
+	if err := r.Enter('['); err != nil {
+		return nil, err
+	}
+	for first := true; ; first = false {
+		ok, err := r.Element(first)
+		if err != nil || !ok {
+			return records, err
+		}
+		record = Record{}
+		if err := members(r, envelope); err != nil {
+			return nil, err
+		}
+		if record.SequenceNumber == "" {
+			return nil, fmt.Errorf("record %d has no sequence number", len(records))
+		}
+		records = append(records, record)
+	}
+}
+
+// readArrival reads seconds with a fraction, as [AWS 5 Batch event] has them.
+func readArrival(r *jsonscan.Reader) (int64, error) {
+	text, err := r.NumberText()
+	if err != nil {
+		return 0, err
+	}
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.Abs(seconds) > 1e12 {
+		return 0, errors.New("an arrival time is out of range")
+	}
+	return int64(math.Round(seconds * 1000)), nil
+}
+
+// decode replaces each record's base64 text by its bytes, all in one allocation.
+func decode(records []Record) {
+	size := 0
+	for i := range records {
+		size += base64.StdEncoding.DecodedLen(len(records[i].Data))
+	}
+	arena := make([]byte, size)
+	for i := range records {
+		text := records[i].Data
+		// Decode reads the text and never writes it.
+		n, err := base64.StdEncoding.Decode(arena, unsafe.Slice(unsafe.StringData(text), len(text)))
+		if err != nil {
+			records[i].Damaged = true
+			continue
+		}
+		// These bytes are written once, above, and the arena moves on behind them.
+		records[i].Data = unsafe.String(unsafe.SliceData(arena), n)
+		arena = arena[n:]
+	}
+}
+
+// Done is the answer that says the whole batch is done.
+func Done() []byte { return []byte(`{"batchItemFailures":[]}`) }
+
+// FailedFrom is the answer that makes Lambda come back with the record of that sequence number and all after it
+// [AWS 5 Partial failure reply]. Give it the lowest failing number: Lambda looks at no other.
+func FailedFrom(sequenceNumber string) []byte {
+	identifier, err := json.Marshal(sequenceNumber)
+	if err != nil {
+		panic(err) // a string always has a JSON form
+	}
+	return []byte(`{"batchItemFailures":[{"itemIdentifier":` + string(identifier) + `}]}`)
+}

@@ -1,0 +1,77 @@
+// Package telemetry reads what devices publish: measures with a name and a type, and the time they were taken.
+//
+// It is for the project's functions and for anyone who writes a processor of their own. It knows payloads only:
+// not where they came from (a device's identity is its topic, never a payload field), and not where they go.
+//
+// Accepted are the documented shapes, with configurable field names:
+//
+//	{"deviceId":"x","timestamp":1767225600000,"data":{"temperature":21.5}}   an envelope: the measures are in data
+//	{"name":"x","humidity":29,"timeStampEpoch":1767225600000,"timeStampIso":"…"}   flat: everything but the time is a measure
+//	{"temp":21.5,"humidity":60,"battery":3.1}   no time: the arrival time is used
+package telemetry
+
+import (
+	"math"
+	"strconv"
+	"time"
+)
+
+// Kind is the type of a measure's value.
+type Kind uint8
+
+// The kinds of value a measure can have. JSON has one kind of number, so 21 and 21.5 are both Number: a column
+// whose type followed the spelling would reject every other message.
+const (
+	Number Kind = iota
+	Bool
+	String
+)
+
+// Measure is one named value of a message.
+type Measure struct {
+	Name string // members of nested objects are joined with dots: "wind.speed"
+	Text string // the value as text: a JSON number, "true" or "false", or the string itself
+	Kind Kind
+}
+
+// Float returns a Number's value; it is NaN for the other kinds. Decode has made sure that it is finite.
+func (m Measure) Float() float64 {
+	if m.Kind != Number {
+		return math.NaN()
+	}
+	v, err := strconv.ParseFloat(m.Text, 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return v
+}
+
+// Message is a decoded payload.
+type Message struct {
+	Time     time.Time // when the measures were taken, UTC; the arrival time when the payload has none
+	HasTime  bool      // whether Time is the device's own
+	Measures []Measure // in the order of the payload; of two with one name only the later is kept
+	Skipped  int       // arrays and nulls, which no measure can hold
+}
+
+// Reason says, in a word, why a payload could not be decoded. Reasons are metric dimensions: keep them few.
+type Reason string
+
+// The reasons Decode gives.
+const (
+	NotJSON          Reason = "not_json"
+	InvalidUTF8      Reason = "invalid_utf8"
+	NotAnObject      Reason = "not_an_object"
+	TooDeep          Reason = "too_deep"
+	InvalidTime      Reason = "invalid_time"
+	NumberOutOfRange Reason = "number_out_of_range"
+	EmptyName        Reason = "empty_name"
+)
+
+// Error is a payload that could not be decoded. Detail never holds payload content, so that it can be logged.
+type Error struct {
+	Reason Reason
+	Detail string
+}
+
+func (e *Error) Error() string { return string(e.Reason) + ": " + e.Detail }
