@@ -7,9 +7,8 @@ import (
 
 const nameSeparator = "|"
 
-// NameIn joins the names of an object and of what it lives in, outermost first, to the name of a part:
-// "database|table" of a Timestream table, "table|hash key|value" of a table item, "topic|protocol|endpoint" of a
-// subscription. A driver finds the object by it before anything is recorded.
+// NameIn joins the names of an object and of what it lives in, outermost first, to the name of a part, such as
+// "database|table" of a Timestream table. A driver finds the object by it before anything is recorded.
 func NameIn(names ...string) string { return strings.Join(names, nameSeparator) }
 
 // SplitName is the inverse of NameIn for n names; only the last may hold the separator itself.
