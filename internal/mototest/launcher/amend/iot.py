@@ -59,9 +59,8 @@ def tagged_creation(arn_of):
             answer = create(self)
             store, arn = tag_store(self.iot_backend), arn_of(self, answer)
             # A re-created object starts without its predecessor's tags; an idempotent create changes none.
-            known = store.setdefault(arn, {})
-            for tag in self._get_param("tags") or []:
-                known[tag["Key"]] = tag.get("Value", "")
+            if arn not in store:
+                store[arn] = {t["Key"]: t.get("Value", "") for t in self._get_param("tags") or []}
             return answer
 
         return method
