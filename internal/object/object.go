@@ -101,6 +101,8 @@ type Table struct {
 	PointInTimeRecovery bool
 	KMSKeyID            string // empty: the AWS owned key
 	Tags                map[string]string
+	// Provisioned is only ever observed: somebody took the table off on-demand capacity.
+	Provisioned bool
 }
 
 // TableIndex is a global secondary index with a string hash key and a number range key, projecting all attributes.
@@ -124,6 +126,9 @@ type Bucket struct {
 	// ForceDestroy lets Delete remove objects and versions first.
 	ForceDestroy bool
 	Tags         map[string]string
+	// Departs is only ever observed: fixed settings that were found different, of "public_access_block", "versioning",
+	// "ownership" and "lifecycle" (rules that LifecycleRule cannot say).
+	Departs []string
 }
 
 // LifecycleRule is one rule of a bucket's lifecycle configuration; zero days mean: not.
