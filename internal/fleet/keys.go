@@ -1,0 +1,77 @@
+package fleet
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"slices"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+)
+
+// newKey makes a P-256 key and the request for its certificate. The key never travels anywhere but to the credentials
+// store. The subject says whose it is, so that a certificate whose creation was not answered can be recognised: CN is
+// the thing (AWS allows 128 characters in a name, X.520 only 64 in a CN, so a longer one is cut), OU the owner token.
+func newKey(thing, owner string) (keyPEM, csrPEM string, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", "", fmt.Errorf("making a key: %w", err)
+	}
+	request := &x509.CertificateRequest{Subject: pkix.Name{CommonName: thing[:min(len(thing), 64)], OrganizationalUnit: []string{owner}}}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, request, key)
+	if err != nil {
+		return "", "", fmt.Errorf("making a certificate request: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", "", fmt.Errorf("encoding a key: %w", err)
+	}
+	return encode("PRIVATE KEY", der), encode("CERTIFICATE REQUEST", csr), nil
+}
+
+func encode(kind string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+// madeForUs reports whether a certificate was made by newKey for this pipeline, or from a request of one of its devices.
+func (r *run) madeForUs(certificatePEM string) bool {
+	block, _ := pem.Decode([]byte(certificatePEM))
+	if block == nil {
+		return false
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return false
+	}
+	return slices.Contains(c.Subject.OrganizationalUnit, r.owner) || r.requestedKeys()[digestOfKey(c.RawSubjectPublicKeyInfo)]
+}
+
+// requestedKeys are the digests of the public keys in the devices' own requests.
+func (r *run) requestedKeys() map[string]bool {
+	r.keysOnce.Do(func() {
+		r.keys = map[string]bool{}
+		for _, devices := range []map[string]object.Device{r.want.Devices, r.d.opts.Known} {
+			for _, device := range devices {
+				block, _ := pem.Decode([]byte(device.CSRPEM))
+				if block == nil {
+					continue
+				}
+				if csr, err := x509.ParseCertificateRequest(block.Bytes); err == nil {
+					r.keys[digestOfKey(csr.RawSubjectPublicKeyInfo)] = true
+				}
+			}
+		}
+	})
+	return r.keys
+}
+
+func digestOfKey(spki []byte) string {
+	sum := sha256.Sum256(spki)
+	return hex.EncodeToString(sum[:])
+}

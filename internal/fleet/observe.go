@@ -1,0 +1,257 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iot"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+)
+
+// pageSize is the largest page of the registry's lists [AWS 1.3 page size].
+const pageSize = 250
+
+// What a deep check can find missing, in object.DeviceState.Lost.
+const (
+	lostAttachment  = "attachment"
+	lostCredentials = "credentials"
+)
+
+// Observe reads the fleet by list pages. It returns a *ForeignError when things that are not ours have names in
+// Options.Wanted: the engine reads everything before its first write, so nothing has changed then.
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.Fleet], error) {
+	have, err := d.observe(ctx, ref, object.Fleet{})
+	if err != nil {
+		return nil, err
+	}
+	if ref.ID == "" && len(have.Devices) == 0 {
+		return nil, nil
+	}
+	id := identity(have)
+	if len(ref.Outputs) > 0 {
+		id.Outputs = ref.Outputs
+	}
+	return &assembly.Object[object.Fleet]{Identity: id, Owner: ref.Owner, Spec: have}, nil
+}
+
+// observe is Observe; want supplements the names to look for and, for a fleet not recorded yet, its surroundings.
+func (d *Driver) observe(ctx context.Context, ref assembly.Ref, want object.Fleet) (object.Fleet, error) {
+	f := d.recorded(ref)
+	if want.ThingGroup != "" {
+		f = want
+	}
+	have, err := d.list(ctx, ref.Owner, f)
+	if err != nil {
+		return have, err
+	}
+	if err := d.refuseForeign(ctx, ref.Owner, have, want); err != nil {
+		return have, err
+	}
+	if err := d.readStatus(ctx, have.Devices); err != nil {
+		return have, err
+	}
+	if err := d.readOptional(ctx, ref.Owner, have); err != nil {
+		return have, err
+	}
+	for name, device := range have.Devices {
+		known, ok := d.opts.Known[name]
+		if ok && device.CSRPEM == "" && device.CertificatePEM == "" && SourceOf(known) == device.Found.CertificateSource {
+			device.CSRPEM, device.CertificatePEM = known.CSRPEM, known.CertificatePEM
+			have.Devices[name] = device
+		}
+	}
+	d.mu.Lock()
+	d.observed = have.Devices
+	d.mu.Unlock()
+	return have, nil
+}
+
+// list reads the things that carry the owner's token and the members of the group, page by page, both at the same time.
+func (d *Driver) list(ctx context.Context, owner string, f object.Fleet) (object.Fleet, error) {
+	things := map[string]*thing{}
+	var members map[string]bool
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.listThings(gctx, owner, f.ThingType, things) })
+	g.Go(func() (err error) { members, err = d.listMembers(gctx, f.ThingGroup); return err })
+	if err := g.Wait(); err != nil {
+		return object.Fleet{}, err
+	}
+	f.Devices = make(map[string]object.Device, len(things))
+	for name, t := range things {
+		f.Devices[name] = t.device(members[name])
+	}
+	d.identify(things, f.Store)
+	return f, nil
+}
+
+// listThings asks by thing type where it is known: a search by an attribute of typed things finds only attributes that
+// the type makes searchable, and the type cannot be changed once made [AWS 1.3 searchable attributes].
+func (d *Driver) listThings(ctx context.Context, owner, thingType string, things map[string]*thing) error {
+	in := &iot.ListThingsInput{MaxResults: aws.Int32(pageSize)}
+	if thingType != "" {
+		in.ThingTypeName = aws.String(thingType)
+	} else {
+		in.AttributeName, in.AttributeValue = aws.String(object.ThingOwnerAttribute), aws.String(owner)
+	}
+	for pages := iot.NewListThingsPaginator(d.aws.IoT(), in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("listing things of the pipeline: %w", err)
+		}
+		for _, item := range page.Things {
+			t := newThing(aws.ToString(item.ThingArn), aws.ToString(item.ThingTypeName), item.Attributes)
+			if t.owner == owner {
+				things[aws.ToString(item.ThingName)] = t
+			}
+		}
+		d.report(len(things), "things listed")
+	}
+	return nil
+}
+
+// listMembers gives the names in the thing group; a group that does not exist has none.
+func (d *Driver) listMembers(ctx context.Context, group string) (map[string]bool, error) {
+	members := map[string]bool{}
+	in := &iot.ListThingsInThingGroupInput{ThingGroupName: aws.String(group), MaxResults: aws.Int32(pageSize)}
+	for pages := iot.NewListThingsInThingGroupPaginator(d.aws.IoT(), in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if awsapi.IsNotFound(err) {
+			return members, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listing things in thing group %q: %w", group, err)
+		}
+		for _, name := range page.Things {
+			members[name] = true
+		}
+	}
+	return members, nil
+}
+
+func (d *Driver) report(n int, what string) {
+	if d.opts.Progress == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opts.Progress(n, 0, what)
+}
+
+// identify sets the identities to what was listed. An unfinished device keeps the certificate of the prior run, so that
+// it is found again.
+func (d *Driver) identify(things map[string]*thing, store object.CredentialsStore) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	identities := make(map[string]object.DeviceIdentity, len(things))
+	for name, t := range things {
+		identities[name] = t.identity(name, d.identities[name], store)
+	}
+	d.identities = identities
+}
+
+// identity is what the thing says of its device; what it does not say stays as known before.
+func (t *thing) identity(name string, known object.DeviceIdentity, store object.CredentialsStore) object.DeviceIdentity {
+	known.ThingARN = t.arn
+	if t.mark.id == "" {
+		return known
+	}
+	known.CertificateID, known.CertificateARN = t.mark.id, certificateARN(t.arn, t.mark.id)
+	if arn := predictARN(store, t.arn, name); arn != "" {
+		known.Credentials = arn
+	}
+	return known
+}
+
+// describe reads one thing, or gives nil.
+func (d *Driver) describe(ctx context.Context, name string) (*thing, error) {
+	out, err := d.aws.IoT().DescribeThing(ctx, &iot.DescribeThingInput{ThingName: aws.String(name)})
+	if awsapi.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading thing %q: %w", name, err)
+	}
+	return newThing(aws.ToString(out.ThingArn), aws.ToString(out.ThingTypeName), out.Attributes), nil
+}
+
+// describeAll reads things by name, for names that a listing lacks; what does not exist is left out.
+func (d *Driver) describeAll(ctx context.Context, names []string) (map[string]*thing, error) {
+	var mu sync.Mutex
+	found := map[string]*thing{}
+	p := newPool(d.opts.Concurrency, nil)
+	err := p.each(ctx, "names looked up", names, func(ctx context.Context, name string) error {
+		return p.call(ctx, "reading a thing", func(ctx context.Context) error {
+			t, err := d.describe(ctx, name)
+			if t != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				found[name] = t
+			}
+			return err
+		})
+	})
+	return found, err
+}
+
+// refuseForeign looks for wanted names that the listing lacks. Things of ours among them (of another type, or too new
+// for the list) join have; things of others are the error. A name is looked for once per driver.
+func (d *Driver) refuseForeign(ctx context.Context, owner string, have, want object.Fleet) error {
+	var names []string
+	look := func(name string) {
+		if _, listed := have.Devices[name]; !listed && !d.absent[name] {
+			names = append(names, name)
+		}
+	}
+	for _, name := range d.opts.Wanted {
+		look(name)
+	}
+	for name := range want.Devices {
+		look(name)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	found, err := d.describeAll(ctx, names)
+	if err != nil {
+		return err
+	}
+	foreign := &ForeignError{Things: map[string]string{}}
+	for _, name := range names {
+		t := found[name]
+		switch {
+		case t == nil:
+			d.absent[name] = true
+		case t.owner != owner:
+			foreign.Things[name] = t.owner
+		default:
+			have.Devices[name] = t.device(false) // joining the group twice does no harm
+			d.note(name, func(id *object.DeviceIdentity) { *id = t.identity(name, *id, have.Store) })
+		}
+	}
+	if len(foreign.Things) > 0 {
+		return foreign
+	}
+	return nil
+}
+
+// readOptional reads what only import and the deep check want.
+func (d *Driver) readOptional(ctx context.Context, owner string, have object.Fleet) error {
+	var errs []error
+	if d.opts.ReadBundles {
+		errs = append(errs, d.readBundles(ctx, have))
+	}
+	if d.opts.DeepCheck {
+		errs = append(errs, d.checkAttachments(ctx, have.Devices), d.checkBundles(ctx, owner, have))
+	}
+	if err := d.findSecretARNs(ctx, owner, have); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
