@@ -1,0 +1,156 @@
+// Package eval checks the tree of a statement, condition or template, compiles it into nodes, and evaluates these against
+// messages. Order of work, scopes, operators and projections are here; the meaning of values and functions is not, and
+// neither is anything about rules' actions.
+package eval
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/funcs"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/message"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/value"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/topic"
+)
+
+// node is a compiled expression. Nodes are immutable; all state of an evaluation is in the frame.
+type node interface {
+	eval(f *frame) value.Value
+}
+
+// plan is what the nodes of one text need from a frame.
+type plan struct {
+	version   value.Version
+	sql       string // the version's name
+	rule      string
+	names     map[string]bool
+	paths     value.Paths
+	refs      []reference
+	variables []string
+}
+
+// reference is one path from a root name that the text reads.
+type reference struct {
+	path []string
+	slot int // in plan.paths; -1 for a declared extra name, which the payload can never supply
+}
+
+// frame is the state of one evaluation.
+type frame struct {
+	env  funcs.Env
+	plan *plan
+
+	text    string // the payload
+	hasText bool
+	isJSON  bool
+	scanned bool
+	spans   []value.Span
+
+	values   []value.Value // by reference
+	known    []bool
+	root     value.Value
+	hasRoot  bool
+	vars     []value.Value
+	elements []value.Value // of the nested queries that are under way, outermost first
+	stack    []value.Value // arguments of the calls that are under way
+	out      []byte
+}
+
+var frames = sync.Pool{New: func() any { return new(frame) }}
+
+func newFrame(ctx context.Context, m *message.Message, p *plan) *frame {
+	f := frames.Get().(*frame)
+	f.plan = p
+	f.env = funcs.Env{Context: ctx, Message: m, Version: p.version, SQL: p.sql, Topic: m.Topic, Now: m.Time}
+	if f.env.Now.IsZero() {
+		f.env.Now = time.Now()
+	}
+	if _, rest, ok := topic.TrimBasicIngest(m.Topic); ok {
+		f.env.Topic = rest
+	}
+	f.spans = resize(f.spans, p.paths.Len())
+	f.values = resize(f.values, len(p.refs))
+	f.known = resize(f.known, len(p.refs))
+	f.vars = resize(f.vars, len(p.variables))
+	return f
+}
+
+// release gives the frame back, without anything that would keep the message alive.
+func (f *frame) release() {
+	clear(f.values)
+	clear(f.vars)
+	clear(f.stack[:cap(f.stack)])
+	clear(f.elements[:cap(f.elements)])
+	if cap(f.stack) > 1024 || cap(f.out) > 64<<10 {
+		return
+	}
+	*f = frame{
+		spans: f.spans, values: f.values, known: f.known, vars: f.vars,
+		elements: f.elements[:0], stack: f.stack[:0], out: f.out[:0],
+	}
+	frames.Put(f)
+}
+
+// resize returns a zeroed slice of length n in s's memory where it fits.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}
+
+// payload returns the payload as text. It is copied once, so that every value may share the copy's memory and none the
+// caller's.
+func (f *frame) payload() string {
+	if !f.hasText {
+		f.text = string(f.env.Message.Payload)
+		f.hasText = true
+	}
+	return f.text
+}
+
+// scan finds out whether the payload is JSON and where in it the fields are that the text reads.
+func (f *frame) scan() bool {
+	if !f.scanned {
+		f.isJSON = f.plan.paths.Find(f.payload(), f.spans)
+		f.scanned = true
+	}
+	return f.isJSON
+}
+
+// message returns the whole payload as a value; Undefined when it is not a JSON object or array. [IoT-SQL 10, 13]
+func (f *frame) message() value.Value {
+	if !f.hasRoot {
+		f.hasRoot = true
+		if f.scan() {
+			f.root, _ = f.plan.version.ParseJSON(f.payload())
+		}
+	}
+	return f.root
+}
+
+// field returns what the i-th reference of the plan stands for.
+func (f *frame) field(i int) value.Value {
+	if !f.known[i] {
+		f.known[i] = true
+		f.values[i] = f.resolve(&f.plan.refs[i])
+	}
+	return f.values[i]
+}
+
+func (f *frame) resolve(r *reference) value.Value {
+	if raw, ok := f.env.Message.Bindings[r.path[0]]; ok {
+		v, _ := f.plan.version.ParseJSON(string(raw))
+		for _, name := range r.path[1:] {
+			v = v.Member(name)
+		}
+		return v
+	}
+	if r.slot < 0 || !f.scan() {
+		return value.Value{}
+	}
+	return f.plan.version.Decode(f.text, f.spans[r.slot])
+}

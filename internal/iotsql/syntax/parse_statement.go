@@ -1,0 +1,199 @@
+package syntax
+
+import "strings"
+
+// statement = [ "SET" assign { "," assign } ] select   [IoT-SQL 2]
+func (p *parser) statement() *Statement {
+	s := &Statement{}
+	if p.is("SET") {
+		p.take()
+		s.Set = p.assignments()
+		for p.is("SET") {
+			p.fail(oneSet)
+			p.take()
+			s.Set = append(s.Set, p.assignments()...)
+		}
+	}
+	s.Select = p.selectClause(true)
+	return s
+}
+
+func (p *parser) assignments() []Assignment {
+	var list []Assignment
+	for {
+		a := Assignment{At: At(p.peek().pos)}
+		if p.peek().kind == tokVariable {
+			a.Name = p.take().text
+			p.expect("=")
+			a.Value = p.expr()
+			list = append(list, a)
+		} else {
+			p.unexpected("a variable such as @name")
+		}
+		if !p.isAny(",", "SELECT", "SET") {
+			p.unexpected("a comma or SELECT")
+			p.skipTo(",", "SELECT", "SET")
+		}
+		if !p.accept(",") {
+			return list
+		}
+	}
+}
+
+// selectClause = "SELECT" ( "VALUE" expr | item { "," item } ) [ "FROM" … ] [ "WHERE" expr ]   [IoT-SQL 2]
+func (p *parser) selectClause(rule bool) *Select {
+	s := &Select{At: At(p.peek().pos)}
+	if !p.expect("SELECT") {
+		p.skipTo("SELECT")
+		if !p.accept("SELECT") {
+			return s
+		}
+	}
+	if !p.enter() {
+		return s
+	}
+	defer p.leave()
+	s.Value = p.isValueKeyword()
+	if s.Value {
+		p.take()
+	}
+	p.items(s)
+	if p.accept("FROM") {
+		if rule {
+			s.Topic = p.topic()
+		} else {
+			p.source(s)
+		}
+		p.clauseEnd(rule)
+	} else if !rule {
+		p.unexpected("FROM")
+	}
+	if p.accept("WHERE") {
+		s.Where = p.expr()
+		p.clauseEnd(rule)
+	}
+	return s
+}
+
+// clauseEnd skips what does not belong behind a clause, so that the next clause is still read.
+func (p *parser) clauseEnd(rule bool) {
+	for {
+		if p.peek().kind == tokEOF || p.is("WHERE") || !rule && p.is(")") {
+			return
+		}
+		if !rule {
+			p.unexpected("a closing )")
+		} else {
+			p.unexpected("the end")
+		}
+		p.skipTo("WHERE")
+		if p.peek().kind != tokEOF && !p.is("WHERE") {
+			if !rule {
+				return
+			}
+			p.take()
+		}
+	}
+}
+
+// isValueKeyword decides whether the word after SELECT is the keyword VALUE or a field of that name: it is the keyword when
+// an expression follows. [IoT-SQL 2]
+func (p *parser) isValueKeyword() bool {
+	if !p.is("VALUE") {
+		return false
+	}
+	t, after := p.peekAt(1), p.peekAt(2)
+	switch t.kind {
+	case tokNumber, tokString, tokVariable:
+		return true
+	case tokWord:
+		switch strings.ToUpper(t.text) {
+		case "FROM", "WHERE", "AS", "AND", "OR", "IN":
+			return false
+		}
+		return true
+	case tokOperator:
+		switch t.text {
+		case "(", "[", "{":
+			return true
+		case "*":
+			return after.kind == tokEOF || matches(after, "FROM") || matches(after, "WHERE") || matches(after, ".") || matches(after, ",") || matches(after, "AS")
+		case "-":
+			return t.space && !after.space
+		}
+	}
+	return false
+}
+
+func (p *parser) items(s *Select) {
+	for {
+		item := Item{X: p.expr()}
+		if p.is("AS") {
+			if s.Value {
+				p.fail(valueAlias)
+			}
+			p.take()
+			item.Alias = p.alias()
+		}
+		s.Items = append(s.Items, item)
+		if !p.isItemEnd() {
+			p.unexpected("a comma, AS, FROM or WHERE")
+			p.skipTo(",", "FROM", "WHERE", "SELECT")
+		}
+		if !p.is(",") {
+			return
+		}
+		if s.Value {
+			p.fail(valueAlone)
+		}
+		p.take()
+	}
+}
+
+func (p *parser) isItemEnd() bool {
+	return p.peek().kind == tokEOF || p.isAny(",", "FROM", "WHERE", ")")
+}
+
+// alias = word { "." word }; any word may be an alias, keywords included. [IoT-SQL 2]
+func (p *parser) alias() []string {
+	var names []string
+	for {
+		if p.peek().kind != tokWord {
+			p.unexpected("a name after AS")
+			return names
+		}
+		names = append(names, p.take().text)
+		if !p.accept(".") {
+			return names
+		}
+	}
+}
+
+func (p *parser) topic() *Topic {
+	t := p.peek()
+	if t.kind == tokString {
+		p.take()
+		if t.quote == '"' {
+			p.report.Warn(t.pos, quotedTopic)
+		}
+		return &Topic{At: At(t.pos), Text: t.text}
+	}
+	p.fail(unquotedTopic)
+	p.skipTo("WHERE")
+	return nil
+}
+
+// source = "*" | expression, [ "AS" name ]   [IoT-SQL 2, 12]
+func (p *parser) source(s *Select) {
+	if p.peek().kind == tokString {
+		p.fail(subqueryTopic)
+	}
+	s.Source = p.expr()
+	if p.accept("AS") {
+		if t := p.peek(); t.kind == tokWord {
+			s.Alias = p.take().text
+		} else {
+			p.unexpected("a name after AS")
+		}
+	}
+}
