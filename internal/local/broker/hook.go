@@ -1,0 +1,276 @@
+package broker
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/policy"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/topic"
+)
+
+// hook is where the MQTT server asks and tells.
+type hook struct {
+	mqtt.HookBase
+	broker *Broker
+}
+
+// ID names the hook.
+func (h *hook) ID() string { return "aws-iot" }
+
+// Provides lists the calls that the server shall make.
+func (h *hook) Provides(b byte) bool {
+	switch b {
+	case mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnSubscribe, mqtt.OnSubscribed,
+		mqtt.OnPublish, mqtt.OnWill, mqtt.OnWillSent:
+		return true
+	}
+	return false
+}
+
+func (h *hook) refuse(cl *mqtt.Client, action, topicName, why string) {
+	h.broker.options.Events.Send(event.Event{Kind: event.Refused, Thing: cl.ID, Action: action, Topic: topicName, Detail: why})
+}
+
+// OnConnectAuthenticate decides whether the client may connect under the ID that it claims.
+func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
+	conn, ok := cl.Net.Conn.(*tls.Conn)
+	if !ok {
+		return false
+	}
+	certificate := conn.ConnectionState().PeerCertificates[0]
+	host, _, err := net.SplitHostPort(cl.Net.Remote)
+	if err != nil {
+		host = cl.Net.Remote
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	grant, err := h.broker.options.Authorizer.Authorize(ctx, certificate, cl.ID, host)
+	connect := connectAttributes(pk)
+	if err == nil {
+		err = mayConnect(grant, cl.ID, connect)
+	}
+	if err != nil {
+		h.refuse(cl, policy.Connect, "", err.Error())
+		return false
+	}
+	h.broker.sessions.add(cl, newSession(uuid.NewString(), certificate, host, connect, grant))
+	return true
+}
+
+// connectAttributes are what the CONNECT packet asks for, in the words of the condition key iot:ConnectAttributes. [AWS 3 CONP]
+func connectAttributes(pk packets.Packet) []string {
+	var asked []string
+	persistent := !pk.Connect.Clean
+	if pk.ProtocolVersion == 5 {
+		persistent = pk.Properties.SessionExpiryInterval > 0
+	}
+	if persistent {
+		asked = append(asked, policy.PersistentConnect)
+	}
+	if pk.Connect.WillFlag {
+		asked = append(asked, policy.LastWill)
+	}
+	return asked
+}
+
+// OnSessionEstablished tells everybody that the device is there. [AWS 2.1 LCE]
+func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
+	if s := h.broker.sessions.of(cl); s != nil {
+		h.broker.options.Events.Send(event.Event{Kind: event.Connected, Thing: cl.ID})
+		h.presence(cl, s, "connected", nil)
+	}
+}
+
+// OnDisconnect tells everybody that it has gone, and why.
+func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
+	s := h.broker.sessions.remove(cl)
+	if s == nil {
+		return
+	}
+	reason := "CLIENT_INITIATED_DISCONNECT"
+	switch {
+	case cl.IsTakenOver():
+		reason = "DUPLICATE_CLIENTID"
+	case err != nil:
+		reason = "CONNECTION_LOST"
+	}
+	h.broker.options.Events.Send(event.Event{Kind: event.Disconnected, Thing: cl.ID, Detail: reason})
+	h.presence(cl, s, "disconnected", map[string]any{"disconnectReason": reason, "clientInitiatedDisconnect": err == nil})
+}
+
+// presence publishes a lifecycle event; rules and subscribers both see it.
+func (h *hook) presence(cl *mqtt.Client, s *session, kind string, more map[string]any) {
+	body := map[string]any{
+		"clientId": cl.ID, "timestamp": time.Now().UnixMilli(), "eventType": kind, "sessionIdentifier": s.id,
+		"principalIdentifier": s.certificateID(), "versionNumber": h.broker.sessions.next(),
+	}
+	if kind == "connected" {
+		body["ipAddress"] = s.sourceIP
+	}
+	for k, v := range more {
+		body[k] = v
+	}
+	payload, err := json.Marshal(body)
+	if err == nil {
+		err = h.broker.Publish(message.Message{Topic: "$aws/events/presence/" + kind + "/" + cl.ID, Payload: payload})
+	}
+	if err != nil {
+		h.broker.options.Events.Send(event.Event{Kind: event.Failed, Thing: cl.ID, Action: "presence", Error: err.Error()})
+	}
+}
+
+// OnSubscribe decides on each filter. The server asks again through OnACLCheck, where a filter and the topic of a message
+// to be received look alike; what is decided here is kept for that question until OnSubscribed.
+func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
+	s := h.broker.sessions.of(cl)
+	if s == nil {
+		return pk
+	}
+	allowed := map[string]bool{}
+	for i, sub := range pk.Filters {
+		name := sub.Filter
+		if rest, ok := strings.CutPrefix(name, "$share/"); ok {
+			_, name, _ = strings.Cut(rest, "/")
+		}
+		err := topic.ValidateFilter(name)
+		if _, _, basic := topic.TrimBasicIngest(name + "/"); err == nil && basic {
+			err = fmt.Errorf("nobody can subscribe to Basic Ingest topics") // [IoT-SQL 5 Basic Ingest]
+		}
+		if err == nil && !s.allows(policy.Subscribe, "topicfilter/", name) {
+			err = fmt.Errorf("no policy allows it")
+		}
+		if err != nil {
+			h.refuse(cl, policy.Subscribe, sub.Filter, err.Error())
+			pk.Filters[i].Filter = "" // which the server refuses as well
+			continue
+		}
+		allowed[sub.Filter] = true
+	}
+	s.beginSubscribing(allowed)
+	return pk
+}
+
+// OnSubscribed ends what OnSubscribe began, and turns "invalid filter", the server's word for an emptied one, into
+// "not authorized".
+func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
+	if s := h.broker.sessions.of(cl); s != nil {
+		s.beginSubscribing(nil)
+	}
+	for i, sub := range pk.Filters {
+		if sub.Filter == "" && codes[i] == packets.ErrTopicFilterInvalid.Code {
+			codes[i] = packets.ErrNotAuthorized.Code
+		}
+	}
+}
+
+// OnACLCheck decides whether the client may receive a message. Publishing is decided in OnPublish, where the topic alias
+// has been resolved and a refusal can disconnect.
+func (h *hook) OnACLCheck(cl *mqtt.Client, name string, write bool) bool {
+	if write || cl.Net.Inline {
+		return true
+	}
+	s := h.broker.sessions.of(cl)
+	if s == nil {
+		return false
+	}
+	if strings.ContainsAny(name, "+#") || s.isSubscribing(name) {
+		return true // a filter, decided in OnSubscribe
+	}
+	return s.allows(policy.Receive, "topic/", name)
+}
+
+// OnPublish takes a device's message: decides, hands it on, and lets the server deliver it to the subscribers.
+func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	if cl.Net.Inline {
+		return pk, nil // ours; already handed on
+	}
+	s := h.broker.sessions.of(cl)
+	if s == nil {
+		return pk, packets.ErrRejectPacket
+	}
+	if err := s.mayPublish(pk.TopicName, pk.Payload, pk.FixedHeader.Retain); err != nil {
+		// AWS IoT closes the connection of a client that publishes where it may not.
+		h.refuse(cl, policy.Publish, pk.TopicName, err.Error())
+		h.broker.disconnect(cl, packets.ErrNotAuthorized)
+		return pk, packets.ErrRejectPacket
+	}
+	h.handOn(cl, s, pk)
+	if _, _, basic := topic.TrimBasicIngest(pk.TopicName); basic {
+		return pk, packets.CodeSuccessIgnore // acknowledged, and seen by its rule only
+	}
+	return pk, nil
+}
+
+func (h *hook) handOn(cl *mqtt.Client, s *session, pk packets.Packet) {
+	m := message.Message{
+		Topic: pk.TopicName, Payload: pk.Payload, QoS: pk.FixedHeader.Qos, Retain: pk.FixedHeader.Retain,
+		ClientID: cl.ID, Principal: s.certificateID(), SourceIP: s.sourceIP,
+	}
+	if cl.Properties.ProtocolVersion == 5 {
+		m.Properties = messageProperties(&pk.Properties)
+	}
+	stamp(&m)
+	h.broker.options.Events.Send(event.Event{Time: m.Time, Kind: event.Received, Thing: cl.ID, Topic: m.Topic, Bytes: len(m.Payload)})
+	h.broker.options.Handle(m)
+}
+
+// mayPublish says why not: the limits of the broker, then the policies.
+func (s *session) mayPublish(name string, payload []byte, retain bool) error {
+	if err := topic.ValidateName(name); err != nil {
+		return err
+	}
+	if len(payload) > maxPayload {
+		return fmt.Errorf("the payload of %d bytes is over AWS IoT's limit of %d", len(payload), maxPayload)
+	}
+	if topic.Reserved(name) && !served(name) {
+		return fmt.Errorf("reserved topic that is not served here (shadows and Basic Ingest are)")
+	}
+	if !s.allows(policy.Publish, "topic/", name) {
+		return fmt.Errorf("no policy allows it")
+	}
+	if retain && !s.allows(policy.RetainPublish, "topic/", name) {
+		return fmt.Errorf("no policy allows iot:RetainPublish")
+	}
+	return nil
+}
+
+// served says whether devices can publish to the reserved topic.
+func served(name string) bool {
+	if _, _, basic := topic.TrimBasicIngest(name); basic {
+		return true
+	}
+	rest, ok := strings.CutPrefix(name, "$aws/things/")
+	_, rest, found := strings.Cut(rest, "/")
+	return ok && found && strings.HasPrefix(rest, "shadow/")
+}
+
+// OnWill decides on the last will at the moment at which it would be sent.
+func (h *hook) OnWill(cl *mqtt.Client, will mqtt.Will) (mqtt.Will, error) {
+	s := h.broker.sessions.of(cl)
+	if s == nil {
+		return mqtt.Will{}, nil
+	}
+	if err := s.mayPublish(will.TopicName, will.Payload, will.Retain); err != nil {
+		h.refuse(cl, policy.Publish, will.TopicName, "last will: "+err.Error())
+		return mqtt.Will{}, nil // without a topic it reaches nobody
+	}
+	return will, nil
+}
+
+// OnWillSent hands the last will on as the message that it is.
+func (h *hook) OnWillSent(cl *mqtt.Client, pk packets.Packet) {
+	if s := h.broker.sessions.of(cl); s != nil && pk.TopicName != "" {
+		h.handOn(cl, s, pk)
+	}
+}
