@@ -73,7 +73,7 @@ def rule_tags(create):
     def method(self):
         answer = create(self)
         rule = self.iot_backend.rules[self._get_param("ruleName")]
-        tag_store(self.iot_backend)[rule.arn] = dict(parse_qsl(self.headers.get("x-amz-tagging", "")))
+        tag_store(self.iot_backend)[rule.arn] = dict(parse_qsl(self.headers.get("x-amz-tagging", ""), keep_blank_values=True))
         return answer
 
     return method
