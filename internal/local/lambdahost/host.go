@@ -1,0 +1,233 @@
+// Package lambdahost runs Lambda functions on this machine: the real bootstrap binaries, each process behind its own
+// Lambda Runtime API server, several per function at once, with the function's environment and timeout. [AWS 8]
+//
+// It knows processes and the Runtime API. What invokes a function, and what a function is called at AWS, is decided
+// elsewhere.
+package lambdahost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+)
+
+// A Function is what the host needs to run one.
+type Function struct {
+	Name      string
+	ARN       string
+	Bootstrap string            // path of the executable
+	Env       map[string]string // the function's own variables
+	Timeout   time.Duration
+	MemoryMB  int32
+	LogGroup  string
+	LogFormat string // "Text" or "JSON"
+	LogLevel  string // of the application, with JSON
+	// Concurrency is how many processes may run at once; 0 means 4.
+	Concurrency int
+}
+
+func (f Function) equal(g Function) bool {
+	env := maps.Equal(f.Env, g.Env)
+	f.Env, g.Env = nil, nil
+	return env && fmt.Sprint(f) == fmt.Sprint(g)
+}
+
+// A Result is a function's answer. FunctionError is "" or, as at AWS, "Unhandled"; then Payload is the error document.
+type Result struct {
+	RequestID     string
+	Payload       []byte
+	FunctionError string
+}
+
+// ErrUnknown is the error of invoking a function that the host does not run.
+var ErrUnknown = errors.New("the function is not run here")
+
+// Options hold what all functions share.
+type Options struct {
+	Region string
+	// Env is set for every function, as KEY=VALUE: AWS credentials and the endpoint that is the function's AWS.
+	Env    []string
+	Events event.Sink
+}
+
+// A Host runs functions until it is closed.
+type Host struct {
+	options Options
+
+	mu        sync.Mutex
+	functions map[string]*pool
+	closed    bool
+}
+
+// New returns a host without functions.
+func New(o Options) *Host {
+	return &Host{options: o, functions: map[string]*pool{}}
+}
+
+// Set adds a function, or replaces it when anything of it differs: invocations in progress end in the old processes. It
+// says whether anything changed.
+func (h *Host) Set(f Function) bool {
+	if f.Concurrency == 0 {
+		f.Concurrency = 4
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	old := h.functions[f.Name]
+	if h.closed || old != nil && old.function.equal(f) {
+		return false
+	}
+	h.functions[f.Name] = newPool(f, h.options)
+	if old != nil {
+		old.retire()
+	}
+	return true
+}
+
+// Remove forgets the function.
+func (h *Host) Remove(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p := h.functions[name]; p != nil {
+		p.retire()
+		delete(h.functions, name)
+	}
+}
+
+// Names lists the functions, sorted.
+func (h *Host) Names() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Sorted(maps.Keys(h.functions))
+}
+
+// Invoke runs the function once and waits for its answer. The error is one of the host: an unknown function, a process
+// that cannot be started, a cancelled context; a failure of the function itself is in the result.
+func (h *Host) Invoke(ctx context.Context, name string, payload []byte) (Result, error) {
+	h.mu.Lock()
+	p := h.functions[name]
+	h.mu.Unlock()
+	if p == nil {
+		return Result{}, fmt.Errorf("invoking function %q: %w", name, ErrUnknown)
+	}
+	result, err := p.invoke(ctx, payload)
+	if err != nil {
+		return result, fmt.Errorf("invoking function %q: %w", name, err)
+	}
+	return result, nil
+}
+
+// Close ends all processes.
+func (h *Host) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for _, p := range h.functions {
+		p.retire()
+	}
+	for _, p := range h.functions {
+		p.wait()
+	}
+}
+
+// A pool is the processes of one function.
+type pool struct {
+	function Function
+	options  Options
+	slots    chan struct{} // one token per process that may run
+	running  sync.WaitGroup
+
+	mu      sync.Mutex
+	idle    []*instance // the most recently used last, so that few processes stay warm
+	all     map[*instance]bool
+	retired bool
+}
+
+func newPool(f Function, o Options) *pool {
+	return &pool{function: f, options: o, slots: make(chan struct{}, f.Concurrency), all: map[*instance]bool{}}
+}
+
+func (p *pool) invoke(ctx context.Context, payload []byte) (Result, error) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return Result{}, ctx.Err()
+	}
+	defer func() { <-p.slots }()
+	for {
+		i, fresh, err := p.take()
+		if err != nil {
+			return Result{}, err
+		}
+		result, err := i.invoke(ctx, payload)
+		if errors.Is(err, errGone) && !fresh {
+			p.discard(i)
+			continue // it died while idle, before it saw this invocation
+		}
+		p.giveBack(i)
+		return result, err
+	}
+}
+
+// take returns an idle process, or a new one.
+func (p *pool) take() (i *instance, fresh bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.idle); n > 0 {
+		i = p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return i, false, nil
+	}
+	i, err = startInstance(p.function, p.options)
+	if err != nil {
+		return nil, false, err
+	}
+	p.all[i] = true
+	p.running.Go(func() { <-i.exited })
+	return i, true, nil
+}
+
+func (p *pool) giveBack(i *instance) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.retired || !i.alive() {
+		delete(p.all, i)
+		i.kill()
+		return
+	}
+	p.idle = append(p.idle, i)
+}
+
+func (p *pool) discard(i *instance) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.all, i)
+	i.kill()
+}
+
+// retire ends the idle processes now and the busy ones after their invocation.
+func (p *pool) retire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.retired = true
+	for _, i := range p.idle {
+		delete(p.all, i)
+		i.kill()
+	}
+	p.idle = nil
+}
+
+// wait kills what is still running and returns when all processes are gone.
+func (p *pool) wait() {
+	p.mu.Lock()
+	for i := range p.all {
+		i.kill()
+	}
+	p.mu.Unlock()
+	p.running.Wait()
+}
