@@ -33,12 +33,11 @@ func group(t *testing.T, c *awsapi.Clients, name string) string {
 }
 
 func TestLife(t *testing.T) {
-	server := mototest.Start(t)
-	c := drivertest.Clients(t, server)
+	c := drivertest.Clients(t, mototest.Start(t))
 	first, second := group(t, c, "first"), group(t, c, "second")
 	policy, arn := aws.String(name), aws.String("arn:aws:iot:us-east-1:123456789012:policy/"+name)
 	drivertest.Life[object.IoTPolicy]{
-		Server: server, Driver: New(c), Name: name, Reads: 2,
+		Clients: c, Driver: New(c), Name: name, Reads: 2,
 		Full: object.IoTPolicy{Document: document("iot:Connect"), TargetARN: first, Tags: map[string]string{"team": "bay"}},
 		Steps: []drivertest.Step[object.IoTPolicy]{
 			{Why: "widened by hand", Fields: []string{"document"}, Writes: []string{"CreatePolicyVersion"},

@@ -106,7 +106,8 @@ func TestAnotherPathIsAReplacement(t *testing.T) {
 }
 
 func TestARecordedRoleIsReadByItsPolicies(t *testing.T) {
-	c := drivertest.Clients(t, mototest.Start(t))
+	server := mototest.Start(t)
+	c := drivertest.Clients(t, server)
 	d := New(c)
 	want := object.Role{Trust: trust("iot.amazonaws.com"), Inline: map[string]string{"stream": policy("kinesis:PutRecord")}}
 	id, err := d.Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, want)

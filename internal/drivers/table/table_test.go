@@ -30,12 +30,11 @@ func full() object.Table {
 }
 
 func TestLife(t *testing.T) {
-	server := mototest.Start(t)
-	c := drivertest.Clients(t, server)
+	c := drivertest.Clients(t, mototest.Start(t))
 	db := c.DynamoDB()
 	table := aws.String(name)
 	drivertest.Life[object.Table]{
-		Server: server, Driver: New(c), Name: name, Reads: 4, Full: full(),
+		Clients: c, Driver: New(c), Name: name, Reads: 4, Full: full(),
 		Steps: []drivertest.Step[object.Table]{
 			{Why: "TTL switched off by hand", Fields: []string{"ttl"}, Writes: []string{"UpdateTimeToLive"}, Drift: func(ctx context.Context) error {
 				_, err := db.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{TableName: table,

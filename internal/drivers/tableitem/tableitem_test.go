@@ -44,11 +44,10 @@ func put(db *dynamodb.Client, document, owner string) func(context.Context) erro
 }
 
 func TestLife(t *testing.T) {
-	server := mototest.Start(t)
-	c := drivertest.Clients(t, server)
+	c := drivertest.Clients(t, mototest.Start(t))
 	makeTable(t, c.DynamoDB())
 	drivertest.Life[object.TableItem]{
-		Server: server, Driver: New(c), Name: object.NameIn(table, key), Reads: 1,
+		Clients: c, Driver: New(c), Name: object.NameIn(table, key), Reads: 1,
 		Full: object.TableItem{Table: table, HashKey: "device_id", Key: key, Document: `{"version":1}`},
 		Steps: []drivertest.Step[object.TableItem]{
 			{Why: "document edited by hand", Fields: []string{"document"}, Writes: []string{"PutItem"}, Drift: put(c.DynamoDB(), "{}", drivertest.Owner)},

@@ -22,8 +22,7 @@ import (
 const name = "greenhouse"
 
 func TestLife(t *testing.T) {
-	server := mototest.Start(t)
-	c := drivertest.Clients(t, server)
+	c := drivertest.Clients(t, mototest.Start(t))
 	group, arn := aws.String(name), aws.String("arn:aws:iot:us-east-1:123456789012:thinggroup/"+name)
 	describe := func(ctx context.Context, text string) error {
 		_, err := c.IoT().UpdateThingGroup(ctx, &iot.UpdateThingGroupInput{
@@ -32,7 +31,7 @@ func TestLife(t *testing.T) {
 		return err
 	}
 	drivertest.Life[object.ThingGroup]{
-		Server: server, Driver: New(c), Name: name, Reads: 1,
+		Clients: c, Driver: New(c), Name: name, Reads: 1,
 		Full: object.ThingGroup{Description: "devices of greenhouse", Tags: map[string]string{"team": "bay"}},
 		Steps: []drivertest.Step[object.ThingGroup]{
 			{Why: "description changed by hand", Fields: []string{"description"}, Writes: []string{"UpdateThingGroup"},

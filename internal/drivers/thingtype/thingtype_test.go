@@ -23,11 +23,10 @@ import (
 const name = "greenhouse"
 
 func TestLife(t *testing.T) {
-	server := mototest.Start(t)
-	c := drivertest.Clients(t, server)
+	c := drivertest.Clients(t, mototest.Start(t))
 	thingType, arn := aws.String(name), aws.String("arn:aws:iot:us-east-1:123456789012:thingtype/"+name)
 	drivertest.Life[object.ThingType]{
-		Server: server, Driver: New(c), Name: name, Reads: 1,
+		Clients: c, Driver: New(c), Name: name, Reads: 1,
 		Full: object.ThingType{Description: "devices of greenhouse", Tags: map[string]string{"team": "bay"}},
 		Steps: []drivertest.Step[object.ThingType]{
 			{Why: "deprecated by hand: no thing could be added", Fields: []string{"deprecated"}, Writes: []string{"DeprecateThingType"},

@@ -24,11 +24,10 @@ const (
 )
 
 func TestLife(t *testing.T) {
-	server := mototest.Start(t)
-	c := drivertest.Clients(t, server)
+	c := drivertest.Clients(t, mototest.Start(t))
 	ts := c.TimestreamWrite()
 	drivertest.Life[object.TimestreamDatabase]{
-		Server: server, Driver: New(c), Name: name, Reads: 2,
+		Clients: c, Driver: New(c), Name: name, Reads: 2,
 		Full: object.TimestreamDatabase{KMSKeyID: keyA, Tags: map[string]string{"team": "bay"}},
 		Steps: []drivertest.Step[object.TimestreamDatabase]{
 			{Why: "key changed by hand", Fields: []string{"kms_key_id"}, Writes: []string{"UpdateDatabase"}, Drift: func(ctx context.Context) error {

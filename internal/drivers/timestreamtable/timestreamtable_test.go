@@ -22,8 +22,7 @@ const (
 )
 
 func TestLife(t *testing.T) {
-	server := mototest.Start(t)
-	c := drivertest.Clients(t, server)
+	c := drivertest.Clients(t, mototest.Start(t))
 	ts := c.TimestreamWrite()
 	if _, err := ts.CreateDatabase(t.Context(), &timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String(database)}); err != nil {
 		t.Fatal(err)
@@ -36,7 +35,7 @@ func TestLife(t *testing.T) {
 		}
 	}
 	drivertest.Life[object.TimestreamTable]{
-		Server: server, Driver: New(c), Name: object.NameIn(database, table), Reads: 2,
+		Clients: c, Driver: New(c), Name: object.NameIn(database, table), Reads: 2,
 		Full: object.TimestreamTable{Database: database, MemoryRetentionHours: 24, MagneticRetentionDays: 365,
 			MagneticWrites: true, RejectedBucket: "greenhouse-archive", RejectedPrefix: "rejected/", Tags: map[string]string{"team": "bay"}},
 		Steps: []drivertest.Step[object.TimestreamTable]{

@@ -36,8 +36,7 @@ func rule() object.TopicRule {
 }
 
 func TestLife(t *testing.T) {
-	server := mototest.Start(t)
-	c := drivertest.Clients(t, server)
+	c := drivertest.Clients(t, mototest.Start(t))
 	topicRule, arn := aws.String(name), aws.String("arn:aws:iot:us-east-1:123456789012:rule/"+name)
 	replaceByHand := func(edit func(*types.TopicRulePayload)) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -49,7 +48,7 @@ func TestLife(t *testing.T) {
 	}
 	replaced := []string{"ReplaceTopicRule"}
 	drivertest.Life[object.TopicRule]{
-		Server: server, Driver: New(c), Name: name, Reads: 1, Full: rule(),
+		Clients: c, Driver: New(c), Name: name, Reads: 1, Full: rule(),
 		Steps: []drivertest.Step[object.TopicRule]{
 			{Why: "SQL changed by hand", Fields: []string{"sql"}, Writes: replaced,
 				Drift: replaceByHand(func(p *types.TopicRulePayload) { p.Sql = aws.String("SELECT a FROM 'b'") })},
