@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
@@ -52,37 +50,49 @@ type state struct {
 	statusBy int // the record
 }
 
-// byDevice orders the readable records by device, in the order of the stream within a device.
+// byDevice orders the readable records by device, in the order of the stream within a device. Two passes and no comparison:
+// the first counts each device's records, the second puts them in their places.
 func byDevice(b *batch) []int {
-	order := make([]int, 0, len(b.records))
+	ranks := make([]int, len(b.records))
 	rank := make(map[string]int, 64)
+	var counts []int
 	for i := range b.records {
 		if b.messages[i].skip {
 			continue
 		}
-		if _, ok := rank[b.records[i].PartitionKey]; !ok {
-			rank[b.records[i].PartitionKey] = len(rank)
+		r, ok := rank[b.records[i].PartitionKey]
+		if !ok {
+			r = len(rank)
+			rank[b.records[i].PartitionKey] = r
+			counts = append(counts, 0)
 		}
-		order = append(order, i)
+		ranks[i] = r
+		counts[r]++
 	}
-	slices.SortStableFunc(order, func(i, j int) int {
-		return rank[b.records[i].PartitionKey] - rank[b.records[j].PartitionKey]
-	})
+	total := 0
+	for r, n := range counts {
+		counts[r] = total // from here on: where the device's next record goes
+		total += n
+	}
+	order := make([]int, total)
+	for i := range b.records {
+		if !b.messages[i].skip {
+			order[counts[ranks[i]]] = i
+			counts[ranks[i]]++
+		}
+	}
 	return order
 }
 
-// store starts one update for each device in order.
-func (d *devices) store(ctx context.Context, b *batch, order []int, calls *errgroup.Group) {
+// store adds one update for each device in order to w.
+func (d *devices) store(ctx context.Context, b *batch, order []int, w *work) {
 	for start := 0; start < len(order); {
 		end := start + 1
 		for end < len(order) && b.records[order[end]].PartitionKey == b.records[order[start]].PartitionKey {
 			end++
 		}
 		s := newest(b, order[start:end])
-		calls.Go(func() error {
-			d.update(ctx, b, s)
-			return nil
-		})
+		*w = append(*w, func() { d.update(ctx, b, s) })
 		start = end
 	}
 }

@@ -6,14 +6,15 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
@@ -139,7 +140,7 @@ func (p *processor) read(record *stream.Record, now time.Time) (message, error) 
 	if record.Damaged {
 		return message{}, &telemetry.Error{Reason: damagedRecord, Detail: "the record's data is not base64"}
 	}
-	if !validThing(record.PartitionKey) {
+	if !thing.Valid(record.PartitionKey) {
 		return message{}, &telemetry.Error{Reason: invalidThing, Detail: "the partition key is not a thing's name"}
 	}
 	if isStatus(record.Data) {
@@ -158,30 +159,38 @@ func (p *processor) read(record *stream.Record, now time.Time) (message, error) 
 	return message{Message: m}, nil
 }
 
-// validThing reports whether key can be a thing's name [AWS 1.3]. It also keeps a record from ever touching the device table's
-// special items, whose keys start with "$".
-func validThing(key string) bool {
-	for i := 0; i < len(key); i++ {
-		c := key[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != ':' && c != '_' && c != '-' {
-			return false
-		}
+// store writes to both stores at the same time, and returns when every call has ended. The calls report to the batch,
+// record by record.
+func (p *processor) store(ctx context.Context, b *batch) {
+	var w work
+	order := byDevice(b)
+	if p.history != nil {
+		p.history.store(ctx, b, order, &w)
 	}
-	return 0 < len(key) && len(key) <= 128
+	if p.devices != nil {
+		p.devices.store(ctx, b, order, &w)
+	}
+	w.do()
 }
 
-// store writes to both stores at the same time, and returns when every call has ended.
-func (p *processor) store(ctx context.Context, b *batch) {
-	var calls errgroup.Group
-	calls.SetLimit(concurrency)
-	order := byDevice(b)
-	if p.devices != nil {
-		p.devices.store(ctx, b, order, &calls)
+// work is calls to make, concurrency of them at a time.
+type work []func()
+
+// do makes the calls and waits for them. The workers live for many calls each: the stack that the SDK's layers of middleware need
+// is grown once for each worker and not once for each call.
+func (w work) do() {
+	var (
+		next    atomic.Int64
+		workers sync.WaitGroup
+	)
+	for range min(concurrency, len(w)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(w)); i = next.Add(1) - 1 {
+				w[i]()
+			}
+		})
 	}
-	if p.history != nil {
-		p.history.store(ctx, b, order, &calls)
-	}
-	_ = calls.Wait() // the calls report to the batch, record by record
+	workers.Wait()
 }
 
 // answer logs and counts what happened and returns the partial batch response.

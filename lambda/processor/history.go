@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite/types"
 	"github.com/aws/smithy-go"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
@@ -60,9 +59,9 @@ type row struct {
 	version int64
 }
 
-// store checks the messages and starts the calls that write them. order is grouped by device, so that most calls are about
+// store checks the messages and adds the calls that write them to w. order is grouped by device, so that most calls are about
 // one device and name it once.
-func (h *history) store(ctx context.Context, b *batch, order []int, calls *errgroup.Group) {
+func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 	rows := make([]row, 0, len(order))
 	for at, i := range order {
 		m := &b.messages[i]
@@ -86,10 +85,7 @@ func (h *history) store(ctx context.Context, b *batch, order []int, calls *errgr
 	}
 	for start := 0; start < len(rows); start += maxRecords {
 		chunk := rows[start:min(start+maxRecords, len(rows))]
-		calls.Go(func() error {
-			h.write(ctx, b, chunk)
-			return nil
-		})
+		*w = append(*w, func() { h.write(ctx, b, chunk) })
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
@@ -28,14 +27,13 @@ func newOffice(c config, cfg aws.Config) *deadletter.Office {
 // so that no letter is written twice for a failure elsewhere. A letter that cannot be sent makes its record fail.
 func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder) {
 	lowest := b.lowestFailed()
-	var calls errgroup.Group
-	calls.SetLimit(concurrency)
+	var w work
 	for i, why := range b.rejected {
 		if i >= lowest {
 			continue
 		}
 		metrics.CountReason("Rejected", why.reason, 1)
-		calls.Go(func() error {
+		w = append(w, func() {
 			record := &b.records[i]
 			p.log.WarnContext(ctx, "record is given up", "thing", record.PartitionKey, "sequence_number", record.SequenceNumber,
 				"reason", why.reason, "detail", why.detail)
@@ -46,11 +44,10 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 			})
 			if err != nil {
 				b.fail(i, err)
-				return nil
+				return
 			}
 			metrics.Count("DeadLetters", 1)
-			return nil
 		})
 	}
-	_ = calls.Wait() // each call reports to the batch
+	w.do()
 }

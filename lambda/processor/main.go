@@ -9,9 +9,12 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/memory"
 )
 
 func main() {
+	memory.Tune(os.Getenv)
 	p, err := newProcessor(os.Getenv, os.Stdout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

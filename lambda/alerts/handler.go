@@ -1,0 +1,271 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
+)
+
+// deviceAPI is the part of the IoT data client that the alert handler uses.
+type deviceAPI interface {
+	Publish(context.Context, *iotdataplane.PublishInput, ...func(*iotdataplane.Options)) (*iotdataplane.PublishOutput, error)
+}
+
+// handler handles invocations one after the other, as Lambda brings them to one process.
+type handler struct {
+	config
+	rules     *rulebook
+	cooldowns *cooldowns
+	topic     topicAPI
+	device    deviceAPI
+	office    *deadletter.Office
+	log       *slog.Logger
+	level     string
+	out       io.Writer // metrics
+	now       func() time.Time
+}
+
+// newHandler does the cold start's work: it reads the environment and makes the clients. The rules are read by the first event.
+func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
+	c, err := loadConfig(getenv)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := awsenv.Load(getenv)
+	if err != nil {
+		return nil, err
+	}
+	h := &handler{config: c, level: getenv("AWS_LAMBDA_LOG_LEVEL"), out: out, now: time.Now}
+	h.log = lambdalog.New(out, h.level)
+	table := dynamodb.NewFromConfig(cfg)
+	h.rules = &rulebook{
+		client: table, table: c.table, devices: map[string]copied[map[string]json.RawMessage]{},
+		now: func() time.Time { return h.now() },
+		warn: func(ctx context.Context, err error) {
+			h.log.WarnContext(ctx, "thresholds or rules are not as they should be", "error", err.Error())
+		},
+	}
+	h.cooldowns = &cooldowns{client: table, table: c.table}
+	h.topic = sns.NewFromConfig(cfg)
+	h.device = iotdataplane.NewFromConfig(cfg, func(o *iotdataplane.Options) {
+		if c.dataEndpoint != "" {
+			o.BaseEndpoint = aws.String(c.dataEndpoint)
+		}
+	})
+	h.office = &deadletter.Office{
+		Queue: sqs.NewFromConfig(cfg, deadletter.TrustTransport), QueueURL: c.queueURL,
+		Objects: func() deadletter.BucketAPI {
+			return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil })
+		},
+		Bucket: c.bucket, Prefix: c.bucketPrefix,
+	}
+	return h, nil
+}
+
+// Invoke handles one message. After an error Lambda brings the event again, and at last puts it into the on-failure queue; an event
+// that no retry can help goes to the dead letter at once.
+func (h *handler) Invoke(ctx context.Context, text []byte) ([]byte, error) {
+	ctx, cancel := withReserve(ctx, h.now())
+	defer cancel()
+	metrics := emf.New(h.pipeline, "alerts", h.level)
+	metrics.Count("Received", 1)
+	err := h.handle(ctx, text, metrics)
+	if err != nil {
+		metrics.Count("Failed", 1)
+		h.log.ErrorContext(ctx, "the event will be brought again", "error", err.Error())
+	}
+	if _, printErr := metrics.WriteTo(h.out); printErr != nil {
+		h.log.ErrorContext(ctx, "printing metrics", "error", printErr.Error())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []byte("null"), nil
+}
+
+// withReserve ends the calls early enough to say what failed.
+func withReserve(ctx context.Context, now time.Time) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(max(deadline.Sub(now)/10, 100*time.Millisecond), time.Second)))
+}
+
+func (h *handler) handle(ctx context.Context, text []byte, metrics *emf.Recorder) error {
+	e, err := parseEvent(text, h.now())
+	if err != nil {
+		return h.refuse(ctx, &e, text, err, metrics)
+	}
+	h.log.DebugContext(ctx, "message", "thing", e.thing, "topic", e.topic, "payload", string(e.payload))
+	rules, broken, err := h.rules.current(ctx)
+	if err != nil {
+		return err
+	}
+	thresholds, err := h.rules.thresholds(ctx, e.thing)
+	if err != nil {
+		return err
+	}
+	message, err := e.message(thresholds)
+	if err != nil {
+		return err
+	}
+	for _, err := range broken {
+		metrics.Count("BrokenRules", 1)
+		h.log.ErrorContext(ctx, "an alert rule cannot be evaluated", "error", err.Error())
+	}
+	metrics.Count("Accepted", 1)
+	var problems []error
+	for i := range rules {
+		if err := h.decide(ctx, &rules[i], &e, message, thresholds, metrics); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// refuse sends an event that no retry can help to the dead letter. When that fails, the error makes Lambda keep the event.
+func (h *handler) refuse(ctx context.Context, e *event, text []byte, why error, metrics *emf.Recorder) error {
+	metrics.CountReason("Rejected", "invalid_event", 1)
+	h.log.WarnContext(ctx, "event is given up", "thing", e.thing, "topic", e.topic, "detail", why.Error())
+	err := h.office.Send(ctx, deadletter.Letter{
+		Pipeline: h.pipeline, Source: "alerts", Thing: e.thing, Topic: e.topic, ArrivedAt: e.receivedAt,
+		SequenceNumber: requestID(ctx), Payload: text, Reason: "invalid_event", Detail: why.Error(),
+	})
+	if err == nil {
+		metrics.Count("DeadLetters", 1)
+	}
+	return err
+}
+
+// requestID is the invocation's; a retry of an asynchronous event has the same.
+func requestID(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.AwsRequestID
+	}
+	return ""
+}
+
+// decide evaluates one rule and does what follows from it.
+func (h *handler) decide(ctx context.Context, r *rule, e *event, m *iotsql.Message, thresholds map[string]json.RawMessage, metrics *emf.Recorder) error {
+	holds, err := r.holds.Eval(ctx, m)
+	if err != nil {
+		return fmt.Errorf("evaluating alert rule %q: %w", r.name, err)
+	}
+	if holds {
+		return h.raise(ctx, r, e, m, thresholds, metrics)
+	}
+	if r.holdsNot == nil {
+		return nil
+	}
+	over, err := r.holdsNot.Eval(ctx, m)
+	if err != nil {
+		return fmt.Errorf("evaluating alert rule %q: %w", r.name, err)
+	}
+	if over {
+		return h.resolve(ctx, r, e, m, thresholds, metrics)
+	}
+	return nil
+}
+
+// raise announces an alert unless its cooldown is running: people are told first, then the device.
+func (h *handler) raise(ctx context.Context, r *rule, e *event, m *iotsql.Message, thresholds map[string]json.RawMessage, metrics *emf.Recorder) error {
+	remembered := r.cooldown > 0 || r.notifyResolved
+	request := cmp.Or(requestID(ctx), e.traceID, e.receivedAt.Format(timeForm))
+	suppressed := 0
+	if remembered {
+		claim, err := h.cooldowns.claim(ctx, r, e.thing, request, h.now())
+		if err != nil {
+			return err
+		}
+		if !claim.granted {
+			metrics.Count("Suppressed", 1)
+			return nil
+		}
+		suppressed = claim.suppressed
+	}
+	n := newNotice(h.pipeline, r, e, thresholds)
+	n.State, n.Suppressed = "alert", suppressed
+	n.Message = h.render(ctx, r, m)
+	if err := publish(ctx, h.topic, h.topicARN, n); err != nil {
+		return err
+	}
+	metrics.CountReason("Alerts", r.severity, 1)
+	metrics.Millis("Latency", []int64{e.received(h.now())})
+	h.log.InfoContext(ctx, "alert", "rule", r.name, "severity", r.severity, "thing", e.thing, "suppressed_before", suppressed)
+	if err := h.command(ctx, r, e, m, metrics); err != nil {
+		return err
+	}
+	if remembered {
+		return h.cooldowns.announced(ctx, r, e.thing, request, suppressed)
+	}
+	return nil
+}
+
+// render fills the message template in. An alert whose template fails is still an alert.
+func (h *handler) render(ctx context.Context, r *rule, m *iotsql.Message) string {
+	if r.message != nil {
+		text, err := r.message.Eval(ctx, m)
+		if err == nil && text != "" {
+			return cut(text, maxMessage)
+		}
+		if err != nil {
+			h.log.ErrorContext(ctx, "the message of an alert cannot be rendered", "rule", r.name, "error", err.Error())
+		}
+	}
+	return r.name + ": " + r.when
+}
+
+// command sends the device what the rule says, to the one topic that its policy lets it receive.
+func (h *handler) command(ctx context.Context, r *rule, e *event, m *iotsql.Message, metrics *emf.Recorder) error {
+	if r.command == nil {
+		return nil
+	}
+	payload, err := r.command.Eval(ctx, m)
+	if err != nil {
+		return fmt.Errorf("rendering the command of alert %q: %w", r.name, err)
+	}
+	if _, err := h.device.Publish(ctx, &iotdataplane.PublishInput{
+		Topic: aws.String(h.prefix + "/" + e.thing + "/commands"), Qos: 1, Payload: []byte(payload),
+	}); err != nil {
+		return fmt.Errorf("publishing the command of alert %q to %q: %w", r.name, e.thing, err)
+	}
+	metrics.Count("Commands", 1)
+	return nil
+}
+
+// resolve tells that the condition no longer holds, when the last word was that it did. It tells first and notes then: a failure in
+// between repeats the notice instead of losing it.
+func (h *handler) resolve(ctx context.Context, r *rule, e *event, m *iotsql.Message, thresholds map[string]json.RawMessage, metrics *emf.Recorder) error {
+	active, err := h.cooldowns.isActive(ctx, r, e.thing)
+	if err != nil || !active {
+		return err
+	}
+	n := newNotice(h.pipeline, r, e, thresholds)
+	n.State, n.Message = "resolved", h.render(ctx, r, m)
+	if err := publish(ctx, h.topic, h.topicARN, n); err != nil {
+		return err
+	}
+	metrics.Count("Resolved", 1)
+	h.log.InfoContext(ctx, "alert is resolved", "rule", r.name, "severity", r.severity, "thing", e.thing)
+	return h.cooldowns.resolved(ctx, r, e.thing)
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
+)
+
+// Bounds that keep a notice far below SNS's 256 KiB [AWS 7.2], of which it holds several forms.
+const (
+	maxSubject = 99 // characters [AWS 7.2 Subject]
+	maxMessage = 8192
+	maxValues  = 50
+	maxValue   = 256 // bytes of one string value
+)
+
+// notice is one alert, or the news that it is over.
+type notice struct {
+	Pipeline   string                     `json:"pipeline"`
+	Rule       string                     `json:"rule"`
+	Severity   string                     `json:"severity"`
+	State      string                     `json:"state"` // "alert" or "resolved"
+	Thing      string                     `json:"thing"`
+	Topic      string                     `json:"topic"`
+	Message    string                     `json:"message"`
+	When       string                     `json:"when"`
+	Time       string                     `json:"time"`        // the device's, or the broker's
+	ReceivedAt string                     `json:"received_at"` // the broker's
+	Suppressed int                        `json:"suppressed"`  // alerts held back by the cooldown since the last notice
+	Values     map[string]json.RawMessage `json:"values"`
+	Thresholds map[string]json.RawMessage `json:"thresholds,omitempty"`
+	TraceID    string                     `json:"trace_id,omitempty"`
+}
+
+const timeForm = "2006-01-02T15:04:05.000Z07:00"
+
+// newNotice fills in what a notice says about the message itself.
+func newNotice(pipeline string, r *rule, e *event, thresholds map[string]json.RawMessage) *notice {
+	n := &notice{
+		Pipeline: pipeline, Rule: r.name, Severity: r.severity, Thing: e.thing, Topic: e.topic, When: r.when,
+		Time: e.receivedAt.Format(timeForm), ReceivedAt: e.receivedAt.Format(timeForm),
+		Values: map[string]json.RawMessage{}, Thresholds: thresholds, TraceID: e.traceID,
+	}
+	// A payload that is no telemetry has no values to show; its conditions held all the same.
+	m, err := telemetry.NewDecoder("", "").Decode(e.payload, e.receivedAt)
+	if err != nil {
+		return n
+	}
+	n.Time = m.Time.Format(timeForm)
+	for _, measure := range m.Measures[:min(len(m.Measures), maxValues)] {
+		text := json.RawMessage(measure.Text)
+		if measure.Kind == telemetry.String {
+			// A string always has a JSON form.
+			text, _ = json.Marshal(cut(measure.Text, maxValue))
+		}
+		n.Values[measure.Name] = text
+	}
+	return n
+}
+
+// cut shortens text to at most limit bytes, between characters.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit] + "…"
+}
+
+// subject is the notice in a line that SNS takes: printable ASCII, fewer than 100 characters.
+func (n *notice) subject() string {
+	state := n.Severity
+	if n.State == "resolved" {
+		state = "resolved"
+	}
+	text := fmt.Sprintf("[%s] %s on %s: %s", state, n.Rule, n.Thing, n.Message)
+	clean := make([]byte, 0, maxSubject)
+	space := true // none at the start, none after another
+	for _, r := range text {
+		if len(clean) == maxSubject {
+			break
+		}
+		switch {
+		case r <= ' ' || r == 0x7f || r == 0x85 || r == 0xa0 || r == 0x2028 || r == 0x2029:
+			if !space {
+				clean = append(clean, ' ')
+			}
+			space = true
+			continue
+		case r > '~':
+			r = '?'
+		}
+		clean, space = append(clean, byte(r)), false
+	}
+	return strings.TrimRight(string(clean), " ")
+}
+
+// text is the notice for people.
+func (n *notice) text() string {
+	var b strings.Builder
+	headline := n.Message
+	if n.State == "resolved" {
+		headline = "Resolved: " + headline
+	}
+	fmt.Fprintf(&b, "%s\n\nSeverity:   %s\nAlert:      %s\nDevice:     %s\nPipeline:   %s\nTime:       %s\nCondition:  %s\n",
+		headline, n.Severity, n.Rule, n.Thing, n.Pipeline, n.Time, n.When)
+	list(&b, "Values:     ", n.Values)
+	list(&b, "Thresholds: ", n.Thresholds)
+	if n.Suppressed > 0 {
+		fmt.Fprintf(&b, "Suppressed: %d since the last notice\n", n.Suppressed)
+	}
+	return b.String()
+}
+
+func list(b *strings.Builder, label string, values map[string]json.RawMessage) {
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Fprintf(b, "%s%s = %s\n", label, name, values[name])
+		label = strings.Repeat(" ", len(label))
+	}
+}
+
+// topicAPI is the part of the SNS client that the alert handler uses.
+type topicAPI interface {
+	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
+}
+
+// publish tells the subscribers: people get the text, programs the JSON, and filter policies the attributes.
+func publish(ctx context.Context, client topicAPI, topicARN string, n *notice) error {
+	document, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("writing alert %q for %q: %w", n.Rule, n.Thing, err)
+	}
+	text, object := n.text(), string(document)
+	forms, err := json.Marshal(map[string]string{
+		"default": text, "email": text, "email-json": object, "sms": n.subject(),
+		"sqs": object, "lambda": object, "http": object, "https": object, "firehose": object,
+	})
+	if err != nil {
+		return fmt.Errorf("writing alert %q for %q: %w", n.Rule, n.Thing, err)
+	}
+	_, err = client.Publish(ctx, &sns.PublishInput{
+		TopicArn: aws.String(topicARN), Subject: aws.String(n.subject()), Message: aws.String(string(forms)),
+		MessageStructure: aws.String("json"),
+		MessageAttributes: map[string]types.MessageAttributeValue{
+			"severity": attribute(n.Severity), "rule": attribute(n.Rule), "pipeline": attribute(n.Pipeline),
+			"thing": attribute(n.Thing), "state": attribute(n.State),
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("publishing alert %q for %q: %w", n.Rule, n.Thing, err)
+	}
+	return nil
+}
+
+func attribute(value string) types.MessageAttributeValue {
+	return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+}
+
+// received is how long ago the broker took the message, in milliseconds.
+func (e *event) received(now time.Time) int64 { return now.UnixMilli() - e.receivedAt.UnixMilli() }

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+)
+
+// BenchmarkBootstrap measures the shipped binary as Lambda runs it: one process, events through the Runtime API, stores that
+// answer at once. The table in docs/guides/functions.md is from here.
+func BenchmarkBootstrap(b *testing.B) {
+	bootstrap := lambdatest.Compile(b, "processor")
+	for _, size := range []struct {
+		name    string
+		records int
+	}{{"100", 100}, {"1000", 1000}, {"10000", 10000}} {
+		b.Run(size.name, func(b *testing.B) { benchmarkBootstrap(b, bootstrap, size.records) })
+	}
+	b.Run("cold", func(b *testing.B) { benchmarkCold(b, bootstrap) })
+}
+
+func benchmarkBootstrap(b *testing.B, bootstrap string, n int) {
+	s := startSink(b)
+	function := lambdatest.StartFunction(b, bootstrap, (&lambdatest.AWS{URL: s.url}).Env(nil))
+	event := lambdatest.Fleet(n, 50)
+	calls := 0
+	b.ResetTimer()
+	for b.Loop() {
+		if reply := function.Invoke(event, time.Minute); reply.Failed {
+			b.Fatalf("%s", reply.Body)
+		}
+		calls++
+	}
+	b.StopTimer()
+	usage := function.Stop()
+	b.ReportMetric(float64(n*calls)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(usage.CPU.Seconds()*1000/float64(calls), "cpu-ms/op")
+	b.ReportMetric(float64(usage.PeakRSS)/(1<<20), "peak-MiB")
+	b.ReportMetric(float64(s.requests.Load())/float64(calls), "requests/op")
+	b.ReportMetric(float64(s.bytes.Load())/float64(calls), "sentB/op")
+}
+
+// benchmarkCold starts a process for each batch of 100.
+func benchmarkCold(b *testing.B, bootstrap string) {
+	s := startSink(b)
+	event := lambdatest.Fleet(100, 50)
+	var total time.Duration
+	var peak int64
+	calls := 0
+	for b.Loop() {
+		function := lambdatest.StartFunction(b, bootstrap, (&lambdatest.AWS{URL: s.url}).Env(nil))
+		function.Invoke(event, time.Minute)
+		total += function.SinceStart()
+		peak = max(peak, function.Stop().PeakRSS)
+		calls++
+	}
+	b.ReportMetric(total.Seconds()*1000/float64(calls), "cold-ms")
+	b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
+}
