@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -163,23 +164,23 @@ func (e *Env) Spend(work int) bool {
 	return e.err == nil
 }
 
-var byName = map[string]*Func{}
+// table holds all functions in the order of the reference.
+var table = slices.Concat(
+	numericFuncs, doubleFuncs, stringFuncs, regexpFuncs, hashFuncs, collectionFuncs, timeFuncs, contextFuncs, externalFuncs,
+)
 
-var table []*Func
-
-// register adds functions when the program starts; the files of this package call it once each.
-func register(list ...*Func) bool {
-	for _, f := range list {
-		byName[strings.ToLower(f.Name)] = f
-		table = append(table, f)
+var byName = func() map[string]*Func {
+	m := make(map[string]*Func, len(table))
+	for _, f := range table {
+		m[strings.ToLower(f.Name)] = f
 	}
-	return true
-}
+	return m
+}()
 
 // Lookup finds a function, ignoring case; nil when there is none.
 func Lookup(name string) *Func { return byName[strings.ToLower(name)] }
 
-// All returns the table in the order of the reference's sections.
+// All returns the table in the order of the reference.
 func All() []*Func { return table }
 
 // Names returns the names of all functions.
