@@ -140,7 +140,7 @@ func TestBuildGolden(t *testing.T) {
 	}
 }
 
-// readable opens the JSON documents inside a spec, so that a change of a policy shows as one.
+// readable opens the JSON documents inside a spec, so that a change of a policy shows as one, and leaves out what is not set.
 func readable(t *testing.T, want any) any {
 	t.Helper()
 	switch w := want.(type) {
@@ -176,6 +176,7 @@ func open(v any) any {
 		for k, x := range v {
 			v[k] = open(x)
 		}
+		maps.DeleteFunc(v, func(_ string, x any) bool { return x == nil || x == "" || x == false })
 	case []any:
 		for i, x := range v {
 			v[i] = open(x)

@@ -28,6 +28,9 @@ func (b *builder) ruleRole(purpose, description string, rules []string, grants .
 // mapping is made, and no source ARN is documented for that.
 func (b *builder) functionRole(function string, list []needs.Need) assembly.Part {
 	grants := b.grants(function, list)
+	if function == "processor" {
+		grants = append(grants, allow([]string{"s3:PutObject"}, b.arn.bucket(b.names.bucket())+"/"+failedBatches+"*"))
+	}
 	if *b.spec.Functions.Tracing {
 		// X-Ray's write actions take no resource.
 		grants = append(grants, allow([]string{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, "*"))

@@ -60,16 +60,25 @@ func (b *builder) streamRules() []assembly.Part {
 	}
 }
 
-// alertRule hands messages for which an alert may be due to the alerts function.
-func (b *builder) alertRule() ([]assembly.Part, error) {
+// alertSQL selects what the alerts function works on (docs/design/contracts.md).
+func (b *builder) alertSQL() (string, error) {
 	sql := "SELECT encode(*, 'base64') AS payload, topic() AS topic, " + b.thingCall() + " AS thing, clientid() AS client_id, " +
 		"timestamp() AS received_at, traceid() AS trace_id FROM " + b.from("telemetry")
 	where, err := alertWhere(b.spec.Alerts.Rules, b.thingLevel())
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if where != "" {
 		sql += " WHERE " + where
+	}
+	return sql, nil
+}
+
+// alertRule hands messages for which an alert may be due to the alerts function.
+func (b *builder) alertRule() ([]assembly.Part, error) {
+	sql, err := b.alertSQL()
+	if err != nil {
+		return nil, err
 	}
 	return []assembly.Part{
 		b.ruleRole("alerts_rule", "Lets rule alerts of pipeline "+b.spec.Name+" keep what it cannot deliver", []string{"alerts"}),

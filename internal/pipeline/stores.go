@@ -10,6 +10,8 @@ import (
 const (
 	// deadLetterPrefix is where batches and large messages that could not be handled are kept in the bucket.
 	deadLetterPrefix = "dead-letter/"
+	// failedBatches is where Lambda keeps batches whose retries are used up; AWS leaves no choice [AWS 5 On-failure record].
+	failedBatches = "aws/lambda/"
 	// timestreamRejects is where Timestream reports late records that it could not store. It lies below the
 	// dead letters, whose expiry it shares.
 	timestreamRejects = deadLetterPrefix + "timestream/"
@@ -96,6 +98,7 @@ func (b *builder) lifecycle() []object.LifecycleRule {
 	rules := []object.LifecycleRule{
 		{ID: "housekeeping", NoncurrentExpireDays: noncurrentDays, AbortMultipartUploadDays: abortUploadDays, ExpiredObjectDeleteMarkers: true},
 		{ID: "dead-letter", Prefix: deadLetterPrefix, ExpireDays: deadLetterObjectDays},
+		{ID: "failed-batches", Prefix: failedBatches, ExpireDays: deadLetterObjectDays},
 	}
 	a := b.spec.Archive
 	if a.ExpireAfterDays == nil && a.IntelligentTieringAfterDays == nil {

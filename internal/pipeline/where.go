@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -27,23 +28,38 @@ var bindings = []string{bindingThing, bindingThreshold}
 // becomes "get_or_default((c) = TRUE, FALSE)", which is always a Boolean and
 // TRUE just when the function, which takes nothing else for TRUE, raises the alert.
 func alertWhere(rules map[string]AlertRuleSpec, thingLevel int) (string, error) {
+	level := rewrite{thing: &syntax.Call{Name: "topic", Args: []syntax.Expr{number(thingLevel)}}}
 	var alternatives []string
 	for _, key := range sortedKeys(rules) {
-		r := rules[key]
-		condition, report := syntax.ParseCondition(r.When)
-		if report.Failed() {
-			return "", fmt.Errorf("compiling condition of alert %q: %s", key, report.Errors()[0])
+		text, err := level.text(rules[key])
+		if err != nil {
+			return "", fmt.Errorf("compiling condition of alert %q: %w", key, err)
 		}
-		x := rewrite{thing: &syntax.Call{Name: "topic", Args: []syntax.Expr{number(thingLevel)}}}.condition(condition, deref(r.NotifyResolved))
-		if isTrue(x) {
+		if text == "" {
 			return "", nil
 		}
-		alternative := syntax.PrintExpr(orDefault(equals(x, &syntax.Bool{Value: true}), false))
+		alternative := "get_or_default((" + text + ") = TRUE, FALSE)"
 		if !slices.Contains(alternatives, alternative) {
 			alternatives = append(alternatives, alternative)
 		}
 	}
 	return strings.Join(alternatives, " OR "), nil
+}
+
+// text gives a condition as the rules engine is asked it, or "" when every
+// message may meet it. What needs no rewriting stays as it was written.
+func (r rewrite) text(rule AlertRuleSpec) (string, error) {
+	x, report := syntax.ParseCondition(rule.When)
+	if report.Failed() {
+		return "", errors.New(report.Errors()[0].String())
+	}
+	if deref(rule.NotifyResolved) || mentions(x, false, func(name string, _ bool) bool { return slices.Contains(bindings, name) }) {
+		if x = r.condition(x, deref(rule.NotifyResolved)); isTrue(x) {
+			return "", nil
+		}
+		return syntax.PrintExpr(x), nil
+	}
+	return strings.TrimSpace(rule.When), nil
 }
 
 // rewrite turns a condition that only the function can decide into one that the
@@ -198,12 +214,6 @@ func (r rewrite) bindAll(list []syntax.Expr) []syntax.Expr {
 }
 
 func number(n int) syntax.Expr { return &syntax.Number{Text: strconv.Itoa(n)} }
-
-func equals(x, y syntax.Expr) syntax.Expr { return &syntax.Binary{Op: "=", X: x, Y: y} }
-
-func orDefault(x syntax.Expr, otherwise bool) syntax.Expr {
-	return &syntax.Call{Name: "get_or_default", Args: []syntax.Expr{x, &syntax.Bool{Value: otherwise}}}
-}
 
 // defined is a Boolean whatever x is.
 func defined(x syntax.Expr) syntax.Expr {
