@@ -98,6 +98,15 @@ def refuses_same_mapping(create):
     return method
 
 
+def replaces_invoke_config(put):
+    # PutFunctionEventInvokeConfig overwrites what is set; moto keeps every one and shows the first.
+    def method(self, function_name, config):
+        self.get_function(function_name).event_invoke_config.clear()
+        return put(self, function_name, config)
+
+    return method
+
+
 def apply():
     amend.after(LambdaFunction, "__init__", keeps_settings)
     amend.after(LambdaFunction, "get_configuration", shows_settings)
@@ -105,3 +114,4 @@ def apply():
     amend.after(LambdaFunction, "update_function_code", updates_architecture)
     amend.after(Policy, "add_statement", refuses_same_statement)
     amend.after(LambdaBackend, "create_event_source_mapping", refuses_same_mapping)
+    amend.after(LambdaBackend, "put_function_event_invoke_config", replaces_invoke_config)

@@ -1,0 +1,128 @@
+package function
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+)
+
+// defaultLogLevel is what Lambda assumes for JSON logs [AWS 8].
+const defaultLogLevel = "INFO"
+
+func createInput(ref assembly.Ref, want object.Function, zip []byte) *lambda.CreateFunctionInput {
+	return &lambda.CreateFunctionInput{
+		FunctionName:  &ref.Name,
+		Description:   &want.Description,
+		Role:          &want.RoleARN,
+		Runtime:       types.RuntimeProvidedal2023,
+		Handler:       aws.String(handler),
+		Architectures: []types.Architecture{types.Architecture(want.Architecture)},
+		MemorySize:    &want.MemoryMB,
+		Timeout:       &want.TimeoutSeconds,
+		Environment:   environment(want),
+		LoggingConfig: logging(want),
+		TracingConfig: tracing(want),
+		Code:          &types.FunctionCode{ZipFile: zip},
+		Tags:          owned.Tags(ref.Owner, want.Tags),
+	}
+}
+
+func configurationInput(name string, want object.Function) *lambda.UpdateFunctionConfigurationInput {
+	return &lambda.UpdateFunctionConfigurationInput{
+		FunctionName:  &name,
+		Description:   &want.Description,
+		Role:          &want.RoleARN,
+		MemorySize:    &want.MemoryMB,
+		Timeout:       &want.TimeoutSeconds,
+		Environment:   environment(want),
+		LoggingConfig: logging(want),
+		TracingConfig: tracing(want),
+	}
+}
+
+func environment(want object.Function) *types.Environment {
+	variables := want.Environment
+	if variables == nil {
+		variables = map[string]string{} // an absent map would leave the old variables
+	}
+	return &types.Environment{Variables: variables}
+}
+
+// logging asks for JSON, without which levels have no effect [AWS 8].
+func logging(want object.Function) *types.LoggingConfig {
+	c := &types.LoggingConfig{
+		LogFormat:           types.LogFormatJson,
+		ApplicationLogLevel: types.ApplicationLogLevel(cmp.Or(want.LogLevel, defaultLogLevel)),
+		SystemLogLevel:      types.SystemLogLevelInfo,
+	}
+	if want.LogGroup != "" {
+		c.LogGroup = &want.LogGroup
+	}
+	return c
+}
+
+func tracing(want object.Function) *types.TracingConfig {
+	if want.Tracing {
+		return &types.TracingConfig{Mode: types.TracingModeActive}
+	}
+	return &types.TracingConfig{Mode: types.TracingModePassThrough}
+}
+
+func specOf(c *types.FunctionConfiguration) object.Function {
+	s := object.Function{
+		Description:    aws.ToString(c.Description),
+		RoleARN:        aws.ToString(c.Role),
+		Architecture:   string(types.ArchitectureX8664),
+		MemoryMB:       aws.ToInt32(c.MemorySize),
+		TimeoutSeconds: aws.ToInt32(c.Timeout),
+		Tracing:        c.TracingConfig != nil && c.TracingConfig.Mode == types.TracingModeActive,
+		CodeSHA256:     aws.ToString(c.CodeSha256),
+	}
+	if len(c.Architectures) > 0 {
+		s.Architecture = string(c.Architectures[0])
+	}
+	if c.Environment != nil {
+		s.Environment = c.Environment.Variables
+	}
+	if l := c.LoggingConfig; l != nil {
+		s.LogGroup = aws.ToString(l.LogGroup)
+		s.LogLevel = "none" // plain text has no levels: different from every wanted level
+		if l.LogFormat == types.LogFormatJson {
+			s.LogLevel = string(l.ApplicationLogLevel)
+		}
+	}
+	return s
+}
+
+// Diff names description, role, memory_mb, timeout_seconds, environment, log_group, log_level, tracing, architecture, code,
+// permissions, async and tags.
+func (d *Driver) Diff(have, want object.Function) []assembly.Change {
+	var changes []assembly.Change
+	add := func(differs bool, field string) {
+		if differs {
+			changes = append(changes, assembly.Change{Field: field})
+		}
+	}
+	add(have.Description != want.Description, "description")
+	add(have.RoleARN != want.RoleARN, "role")
+	add(have.MemoryMB != want.MemoryMB, "memory_mb")
+	add(have.TimeoutSeconds != want.TimeoutSeconds, "timeout_seconds")
+	add(!maps.Equal(have.Environment, want.Environment), "environment")
+	add(want.LogGroup != "" && have.LogGroup != want.LogGroup, "log_group")
+	add(have.LogLevel != cmp.Or(want.LogLevel, defaultLogLevel), "log_level")
+	add(have.Tracing != want.Tracing, "tracing")
+	add(have.Architecture != want.Architecture, "architecture")
+	add(have.CodeSHA256 != want.CodeSHA256, "code")
+	add(!slices.Equal(ordered(have.Permissions), ordered(want.Permissions)), "permissions")
+	add(!sameAsync(have.Async, want.Async), "async")
+	add(owned.TagsDiffer(have.Tags, want.Tags), "tags")
+	return changes
+}

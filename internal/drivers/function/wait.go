@@ -1,0 +1,80 @@
+package function
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+)
+
+const (
+	// propagationTimeout bounds the wait until Lambda sees a role and its policies, or has finished another write [AWS 2.2 CreateFunction].
+	propagationTimeout = 5 * time.Minute
+	// settleTimeout bounds the wait until a function is Active after a write.
+	settleTimeout = 10 * time.Minute
+)
+
+// notYet are the texts with which Lambda refuses a role, or a key that a role opens, before all of IAM knows it [AWS 2.2].
+var notYet = []string{
+	"The role defined for the function cannot be assumed by Lambda",
+	"role does not have permissions",
+	"throttled by EC2",
+	"Lambda was unable to configure access to your environment variables because the KMS key is invalid for CreateGrant",
+}
+
+// retry repeats what passes by itself: see notYet, and another write to the function under way. A conflict because
+// something exists already comes back at once.
+func retry(ctx context.Context, what string, call func(context.Context) error) error {
+	return awsapi.Retry(ctx, what, propagationTimeout, func(err error) bool {
+		return awsapi.Is(err, "InvalidParameterValueException") && awsapi.MessageHas(err, notYet...) ||
+			awsapi.Is(err, "ResourceConflictException") && !awsapi.MessageHas(err, "already exist")
+	}, call)
+}
+
+// settledNow reports whether a write's own answer says that the function is ready for the next one.
+func settledNow(state types.State, update types.LastUpdateStatus) bool {
+	return state == types.StateActive && update == types.LastUpdateStatusSuccessful
+}
+
+// Wait returns when the function is active and its last update has succeeded.
+func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
+	out, err := d.settled(ctx, ref.Name)
+	switch {
+	case err != nil:
+		return err
+	case out.State == types.StateFailed:
+		return fmt.Errorf("the function is in the state Failed: %s", aws.ToString(out.StateReason))
+	case out.LastUpdateStatus == types.LastUpdateStatusFailed:
+		return fmt.Errorf("the function's last update failed: %s", aws.ToString(out.LastUpdateStatusReason))
+	}
+	return nil
+}
+
+// settle waits until the function takes the next write; without a call when it is known to. A write that failed is no
+// reason not to make the next, which may repair it.
+func (d *Driver) settle(ctx context.Context, name string, known bool) error {
+	if known {
+		return nil
+	}
+	_, err := d.settled(ctx, name)
+	return err
+}
+
+// settled waits until no write to the function is under way. An idle function is Inactive until its next invocation, and
+// takes writes.
+func (d *Driver) settled(ctx context.Context, name string) (out *lambda.GetFunctionConfigurationOutput, err error) {
+	err = awsapi.Poll(ctx, "waiting until the function is active", settleTimeout, func(ctx context.Context) (bool, error) {
+		out, err = d.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+		if err != nil {
+			return false, err
+		}
+		return out.State != types.StatePending && out.LastUpdateStatus != types.LastUpdateStatusInProgress, nil
+	})
+	return out, err
+}
