@@ -36,7 +36,8 @@ func newBuilder(spec Spec, env Env) *builder {
 }
 
 // Build gives the parts of the pipeline that spec describes, the manifest
-// first. It expects a spec that Validate finds nothing wrong with.
+// first. It expects a spec that Validate finds nothing wrong with; while some
+// values are still unknown the keys, names and ARNs are right all the same.
 //
 // What there always is: manifest, thing group and type, policy, fleet, stream,
 // device table, bucket (dead letters of whole batches need one), dead-letter
@@ -48,13 +49,14 @@ func newBuilder(spec Spec, env Env) *builder {
 func Build(spec Spec, env Env) ([]assembly.Part, error) {
 	b := newBuilder(spec, env)
 	parts := slices.Concat(b.identityParts(), b.storeParts(), b.alertStoreParts())
-	for _, build := range []func() ([]assembly.Part, error){b.processorParts, b.alertsParts, b.ruleParts} {
+	for _, build := range []func() ([]assembly.Part, error){b.processorParts, b.alertsParts} {
 		more, err := build()
 		if err != nil {
 			return nil, fmt.Errorf("building pipeline %q: %w", spec.Name, err)
 		}
 		parts = append(parts, more...)
 	}
+	parts = append(parts, b.ruleParts()...)
 	manifest, err := b.manifest(parts)
 	if err != nil {
 		return nil, fmt.Errorf("building pipeline %q: %w", spec.Name, err)
@@ -110,14 +112,10 @@ func (b *builder) fleet() object.Fleet {
 }
 
 // ruleParts are all topic rules with their roles.
-func (b *builder) ruleParts() ([]assembly.Part, error) {
+func (b *builder) ruleParts() []assembly.Part {
 	parts := b.streamRules()
 	if b.hasAlertRules() {
-		alert, err := b.alertRule()
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, alert...)
+		parts = append(parts, b.alertRule()...)
 	}
 	if *b.spec.Archive.Enabled {
 		parts = append(parts, b.archiveRule()...)
@@ -125,7 +123,7 @@ func (b *builder) ruleParts() ([]assembly.Part, error) {
 	for _, key := range sortedKeys(b.spec.Routes) {
 		parts = append(parts, b.route(key, b.spec.Routes[key])...)
 	}
-	return parts, nil
+	return parts
 }
 
 // queueURL gives the dead-letter queue's URL, which depends on the endpoint that answered.

@@ -74,20 +74,27 @@ func (b *builder) alertSQL() (string, error) {
 	return sql, nil
 }
 
-// alertRule hands messages for which an alert may be due to the alerts function.
-func (b *builder) alertRule() ([]assembly.Part, error) {
-	sql, err := b.alertSQL()
-	if err != nil {
-		return nil, err
+// alertRule hands messages for which an alert may be due to the alerts
+// function. Its SQL is made when it is wanted: a plan may be built before the
+// conditions are known.
+func (b *builder) alertRule() []assembly.Part {
+	function := b.arn.function(b.names.function("alerts"))
+	rule := b.rule("alerts", "role/alerts_rule", []string{"function/alerts", "alert_rules", "alert_topic"}, object.TopicRule{
+		Description: "Messages of pipeline " + b.spec.Name + " that may be alerts",
+		Actions:     []object.Action{{Lambda: &object.LambdaAction{FunctionARN: function}}},
+	})
+	withoutSQL := rule.Want
+	rule.Want = func(up assembly.Upstream) (any, error) {
+		want, err := withoutSQL(up)
+		if err != nil {
+			return nil, err
+		}
+		complete := want.(object.TopicRule)
+		complete.SQL, err = b.alertSQL()
+		return complete, err
 	}
-	return []assembly.Part{
-		b.ruleRole("alerts_rule", "Lets rule alerts of pipeline "+b.spec.Name+" keep what it cannot deliver", []string{"alerts"}),
-		b.rule("alerts", "role/alerts_rule", []string{"function/alerts", "alert_rules", "alert_topic"}, object.TopicRule{
-			SQL:         sql,
-			Description: "Messages of pipeline " + b.spec.Name + " that may be alerts",
-			Actions:     []object.Action{{Lambda: &object.LambdaAction{FunctionARN: b.arn.function(b.names.function("alerts"))}}},
-		}),
-	}, nil
+	role := b.ruleRole("alerts_rule", "Lets rule alerts of pipeline "+b.spec.Name+" keep what it cannot deliver", []string{"alerts"})
+	return []assembly.Part{role, rule}
 }
 
 // archiveRule writes each message to an object of its own, whose key cannot meet another's.

@@ -1,0 +1,97 @@
+package pipeline
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+)
+
+// What AWS allows the objects to be called [AWS 1.3, 6.1; IAM, Lambda, SQS, S3, DynamoDB and SNS references].
+var legalNames = map[string]*regexp.Regexp{
+	object.KindParameter:          regexp.MustCompile(`^/[a-zA-Z0-9_./-]{1,1000}$`),
+	object.KindThingGroup:         regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`),
+	object.KindThingType:          regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`),
+	object.KindIoTPolicy:          regexp.MustCompile(`^[\w+=,.@-]{1,128}$`),
+	object.KindTopicRule:          regexp.MustCompile(`^[a-zA-Z0-9_]{1,128}$`),
+	object.KindStream:             regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`),
+	object.KindTimestreamDatabase: regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,256}$`),
+	object.KindTable:              regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`),
+	object.KindBucket:             regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`),
+	object.KindTopic:              regexp.MustCompile(`^[a-zA-Z0-9_-]{1,256}$`),
+	object.KindQueue:              regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}$`),
+	object.KindRole:               regexp.MustCompile(`^[\w+=,.@-]{1,64}$`),
+	object.KindLogGroup:           regexp.MustCompile(`^[a-zA-Z0-9_./#-]{1,512}$`),
+	object.KindFunction:           regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`),
+}
+
+func TestNamesAreLegal(t *testing.T) {
+	routes := map[string]RouteSpec{
+		"r" + strings.Repeat("x", MaxRouteKey-1): {SQL: "SELECT * FROM 'a'"},
+		"r" + strings.Repeat("x", MaxRouteKey-2): {SQL: "SELECT * FROM 'a'"},
+	}
+	for _, name := range []string{"abc", "a-b", "a" + strings.Repeat("-b", 15) + "c"} {
+		for _, region := range []string{"us-east-1", "ap-northeast-1", "us-gov-west-1"} {
+			env := testEnv()
+			env.Region = region
+			parts, err := Build(Spec{Name: name, Timestream: &TimestreamSpec{}, Alerts: &AlertsSpec{Rules: rulesOf("a > 1")}, Routes: routes}, env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := map[string]string{}
+			for _, p := range parts {
+				if legal := legalNames[p.Kind]; legal != nil && !legal.MatchString(p.Name) {
+					t.Errorf("%s in %s: %s is called %s, which AWS refuses", name, region, p.Key, p.Name)
+				}
+				if other, twice := seen[p.Kind+p.Name]; twice {
+					t.Errorf("%s in %s: %s and %s are both called %s", name, region, other, p.Key, p.Name)
+				}
+				seen[p.Kind+p.Name] = p.Key
+			}
+		}
+	}
+}
+
+func TestShorten(t *testing.T) {
+	long := strings.Repeat("a", 70)
+	for _, tc := range []struct{ why, in, want string }{
+		{"what fits stays", "short", "short"},
+		{"just fits", long[:64], long[:64]},
+		{"the rest becomes a hash", long, long[:55] + "-" + shortHash(long)},
+	} {
+		if got := shorten(tc.in, 64); got != tc.want {
+			t.Errorf("%s: got %s, want %s", tc.why, got, tc.want)
+		}
+	}
+}
+
+// TestWild: a pattern covers whatever a template may become, and nothing less.
+func TestWild(t *testing.T) {
+	for _, tc := range []struct{ why, in, want string }{
+		{"no template", "stream", "stream"},
+		{"one", "by/${topic(2)}.json", "by/*.json"},
+		{"two", "${a}-${b}", "*-*"},
+		{"braces in an object literal", "${get({'a': 1}, 'a')}/x", "*/x"},
+		{"a brace in a string", `${replace(a, "}", '{')}/x`, "*/x"},
+		{"never closed", "a${topic(", "a*"},
+	} {
+		if got := wild(tc.in); got != tc.want {
+			t.Errorf("%s: got %s, want %s", tc.why, got, tc.want)
+		}
+	}
+}
+
+func TestQueueARN(t *testing.T) {
+	b := newBuilder(Spec{Name: "min"}, testEnv())
+	for _, tc := range []struct{ why, url, want string }{
+		{"of AWS", "https://sqs.us-east-1.amazonaws.com/210987654321/q", "arn:aws:sqs:us-east-1:210987654321:q"},
+		{"of an emulator", "http://127.0.0.1:5000/123456789012/q", "arn:aws:sqs:eu-west-1:123456789012:q"},
+		{"with a template", "https://sqs.eu-west-1.amazonaws.com/123456789012/${topic(2)}", "arn:aws:sqs:eu-west-1:123456789012:*"},
+		{"nothing known", "${queue}", "arn:aws:sqs:eu-west-1:123456789012:*"},
+	} {
+		if got := b.queueARN(tc.url); got != tc.want {
+			t.Errorf("%s: got %s, want %s", tc.why, got, tc.want)
+		}
+	}
+}
