@@ -100,7 +100,7 @@ const lookBack = 64
 // setVersion gives message i its version. before are the messages in order before it; those of its device are at the end.
 func setVersion(b *batch, before []int, i int) {
 	m := &b.messages[i]
-	m.version = b.records[i].ArrivalMillis * versionsPerMilli
+	m.version = max(1, b.records[i].ArrivalMillis*versionsPerMilli)
 	for n := 1; n <= len(before) && n <= lookBack; n++ {
 		j := before[len(before)-n]
 		if b.records[j].PartitionKey != b.records[i].PartitionKey || b.records[j].ArrivalMillis < b.records[i].ArrivalMillis {
@@ -189,8 +189,8 @@ func (h *history) write(ctx context.Context, b *batch, rows []row) {
 	}
 }
 
-// again reads the answer about each rejected row: one that lost a tie of versions is sent again with the next version, the others
-// are dead letters with AWS's own reason. What the answer does not name is stored [AWS 6.1 RejectedRecordsException].
+// again reads the answer about each rejected row and returns those to send once more; the others are dead letters with AWS's own
+// reason. What the answer does not name is stored [AWS 6.1 RejectedRecordsException].
 func again(b *batch, rows []row, rejected []types.RejectedRecord) []row {
 	retry := make([]row, 0, len(rejected))
 	for _, r := range rejected {
@@ -201,12 +201,15 @@ func again(b *batch, rows []row, rejected []types.RejectedRecord) []row {
 			}
 			return nil
 		}
-		// The same arrival millisecond means a tie, or a replay of one; the later of the two comes last and so wins.
-		// A version of a later millisecond is a later message of the same device and time, which must stay.
-		if r.ExistingVersion != nil && *r.ExistingVersion/versionsPerMilli == rows[i].version/versionsPerMilli {
-			next := rows[i]
-			next.version = *r.ExistingVersion + 1
-			retry = append(retry, next)
+		if existing := aws.ToInt64(r.ExistingVersion); existing > 0 && existing/versionsPerMilli == rows[i].version/versionsPerMilli {
+			// Two messages of one device, time and arrival millisecond. When their versions are equal the later one, this one,
+			// takes the next; when this one's is lower, it is the earlier one in a replay, and lost long ago.
+			// A version of a later millisecond is none of this: AWS's reason tells.
+			if existing == rows[i].version {
+				next := rows[i]
+				next.version = existing + 1
+				retry = append(retry, next)
+			}
 			continue
 		}
 		b.reject(rows[i].message, timestreamReason, rows[i].describe(b, aws.ToString(r.Reason)))
