@@ -6,7 +6,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from moto.core.utils import utcnow
-from moto.iot.exceptions import InvalidRequestException
+from moto.iot.exceptions import CertificateStateException, DeleteConflictException, InvalidRequestException
 from moto.iot.models import IoTBackend
 
 # One signing key for the life of the process; AWS signs with "Amazon Web Services O=Amazon.com Inc." likewise.
@@ -47,5 +47,18 @@ def create_certificate_from_csr(self, csr, set_as_active):
     )
 
 
+def validation_delete(self, certificate, force_delete=False):
+    """moto's own takes every principal with a policy for a certificate, and fails on thing groups [AWS 1.4 DeleteCertificate]."""
+    if certificate.status == "ACTIVE":
+        raise CertificateStateException(
+            "Certificate must be deactivated (not ACTIVE) before deletion.", certificate.certificate_id
+        )
+    if any(principal == certificate.arn for principal, _ in self.principal_things):
+        raise DeleteConflictException(f"Things must be detached before deletion (arn: {certificate.arn})")
+    if not force_delete and any(principal == certificate.arn for principal, _ in self.principal_policies):
+        raise DeleteConflictException(f"Certificate policies must be detached before deletion (arn: {certificate.arn})")
+
+
 def apply():
+    IoTBackend._validation_delete = validation_delete
     IoTBackend.create_certificate_from_csr = create_certificate_from_csr
