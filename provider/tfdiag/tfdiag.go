@@ -1,0 +1,217 @@
+// Package tfdiag is the one way from Go errors to what Terraform shows. A diagnostic says
+// what happened, what exists now, what to do next, and then the raw facts.
+package tfdiag
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
+)
+
+// Detail writes an error, what to do about it, and the facts AWS gave.
+func Detail(err error, next string) string {
+	text := explain(err)
+	if next != "" {
+		text += "\n\n" + next
+	}
+	if facts := Facts(err); facts != "" {
+		text += "\n\n" + facts
+	}
+	return text
+}
+
+// Facts are the raw facts of a failed AWS request on one line, or nothing.
+func Facts(err error) string {
+	d := awsapi.DetailOf(err)
+	var facts []string
+	for _, fact := range []struct{ name, value string }{
+		{"Service", d.Service}, {"Operation", d.Operation}, {"AWS code", d.Code}, {"Request ID", d.RequestID},
+	} {
+		if fact.value != "" {
+			facts = append(facts, fact.name+": "+fact.value)
+		}
+	}
+	return strings.Join(facts, ", ")
+}
+
+// Problems adds what is wrong with a description, each at its attribute.
+func Problems(diags *diag.Diagnostics, t tftypes.Type, problems []pipeline.Problem) {
+	for _, p := range problems {
+		at := Path(t, p.Path)
+		switch {
+		case p.Warning && p.Path == "":
+			diags.AddWarning(p.Summary, p.Detail)
+		case p.Warning:
+			diags.AddAttributeWarning(at, p.Summary, p.Detail)
+		case p.Path == "":
+			diags.AddError(p.Summary, p.Detail)
+		default:
+			diags.AddAttributeError(at, p.Summary, p.Detail)
+		}
+	}
+}
+
+// Path turns a path as text into Terraform's, as far as type t has such a place. Elements of sets cannot be named; the set is.
+func Path(t tftypes.Type, text string) path.Path {
+	at := path.Empty()
+	for _, step := range tfvalue.Steps(text) {
+		switch typed := t.(type) {
+		case tftypes.Object:
+			member, ok := typed.AttributeTypes[step]
+			if !ok {
+				return at
+			}
+			at, t = at.AtName(step), member
+		case tftypes.Map:
+			at, t = at.AtMapKey(step), typed.ElementType
+		case tftypes.List:
+			index, err := strconv.Atoi(step)
+			if err != nil {
+				return at
+			}
+			at, t = at.AtListIndex(index), typed.ElementType
+		default:
+			return at
+		}
+	}
+	return at
+}
+
+// Run describes one run of the engine for the diagnostics of its failure.
+type Run struct {
+	Doing string // "Creating", "Updating", "Deleting", "Reading"
+	Name  string // of the pipeline
+	// Done are the records after the run.
+	Done []assembly.Record
+	// Next says what the person can do.
+	Next string
+}
+
+// Failure adds one diagnostic for each part that failed. The first says what exists
+// and what was skipped, so that no diagnostic needs the others to be understood and none repeats them.
+func Failure(diags *diag.Diagnostics, err error, run Run) {
+	var failure *assembly.Failure
+	if !errors.As(err, &failure) {
+		diags.AddError(fmt.Sprintf("%s pipeline %q failed", run.Doing, run.Name), Detail(err, run.Next))
+		return
+	}
+	situation := situation(failure, run)
+	for i, problem := range failure.Problems {
+		next := "See the first error for what exists and what to do next."
+		if i == 0 {
+			next = situation
+		}
+		diags.AddError(summary(run, problem), partDetail(problem, next))
+	}
+	if len(failure.Problems) == 0 {
+		diags.AddError(fmt.Sprintf("%s pipeline %q was interrupted", run.Doing, run.Name), situation)
+	}
+}
+
+func summary(run Run, p *assembly.PartError) string {
+	return fmt.Sprintf("%s pipeline %q: %s %s %q failed", run.Doing, run.Name, p.Operation, kind(p.Kind), p.Name)
+}
+
+func partDetail(p *assembly.PartError, next string) string {
+	text := explain(p.Err) + "\n\n" + next + "\n\nPart: " + p.Key
+	if facts := Facts(p.Err); facts != "" {
+		text += ", " + facts
+	}
+	return text
+}
+
+// situation says what exists now and what to do next.
+func situation(failure *assembly.Failure, run Run) string {
+	var text strings.Builder
+	if !failure.Wrote {
+		text.WriteString("Nothing was changed.")
+	} else {
+		text.WriteString(existing(run.Done))
+	}
+	if keys := skipped(failure); keys != "" {
+		text.WriteString("\nNot tried, because it needs what failed: " + keys + ".")
+	}
+	if run.Next != "" {
+		text.WriteString("\n\n" + run.Next)
+	}
+	return text.String()
+}
+
+func existing(records []assembly.Record) string {
+	var ready, other []string
+	for _, r := range records {
+		switch r.Status {
+		case assembly.Ready:
+			ready = append(ready, r.Key)
+		case assembly.Missing:
+		default:
+			other = append(other, r.Key+" ("+string(r.Status)+")")
+		}
+	}
+	text := "Exists now and is recorded: " + list(ready) + "."
+	if len(other) > 0 {
+		text += "\nRecorded and not finished: " + list(other) + "."
+	}
+	return text
+}
+
+func skipped(failure *assembly.Failure) string {
+	keys := make([]string, len(failure.Skipped))
+	for i, s := range failure.Skipped {
+		keys[i] = s.Key
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return list(keys)
+}
+
+// maxListed bounds the keys that a message names.
+const maxListed = 40
+
+func list(keys []string) string {
+	switch {
+	case len(keys) == 0:
+		return "nothing"
+	case len(keys) > maxListed:
+		return strings.Join(keys[:maxListed], ", ") + fmt.Sprintf(" and %d more", len(keys)-maxListed)
+	}
+	return strings.Join(keys, ", ")
+}
+
+func kind(k string) string { return strings.ReplaceAll(k, "_", " ") }
+
+// explain is the error as a sentence. Of a failed request it keeps what AWS said; the
+// transport's details, which the SDK writes before it, stand among the facts.
+func explain(err error) string {
+	const sdk = "operation error "
+	text := err.Error()
+	if d := awsapi.DetailOf(err); d.Message != "" && strings.Count(text, sdk) == 1 {
+		before, _, _ := strings.Cut(text, sdk)
+		text = before + d.Code + ": " + d.Message
+	}
+	return sentence(text)
+}
+
+// sentence begins with a capital letter and ends with a full stop.
+func sentence(text string) string {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return text
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if !strings.ContainsAny(text[len(text)-1:], ".!?^") {
+		text += "."
+	}
+	return text
+}
