@@ -1,0 +1,3 @@
+output "errors" {
+  value = provider::iot::sql_errors("SELECT * FORM 'greenhouse/+/telemetry'")
+}

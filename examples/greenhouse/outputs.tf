@@ -1,0 +1,19 @@
+output "mqtt_endpoint" {
+  description = "Host that devices connect to."
+  value       = iot_pipeline.greenhouse.mqtt_endpoint
+}
+
+output "topics" {
+  description = "Topics of a device."
+  value       = iot_pipeline.greenhouse.topics
+}
+
+output "credentials" {
+  description = "Parameters that hold certificate and key of the devices whose key AWS made."
+  value       = { for name, device in iot_pipeline.greenhouse.identities : name => device.credentials if device.credentials != "" }
+}
+
+output "archive_bucket" {
+  description = "Bucket with the archive."
+  value       = iot_pipeline.greenhouse.archive_bucket
+}

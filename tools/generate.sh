@@ -1,0 +1,34 @@
+#!/bin/sh
+# Regenerates docs/index.md, docs/resources and docs/functions from the provider's
+# schema, templates/ and examples/. Needs the Go module proxy only: the schema comes
+# from the provider as built here, through a development override.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+cli=$(sh "$root/tools/find-cli.sh")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cd "$root"
+go build -o "$work/terraform-provider-iot" .
+cat >"$work/cli.tfrc" <<RC
+provider_installation {
+  dev_overrides {
+    "iot-pipeline/iot" = "$work"
+  }
+  direct {}
+}
+RC
+mkdir "$work/module"
+cat >"$work/module/main.tf" <<TF
+terraform {
+  required_providers {
+    iot = { source = "iot-pipeline/iot" }
+  }
+}
+TF
+(cd "$work/module" && TF_CLI_CONFIG_FILE="$work/cli.tfrc" CHECKPOINT_DISABLE=1 "$cli" providers schema -json) |
+	sed -e 's#registry\.[a-z]*\.[a-z]*/iot-pipeline/iot#registry.terraform.io/hashicorp/iot#' >"$work/schema.json"
+
+go build -C tools -o "$root/.cache/bin/tfplugindocs" github.com/hashicorp/terraform-plugin-docs/cmd/tfplugindocs
+.cache/bin/tfplugindocs generate --provider-dir "$root" --provider-name iot --rendered-provider-name IoT --providers-schema "$work/schema.json"
+"$cli" fmt -recursive examples >/dev/null
