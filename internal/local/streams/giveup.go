@@ -1,0 +1,85 @@
+package streams
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+)
+
+// sendAttempts is how often the delivery of a failure record is tried: what is dropped there is lost.
+const sendAttempts = 10
+
+// timestamp is how failure records write a time.
+const timestamp = "2006-01-02T15:04:05.000Z"
+
+// giveUp sends the failure record of a batch.
+func (s *shard) giveUp(ctx context.Context, records []Record, condition string, attempts int) {
+	p, m := s.poller, s.poller.mapping
+	what := fmt.Sprintf("giving up %d records from %s (%s)", len(records), records[0].SequenceNumber, condition)
+	if m.OnFailure == "" {
+		p.fail(what, errors.New("the mapping has no on-failure destination: the records are lost"))
+		return
+	}
+	now := time.Now().UTC()
+	record, err := s.failureRecord(records, condition, attempts, now)
+	if err == nil {
+		key := fmt.Sprintf("aws/lambda/%s/%s/%s-%s", m.UUID, s.name, now.Format("2006/01/02/2006-01-02T15.04.05"), uuid.NewString())
+		err = s.send(ctx, key, record)
+	}
+	if err != nil {
+		p.fail(what, err)
+		return
+	}
+	p.options.Events.Send(event.Event{Kind: event.Acted, Action: "on-failure", Target: m.OnFailure, Detail: what})
+}
+
+// failureRecord is metadata for a queue or topic; a bucket gets the whole event with it. [AWS 5 KOFD]
+func (s *shard) failureRecord(records []Record, condition string, attempts int, now time.Time) ([]byte, error) {
+	m := s.poller.mapping
+	first, last := records[0], records[len(records)-1]
+	record := map[string]any{
+		"version":         "1.0",
+		"timestamp":       now.Format(timestamp),
+		"requestContext":  map[string]any{"requestId": uuid.NewString(), "functionArn": m.FunctionARN, "condition": condition, "approximateInvokeCount": attempts},
+		"responseContext": map[string]any{"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+		"KinesisBatchInfo": map[string]any{
+			"shardId":                         s.name,
+			"startSequenceNumber":             first.SequenceNumber,
+			"endSequenceNumber":               last.SequenceNumber,
+			"approximateArrivalOfFirstRecord": first.Arrived.UTC().Format(timestamp),
+			"approximateArrivalOfLastRecord":  last.Arrived.UTC().Format(timestamp),
+			"batchSize":                       len(records),
+			"streamArn":                       m.StreamARN,
+		},
+	}
+	if strings.Contains(m.OnFailure, ":s3:::") {
+		payload, err := s.event(records)
+		if err != nil {
+			return nil, err
+		}
+		record["payload"] = string(payload)
+	}
+	return json.Marshal(record)
+}
+
+func (s *shard) send(ctx context.Context, key string, record []byte) error {
+	delay := s.poller.options.RetryDelay
+	for attempt := 1; ; attempt++ {
+		err := s.poller.options.Send(ctx, s.poller.mapping.OnFailure, key, record)
+		if err == nil || ctx.Err() != nil || attempt == sendAttempts {
+			return err
+		}
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+		}
+		delay = min(2*delay, maxDelay)
+	}
+}
