@@ -11,18 +11,18 @@ const (
 	DefaultSeverity            = "warning"
 	DefaultCooldownSeconds     = 300
 	DefaultStreamRetention     = 24 // hours; AWS's own default [AWS 5 Retention]
-	DefaultBatchSize           = 500
-	DefaultBatchWindowSeconds  = 2
+	DefaultBatchSize           = 100
+	DefaultBatchWindowSeconds  = 1
 	DefaultProcessorMemoryMB   = 256
 	DefaultProcessorTimeout    = 60 // seconds
-	DefaultMaxRetries          = 8
-	DefaultMaxRecordAgeSeconds = 6 * 3600
+	DefaultMaxRetries          = 10
+	DefaultMaxRecordAgeSeconds = day
 	DefaultDataField           = "data"
 	DefaultTimeField           = "timestamp"
 	DefaultTimestreamTable     = "telemetry"
 	DefaultMemoryRetention     = 24  // hours
 	DefaultMagneticRetention   = 365 // days
-	DefaultArchivePrefix       = "archive/"
+	DefaultArchivePrefix       = "telemetry/"
 	DefaultLogRetentionDays    = 30
 	DefaultLogLevel            = "INFO"
 )
