@@ -63,11 +63,11 @@ const (
 )
 
 // newStore gives the store that s describes. Without a kind it is Parameter Store, the default of the schema.
-func (d *Driver) newStore(owner string, s object.CredentialsStore, tags map[string]string, p *pool) store {
+func (d *Driver) newStore(owner string, s object.CredentialsStore, tags map[string]string) store {
 	all := make(map[string]string, len(tags)+1)
 	maps.Copy(all, tags)
 	all[object.OwnerTag] = owner
-	place := place{CredentialsStore: s, owner: owner, tags: all, pool: p}
+	place := place{CredentialsStore: s, owner: owner, tags: all, pool: d.pool}
 	if s.Kind == StoreSecrets {
 		return &secretStore{place: place, client: d.aws.SecretsManager()}
 	}
@@ -143,8 +143,8 @@ func (d *Driver) moveBundles(ctx context.Context, owner string, have, want objec
 		}
 	}
 	slices.Sort(names)
-	p := newPool(d.opts.Concurrency, d.opts.Progress)
-	from, to := d.newStore(owner, have.Store, want.Tags, p), d.newStore(owner, want.Store, want.Tags, p)
+	p := d.pool
+	from, to := d.newStore(owner, have.Store, want.Tags), d.newStore(owner, want.Store, want.Tags)
 	elsewhere := have.Store.Kind != want.Store.Kind || have.Store.Path != want.Store.Path
 	if len(changed) == 1 && changed[0] == "tags" {
 		removed := slices.Collect(maps.Keys(have.Tags))
@@ -155,14 +155,13 @@ func (d *Driver) moveBundles(ctx context.Context, owner string, have, want objec
 		})
 	}
 	return true, eachBatch(ctx, p, "bundles rewritten", names, func(ctx context.Context, names []string) error {
-		return d.moveBatch(ctx, p, from, to, names, want, elsewhere)
+		return d.moveBatch(ctx, from, to, names, want, elsewhere)
 	})
 }
 
 // moveBatch rewrites a few bundles: written at the new place first, deleted at the old one last.
-func (d *Driver) moveBatch(ctx context.Context, p *pool, from, to store, names []string, want object.Fleet, elsewhere bool) error {
-	var texts map[string]string
-	err := p.call(ctx, "reading bundles", func(ctx context.Context) (err error) { texts, err = from.read(ctx, names); return err })
+func (d *Driver) moveBatch(ctx context.Context, from, to store, names []string, want object.Fleet, elsewhere bool) error {
+	texts, err := d.readBatch(ctx, from, names)
 	if err != nil {
 		return err
 	}
@@ -177,7 +176,7 @@ func (d *Driver) moveBatch(ctx context.Context, p *pool, from, to store, names [
 			return &DeviceError{Device: name, Err: fmt.Errorf("encoding its credentials bundle: %w", err)}
 		}
 		var arn string
-		err = p.call(ctx, "rewriting a bundle", func(ctx context.Context) (err error) {
+		err = d.pool.call(ctx, "rewriting a bundle", func(ctx context.Context) (err error) {
 			arn, err = to.put(ctx, name, string(text), !elsewhere)
 			return err
 		})
@@ -189,7 +188,15 @@ func (d *Driver) moveBatch(ctx context.Context, p *pool, from, to store, names [
 	if !elsewhere {
 		return nil
 	}
-	return p.call(ctx, "deleting moved bundles", func(ctx context.Context) error { return from.remove(ctx, names) })
+	return d.pool.call(ctx, "deleting moved bundles", func(ctx context.Context) error { return from.remove(ctx, names) })
+}
+
+func (d *Driver) readBatch(ctx context.Context, from store, names []string) (texts map[string]string, err error) {
+	err = d.pool.call(ctx, "reading bundles", func(ctx context.Context) (err error) {
+		texts, err = from.read(ctx, names)
+		return err
+	})
+	return texts, err
 }
 
 // eachBatch is each over batches of names.
@@ -212,12 +219,10 @@ func (d *Driver) readBundles(ctx context.Context, have object.Fleet) error {
 		}
 	}
 	slices.Sort(names)
-	p := newPool(d.opts.Concurrency, d.opts.Progress)
-	from := d.newStore("", have.Store, nil, p)
+	from := d.newStore("", have.Store, nil)
 	var mu sync.Mutex
-	return eachBatch(ctx, p, "bundles read", names, func(ctx context.Context, names []string) error {
-		var texts map[string]string
-		err := p.call(ctx, "reading bundles", func(ctx context.Context) (err error) { texts, err = from.read(ctx, names); return err })
+	return eachBatch(ctx, d.pool, "bundles read", names, func(ctx context.Context, names []string) error {
+		texts, err := d.readBatch(ctx, from, names)
 		mu.Lock()
 		defer mu.Unlock()
 		for name, text := range texts {
@@ -239,7 +244,7 @@ func (d *Driver) readBundles(ctx context.Context, have object.Fleet) error {
 
 // checkBundles notes the devices whose bundle is gone.
 func (d *Driver) checkBundles(ctx context.Context, owner string, have object.Fleet) error {
-	present, err := d.newStore(owner, have.Store, nil, nil).list(ctx)
+	present, err := d.newStore(owner, have.Store, nil).list(ctx)
 	if err != nil {
 		return err
 	}
@@ -260,7 +265,7 @@ func (d *Driver) findSecretARNs(ctx context.Context, owner string, have object.F
 	if !missing || have.Store.Kind != StoreSecrets {
 		return nil
 	}
-	arns, err := d.newStore(owner, have.Store, nil, nil).list(ctx)
+	arns, err := d.newStore(owner, have.Store, nil).list(ctx)
 	for name, arn := range arns {
 		if _, ok := have.Devices[name]; ok {
 			d.noteBundle(name, have.Store, arn)

@@ -56,9 +56,9 @@ func (d *Driver) readStatus(ctx context.Context, devices map[string]object.Devic
 func (d *Driver) listStatus(ctx context.Context, wanted map[string]string, set func(string, types.CertificateStatus)) (bool, error) {
 	in := &iot.ListCertificatesInput{PageSize: aws.Int32(pageSize)}
 	for pages := 0; pages < len(wanted); pages++ {
-		page, err := d.aws.IoT().ListCertificates(ctx, in)
+		page, err := d.certificatePage(ctx, in)
 		if err != nil {
-			return false, fmt.Errorf("listing certificates: %w", err)
+			return false, err
 		}
 		for _, c := range page.Certificates {
 			set(aws.ToString(c.CertificateId), c.Status)
@@ -71,6 +71,12 @@ func (d *Driver) listStatus(ctx context.Context, wanted map[string]string, set f
 	return len(wanted) == 0, nil
 }
 
+func (d *Driver) certificatePage(ctx context.Context, in *iot.ListCertificatesInput) (*iot.ListCertificatesOutput, error) {
+	return ask(ctx, d.pool, "listing certificates", func(ctx context.Context) (*iot.ListCertificatesOutput, error) {
+		return d.aws.IoT().ListCertificates(ctx, in)
+	})
+}
+
 func (d *Driver) describeStatus(ctx context.Context, wanted map[string]string, set func(string, types.CertificateStatus)) error {
 	ids := make([]string, 0, len(wanted))
 	for id := range wanted {
@@ -78,28 +84,27 @@ func (d *Driver) describeStatus(ctx context.Context, wanted map[string]string, s
 	}
 	slices.Sort(ids)
 	var mu sync.Mutex
-	p := newPool(d.opts.Concurrency, nil)
-	return p.each(ctx, "certificates read", ids, func(ctx context.Context, id string) error {
-		return p.call(ctx, "reading a certificate", func(ctx context.Context) error {
-			c, err := d.certificate(ctx, id)
-			if c != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				set(id, c.Status)
-			}
-			return err
-		})
+	return d.pool.each(ctx, "certificates read", ids, func(ctx context.Context, id string) error {
+		c, err := d.certificate(ctx, id)
+		if c != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			set(id, c.Status)
+		}
+		return err
 	})
 }
 
 // certificate reads one certificate, or gives nil.
 func (d *Driver) certificate(ctx context.Context, id string) (*types.CertificateDescription, error) {
-	out, err := d.aws.IoT().DescribeCertificate(ctx, &iot.DescribeCertificateInput{CertificateId: aws.String(id)})
+	out, err := ask(ctx, d.pool, "reading certificate "+id, func(ctx context.Context) (*iot.DescribeCertificateOutput, error) {
+		return d.aws.IoT().DescribeCertificate(ctx, &iot.DescribeCertificateInput{CertificateId: aws.String(id)})
+	})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading certificate %s: %w", id, err)
+		return nil, err
 	}
 	return out.CertificateDescription, nil
 }
@@ -109,12 +114,13 @@ func (d *Driver) attached(ctx context.Context, name string) ([]string, error) {
 	var principals []string
 	in := &iot.ListThingPrincipalsInput{ThingName: aws.String(name), MaxResults: aws.Int32(pageSize)}
 	for pages := iot.NewListThingPrincipalsPaginator(d.aws.IoT(), in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+		page, err := ask(ctx, d.pool, fmt.Sprintf("listing principals of thing %q", name),
+			func(ctx context.Context) (*iot.ListThingPrincipalsOutput, error) { return pages.NextPage(ctx) })
 		if awsapi.IsNotFound(err) {
 			return nil, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("listing principals of thing %q: %w", name, err)
+			return nil, err
 		}
 		principals = append(principals, page.Principals...)
 	}
@@ -126,12 +132,13 @@ func (d *Driver) users(ctx context.Context, certificateARN string) ([]string, er
 	var things []string
 	in := &iot.ListPrincipalThingsInput{Principal: aws.String(certificateARN), MaxResults: aws.Int32(pageSize)}
 	for pages := iot.NewListPrincipalThingsPaginator(d.aws.IoT(), in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+		page, err := ask(ctx, d.pool, fmt.Sprintf("listing things of certificate %q", certificateARN),
+			func(ctx context.Context) (*iot.ListPrincipalThingsOutput, error) { return pages.NextPage(ctx) })
 		if awsapi.IsNotFound(err) {
 			return nil, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("listing things of certificate %q: %w", certificateARN, err)
+			return nil, err
 		}
 		things = append(things, page.Things...)
 	}
@@ -147,19 +154,16 @@ func (d *Driver) checkAttachments(ctx context.Context, devices map[string]object
 		}
 	}
 	slices.Sort(names)
-	p := newPool(d.opts.Concurrency, d.opts.Progress)
-	return p.each(ctx, "attachments checked", names, func(ctx context.Context, name string) error {
-		return p.call(ctx, "listing the principals of a thing", func(ctx context.Context) error {
-			principals, err := d.attached(ctx, name)
-			if err != nil {
-				return err
-			}
-			found := devices[name].Found
-			if !slices.Contains(principals, certificateARN(d.identity(name).ThingARN, found.CertificateID)) {
-				found.Lost = append(found.Lost, lostAttachment)
-			}
-			return nil
-		})
+	return d.pool.each(ctx, "attachments checked", names, func(ctx context.Context, name string) error {
+		principals, err := d.attached(ctx, name)
+		if err != nil {
+			return err
+		}
+		found := devices[name].Found
+		if !slices.Contains(principals, certificateARN(d.identity(name).ThingARN, found.CertificateID)) {
+			found.Lost = append(found.Lost, lostAttachment)
+		}
+		return nil
 	})
 }
 
@@ -189,7 +193,7 @@ func (r *run) sweepCandidates(ctx context.Context, since time.Time) ([]string, e
 	var candidates []string
 	in := &iot.ListCertificatesInput{PageSize: aws.Int32(pageSize)}
 	for {
-		page, err := r.d.aws.IoT().ListCertificates(ctx, in)
+		page, err := r.d.certificatePage(ctx, in)
 		if err != nil {
 			return nil, err
 		}

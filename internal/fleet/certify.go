@@ -24,6 +24,7 @@ type certificate struct {
 
 // certify gives a device a certificate in place of the one it has, if any:
 //
+//	(when there is one already: noted that another follows →)
 //	made INACTIVE → attached → bundle stored → marked on the thing → activated → old ones removed
 //
 // Until it is activated nothing can connect with it, and until it is marked the next apply starts over and removes it.
@@ -31,6 +32,12 @@ func (r *run) certify(ctx context.Context, name string, existed bool, have, want
 	old, err := r.oldCertificates(ctx, name, existed, have)
 	if err != nil {
 		return err
+	}
+	if m := markOf(have); m.id != "" && !m.pending {
+		m.pending = true
+		if err := r.updateThing(ctx, name, want, m); err != nil {
+			return err
+		}
 	}
 	c, err := r.makeCertificate(ctx, name, want)
 	if err != nil {
@@ -44,8 +51,8 @@ func (r *run) certify(ctx context.Context, name string, existed bool, have, want
 		return err
 	}
 	old = slices.DeleteFunc(old, func(id string) bool { return id == c.id })
-	m := mark{source: SourceOf(want), id: c.id, retired: old}
-	if err := r.updateThing(ctx, name, want, m); err != nil {
+	next := mark{source: SourceOf(want), id: c.id, retired: old}
+	if err := r.updateThing(ctx, name, want, next); err != nil {
 		return err
 	}
 	if !want.Disabled {
@@ -56,7 +63,7 @@ func (r *run) certify(ctx context.Context, name string, existed bool, have, want
 	if len(old) == 0 {
 		return nil
 	}
-	return r.removeRetired(ctx, name, want, m)
+	return r.removeRetired(ctx, name, want, next)
 }
 
 // oldCertificates are those that a new one replaces: what the thing is marked with, what the last run remembered, and what
@@ -94,7 +101,7 @@ func (r *run) oldCertificates(ctx context.Context, name string, existed bool, ha
 			add(id)
 		}
 	}
-	if len(old) == 0 {
+	if traced := slices.ContainsFunc(old, func(id string) bool { return id != m.id }); !traced && (m.id == "" || m.pending) {
 		r.noteStale()
 	}
 	return old, nil

@@ -96,7 +96,7 @@ func differs(have, want object.Device, thingType string) bool {
 	if f == nil {
 		return SourceOf(have) != SourceOf(want)
 	}
-	return f.ThingType != thingType || !f.InGroup || f.CertificateID == "" || len(f.Retired) > 0 || len(f.Lost) > 0 ||
+	return f.ThingType != thingType || !f.InGroup || f.CertificateID == "" || f.Interrupted || len(f.Retired) > 0 || len(f.Lost) > 0 ||
 		f.CertificateSource != SourceOf(want)
 }
 
@@ -118,7 +118,7 @@ func fields(have, want object.Device, thingType string) []string {
 		if slices.Contains(f.Lost, lostCredentials) {
 			changed = append(changed, "credentials")
 		}
-		if f.CertificateID == "" || len(f.Retired) > 0 || slices.Contains(f.Lost, lostAttachment) {
+		if f.CertificateID == "" || f.Interrupted || len(f.Retired) > 0 || slices.Contains(f.Lost, lostAttachment) {
 			return append(changed, "certificate") // whether it is enabled is part of that
 		}
 	}

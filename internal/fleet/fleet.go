@@ -56,6 +56,7 @@ type Driver struct {
 	aws   *awsapi.Clients
 	opts  Options
 	prior map[string]object.DeviceIdentity // as given to New
+	pool  *pool
 
 	mu         sync.Mutex
 	identities map[string]object.DeviceIdentity
@@ -72,7 +73,7 @@ func New(c *awsapi.Clients, prior map[string]object.DeviceIdentity, o Options) *
 	}
 	identities := make(map[string]object.DeviceIdentity, len(prior))
 	maps.Copy(identities, prior)
-	return &Driver{aws: c, opts: o, prior: prior, identities: identities, absent: map[string]bool{}}
+	return &Driver{aws: c, opts: o, prior: prior, pool: newPool(o.Concurrency, o.Progress), identities: identities, absent: map[string]bool{}}
 }
 
 // Identities gives what AWS made of each device that exists now, as far as it is known, also after an error or a

@@ -79,7 +79,7 @@ func (a *account) tryApply(ctx context.Context, ref assembly.Ref, want object.Fl
 	for name := range want.Devices {
 		names = append(names, name)
 	}
-	d := fleet.New(a.aws, prior, fleet.Options{Wanted: names})
+	d := fleet.New(a.aws, prior, fleet.Options{Wanted: names, Defaults: want})
 	have, err := d.Observe(ctx, ref)
 	if err != nil {
 		return d, ref, err

@@ -12,23 +12,29 @@ import (
 )
 
 // mark is the value of a thing's certificate attribute: "<source>:<id>", then ",<id>" for each certificate that is
-// retired and not yet removed. It is written when the certificate is attached and its bundle stored, just before
-// activation: a thing without one is not finished.
+// retired and not yet removed, then "#" while another certificate is being made. It is written when the certificate is
+// attached and its bundle stored, just before activation: a thing without one is not finished.
 type mark struct {
 	source  string
 	id      string
 	retired []string
+	pending bool
 }
 
 func (m mark) String() string {
 	if m.id == "" {
 		return ""
 	}
-	return m.source + ":" + strings.Join(append([]string{m.id}, m.retired...), ",")
+	text := m.source + ":" + strings.Join(append([]string{m.id}, m.retired...), ",")
+	if m.pending {
+		text += "#"
+	}
+	return text
 }
 
 // readMark reads a mark; text that is none gives the zero mark, so that the device is finished anew.
 func readMark(text string) mark {
+	text, pending := strings.CutSuffix(text, "#")
 	source, ids, ok := strings.Cut(text, ":")
 	if !ok {
 		return mark{}
@@ -37,7 +43,7 @@ func readMark(text string) mark {
 	if slices.ContainsFunc(all, func(id string) bool { return !isCertificateID(id) }) {
 		return mark{}
 	}
-	m := mark{source: source, id: all[0]}
+	m := mark{source: source, id: all[0], pending: pending}
 	if len(all) > 1 {
 		m.retired = all[1:]
 	}
@@ -110,6 +116,7 @@ func (t *thing) device(inGroup bool) object.Device {
 	return object.Device{Attributes: t.attributes, Found: &object.DeviceState{
 		ThingType: t.thingType, InGroup: inGroup,
 		CertificateID: t.mark.id, CertificateSource: t.mark.source, Retired: t.mark.retired,
+		Interrupted: t.mark.pending,
 	}}
 }
 
@@ -118,5 +125,5 @@ func markOf(d object.Device) mark {
 	if d.Found == nil {
 		return mark{}
 	}
-	return mark{source: d.Found.CertificateSource, id: d.Found.CertificateID, retired: d.Found.Retired}
+	return mark{source: d.Found.CertificateSource, id: d.Found.CertificateID, retired: d.Found.Retired, pending: d.Found.Interrupted}
 }

@@ -102,9 +102,9 @@ func (d *Driver) listThings(ctx context.Context, owner, thingType string, things
 		in.AttributeName, in.AttributeValue = aws.String(object.ThingOwnerAttribute), aws.String(owner)
 	}
 	for pages := iot.NewListThingsPaginator(d.aws.IoT(), in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+		page, err := ask(ctx, d.pool, "listing things of the pipeline", func(ctx context.Context) (*iot.ListThingsOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {
-			return fmt.Errorf("listing things of the pipeline: %w", err)
+			return err
 		}
 		for _, item := range page.Things {
 			t := newThing(aws.ToString(item.ThingArn), aws.ToString(item.ThingTypeName), item.Attributes)
@@ -122,12 +122,13 @@ func (d *Driver) listMembers(ctx context.Context, group string) (map[string]bool
 	members := map[string]bool{}
 	in := &iot.ListThingsInThingGroupInput{ThingGroupName: aws.String(group), MaxResults: aws.Int32(pageSize)}
 	for pages := iot.NewListThingsInThingGroupPaginator(d.aws.IoT(), in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+		page, err := ask(ctx, d.pool, fmt.Sprintf("listing things in thing group %q", group),
+			func(ctx context.Context) (*iot.ListThingsInThingGroupOutput, error) { return pages.NextPage(ctx) })
 		if awsapi.IsNotFound(err) {
 			return members, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("listing things in thing group %q: %w", group, err)
+			return nil, err
 		}
 		for _, name := range page.Things {
 			members[name] = true
@@ -137,12 +138,9 @@ func (d *Driver) listMembers(ctx context.Context, group string) (map[string]bool
 }
 
 func (d *Driver) report(n int, what string) {
-	if d.opts.Progress == nil {
-		return
+	if d.opts.Progress != nil {
+		d.opts.Progress(n, 0, what)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.opts.Progress(n, 0, what)
 }
 
 // identify sets the identities to what was listed. An unfinished device keeps the certificate of the prior run, so that
@@ -172,12 +170,14 @@ func (t *thing) identity(name string, known object.DeviceIdentity, store object.
 
 // describe reads one thing, or gives nil.
 func (d *Driver) describe(ctx context.Context, name string) (*thing, error) {
-	out, err := d.aws.IoT().DescribeThing(ctx, &iot.DescribeThingInput{ThingName: aws.String(name)})
+	out, err := ask(ctx, d.pool, fmt.Sprintf("reading thing %q", name), func(ctx context.Context) (*iot.DescribeThingOutput, error) {
+		return d.aws.IoT().DescribeThing(ctx, &iot.DescribeThingInput{ThingName: aws.String(name)})
+	})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading thing %q: %w", name, err)
+		return nil, err
 	}
 	return newThing(aws.ToString(out.ThingArn), aws.ToString(out.ThingTypeName), out.Attributes), nil
 }
@@ -186,17 +186,14 @@ func (d *Driver) describe(ctx context.Context, name string) (*thing, error) {
 func (d *Driver) describeAll(ctx context.Context, names []string) (map[string]*thing, error) {
 	var mu sync.Mutex
 	found := map[string]*thing{}
-	p := newPool(d.opts.Concurrency, nil)
-	err := p.each(ctx, "names looked up", names, func(ctx context.Context, name string) error {
-		return p.call(ctx, "reading a thing", func(ctx context.Context) error {
-			t, err := d.describe(ctx, name)
-			if t != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				found[name] = t
-			}
-			return err
-		})
+	err := d.pool.each(ctx, "names looked up", names, func(ctx context.Context, name string) error {
+		t, err := d.describe(ctx, name)
+		if t != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			found[name] = t
+		}
+		return err
 	})
 	return found, err
 }

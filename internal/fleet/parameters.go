@@ -102,9 +102,10 @@ func (s *parameterStore) list(ctx context.Context) (map[string]string, error) {
 		{Key: aws.String("tag:" + object.OwnerTag), Values: []string{s.owner}},
 	}}
 	for pages := ssm.NewDescribeParametersPaginator(s.client, in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+		page, err := ask(ctx, s.pool, fmt.Sprintf("listing credentials bundles below %q", s.Path),
+			func(ctx context.Context) (*ssm.DescribeParametersOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {
-			return nil, fmt.Errorf("listing credentials bundles below %q: %w", s.Path, err)
+			return nil, err
 		}
 		for _, p := range page.Parameters {
 			if thing, ok := s.thing(aws.ToString(p.Name)); ok {

@@ -80,6 +80,19 @@ func (p *pool) call(ctx context.Context, what string, send func(context.Context)
 	}, send)
 }
 
+// ask is call for a request whose answer is wanted; what was asked stands before its error.
+func ask[T any](ctx context.Context, p *pool, what string, send func(context.Context) (T, error)) (T, error) {
+	var answer T
+	err := p.call(ctx, what, func(ctx context.Context) (err error) {
+		answer, err = send(ctx)
+		return err
+	})
+	if err != nil {
+		return answer, fmt.Errorf("%s: %w", what, err)
+	}
+	return answer, nil
+}
+
 // throttled reports whether AWS refused a request for its rate only [AWS 1.2].
 func throttled(err error) bool {
 	return awsapi.Is(err, "ThrottlingException", "Throttling", "TooManyRequestsException", "TooManyUpdates", "RequestLimitExceeded") ||

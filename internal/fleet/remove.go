@@ -128,7 +128,7 @@ func (r *run) disconnect(ctx context.Context, name string) error {
 	if id := r.d.identity(name).CertificateID; id != "" && !slices.Contains(ids, id) {
 		ids = append(ids, id)
 	}
-	if len(ids) == 0 {
+	if len(ids) == 0 || m.pending {
 		r.noteStale() // an earlier run ended between a certificate's creation and anything that points to it
 	}
 	for _, id := range ids {
@@ -153,11 +153,7 @@ func (r *run) leaveGroup(ctx context.Context, name string) error {
 // untouched; the error is an *InUseError then. Absent is success.
 func (r *run) dismantle(ctx context.Context, name, id string) error {
 	arn := certificateARN(r.d.identity(name).ThingARN, id)
-	var things []string
-	err := r.pool.call(ctx, "listing the things of a certificate", func(ctx context.Context) (err error) {
-		things, err = r.d.users(ctx, arn)
-		return err
-	})
+	things, err := r.d.users(ctx, arn)
 	if err != nil {
 		return err
 	}

@@ -133,9 +133,10 @@ func (s *secretStore) list(ctx context.Context) (map[string]string, error) {
 		{Key: types.FilterNameStringTypeName, Values: []string{s.Path + "/"}}, // a prefix
 	}}
 	for pages := secretsmanager.NewListSecretsPaginator(s.client, in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+		page, err := ask(ctx, s.pool, fmt.Sprintf("listing credentials bundles below %q", s.Path),
+			func(ctx context.Context) (*secretsmanager.ListSecretsOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {
-			return nil, fmt.Errorf("listing credentials bundles below %q: %w", s.Path, err)
+			return nil, err
 		}
 		for _, item := range page.SecretList {
 			thing, ok := s.thing(aws.ToString(item.Name))

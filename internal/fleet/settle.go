@@ -35,8 +35,7 @@ type run struct {
 }
 
 func (d *Driver) newRun(owner string, have, want object.Fleet) *run {
-	p := newPool(d.opts.Concurrency, d.opts.Progress)
-	return &run{d: d, owner: owner, have: have, want: want, pool: p, begun: time.Now(), store: d.newStore(owner, want.Store, want.Tags, p)}
+	return &run{d: d, owner: owner, have: have, want: want, pool: d.pool, begun: time.Now(), store: d.newStore(owner, want.Store, want.Tags)}
 }
 
 // sweepNeeded says whether certificates may have been made that nothing points to, and the earliest time of their making.
@@ -106,7 +105,7 @@ func (r *run) settle(ctx context.Context, name string) error {
 // something else, or the only copy of a generated key is gone.
 func (r *run) certificateIsDue(have, want object.Device) bool {
 	f := have.Found
-	return f.CertificateID == "" || f.CertificateSource != SourceOf(want) ||
+	return f.CertificateID == "" || f.Interrupted || f.CertificateSource != SourceOf(want) ||
 		slices.Contains(f.Lost, lostCredentials) && f.CertificateSource == sourceGenerated
 }
 

@@ -42,6 +42,8 @@ type DeviceState struct {
 	CertificateSource string
 	// Retired are IDs of certificates that a newer one has replaced and that still have to be removed.
 	Retired []string
+	// Interrupted says that a certificate was being replaced when a run ended.
+	Interrupted bool
 	// Lost names what an opt-in deep check found missing: "attachment", "credentials".
 	Lost []string
 }
