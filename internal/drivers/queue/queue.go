@@ -44,6 +44,8 @@ var (
 // Driver reads and writes queues. Ref.ID is the queue's URL, which is also the output "url".
 type Driver struct{ c *awsapi.Clients }
 
+var _ assembly.Waiter = (*Driver)(nil)
+
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 

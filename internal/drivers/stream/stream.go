@@ -29,6 +29,8 @@ const (
 // Driver reads and writes streams. Ref.ID is the stream's name.
 type Driver struct{ c *awsapi.Clients }
 
+var _ assembly.Waiter = (*Driver)(nil)
+
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 

@@ -48,7 +48,7 @@ func TestLife(t *testing.T) {
 		}
 	}
 	drivertest.Life[object.Subscription]{
-		Clients: c, Driver: d, Name: name, Reads: 1, Unowned: true, Full: full,
+		Clients: c, Driver: d, Name: name, Reads: 1, Ownerless: true, Full: full,
 		Steps: []drivertest.Step[object.Subscription]{
 			{Why: "filter changed by hand", Fields: []string{"filter_policy"}, Writes: []string{"SetSubscriptionAttributes"}, Drift: set(`{"severity":["info"]}`)},
 			{Why: "filter written otherwise", Drift: set(`{ "severity": ["warning", "critical"] }`)},

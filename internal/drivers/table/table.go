@@ -29,6 +29,8 @@ const (
 // Driver reads and writes tables. Ref.ID is the table's name.
 type Driver struct{ c *awsapi.Clients }
 
+var _ assembly.Waiter = (*Driver)(nil)
+
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
@@ -123,25 +125,30 @@ func (d *Driver) update(ctx context.Context, in *dynamodb.UpdateTableInput) erro
 	})
 }
 
-// reindex removes the indexes that are not wanted as they are, then adds those that are missing.
+// reindex removes the indexes that are not wanted as they are, then adds those that are missing. A call defines exactly
+// the key attributes that the table has after it: DynamoDB refuses unused ones.
 func (d *Driver) reindex(ctx context.Context, have *assembly.Object[object.Table], want object.Table) error {
-	var updates []types.GlobalSecondaryIndexUpdate
+	after := object.Table{HashKey: want.HashKey}
 	for _, i := range have.Spec.Indexes {
-		if !slices.Contains(want.Indexes, i) {
-			updates = append(updates, types.GlobalSecondaryIndexUpdate{Delete: &types.DeleteGlobalSecondaryIndexAction{IndexName: &i.Name}})
+		if slices.Contains(want.Indexes, i) {
+			after.Indexes = append(after.Indexes, i)
+			continue
+		}
+		remove := types.GlobalSecondaryIndexUpdate{Delete: &types.DeleteGlobalSecondaryIndexAction{IndexName: &i.Name}}
+		if err := d.update(ctx, &dynamodb.UpdateTableInput{TableName: &have.ID, GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{remove}}); err != nil {
+			return fmt.Errorf("removing index %q: %w", i.Name, err)
 		}
 	}
 	for _, i := range want.Indexes {
-		if !slices.Contains(have.Spec.Indexes, i) {
-			updates = append(updates, types.GlobalSecondaryIndexUpdate{Create: &types.CreateGlobalSecondaryIndexAction{
-				IndexName: &i.Name, KeySchema: keySchema(i.HashKey, i.RangeKey), Projection: everything()}})
+		if slices.Contains(have.Spec.Indexes, i) {
+			continue
 		}
-	}
-	for _, u := range updates {
-		err := d.update(ctx, &dynamodb.UpdateTableInput{TableName: &have.ID, AttributeDefinitions: definitions(want),
-			GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{u}})
-		if err != nil {
-			return err
+		after.Indexes = append(after.Indexes, i)
+		add := types.GlobalSecondaryIndexUpdate{Create: &types.CreateGlobalSecondaryIndexAction{
+			IndexName: &i.Name, KeySchema: keySchema(i.HashKey, i.RangeKey), Projection: everything()}}
+		if err := d.update(ctx, &dynamodb.UpdateTableInput{TableName: &have.ID, AttributeDefinitions: definitions(after),
+			GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{add}}); err != nil {
+			return fmt.Errorf("adding index %q: %w", i.Name, err)
 		}
 	}
 	return nil

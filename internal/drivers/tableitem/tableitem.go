@@ -4,6 +4,7 @@ package tableitem
 
 import (
 	"context"
+	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -96,9 +97,12 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Table
 		ConditionExpression:       aws.String("attribute_not_exists(#key) OR #owner = :owner"),
 		ExpressionAttributeNames:  map[string]string{"#key": p.hashKey, "#owner": ownerAttribute},
 		ExpressionAttributeValues: owner(ref),
+		// Puts the present item in the error [AWS 7.1].
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if awsapi.Is(err, "ConditionalCheckFailedException") {
-		return assembly.Identity{}, &assembly.ForeignError{}
+	var foreign *types.ConditionalCheckFailedException
+	if errors.As(err, &foreign) {
+		return assembly.Identity{}, &assembly.ForeignError{Owner: text(foreign.Item[ownerAttribute])}
 	}
 	if err != nil {
 		return assembly.Identity{}, err

@@ -2,6 +2,7 @@ package tableitem
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -65,6 +66,10 @@ func TestForeignItemSurvivesDeletion(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, ref := New(c), assembly.Ref{Name: object.NameIn(table, key), Owner: drivertest.Owner}
+	_, err := d.Create(t.Context(), ref, object.TableItem{Table: table, HashKey: "device_id", Key: key})
+	if foreign, ok := errors.AsType[*assembly.ForeignError](err); !ok || foreign.Owner != drivertest.Other {
+		t.Errorf("creating: %v; want it to name the owner", err)
+	}
 	if err := d.Delete(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}

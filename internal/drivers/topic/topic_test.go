@@ -32,7 +32,7 @@ func TestLife(t *testing.T) {
 		}
 	}
 	drivertest.Life[object.Topic]{
-		Clients: c, Driver: New(c), Name: name, Reads: 2, Full: full(), Unowned: true,
+		Clients: c, Driver: New(c), Name: name, Reads: 2, Full: full(), Ownerless: true,
 		Steps: []drivertest.Step[object.Topic]{
 			{Why: "name changed by hand", Fields: []string{"display_name"}, Writes: []string{"SetTopicAttributes"}, Drift: set("DisplayName", "x")},
 			{Why: "encryption switched off by hand", Fields: []string{"kms_key_id"}, Writes: []string{"SetTopicAttributes"}, Drift: set("KmsMasterKeyId", "")},
