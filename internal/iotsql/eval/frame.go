@@ -6,7 +6,6 @@ package eval
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/funcs"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/message"
@@ -62,10 +61,7 @@ var frames = sync.Pool{New: func() any { return new(frame) }}
 func newFrame(ctx context.Context, m *message.Message, p *plan) *frame {
 	f := frames.Get().(*frame)
 	f.plan = p
-	f.env = funcs.Env{Context: ctx, Message: m, Version: p.version, SQL: p.sql, Topic: m.Topic, Now: m.Time}
-	if f.env.Now.IsZero() {
-		f.env.Now = time.Now()
-	}
+	f.env = funcs.Env{Context: ctx, Message: m, Version: p.version, SQL: p.sql, Topic: m.Topic}
 	if _, rest, ok := topic.TrimBasicIngest(m.Topic); ok {
 		f.env.Topic = rest
 	}
@@ -78,17 +74,18 @@ func newFrame(ctx context.Context, m *message.Message, p *plan) *frame {
 
 // release gives the frame back, without anything that would keep the message alive.
 func (f *frame) release() {
+	if cap(f.stack) > 1024 || cap(f.out) > 64<<10 {
+		return
+	}
 	clear(f.values)
 	clear(f.vars)
 	clear(f.stack[:cap(f.stack)])
 	clear(f.elements[:cap(f.elements)])
-	if cap(f.stack) > 1024 || cap(f.out) > 64<<10 {
-		return
-	}
-	*f = frame{
-		spans: f.spans, values: f.values, known: f.known, vars: f.vars,
-		elements: f.elements[:0], stack: f.stack[:0], out: f.out[:0],
-	}
+	f.env = funcs.Env{}
+	f.plan = nil
+	f.text, f.root = "", value.Value{}
+	f.hasText, f.isJSON, f.scanned, f.hasRoot = false, false, false, false
+	f.elements, f.stack, f.out = f.elements[:0], f.stack[:0], f.out[:0]
 	frames.Put(f)
 }
 

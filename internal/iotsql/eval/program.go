@@ -273,7 +273,7 @@ func (t *Template) eval(ctx context.Context, m *message.Message, q *Query) (stri
 func (t *Template) bind(ctx context.Context, m *message.Message, q *Query, f *frame) error {
 	qf := newFrame(ctx, m, q.plan)
 	defer qf.release()
-	qf.env.Now = f.env.Now
+	qf.env.SetNow(f.env.Now())
 	if err := q.assign(qf, qf.vars); err != nil {
 		return err
 	}

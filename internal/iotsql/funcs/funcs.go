@@ -122,8 +122,8 @@ type Env struct {
 	Version value.Version
 	SQL     string // the version as sql_version() returns it
 	Topic   string // without a Basic Ingest prefix
-	Now     time.Time
 
+	now  time.Time
 	err  error
 	work int
 }
@@ -133,6 +133,20 @@ const MaxWork = 32 << 20
 
 // ErrTooMuch ends an evaluation that exceeds MaxWork or the size of a value; get_or_default does not catch it.
 var ErrTooMuch = errors.New("the evaluation takes more work or memory than a rule may")
+
+// Now is when the message arrived; the present, once and for all, for a message that does not say.
+func (e *Env) Now() time.Time {
+	if e.now.IsZero() {
+		e.now = e.Message.Time
+		if e.now.IsZero() {
+			e.now = time.Now()
+		}
+	}
+	return e.now
+}
+
+// SetNow makes now the time of arrival.
+func (e *Env) SetNow(now time.Time) { e.now = now }
 
 // Fail makes the evaluation fail; the first failure is kept. It returns Undefined, for the caller to return.
 func (e *Env) Fail(err error) value.Value {

@@ -14,7 +14,7 @@ var timeFuncs = []*Func{
 		Name: "timestamp", Section: sectionTime, Signature: "timestamp()", Result: Whole,
 		Doc:      "When the rules engine saw the message, in milliseconds since 1970 in UTC.",
 		Examples: []Example{{SQL: "timestamp()", Want: "1481825251155"}},
-		Call:     func(e *Env, _ []value.Value) value.Value { return value.OfInt(e.Now.UnixMilli()) },
+		Call:     func(e *Env, _ []value.Value) value.Value { return value.OfInt(e.Now().UnixMilli()) },
 	},
 	{
 		Name: "parse_time", Section: sectionTime, Signature: "parse_time(pattern, milliseconds [, zone])", V2: true, Min: 2, Max: 3, Result: Text,

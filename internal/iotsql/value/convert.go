@@ -204,8 +204,8 @@ func equalMembers(a, b *Members) bool {
 	if a.Len() != b.Len() {
 		return false
 	}
-	for i, key := range a.keys {
-		if !Equal(a.values[i], b.Get(key)) {
+	for i := range a.list {
+		if !Equal(a.list[i].value, b.Get(a.list[i].key)) {
 			return false
 		}
 	}

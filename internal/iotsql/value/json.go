@@ -47,13 +47,13 @@ func AppendJSON(dst []byte, v Value) []byte {
 	case Object:
 		dst = append(dst, '{')
 		m := v.Members()
-		for i, key := range m.keys {
+		for i := range m.list {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = AppendString(dst, key)
+			dst = AppendString(dst, m.list[i].key)
 			dst = append(dst, ':')
-			dst = AppendJSON(dst, m.values[i])
+			dst = AppendJSON(dst, m.list[i].value)
 		}
 		return append(dst, '}')
 	}
@@ -111,81 +111,85 @@ func appendEscaped(dst []byte, c byte) []byte {
 
 // ParseJSON reads one JSON document; ok is false when text is not well-formed or nests deeper than MaxDepth.
 func (v Version) ParseJSON(text string) (result Value, ok bool) {
-	s := scanner{text: text}
-	s.space()
-	result, ok = s.decode(v)
-	s.space()
-	if !ok || s.pos != len(text) {
+	d := decoder{text: text, version: v}
+	result, end := d.value(skipSpace(text, 0), 0)
+	if end < 0 || skipSpace(text, end) != len(text) {
 		return Value{}, false
 	}
 	return result, true
 }
 
-// decode reads the value at the scanner's place.
-func (s *scanner) decode(v Version) (Value, bool) {
-	if s.pos >= len(s.text) {
-		return Value{}, false
-	}
-	switch s.text[s.pos] {
-	case '{':
-		return s.decodeObject(v)
-	case '[':
-		return s.decodeArray(v)
-	case '"':
-		text, ok := s.decodeString()
-		return OfString(text), ok
-	case 't':
-		return OfBool(true), s.literal("true")
-	case 'f':
-		return OfBool(false), s.literal("false")
-	case 'n':
-		return NullValue, s.literal("null")
-	}
-	start := s.pos
-	if !s.number() {
-		return Value{}, false
-	}
-	return v.number(s.text[start:s.pos]), true
+// decoder builds values from JSON text. Its methods return the place behind what they read, or -1.
+type decoder struct {
+	text    string
+	version Version
 }
 
-func (s *scanner) decodeArray(v Version) (Value, bool) {
+func (d *decoder) value(i, depth int) (Value, int) {
+	if i < 0 || i >= len(d.text) {
+		return Value{}, -1
+	}
+	switch d.text[i] {
+	case '{':
+		return d.object(i, depth+1)
+	case '[':
+		return d.array(i, depth+1)
+	case '"':
+		text, end := d.str(i)
+		return OfString(text), end
+	case 't':
+		return OfBool(true), skipWord(d.text, i, "true")
+	case 'f':
+		return OfBool(false), skipWord(d.text, i, "false")
+	case 'n':
+		return NullValue, skipWord(d.text, i, "null")
+	}
+	end := skipNumber(d.text, i)
+	if end < 0 {
+		return Value{}, -1
+	}
+	return d.version.number(d.text[i:end]), end
+}
+
+func (d *decoder) array(i, depth int) (Value, int) {
 	items := []Value{}
-	ok := s.elements(']', func() bool {
-		item, ok := s.decode(v)
+	i, done := open(d.text, i, ']', depth)
+	for !done {
+		var item Value
+		item, i = d.value(i, depth)
 		if !item.IsUndefined() {
 			items = append(items, item)
 		}
-		return ok
-	})
-	return OfArray(items), ok
+		i, done = next(d.text, i, ']')
+	}
+	return OfArray(items), i
 }
 
-func (s *scanner) decodeObject(v Version) (Value, bool) {
+func (d *decoder) object(i, depth int) (Value, int) {
 	m := &Members{}
-	ok := s.elements('}', func() bool {
-		key, ok := s.decodeString()
-		if !ok || !s.colon() {
-			return false
-		}
-		member, ok := s.decode(v)
+	i, done := open(d.text, i, '}', depth)
+	for !done {
+		var key string
+		var member Value
+		key, i = d.str(i)
+		member, i = d.value(skipColon(d.text, i), depth)
 		m.Set(key, member)
-		return ok
-	})
-	return OfObject(m), ok
+		i, done = next(d.text, i, '}')
+	}
+	return OfObject(m), i
 }
 
-// decodeString reads a string; one without escapes shares the text's memory.
-func (s *scanner) decodeString() (string, bool) {
-	start := s.pos
-	plain, ok := s.str()
-	if !ok {
-		return "", false
+// str reads a string; one without escapes shares the text's memory.
+func (d *decoder) str(i int) (string, int) {
+	end, plain := skipString(d.text, i)
+	if end < 0 {
+		return "", -1
 	}
-	raw := s.text[start+1 : s.pos-1]
+	raw := d.text[i+1 : end-1]
 	if plain {
-		return raw, true
+		return raw, end
 	}
-	return unescape(raw), true
+	return unescape(raw), end
 }
 
 // unescape resolves the escapes of a well-formed string. A surrogate without its partner becomes U+FFFD.
@@ -250,11 +254,11 @@ func Size(v Value, limit int) int {
 	case Object:
 		size = 2
 		m := v.Members()
-		for i, key := range m.keys {
+		for i := range m.list {
 			if size > limit {
 				break
 			}
-			size += len(key) + 4 + Size(m.values[i], limit-size)
+			size += len(m.list[i].key) + 4 + Size(m.list[i].value, limit-size)
 		}
 	case Undefined:
 	default:

@@ -92,8 +92,7 @@ func (v Value) apd(scratch *apd.Decimal) *apd.Decimal {
 // Number reads a number in JSON's notation; ok is false when text is something else. A number beyond the range of the type
 // is Undefined. Integers keep up to a thousand digits, so that ids survive even when they are longer than AWS promises.
 func (v Version) Number(text string) (result Value, ok bool) {
-	s := scanner{text: text}
-	if !s.number() || s.pos != len(text) {
+	if skipNumber(text, 0) != len(text) {
 		return Value{}, false
 	}
 	return v.number(text), true

@@ -53,56 +53,60 @@ func (p *Paths) Len() int { return p.count }
 // Find goes through text once. It reports whether text is a well-formed JSON object or array, and notes in spans, by slot,
 // where the value of each path is. Where a key repeats, the last one counts.
 func (p *Paths) Find(text string, spans []Span) bool {
-	s := scanner{text: text}
-	s.space()
-	if s.pos >= len(text) || text[s.pos] != '{' && text[s.pos] != '[' {
+	i := skipSpace(text, 0)
+	if i >= len(text) || text[i] != '{' && text[i] != '[' {
 		return false
 	}
-	ok := s.find(&p.root, spans)
-	s.space()
-	return ok && s.pos == len(text)
+	end := p.root.find(text, i, 0, spans)
+	return end >= 0 && skipSpace(text, end) == len(text)
 }
 
-// find skips the value at the scanner's place and notes what at's paths select below it.
-func (s *scanner) find(at *step, spans []Span) bool {
-	if len(at.next) == 0 || s.pos >= len(s.text) || s.text[s.pos] != '{' {
-		return s.value()
+// find skips the value at i and notes what the step's paths select below it.
+func (s *step) find(text string, i, depth int, spans []Span) int {
+	if len(s.next) == 0 || i < 0 || i >= len(text) || text[i] != '{' {
+		return skipValue(text, i, depth)
 	}
-	return s.elements('}', func() bool {
-		start := s.pos
-		plain, ok := s.str()
-		if !ok {
-			return false
+	i, done := open(text, i, '}', depth+1)
+	for !done {
+		end, plain := skipString(text, i)
+		if end < 0 {
+			return -1
 		}
-		key := s.text[start+1 : s.pos-1]
-		if !plain {
-			key = unescape(key)
+		wanted := s.match(text[i+1:end-1], plain)
+		i = skipColon(text, end)
+		if wanted == nil {
+			i = skipValue(text, i, depth+1)
+		} else {
+			i = wanted.note(text, i, depth+1, spans)
 		}
-		if !s.colon() {
-			return false
-		}
-		for _, c := range at.next {
-			if c.name == key {
-				return s.note(c, spans)
-			}
-		}
-		return s.value()
-	})
+		i, done = next(text, i, '}')
+	}
+	return i
 }
 
-// note skips the value of a wanted key.
-func (s *scanner) note(c *step, spans []Span) bool {
-	for _, slot := range c.slots {
+// match returns the step below s that a key names.
+func (s *step) match(key string, plain bool) *step {
+	if !plain {
+		key = unescape(key)
+	}
+	for _, c := range s.next {
+		if c.name == key {
+			return c
+		}
+	}
+	return nil
+}
+
+// note skips the value of a wanted key, which makes earlier ones of the same key void.
+func (s *step) note(text string, i, depth int, spans []Span) int {
+	for _, slot := range s.slots {
 		spans[slot] = Span{}
 	}
-	start := s.pos
-	if !s.find(c, spans) {
-		return false
+	end := s.find(text, i, depth, spans)
+	if s.slot >= 0 && end >= 0 {
+		spans[s.slot] = Span{i, end}
 	}
-	if c.slot >= 0 {
-		spans[c.slot] = Span{start, s.pos}
-	}
-	return true
+	return end
 }
 
 // Decode reads the value at a span that Find returned for this text.
@@ -110,7 +114,7 @@ func (v Version) Decode(text string, at Span) Value {
 	if at.End == 0 {
 		return Value{}
 	}
-	s := scanner{text: text[:at.End], pos: at.Start}
-	result, _ := s.decode(v)
+	d := decoder{text: text, version: v}
+	result, _ := d.value(at.Start, 0)
 	return result
 }

@@ -3,128 +3,141 @@ package value
 // MaxDepth is how deep arrays and objects of a payload may nest.
 const MaxDepth = 1000
 
-// scanner checks JSON text and moves through it, without building anything.
-type scanner struct {
-	text  string
-	pos   int
-	depth int
+// The skip functions check JSON text without building anything. Each is given the place where its piece starts and returns
+// the place behind it, or -1 when the text is not well-formed. They are plain functions of a string, because they run over
+// every byte of every message.
+
+func skipSpace(text string, i int) int {
+	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t') {
+		i++
+	}
+	return i
 }
 
-func (s *scanner) space() {
-	for s.pos < len(s.text) {
-		switch s.text[s.pos] {
-		case ' ', '\t', '\n', '\r':
-			s.pos++
-		default:
-			return
-		}
+func skipValue(text string, i, depth int) int {
+	if i < 0 || i >= len(text) {
+		return -1
 	}
-}
-
-// value skips one value.
-func (s *scanner) value() bool {
-	if s.pos >= len(s.text) {
-		return false
-	}
-	switch s.text[s.pos] {
-	case '{':
-		return s.elements('}', s.member)
-	case '[':
-		return s.elements(']', s.value)
+	switch text[i] {
 	case '"':
-		_, ok := s.str()
-		return ok
+		end, _ := skipString(text, i)
+		return end
+	case '{':
+		return skipObject(text, i, depth+1)
+	case '[':
+		return skipArray(text, i, depth+1)
 	case 't':
-		return s.literal("true")
+		return skipWord(text, i, "true")
 	case 'f':
-		return s.literal("false")
+		return skipWord(text, i, "false")
 	case 'n':
-		return s.literal("null")
+		return skipWord(text, i, "null")
 	}
-	return s.number()
+	return skipNumber(text, i)
 }
 
-func (s *scanner) member() bool {
-	if _, ok := s.str(); !ok || !s.colon() {
-		return false
+func skipObject(text string, i, depth int) int {
+	i, done := open(text, i, '}', depth)
+	for !done {
+		key, _ := skipString(text, i)
+		i = skipValue(text, skipColon(text, key), depth)
+		i, done = next(text, i, '}')
 	}
-	return s.value()
+	return i
 }
 
-// colon skips the : between a key and its value, with white space.
-func (s *scanner) colon() bool {
-	s.space()
-	if s.pos >= len(s.text) || s.text[s.pos] != ':' {
-		return false
+func skipArray(text string, i, depth int) int {
+	i, done := open(text, i, ']', depth)
+	for !done {
+		i = skipValue(text, i, depth)
+		i, done = next(text, i, ']')
 	}
-	s.pos++
-	s.space()
-	return true
+	return i
 }
 
-// elements reads what stands between an opening bracket, at which the scanner is, and its closing one.
-func (s *scanner) elements(closing byte, element func() bool) bool {
-	if s.depth++; s.depth > MaxDepth {
-		return false
+// open skips an opening bracket; done says that there are no elements, or no well-formed ones.
+func open(text string, i int, closing byte, depth int) (after int, done bool) {
+	if depth > MaxDepth {
+		return -1, true
 	}
-	s.pos++
-	s.space()
-	if s.pos < len(s.text) && s.text[s.pos] == closing {
-		s.pos++
-		s.depth--
-		return true
+	i = skipSpace(text, i+1)
+	if i < len(text) && text[i] == closing {
+		return i + 1, true
 	}
-	for element() {
-		s.space()
-		if s.pos >= len(s.text) {
-			return false
-		}
-		c := s.text[s.pos]
-		s.pos++
-		if c == closing {
-			s.depth--
-			return true
-		}
-		if c != ',' {
-			return false
-		}
-		s.space()
-	}
-	return false
+	return i, false
 }
 
-func (s *scanner) literal(word string) bool {
-	end := s.pos + len(word)
-	if end > len(s.text) || s.text[s.pos:end] != word {
-		return false
+// next skips what stands between two elements, or behind the last one; done says that there is no further element.
+func next(text string, i int, closing byte) (after int, done bool) {
+	if i < 0 {
+		return -1, true
 	}
-	s.pos = end
-	return true
+	i = skipSpace(text, i)
+	switch {
+	case i >= len(text):
+		return -1, true
+	case text[i] == ',':
+		return skipSpace(text, i+1), false
+	case text[i] == closing:
+		return i + 1, true
+	}
+	return -1, true
 }
 
-// str skips a string; plain says that it has no escapes.
-func (s *scanner) str() (plain, ok bool) {
-	if s.pos >= len(s.text) || s.text[s.pos] != '"' {
-		return false, false
+// skipColon skips the : between a key, whose end is i, and its value.
+func skipColon(text string, i int) int {
+	if i < 0 {
+		return -1
+	}
+	i = skipSpace(text, i)
+	if i >= len(text) || text[i] != ':' {
+		return -1
+	}
+	return skipSpace(text, i+1)
+}
+
+func skipWord(text string, i int, word string) int {
+	end := i + len(word)
+	if end > len(text) || text[i:end] != word {
+		return -1
+	}
+	return end
+}
+
+// stops are the bytes that end the plain part of a string.
+var stops = func() (s [256]bool) {
+	for c := range ' ' {
+		s[c] = true
+	}
+	s['"'], s['\\'] = true, true
+	return s
+}()
+
+// skipString skips a string; plain says that it has no escapes.
+func skipString(text string, i int) (end int, plain bool) {
+	if i < 0 || i >= len(text) || text[i] != '"' {
+		return -1, false
 	}
 	plain = true
-	for i := s.pos + 1; i < len(s.text); i++ {
-		switch c := s.text[i]; {
-		case c == '"':
-			s.pos = i + 1
-			return plain, true
-		case c < ' ':
-			return false, false
-		case c == '\\':
-			plain = false
-			width := escapeWidth(s.text[i+1:])
-			if width == 0 {
-				return false, false
-			}
-			i += width
+	for i++; i < len(text); i++ {
+		c := text[i]
+		if !stops[c] {
+			continue
 		}
+		if c == '"' {
+			return i + 1, plain
+		}
+		if c != '\\' {
+			return -1, false
+		}
+		plain = false
+		width := escapeWidth(text[i+1:])
+		if width == 0 {
+			return -1, false
+		}
+		i += width
 	}
-	return false, false
+	return -1, false
 }
 
 // escapeWidth is how many bytes follow the backslash; 0 when they are no escape.
@@ -147,36 +160,38 @@ func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// number skips a number in JSON's notation.
-func (s *scanner) number() bool {
-	if s.pos < len(s.text) && s.text[s.pos] == '-' {
-		s.pos++
+// skipNumber skips a number in JSON's notation.
+func skipNumber(text string, i int) int {
+	if i < len(text) && text[i] == '-' {
+		i++
 	}
-	if s.pos < len(s.text) && s.text[s.pos] == '0' {
-		s.pos++
-	} else if !s.digits() {
-		return false
+	if i < len(text) && text[i] == '0' {
+		i++
+	} else if i = skipDigits(text, i); i < 0 {
+		return -1
 	}
-	if s.pos < len(s.text) && s.text[s.pos] == '.' {
-		s.pos++
-		if !s.digits() {
-			return false
+	if i < len(text) && text[i] == '.' {
+		if i = skipDigits(text, i+1); i < 0 {
+			return -1
 		}
 	}
-	if s.pos < len(s.text) && (s.text[s.pos] == 'e' || s.text[s.pos] == 'E') {
-		s.pos++
-		if s.pos < len(s.text) && (s.text[s.pos] == '+' || s.text[s.pos] == '-') {
-			s.pos++
+	if i < len(text) && (text[i] == 'e' || text[i] == 'E') {
+		i++
+		if i < len(text) && (text[i] == '+' || text[i] == '-') {
+			i++
 		}
-		return s.digits()
+		return skipDigits(text, i)
 	}
-	return true
+	return i
 }
 
-func (s *scanner) digits() bool {
-	start := s.pos
-	for s.pos < len(s.text) && s.text[s.pos] >= '0' && s.text[s.pos] <= '9' {
-		s.pos++
+func skipDigits(text string, i int) int {
+	start := i
+	for i < len(text) && text[i]-'0' <= 9 {
+		i++
 	}
-	return s.pos > start
+	if i == start {
+		return -1
+	}
+	return i
 }

@@ -104,13 +104,19 @@ func (v Value) Member(name string) Value {
 
 // Members are the members of an Object in the order of their first appearance.
 type Members struct {
-	keys   []string
-	values []Value
-	index  map[string]int // only when there are many
+	list  []entry
+	index map[string]int // only when there are many
 }
 
-// linearMembers is up to how many members a search compares keys one by one.
-const linearMembers = 12
+type entry struct {
+	key   string
+	value Value
+}
+
+const (
+	linearMembers = 12 // up to how many members a search compares keys one by one
+	firstMembers  = 4  // how many members memory is taken for at first
+)
 
 func (m *Members) find(key string) int {
 	if m.index != nil {
@@ -119,8 +125,8 @@ func (m *Members) find(key string) int {
 		}
 		return -1
 	}
-	for i, k := range m.keys {
-		if k == key {
+	for i := range m.list {
+		if m.list[i].key == key {
 			return i
 		}
 	}
@@ -133,18 +139,20 @@ func (m *Members) Set(key string, v Value) {
 		return
 	}
 	if i := m.find(key); i >= 0 {
-		m.values[i] = v
+		m.list[i].value = v
 		return
 	}
-	m.keys = append(m.keys, key)
-	m.values = append(m.values, v)
+	if m.list == nil {
+		m.list = make([]entry, 0, firstMembers)
+	}
+	m.list = append(m.list, entry{key, v})
 	switch {
 	case m.index != nil:
-		m.index[key] = len(m.keys) - 1
-	case len(m.keys) > linearMembers:
-		m.index = make(map[string]int, 2*len(m.keys))
-		for i, k := range m.keys {
-			m.index[k] = i
+		m.index[key] = len(m.list) - 1
+	case len(m.list) > linearMembers:
+		m.index = make(map[string]int, 2*len(m.list))
+		for i := range m.list {
+			m.index[m.list[i].key] = i
 		}
 	}
 }
@@ -152,20 +160,20 @@ func (m *Members) Set(key string, v Value) {
 // Get returns the value of a member, Undefined when there is none.
 func (m *Members) Get(key string) Value {
 	if i := m.find(key); i >= 0 {
-		return m.values[i]
+		return m.list[i].value
 	}
 	return Value{}
 }
 
 // Len is the number of members.
-func (m *Members) Len() int { return len(m.keys) }
+func (m *Members) Len() int { return len(m.list) }
 
 // At returns the i-th member.
-func (m *Members) At(i int) (string, Value) { return m.keys[i], m.values[i] }
+func (m *Members) At(i int) (string, Value) { return m.list[i].key, m.list[i].value }
 
 // Merge sets every member of other.
 func (m *Members) Merge(other *Members) {
-	for i, key := range other.keys {
-		m.Set(key, other.values[i])
+	for i := range other.list {
+		m.Set(other.list[i].key, other.list[i].value)
 	}
 }
