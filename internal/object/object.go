@@ -221,7 +221,7 @@ type AsyncConfig struct {
 	OnFailureARN  string
 }
 
-// EventSource maps a Kinesis stream to a function; its Ref.ID is the mapping's UUID.
+// EventSource maps a Kinesis stream to a function; its Ref.ID is the mapping's UUID, its Ref.Name "stream|function".
 type EventSource struct {
 	StreamARN             string
 	FunctionName          string
@@ -233,7 +233,8 @@ type EventSource struct {
 	MaxRecordAgeSeconds   int32 // -1: until the record expires
 	OnFailureARN          string
 	Tags                  map[string]string
-	// Bisect and ReportBatchItemFailures are always on.
+	// Only observed: a wanted mapping is enabled, bisects failing batches and takes partial batch responses.
+	Disabled, WholeBatches bool
 }
 
 // TopicRule is an AWS IoT topic rule.

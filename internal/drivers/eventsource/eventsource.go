@@ -1,0 +1,229 @@
+// Package eventsource knows Lambda event source mappings from a Kinesis stream.
+// It must not know what is in the stream. Every mapping bisects failing batches
+// and takes partial batch responses, so that one bad record never blocks its shard.
+package eventsource
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+)
+
+// forever is the API's number for retries and ages without a bound [AWS 5].
+const forever = -1
+
+// Driver implements assembly.Driver and assembly.Waiter for event source mappings; the ID is the mapping's UUID. AWS gives
+// mappings no names: the reference's is "stream|function".
+type Driver struct{ lambda *lambda.Client }
+
+// New makes a driver that works with c.
+func New(c *awsapi.Clients) *Driver { return &Driver{lambda: c.Lambda()} }
+
+// Observe reads the mapping by its UUID, or else looks for one between the stream and the function; its tags only
+// before it is recorded and for deep reads.
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.EventSource], error) {
+	m, err := d.find(ctx, ref)
+	if m == nil || err != nil {
+		return nil, err
+	}
+	o := &assembly.Object[object.EventSource]{
+		Identity: assembly.Identity{ID: aws.ToString(m.UUID), ARN: aws.ToString(m.EventSourceMappingArn)},
+		Owner:    ref.Owner,
+		Spec:     specOf(m),
+	}
+	if ref.ID != "" && !assembly.Deep(ctx) {
+		return o, nil
+	}
+	out, err := d.lambda.ListTags(ctx, &lambda.ListTagsInput{Resource: m.EventSourceMappingArn})
+	if err != nil {
+		return nil, fmt.Errorf("reading its tags: %w", err)
+	}
+	o.Owner, o.Spec.Tags = owned.Split(out.Tags)
+	return o, nil
+}
+
+// find gives the mapping, or nil when there is none or it is on its way out.
+func (d *Driver) find(ctx context.Context, ref assembly.Ref) (*types.EventSourceMappingConfiguration, error) {
+	if ref.ID == "" {
+		return d.between(ctx, ref.Name)
+	}
+	out, err := d.lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
+	if awsapi.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if aws.ToString(out.State) == stateDeleting {
+		return nil, nil
+	}
+	return &types.EventSourceMappingConfiguration{
+		UUID: out.UUID, EventSourceMappingArn: out.EventSourceMappingArn, State: out.State,
+		EventSourceArn: out.EventSourceArn, FunctionArn: out.FunctionArn,
+		BatchSize: out.BatchSize, MaximumBatchingWindowInSeconds: out.MaximumBatchingWindowInSeconds,
+		ParallelizationFactor: out.ParallelizationFactor, MaximumRetryAttempts: out.MaximumRetryAttempts,
+		MaximumRecordAgeInSeconds: out.MaximumRecordAgeInSeconds, DestinationConfig: out.DestinationConfig,
+		BisectBatchOnFunctionError: out.BisectBatchOnFunctionError, FunctionResponseTypes: out.FunctionResponseTypes,
+	}, nil
+}
+
+// between looks for the mapping from a stream to a function; AWS allows one.
+func (d *Driver) between(ctx context.Context, name string) (*types.EventSourceMappingConfiguration, error) {
+	stream, function, _ := strings.Cut(name, "|")
+	pages := lambda.NewListEventSourceMappingsPaginator(d.lambda, &lambda.ListEventSourceMappingsInput{FunctionName: &function})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if awsapi.IsNotFound(err) { // there is no such function
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range page.EventSourceMappings {
+			if strings.HasSuffix(aws.ToString(m.EventSourceArn), ":stream/"+stream) && aws.ToString(m.State) != stateDeleting {
+				return &m, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// Create makes the mapping with its tags, from the oldest record that the stream still has.
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.EventSource) (assembly.Identity, error) {
+	var out *lambda.CreateEventSourceMappingOutput
+	err := retry(ctx, "waiting until Lambda may read the stream", func(ctx context.Context) (err error) {
+		out, err = d.lambda.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
+			EventSourceArn:                 &want.StreamARN,
+			FunctionName:                   &want.FunctionName,
+			StartingPosition:               types.EventSourcePositionTrimHorizon,
+			BatchSize:                      &want.BatchSize,
+			MaximumBatchingWindowInSeconds: &want.BatchWindowSeconds,
+			ParallelizationFactor:          &want.ParallelizationFactor,
+			MaximumRetryAttempts:           &want.MaxRetries,
+			MaximumRecordAgeInSeconds:      &want.MaxRecordAgeSeconds,
+			DestinationConfig:              destination(want),
+			BisectBatchOnFunctionError:     aws.Bool(true),
+			FunctionResponseTypes:          []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures},
+			Tags:                           owned.Tags(ref.Owner, want.Tags),
+		})
+		return err
+	})
+	if awsapi.Is(err, "ResourceConflictException") && awsapi.MessageHas(err, "exist") {
+		return owned.Resume(ctx, d, ref, want, err)
+	}
+	if err != nil {
+		return assembly.Identity{}, err
+	}
+	return assembly.Identity{ID: aws.ToString(out.UUID), ARN: aws.ToString(out.EventSourceMappingArn)}, nil
+}
+
+// Update writes all settings at once, and changes tags.
+func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.EventSource], want object.EventSource, changes []assembly.Change) (assembly.Identity, error) {
+	isTags := func(c assembly.Change) bool { return c.Field == "tags" }
+	if slices.ContainsFunc(changes, func(c assembly.Change) bool { return !isTags(c) }) {
+		err := retry(ctx, "waiting until the mapping takes a change", func(ctx context.Context) error {
+			_, err := d.lambda.UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{
+				UUID:                           &have.ID,
+				FunctionName:                   &want.FunctionName,
+				Enabled:                        aws.Bool(true),
+				BatchSize:                      &want.BatchSize,
+				MaximumBatchingWindowInSeconds: &want.BatchWindowSeconds,
+				ParallelizationFactor:          &want.ParallelizationFactor,
+				MaximumRetryAttempts:           &want.MaxRetries,
+				MaximumRecordAgeInSeconds:      &want.MaxRecordAgeSeconds,
+				DestinationConfig:              destination(want),
+				BisectBatchOnFunctionError:     aws.Bool(true),
+				FunctionResponseTypes:          []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures},
+			})
+			return err
+		})
+		if err != nil {
+			return have.Identity, err
+		}
+	}
+	if !slices.ContainsFunc(changes, isTags) {
+		return have.Identity, nil
+	}
+	return have.Identity, owned.Retag(have.Spec.Tags, want.Tags,
+		func(add map[string]string) error {
+			_, err := d.lambda.TagResource(ctx, &lambda.TagResourceInput{Resource: &have.ARN, Tags: add})
+			return err
+		},
+		func(drop []string) error {
+			_, err := d.lambda.UntagResource(ctx, &lambda.UntagResourceInput{Resource: &have.ARN, TagKeys: drop})
+			return err
+		})
+}
+
+// destination is never nil: an empty one takes the old one away.
+func destination(want object.EventSource) *types.DestinationConfig {
+	d := &types.DestinationConfig{OnFailure: &types.OnFailure{}}
+	if want.OnFailureARN != "" {
+		d.OnFailure.Destination = &want.OnFailureARN
+	}
+	return d
+}
+
+func specOf(m *types.EventSourceMappingConfiguration) object.EventSource {
+	s := object.EventSource{
+		StreamARN:             aws.ToString(m.EventSourceArn),
+		FunctionARN:           aws.ToString(m.FunctionArn),
+		FunctionName:          aws.ToString(m.FunctionArn)[strings.LastIndex(aws.ToString(m.FunctionArn), ":")+1:],
+		BatchSize:             aws.ToInt32(m.BatchSize),
+		BatchWindowSeconds:    aws.ToInt32(m.MaximumBatchingWindowInSeconds),
+		ParallelizationFactor: 1,
+		MaxRetries:            forever,
+		MaxRecordAgeSeconds:   forever,
+		Disabled:              strings.HasPrefix(aws.ToString(m.State), "Disabl"),
+		WholeBatches: !aws.ToBool(m.BisectBatchOnFunctionError) ||
+			!slices.Contains(m.FunctionResponseTypes, types.FunctionResponseTypeReportBatchItemFailures),
+	}
+	// What AWS leaves out has its documented default [AWS 5].
+	if m.ParallelizationFactor != nil {
+		s.ParallelizationFactor = *m.ParallelizationFactor
+	}
+	if m.MaximumRetryAttempts != nil {
+		s.MaxRetries = *m.MaximumRetryAttempts
+	}
+	if m.MaximumRecordAgeInSeconds != nil {
+		s.MaxRecordAgeSeconds = *m.MaximumRecordAgeInSeconds
+	}
+	if m.DestinationConfig != nil && m.DestinationConfig.OnFailure != nil {
+		s.OnFailureARN = aws.ToString(m.DestinationConfig.OnFailure.Destination)
+	}
+	return s
+}
+
+// Diff names stream (a replacement), function, enabled, partial_batches, the settings by their names, on_failure and tags.
+func (d *Driver) Diff(have, want object.EventSource) []assembly.Change {
+	var changes []assembly.Change
+	if have.StreamARN != want.StreamARN {
+		changes = append(changes, assembly.Change{Field: "stream", Replace: true})
+	}
+	add := func(differs bool, field string) {
+		if differs {
+			changes = append(changes, assembly.Change{Field: field})
+		}
+	}
+	add(have.FunctionName != want.FunctionName, "function")
+	add(have.Disabled, "enabled")
+	add(have.WholeBatches, "partial_batches")
+	add(have.BatchSize != want.BatchSize, "batch_size")
+	add(have.BatchWindowSeconds != want.BatchWindowSeconds, "batch_window_seconds")
+	add(have.ParallelizationFactor != want.ParallelizationFactor, "parallelization_factor")
+	add(have.MaxRetries != want.MaxRetries, "max_retries")
+	add(have.MaxRecordAgeSeconds != want.MaxRecordAgeSeconds, "max_record_age_seconds")
+	add(have.OnFailureARN != want.OnFailureARN, "on_failure")
+	add(owned.TagsDiffer(have.Tags, want.Tags), "tags")
+	return changes
+}
