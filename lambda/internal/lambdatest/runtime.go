@@ -32,6 +32,7 @@ type Function struct {
 	next    chan invocation
 	replies chan Reply
 	exited  chan struct{}
+	ended   error // once exited is closed
 	started time.Time
 	invoked int
 	peak    int64
@@ -84,7 +85,7 @@ func StartFunction(t testing.TB, bootstrap string, env map[string]string) *Funct
 		t.Fatal(err)
 	}
 	go func() {
-		_ = f.cmd.Wait() // how it ended is in ProcessState
+		f.ended = f.cmd.Wait()
 		close(f.exited)
 	}()
 	t.Cleanup(func() { f.Stop() })
@@ -114,6 +115,12 @@ func (f *Function) Invoke(event []byte, left time.Duration) Reply {
 		f.t.Fatalf("the function did not answer\n%s", f.Output())
 	}
 	return Reply{}
+}
+
+// Wait waits for a process that ends by itself, and returns how it ended.
+func (f *Function) Wait() error {
+	<-f.exited
+	return f.ended
 }
 
 // Write takes the process's output.
