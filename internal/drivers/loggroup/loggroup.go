@@ -1,0 +1,194 @@
+// Package loggroup knows CloudWatch log groups. It must not know who writes to
+// a group.
+package loggroup
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/kmskey"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+)
+
+// conflictTimeout bounds the wait until another change of the group is done.
+const conflictTimeout = time.Minute
+
+// Driver implements assembly.Driver for log groups; the ID is the group's name.
+type Driver struct{ logs *cloudwatchlogs.Client }
+
+// New makes a driver that works with c.
+func New(c *awsapi.Clients) *Driver { return &Driver{logs: c.Logs()} }
+
+// Observe reads the group; its tags only before it is recorded and for deep reads.
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.LogGroup], error) {
+	group, err := d.find(ctx, ref.Name)
+	if group == nil || err != nil {
+		return nil, err
+	}
+	o := &assembly.Object[object.LogGroup]{
+		Identity: identity(group),
+		Owner:    ref.Owner,
+		Spec:     object.LogGroup{RetentionDays: aws.ToInt32(group.RetentionInDays), KMSKeyID: aws.ToString(group.KmsKeyId)},
+	}
+	if ref.ID != "" && !assembly.Deep(ctx) {
+		return o, nil
+	}
+	out, err := d.logs.ListTagsForResource(ctx, &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: &o.ARN})
+	if err != nil {
+		return nil, fmt.Errorf("reading its tags: %w", err)
+	}
+	o.Owner, o.Spec.Tags = owned.Split(out.Tags)
+	return o, nil
+}
+
+// find gives the group, or nil. AWS answers with all groups whose names begin with the name, in order, so the group is
+// the first of them.
+func (d *Driver) find(ctx context.Context, name string) (*types.LogGroup, error) {
+	out, err := d.logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
+	if err != nil {
+		return nil, err
+	}
+	for _, group := range out.LogGroups {
+		if aws.ToString(group.LogGroupName) == name {
+			return &group, nil
+		}
+	}
+	return nil, nil
+}
+
+// Create makes the group with its tags, then sets its retention.
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.LogGroup) (assembly.Identity, error) {
+	in := &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &ref.Name, Tags: owned.Tags(ref.Owner, want.Tags)}
+	if want.KMSKeyID != "" {
+		in.KmsKeyId = &want.KMSKeyID
+	}
+	err := retry(ctx, func(ctx context.Context) error {
+		_, err := d.logs.CreateLogGroup(ctx, in)
+		return err
+	})
+	if awsapi.Is(err, "ResourceAlreadyExistsException") {
+		return owned.Resume(ctx, d, ref, want, err)
+	}
+	if err != nil {
+		return assembly.Identity{}, err
+	}
+	unread := assembly.Identity{ID: ref.Name}
+	if want.RetentionDays != 0 {
+		if err := d.retain(ctx, ref.Name, want.RetentionDays); err != nil {
+			return unread, err
+		}
+	}
+	// The create call answers nothing at all; the ARN is read.
+	group, err := d.find(ctx, ref.Name)
+	if group == nil || err != nil {
+		return unread, err
+	}
+	return identity(group), nil
+}
+
+// retain sets for how long events are kept; zero days mean for ever.
+func (d *Driver) retain(ctx context.Context, name string, days int32) error {
+	err := retry(ctx, func(ctx context.Context) (err error) {
+		if days == 0 {
+			_, err = d.logs.DeleteRetentionPolicy(ctx, &cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: &name})
+		} else {
+			_, err = d.logs.PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &name, RetentionInDays: &days})
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("setting its retention: %w", err)
+	}
+	return nil
+}
+
+// Update changes everything in place. Another key is used for new events only.
+func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.LogGroup], want object.LogGroup, changes []assembly.Change) (assembly.Identity, error) {
+	for _, c := range changes {
+		var err error
+		switch c.Field {
+		case "retention_days":
+			err = d.retain(ctx, ref.Name, want.RetentionDays)
+		case "kms_key_id":
+			err = d.encrypt(ctx, ref.Name, want.KMSKeyID)
+		case "tags":
+			err = d.retag(ctx, have.ARN, have.Spec.Tags, want.Tags)
+		default:
+			err = owned.Unknown(c)
+		}
+		if err != nil {
+			return have.Identity, err
+		}
+	}
+	return have.Identity, nil
+}
+
+func (d *Driver) encrypt(ctx context.Context, name, key string) error {
+	return retry(ctx, func(ctx context.Context) (err error) {
+		if key == "" {
+			_, err = d.logs.DisassociateKmsKey(ctx, &cloudwatchlogs.DisassociateKmsKeyInput{LogGroupName: &name})
+		} else {
+			_, err = d.logs.AssociateKmsKey(ctx, &cloudwatchlogs.AssociateKmsKeyInput{LogGroupName: &name, KmsKeyId: &key})
+		}
+		return err
+	})
+}
+
+func (d *Driver) retag(ctx context.Context, arn string, have, want map[string]string) error {
+	return owned.Retag(have, want,
+		func(add map[string]string) error {
+			_, err := d.logs.TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: &arn, Tags: add})
+			return err
+		},
+		func(drop []string) error {
+			_, err := d.logs.UntagResource(ctx, &cloudwatchlogs.UntagResourceInput{ResourceArn: &arn, TagKeys: drop})
+			return err
+		})
+}
+
+// Delete removes the group and its events.
+func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
+	err := retry(ctx, func(ctx context.Context) error {
+		_, err := d.logs.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &ref.Name})
+		return err
+	})
+	if awsapi.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Diff names retention_days, kms_key_id and tags.
+func (d *Driver) Diff(have, want object.LogGroup) []assembly.Change {
+	var changes []assembly.Change
+	if have.RetentionDays != want.RetentionDays {
+		changes = append(changes, assembly.Change{Field: "retention_days"})
+	}
+	if !kmskey.Same(have.KMSKeyID, want.KMSKeyID) {
+		changes = append(changes, assembly.Change{Field: "kms_key_id"})
+	}
+	if owned.TagsDiffer(have.Tags, want.Tags) {
+		changes = append(changes, assembly.Change{Field: "tags"})
+	}
+	return changes
+}
+
+// retry repeats what AWS refuses while another change of the group is under way.
+func retry(ctx context.Context, call func(context.Context) error) error {
+	return awsapi.Retry(ctx, "waiting until another change of the log group is done", conflictTimeout,
+		func(err error) bool { return awsapi.Is(err, "OperationAbortedException") }, call)
+}
+
+// identity has the ARN of the group itself: the older field ends in ":*", for all its streams, which the tag API refuses.
+func identity(group *types.LogGroup) assembly.Identity {
+	return assembly.Identity{ID: aws.ToString(group.LogGroupName), ARN: strings.TrimSuffix(aws.ToString(group.Arn), ":*")}
+}
