@@ -36,7 +36,7 @@ func (b *builder) processorParts() ([]assembly.Part, error) {
 		stores = append(stores, "timestream/table")
 	}
 	stream, name := b.names.pipeline, b.names.function("processor")
-	mapping := b.part("event_source", object.KindEventSource, stream+"|"+name, "", stores, object.EventSource{
+	mapping := b.part("event_source", object.KindEventSource, object.NameIn(stream, name), "", stores, object.EventSource{
 		StreamARN:             b.arn.stream(stream),
 		FunctionName:          name,
 		FunctionARN:           b.arn.function(name),

@@ -67,7 +67,7 @@ func (b *builder) timestreamParts() []assembly.Part {
 	return []assembly.Part{
 		b.part("timestream/database", object.KindTimestreamDatabase, database, b.arn.database(database), nil,
 			object.TimestreamDatabase{KMSKeyID: b.arn.key(deref(t.KMSKeyID)), Tags: b.env.Tags}),
-		b.part("timestream/table", object.KindTimestreamTable, database+"|"+table, b.timestreamARN(),
+		b.part("timestream/table", object.KindTimestreamTable, object.NameIn(database, table), b.timestreamARN(),
 			[]string{"bucket", "timestream/database"},
 			object.TimestreamTable{
 				Database:              database,
@@ -137,7 +137,7 @@ func (b *builder) alertStoreParts() []assembly.Part {
 	parts = append(parts, b.subscriptions()...)
 	if b.hasAlertRules() {
 		table := b.names.pipeline
-		parts = append(parts, b.part("alert_rules", object.KindTableItem, table+"|"+rulesItem, "", []string{"device_table"},
+		parts = append(parts, b.part("alert_rules", object.KindTableItem, object.NameIn(table, rulesItem), "", []string{"device_table"},
 			object.TableItem{Table: table, HashKey: "device_id", Key: rulesItem, Document: b.rulesDocument()}))
 	}
 	return parts
@@ -165,7 +165,7 @@ func (b *builder) subscriptions() []assembly.Part {
 	topic := b.arn.topic(b.names.alertTopic())
 	parts := make([]assembly.Part, 0, len(list))
 	for _, s := range list {
-		parts = append(parts, b.part(subscriptionKey(s), object.KindSubscription, topic+"|"+s.Protocol+"|"+s.Endpoint, "",
+		parts = append(parts, b.part(subscriptionKey(s), object.KindSubscription, object.NameIn(topic, s.Protocol, s.Endpoint), "",
 			[]string{"alert_topic"},
 			object.Subscription{TopicARN: topic, Protocol: s.Protocol, Endpoint: s.Endpoint, FilterPolicy: filterPolicy(s.Severities)}))
 	}

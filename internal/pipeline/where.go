@@ -25,20 +25,19 @@ var bindings = []string{bindingThing, bindingThreshold}
 //
 // [IoT-SQL 8 AND, OR, NOT] makes "TRUE OR Undefined" Undefined, and a message
 // without the field of one condition would silence all others. So each condition
-// becomes "get_or_default((c) = TRUE, FALSE)", which is always a Boolean and
-// TRUE just when the function, which takes nothing else for TRUE, raises the alert.
+// is guarded, such that it is a Boolean for every message, and TRUE for just
+// those for which the function, which takes nothing else for TRUE, raises the alert.
 func alertWhere(rules map[string]AlertRuleSpec, thingLevel int) (string, error) {
 	level := rewrite{thing: &syntax.Call{Name: "topic", Args: []syntax.Expr{number(thingLevel)}}}
 	var alternatives []string
 	for _, key := range sortedKeys(rules) {
-		text, err := level.text(rules[key])
+		alternative, err := level.guarded(rules[key])
 		if err != nil {
 			return "", fmt.Errorf("compiling condition of alert %q: %w", key, err)
 		}
-		if text == "" {
+		if alternative == "" {
 			return "", nil
 		}
-		alternative := "get_or_default((" + text + ") = TRUE, FALSE)"
 		if !slices.Contains(alternatives, alternative) {
 			alternatives = append(alternatives, alternative)
 		}
@@ -46,20 +45,39 @@ func alertWhere(rules map[string]AlertRuleSpec, thingLevel int) (string, error) 
 	return strings.Join(alternatives, " OR "), nil
 }
 
-// text gives a condition as the rules engine is asked it, or "" when every
+// guarded gives a condition as the rules engine is asked it, or "" when every
 // message may meet it. What needs no rewriting stays as it was written.
-func (r rewrite) text(rule AlertRuleSpec) (string, error) {
+func (r rewrite) guarded(rule AlertRuleSpec) (string, error) {
 	x, report := syntax.ParseCondition(rule.When)
 	if report.Failed() {
 		return "", errors.New(report.Errors()[0].String())
 	}
+	text := strings.TrimSpace(rule.When)
 	if deref(rule.NotifyResolved) || mentions(x, false, func(name string, _ bool) bool { return slices.Contains(bindings, name) }) {
 		if x = r.condition(x, deref(rule.NotifyResolved)); isTrue(x) {
 			return "", nil
 		}
-		return syntax.PrintExpr(x), nil
+		text = syntax.PrintExpr(x)
 	}
-	return strings.TrimSpace(rule.When), nil
+	if !booleanOrUndefined(x) {
+		text = "(" + text + ") = TRUE"
+	}
+	return "get_or_default(" + text + ", FALSE)", nil
+}
+
+// booleanOrUndefined reports whether x can be nothing else, whatever the message is.
+func booleanOrUndefined(x syntax.Expr) bool {
+	switch x := x.(type) {
+	case *syntax.Bool, *syntax.Exists:
+		return true
+	case *syntax.Unary:
+		return x.Op == "NOT"
+	case *syntax.Binary:
+		return slices.Contains([]string{"AND", "OR", "=", "<>", "<", "<=", ">", ">=", "IN"}, x.Op)
+	case *syntax.Call:
+		return slices.Contains([]string{"isundefined", "isnull", "startswith", "endswith", "regexp_matches"}, strings.ToLower(x.Name))
+	}
+	return false
 }
 
 // rewrite turns a condition that only the function can decide into one that the

@@ -1,0 +1,84 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
+)
+
+func statementsOf(t *testing.T, document string) []statement {
+	t.Helper()
+	var d struct{ Statement []statement }
+	if err := json.Unmarshal([]byte(document), &d); err != nil {
+		t.Fatal(err)
+	}
+	return d.Statement
+}
+
+// TestFunctionsMayDoWhatTheyNeed: every call on a function's list is allowed on its object, and of the pipeline's data
+// services no other call is.
+func TestFunctionsMayDoWhatTheyNeed(t *testing.T) {
+	spec := testSpec(t, "full")
+	b := newBuilder(spec, testEnv())
+	wants := resolve(t, build(t, spec))
+	for function, list := range map[string][]needs.Need{"processor": needs.Processor(), "alerts": needs.Alerts()} {
+		statements := statementsOf(t, wants["role/"+function].(object.Role).Inline[inlinePolicy])
+		resources := b.resources(function)
+		var listed []string
+		for _, n := range list {
+			listed = append(listed, n.Action)
+			if !slices.ContainsFunc(statements, func(s statement) bool {
+				return slices.Contains(s.Action, n.Action) && slices.Contains(s.Resource, resources[n.On])
+			}) {
+				t.Errorf("%s needs %s on %s, and its role does not allow it", function, n.Action, n.On)
+			}
+		}
+		for _, s := range statements {
+			for _, action := range s.Action {
+				if !slices.Contains(listed, action) && !strings.HasPrefix(action, "kms:") && !strings.HasPrefix(action, "xray:") {
+					t.Errorf("the role of %s allows %s, which is not on its list", function, action)
+				}
+			}
+		}
+	}
+}
+
+// TestNoTimestreamNoGrant: a role says nothing about what the pipeline does not have.
+func TestNoTimestreamNoGrant(t *testing.T) {
+	role := resolve(t, build(t, Spec{Name: "min"}))["role/processor"].(object.Role)
+	if policy := role.Inline[inlinePolicy]; strings.Contains(policy, "timestream") || strings.Contains(policy, "xray") || strings.Contains(policy, "kms") {
+		t.Errorf("the role of a minimal pipeline allows more than it uses: %s", policy)
+	}
+}
+
+// TestRolesAreNarrow: wildcards stand only where AWS has no resource to name, and every role trusts this account only.
+func TestRolesAreNarrow(t *testing.T) {
+	noResource := []string{"timestream:DescribeEndpoints", "cloudwatch:PutMetricData", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+	for key, want := range resolve(t, build(t, testSpec(t, "full"))) {
+		role, ok := want.(object.Role)
+		if !ok {
+			continue
+		}
+		for _, s := range statementsOf(t, role.Inline[inlinePolicy]) {
+			if slices.Contains(s.Resource, "*") && slices.ContainsFunc(s.Action, func(a string) bool { return !slices.Contains(noResource, a) }) {
+				t.Errorf("%s allows %v on everything", key, s.Action)
+			}
+			for _, action := range s.Action {
+				if strings.Contains(action, "*") {
+					t.Errorf("%s allows %s", key, action)
+				}
+			}
+		}
+		trust := statementsOf(t, role.Trust)[0]
+		if got := trust.Condition["StringEquals"]["aws:SourceAccount"]; !slices.Equal(got, []string{"123456789012"}) {
+			t.Errorf("%s is trusted for accounts %v", key, got)
+		}
+		if strings.Contains(role.Trust, "iot.amazonaws.com") && len(trust.Condition["ArnLike"]["aws:SourceArn"]) == 0 {
+			t.Errorf("%s is trusted for every rule of the account", key)
+		}
+	}
+}
