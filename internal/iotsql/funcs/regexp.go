@@ -1,6 +1,7 @@
 package funcs
 
 import (
+	"fmt"
 	"regexp"
 	"regexp/syntax"
 	"strings"
@@ -93,6 +94,9 @@ func (f regexpFunc) prepare(_ value.Version, args []*value.Value) (Impl, error) 
 	}
 	re, err := regexp.Compile(translatePattern(pattern))
 	if err != nil {
+		if isInvalid(err) {
+			return nil, fmt.Errorf("the pattern '%s' is no regular expression: %w", pattern, err)
+		}
 		return nil, &Unsupported{Arg: 1, Reason: explainPattern(pattern, err)}
 	}
 	return func(e *Env, args []value.Value) value.Value {
@@ -104,20 +108,34 @@ func (f regexpFunc) prepare(_ value.Version, args []*value.Value) (Impl, error) 
 	}, nil
 }
 
-// explainPattern says why a pattern cannot be used; the commonest reasons are what Java's engine has and this one has not.
+// isInvalid reports whether a pattern is wrong in every dialect, so that AWS's result is Undefined too.
+func isInvalid(err error) bool {
+	e, ok := err.(*syntax.Error)
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case syntax.ErrMissingBracket, syntax.ErrMissingParen, syntax.ErrUnexpectedParen, syntax.ErrTrailingBackslash,
+		syntax.ErrMissingRepeatArgument, syntax.ErrInvalidCharRange:
+		return true
+	}
+	return false
+}
+
+// slow are the constructs that Java's engine has and one that runs in linear time cannot have.
+var slow = []struct{ start, name string }{
+	{"(?=", "look-ahead"}, {"(?!", "look-ahead"}, {"(?<=", "look-behind"}, {"(?<!", "look-behind"}, {"(?>", "an atomic group"},
+	{"*+", "a possessive quantifier"}, {"++", "a possessive quantifier"}, {"?+", "a possessive quantifier"}, {"}+", "a possessive quantifier"},
+	{`\1`, "a back-reference"}, {`\2`, "a back-reference"}, {`\3`, "a back-reference"}, {`\k<`, "a back-reference"},
+}
+
+// explainPattern says why a pattern cannot be used.
 func explainPattern(pattern string, err error) string {
 	reason := err.Error()
-	if e, ok := err.(*syntax.Error); ok {
-		reason = e.Code.String() + ": `" + e.Expr + "`"
-		switch {
-		case strings.HasPrefix(e.Expr, "(?=") || strings.HasPrefix(e.Expr, "(?!") || strings.HasPrefix(e.Expr, "(?<=") || strings.HasPrefix(e.Expr, "(?<!"):
-			reason = "look-around `" + e.Expr + "` does not run in linear time"
-		case strings.HasPrefix(e.Expr, "(?>"):
-			reason = "atomic groups `" + e.Expr + "` do not run in linear time"
-		case e.Code == syntax.ErrInvalidEscape && len(e.Expr) == 2 && e.Expr[1] >= '1' && e.Expr[1] <= '9':
-			reason = "the back-reference `" + e.Expr + "` does not run in linear time"
-		case e.Code == syntax.ErrInvalidRepeatOp && strings.HasSuffix(e.Expr, "+"):
-			reason = "possessive quantifiers such as `" + e.Expr + "` do not run in linear time"
+	for _, construct := range slow {
+		if strings.Contains(pattern, construct.start) {
+			reason = construct.name + " (" + construct.start + ") does not run in linear time"
+			break
 		}
 	}
 	return "this engine cannot run the pattern '" + pattern + "': " + reason
