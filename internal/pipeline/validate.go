@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
@@ -46,6 +45,7 @@ var (
 // known before anything exists, in the order of the attributes. unknown tells
 // which attributes have no value yet; nil means that all have. spec.Region
 // should be the effective one; checks that depend on it are left out otherwise.
+// Timeouts belong to whoever runs the operations and are not looked at.
 func Validate(spec Spec, unknown func(path string) bool) []Problem {
 	c := &checker{unknown: unknown, region: deref(spec.Region)}
 	c.checkName(spec.Name)
@@ -70,7 +70,6 @@ func Validate(spec Spec, unknown func(path string) bool) []Problem {
 		c.text("permissions_boundary", *spec.PermissionsBoundary, boundsPattern, "write the ARN of a managed policy, arn:aws:iam::<account>:policy/<name>")
 	}
 	c.checkTags(spec.Tags)
-	c.checkTimeouts(spec.Timeouts)
 	return c.problems
 }
 
@@ -162,23 +161,6 @@ func (c *checker) checkTags(tags map[string]string) {
 			c.fail(path, fmt.Sprintf("Tag %s is not valid", excerpt(key)), "A tag's key has 1 to 128 letters, digits, spaces and the characters _ . : / = + - @.")
 		case c.known(path) && (utf8.RuneCountInString(value) > 256 || !tagPattern.MatchString(value)):
 			c.fail(path, fmt.Sprintf("The value of tag %q is not valid", key), "A tag's value has at most 256 letters, digits, spaces and the characters _ . : / = + - @.")
-		}
-	}
-}
-
-func (c *checker) checkTimeouts(s *TimeoutsSpec) {
-	if s == nil {
-		return
-	}
-	for _, t := range []struct {
-		path string
-		text *string
-	}{{"timeouts.create", s.Create}, {"timeouts.read", s.Read}, {"timeouts.update", s.Update}, {"timeouts.delete", s.Delete}} {
-		if t.text == nil || !c.known(t.path) {
-			continue
-		}
-		if d, err := time.ParseDuration(*t.text); err != nil || d <= 0 {
-			c.fail(t.path, lastName(t.path)+" is not a duration", "%s should be a number with a unit, for example \"30m\" or \"1h30m\".", excerpt(*t.text))
 		}
 	}
 }

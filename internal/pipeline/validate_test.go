@@ -74,7 +74,6 @@ var mistakes = []struct {
 	{"50 tags and ours", func(s *Spec) { s.Tags = many(50) }, "tags", []string{"AWS allows 50", "pipeline's own"}},
 	{"not a boundary", func(s *Spec) { s.PermissionsBoundary = ptr("bounds") }, "permissions_boundary", []string{"ARN of a managed policy"}},
 
-	{"a number without a unit", func(s *Spec) { s.Timeouts = &TimeoutsSpec{Delete: ptr("45")} }, "timeouts.delete", []string{"number with a unit"}},
 	{"a space in a device's name", func(s *Spec) { s.Devices = map[string]DeviceSpec{"soil 1": {}} }, `devices["soil 1"]`, []string{"MQTT client id"}},
 	{"a colon fits no store", func(s *Spec) { s.Devices = map[string]DeviceSpec{"soil:1": {}} }, `devices["soil:1"]`, []string{"holds a colon", "Write a hyphen"}},
 	{"a space in a value", device(DeviceSpec{Attributes: map[string]string{"bay": "hall 3"}}), `devices["soil"].attributes["bay"]`, []string{"no spaces", `"hall 3"`, "hyphen or an underscore"}},
