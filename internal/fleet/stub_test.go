@@ -362,7 +362,7 @@ func TestProgressIsTold(t *testing.T) {
 	ref := newRef()
 	ref.ID, ref.Outputs = id.ID, id.Outputs
 	a.must(d.Delete(a.ctx, ref))
-	want := map[string][2]int{"things listed": {25, 0}, "devices brought to what is wanted": {25, 25}, "devices removed": {25, 25}}
+	want := map[string][2]int{"things listed": {25, 0}, "names looked up": {25, 25}, "devices brought to what is wanted": {25, 25}, "devices removed": {25, 25}}
 	if diff := cmp.Diff(want, last); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
