@@ -143,6 +143,12 @@ func (c *Clients) Partition() string {
 	return "aws"
 }
 
+// ARN predicts the ARN of an object of this account and region, which must be known (WithAccount, Verify). Resource is
+// the ARN's last part, such as "rule/alerts".
+func (c *Clients) ARN(service, resource string) string {
+	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", c.Partition(), service, c.Region(), c.AccountID(), resource)
+}
+
 // WithAccount sets the account without asking AWS, for all regions, and returns c.
 func (c *Clients) WithAccount(id string) *Clients {
 	c.shared.mu.Lock()

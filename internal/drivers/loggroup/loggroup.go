@@ -23,10 +23,13 @@ import (
 const conflictTimeout = time.Minute
 
 // Driver implements assembly.Driver for log groups; the ID is the group's name.
-type Driver struct{ logs *cloudwatchlogs.Client }
+type Driver struct {
+	clients *awsapi.Clients
+	logs    *cloudwatchlogs.Client
+}
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{logs: c.Logs()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{clients: c, logs: c.Logs()} }
 
 // Observe reads the group; its tags only before it is recorded and for deep reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.LogGroup], error) {
@@ -81,18 +84,12 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.LogGr
 	if err != nil {
 		return assembly.Identity{}, err
 	}
-	unread := assembly.Identity{ID: ref.Name}
-	if want.RetentionDays != 0 {
-		if err := d.retain(ctx, ref.Name, want.RetentionDays); err != nil {
-			return unread, err
-		}
+	// The create call answers nothing at all.
+	id := assembly.Identity{ID: ref.Name, ARN: d.clients.ARN("logs", "log-group:"+ref.Name)}
+	if want.RetentionDays == 0 {
+		return id, nil
 	}
-	// The create call answers nothing at all; the ARN is read.
-	group, err := d.find(ctx, ref.Name)
-	if group == nil || err != nil {
-		return unread, err
-	}
-	return identity(group), nil
+	return id, d.retain(ctx, ref.Name, want.RetentionDays)
 }
 
 // retain sets for how long events are kept; zero days mean for ever.

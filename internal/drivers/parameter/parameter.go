@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -24,10 +25,13 @@ import (
 const defaultKey = "alias/aws/ssm"
 
 // Driver implements assembly.Driver for parameters; the ID is the parameter's name.
-type Driver struct{ ssm *ssm.Client }
+type Driver struct {
+	clients *awsapi.Clients
+	ssm     *ssm.Client
+}
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{ssm: c.SSM()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{clients: c, ssm: c.SSM()} }
 
 // Observe reads the decrypted value. Description, key and tags take two calls more and are read only before the
 // parameter is recorded and for deep reads; otherwise Tags is nil, and Diff leaves all three alone.
@@ -95,12 +99,8 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Param
 	if err != nil {
 		return assembly.Identity{}, err
 	}
-	// The put call does not answer with the ARN; it is read.
-	o, err := d.Observe(ctx, assembly.Ref{Name: ref.Name, ID: ref.Name, Owner: ref.Owner})
-	if o == nil || err != nil {
-		return assembly.Identity{ID: ref.Name}, err
-	}
-	return o.Identity, nil
+	// The put call does not answer with the ARN.
+	return assembly.Identity{ID: ref.Name, ARN: d.clients.ARN("ssm", "parameter/"+strings.TrimPrefix(ref.Name, "/"))}, nil
 }
 
 // Update writes value, description and key at once, and changes tags.

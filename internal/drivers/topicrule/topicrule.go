@@ -34,14 +34,15 @@ const propagationTimeout = 2 * time.Minute
 
 // Driver implements assembly.Driver for topic rules; the ID is the rule's name.
 type Driver struct {
-	iot *iot.Client
+	clients *awsapi.Clients
+	iot     *iot.Client
 
 	mu      sync.Mutex
 	listing *listing // a listing under way that others may wait for
 }
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{clients: c, iot: c.IoT()} }
 
 // Observe reads the rule; its tags only before it is recorded and for deep reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.TopicRule], error) {
@@ -53,7 +54,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 		}
 		return nil, err
 	}
-	o := &assembly.Object[object.TopicRule]{Identity: identity(ref.Name, out.RuleArn), Spec: specOf(out.Rule)}
+	o := &assembly.Object[object.TopicRule]{Identity: assembly.Identity{ID: ref.Name, ARN: aws.ToString(out.RuleArn)}, Spec: specOf(out.Rule)}
 	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.iot, ref, o.ARN)
 	return o, err
 }
@@ -74,12 +75,8 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Topic
 	if err != nil {
 		return assembly.Identity{}, err
 	}
-	// The create call answers nothing at all; the ARN is read.
-	out, err := d.iot.GetTopicRule(ctx, &iot.GetTopicRuleInput{RuleName: &ref.Name})
-	if err != nil {
-		return assembly.Identity{ID: ref.Name}, err
-	}
-	return identity(ref.Name, out.RuleArn), nil
+	// The create call answers nothing at all.
+	return assembly.Identity{ID: ref.Name, ARN: d.clients.ARN("iot", "rule/"+ref.Name)}, nil
 }
 
 // Update replaces the rule's payload as a whole, once, and changes tags.
@@ -195,8 +192,4 @@ func specOf(r *types.TopicRule) object.TopicRule {
 		s.ErrorAction = &a
 	}
 	return s
-}
-
-func identity(name string, arn *string) assembly.Identity {
-	return assembly.Identity{ID: name, ARN: aws.ToString(arn)}
 }
