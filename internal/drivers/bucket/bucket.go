@@ -61,7 +61,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Bucke
 	if d.c.Region() != defaultRegion {
 		config.LocationConstraint = types.BucketLocationConstraint(d.c.Region())
 	}
-	err := awsapi.Retry(ctx, "creating the bucket", nameLimit, underWay, func(ctx context.Context) error {
+	err := awsapi.Retry(ctx, "waiting for the name to be free", nameLimit, underWay, func(ctx context.Context) error {
 		_, err := d.c.S3().CreateBucket(ctx, &s3.CreateBucketInput{
 			Bucket: &ref.Name, ObjectOwnership: types.ObjectOwnershipBucketOwnerEnforced, CreateBucketConfiguration: config})
 		return err
@@ -75,13 +75,10 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Bucke
 		return assembly.Identity{}, err
 	}
 	// Nothing is assumed of a new bucket but its ownership: accounts and S3-compatible services differ in what they set
-	// by themselves, and some drop the tags of the create call.
-	made := object.Bucket{KMSKeyID: kmskey.None, Tags: map[string]string{}, Departs: []string{accessBlock, versioning}}
+	// by themselves. Some drop the tags of the create call, so these come first: they say whose the bucket is.
+	made := object.Bucket{KMSKeyID: kmskey.None, Departs: []string{accessBlock, versioning}}
 	have := &assembly.Object[object.Bucket]{Identity: d.identity(ref.Name, false), Owner: ref.Owner, Spec: made}
-	changes := d.Diff(made, want)
-	if !slices.ContainsFunc(changes, func(c assembly.Change) bool { return c.Field == "tags" }) {
-		changes = append(changes, assembly.Change{Field: "tags"})
-	}
+	changes := append([]assembly.Change{{Field: "tags"}}, d.Diff(made, want)...)
 	return d.Update(ctx, ref, have, want, changes)
 }
 

@@ -172,6 +172,24 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestCreateThatIsCutShortIsFinishedByTheNext(t *testing.T) {
+	server := mototest.Start(t)
+	server.Fail(t, mototest.Fault{Service: "s3", Operation: "PutBucketPolicy", Code: "MalformedPolicy", Message: "no", Times: 1})
+	d := New(drivertest.Clients(t, server))
+	ctx, ref := drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}
+	id, err := d.Create(ctx, ref, full())
+	if id.ID != name || !awsapi.Is(err, "MalformedPolicy") {
+		t.Fatalf("%+v, %v; want the identity beside the error", id, err)
+	}
+	if again, err := d.Create(ctx, ref, full()); err != nil || again.ID != name {
+		t.Fatalf("resuming: %+v, %v", again, err)
+	}
+	got, err := d.Observe(assembly.WithDeep(ctx), ref)
+	if err != nil || got == nil || len(d.Diff(got.Spec, full())) > 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestDeletionOfAFullBucket(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	d := New(c)

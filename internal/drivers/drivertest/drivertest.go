@@ -211,12 +211,12 @@ func (l Life[S]) foreign(ctx context.Context, t *testing.T, owner string) {
 }
 
 func (l Life[S]) delete(ctx context.Context, t *testing.T, ref assembly.Ref) {
-	for _, time := range []string{"first", "second"} {
+	for _, turn := range []string{"first", "second"} {
 		if err := l.Driver.Delete(ctx, ref); err != nil {
-			t.Fatalf("deleting, %s time: %v", time, err)
+			t.Fatalf("deleting, %s time: %v", turn, err)
 		}
 		if got, err := l.Driver.Observe(ctx, ref); err != nil || got != nil {
-			t.Fatalf("observing after the %s deletion: %+v, %v", time, got, err)
+			t.Fatalf("observing after the %s deletion: %+v, %v", turn, got, err)
 		}
 	}
 }

@@ -108,7 +108,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Strea
 	again := func(err error) bool {
 		return crowded(err) || inUse(err) && d.leaving(ctx, ref.Name)
 	}
-	err := awsapi.Retry(ctx, "creating the stream", changeLimit, again, func(ctx context.Context) error {
+	err := awsapi.Retry(ctx, "waiting for other streams to be created, or the name to be free", changeLimit, again, func(ctx context.Context) error {
 		_, err := d.c.Kinesis().CreateStream(ctx, in)
 		return err
 	})
@@ -134,7 +134,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Strea
 func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.Stream], want object.Stream, changes []assembly.Change) (assembly.Identity, error) {
 	for _, c := range changes {
 		if err := d.change(ctx, ref, have, want, c); err != nil {
-			return have.Identity, err
+			return have.Identity, fmt.Errorf("changing %s: %w", c.Field, err)
 		}
 	}
 	return have.Identity, nil
@@ -144,14 +144,14 @@ func (d *Driver) change(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 	k, name := d.c.Kinesis(), &ref.Name
 	switch c.Field {
 	case "mode":
-		return d.write(ctx, "changing the capacity mode", func(ctx context.Context) error {
+		return d.write(ctx, func(ctx context.Context) error {
 			_, err := k.UpdateStreamMode(ctx, &kinesis.UpdateStreamModeInput{StreamARN: &have.ARN, StreamModeDetails: mode(want.OnDemand)})
 			return err
 		})
 	case "shards":
 		return d.reshard(ctx, ref.Name, have.Spec.Shards, want.Shards)
 	case "retention_hours":
-		return d.write(ctx, "changing the retention", func(ctx context.Context) (err error) {
+		return d.write(ctx, func(ctx context.Context) (err error) {
 			if want.RetentionHours > have.Spec.RetentionHours {
 				_, err = k.IncreaseStreamRetentionPeriod(ctx, &kinesis.IncreaseStreamRetentionPeriodInput{StreamName: name, RetentionPeriodHours: &want.RetentionHours})
 			} else {
@@ -164,7 +164,7 @@ func (d *Driver) change(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 		if key == "" {
 			key = managedKey
 		}
-		return d.write(ctx, "starting encryption", func(ctx context.Context) error {
+		return d.write(ctx, func(ctx context.Context) error {
 			_, err := k.StartStreamEncryption(ctx, &kinesis.StartStreamEncryptionInput{StreamName: name, EncryptionType: types.EncryptionTypeKms, KeyId: &key})
 			return err
 		})
@@ -184,13 +184,13 @@ func (d *Driver) change(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 func (d *Driver) reshard(ctx context.Context, name string, from, to int32) error {
 	for from != to {
 		step := min(max(to, (from+1)/2), from*2)
-		err := d.write(ctx, fmt.Sprintf("changing from %d to %d shards", from, step), func(ctx context.Context) error {
+		err := d.write(ctx, func(ctx context.Context) error {
 			_, err := d.c.Kinesis().UpdateShardCount(ctx, &kinesis.UpdateShardCountInput{
 				StreamName: &name, TargetShardCount: &step, ScalingType: types.ScalingTypeUniformScaling})
 			return err
 		})
 		if err != nil {
-			return err
+			return fmt.Errorf("from %d to %d: %w", from, step, err)
 		}
 		from = step
 	}
@@ -198,12 +198,9 @@ func (d *Driver) reshard(ctx context.Context, name string, from, to int32) error
 }
 
 // write repeats a change until the stream is ACTIVE; while an earlier one is under way AWS answers ResourceInUseException.
-func (d *Driver) write(ctx context.Context, what string, call func(context.Context) error) error {
-	err := awsapi.Retry(ctx, what, changeLimit, func(err error) bool { return crowded(err) || inUse(err) }, call)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
+func (d *Driver) write(ctx context.Context, call func(context.Context) error) error {
+	again := func(err error) bool { return crowded(err) || inUse(err) }
+	return awsapi.Retry(ctx, "waiting for an earlier change of the stream", changeLimit, again, call)
 }
 
 // Wait returns when the stream can be read and written: reads and writes work while it is UPDATING [AWS 5].
@@ -219,7 +216,7 @@ func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
 
 // Delete removes the stream with its consumers and returns when its name is free again.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	err := d.write(ctx, "deleting the stream", func(ctx context.Context) error {
+	err := d.write(ctx, func(ctx context.Context) error {
 		_, err := d.c.Kinesis().DeleteStream(ctx, &kinesis.DeleteStreamInput{StreamName: &ref.Name, EnforceConsumerDeletion: aws.Bool(true)})
 		return err
 	})

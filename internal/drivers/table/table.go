@@ -54,7 +54,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Table
 		return crowded(err) || inUse(err) && d.leaving(ctx, ref.Name)
 	}
 	var out *dynamodb.CreateTableOutput
-	err := awsapi.Retry(ctx, "creating the table", activeLimit, again, func(ctx context.Context) (err error) {
+	err := awsapi.Retry(ctx, "waiting for other tables to be created, or the name to be free", activeLimit, again, func(ctx context.Context) (err error) {
 		out, err = d.c.DynamoDB().CreateTable(ctx, in)
 		return err
 	})
