@@ -23,6 +23,7 @@ type Call struct {
 	Action  string // as in a policy document: "dynamodb:UpdateItem"
 	Body    []byte
 	Path    string // decoded; what S3 and IoT calls are about
+	Query   string // as sent
 	Attempt int    // how many calls of this action there were, this one included
 	Refused bool   // not answered well
 }
@@ -114,7 +115,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the caller has gone
 	}
-	call := Call{Action: action(r, body), Body: body, Path: r.URL.Path}
+	call := Call{Action: action(r, body), Body: body, Path: r.URL.Path, Query: r.URL.RawQuery}
 	a.mu.Lock()
 	a.counts[call.Action]++
 	call.Attempt = a.counts[call.Action]
