@@ -9,8 +9,8 @@ output "topics" {
 }
 
 output "credentials" {
-  description = "Parameters that hold certificate and key of the devices whose key AWS made."
-  value       = { for name, device in iot_pipeline.greenhouse.identities : name => device.credentials if device.credentials != "" }
+  description = "Parameters that hold the devices' certificates, and the key where AWS made it."
+  value       = { for name, device in iot_pipeline.greenhouse.identities : name => device.credentials }
 }
 
 output "archive_bucket" {

@@ -1,0 +1,142 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/provider"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/account"
+)
+
+func TestMain(m *testing.M) {
+	if err := findCLI(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// findCLI makes the test framework use the Terraform or OpenTofu that is there, and never download one.
+func findCLI() error {
+	if os.Getenv("TF_ACC_TERRAFORM_PATH") != "" {
+		return nil
+	}
+	for _, name := range []string{"terraform", "tofu"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return os.Setenv("TF_ACC_TERRAFORM_PATH", path)
+		}
+	}
+	return fmt.Errorf("the acceptance tests need Terraform or OpenTofu on the PATH or in TF_ACC_TERRAFORM_PATH; install one with: make setup")
+}
+
+// world is an AWS account of a test's own.
+type world struct {
+	t       *testing.T
+	server  *mototest.Server
+	account account.Account
+	before  []string // objects that were there first
+	seen    int      // requests up to the last mark
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	t.Parallel()
+	server := mototest.Start(t)
+	w := &world{t: t, server: server, account: account.New(t, server.Config(t))}
+	w.before = w.account.Objects(t)
+	return w
+}
+
+// run carries out the steps; afterwards the account must be as empty as before.
+func (w *world) run(steps ...resource.TestStep) {
+	w.t.Helper()
+	resource.Test(w.t, resource.TestCase{
+		IsUnitTest: true,
+		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){
+			"iot": providerserver.NewProtocol6WithError(provider.New("test")()),
+		},
+		CheckDestroy: func(*terraform.State) error { return w.asBefore() },
+		Steps:        steps,
+	})
+}
+
+func (w *world) asBefore() error {
+	left := w.account.Objects(w.t)
+	left = slices.DeleteFunc(left, func(object string) bool { return slices.Contains(w.before, object) })
+	if len(left) > 0 {
+		return fmt.Errorf("left in the account:\n%s", strings.Join(left, "\n"))
+	}
+	return nil
+}
+
+// config is a configuration with the provider block that leads to the test's account.
+func (w *world) config(blocks ...string) string { return w.provider("") + strings.Join(blocks, "\n") }
+
+func (w *world) provider(more string) string {
+	var endpoints strings.Builder
+	for _, service := range awsapi.EndpointServices {
+		fmt.Fprintf(&endpoints, "    %s = %q\n", service, w.server.URL)
+	}
+	return fmt.Sprintf(`
+provider "iot" {
+  region            = %q
+  access_key        = "mototest"
+  secret_key        = "mototest"
+  max_retries       = 2
+  s3_use_path_style = true
+%s
+  endpoints {
+%s  }
+}
+`, mototest.Region, more, endpoints.String())
+}
+
+const address = "iot_pipeline.test"
+
+// pipeline is a resource block called test.
+func pipeline(body string) string { return "resource \"iot_pipeline\" \"test\" {\n" + body + "\n}\n" }
+
+// mark begins a new stretch of requests.
+func (w *world) mark() { w.seen = len(w.server.Requests(w.t)) }
+
+// writes are the requests since the mark that changed something, each once, sorted.
+func (w *world) writes() []string {
+	var all []string
+	for _, r := range w.server.Requests(w.t)[w.seen:] {
+		if !readsOnly(r.Operation) {
+			all = append(all, r.Service+":"+r.Operation)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func readsOnly(operation string) bool {
+	for _, verb := range []string{"Get", "List", "Describe", "Head", "BatchGet", "Query", "Scan"} {
+		if strings.HasPrefix(operation, verb) {
+			return true
+		}
+	}
+	return false
+}
+
+// wrote checks that since the mark exactly these requests changed something.
+func (w *world) wrote(want ...string) resource.TestCheckFunc {
+	return func(*terraform.State) error {
+		if got := w.writes(); !slices.Equal(got, want) {
+			return fmt.Errorf("requests that write:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		return nil
+	}
+}

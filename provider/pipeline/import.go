@@ -1,0 +1,52 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
+)
+
+// ImportState takes a pipeline over by its name, or name@region. The manifest gives the
+// description and the owner token; the read that follows finds the objects.
+func (r *resourceType) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	name, region, _ := strings.Cut(req.ID, "@")
+	summary := fmt.Sprintf("Importing pipeline %q failed", name)
+	clients, err := r.connection.In(region)
+	if err != nil {
+		resp.Diagnostics.AddError(summary, tfdiag.Detail(err, ""))
+		return
+	}
+	text, err := clients.ReadParameter(ctx, pipeline.ManifestName(name))
+	if errors.Is(err, awsapi.ErrNotFound) {
+		resp.Diagnostics.AddError(summary, fmt.Sprintf("There is no pipeline %q in account %s and region %s: SSM parameter %q does not exist.\n\n"+
+			"Import with the pipeline's name, or name@region for a region other than the provider's.",
+			name, clients.AccountID(), clients.Region(), pipeline.ManifestName(name)))
+		return
+	}
+	if err != nil {
+		resp.Diagnostics.AddError(summary, tfdiag.Detail(err, ""))
+		return
+	}
+	manifest, err := pipeline.ParseManifest([]byte(text))
+	if err != nil {
+		resp.Diagnostics.AddError(summary, tfdiag.Detail(err, ""))
+		return
+	}
+	tree, err := tfvalue.Of(manifest.Spec)
+	if err != nil {
+		resp.Diagnostics.AddError(summary, err.Error())
+		return
+	}
+	state := tree.(map[string]any)
+	state["id"], state["region"] = manifest.ID, clients.Region()
+	resp.State.Raw, err = tfvalue.Value(resp.State.Raw.Type(), state)
+	addError(&resp.Diagnostics, summary, err)
+}

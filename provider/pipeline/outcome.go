@@ -1,0 +1,137 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
+)
+
+// save writes the outcome of a run: everything known, nothing unknown.
+func (s *session) save(state *tfsdk.State, diags *diag.Diagnostics, records []assembly.Record) {
+	m := s.model
+	outputs, err := tfvalue.Of(pipeline.OutputsOf(m.spec, s.env, records))
+	if err == nil {
+		for name, value := range outputs.(map[string]any) {
+			m.tree[name] = value
+		}
+		err = errors.Join(m.set("tags_all", s.env.Tags), m.set("identities", s.identities()), m.setRecords(records))
+	}
+	if err == nil {
+		state.Raw, err = m.value(state.Schema.Type().TerraformType(context.Background()))
+	}
+	addError(diags, "Writing the state", err)
+}
+
+// identities are what the devices are now. A bundle that a read has missed is not named.
+func (s *session) identities() map[string]object.DeviceIdentity {
+	identities := s.fleet.Identities()
+	for _, name := range s.lost {
+		if identity, ok := identities[name]; ok {
+			identity.Credentials = ""
+			identities[name] = identity
+		}
+	}
+	return identities
+}
+
+// saveLeft writes what a delete has left.
+func (s *session) saveLeft(state *tfsdk.State, diags *diag.Diagnostics, left []assembly.Record) {
+	m := s.model
+	err := errors.Join(m.set("identities", s.fleet.Identities()), m.setRecords(left))
+	if err == nil {
+		state.Raw, err = m.value(state.Raw.Type())
+	}
+	addError(diags, "Writing the state", err)
+}
+
+// unfinished marks the parts that a run did not finish, so that the next plan shows them whatever the description says.
+func unfinished(records []assembly.Record, failed error) []assembly.Record {
+	var failure *assembly.Failure
+	if !errors.As(failed, &failure) {
+		return records
+	}
+	open := map[string]bool{}
+	for _, p := range failure.Problems {
+		open[p.Key] = true
+	}
+	for _, skip := range failure.Skipped {
+		open[skip.Key] = true
+	}
+	for i := range records {
+		if open[records[i].Key] && records[i].Status == assembly.Ready {
+			records[i].Status = assembly.Incomplete
+		}
+	}
+	return records
+}
+
+// wrote says whether a failed run may have changed anything.
+func wrote(failed error) bool {
+	var failure *assembly.Failure
+	return !errors.As(failed, &failure) || failure.Wrote
+}
+
+// afterCreate says how to go on after a create that failed.
+func afterCreate(m *model, failed error, records []assembly.Record) string {
+	if takenBy(failed) {
+		return fmt.Sprintf("Nothing is adopted by name alone. If this pipeline is yours and its state was lost, import it:\n\n"+
+			"  terraform import 'iot_pipeline.<LABEL>' '%s@%s'\n\nOtherwise choose another name.", m.spec.Name, m.region())
+	}
+	if len(records) == 0 {
+		return "Run terraform apply again when the cause is removed."
+	}
+	return "Terraform has marked the pipeline as tainted and would delete and make it again. To go on from here instead, remove the cause and run\n\n" +
+		"  terraform untaint 'iot_pipeline.<LABEL>'\n  terraform apply\n\nwith the resource's address in place of iot_pipeline.<LABEL>."
+}
+
+const dataNext = "Nothing was deleted. To delete the data as well, set force_destroy = true, run terraform apply, and then destroy again. " +
+	"To keep it, copy it elsewhere and empty the archive first, or remove the pipeline from the state with terraform state rm."
+
+// takenBy says whether a create was refused because an object under one of the pipeline's names is not its own.
+func takenBy(failed error) bool {
+	var foreign *assembly.ForeignError
+	return errors.As(failed, &foreign)
+}
+
+// guard refuses a delete that would lose data.
+func (s *session) guard(ctx context.Context, records []assembly.Record) error {
+	if force := s.model.spec.ForceDestroy; force != nil && *force {
+		return nil
+	}
+	for _, r := range records {
+		if r.Status == assembly.Missing || r.Status == assembly.Foreign {
+			continue
+		}
+		switch r.Kind {
+		case object.KindBucket:
+			n, more, err := s.clients.CountObjects(ctx, r.Name)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				return fmt.Errorf("bucket %q holds %s", r.Name, count(n, more))
+			}
+		case object.KindTimestreamTable:
+			return fmt.Errorf("Timestream table %q may hold time series; AWS does not say how much", r.Name)
+		}
+	}
+	return nil
+}
+
+func count(n int, more bool) string {
+	switch {
+	case more:
+		return fmt.Sprintf("more than %d objects and old versions", n)
+	case n == 1:
+		return "1 object or old version"
+	}
+	return fmt.Sprintf("%d objects and old versions", n)
+}

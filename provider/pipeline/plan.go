@@ -1,0 +1,208 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
+)
+
+// ModifyPlan says what an apply will do: which parts it makes, which it repairs, and what stays as it is.
+func (r *resourceType) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	planned, err := newModel(req.Plan.Raw)
+	if err != nil || planned == nil { // nil: a destroy
+		addError(&resp.Diagnostics, "Reading the plan", err)
+		return
+	}
+	prior, err := newModel(req.State.Raw)
+	if err != nil {
+		addError(&resp.Diagnostics, "Reading the state", err)
+		return
+	}
+	config, err := newModel(req.Config.Raw)
+	if err != nil {
+		addError(&resp.Diagnostics, "Reading the configuration", err)
+		return
+	}
+	p := &planner{connection: r.connection, config: config, planned: planned, prior: prior}
+	p.locate()
+	if prior != nil {
+		resp.RequiresReplace = p.replaces()
+		if len(resp.RequiresReplace) > 0 {
+			p.prior = nil // what follows is the plan of the new pipeline
+		}
+	}
+	if err := p.fill(ctx); err != nil {
+		p.report(&resp.Diagnostics, err)
+		return
+	}
+	if p.blind {
+		return
+	}
+	resp.Plan.Raw, err = p.planned.value(req.Plan.Raw.Type())
+	addError(&resp.Diagnostics, "Writing the plan", err)
+}
+
+func addError(diags *diag.Diagnostics, summary string, err error) {
+	if err != nil {
+		diags.AddError(summary, err.Error())
+	}
+}
+
+type planner struct {
+	connection             *connection.Connection
+	config, planned, prior *model
+	blind                  bool // the provider or the place is not known: the framework's plan stands
+}
+
+func (p *planner) report(diags *diag.Diagnostics, err error) {
+	if errors.Is(err, awsapi.ErrTimestreamClosed) {
+		diags.AddAttributeError(path.Root("timestream"), "The account cannot use Timestream LiveAnalytics", tfdiag.Detail(err,
+			"Remove the timestream block: the pipeline works without it, with device state in DynamoDB and the archive in S3. Nothing was changed."))
+		return
+	}
+	diags.AddError("Planning pipeline \""+p.planned.spec.Name+"\" failed", tfdiag.Detail(err, "Nothing was changed."))
+}
+
+// locate fills in the region, which is the provider's where the configuration has none.
+func (p *planner) locate() {
+	if p.config.tree["region"] != nil {
+		p.planned.tree["region"] = p.config.tree["region"]
+		return
+	}
+	p.planned.tree["region"] = tfvalue.Unknown
+	if p.connection != nil && p.connection.Clients != nil {
+		p.planned.tree["region"] = p.connection.Clients.Region()
+	}
+}
+
+// replaces gives the attributes whose change needs another pipeline. An unknown region may be the same one.
+func (p *planner) replaces() path.Paths {
+	var paths path.Paths
+	for _, name := range []string{"name", "region"} {
+		now := p.planned.tree[name]
+		if name == "region" && tfvalue.IsUnknown(now) && p.config.tree["region"] == nil {
+			p.planned.tree[name] = p.prior.tree[name]
+			continue
+		}
+		if now != p.prior.tree[name] {
+			paths = append(paths, path.Root(name))
+		}
+	}
+	return paths
+}
+
+// fill plans the computed attributes.
+func (p *planner) fill(ctx context.Context) error {
+	for name := range computed() {
+		p.planned.tree[name] = tfvalue.Unknown
+	}
+	p.keep()
+	p.enableDevices()
+	if err := p.planned.describe(); err != nil {
+		return err
+	}
+	unknown := p.planned.unknown
+	located := p.connection != nil && p.connection.Clients != nil && !unknown.Covers("name") && !unknown.Covers("region")
+	if !located {
+		p.blind = true
+		return nil
+	}
+	if !touches(unknown, "tags") {
+		if err := p.planned.set("tags_all", p.connection.Tags(p.planned.spec.Tags)); err != nil {
+			return err
+		}
+	}
+	s, err := open(ctx, p.connection, planning, p.planned)
+	if err != nil {
+		if len(unknown) > 0 {
+			return nil // what is missing will be there at apply
+		}
+		return err
+	}
+	if err := p.checkTimestream(ctx, s); err != nil {
+		return err
+	}
+	if err := p.predictOutputs(s); err != nil {
+		return err
+	}
+	p.predictIdentities(s)
+	return p.predictParts(ctx, s)
+}
+
+// enableDevices writes the default of devices[*].enabled, which is computed so that an import can tell it from the registry.
+func (p *planner) enableDevices() {
+	devices, _ := p.planned.tree["devices"].(map[string]any)
+	configured := p.config.tree["devices"]
+	for name, tree := range devices {
+		if device, ok := tree.(map[string]any); ok && member(member(configured, name), "enabled") == nil {
+			device["enabled"] = true
+		}
+	}
+}
+
+// keep takes over what never changes in the life of a pipeline.
+func (p *planner) keep() {
+	if p.prior == nil {
+		return
+	}
+	for _, name := range []string{"id", "account_id", "mqtt_endpoint"} {
+		if value := p.prior.tree[name]; value != nil {
+			p.planned.tree[name] = value
+		}
+	}
+}
+
+// touches says whether anything at or below an attribute is unknown.
+func touches(unknown tfvalue.Paths, name string) bool {
+	for _, at := range unknown {
+		if tfvalue.Steps(at)[0] == name {
+			return true
+		}
+	}
+	return false
+}
+
+// shapes says whether an unknown argument may decide which parts there are or what they are called.
+func shapes(at string) bool {
+	steps := tfvalue.Steps(at)
+	last := steps[len(steps)-1]
+	switch steps[0] {
+	case "devices", "tags", "telemetry", "processor", "functions", "device_state", "credentials", "stream", "topic_prefix",
+		"permissions_boundary", "force_destroy", "timeouts":
+		return false
+	case "archive":
+		return len(steps) == 1 || last == "enabled"
+	case "timestream":
+		return len(steps) == 1 || last == "database" || last == "table"
+	case "alerts":
+		return len(steps) == 1 || steps[1] == "emails" || steps[1] == "subscriptions" || steps[1] == "rules" && len(steps) == 2
+	case "routes":
+		return len(steps) < 4 && last != "sql" && last != "description" && last != "enabled" && last != "kms_key_arns"
+	}
+	return true
+}
+
+func shaped(unknown tfvalue.Paths) bool {
+	for _, at := range unknown {
+		if shapes(at) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkTimestream asks, when Timestream is new to the pipeline, whether the account may use it.
+func (p *planner) checkTimestream(ctx context.Context, s *session) error {
+	if p.planned.spec.Timestream == nil || p.prior != nil && p.prior.spec.Timestream != nil {
+		return nil
+	}
+	return s.clients.CheckTimestream(ctx)
+}

@@ -1,0 +1,205 @@
+package pipeline
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
+)
+
+// predictOutputs plans what follows from the arguments alone.
+func (p *planner) predictOutputs(s *session) error {
+	unknown := p.planned.unknown
+	var records []assembly.Record
+	if p.prior != nil {
+		records, _ = p.prior.records()
+	}
+	outputs, err := tfvalue.Of(pipeline.OutputsOf(p.planned.spec, s.env, records))
+	if err != nil {
+		return err
+	}
+	for name, value := range outputs.(map[string]any) {
+		p.planned.tree[name] = value
+	}
+	if p.planned.tree["dead_letter_queue_url"] == nil {
+		p.planned.tree["dead_letter_queue_url"] = tfvalue.Unknown
+	}
+	for name, arguments := range map[string][]string{
+		"topics":               {"topic_prefix"},
+		"timestream_table_arn": {"timestream"},
+		"alert_topic_arn":      {"alerts"},
+		"function_arns":        {"alerts"},
+		"rule_arns":            {"alerts", "archive", "routes"},
+	} {
+		for _, argument := range arguments {
+			if unknownBelow(unknown, argument) {
+				p.planned.tree[name] = tfvalue.Unknown
+			}
+		}
+	}
+	return nil
+}
+
+// unknownBelow says whether anything that shapes the pipeline is unknown at or below an argument.
+func unknownBelow(unknown tfvalue.Paths, argument string) bool {
+	for _, at := range unknown {
+		if tfvalue.Steps(at)[0] == argument && (shapes(at) || argument == "topic_prefix") {
+			return true
+		}
+	}
+	return false
+}
+
+// predictIdentities plans the devices: those that stay keep their identity, new ones and
+// those with another certificate get theirs at apply.
+func (p *planner) predictIdentities(s *session) {
+	devices, known := p.planned.tree["devices"].(map[string]any)
+	if !known && p.planned.tree["devices"] != nil {
+		return
+	}
+	identities := make(map[string]any, len(devices))
+	for name := range devices {
+		identities[name] = p.identity(s, name)
+	}
+	p.planned.tree["identities"] = identities
+}
+
+func (p *planner) identity(s *session, name string) any {
+	if p.prior != nil && reflect.DeepEqual(p.prior.tree["credentials"], p.planned.tree["credentials"]) {
+		identity, ok := member(p.prior.tree["identities"], name).(map[string]any)
+		complete := ok && identity["certificate_id"] != "" && identity["credentials"] != ""
+		if complete && p.sameSource(name) {
+			return identity
+		}
+	}
+	return map[string]any{
+		"thing_arn":       "arn:" + s.env.Partition + ":iot:" + s.env.Region + ":" + s.env.AccountID + ":thing/" + name,
+		"certificate_arn": tfvalue.Unknown, "certificate_id": tfvalue.Unknown, "credentials": tfvalue.Unknown,
+	}
+}
+
+// sameSource says whether a device's certificate comes from the same request or certificate as before.
+func (p *planner) sameSource(name string) bool {
+	before, now := member(p.prior.tree["devices"], name), member(p.planned.tree["devices"], name)
+	return before != nil && member(before, "csr_pem") == member(now, "csr_pem") &&
+		member(before, "certificate_pem") == member(now, "certificate_pem")
+}
+
+func member(tree any, key string) any {
+	members, _ := tree.(map[string]any)
+	return members[key]
+}
+
+// predictParts plans the parts: recorded ones as they are, repaired where they are not
+// ready, and new ones with kind, name and ARN.
+func (p *planner) predictParts(ctx context.Context, s *session) error {
+	if !shaped(p.planned.unknown) {
+		return nil
+	}
+	recorded, changed := map[string]assembly.Record{}, map[string]bool{}
+	if p.prior != nil {
+		records, err := p.prior.records()
+		if err != nil {
+			return err
+		}
+		recorded = byKey(records)
+		changed = changes(ctx, p.connection, p.prior, s, records)
+	}
+	touched := touched(s.parts, recorded, changed)
+	parts := make(map[string]any, len(s.parts))
+	for _, part := range s.parts {
+		rec, ok := recorded[part.Key]
+		if !ok || rec.Kind != part.Kind || rec.Name != part.Name {
+			parts[part.Key] = newPart(part)
+			continue
+		}
+		parts[part.Key] = keptPart(part, rec, touched[part.Key])
+	}
+	p.planned.tree["parts"] = parts
+	return nil
+}
+
+// touched are the parts that an apply may write to: new ones, those whose description
+// changes or that are not ready, and whatever is built on a part that is made again.
+func touched(parts []assembly.Part, recorded map[string]assembly.Record, changed map[string]bool) map[string]bool {
+	all, remade := maps.Clone(changed), map[string]bool{}
+	for _, part := range parts {
+		if rec, ok := recorded[part.Key]; !ok || rec.Status != assembly.Ready {
+			all[part.Key], remade[part.Key] = true, true
+		}
+	}
+	for grown := true; grown; {
+		grown = false
+		for _, part := range parts {
+			if !remade[part.Key] && slices.ContainsFunc(part.Needs, func(need string) bool { return remade[need] }) {
+				all[part.Key], remade[part.Key], grown = true, true, true
+			}
+		}
+	}
+	return all
+}
+
+// newPart is what is known of a part before it exists.
+func newPart(part assembly.Part) map[string]any {
+	arn := any(part.ARN)
+	if part.ARN == "" {
+		arn = tfvalue.Unknown
+	}
+	return map[string]any{"kind": part.Kind, "name": part.Name, "arn": arn, "status": string(assembly.Ready),
+		"needs": list(part.Needs), "id": tfvalue.Unknown, "outputs": tfvalue.Unknown}
+}
+
+// keptPart is a recorded part after the apply.
+func keptPart(part assembly.Part, rec assembly.Record, touched bool) map[string]any {
+	planned := newPart(part)
+	invented := rec.Kind == object.KindEventSource || rec.Kind == object.KindSubscription // by AWS, each time anew
+	if !touched || !invented {
+		planned["id"], planned["arn"] = rec.ID, rec.ARN
+	}
+	if !touched {
+		planned["outputs"] = outputs(rec)
+	}
+	return planned
+}
+
+func outputs(rec assembly.Record) any {
+	if len(rec.Outputs) == 0 {
+		return nil
+	}
+	tree := make(map[string]any, len(rec.Outputs))
+	for key, value := range rec.Outputs {
+		tree[key] = value
+	}
+	return tree
+}
+
+func list(texts []string) []any {
+	tree := make([]any, len(texts))
+	for i, text := range texts {
+		tree[i] = text
+	}
+	return tree
+}
+
+// changes gives the parts that come out differently than the recorded description says. When that cannot be built any
+// more, every part counts as changed.
+func changes(ctx context.Context, conn *connection.Connection, prior *model, now *session, records []assembly.Record) map[string]bool {
+	changed := map[string]bool{}
+	before, err := open(ctx, conn, planning, prior)
+	if err != nil {
+		for _, part := range now.parts {
+			changed[part.Key] = true
+		}
+		return changed
+	}
+	for _, key := range pipeline.Changed(before.parts, now.parts, records) {
+		changed[key] = true
+	}
+	return changed
+}

@@ -1,0 +1,176 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
+)
+
+// Read looks at every recorded part and device. What differs from the description stands in
+// the status of its part; what differs about a device stands in devices as it is.
+func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	m, err := newModel(req.State.Raw)
+	if err != nil {
+		resp.Diagnostics.AddError("Reading the state", err.Error())
+		return
+	}
+	if r.connection != nil && r.connection.Clients == nil {
+		resp.Diagnostics.AddWarning(fmt.Sprintf("Pipeline %q was not read", m.spec.Name),
+			"The provider block depends on values that are not known yet; the recorded state stands.")
+		return
+	}
+	ctx, cancel := within(ctx, m.timeout("read"), readTimeout)
+	defer cancel()
+	s, err := r.openRead(ctx, m)
+	if err != nil {
+		resp.Diagnostics.AddError(fmt.Sprintf("Reading pipeline %q failed", m.spec.Name), tfdiag.Detail(err, "Nothing was changed."))
+		return
+	}
+	observed, failed := s.observe(ctx)
+	if failed != nil {
+		tfdiag.Failure(&resp.Diagnostics, failed, tfdiag.Run{Doing: "Reading", Name: m.spec.Name})
+		return
+	}
+	if gone(observed) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	s.observeDevices()
+	s.save(&resp.State, &resp.Diagnostics, observed)
+}
+
+// openRead prepares a read. An import does not know the devices yet, since the manifest does not hold them: they are read first.
+func (r *resourceType) openRead(ctx context.Context, m *model) (*session, error) {
+	s, err := open(ctx, r.connection, reading, m)
+	if err != nil || !m.imported() {
+		return s, err
+	}
+	if _, err := s.fleet.Observe(ctx, assembly.Ref{Name: s.model.spec.Name, Owner: s.env.Owner}); err != nil {
+		return nil, err
+	}
+	s.observeDevices()
+	if err := m.describe(); err != nil {
+		return nil, err
+	}
+	return open(ctx, r.connection, reading, m)
+}
+
+// observe reads the recorded parts; after an import, which has no record, everything that the description needs.
+func (s *session) observe(ctx context.Context) ([]assembly.Record, error) {
+	if s.model.imported() {
+		return s.discover(ctx)
+	}
+	records, err := s.model.records()
+	if err != nil {
+		return nil, err
+	}
+	return s.engine.Observe(ctx, s.parts, records)
+}
+
+// discover finds parts by name, in rounds: what a part should look like may depend on what another one is, such
+// as the URL of a queue. Parts that depend on something missing count as missing; an apply looks for them again.
+func (s *session) discover(ctx context.Context) ([]assembly.Record, error) {
+	var found []assembly.Record
+	for left := s.parts; len(left) > 0; {
+		var now, later []assembly.Part
+		records := slices.Clone(found)
+		for _, p := range left {
+			if _, err := p.Want(byKey(found)); err != nil {
+				later = append(later, p)
+				continue
+			}
+			now, records = append(now, p), append(records, notFound(p))
+		}
+		if len(now) == 0 {
+			for _, p := range later {
+				found = append(found, notFound(p))
+			}
+			return found, nil
+		}
+		var err error
+		if found, err = s.engine.Observe(ctx, now, records); err != nil {
+			return nil, err
+		}
+		left = later
+	}
+	return found, nil
+}
+
+// notFound is the record of a part that is yet to be found. What AWS does not keep of it is taken from the description.
+func notFound(p assembly.Part) assembly.Record {
+	record := assembly.Record{Key: p.Key, Kind: p.Kind, Name: p.Name, ARN: p.ARN, Needs: p.Needs, Status: assembly.Missing}
+	if want, err := p.Want(nil); err == nil {
+		if bucket, ok := want.(object.Bucket); ok {
+			record.Outputs = map[string]string{"force_destroy": strconv.FormatBool(bucket.ForceDestroy)}
+		}
+	}
+	return record
+}
+
+// gone says that nothing of the pipeline is left, or only objects of somebody else under its names.
+func gone(records []assembly.Record) bool {
+	for _, r := range records {
+		if r.Status != assembly.Missing && r.Status != assembly.Foreign && r.Kind != object.KindFleet {
+			return false
+		}
+	}
+	return true
+}
+
+// lostCredentials stands in object.DeviceState.Lost.
+const lostCredentials = "credentials"
+
+// observeDevices puts the devices as they are in place of the devices as described.
+func (s *session) observeDevices() {
+	observed := s.fleet.Observed()
+	if observed == nil {
+		return
+	}
+	described, _ := s.model.tree["devices"].(map[string]any)
+	if described == nil && len(observed) == 0 {
+		return
+	}
+	devices := make(map[string]any, len(observed))
+	for name, have := range observed {
+		was, _ := described[name].(map[string]any)
+		devices[name] = observedDevice(was, s.model.spec.Devices[name], have)
+		if have.Found != nil && slices.Contains(have.Found.Lost, lostCredentials) {
+			s.lost = append(s.lost, name)
+		}
+	}
+	s.model.tree["devices"] = devices
+}
+
+// observedDevice changes of a described device only what is different, so that an unwritten attribute stays unwritten.
+func observedDevice(was map[string]any, described pipeline.DeviceSpec, have object.Device) map[string]any {
+	device := map[string]any{"attributes": was["attributes"], "enabled": !have.Disabled,
+		"csr_pem": pem(was["csr_pem"], have.CSRPEM), "certificate_pem": pem(was["certificate_pem"], have.CertificatePEM)}
+	if !maps.Equal(described.Attributes, have.Attributes) {
+		attributes := make(map[string]any, len(have.Attributes))
+		for key, value := range have.Attributes {
+			attributes[key] = value
+		}
+		device["attributes"] = attributes
+	}
+	return device
+}
+
+// pem is a recorded request or certificate as long as it is the one that AWS has.
+func pem(was any, have string) any {
+	if have == "" {
+		return nil
+	}
+	if was == nil {
+		return have
+	}
+	return was
+}

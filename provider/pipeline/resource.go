@@ -1,0 +1,141 @@
+// Package pipeline is the resource iot_pipeline: its schema, and how Terraform's
+// operations become runs of the assembly engine. What a pipeline consists of is decided
+// in internal/pipeline; how an object is made, in its driver.
+package pipeline
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
+)
+
+type resourceType struct{ connection *connection.Connection }
+
+var (
+	_ resource.ResourceWithConfigure      = (*resourceType)(nil)
+	_ resource.ResourceWithValidateConfig = (*resourceType)(nil)
+	_ resource.ResourceWithModifyPlan     = (*resourceType)(nil)
+	_ resource.ResourceWithImportState    = (*resourceType)(nil)
+)
+
+// New gives the resource.
+func New() resource.Resource { return &resourceType{} }
+
+func (r *resourceType) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_pipeline"
+}
+
+func (r *resourceType) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = definition()
+}
+
+func (r *resourceType) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
+	r.connection, _ = req.ProviderData.(*connection.Connection)
+}
+
+// Create makes the pipeline. Whatever the outcome, the state holds all that exists, and nothing unknown.
+func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	m, err := newModel(req.Plan.Raw)
+	if err != nil {
+		resp.Diagnostics.AddError("Reading the plan", err.Error())
+		return
+	}
+	ctx, cancel := within(ctx, m.timeout("create"), defaultTimeout)
+	defer cancel()
+	m.settle(uuid.NewString(), nil)
+	s, err := open(ctx, r.connection, applying, m)
+	if err != nil {
+		resp.Diagnostics.AddError(fmt.Sprintf("Creating pipeline %q failed", m.spec.Name), tfdiag.Detail(err, "Nothing was made."))
+		return
+	}
+	records, failed := s.engine.Apply(ctx, s.parts, nil, everything)
+	if len(records) > 0 || failed == nil {
+		s.save(&resp.State, &resp.Diagnostics, records)
+	}
+	if failed != nil {
+		tfdiag.Failure(&resp.Diagnostics, failed, tfdiag.Run{Doing: "Creating", Name: m.spec.Name, Done: records, Next: afterCreate(m, failed, records)})
+	}
+}
+
+func everything(string) bool { return true }
+
+// Update brings the parts that the new description changes, and those that are not ready, to what is wanted.
+func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	planned, err := newModel(req.Plan.Raw)
+	if err != nil {
+		resp.Diagnostics.AddError("Reading the plan", err.Error())
+		return
+	}
+	prior, err := newModel(req.State.Raw)
+	if err != nil {
+		resp.Diagnostics.AddError("Reading the state", err.Error())
+		return
+	}
+	ctx, cancel := within(ctx, planned.timeout("update"), defaultTimeout)
+	defer cancel()
+	s, records, changed, err := r.openUpdate(ctx, prior, planned)
+	if err != nil {
+		resp.Diagnostics.AddError(fmt.Sprintf("Updating pipeline %q failed", planned.spec.Name), tfdiag.Detail(err, "Nothing was changed."))
+		return
+	}
+	done, failed := s.engine.Apply(ctx, s.parts, records, func(key string) bool { return changed[key] })
+	if failed == nil || wrote(failed) { // else the recorded state still holds
+		s.save(&resp.State, &resp.Diagnostics, unfinished(done, failed))
+	}
+	if failed != nil {
+		tfdiag.Failure(&resp.Diagnostics, failed, tfdiag.Run{Doing: "Updating", Name: planned.spec.Name, Done: done,
+			Next: "What was done is recorded. Run terraform apply again when the cause is removed; it goes on from here."})
+	}
+}
+
+// openUpdate prepares an update and says which parts the new description changes.
+func (r *resourceType) openUpdate(ctx context.Context, prior, planned *model) (*session, []assembly.Record, map[string]bool, error) {
+	records, err := prior.records()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	planned.settle(prior.text("id"), prior.tree["identities"])
+	s, err := open(ctx, r.connection, applying, planned)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return s, records, changes(ctx, r.connection, prior, s, records), nil
+}
+
+// Delete removes every part that is recorded, and what belongs to it.
+func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	m, err := newModel(req.State.Raw)
+	if err != nil {
+		resp.Diagnostics.AddError("Reading the state", err.Error())
+		return
+	}
+	ctx, cancel := within(ctx, m.timeout("delete"), deleteTimeout)
+	defer cancel()
+	records, err := m.records()
+	if err != nil {
+		resp.Diagnostics.AddError("Reading the state", err.Error())
+		return
+	}
+	s, err := connect(ctx, r.connection, m)
+	if err != nil {
+		resp.Diagnostics.AddError(fmt.Sprintf("Deleting pipeline %q failed", m.spec.Name), tfdiag.Detail(err, "Nothing was deleted."))
+		return
+	}
+	if err := s.guard(ctx, records); err != nil {
+		resp.Diagnostics.AddError(fmt.Sprintf("Pipeline %q holds data and was not deleted", m.spec.Name), tfdiag.Detail(err, dataNext))
+		return
+	}
+	left, failed := s.engine.Destroy(ctx, records)
+	if failed == nil {
+		return
+	}
+	s.saveLeft(&resp.State, &resp.Diagnostics, left)
+	tfdiag.Failure(&resp.Diagnostics, failed, tfdiag.Run{Doing: "Deleting", Name: m.spec.Name, Done: left,
+		Next: "What is left is recorded. Run terraform destroy again when the cause is removed; it goes on from here."})
+}

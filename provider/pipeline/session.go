@@ -1,0 +1,192 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/archives"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
+)
+
+// session is one operation on one pipeline: what is wanted, where, and the engine that makes it so.
+type session struct {
+	model   *model
+	env     pipeline.Env
+	parts   []assembly.Part
+	clients *awsapi.Clients
+	fleet   *fleet.Driver
+	engine  *assembly.Engine
+	lost    []string // devices whose credentials bundle is gone, after a read
+}
+
+// connect prepares an operation that needs no description, only records: a delete. It sends nothing.
+func connect(ctx context.Context, conn *connection.Connection, m *model) (*session, error) {
+	clients, err := conn.In(m.region())
+	if err != nil {
+		return nil, err
+	}
+	s := &session{model: m, clients: clients, env: pipeline.Env{Owner: m.text("id")}}
+	s.equip(ctx, deleting, object.Fleet{})
+	return s, nil
+}
+
+// open prepares an operation. It sends nothing, unless the MQTT endpoint is not known yet.
+func open(ctx context.Context, conn *connection.Connection, purpose purpose, m *model) (*session, error) {
+	clients, err := conn.In(m.region())
+	if err != nil {
+		return nil, err
+	}
+	s := &session{model: m, clients: clients}
+	if s.env, err = environment(ctx, conn, clients, m); err != nil {
+		return nil, err
+	}
+	if s.parts, err = pipeline.Build(m.spec, s.env); err != nil {
+		return nil, err
+	}
+	s.equip(ctx, purpose, s.wantedFleet())
+	return s, nil
+}
+
+// purpose is what a session is for.
+type purpose int
+
+const (
+	planning purpose = iota
+	reading
+	applying
+	deleting
+)
+
+// maxDeep is the number of devices up to which each one's certificate attachment and credentials bundle are looked at
+// too, not only what lists tell: one request per device, and one per ten.
+const maxDeep = 20
+
+// equip makes the engine. Wanted is the fleet as described; it stands in for what the record does not say.
+func (s *session) equip(ctx context.Context, purpose purpose, wanted object.Fleet) {
+	var names []string
+	if purpose == applying {
+		names = slices.Sorted(maps.Keys(wanted.Devices))
+	}
+	s.fleet = fleet.New(s.clients, s.model.identities(), fleet.Options{
+		Wanted:      names,
+		Known:       wanted.Devices,
+		Defaults:    wanted,
+		ReadBundles: s.model.imported(),
+		DeepCheck:   len(wanted.Devices) <= maxDeep,
+		Progress: func(done, total int, what string) {
+			tflog.Info(ctx, "devices", map[string]any{"done": done, "total": total, "what": what})
+		},
+	})
+	s.engine = &assembly.Engine{Drivers: drivers.Registry(s.clients, s.fleet), Owner: s.env.Owner, Log: log}
+}
+
+// environment is where the pipeline is and what its functions are made of.
+func environment(ctx context.Context, conn *connection.Connection, clients *awsapi.Clients, m *model) (pipeline.Env, error) {
+	endpoint := m.text("mqtt_endpoint")
+	if endpoint == "" {
+		var err error
+		if endpoint, err = clients.MQTTEndpoint(ctx); err != nil {
+			return pipeline.Env{}, err
+		}
+	}
+	tags, known := m.tagsAll()
+	if !known {
+		tags = conn.Tags(m.spec.Tags)
+	}
+	return pipeline.Env{
+		AccountID:    clients.AccountID(),
+		Region:       clients.Region(),
+		Partition:    clients.Partition(),
+		Owner:        m.text("id"),
+		Tags:         tags,
+		MQTTEndpoint: endpoint,
+		DataEndpoint: clients.DataEndpoint(endpoint),
+		Code:         shipped,
+		Package:      packaged,
+	}, nil
+}
+
+// shipped gives a function that is built into the provider.
+func shipped(function, architecture string) (string, func() ([]byte, error), error) {
+	a, err := archives.Lookup(function, architecture)
+	return a.CodeSHA256, func() ([]byte, error) { return a.Zip, nil }, err
+}
+
+// packaged gives a function from the user's own zip.
+func packaged(path string) (string, func() ([]byte, error), error) {
+	zip, err := os.ReadFile(path)
+	if err != nil {
+		return "", nil, fmt.Errorf("reading the function's package: %w", err)
+	}
+	sum := sha256.Sum256(zip)
+	return base64.StdEncoding.EncodeToString(sum[:]), func() ([]byte, error) { return zip, nil }, nil
+}
+
+// wantedFleet is what the fleet part wants; it depends on no other part.
+func (s *session) wantedFleet() object.Fleet {
+	for _, p := range s.parts {
+		if p.Key == pipeline.KeyFleet {
+			if want, err := p.Want(nil); err == nil {
+				return want.(object.Fleet)
+			}
+		}
+	}
+	return object.Fleet{}
+}
+
+// log writes each step of the engine to Terraform's log. Specs are not logged: they may hold certificates.
+func log(ctx context.Context, e assembly.Event) {
+	fields := map[string]any{"part": e.Key, "kind": e.Kind, "name": e.Name, "elapsed_ms": e.Elapsed.Milliseconds()}
+	if e.Detail != "" {
+		fields["fields"] = e.Detail
+	}
+	message := string(e.Operation)
+	switch {
+	case e.Err != nil:
+		fields["error"] = e.Err.Error()
+		tflog.Error(ctx, message, fields)
+	case e.Operation == assembly.Reading:
+		tflog.Debug(ctx, message, fields)
+	default:
+		tflog.Info(ctx, message, fields)
+	}
+}
+
+// Defaults of the timeouts block; deleting waits for the thing type, which AWS keeps for five minutes.
+const (
+	defaultTimeout = 30 * time.Minute
+	readTimeout    = 10 * time.Minute
+	deleteTimeout  = 45 * time.Minute
+)
+
+func within(ctx context.Context, text *string, otherwise time.Duration) (context.Context, context.CancelFunc) {
+	limit := otherwise
+	if text != nil {
+		if d, err := time.ParseDuration(*text); err == nil {
+			limit = d
+		}
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+func byKey(records []assembly.Record) map[string]assembly.Record {
+	m := make(map[string]assembly.Record, len(records))
+	for _, r := range records {
+		m[r.Key] = r
+	}
+	return m
+}

@@ -1,0 +1,104 @@
+// Package provider is the Terraform provider "iot": its configuration, and the list
+// of its resources and functions. All that Terraform sees is below this folder.
+package provider
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	framework "github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/sqlfunc"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
+)
+
+// Address is where Terraform finds the provider in a registry.
+const Address = "registry.terraform.io/iot-pipeline/iot"
+
+// New gives a constructor of the provider in the given version.
+func New(version string) func() framework.Provider {
+	return func() framework.Provider { return &iot{version: version} }
+}
+
+type iot struct{ version string }
+
+var _ framework.ProviderWithFunctions = (*iot)(nil)
+
+func (p *iot) Metadata(_ context.Context, _ framework.MetadataRequest, resp *framework.MetadataResponse) {
+	resp.TypeName = "iot"
+	resp.Version = p.version
+}
+
+func (p *iot) Schema(_ context.Context, _ framework.SchemaRequest, resp *framework.SchemaResponse) {
+	resp.Schema = configuration()
+}
+
+// arguments is the provider block as written.
+type arguments struct {
+	awsapi.Settings
+	DefaultTags []struct {
+		Tags map[string]string `json:"tags"`
+	} `json:"default_tags"`
+	IgnoreTags []connection.IgnoreTags `json:"ignore_tags"`
+}
+
+// Configure connects to AWS, unless the block holds values that are not known
+// yet: then resources plan without looking at the account.
+func (p *iot) Configure(ctx context.Context, req framework.ConfigureRequest, resp *framework.ConfigureResponse) {
+	var args arguments
+	unknown, err := tfvalue.Decode(req.Config.Raw, &args)
+	if err != nil {
+		resp.Diagnostics.AddError("Reading the provider configuration", err.Error())
+		return
+	}
+	c := &connection.Connection{Version: p.version, Unknown: unknown.Sorted(), DefaultTags: map[string]string{}}
+	for _, block := range args.DefaultTags {
+		for key, value := range block.Tags {
+			c.DefaultTags[key] = value
+		}
+	}
+	for _, block := range args.IgnoreTags {
+		c.IgnoreTags.Keys = append(c.IgnoreTags.Keys, block.Keys...)
+		c.IgnoreTags.KeyPrefixes = append(c.IgnoreTags.KeyPrefixes, block.KeyPrefixes...)
+	}
+	if len(unknown) == 0 {
+		args.UserAgent = "terraform-provider-iot/" + p.version
+		clients, warnings, err := awsapi.Connect(ctx, args.Settings)
+		for _, w := range warnings {
+			resp.Diagnostics.AddWarning("AWS configuration", w)
+		}
+		if err != nil {
+			addConnectError(&resp.Diagnostics, err)
+			return
+		}
+		c.Clients = clients
+	}
+	resp.ResourceData = c
+}
+
+func addConnectError(diags *diag.Diagnostics, err error) {
+	var setting *awsapi.SettingError
+	if errors.As(err, &setting) {
+		diags.AddAttributeError(path.Root(setting.Root()), "Provider configuration cannot be used", setting.Error())
+		return
+	}
+	diags.AddError("AWS did not accept the provider's credentials", tfdiag.Detail(err,
+		"Nothing was read or changed. Check the credentials, the profile, the region and the endpoints of the provider block and of the environment."))
+}
+
+func (p *iot) Resources(context.Context) []func() resource.Resource {
+	return []func() resource.Resource{pipeline.New}
+}
+
+func (p *iot) DataSources(context.Context) []func() datasource.DataSource { return nil }
+
+func (p *iot) Functions(context.Context) []func() function.Function { return sqlfunc.All() }
