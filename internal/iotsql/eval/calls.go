@@ -50,7 +50,7 @@ func (c *compiler) cast(x *syntax.Cast) node {
 	target, ok := castTypes[strings.ToLower(x.Type)]
 	switch {
 	case !ok:
-		if s := syntax.Suggest(x.Type, castTypeNames); s != "" {
+		if s := c.suggest(x.Type, castTypeNames); s != "" {
 			c.report.Error(x.TypeAt, syntax.UnknownTypeInstead, x.Type, s)
 		} else {
 			c.report.Error(x.TypeAt, syntax.UnknownType, x.Type)
@@ -98,12 +98,18 @@ func (c *compiler) call(x *syntax.Call) node {
 }
 
 func (c *compiler) unknownFunction(x *syntax.Call) {
-	names := append(funcs.Names(), "cast", "exists")
-	if s := syntax.Suggest(x.Name, names); s != "" {
+	if s := c.suggest(x.Name, append(funcs.Names(), "exists")); s != "" {
 		c.report.Error(x.Position(), syntax.UnknownFunctionInstead, x.Name, s)
 		return
 	}
 	c.report.Error(x.Position(), syntax.UnknownFunction, x.Name)
+}
+
+func (c *compiler) suggest(word string, candidates []string) string {
+	if c.report.Crowded() {
+		return ""
+	}
+	return syntax.Suggest(word, candidates)
 }
 
 func (c *compiler) arguments(def *funcs.Func, x *syntax.Call) []node {

@@ -32,7 +32,7 @@ func (c *compiler) checkCall(def *funcs.Func, x *syntax.Call) {
 		return
 	}
 	if c.calls[name]++; c.calls[name] > limit {
-		c.report.Error(x.Position(), syntax.CalledTooOften, name, limit)
+		c.report.Error(x.Position(), syntax.CalledTooOften, name, [...]string{"never", "once", "twice"}[limit])
 	}
 }
 

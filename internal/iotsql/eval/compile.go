@@ -30,6 +30,7 @@ type compiler struct {
 	aliases  []string // of the nested queries around, outermost first
 	assigned int      // how many variables have been assigned so far
 	calls    map[string]int
+	known    map[string]int  // references by path
 	reads    map[string]bool // paths, for Paths
 	roots    map[string]bool // root names, for UsesName
 }
@@ -39,6 +40,7 @@ func newCompiler(o Options, report *syntax.Report) *compiler {
 		plan:   &plan{sql: o.Version, rule: o.Rule, names: map[string]bool{}},
 		report: report,
 		calls:  map[string]int{},
+		known:  map[string]int{},
 		reads:  map[string]bool{},
 		roots:  map[string]bool{},
 	}
@@ -176,15 +178,15 @@ func lastIndex(aliases []string, name string) int {
 }
 
 func (c *compiler) reference(path []string) int {
-	for i, r := range c.refs {
-		if slices.Equal(r.path, path) {
-			return i
-		}
+	key := strings.Join(path, ".")
+	if i, ok := c.known[key]; ok {
+		return i
 	}
 	r := reference{path: path, slot: -1}
 	if !c.names[path[0]] {
 		r.slot = c.paths.Add(path)
 	}
+	c.known[key] = len(c.refs)
 	c.refs = append(c.refs, r)
 	return len(c.refs) - 1
 }
@@ -206,7 +208,7 @@ func (c *compiler) variable(x *syntax.Variable) node {
 	if i := slices.Index(known, x.Name); i >= 0 {
 		return variable{i}
 	}
-	if s := syntax.Suggest(x.Name, known); s != "" {
+	if s := c.suggest(x.Name, known[:min(len(known), maxVariables)]); s != "" {
 		c.report.Error(x.Position(), syntax.UnknownVariableInstead, x.Name, s)
 	} else {
 		c.report.Error(x.Position(), syntax.UnknownVariable, x.Name)

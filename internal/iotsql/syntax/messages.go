@@ -35,6 +35,7 @@ const (
 	valueAlias         Message = "SELECT VALUE produces a bare value, which cannot have an alias"
 	unquotedTopic      Message = "the topic filter after FROM is a text in single quotes"
 	subqueryTopic      Message = "a nested query selects FROM an array or object of the message, not from a topic"
+	fromAfterWhere     Message = "FROM comes before WHERE"
 	clauseTwice        Message = "a second %s"
 	tooDeep            Message = "the expression is nested more than %d levels deep"
 	tooLarge           Message = "the text is larger than %d bytes"
@@ -68,7 +69,7 @@ const (
 	ConstantNeeded         Message = "the %s of %s is a constant text"
 	NoProtobufInTemplate   Message = "decode(…, 'proto', …) is not allowed in a substitution template"
 	GuardedFallback        Message = "the default of get_or_default may not call %s"
-	CalledTooOften         Message = "%s is allowed at most %d time(s) in a statement"
+	CalledTooOften         Message = "%s is allowed %s in a statement"
 	BadConstant            Message = "%v"
 )
 

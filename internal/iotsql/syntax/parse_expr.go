@@ -2,20 +2,31 @@ package syntax
 
 // enter counts one level of nesting; it fails, once, when there are too many.
 func (p *parser) enter() bool {
-	p.depth++
-	p.nodes++
-	switch {
-	case p.depth > MaxDepth:
-		p.fail(tooDeep, MaxDepth)
-	case p.nodes > MaxNodes:
-		p.fail(tooMany, MaxNodes)
-	default:
-		return true
+	if !p.count() {
+		return false
 	}
-	p.depth--
+	if p.depth++; p.depth > MaxDepth {
+		p.depth--
+		p.giveUp(tooDeep, MaxDepth)
+		return false
+	}
+	return true
+}
+
+// count counts one part of the text; it fails, once, when there are too many.
+func (p *parser) count() bool {
+	if p.nodes++; p.nodes > MaxNodes {
+		p.giveUp(tooMany, MaxNodes)
+		return false
+	}
+	return true
+}
+
+// giveUp reports a limit and goes to the end, where nothing further is reported.
+func (p *parser) giveUp(m Message, limit int) {
+	p.fail(m, limit)
 	p.next = len(p.tokens) - 1
 	p.failed = p.next
-	return false
 }
 
 func (p *parser) leave() { p.depth-- }
@@ -67,10 +78,7 @@ func (p *parser) chain(operand func() Expr, operators ...string) Expr {
 			return x
 		}
 		t := p.take()
-		if p.nodes++; p.nodes > MaxNodes {
-			p.fail(tooMany, MaxNodes)
-			p.next = len(p.tokens) - 1
-			p.failed = p.next
+		if !p.count() {
 			return x
 		}
 		y := operand()
@@ -114,12 +122,14 @@ func (p *parser) postfix() Expr {
 	for p.is(".") {
 		p.take()
 		t := p.peek()
-		switch t.kind {
-		case tokWord:
+		switch {
+		case t.kind == tokWord && !p.isFrom():
 			p.take()
-			p.nodes++
+			if !p.count() {
+				return x
+			}
 			x = &Member{start, x, t.text}
-		case tokNumber:
+		case t.kind == tokNumber:
 			p.fail(numberedField, t.text)
 			p.take()
 		default:
@@ -139,7 +149,9 @@ func (p *parser) postfix() Expr {
 func (p *parser) primary() Expr {
 	t := p.peek()
 	at := At(t.pos)
-	p.nodes++
+	if !p.count() {
+		return &Bad{at}
+	}
 	switch t.kind {
 	case tokNumber:
 		p.take()

@@ -57,42 +57,60 @@ func (p *parser) selectClause(rule bool) *Select {
 	if s.Value {
 		p.take()
 	}
-	p.items(s)
-	if p.accept("FROM") {
+	p.items(s, rule)
+	if p.acceptFrom() {
 		if rule {
 			s.Topic = p.topic()
 		} else {
 			p.source(s)
 		}
-		p.clauseEnd(rule)
+		p.clauseEnd(rule, false)
 	} else if !rule {
 		p.unexpected("FROM")
 	}
-	if p.accept("WHERE") {
+	if p.accept("WHERE") || p.isMisspelt("WHERE") && p.expect("WHERE") {
 		s.Where = p.expr()
-		p.clauseEnd(rule)
+		p.clauseEnd(rule, true)
 	}
 	return s
 }
 
+// acceptFrom takes FROM, or the word that was meant to be it: one that stands before a string.
+func (p *parser) acceptFrom() bool {
+	if p.accept("FROM") {
+		return true
+	}
+	if p.isMisspelt("FROM") && p.peekAt(1).kind == tokString {
+		p.take()
+		return true
+	}
+	return false
+}
+
 // clauseEnd skips what does not belong behind a clause, so that the next clause is still read.
-func (p *parser) clauseEnd(rule bool) {
-	for {
-		if p.peek().kind == tokEOF || p.is("WHERE") || !rule && p.is(")") {
+func (p *parser) clauseEnd(rule, where bool) {
+	for p.peek().kind != tokEOF && (rule || !p.is(")")) {
+		switch {
+		case !where && p.is("WHERE"):
+			return
+		case where && p.is("WHERE"):
+			p.fail(clauseTwice, "WHERE")
+		case where && p.is("FROM"):
+			p.fail(fromAfterWhere)
+		case where && !rule:
+			p.unexpected("an operator or a closing )")
+		case where:
+			p.unexpected("an operator or the end")
+		case !rule:
+			p.unexpected("WHERE or a closing )")
+		default:
+			p.unexpected("WHERE or the end")
+		}
+		if !where && p.isMisspelt("WHERE") {
 			return
 		}
-		if !rule {
-			p.unexpected("a closing )")
-		} else {
-			p.unexpected("the end")
-		}
+		p.take()
 		p.skipTo("WHERE")
-		if p.peek().kind != tokEOF && !p.is("WHERE") {
-			if !rule {
-				return
-			}
-			p.take()
-		}
 	}
 }
 
@@ -125,7 +143,7 @@ func (p *parser) isValueKeyword() bool {
 	return false
 }
 
-func (p *parser) items(s *Select) {
+func (p *parser) items(s *Select, rule bool) {
 	for {
 		item := Item{X: p.expr()}
 		if p.is("AS") {
@@ -136,8 +154,12 @@ func (p *parser) items(s *Select) {
 			item.Alias = p.alias()
 		}
 		s.Items = append(s.Items, item)
-		if !p.isItemEnd() {
-			p.unexpected("a comma, AS, FROM or WHERE")
+		if !p.isItemEnd(rule) {
+			p.unexpected("an operator, a comma, AS, FROM or WHERE")
+			if p.isMisspelt("FROM") && p.peekAt(1).kind == tokString {
+				return
+			}
+			p.take()
 			p.skipTo(",", "FROM", "WHERE", "SELECT")
 		}
 		if !p.is(",") {
@@ -150,15 +172,20 @@ func (p *parser) items(s *Select) {
 	}
 }
 
-func (p *parser) isItemEnd() bool {
-	return p.peek().kind == tokEOF || p.isAny(",", "FROM", "WHERE", ")")
+func (p *parser) isItemEnd(rule bool) bool {
+	return p.peek().kind == tokEOF || p.isAny(",", "FROM", "WHERE") || !rule && p.is(")")
+}
+
+// isFrom reports whether the next word is the keyword FROM where a name is wanted, rather than a name that looks like it.
+func (p *parser) isFrom() bool {
+	return p.is("FROM") && p.peekAt(1).kind == tokString
 }
 
 // alias = word { "." word }; any word may be an alias, keywords included. [IoT-SQL 2]
 func (p *parser) alias() []string {
 	var names []string
 	for {
-		if p.peek().kind != tokWord {
+		if p.peek().kind != tokWord || p.isFrom() {
 			p.unexpected("a name after AS")
 			return names
 		}

@@ -140,7 +140,18 @@ func (p *parser) expect(text string) bool {
 		return true
 	}
 	p.unexpected(text)
+	if p.isMisspelt(text) {
+		p.take()
+		return true
+	}
 	return false
+}
+
+// isMisspelt reports whether the next token is a word that most likely means this keyword. Reading on as if it did spares
+// the user the errors that would follow.
+func (p *parser) isMisspelt(keyword string) bool {
+	t := p.peek()
+	return t.kind == tokWord && !isReserved(t.text) && Suggest(t.text, keywords) == keyword
 }
 
 // fail reports a mistake at the next token, unless one was reported there already.
@@ -175,7 +186,7 @@ func (p *parser) unexpected(what string) {
 		p.fail(foreignKeyword, "NOT IN", "write NOT (x IN array)")
 		return
 	}
-	if !reserved[upper] {
+	if !reserved[upper] && !p.report.Crowded() {
 		if s := Suggest(t.text, keywords); s != "" {
 			p.fail(expectedInstead, what, t.describe(), s)
 			return

@@ -10,8 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// MaxErrors is how many mistakes are reported at most.
-const MaxErrors = 10
+// MaxErrors is how many mistakes are reported at most, and maxWarnings how many remarks.
+const (
+	MaxErrors   = 10
+	maxWarnings = 100
+)
 
 // Pos is a byte offset into the text.
 type Pos int
@@ -38,21 +41,20 @@ type remark struct {
 type Report struct {
 	text             string
 	errors, warnings []remark
+	wrong            map[Pos]bool // places of errors
 }
 
 // NewReport returns an empty report about text.
 func NewReport(text string) *Report {
-	return &Report{text: text}
+	return &Report{text: text, wrong: map[Pos]bool{}}
 }
 
 // Error adds a mistake at pos. A second error at the same place is a consequence of the first and is dropped.
 func (r *Report) Error(pos Pos, m Message, args ...any) {
-	for _, e := range r.errors {
-		if e.pos == pos {
-			return
-		}
+	if !r.wrong[pos] {
+		r.wrong[pos] = true
+		r.errors = append(r.errors, remark{pos, m.with(args)})
 	}
-	r.errors = append(r.errors, remark{pos, m.with(args)})
 }
 
 // Warn adds a remark about something that AWS accepts.
@@ -60,22 +62,24 @@ func (r *Report) Warn(pos Pos, m Message, args ...any) {
 	r.warnings = append(r.warnings, remark{pos, m.with(args)})
 }
 
+// Crowded reports whether there are so many errors that hints for further ones are not worth the time.
+func (r *Report) Crowded() bool { return len(r.errors) > 10*MaxErrors }
+
 // Failed reports whether there is an error.
 func (r *Report) Failed() bool { return len(r.errors) > 0 }
 
 // Errors returns the first MaxErrors errors in source order.
 func (r *Report) Errors() []Diagnostic {
-	list := r.diagnostics(r.errors)
-	return list[:min(len(list), MaxErrors)]
+	return r.diagnostics(r.errors, MaxErrors)
 }
 
-// Warnings returns all warnings in source order.
-func (r *Report) Warnings() []Diagnostic { return r.diagnostics(r.warnings) }
+// Warnings returns the warnings in source order.
+func (r *Report) Warnings() []Diagnostic { return r.diagnostics(r.warnings, maxWarnings) }
 
-func (r *Report) diagnostics(remarks []remark) []Diagnostic {
+func (r *Report) diagnostics(remarks []remark, most int) []Diagnostic {
 	sort.SliceStable(remarks, func(i, j int) bool { return remarks[i].pos < remarks[j].pos })
 	var list []Diagnostic
-	for _, m := range remarks {
+	for _, m := range remarks[:min(len(remarks), most)] {
 		list = append(list, r.diagnostic(m))
 	}
 	return list

@@ -8,9 +8,9 @@ func Suggest(word string, candidates []string) string {
 		return ""
 	}
 	lower := strings.ToLower(word)
-	best, bestDistance := "", len(lower)/3+1
+	best, bestDistance := "", max(1, len(lower)/3)+1
 	for _, c := range candidates {
-		if d := editDistance(lower, strings.ToLower(c)); d < bestDistance || d == bestDistance && best == "" {
+		if d := editDistance(lower, strings.ToLower(c)); d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}

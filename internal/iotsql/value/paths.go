@@ -13,6 +13,7 @@ type step struct {
 	slot  int // of the path that ends here, -1 for none
 	slots []int
 	next  []*step
+	index map[string]*step // of next, only when there are many
 }
 
 // Span is where a value stands in the payload; the zero Span means that it does not.
@@ -37,13 +38,19 @@ func (p *Paths) Add(path []string) int {
 }
 
 func (s *step) child(name string) *step {
-	for _, c := range s.next {
-		if c.name == name {
-			return c
-		}
+	if c := s.match(name, true); c != nil {
+		return c
 	}
 	c := &step{name: name, slot: -1}
 	s.next = append(s.next, c)
+	if s.index != nil {
+		s.index[name] = c
+	} else if len(s.next) > linearMembers {
+		s.index = map[string]*step{}
+		for _, n := range s.next {
+			s.index[n.name] = n
+		}
+	}
 	return c
 }
 
@@ -88,6 +95,9 @@ func (s *step) find(text string, i, depth int, spans []Span) int {
 func (s *step) match(key string, plain bool) *step {
 	if !plain {
 		key = unescape(key)
+	}
+	if s.index != nil {
+		return s.index[key]
 	}
 	for _, c := range s.next {
 		if c.name == key {
