@@ -124,7 +124,7 @@ type step struct {
 	next   int
 	done   int
 	failed []*DeviceError
-	gaveUp bool
+	cause  error // why no more items are begun
 }
 
 // one works on the next item and reports whether there may be another.
@@ -132,7 +132,7 @@ func (s *step) one(ctx context.Context, do func(context.Context, string) error) 
 	s.enter()
 	defer s.leave()
 	s.mu.Lock()
-	if s.next >= len(s.items) || s.gaveUp || ctx.Err() != nil {
+	if s.next >= len(s.items) || s.cause != nil || ctx.Err() != nil {
 		s.mu.Unlock()
 		return false
 	}
@@ -151,15 +151,30 @@ func (s *step) one(ctx context.Context, do func(context.Context, string) error) 
 		if s.progress != nil {
 			s.progress(s.done, len(s.items), s.what)
 		}
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return false // interrupted, which is said once and not for each device
+	case interruption(ctx, err) != nil:
+		s.cause = interruption(ctx, err) // said once and not for each device
+		return false
 	case errors.As(err, &device):
 		s.failed = append(s.failed, device)
 	default:
 		s.failed = append(s.failed, &DeviceError{Device: item, Err: err})
 	}
-	s.gaveUp = s.done == 0 && len(s.failed) >= hopeless
+	if s.done == 0 && len(s.failed) >= hopeless {
+		s.cause = fmt.Errorf("the first %d failed without one success", len(s.failed))
+	}
 	return true
+}
+
+// interruption gives why work ended when that is the end of the context, or of the time that it leaves for a request:
+// the rate limiters of package awsapi refuse a wait that would last longer than the context does.
+func interruption(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return context.Cause(ctx)
+	case strings.Contains(err.Error(), "would exceed context deadline"):
+		return fmt.Errorf("%w: the time left is too short for the requests that are still to be sent within AWS's quotas", context.DeadlineExceeded)
+	}
+	return nil
 }
 
 // guard turns a panic of one device's work into its error, so that what the others did is still recorded.
@@ -176,9 +191,9 @@ func (s *step) result(ctx context.Context) error {
 	if s.done == len(s.items) {
 		return nil
 	}
-	e := &DevicesError{What: s.what, Total: len(s.items), Done: s.done, Errors: s.failed, Cause: context.Cause(ctx)}
-	if s.gaveUp {
-		e.Cause = fmt.Errorf("the first %d failed without one success", len(s.failed))
+	e := &DevicesError{What: s.what, Total: len(s.items), Done: s.done, Errors: s.failed, Cause: s.cause}
+	if e.Cause == nil {
+		e.Cause = context.Cause(ctx)
 	}
 	slices.SortFunc(e.Errors, func(a, b *DeviceError) int { return strings.Compare(a.Device, b.Device) })
 	return e

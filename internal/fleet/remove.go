@@ -57,16 +57,16 @@ type removal struct {
 	failed []*DeviceError
 }
 
-// group removes up to batch devices. The error is only the interruption's or the group's common one.
+// group removes up to batch devices. Errors are noted for each device; what is returned is an interruption.
 func (s *removal) group(ctx context.Context, names []string) error {
-	names = s.together(ctx, names, s.disconnect)
-	if len(names) == 0 {
-		return ctx.Err()
+	names, err := s.together(ctx, names, s.disconnect)
+	if err != nil || len(names) == 0 {
+		return err
 	}
 	if err := s.pool.call(ctx, "deleting credentials bundles", func(ctx context.Context) error { return s.store.remove(ctx, names) }); err != nil {
 		return s.fail(ctx, names, err)
 	}
-	s.together(ctx, names, func(ctx context.Context, name string) error {
+	_, err = s.together(ctx, names, func(ctx context.Context, name string) error {
 		if err := s.deleteThing(ctx, name); err != nil {
 			return err
 		}
@@ -79,35 +79,33 @@ func (s *removal) group(ctx context.Context, names []string) error {
 		}
 		return nil
 	})
-	return ctx.Err()
+	return err
 }
 
-// together does something for some devices at once and gives those that went well.
-func (s *removal) together(ctx context.Context, names []string, do func(context.Context, string) error) []string {
-	ok := make([]bool, len(names))
+// together does something for some devices at once, and gives those that went well and an interruption.
+func (s *removal) together(ctx context.Context, names []string, do func(context.Context, string) error) ([]string, error) {
+	errs := make([]error, len(names))
 	var wg sync.WaitGroup
 	for i, name := range names {
-		wg.Go(func() {
-			if err := guard(ctx, name, do); err != nil {
-				_ = s.fail(ctx, []string{name}, err)
-				return
-			}
-			ok[i] = true
-		})
+		wg.Go(func() { errs[i] = guard(ctx, name, do) })
 	}
 	wg.Wait()
 	var good []string
 	for i, name := range names {
-		if ok[i] {
+		if errs[i] == nil {
 			good = append(good, name)
+			continue
+		}
+		if err := s.fail(ctx, []string{name}, errs[i]); err != nil {
+			return nil, err
 		}
 	}
-	return good
+	return good, nil
 }
 
 // fail notes an error for each of the devices; an interruption is returned and not noted.
 func (s *removal) fail(ctx context.Context, names []string, err error) error {
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	if interruption(ctx, err) != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -35,12 +35,17 @@ var operations = []string{
 // stubbed gives clients of a stub, without retries by the SDK, whose pauses are real.
 func stubbed(t testing.TB, stub http.Handler) *awsapi.Clients {
 	t.Helper()
-	server := httptest.NewServer(stub)
-	t.Cleanup(server.Close)
 	rates := map[string]float64{"ssm:*": 0, "secretsmanager:*": 0}
 	for _, operation := range operations {
 		rates["iot:"+operation] = 0
 	}
+	return stubbedWith(t, stub, rates)
+}
+
+func stubbedWith(t testing.TB, stub http.Handler, rates map[string]float64) *awsapi.Clients {
+	t.Helper()
+	server := httptest.NewServer(stub)
+	t.Cleanup(server.Close)
 	return awsapi.New(aws.Config{
 		Region: iotstub.Region, BaseEndpoint: aws.String(server.URL),
 		Credentials: credentials.NewStaticCredentialsProvider("stub", "stub", ""),
@@ -122,32 +127,28 @@ func difference(before, after map[string]int) map[string]int {
 }
 
 func TestStatusCostsNoMoreThanTwiceTheDevices(t *testing.T) {
-	// 3000 newer certificates of others are in the account: twelve pages before the first of ours.
 	a, stub := stubAccount(t, iotstub.Options{})
 	want := greenhouse(manyDevices(3))
 	_, ref := a.apply(newRef(), want, nil)
-	others := greenhouse(manyDevices(3000))
-	others.ThingType, others.ThingGroup = "others", "others"
-	other := assembly.Ref{Name: "others", Owner: "others"}
-	renamed := map[string]object.Device{}
-	for name, device := range others.Devices {
-		renamed["other-"+name] = device
+	tests := []struct {
+		others          int // newer certificates of somebody else
+		pages, describe int
+	}{
+		{0, 1, 0},
+		{400, 2, 0},    // ours are on the second page
+		{20_000, 3, 3}, // eighty pages before ours
 	}
-	others.Devices = renamed
-	a.apply(other, others, nil)
-
-	before := stub.Requests()
-	if got := a.changes(ref, want, fleet.Options{}); got != nil {
-		t.Errorf("plan: %v", got)
-	}
-	sent := difference(before, stub.Requests())
-	if sent["iot:ListCertificates"] != 3 || sent["iot:DescribeCertificate"] != 3 {
-		t.Errorf("three devices among many: %d pages and %d descriptions, want 3 and 3", sent["iot:ListCertificates"], sent["iot:DescribeCertificate"])
-	}
-	before = stub.Requests()
-	a.changes(other, others, fleet.Options{})
-	if sent := difference(before, stub.Requests()); sent["iot:ListCertificates"] != 12 || sent["iot:DescribeCertificate"] != 0 {
-		t.Errorf("three thousand devices: %d pages and %d descriptions, want 12 and 0", sent["iot:ListCertificates"], sent["iot:DescribeCertificate"])
+	for _, test := range tests {
+		stub.AddCertificates(test.others)
+		before := stub.Requests()
+		if got := a.changes(ref, want, fleet.Options{}); got != nil {
+			t.Errorf("plan: %v", got)
+		}
+		sent := difference(before, stub.Requests())
+		if sent["iot:ListCertificates"] != test.pages || sent["iot:DescribeCertificate"] != test.describe {
+			t.Errorf("three devices and %d others: %d pages and %d descriptions, want %d and %d", test.others,
+				sent["iot:ListCertificates"], sent["iot:DescribeCertificate"], test.pages, test.describe)
+		}
 	}
 }
 
@@ -339,7 +340,7 @@ func TestAFailureCommonToAllIsGivenUp(t *testing.T) {
 		}
 		return iotstub.Fault{}
 	}})
-	_, _, err := a.tryApply(a.ctx, newRef(), greenhouse(manyDevices(5000)), nil)
+	_, _, err := a.tryApply(a.ctx, newRef(), greenhouse(manyDevices(500)), nil)
 	if err == nil || !strings.Contains(err.Error(), "without one success") {
 		t.Fatalf("got %v", err)
 	}

@@ -10,6 +10,7 @@ package iotstub
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -135,6 +136,17 @@ func (s *Server) Certificates() []Certificate {
 		}
 	}
 	return all
+}
+
+// AddCertificates adds so many INACTIVE certificates of nobody, newer than all others. Their texts are no certificates.
+func (s *Server) AddCertificates(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range n {
+		c := &certificate{id: fmt.Sprintf("%064x", len(s.order)), status: inactive, created: time.Now()}
+		s.certificates[c.id] = c
+		s.order = append(s.order, c)
+	}
 }
 
 // fail is an error answer.
