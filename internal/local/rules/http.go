@@ -1,0 +1,108 @@
+package rules
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/iot/types"
+)
+
+// The limits of the HTTP action. [IoT-SQL 17 http]
+const (
+	httpAttempts  = 3
+	httpTime      = 3 * time.Second // in total
+	httpMaxAnswer = 16384           // bytes; a longer answer is not retried
+)
+
+type httpAction struct {
+	caller
+	url     text
+	headers []headerText
+	sign    *types.SigV4Authorization
+	batch   bool
+}
+
+func (p *preparer) http(a *types.HttpAction) action {
+	h := &httpAction{caller: p.caller("HttpAction", "http"), url: p.text(a.Url), batch: aws.ToBool(a.EnableBatching)}
+	for _, header := range a.Headers {
+		h.headers = append(h.headers, headerText{text{fixed: *header.Key}, p.text(header.Value)})
+	}
+	if a.Auth != nil {
+		h.sign = a.Auth.Sigv4
+	}
+	return h
+}
+
+func (a *httpAction) do(ctx context.Context, in *input) (string, error) {
+	url, err := a.url.of(ctx, in)
+	if err != nil {
+		return a.url.fixed, err
+	}
+	header := http.Header{}
+	for _, h := range a.headers {
+		value, err := h.value.of(ctx, in)
+		if err != nil {
+			return url, err
+		}
+		header.Set(h.key.fixed, value)
+	}
+	if header.Get("Content-Type") == "" {
+		header.Set("Content-Type", "application/octet-stream")
+		if in.json {
+			header.Set("Content-Type", "application/json")
+		}
+	}
+	body := in.payload
+	if a.batch { // a batch is an array; here every batch is closed at its first message
+		body = append(append([]byte{'['}, body...), ']')
+	}
+	ctx, cancel := context.WithTimeout(ctx, httpTime)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		again, err := a.post(ctx, url, header, body)
+		if err == nil || !again || attempt == httpAttempts {
+			return url, err
+		}
+	}
+}
+
+// post sends the request once; again says whether its failure may be retried.
+func (a *httpAction) post(ctx context.Context, url string, header http.Header, body []byte) (again bool, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return false, err
+	}
+	r.Header = header.Clone()
+	if a.sign != nil {
+		credentials, err := a.clients.Config.Credentials.Retrieve(ctx)
+		if err != nil {
+			return false, err
+		}
+		sum := sha256.Sum256(body)
+		if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), *a.sign.ServiceName, *a.sign.SigningRegion, time.Now()); err != nil {
+			return false, err
+		}
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return false, err
+	}
+	defer answer.Body.Close()
+	n, err := io.Copy(io.Discard, io.LimitReader(answer.Body, httpMaxAnswer+1))
+	if err != nil {
+		return false, err
+	}
+	if answer.StatusCode < 300 {
+		return false, nil
+	}
+	again = n <= httpMaxAnswer && (answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= 500)
+	return again, fmt.Errorf("the endpoint answered %s", answer.Status)
+}
