@@ -1,0 +1,97 @@
+// Package dataplane is the HTTP side of the local AWS IoT data plane: Publish reaches the local broker, and everything else
+// (shadows, retained messages) is passed on to the endpoint. Hosted functions use it in place of AWS's.
+package dataplane
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/topic"
+)
+
+// maxPayload is the largest message in bytes. [AWS 1.3]
+const maxPayload = 128 << 10
+
+// A Server listens on a port of the loopback interface that the kernel chose.
+type Server struct {
+	// URL is its base address.
+	URL string
+
+	server *http.Server
+}
+
+// Start serves; publish sends a message, and endpoint is where everything else goes ("" answers it with an error).
+func Start(publish func(message.Message) error, endpoint string) (*Server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("starting the local IoT data plane: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /topics/", func(w http.ResponseWriter, r *http.Request) { servePublish(w, r, publish) })
+	if endpoint != "" {
+		target, err := url.Parse(endpoint)
+		if err != nil {
+			listener.Close()
+			return nil, fmt.Errorf("starting the local IoT data plane: endpoint %q: %w", endpoint, err)
+		}
+		mux.Handle("/", &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(target) }})
+	}
+	s := &Server{URL: "http://" + listener.Addr().String(), server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}
+	go s.server.Serve(listener) // until Close
+	return s, nil
+}
+
+// Close stops listening, after the requests in progress.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if s.server.Shutdown(ctx) != nil {
+		s.server.Close()
+	}
+}
+
+// servePublish is the Publish operation: the topic in the path, the rest in the query.
+func servePublish(w http.ResponseWriter, r *http.Request, publish func(message.Message) error) {
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
+	if err != nil {
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "the payload is over 128 KB")
+		return
+	}
+	name := strings.TrimPrefix(r.URL.Path, "/topics/")
+	if err := topic.ValidateName(name); err != nil {
+		refuse(w, http.StatusBadRequest, "InvalidRequestException", err.Error())
+		return
+	}
+	q := r.URL.Query()
+	m := message.Message{Topic: name, Payload: payload, Retain: q.Get("retain") == "true"}
+	if q.Get("qos") == "1" {
+		m.QoS = 1
+	}
+	if q.Has("contentType") || q.Has("responseTopic") || q.Has("messageExpiry") {
+		expiry, _ := strconv.ParseUint(q.Get("messageExpiry"), 10, 32) // none is 0
+		m.Properties = &message.Properties{ContentType: q.Get("contentType"), ResponseTopic: q.Get("responseTopic"), ExpirySeconds: uint32(expiry)}
+	}
+	if err := publish(m); err != nil {
+		refuse(w, http.StatusInternalServerError, "InternalFailureException", err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	io.WriteString(w, "{}")
+}
+
+func refuse(w http.ResponseWriter, status int, code, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Amzn-ErrorType", code)
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]string{"message": text})
+}

@@ -1,0 +1,79 @@
+package dataplane
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
+	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
+)
+
+func client(t *testing.T, publish func(message.Message) error, endpoint string) *iotdataplane.Client {
+	t.Helper()
+	s, err := Start(publish, endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return iotdataplane.NewFromConfig(aws.Config{Region: "us-east-1", BaseEndpoint: &s.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+		Retryer: func() aws.Retryer { return aws.NopRetryer{} }})
+}
+
+func TestPublishReachesTheBroker(t *testing.T) {
+	var got []message.Message
+	c := client(t, func(m message.Message) error { got = append(got, m); return nil }, "")
+	if _, err := c.Publish(t.Context(), &iotdataplane.PublishInput{Topic: aws.String("gh/soil-001/commands"), Qos: 1, Retain: true, ContentType: aws.String("application/json"), Payload: []byte("\x00{}")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Publish(t.Context(), &iotdataplane.PublishInput{Topic: aws.String("$aws/things/a b/shadow/update"), Payload: []byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
+	want := []message.Message{
+		{Topic: "gh/soil-001/commands", QoS: 1, Retain: true, Payload: []byte("\x00{}"), Properties: &message.Properties{ContentType: "application/json"}},
+		{Topic: "$aws/things/a b/shadow/update", Payload: []byte("{}")},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("published (-want +got):\n%s", diff)
+	}
+}
+
+func TestPublishIsRefused(t *testing.T) {
+	c := client(t, func(message.Message) error { return errors.New("closed") }, "")
+	for code, in := range map[string]*iotdataplane.PublishInput{
+		"InvalidRequestException":        {Topic: aws.String("a/+/b")},
+		"RequestEntityTooLargeException": {Topic: aws.String("a"), Payload: make([]byte, maxPayload+1)},
+		"InternalFailureException":       {Topic: aws.String("a")},
+	} {
+		_, err := c.Publish(t.Context(), in)
+		var api smithy.APIError
+		if !errors.As(err, &api) || api.ErrorCode() != code {
+			t.Errorf("got error %v, want code %s", err, code)
+		}
+	}
+}
+
+func TestOtherOperationsReachTheEndpoint(t *testing.T) {
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256") {
+			t.Error("the request lost its signature")
+		}
+		w.Write([]byte(`{"path":"` + r.URL.Path + `"}`))
+	}))
+	defer endpoint.Close()
+	c := client(t, nil, endpoint.URL)
+	out, err := c.GetThingShadow(t.Context(), &iotdataplane.GetThingShadowInput{ThingName: aws.String("soil-001")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(out.Payload); got != `{"path":"/things/soil-001/shadow"}` {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,0 +1,279 @@
+// Package shadow serves the reserved MQTT topics of device shadows, classic and named: get, update and delete with their
+// answers, delta and documents. The shadows themselves are kept by the endpoint's IoT data API.
+package shadow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"hash/maphash"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
+)
+
+const (
+	// maxDocument is the largest shadow document in bytes. [AWS 1.3]
+	maxDocument = 8 << 10
+	lanes       = 4
+	laneLength  = 64
+)
+
+// A Service answers shadow requests until it is closed. Requests for one thing are served in order.
+type Service struct {
+	client  *iotdataplane.Client
+	publish func(message.Message) error
+	events  event.Sink
+	seed    maphash.Seed
+	lanes   [lanes]chan request
+	workers sync.WaitGroup
+	ctx     context.Context
+	cancel  context.CancelFunc
+}
+
+// request is one message on a shadow topic.
+type request struct {
+	prefix    string // the topic without its operation
+	thing     string
+	name      *string // nil for the classic shadow
+	operation string
+	payload   []byte
+}
+
+// New starts the service; publish sends its answers.
+func New(client *iotdataplane.Client, publish func(message.Message) error, events event.Sink) *Service {
+	s := &Service{client: client, publish: publish, events: events, seed: maphash.MakeSeed()}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	for i := range s.lanes {
+		s.lanes[i] = make(chan request, laneLength)
+		s.workers.Go(func() { s.work(s.lanes[i]) })
+	}
+	return s
+}
+
+// Handle takes a message if it is a shadow request.
+func (s *Service) Handle(m message.Message) {
+	r, ok := parse(m.Topic)
+	if !ok {
+		return
+	}
+	r.payload = m.Payload
+	select {
+	case s.lanes[maphash.String(s.seed, r.thing)%lanes] <- r:
+	case <-s.ctx.Done():
+	}
+}
+
+// Close ends the service; requests that wait are dropped.
+func (s *Service) Close() {
+	s.cancel()
+	s.workers.Wait()
+}
+
+// parse reads $aws/things/<thing>/shadow[/name/<name>]/<operation>.
+func parse(topic string) (r request, ok bool) {
+	levels := strings.Split(topic, "/")
+	if len(levels) < 5 || levels[0] != "$aws" || levels[1] != "things" || levels[3] != "shadow" {
+		return r, false
+	}
+	r = request{thing: levels[2], operation: levels[len(levels)-1], prefix: topic[:strings.LastIndexByte(topic, '/')]}
+	switch {
+	case len(levels) == 7 && levels[4] == "name":
+		r.name = &levels[5]
+	case len(levels) != 5:
+		return r, false // an answer, such as update/accepted
+	}
+	return r, r.operation == "get" || r.operation == "update" || r.operation == "delete"
+}
+
+func (s *Service) work(lane chan request) {
+	for {
+		select {
+		case r := <-lane:
+			s.serve(r)
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Service) serve(r request) {
+	began := time.Now()
+	var token struct {
+		ClientToken string `json:"clientToken"`
+	}
+	_ = json.Unmarshal(r.payload, &token) // a request without JSON has no token; update refuses it below
+	var err error
+	switch r.operation {
+	case "get":
+		err = s.get(r, token.ClientToken)
+	case "update":
+		err = s.update(r, token.ClientToken)
+	case "delete":
+		err = s.delete(r, token.ClientToken)
+	}
+	e := event.Event{Kind: event.Acted, Thing: r.thing, Topic: r.prefix + "/" + r.operation, Action: "shadow", Duration: time.Since(began)}
+	if err != nil {
+		e.Error = err.Error()
+		s.reject(r, token.ClientToken, err)
+	}
+	s.events.Send(e)
+}
+
+func (s *Service) get(r request, token string) error {
+	document, err := s.document(r)
+	if err != nil {
+		return err
+	}
+	return s.send(r.prefix+"/get/accepted", withToken(document, token))
+}
+
+// document reads the shadow.
+func (s *Service) document(r request) (map[string]json.RawMessage, error) {
+	out, err := s.client.GetThingShadow(s.ctx, &iotdataplane.GetThingShadowInput{ThingName: &r.thing, ShadowName: r.name})
+	if err != nil {
+		return nil, err
+	}
+	var document map[string]json.RawMessage
+	return document, json.Unmarshal(out.Payload, &document)
+}
+
+func (s *Service) update(r request, token string) error {
+	if len(r.payload) > maxDocument {
+		return refusal{http.StatusRequestEntityTooLarge, "The payload exceeds the maximum size allowed"}
+	}
+	if !json.Valid(r.payload) {
+		return refusal{http.StatusBadRequest, "Invalid JSON"}
+	}
+	before, err := s.document(r)
+	if err != nil && status(err) != http.StatusNotFound {
+		return err
+	}
+	out, err := s.client.UpdateThingShadow(s.ctx, &iotdataplane.UpdateThingShadowInput{ThingName: &r.thing, ShadowName: r.name, Payload: r.payload})
+	if err != nil {
+		return err
+	}
+	var accepted map[string]json.RawMessage
+	if err := json.Unmarshal(out.Payload, &accepted); err != nil {
+		return err
+	}
+	if err := s.send(r.prefix+"/update/accepted", withToken(accepted, token)); err != nil {
+		return err
+	}
+	after, err := s.document(r)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.delta(r, token, after), s.documents(r, token, before, after))
+}
+
+// delta tells the device how the desired state differs from the reported one, if it does.
+func (s *Service) delta(r request, token string, after map[string]json.RawMessage) error {
+	var state, metadata map[string]json.RawMessage
+	if json.Unmarshal(after["state"], &state) != nil || len(state["delta"]) == 0 {
+		return nil
+	}
+	delta := map[string]json.RawMessage{"version": after["version"], "timestamp": after["timestamp"], "state": state["delta"]}
+	if json.Unmarshal(after["metadata"], &metadata) == nil && len(metadata["desired"]) > 0 {
+		delta["metadata"] = metadata["desired"]
+	}
+	return s.send(r.prefix+"/update/delta", withToken(delta, token))
+}
+
+// documents tells everybody the whole shadow before and after.
+func (s *Service) documents(r request, token string, before, after map[string]json.RawMessage) error {
+	part := func(d map[string]json.RawMessage) map[string]json.RawMessage {
+		var state map[string]json.RawMessage
+		if json.Unmarshal(d["state"], &state) == nil {
+			delete(state, "delta")
+		}
+		text, _ := json.Marshal(state) // made of JSON
+		return map[string]json.RawMessage{"state": text, "metadata": d["metadata"], "version": d["version"]}
+	}
+	body := map[string]any{"current": part(after), "timestamp": after["timestamp"]}
+	if before != nil {
+		body["previous"] = part(before)
+	}
+	if token != "" {
+		body["clientToken"] = token
+	}
+	return s.send(r.prefix+"/update/documents", body)
+}
+
+func (s *Service) delete(r request, token string) error {
+	out, err := s.client.DeleteThingShadow(s.ctx, &iotdataplane.DeleteThingShadowInput{ThingName: &r.thing, ShadowName: r.name})
+	if err != nil {
+		return err
+	}
+	var document map[string]json.RawMessage
+	if err := json.Unmarshal(out.Payload, &document); err != nil {
+		return err
+	}
+	return s.send(r.prefix+"/delete/accepted", withToken(map[string]json.RawMessage{"version": document["version"], "timestamp": document["timestamp"]}, token))
+}
+
+// refusal is an error found here, in the words of the data plane.
+type refusal struct {
+	code int
+	text string
+}
+
+// Error is the message for the device.
+func (r refusal) Error() string { return r.text }
+
+// status is the HTTP status of a failed call, which is also the code of a rejection.
+func status(err error) int {
+	var own refusal
+	if errors.As(err, &own) {
+		return own.code
+	}
+	var answer *smithyhttp.ResponseError
+	if errors.As(err, &answer) {
+		return answer.HTTPStatusCode()
+	}
+	return http.StatusInternalServerError
+}
+
+func (s *Service) reject(r request, token string, err error) {
+	text := err.Error()
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		text = api.ErrorMessage()
+	}
+	body := map[string]any{"code": status(err), "message": text, "timestamp": time.Now().Unix()}
+	if token != "" {
+		body["clientToken"] = token
+	}
+	if err := s.send(r.prefix+"/"+r.operation+"/rejected", body); err != nil {
+		s.events.Send(event.Event{Kind: event.Failed, Thing: r.thing, Action: "shadow", Error: err.Error()})
+	}
+}
+
+func withToken(document map[string]json.RawMessage, token string) map[string]json.RawMessage {
+	if token != "" {
+		text, _ := json.Marshal(token) // a string always marshals
+		document["clientToken"] = text
+	}
+	for name, value := range document {
+		if value == nil {
+			delete(document, name)
+		}
+	}
+	return document
+}
+
+func (s *Service) send(topic string, body any) error {
+	payload, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	return s.publish(message.Message{Topic: topic, Payload: payload, QoS: 1})
+}
