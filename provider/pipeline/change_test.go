@@ -2,12 +2,14 @@ package pipeline_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
 )
 
 // base is a pipeline in which every block can be changed alone: the arguments by name, as HCL.
@@ -21,14 +23,8 @@ var base = map[string]string{
 	"force_destroy": `true`,
 }
 
-// with is base with one argument replaced; an empty value leaves it out.
-func with(name, value string) string {
-	arguments := map[string]string{name: value}
-	for key, other := range base {
-		if _, replaced := arguments[key]; !replaced {
-			arguments[key] = other
-		}
-	}
+// block is a resource block with these arguments.
+func block(arguments map[string]string) string {
 	var body strings.Builder
 	for _, key := range sortedKeys(arguments) {
 		if arguments[key] != "" {
@@ -50,51 +46,83 @@ func sortedKeys(m map[string]string) []string {
 // The manifest describes the pipeline, so every change is written to it.
 const manifest = "ssm:PutParameter"
 
-var changes = []struct {
-	name, argument, value string
-	writes                []string // beside the manifest
-}{
-	{"topic prefix", "topic_prefix", `"acme/farm"`, []string{"iam:PutRolePolicy", "iot:CreatePolicyVersion", "iot:ReplaceTopicRule", "lambda:UpdateFunctionConfiguration"}},
-	{"stream mode", "stream", `{ mode = "provisioned", shards = 1 }`, []string{"kinesis:UpdateStreamMode"}},
-	{"stream retention", "stream", `{ retention_hours = 48 }`, []string{"kinesis:IncreaseStreamRetentionPeriod"}},
-	{"batch size", "processor", `{ batch_size = 50 }`, []string{"lambda:UpdateEventSourceMapping"}},
-	{"memory", "processor", `{ memory_mb = 512 }`, []string{"lambda:UpdateFunctionConfiguration"}},
-	{"data field", "telemetry", `{ data_field = "values" }`, []string{"lambda:UpdateFunctionConfiguration"}},
-	{"memory retention", "timestream", `{ memory_retention_hours = 12 }`, []string{"timestream-write:UpdateTable"}},
-	{"no expiry of state", "device_state", `{ ttl_days = 30 }`, []string{"lambda:UpdateFunctionConfiguration"}},
-	{"no backups", "device_state", `{ point_in_time_recovery = false }`, []string{"dynamodb:UpdateContinuousBackups"}},
-	{"archive expiry", "archive", `{ expire_after_days = 30 }`, []string{"s3:PutBucketLifecycleConfiguration"}},
-	{"no archive", "archive", `{ enabled = false, expire_after_days = 365 }`, []string{"iam:DeleteRole", "iam:DeleteRolePolicy", "iot:DeleteTopicRule"}},
-	{"alert condition", "alerts", `{ emails = ["ops@example.com"], rules = { hot = { when = "temperature > 60" } } }`, []string{"dynamodb:PutItem", "iot:ReplaceTopicRule"}},
-	{"alert message", "alerts", `{ emails = ["ops@example.com"], rules = { hot = { when = "temperature > 50", message = "hot" } } }`, []string{"dynamodb:PutItem"}},
-	{"one more address", "alerts", `{ emails = ["ops@example.com", "boss@example.com"], rules = { hot = { when = "temperature > 50" } } }`, []string{"sns:Subscribe"}},
-	{"route", "routes", `{ copy = { sql = "SELECT * FROM 'greenhouse/+/telemetry'", description = "copies", republish = { topic = "copy" } } }`, []string{"iot:ReplaceTopicRule"}},
-	{"no route", "routes", ``, []string{"iam:DeleteRole", "iam:DeleteRolePolicy", "iot:DeleteTopicRule"}},
-	{"log retention", "functions", `{ log_retention_days = 7 }`, []string{"logs:PutRetentionPolicy"}},
-	{"log level", "functions", `{ log_level = "DEBUG" }`, []string{"lambda:UpdateFunctionConfiguration"}},
-	{"force destroy", "force_destroy", `false`, nil},
-	{"one more device", "devices", `{ "soil-001" = {}, "soil-002" = {}, "soil-003" = {} }`, nil},
+// A change of one argument and the requests that it takes beside the manifest's.
+type change struct {
+	name, argument, value string // an empty value removes the argument
+	writes                []string
+}
+
+// Chains of changes, each made on top of those before it.
+var chains = map[string][]change{
+	"flow": {
+		{"stream mode", "stream", `{ mode = "provisioned", shards = 1 }`, []string{"kinesis:UpdateShardCount", "kinesis:UpdateStreamMode"}},
+		{"stream retention", "stream", `{ mode = "provisioned", shards = 1, retention_hours = 48 }`, []string{"kinesis:IncreaseStreamRetentionPeriod"}},
+		{"batch size", "processor", `{ batch_size = 50 }`, []string{"awslambda:UpdateEventSourceMapping"}},
+		{"memory", "processor", `{ batch_size = 50, memory_mb = 512 }`, []string{"awslambda:UpdateFunctionConfiguration"}},
+		{"data field", "telemetry", `{ data_field = "values" }`, []string{"awslambda:UpdateFunctionConfiguration"}},
+		{"log level", "functions", `{ log_level = "DEBUG" }`, []string{"awslambda:UpdateFunctionConfiguration"}},
+		{"log retention", "functions", `{ log_level = "DEBUG", log_retention_days = 7 }`, []string{"logs:PutRetentionPolicy"}},
+		{"topic prefix", "topic_prefix", `"acme/farm"`,
+			[]string{"awslambda:UpdateFunctionConfiguration", "iam:PutRolePolicy", "iot:CreatePolicyVersion", "iot:ReplaceTopicRule"}},
+	},
+	"stores": {
+		{"memory retention", "timestream", `{ memory_retention_hours = 12 }`, []string{"timestream-write:UpdateTable"}},
+		{"expiry of state", "device_state", `{ ttl_days = 30 }`, []string{"awslambda:UpdateFunctionConfiguration"}},
+		{"no backups", "device_state", `{ ttl_days = 30, point_in_time_recovery = false }`, []string{"dynamodb:UpdateContinuousBackups"}},
+		{"archive expiry", "archive", `{ expire_after_days = 30 }`, []string{"s3:PutLifecycleConfiguration"}},
+		{"no archive", "archive", `{ enabled = false, expire_after_days = 30 }`,
+			[]string{"iam:DeleteRole", "iam:DeleteRolePolicy", "iot:CreatePolicyVersion", "iot:DeleteTopicRule"}},
+		{"destroying data is allowed", "force_destroy", `false`, nil},
+		{"timeouts", "timeouts", `{ create = "1h" }`, nil},
+	},
+	"rules": {
+		{"condition", "alerts", `{ emails = ["ops@example.com"], rules = { hot = { when = "temperature > 60" } } }`, []string{"dynamodb:PutItem", "iot:ReplaceTopicRule"}},
+		{"message", "alerts", `{ emails = ["ops@example.com"], rules = { hot = { when = "temperature > 60", message = "hot" } } }`, []string{"dynamodb:PutItem"}},
+		{"one more address", "alerts", `{ emails = ["ops@example.com", "boss@example.com"], rules = { hot = { when = "temperature > 60", message = "hot" } } }`, []string{"sns:Subscribe"}},
+		{"one address less", "alerts", `{ emails = ["boss@example.com"], rules = { hot = { when = "temperature > 60", message = "hot" } } }`, []string{"sns:Unsubscribe"}},
+		{"route", "routes", `{ copy = { sql = "SELECT * FROM 'greenhouse/+/telemetry'", description = "copies", republish = { topic = "copy" } } }`, []string{"iot:ReplaceTopicRule"}},
+		{"no route", "routes", ``, []string{"iam:DeleteRole", "iam:DeleteRolePolicy", "iot:DeleteTopicRule"}},
+		{"no alerts", "alerts", ``, []string{"awslambda:DeleteFunction", "dynamodb:DeleteItem", "iam:DeleteRole", "iam:DeleteRolePolicy", "iot:CreatePolicyVersion",
+			"iot:DeleteTopicRule", "logs:DeleteLogGroup", "sns:DeleteTopic", "sns:Unsubscribe"}},
+	},
 }
 
 // Each argument is changed alone: the plan is an update in place, and only what it is about is written to.
 func TestChangesInPlace(t *testing.T) {
-	for _, c := range changes {
-		t.Run(c.name, func(t *testing.T) {
+	for name, chain := range chains {
+		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.run(
-				resource.TestStep{Config: w.config(with("", ""))},
-				resource.TestStep{
-					PreConfig: w.mark,
-					Config:    w.config(with(c.argument, c.value)),
-					ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
-						plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate),
-					}},
-					Check: w.wrote(sorted(append(c.writes, manifest))...),
-				},
-				resource.TestStep{Config: w.config(with("", ""))},
-			)
+			arguments := maps.Clone(base)
+			steps := []resource.TestStep{{Config: w.config(block(arguments))}}
+			for _, c := range chain {
+				arguments[c.argument] = c.value
+				steps = append(steps, w.change(c, block(arguments)))
+			}
+			w.run(append(steps, w.readyToGo(arguments))...)
 		})
 	}
+}
+
+func (w *world) change(c change, config string) resource.TestStep {
+	return resource.TestStep{
+		PreConfig: w.mark,
+		Config:    w.config(config),
+		ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate),
+		}},
+		Check: func(s *terraform.State) error {
+			if err := w.wrote(sorted(append(slices.Clone(c.writes), manifest))...)(s); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			return nil
+		},
+	}
+}
+
+// readyToGo is a last step that lets the destroy after it delete data.
+func (w *world) readyToGo(arguments map[string]string) resource.TestStep {
+	arguments["force_destroy"] = "true"
+	return resource.TestStep{Config: w.config(block(arguments))}
 }
 
 func sorted(list []string) []string {

@@ -1,0 +1,184 @@
+package pipeline_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/account"
+)
+
+// recorded takes over what the state knows of the pipeline, for changes by hand.
+type recorded struct {
+	owner       string
+	parts       map[string]assembly.Record
+	certificate map[string]string // by device
+}
+
+func (r *recorded) take(s *terraform.State) error {
+	attributes := s.RootModule().Resources[address].Primary.Attributes
+	r.owner, r.parts, r.certificate = attributes["id"], map[string]assembly.Record{}, map[string]string{}
+	part := regexp.MustCompile(`^parts\.(.+)\.kind$`)
+	device := regexp.MustCompile(`^identities\.(.+)\.certificate_id$`)
+	for name, value := range attributes {
+		if m := part.FindStringSubmatch(name); m != nil {
+			prefix := "parts." + m[1] + "."
+			r.parts[m[1]] = assembly.Record{Key: m[1], Kind: value, Name: attributes[prefix+"name"], ID: attributes[prefix+"id"], ARN: attributes[prefix+"arn"],
+				Status: assembly.Ready, Outputs: map[string]string{"url": attributes[prefix+"outputs.url"]}}
+		}
+		if m := device.FindStringSubmatch(name); m != nil {
+			r.certificate[m[1]] = value
+		}
+	}
+	if len(r.parts) == 0 {
+		return fmt.Errorf("the state holds no parts")
+	}
+	return nil
+}
+
+// repaired is a step that plans an update, and after which everything is as it was.
+func repaired(w *world, config string, before func()) resource.TestStep {
+	return resource.TestStep{
+		PreConfig: before, Config: config,
+		ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}},
+	}
+}
+
+// An important field of each part is changed by hand: the refresh names the drift, the plan repairs it.
+func TestDriftOfFields(t *testing.T) {
+	w := newWorld(t)
+	config := w.config(block(base))
+	state := &recorded{}
+	tamper := func() {
+		for _, change := range account.Tamperings {
+			change.Do(t, w.account, state.parts[change.Part])
+		}
+		w.account.ChangeThing(t, "soil-001", map[string]string{"bay": "9"})
+		w.account.Deactivate(t, state.certificate["soil-002"])
+	}
+	checks := []resource.TestCheckFunc{
+		resource.TestCheckResourceAttr(address, "devices.soil-001.attributes.bay", "9"),
+		resource.TestCheckResourceAttr(address, "devices.soil-002.enabled", "false"),
+	}
+	for _, change := range account.Tamperings {
+		checks = append(checks, resource.TestMatchResourceAttr(address, "parts."+change.Part+".status", regexp.MustCompile(`^drifted: \w`)))
+	}
+	w.run(
+		resource.TestStep{Config: config, Check: state.take},
+		resource.TestStep{PreConfig: tamper, RefreshState: true, ExpectNonEmptyPlan: true, Check: resource.ComposeAggregateTestCheckFunc(checks...)},
+		repaired(w, config, nil),
+	)
+}
+
+// Parts disappear, layer by layer; each time the plan makes them again and nothing else changes its name.
+func TestDisappearance(t *testing.T) {
+	w := newWorld(t)
+	config := w.config(block(base))
+	state := &recorded{}
+	steps := []resource.TestStep{{Config: config, Check: state.take}}
+	var objects []string
+	for _, layer := range [][]string{
+		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts"},
+		{"event_source", "function/processor", "role/ingest", "policy", "alert_topic", "timestream/table"},
+		{"stream", "device_table", "dead_letters", "bucket", "thing_group"},
+		{"manifest", "timestream/database", "role/processor"},
+	} {
+		steps = append(steps, resource.TestStep{
+			PreConfig: func() {
+				objects = stable(w.account.Objects(t))
+				w.account.Remove(t, state.owner, state.under(t, layer)...)
+			},
+			Config: config,
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+				plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}},
+			Check: resource.ComposeAggregateTestCheckFunc(state.take, func(*terraform.State) error {
+				if now := stable(w.account.Objects(t)); !slices.Equal(now, objects) {
+					return fmt.Errorf("after the loss of %v there are\n%s\nand there were\n%s", layer, strings.Join(now, "\n"), strings.Join(objects, "\n"))
+				}
+				return nil
+			}),
+		})
+	}
+	w.run(steps...)
+}
+
+// under gives the records whose keys begin with one of the prefixes.
+func (r *recorded) under(t *testing.T, prefixes []string) []assembly.Record {
+	t.Helper()
+	var list []assembly.Record
+	for _, prefix := range prefixes {
+		n := len(list)
+		for _, key := range slices.Sorted(maps.Keys(r.parts)) {
+			if key == prefix || strings.HasSuffix(prefix, "/") && strings.HasPrefix(key, prefix) {
+				list = append(list, r.parts[key])
+			}
+		}
+		if len(list) == n {
+			t.Fatalf("the pipeline has no part %q", prefix)
+		}
+	}
+	return list
+}
+
+// stable leaves out the names that AWS makes up.
+func stable(objects []string) []string {
+	list := slices.Clone(objects)
+	for i, object := range list {
+		for _, kind := range []string{"certificate", "event source mapping"} {
+			if strings.HasPrefix(object, kind+" ") {
+				list[i] = kind
+			}
+		}
+	}
+	return list
+}
+
+// The last copy of a generated key is lost: the device gets another certificate, and no other device does.
+func TestLostCredentials(t *testing.T) {
+	w := newWorld(t)
+	config := w.config(pipeline(`
+  name    = "greenhouse"
+  devices = { "soil-001" = {}, "soil-002" = {} }`))
+	state, after := &recorded{}, &recorded{}
+	w.run(
+		resource.TestStep{Config: config, Check: state.take},
+		repaired(w, config, func() { w.account.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-001") }),
+		resource.TestStep{Config: config, Check: func(s *terraform.State) error {
+			if err := after.take(s); err != nil {
+				return err
+			}
+			if after.certificate["soil-001"] == state.certificate["soil-001"] || after.certificate["soil-002"] != state.certificate["soil-002"] {
+				return fmt.Errorf("certificates %v became %v", state.certificate, after.certificate)
+			}
+			var bundle map[string]any
+			return json.Unmarshal([]byte(w.account.Parameter(t, "/iot-pipeline/greenhouse/devices/soil-001")), &bundle)
+		}},
+	)
+}
+
+// A pipeline that somebody deleted altogether is planned anew.
+func TestEverythingIsGone(t *testing.T) {
+	w := newWorld(t)
+	config := w.config(pipeline(minimal))
+	state := &recorded{}
+	w.run(
+		resource.TestStep{Config: config, Check: state.take},
+		resource.TestStep{
+			PreConfig: w.emptied(), Config: config,
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+				plancheck.ExpectResourceAction(address, plancheck.ResourceActionCreate)}},
+		},
+	)
+}
+
+// emptied empties the account.
+func (w *world) emptied() func() { return func() { w.server.Reset(w.t) } }
