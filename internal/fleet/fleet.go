@@ -58,10 +58,12 @@ type Driver struct {
 	prior map[string]object.DeviceIdentity // as given to New
 	pool  *pool
 
+	members map[string]bool // of the thing group, as last listed
+	absent  map[string]bool // wanted names that were looked for and do not exist
+
 	mu         sync.Mutex
 	identities map[string]object.DeviceIdentity
 	observed   map[string]object.Device
-	absent     map[string]bool // wanted names that were looked for and do not exist
 }
 
 var _ assembly.Driver[object.Fleet] = (*Driver)(nil)
@@ -77,7 +79,7 @@ func New(c *awsapi.Clients, prior map[string]object.DeviceIdentity, o Options) *
 }
 
 // Identities gives what AWS made of each device that exists now, as far as it is known, also after an error or a
-// cancellation. The map is a copy.
+// cancellation. A device whose thing somebody has deleted is in it until an apply has removed the rest. The map is a copy.
 func (d *Driver) Identities() map[string]object.DeviceIdentity {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -122,12 +124,11 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 // and its bundle. A certificate that another thing uses as well is left and reported; the other devices go on.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	want := d.recorded(ref)
-	prior := d.Identities() // later than d.prior when this driver has also made devices
 	have, err := d.list(ctx, ref.Owner, want)
 	if err != nil {
 		return err
 	}
-	if err := d.addUnlisted(ctx, ref.Owner, prior, have.Devices); err != nil {
+	if err := d.addUnlisted(ctx, ref.Owner, have.Devices, nil); err != nil {
 		return err
 	}
 	want.Devices = nil
@@ -141,12 +142,14 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return r.removeLeftovers(ctx)
 }
 
-// addUnlisted adds the devices of prior that the listing lacks: things whose type was changed by hand, and things that
-// are gone but may have left a certificate and a bundle. A thing that somebody else has made under the name stays out.
-func (d *Driver) addUnlisted(ctx context.Context, owner string, prior map[string]object.DeviceIdentity, devices map[string]object.Device) error {
+// addUnlisted adds to devices those that were made once, are not wanted and not listed: things whose type was changed by
+// hand, and things that are gone but may have left a certificate and a bundle. A thing that somebody else has made under
+// the name is left alone.
+func (d *Driver) addUnlisted(ctx context.Context, owner string, devices, wanted map[string]object.Device) error {
 	var names []string
-	for name := range prior {
-		if _, listed := devices[name]; !listed {
+	for name := range d.Identities() {
+		_, listed := devices[name]
+		if _, needed := wanted[name]; !listed && !needed {
 			names = append(names, name)
 		}
 	}
@@ -163,15 +166,17 @@ func (d *Driver) addUnlisted(ctx context.Context, owner string, prior map[string
 		case t.owner == owner:
 			devices[name] = t.device(true)
 		default:
-			continue
+			d.forget(name)
 		}
-		d.note(name, func(id *object.DeviceIdentity) { *id = prior[name] })
 	}
 	return nil
 }
 
 // reconcile brings have to want: changes, then additions, then removals.
 func (d *Driver) reconcile(ctx context.Context, owner string, have, want object.Fleet) error {
+	if err := d.addUnlisted(ctx, owner, have.Devices, want.Devices); err != nil {
+		return err
+	}
 	r := d.newRun(owner, have, want)
 	plan := Compare(have, want)
 	work := append(plan.Changed, plan.Added...)

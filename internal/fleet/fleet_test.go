@@ -1,183 +1,19 @@
 package fleet_test
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/json"
-	"encoding/pem"
 	"errors"
-	"math/big"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 )
-
-const owner = "greenhouse-token"
-
-// account is a moto server with a thing group and a thing type, as the drivers before this one leave it.
-type account struct {
-	t      *testing.T
-	server *mototest.Server
-	aws    *awsapi.Clients
-	ctx    context.Context
-}
-
-func newAccount(t *testing.T) *account {
-	t.Helper()
-	server := mototest.Start(t)
-	a := &account{t: t, server: server, ctx: awsapi.WithClock(t.Context(), awsapi.NewInstantClock())}
-	a.aws = awsapi.New(server.Config(t), awsapi.Options{RequestRates: map[string]float64{}}).WithAccount(mototest.AccountID)
-	_, err := a.aws.IoT().CreateThingType(a.ctx, &iot.CreateThingTypeInput{ThingTypeName: aws.String("greenhouse")})
-	a.must(err)
-	_, err = a.aws.IoT().CreateThingGroup(a.ctx, &iot.CreateThingGroupInput{ThingGroupName: aws.String("greenhouse")})
-	a.must(err)
-	return a
-}
-
-func (a *account) must(err error) {
-	a.t.Helper()
-	if err != nil {
-		a.t.Fatal(err)
-	}
-}
-
-func greenhouse(devices map[string]object.Device) object.Fleet {
-	return object.Fleet{
-		ThingGroup: "greenhouse", ThingType: "greenhouse", Devices: devices,
-		Store:    object.CredentialsStore{Kind: fleet.StoreSSM, Path: "/iot-pipeline/greenhouse"},
-		Endpoint: "a1b2c3-ats.iot.us-east-1.amazonaws.com", TopicPrefix: "greenhouse",
-		Tags: map[string]string{"team": "growers"},
-	}
-}
-
-// apply does what the engine does with one part, with a new driver as in a new run, and gives the driver and the record.
-func (a *account) apply(ref assembly.Ref, want object.Fleet, prior map[string]object.DeviceIdentity) (*fleet.Driver, assembly.Ref) {
-	a.t.Helper()
-	d, next, err := a.tryApply(a.ctx, ref, want, prior)
-	a.must(err)
-	return d, next
-}
-
-func (a *account) tryApply(ctx context.Context, ref assembly.Ref, want object.Fleet, prior map[string]object.DeviceIdentity) (*fleet.Driver, assembly.Ref, error) {
-	var names []string
-	for name := range want.Devices {
-		names = append(names, name)
-	}
-	d := fleet.New(a.aws, prior, fleet.Options{Wanted: names, Defaults: want})
-	have, err := d.Observe(ctx, ref)
-	if err != nil {
-		return d, ref, err
-	}
-	var id assembly.Identity
-	switch {
-	case have == nil:
-		id, err = d.Create(ctx, ref, want)
-	default:
-		id = have.Identity
-		if changes := d.Diff(have.Spec, want); len(changes) > 0 {
-			id, err = d.Update(ctx, ref, have, want, changes)
-		}
-	}
-	if id.ID != "" {
-		ref.ID, ref.Outputs = id.ID, id.Outputs
-	}
-	return d, ref, err
-}
-
-func newRef() assembly.Ref { return assembly.Ref{Name: "greenhouse", Owner: owner} }
-
-// changes gives the fields that a plan would show.
-func (a *account) changes(ref assembly.Ref, want object.Fleet, o fleet.Options) []string {
-	a.t.Helper()
-	d := fleet.New(a.aws, nil, o)
-	have, err := d.Observe(a.ctx, ref)
-	a.must(err)
-	if have == nil {
-		return []string{"nothing there"}
-	}
-	var fields []string
-	for _, c := range d.Diff(have.Spec, want) {
-		fields = append(fields, c.Field)
-	}
-	return fields
-}
-
-func (a *account) bundle(name string) fleet.Bundle {
-	a.t.Helper()
-	out, err := a.aws.SSM().GetParameter(a.ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/greenhouse/" + name), WithDecryption: aws.Bool(true)})
-	a.must(err)
-	var b fleet.Bundle
-	a.must(json.Unmarshal([]byte(aws.ToString(out.Parameter.Value)), &b))
-	return b
-}
-
-// certificates gives the status of every certificate of the account.
-func (a *account) certificates() map[string]types.CertificateStatus {
-	a.t.Helper()
-	out, err := a.aws.IoT().ListCertificates(a.ctx, &iot.ListCertificatesInput{})
-	a.must(err)
-	all := map[string]types.CertificateStatus{}
-	for _, c := range out.Certificates {
-		all[aws.ToString(c.CertificateId)] = c.Status
-	}
-	return all
-}
-
-func (a *account) things() map[string]map[string]string {
-	a.t.Helper()
-	out, err := a.aws.IoT().ListThings(a.ctx, &iot.ListThingsInput{MaxResults: aws.Int32(250)})
-	a.must(err)
-	all := map[string]map[string]string{}
-	for _, t := range out.Things {
-		all[aws.ToString(t.ThingName)] = t.Attributes
-	}
-	return all
-}
-
-// request makes a key and a request as a device would.
-func request(t *testing.T, name string) (csrPEM string, key *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})), key
-}
-
-// ownCertificate makes a self-signed certificate as a device maker would bring one.
-func ownCertificate(t *testing.T, name string) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-}
 
 func TestCreate(t *testing.T) {
 	a := newAccount(t)
@@ -189,7 +25,7 @@ func TestCreate(t *testing.T) {
 		"soil-003": {CertificatePEM: own},
 		"soil-004": {Disabled: true},
 	})
-	d, ref := a.apply(newRef(), want, nil)
+	d, _ := a.apply(newRef(), want, nil)
 
 	ids := d.Identities()
 	if len(ids) != 4 {
@@ -240,44 +76,20 @@ func TestCreate(t *testing.T) {
 		t.Errorf("soil-001: attributes %v", got)
 	}
 
+}
+
+func TestSecondApplyOnlyLists(t *testing.T) {
+	a := newAccount(t)
+	csr, _ := request(t, "soil-002")
+	want := greenhouse(map[string]object.Device{"soil-001": {}, "soil-002": {CSRPEM: csr}, "soil-003": {Disabled: true}})
+	d, ref := a.apply(newRef(), want, nil)
 	before := a.aws.Requests()
-	a.apply(ref, want, ids)
+	a.apply(ref, want, d.Identities())
 	after := a.aws.Requests()
-	sent := map[string]int{}
-	for op, n := range after {
-		if n > before[op] {
-			sent[op] = n - before[op]
-		}
-	}
+	sent := difference(before, after)
 	if diff := cmp.Diff(map[string]int{"iot:ListThings": 1, "iot:ListThingsInThingGroup": 1, "iot:ListCertificates": 1}, sent); diff != "" {
 		t.Errorf("requests of a second apply (-want +got):\n%s", diff)
 	}
-}
-
-func parseCertificate(t *testing.T, text string) *x509.Certificate {
-	t.Helper()
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		t.Fatalf("no PEM in %q", text)
-	}
-	c, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func parseKey(t *testing.T, text string) *ecdsa.PrivateKey {
-	t.Helper()
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		t.Fatal("no PEM in the key")
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key.(*ecdsa.PrivateKey)
 }
 
 func TestDriftIsShownAndRepaired(t *testing.T) {
@@ -304,7 +116,7 @@ func TestDriftIsShownAndRepaired(t *testing.T) {
 	}
 	tests := []struct {
 		name    string
-		break_  func(*account, *fleet.Driver) // by hand, in the account
+		damage  func(*account, *fleet.Driver) // by hand, in the account
 		change  func(*object.Fleet)           // in the configuration
 		options fleet.Options
 		fields  []string
@@ -317,47 +129,60 @@ func TestDriftIsShownAndRepaired(t *testing.T) {
 		{name: "last attribute removed in configuration", fields: []string{`devices["soil-001"].attributes`}, count: 3,
 			change: func(f *object.Fleet) { f.Devices["soil-001"] = object.Device{} }},
 		{name: "attribute changed by hand", fields: []string{`devices["soil-001"].attributes`}, count: 3,
-			break_: func(a *account, d *fleet.Driver) {
+			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.IoT().UpdateThing(a.ctx, &iot.UpdateThingInput{ThingName: aws.String("soil-001"), AttributePayload: &types.AttributePayload{Merge: true, Attributes: map[string]string{"bay": "9"}}})
 				a.must(err)
 			}},
 		{name: "disabled in configuration", fields: []string{`devices["soil-003"].enabled`}, count: 3,
 			change: func(f *object.Fleet) { f.Devices["soil-003"] = object.Device{Disabled: true} }},
 		{name: "deactivated by hand", fields: []string{`devices["soil-002"].enabled`}, count: 3,
-			break_: func(a *account, d *fleet.Driver) {
+			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.IoT().UpdateCertificate(a.ctx, &iot.UpdateCertificateInput{CertificateId: aws.String(id(a, d, "soil-002")), NewStatus: types.CertificateStatusInactive})
 				a.must(err)
 			}},
 		{name: "taken out of the group by hand", fields: []string{`devices["soil-003"].thing_group`}, count: 3,
-			break_: func(a *account, d *fleet.Driver) {
+			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.IoT().RemoveThingFromThingGroup(a.ctx, &iot.RemoveThingFromThingGroupInput{ThingName: aws.String("soil-003"), ThingGroupName: aws.String("greenhouse")})
 				a.must(err)
 			}},
-		{name: "thing type taken off by hand, so that the listing by type misses it", fields: []string{`devices["soil-003"].thing_type`, `devices["soil-003"].thing_group`}, count: 3,
+		{name: "thing type taken off by hand, so that the listing by type misses it", fields: []string{`devices["soil-003"].thing_type`}, count: 3,
 			options: fleet.Options{Wanted: []string{"soil-003"}},
-			break_: func(a *account, d *fleet.Driver) {
+			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.IoT().UpdateThing(a.ctx, &iot.UpdateThingInput{ThingName: aws.String("soil-003"), RemoveThingType: true})
 				a.must(err)
 			}},
 		{name: "certificate deleted by hand", fields: []string{`devices["soil-003"].certificate`}, count: 3,
-			break_: func(a *account, d *fleet.Driver) { detach(a, d, "soil-003"); deleteCertificate(a, d, "soil-003") }},
+			damage: func(a *account, d *fleet.Driver) { detach(a, d, "soil-003"); deleteCertificate(a, d, "soil-003") }},
+		{name: "thing deleted by hand: its certificate does not stay behind", fields: []string{`devices["soil-003"]`}, count: 3,
+			damage: func(a *account, d *fleet.Driver) {
+				detach(a, d, "soil-003")
+				_, err := a.aws.IoT().DeleteThing(a.ctx, &iot.DeleteThingInput{ThingName: aws.String("soil-003")})
+				a.must(err)
+			}},
+		{name: "thing deleted by hand and in the configuration", fields: []string{`devices["soil-001"]`}, count: 1,
+			change: func(f *object.Fleet) { delete(f.Devices, "soil-001"); delete(f.Devices, "soil-003") },
+			damage: func(a *account, d *fleet.Driver) {
+				detach(a, d, "soil-003")
+				_, err := a.aws.IoT().DeleteThing(a.ctx, &iot.DeleteThingInput{ThingName: aws.String("soil-003")})
+				a.must(err)
+			}},
 		{name: "mark removed by hand: the certificate is replaced, not doubled", fields: []string{`devices["soil-003"].certificate`}, count: 3,
-			break_: func(a *account, d *fleet.Driver) {
+			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.IoT().UpdateThing(a.ctx, &iot.UpdateThingInput{ThingName: aws.String("soil-003"), AttributePayload: &types.AttributePayload{Attributes: map[string]string{object.ThingOwnerAttribute: owner}}})
 				a.must(err)
 			}},
 		{name: "certificate detached by hand, seen by the deep check", fields: []string{`devices["soil-002"].certificate`}, count: 3,
 			options: fleet.Options{DeepCheck: true},
-			break_:  func(a *account, d *fleet.Driver) { detach(a, d, "soil-002") }},
+			damage:  func(a *account, d *fleet.Driver) { detach(a, d, "soil-002") }},
 		{name: "bundle of a request deleted by hand, seen by the deep check", fields: []string{`devices["soil-002"].credentials`}, count: 3,
 			options: fleet.Options{DeepCheck: true},
-			break_: func(a *account, d *fleet.Driver) {
+			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.SSM().DeleteParameter(a.ctx, &ssm.DeleteParameterInput{Name: aws.String("/iot-pipeline/greenhouse/soil-002")})
 				a.must(err)
 			}},
 		{name: "bundle with the only key deleted by hand: new key", fields: []string{`devices["soil-003"].credentials`}, count: 3,
 			options: fleet.Options{DeepCheck: true},
-			break_: func(a *account, d *fleet.Driver) {
+			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.SSM().DeleteParameter(a.ctx, &ssm.DeleteParameterInput{Name: aws.String("/iot-pipeline/greenhouse/soil-003")})
 				a.must(err)
 			}},
@@ -387,8 +212,8 @@ func TestDriftIsShownAndRepaired(t *testing.T) {
 			a := newAccount(t)
 			want := base()
 			d, ref := a.apply(newRef(), want, nil)
-			if test.break_ != nil {
-				test.break_(a, d)
+			if test.damage != nil {
+				test.damage(a, d)
 			}
 			if test.change != nil {
 				test.change(&want)
@@ -414,37 +239,6 @@ func TestDriftIsShownAndRepaired(t *testing.T) {
 			a.destroyed(fleet.New(a.aws, repair.Identities(), fleet.Options{}), ref)
 		})
 	}
-}
-
-func observedIdentities(a *account, ref assembly.Ref, prior map[string]object.DeviceIdentity) map[string]object.DeviceIdentity {
-	a.t.Helper()
-	d := fleet.New(a.aws, nil, fleet.Options{})
-	_, err := d.Observe(a.ctx, ref)
-	a.must(err)
-	return d.Identities()
-}
-
-// destroyed deletes the fleet twice and checks that nothing of it is left.
-func (a *account) destroyed(d *fleet.Driver, ref assembly.Ref) {
-	a.t.Helper()
-	a.must(d.Delete(a.ctx, ref))
-	if things, certificates := a.things(), a.certificates(); len(things)+len(certificates) > 0 {
-		a.t.Errorf("left after destroy: things %v, certificates %v", things, certificates)
-	}
-	parameters, err := a.aws.SSM().DescribeParameters(a.ctx, &ssm.DescribeParametersInput{})
-	a.must(err)
-	if n := len(parameters.Parameters); n > 0 {
-		a.t.Errorf("left after destroy: %d parameters", n)
-	}
-	secrets, err := a.aws.SecretsManager().ListSecrets(a.ctx, &secretsmanager.ListSecretsInput{})
-	a.must(err)
-	if n := len(secrets.SecretList); n > 0 {
-		a.t.Errorf("left after destroy: %d secrets", n)
-	}
-	if n := len(d.Identities()); n > 0 {
-		a.t.Errorf("%d identities after destroy", n)
-	}
-	a.must(d.Delete(a.ctx, ref))
 }
 
 func TestForeignThingStopsBeforeTheFirstWrite(t *testing.T) {

@@ -77,16 +77,15 @@ func (d *Driver) observe(ctx context.Context, ref assembly.Ref, want object.Flee
 // list reads the things that carry the owner's token and the members of the group, page by page, both at the same time.
 func (d *Driver) list(ctx context.Context, owner string, f object.Fleet) (object.Fleet, error) {
 	things := map[string]*thing{}
-	var members map[string]bool
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.listThings(gctx, owner, f.ThingType, things) })
-	g.Go(func() (err error) { members, err = d.listMembers(gctx, f.ThingGroup); return err })
+	g.Go(func() (err error) { d.members, err = d.listMembers(gctx, f.ThingGroup); return err })
 	if err := g.Wait(); err != nil {
 		return object.Fleet{}, err
 	}
 	f.Devices = make(map[string]object.Device, len(things))
 	for name, t := range things {
-		f.Devices[name] = t.device(members[name])
+		f.Devices[name] = t.device(d.members[name])
 	}
 	d.identify(things, f.Store)
 	return f, nil
@@ -143,16 +142,14 @@ func (d *Driver) report(n int, what string) {
 	}
 }
 
-// identify sets the identities to what was listed. An unfinished device keeps the certificate of the prior run, so that
-// it is found again.
+// identify sets the identities to what was listed. An unfinished device keeps the certificate of the prior run, and a
+// device whose thing has disappeared its whole identity, so that what is left of it is found and removed.
 func (d *Driver) identify(things map[string]*thing, store object.CredentialsStore) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	identities := make(map[string]object.DeviceIdentity, len(things))
 	for name, t := range things {
-		identities[name] = t.identity(name, d.identities[name], store)
+		d.identities[name] = t.identity(name, d.identities[name], store)
 	}
-	d.identities = identities
 }
 
 // identity is what the thing says of its device; what it does not say stays as known before.
@@ -228,7 +225,7 @@ func (d *Driver) refuseForeign(ctx context.Context, owner string, have, want obj
 		case t.owner != owner:
 			foreign.Things[name] = t.owner
 		default:
-			have.Devices[name] = t.device(false) // joining the group twice does no harm
+			have.Devices[name] = t.device(d.members[name])
 			d.note(name, func(id *object.DeviceIdentity) { *id = t.identity(name, *id, have.Store) })
 		}
 	}

@@ -159,3 +159,25 @@ func TestEstimate(t *testing.T) {
 		}
 	}
 }
+
+func TestPacedReportsWithRateAndTimeLeft(t *testing.T) {
+	clock := time.Unix(0, 0)
+	var got []Progress
+	tell := Paced(10*time.Second, func() time.Time { return clock }, func(p Progress) { got = append(got, p) })
+	for done := 1; done <= 101; done++ {
+		tell(done, 101, "devices made")
+		clock = clock.Add(time.Second / 4)
+	}
+	tell(250, 0, "things listed")
+	clock = clock.Add(11 * time.Second)
+	tell(500, 0, "things listed")
+	want := []Progress{
+		{What: "devices made", Done: 41, Total: 101, PerSecond: 4, Left: 15 * time.Second},
+		{What: "devices made", Done: 81, Total: 101, PerSecond: 4, Left: 5 * time.Second},
+		{What: "devices made", Done: 101, Total: 101, PerSecond: 4},
+		{What: "things listed", Done: 500, PerSecond: 250.0 / 11},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
