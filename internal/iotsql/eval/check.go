@@ -56,7 +56,7 @@ func isProtobuf(x *syntax.Call) bool {
 func (c *compiler) checkFallback(x syntax.Expr) {
 	if k, ok := x.(*syntax.Call); ok {
 		def := funcs.Lookup(k.Name)
-		if def != nil && (def.External && def.Name != "get_registry_data" && def.Name != "decode" || def.Name == "decode" && isProtobuf(k)) {
+		if def != nil && (def.External && def.Name != "get_registry_data" || def.Name == "decode" && isProtobuf(k)) {
 			c.report.Error(k.Position(), syntax.GuardedFallback, def.Name)
 		}
 	}

@@ -60,7 +60,7 @@ var collectionFuncs = []*Func{
 			{SQL: `decode("eyAidGVtcGVyYXR1cmUiOiAzMyB9Cg==", "base64").temperature`, Want: "33"}, {SQL: "decode('aGVsbG8=', 'base64')", Want: `"hello"`},
 			{SQL: "decode('%', 'base64')", Want: "null"},
 		},
-		Raw: true, External: true, Call: decode,
+		Raw: true, Call: decode,
 	},
 	{
 		Name: "encode", Section: sectionCollections, Signature: "encode(value, 'base64')", V2: true, Min: 2, Max: 2, Result: Text,

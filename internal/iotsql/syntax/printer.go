@@ -59,7 +59,7 @@ func (p *printer) query(s *Select) {
 	}
 	for i, item := range s.Items {
 		p.comma(i)
-		if i == 0 && !s.Value && startsWithValue(item.X) {
+		if i == 0 && isAmbiguous(item.X, s.Value) {
 			p.text("(")
 			p.expr(item.X, orLevel)
 			p.text(")")
@@ -86,8 +86,10 @@ func (p *printer) query(s *Select) {
 	}
 }
 
-// startsWithValue reports whether the text of x starts with the name "value", which SELECT could take for the keyword.
-func startsWithValue(x Expr) bool {
+// isAmbiguous reports whether the text of the first item could make SELECT take a field called value for the keyword, or the
+// keyword, before a *, for a factor.
+func isAmbiguous(x Expr, value bool) bool {
+	_, product := x.(*Binary)
 	for {
 		switch y := x.(type) {
 		case *Binary:
@@ -95,9 +97,11 @@ func startsWithValue(x Expr) bool {
 		case *Member:
 			x = y.X
 		case *Name:
-			return strings.EqualFold(y.Name, "VALUE")
+			return !value && strings.EqualFold(y.Name, "VALUE")
 		case *Call:
-			return strings.EqualFold(y.Name, "VALUE")
+			return !value && strings.EqualFold(y.Name, "VALUE")
+		case *Star:
+			return value && product
 		default:
 			return false
 		}

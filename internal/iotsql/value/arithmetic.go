@@ -131,46 +131,80 @@ func compareNumbers(a, b Value) int {
 	return a.apd(&x).Cmp(b.apd(&y))
 }
 
+// rounding says what becomes of digits that are cut off.
+type rounding uint8
+
+const (
+	down    rounding = iota // toward zero
+	toLess                  // toward negative infinity
+	toMore                  // toward positive infinity
+	nearest                 // halves away from zero
+)
+
 // Floor returns the largest whole number that is not above a number.
-func (v Version) Floor(a Value) Value { return v.round(a, apd.RoundFloor) }
+func (v Version) Floor(a Value) Value { return v.round(a, 0, toLess) }
 
 // Ceil returns the smallest whole number that is not below a number.
-func (v Version) Ceil(a Value) Value { return v.round(a, apd.RoundCeiling) }
+func (v Version) Ceil(a Value) Value { return v.round(a, 0, toMore) }
 
 // Round returns the nearest whole number, halves away from zero. [IoT-SQL 18.7]
-func (v Version) Round(a Value) Value { return v.round(a, apd.RoundHalfUp) }
+func (v Version) Round(a Value) Value { return v.round(a, 0, nearest) }
 
 // Truncate cuts a number to so many digits after the point; the result is an Int where it is whole. [IoT-SQL 14.1 trunc]
-func (v Version) Truncate(a Value, digits int32) Value {
+func (v Version) Truncate(a Value, digits int32) Value { return v.round(a, digits, down) }
+
+// round keeps so many digits after the point.
+func (v Version) round(a Value, digits int32, mode rounding) Value {
 	if a.kind == Int {
 		return a
 	}
-	if a.ref == nil && -a.exp <= digits {
-		return v.ofSmall(a.n, a.exp, true)
+	if a.ref == nil {
+		return v.roundSmall(a, digits, mode)
 	}
-	return v.quantize(a, -digits, apd.RoundDown)
-}
-
-func (v Version) round(a Value, mode apd.Rounder) Value {
-	if a.kind == Int {
-		return a
-	}
-	return v.quantize(a, 0, mode)
-}
-
-func (v Version) quantize(a Value, exp int32, mode apd.Rounder) Value {
 	var x, d apd.Decimal
 	source := a.apd(&x)
-	if source.Exponent >= exp {
+	cut := -digits - source.Exponent // how many digits go
+	if cut <= 0 {
 		return v.ofApd(source, true)
 	}
-	context := arithmetic
-	context.Precision = 3 * maxExponent
-	context.Rounding = mode
-	if _, err := context.Quantize(&d, source, exp); err != nil {
-		return Value{}
+	ten := new(apd.BigInt).Exp(apd.NewBigInt(10), apd.NewBigInt(int64(cut)), nil)
+	rest := new(apd.BigInt)
+	d.Coeff.QuoRem(&source.Coeff, ten, rest)
+	d.Negative, d.Exponent = source.Negative, -digits
+	if mode.away(d.Negative, rest.Sign() != 0, rest.Lsh(rest, 1).Cmp(ten) >= 0) {
+		d.Coeff.Add(&d.Coeff, apd.NewBigInt(1))
 	}
 	return v.ofApd(&d, true)
+}
+
+func (v Version) roundSmall(a Value, digits int32, mode rounding) Value {
+	cut := -digits - a.exp
+	if cut <= 0 {
+		return v.ofSmall(a.n, a.exp, true)
+	}
+	ten := pow10[cut]
+	n, rest := a.n/ten, a.n%ten
+	step := int64(1)
+	if a.n < 0 {
+		step, rest = -1, -rest
+	}
+	if mode.away(a.n < 0, rest != 0, rest >= ten-rest) {
+		n += step
+	}
+	return v.ofSmall(n, -digits, true)
+}
+
+// away reports whether the number that is left moves away from zero, given what was cut off.
+func (m rounding) away(negative, rest, half bool) bool {
+	switch m {
+	case toLess:
+		return negative && rest
+	case toMore:
+		return !negative && rest
+	case nearest:
+		return half
+	}
+	return false
 }
 
 // AsDecimal returns a number as a Decimal, which version 2 does not tell from an Int where it is whole.
