@@ -173,6 +173,10 @@ func (p *Proxy) note(r Request) *Fault {
 // describe names a request by its protocol's own means.
 func describe(r *http.Request, body []byte) Request {
 	req := Request{Name: r.Method + " " + r.URL.Path, Write: r.Method != http.MethodGet && r.Method != http.MethodHead}
+	// The IoT API reads these two with POST.
+	if strings.HasPrefix(r.URL.Path, "/policy-targets/") || strings.HasPrefix(r.URL.Path, "/attached-policies/") {
+		req.Write = false
+	}
 	if _, scope, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
 		if parts := strings.Split(scope, "/"); len(parts) > 3 {
 			req.Service = parts[3]

@@ -11,7 +11,7 @@ import (
 // 123456789012. The bound is AWS's; "route" is a user's rule.
 //
 //	object               name                                       longest allowed
-//	manifest             /iot-pipeline/greenhouse                   1011
+//	manifest             /iot-pipeline/greenhouse/manifest          1011
 //	thing group, type    greenhouse                                 128
 //	IoT policy           greenhouse                                 128
 //	stream               greenhouse                                 128
@@ -75,7 +75,7 @@ func (n names) role(purpose string) string {
 }
 
 // ManifestName gives the name of the SSM parameter that holds a pipeline's manifest.
-func ManifestName(pipeline string) string { return "/iot-pipeline/" + pipeline }
+func ManifestName(pipeline string) string { return "/iot-pipeline/" + pipeline + "/manifest" }
 
 // shorten keeps s when it fits, and else the start of it with eight hexadecimal
 // digits of its hash, so that two long names stay two.

@@ -1,9 +1,13 @@
 """S3: encryption of new buckets, and bucket policies that ask for TLS."""
 
 import json
+import xml.etree.ElementTree as xml
 
 import amend
 from moto.s3.models import FakeBucket
+from moto.s3.responses import S3Response
+
+XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 def encrypted(init):
@@ -50,6 +54,22 @@ class BucketView:
         return getattr(self.bucket, name)
 
 
+def tagged(put):
+    # CreateBucketConfiguration holds tags on AWS (API reference of CreateBucket); moto drops them.
+    def method(self, request, bucket_name, querystring):
+        answer = put(self, request, bucket_name, querystring)
+        if querystring or not self.body:
+            return answer
+        found = xml.fromstring(self.body).iter(f"{XML}Tag")
+        tags = {tag.findtext(f"{XML}Key"): tag.findtext(f"{XML}Value") or "" for tag in found}
+        if tags:
+            self.backend.put_bucket_tagging(bucket_name, tags)
+        return answer
+
+    return method
+
+
 def apply():
+    amend.after(S3Response, "_bucket_response_put", tagged)
     amend.after(FakeBucket, "__init__", encrypted)
     amend.after(FakeBucket, "get_permission", honours_tls)

@@ -1,0 +1,168 @@
+package resilience
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/faultproxy"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+)
+
+const token = "01900000-0000-7000-8000-00000000000a"
+
+// account is a local AWS behind a proxy that can fail.
+type account struct {
+	t      testing.TB
+	server *mototest.Server
+	proxy  *faultproxy.Proxy
+	// attempts of the SDK; 1 lets each fault through to the engine.
+	attempts int
+}
+
+func newAccount(t testing.TB) *account {
+	s := mototest.Start(t)
+	return &account{t: t, server: s, proxy: faultproxy.Start(t, s.URL), attempts: 1}
+}
+
+// unlimited lifts the limits of operations that a pipeline uses, since moto has none.
+func unlimited() map[string]float64 {
+	rates := map[string]float64{}
+	for service, operations := range map[string]string{
+		"iot": `CreateTopicRule ReplaceTopicRule DeleteTopicRule ListTopicRules GetPolicy CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion
+			AttachPolicy DetachPolicy ListTargetsForPolicy ListPolicyVersions TagResource UntagResource ListTagsForResource ListThings ListThingPrincipals
+			ListCertificates DescribeCertificate UpdateCertificate DeleteCertificate CreateCertificateFromCsr ListThingsInThingGroup`,
+		"timestreamwrite": "CreateDatabase UpdateDatabase DeleteDatabase DescribeDatabase CreateTable UpdateTable DeleteTable DescribeTable",
+		"kinesis":         "CreateStream DeleteStream",
+		"lambda":          "GetPolicy *",
+	} {
+		for _, op := range strings.Fields(operations) {
+			rates[service+":"+op] = 0
+		}
+	}
+	return rates
+}
+
+func (a *account) clients() *awsapi.Clients {
+	cfg := a.server.Config(a.t)
+	cfg.BaseEndpoint = aws.String(a.proxy.URL)
+	attempts := a.attempts
+	cfg.Retryer = func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts, o.MaxBackoff = attempts, time.Millisecond
+			o.RateLimiter = noLimit{}
+		})
+	}
+	return awsapi.New(cfg, awsapi.Options{S3UsePathStyle: true, RequestRates: unlimited()}).WithAccount(mototest.AccountID)
+}
+
+// noLimit keeps the SDK's retry budget out of the way: a sweep fails more requests than any real client.
+type noLimit struct{}
+
+func (noLimit) GetToken(context.Context, uint) (func() error, error) {
+	return func() error { return nil }, nil
+}
+func (noLimit) AddTokens(uint) error { return nil }
+
+// spec is a pipeline with every kind of part; the version changes something in each.
+func spec(version int) pipeline.Spec {
+	s := pipeline.Spec{
+		Name: "sweep",
+		Devices: map[string]pipeline.DeviceSpec{
+			"a": {Attributes: map[string]string{"v": fmt.Sprint(version)}},
+			"b": {Enabled: aws.Bool(version == 1)},
+		},
+		Stream:      &pipeline.StreamSpec{RetentionHours: aws.Int64(int64(24 * version))},
+		Timestream:  &pipeline.TimestreamSpec{MemoryRetentionHours: aws.Int64(int64(6 * version))},
+		DeviceState: &pipeline.DeviceStateSpec{PointInTimeRecovery: aws.Bool(version == 1)},
+		Archive:     &pipeline.ArchiveSpec{ExpireAfterDays: aws.Int64(int64(30 * version))},
+		Processor:   &pipeline.ProcessorSpec{BatchSize: aws.Int64(int64(100 * version)), MemoryMB: aws.Int64(int64(256 * version))},
+		Alerts: &pipeline.AlertsSpec{
+			Emails: []string{fmt.Sprintf("ops%d@example.com", version)},
+			Rules:  map[string]pipeline.AlertRuleSpec{"dry": {When: fmt.Sprintf("data.humidity < %d", 30+version)}},
+		},
+		Routes: map[string]pipeline.RouteSpec{
+			fmt.Sprintf("r%d", version): {SQL: "SELECT * FROM 'sweep/+/telemetry'", Republish: &pipeline.RepublishRoute{Topic: "copy/${topic(2)}"}},
+		},
+		ForceDestroy: aws.Bool(true),
+		Tags:         map[string]string{"version": fmt.Sprint(version)},
+	}
+	return s
+}
+
+// run is what one provider process has: a spec, its parts, an engine.
+type run struct {
+	engine *assembly.Engine
+	parts  []assembly.Part
+	fleet  *fleet.Driver
+}
+
+func (a *account) run(s pipeline.Spec, owner string) run {
+	a.t.Helper()
+	parts, err := pipeline.Build(s, pipeline.Env{
+		AccountID: mototest.AccountID, Region: mototest.Region, Partition: "aws", Owner: owner, Tags: s.Tags,
+		MQTTEndpoint: "mqtt.example.com", DataEndpoint: "mqtt.example.com",
+		Code: func(function, _ string) (string, func() ([]byte, error), error) {
+			code := []byte("code of " + function)
+			sum := sha256.Sum256(code)
+			return base64.StdEncoding.EncodeToString(sum[:]), func() ([]byte, error) { return code, nil }, nil
+		},
+	})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	known := map[string]object.Device{}
+	for name, d := range s.Devices {
+		known[name] = object.Device{Attributes: d.Attributes}
+	}
+	c := a.clients()
+	f := fleet.New(c, nil, fleet.Options{Known: known})
+	return run{engine: &assembly.Engine{Drivers: drivers.Registry(c, f), Owner: owner, Parallel: 4}, parts: parts, fleet: f}
+}
+
+// instant is a context whose waits pass at once.
+func (a *account) instant() context.Context {
+	return awsapi.WithClock(a.t.Context(), awsapi.NewInstantClock())
+}
+
+func all(string) bool { return true }
+
+// apply reads and applies, as Terraform does.
+func (a *account) apply(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
+	r := a.run(s, owner)
+	seen, err := r.engine.Observe(a.instant(), r.parts, prior)
+	if err != nil {
+		return prior, err
+	}
+	return r.engine.Apply(a.instant(), r.parts, seen, all)
+}
+
+// destroy deletes what the records name, data included.
+func (a *account) destroy(owner string, records []assembly.Record) ([]assembly.Record, error) {
+	r := a.run(spec(1), owner)
+	records = slices.Clone(records)
+	for i := range records {
+		if records[i].Kind == object.KindBucket {
+			out := map[string]string{"force_destroy": "true"}
+			for k, v := range records[i].Outputs {
+				out[k] = v
+			}
+			records[i].Outputs = out
+		}
+	}
+	return r.engine.Destroy(a.instant(), records)
+}
