@@ -1,0 +1,107 @@
+// Command processor is an example of a stream processor of your own: it keeps no history and no device state, and instead posts the
+// messages of a batch to an HTTP service, for a pipeline with
+//
+//	processor = { package = "processor.zip" }
+//
+// It shows the handler contract of docs/guides/functions.md in full: decode, handle, give up what is poison, report what failed.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
+)
+
+func main() {
+	cfg, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(&processor{
+		pipeline: os.Getenv("IOT_PIPELINE"),
+		url:      os.Getenv("SERVICE_URL"),
+		decoder:  telemetry.NewDecoder(os.Getenv("IOT_DATA_FIELD"), os.Getenv("IOT_TIME_FIELD")),
+		office:   &deadletter.Office{Queue: sqs.NewFromConfig(cfg), QueueURL: os.Getenv("IOT_DEAD_LETTER_QUEUE_URL")},
+	})
+}
+
+type processor struct {
+	pipeline, url string
+	decoder       *telemetry.Decoder
+	office        *deadletter.Office
+}
+
+// reading is what the service gets of each message.
+type reading struct {
+	Thing  string             `json:"thing"`
+	Time   time.Time          `json:"time"`
+	Values map[string]float64 `json:"values"`
+}
+
+// Invoke handles one batch. An error means that the event is no batch; failed records are in the response.
+func (p *processor) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	records, err := stream.Parse(event)
+	if err != nil {
+		return nil, err
+	}
+	for i := range records {
+		if err := p.handle(ctx, &records[i]); err != nil {
+			log.Printf("handing back %d records: %v", len(records)-i, err)
+			return stream.FailedFrom(records[i].SequenceNumber), nil
+		}
+	}
+	return stream.Done(), nil
+}
+
+// handle stores one record, or gives it up with its reason. An error means that Lambda has to bring it again.
+func (p *processor) handle(ctx context.Context, r *stream.Record) error {
+	m, err := p.decoder.DecodeString(r.Data, r.Arrival())
+	var refused *telemetry.Error
+	if errors.As(err, &refused) {
+		return p.office.Send(ctx, deadletter.Letter{
+			Pipeline: p.pipeline, Source: "my-processor", Thing: r.PartitionKey, ArrivedAt: r.Arrival(),
+			SequenceNumber: r.SequenceNumber, Payload: []byte(r.Data), Reason: string(refused.Reason), Detail: refused.Detail,
+		})
+	}
+	out := reading{Thing: r.PartitionKey, Time: m.Time, Values: map[string]float64{}}
+	for _, measure := range m.Measures {
+		if measure.Kind == telemetry.Number {
+			out.Values[measure.Name] = measure.Float()
+		}
+	}
+	return p.post(ctx, out)
+}
+
+func (p *processor) post(ctx context.Context, r reading) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("posting the reading of %q: %w", r.Thing, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("posting the reading of %q: the service answered %s", r.Thing, response.Status)
+	}
+	return nil
+}
