@@ -1,6 +1,8 @@
 package policyjson_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"testing"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi/policyjson"
@@ -45,8 +47,15 @@ func FuzzEqual(f *testing.F) {
 	f.Add(`{"Statement":[{"Action":["b","a"],"Resource":["r"]}]}`)
 	f.Add(`[[],[[]],["a"]]`)
 	f.Fuzz(func(t *testing.T, text string) {
-		if !policyjson.Equal(text, " "+text) && policyjson.Equal(text, text+" ") {
-			t.Errorf("a blank before %q counts, one after does not", text)
+		var compact, indented bytes.Buffer
+		if json.Compact(&compact, []byte(text)) != nil || json.Indent(&indented, []byte(text), " ", "\t") != nil {
+			return
+		}
+		if !policyjson.Equal(compact.String(), indented.String()) {
+			t.Errorf("white space counts in %q", text)
+		}
+		if policyjson.Equal(text, "["+text+",0]") {
+			t.Errorf("%q is taken for a list that holds more", text)
 		}
 	})
 }
