@@ -89,6 +89,8 @@ func TestErrors(t *testing.T) {
 		{"SELECT get_thing_shadow('t', role) AS a FROM 'x'", []string{"1:30: the role ARN of get_thing_shadow is a constant text"}},
 		{"SELECT get_registry_data(api, 't', 'role') AS a FROM 'x'", []string{"1:26: the operation of get_registry_data is a constant text"}},
 		{"SELECT get_or_default(a, get_secret('a', 'SecretString', 'r')) AS b FROM 'x'", []string{"1:26: the default of get_or_default may not call get_secret"}},
+		{"SET @m = 'enrichArray' SELECT transform(@m, a, b) AS c FROM 'x'", []string{"1:41: the mode of transform is a constant text"}},
+		{"SELECT encode(*, scheme) AS c FROM 'x'", []string{"1:18: the scheme of encode is a constant text"}},
 		{"SELECT # FROM 'x'", []string{"1:8: character '#' has no meaning in AWS IoT SQL", "1:10: expected an expression, found FROM"}},
 	}
 	for _, tt := range tests {

@@ -100,6 +100,7 @@ func TestTimeToEpoch(t *testing.T) {
 		{"2021-03-14 02:30 America/New_York", "yyyy-MM-dd HH:mm VV", "1615707000000", "15: a time that does not exist is later by the gap"},
 		{"2021-11-07 01:30 America/New_York", "yyyy-MM-dd HH:mm VV", "1636263000000", "15: the earlier of two times"},
 		{"2021-07-01 00:00 PDT", "yyyy-MM-dd HH:mm z", "1625122800000", "15: an abbreviation"},
+		{"2021-07-01 00:00 Pacific Daylight Time", "yyyy-MM-dd HH:mm zzzz", "1625122800000", "15: a long name"},
 		{"2015-43-Wed", "YYYY-ww-E", "1445385600000", "15: week of the year, weeks from Sunday"},
 		{"1970-Q1-01-01", "yyyy-QQQ-MM-dd", "0", "15: quarter"},
 		{"1970-01-01", "yyyy-MM-ddddd", "Undefined", "18.11: a bad pattern"},

@@ -38,7 +38,7 @@ func (c *compiler) checkCall(def *funcs.Func, x *syntax.Call) {
 
 func isConstant(x syntax.Expr) bool {
 	switch x.(type) {
-	case *syntax.String, *syntax.Bad:
+	case *syntax.String, *syntax.Number, *syntax.Bool, *syntax.Null, *syntax.Bad:
 		return true
 	}
 	return false

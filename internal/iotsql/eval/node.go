@@ -63,21 +63,26 @@ func (n variable) eval(f *frame) value.Value { return f.vars[n.index] }
 
 func (n cast) eval(f *frame) value.Value { return f.plan.version.Cast(n.x.eval(f), n.t) }
 
+// bytesPerWork is how many bytes of text a function may read for one unit of work.
+const bytesPerWork = 8
+
 // eval puts the arguments on the frame's stack, so that a call needs no memory of its own.
 func (n call) eval(f *frame) value.Value {
 	base := len(f.stack)
+	work := 1
 	for _, arg := range n.args {
 		v := arg.eval(f)
+		work += len(v.Text())/bytesPerWork + len(v.Items())
 		f.stack = append(f.stack, v)
 	}
 	args := f.stack[base:len(f.stack):len(f.stack)]
-	if f.env.Err() != nil {
+	if !f.env.Spend(work) {
 		f.stack = f.stack[:base]
 		return value.Value{}
 	}
 	result := n.impl(&f.env, args)
 	f.stack = f.stack[:base]
-	if !f.env.Spend(1 + len(result.Text()) + len(result.Items())) {
+	if !f.env.Spend(len(result.Text()) + len(result.Items())) {
 		return value.Value{}
 	}
 	return result

@@ -48,7 +48,7 @@ func (n negation) eval(f *frame) value.Value {
 // eval converts nothing: different types are different, and Undefined compares to Undefined. [IoT-SQL 8]
 func (n equality) eval(f *frame) value.Value {
 	x, y := n.x.eval(f), n.y.eval(f)
-	if x.IsUndefined() || y.IsUndefined() {
+	if x.IsUndefined() || y.IsUndefined() || !f.env.Spend(1+len(x.Items())) {
 		return value.Value{}
 	}
 	return value.OfBool(value.Equal(x, y) == n.equal)
@@ -75,7 +75,7 @@ func (n order) eval(f *frame) value.Value {
 // eval looks for an equal element; only an Array has elements. [IoT-SQL 8 IN]
 func (n contains) eval(f *frame) value.Value {
 	x, y := n.x.eval(f), n.y.eval(f)
-	if x.IsUndefined() || y.Kind() != value.Array {
+	if x.IsUndefined() || y.Kind() != value.Array || !f.env.Spend(len(y.Items())) {
 		return value.Value{}
 	}
 	for _, item := range y.Items() {

@@ -50,7 +50,7 @@ var collectionFuncs = []*Func{
 			SQL: "transform('enrichArray', {'key': attributes.data1}, values)", Payload: `{"attributes":{"data1":1},"values":[{"a":3},{"b":4}]}`,
 			Want: `[{"a":3,"key":1},{"b":4,"key":1}]`,
 		}},
-		Call: transform,
+		Constants: map[int]string{0: "mode"}, Call: transform,
 	},
 	{
 		Name: "decode", Section: sectionCollections, Signature: "decode(text, 'base64'), decode(data, 'proto', bucket, key, file, type)", V2: true, Min: 2, Max: 6, Result: Anything,
@@ -60,13 +60,13 @@ var collectionFuncs = []*Func{
 			{SQL: `decode("eyAidGVtcGVyYXR1cmUiOiAzMyB9Cg==", "base64").temperature`, Want: "33"}, {SQL: "decode('aGVsbG8=', 'base64')", Want: `"hello"`},
 			{SQL: "decode('%', 'base64')", Want: "null"},
 		},
-		Raw: true, Call: decode,
+		Raw: true, Constants: map[int]string{1: "scheme"}, Call: decode,
 	},
 	{
 		Name: "encode", Section: sectionCollections, Signature: "encode(value, 'base64')", V2: true, Min: 2, Max: 2, Result: Text,
 		Doc:      "The base64 text of a value, converted to a String first, or of the payload's own bytes when the value is *.",
 		Examples: []Example{{SQL: "encode('hello', 'base64')", Want: `"aGVsbG8="`}, {SQL: "encode(*, 'base64')", Payload: `{"a": 1}`, Want: `"eyJhIjogMX0="`}},
-		Raw:      true,
+		Raw:      true, Constants: map[int]string{1: "scheme"},
 		Call: func(_ *Env, args []value.Value) value.Value {
 			s, ok := bytesOf(args[0])
 			if !ok || !isScheme(args[1], "base64") {

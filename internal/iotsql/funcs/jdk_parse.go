@@ -240,6 +240,11 @@ func readRegion(text string, names bool) (zone *time.Location, rest string, ok b
 			}
 		}
 	}
+	if names {
+		if zone, rest, ok := readLongName(text); ok {
+			return zone, rest, true
+		}
+	}
 	end := 0
 	for end < min(len(text), longestZone) && isZoneByte(text[end]) {
 		end++
@@ -255,6 +260,17 @@ func readRegion(text string, names bool) (zone *time.Location, rest string, ok b
 		}
 		if zone, ok := loadZone(name); ok {
 			return zone, text[end:], true
+		}
+	}
+	return nil, text, false
+}
+
+// readLongName reads a name such as Pacific Daylight Time.
+func readLongName(text string) (zone *time.Location, rest string, ok bool) {
+	for _, known := range zoneAbbreviations {
+		if rest, found := strings.CutPrefix(text, known.long); found {
+			zone, ok = loadZone(known.zone)
+			return zone, rest, ok
 		}
 	}
 	return nil, text, false

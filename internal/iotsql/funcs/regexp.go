@@ -40,30 +40,58 @@ var regexpFuncs = []*Func{
 const dialect = "Patterns run in linear time: look-around, back-references and possessive quantifiers, which AWS's engine has, are refused where the pattern is a constant, and give Undefined " +
 	"where it is not."
 
+// pattern is a compiled regular expression with its number of states, which is what a byte of text costs at worst.
+type pattern struct {
+	*regexp.Regexp
+	states int
+}
+
+func compilePattern(text string) (pattern, error) {
+	text = translatePattern(text)
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return pattern{}, err
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return pattern{}, err
+	}
+	re, err := regexp.Compile(text)
+	return pattern{re, len(program.Inst)}, err
+}
+
+// statesPerWork is how many states of a pattern a byte of text may visit for one unit of work.
+const statesPerWork = 16
+
+// pay counts the work of matching s.
+func (p pattern) pay(e *Env, s string) bool {
+	return e.Spend(len(s) * (1 + p.states/statesPerWork))
+}
+
 // regexpFunc is a function of a text, a pattern and perhaps a third argument.
-type regexpFunc func(e *Env, s string, re *regexp.Regexp, args []value.Value) value.Value
+type regexpFunc func(e *Env, s string, p pattern, args []value.Value) value.Value
 
 var (
-	regexpMatches regexpFunc = func(_ *Env, s string, re *regexp.Regexp, _ []value.Value) value.Value {
-		return value.OfBool(re.MatchString(s))
+	regexpMatches regexpFunc = func(_ *Env, s string, p pattern, _ []value.Value) value.Value {
+		return value.OfBool(p.MatchString(s))
 	}
-	regexpSubstr regexpFunc = func(_ *Env, s string, re *regexp.Regexp, _ []value.Value) value.Value {
-		at := re.FindStringIndex(s)
+	regexpSubstr regexpFunc = func(_ *Env, s string, p pattern, _ []value.Value) value.Value {
+		at := p.FindStringIndex(s)
 		if at == nil {
 			return value.Value{}
 		}
 		return value.OfString(s[at[0]:at[1]])
 	}
-	regexpReplace regexpFunc = func(e *Env, s string, re *regexp.Regexp, args []value.Value) value.Value {
+	regexpReplace regexpFunc = func(e *Env, s string, p pattern, args []value.Value) value.Value {
 		text, ok := value.ToString(args[2])
 		if !ok {
 			return value.Value{}
 		}
-		parts, ok := parseReplacement(text, re)
+		parts, ok := parseReplacement(text, p.Regexp)
 		if !ok {
 			return value.Value{}
 		}
-		return replaceMatches(e, s, re, parts)
+		return replaceMatches(e, s, p.Regexp, parts)
 	}
 )
 
@@ -72,15 +100,15 @@ const maxPattern = 1000
 
 func (f regexpFunc) dynamic(e *Env, args []value.Value) value.Value {
 	s, okS := value.ToString(args[0])
-	pattern, okP := value.ToString(args[1])
-	if !okS || !okP || len(pattern) > maxPattern || !e.Spend(len(s)+100*len(pattern)) {
+	text, okP := value.ToString(args[1])
+	if !okS || !okP || len(text) > maxPattern || !e.Spend(100*len(text)) {
 		return value.Value{}
 	}
-	re, err := regexp.Compile(translatePattern(pattern))
-	if err != nil {
+	p, err := compilePattern(text)
+	if err != nil || !p.pay(e, s) {
 		return value.Value{}
 	}
-	return f(e, s, re, args)
+	return f(e, s, p, args)
 }
 
 // prepare compiles a constant pattern once.
@@ -88,23 +116,23 @@ func (f regexpFunc) prepare(_ value.Version, args []*value.Value) (Impl, error) 
 	if args[1] == nil {
 		return nil, nil
 	}
-	pattern, ok := value.ToString(*args[1])
+	text, ok := value.ToString(*args[1])
 	if !ok {
 		return nil, nil
 	}
-	re, err := regexp.Compile(translatePattern(pattern))
+	p, err := compilePattern(text)
 	if err != nil {
 		if isInvalid(err) {
-			return nil, fmt.Errorf("the pattern '%s' is no regular expression: %w", pattern, err)
+			return nil, fmt.Errorf("the pattern '%s' is no regular expression: %w", text, err)
 		}
-		return nil, &Unsupported{Arg: 1, Reason: explainPattern(pattern, err)}
+		return nil, &Unsupported{Arg: 1, Reason: explainPattern(text, err)}
 	}
 	return func(e *Env, args []value.Value) value.Value {
 		s, ok := value.ToString(args[0])
-		if !ok || !e.Spend(len(s)) {
+		if !ok || !p.pay(e, s) {
 			return value.Value{}
 		}
-		return f(e, s, re, args)
+		return f(e, s, p, args)
 	}, nil
 }
 
