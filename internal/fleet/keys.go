@@ -39,36 +39,55 @@ func encode(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-// madeForUs reports whether a certificate was made by newKey for this pipeline, or from a request of one of its devices.
+// madeForUs reports whether a certificate was made by newKey for this pipeline, or belongs to a key that one of its
+// devices brought.
 func (r *run) madeForUs(certificatePEM string) bool {
-	block, _ := pem.Decode([]byte(certificatePEM))
-	if block == nil {
-		return false
-	}
-	c, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return false
-	}
-	return slices.Contains(c.Subject.OrganizationalUnit, r.owner) || r.requestedKeys()[digestOfKey(c.RawSubjectPublicKeyInfo)]
+	c := parseCertificate(certificatePEM)
+	return c != nil && (slices.Contains(c.Subject.OrganizationalUnit, r.owner) || r.broughtKeys()[digestOfKey(c.RawSubjectPublicKeyInfo)])
 }
 
-// requestedKeys are the digests of the public keys in the devices' own requests.
-func (r *run) requestedKeys() map[string]bool {
+// broughtKeys are the digests of the public keys in the devices' own requests and certificates.
+func (r *run) broughtKeys() map[string]bool {
 	r.keysOnce.Do(func() {
 		r.keys = map[string]bool{}
 		for _, devices := range []map[string]object.Device{r.want.Devices, r.d.opts.Known} {
 			for _, device := range devices {
-				block, _ := pem.Decode([]byte(device.CSRPEM))
-				if block == nil {
-					continue
-				}
-				if csr, err := x509.ParseCertificateRequest(block.Bytes); err == nil {
+				if csr := parseRequest(device.CSRPEM); csr != nil {
 					r.keys[digestOfKey(csr.RawSubjectPublicKeyInfo)] = true
+				}
+				if c := parseCertificate(device.CertificatePEM); c != nil {
+					r.keys[digestOfKey(c.RawSubjectPublicKeyInfo)] = true
 				}
 			}
 		}
 	})
 	return r.keys
+}
+
+// parseCertificate gives nil for text that holds none.
+func parseCertificate(text string) *x509.Certificate {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+// parseRequest gives nil for text that holds none.
+func parseRequest(text string) *x509.CertificateRequest {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil
+	}
+	csr, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		return nil
+	}
+	return csr
 }
 
 func digestOfKey(spki []byte) string {

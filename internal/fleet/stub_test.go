@@ -220,6 +220,27 @@ func TestEveryRequestFailsOnce(t *testing.T) {
 	}
 }
 
+// TestDestroyAfterAnyFailureLeavesNothing makes each request of a creation fail, forgets everything, and destroys.
+func TestDestroyAfterAnyFailureLeavesNothing(t *testing.T) {
+	csr, _ := request(t, "soil-002")
+	want := greenhouse(map[string]object.Device{"soil-001": {}, "soil-002": {CSRPEM: csr}, "soil-003": {CertificatePEM: ownCertificate(t, "soil-003")}})
+	for how, fault := range map[string]iotstub.Fault{"refused": {Code: "InternalFailureException", Status: http.StatusInternalServerError}, "lost": {Lost: true}} {
+		for at := 1; ; at++ {
+			f := &failing{at: at, fault: fault}
+			a, stub := stubAccount(t, iotstub.Options{Fault: f.next})
+			_, _, failed := a.tryApply(a.ctx, newRef(), want, nil)
+			if f.count < at {
+				break
+			}
+			a.must(fleet.New(a.aws, nil, fleet.Options{Known: want.Devices, Defaults: want}).Delete(a.ctx, newRef()))
+			whole(t, stub, nil)
+			if t.Failed() {
+				t.Fatalf("request %d %s, %s: %v", at, how, f.what, failed)
+			}
+		}
+	}
+}
+
 // finishAfter runs until the fleet is as wanted, with a failure in the first run, then checks that nothing is left to do.
 // It gives the first run's error.
 func (a *account) finishAfter(ref assembly.Ref, devices map[string]object.Device, prior map[string]object.DeviceIdentity, kept bool) string {
