@@ -65,7 +65,7 @@ func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 	rows := make([]row, 0, len(order))
 	for at, i := range order {
 		m := &b.messages[i]
-		if m.status != "" || len(m.Measures) == 0 {
+		if m.status != "" || !hasValue(m.Measures) {
 			continue
 		}
 		setVersion(b, order[:at], i)
@@ -78,7 +78,7 @@ func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 			continue
 		}
 		for measure := range m.Measures {
-			if m.Measures[measure].Text != "" { // Timestream has no empty value
+			if m.Measures[measure].Text != "" {
 				rows = append(rows, row{message: i, measure: measure, version: m.version})
 			}
 		}
@@ -87,6 +87,16 @@ func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 		chunk := rows[start:min(start+maxRecords, len(rows))]
 		*w = append(*w, func() { h.write(ctx, b, chunk) })
 	}
+}
+
+// hasValue reports whether there is anything to write: Timestream has no empty value.
+func hasValue(measures []telemetry.Measure) bool {
+	for i := range measures {
+		if measures[i].Text != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // Versions: a record with a higher version replaces one with the same device, time and name; the same version with the same
@@ -226,18 +236,13 @@ func (r row) describe(b *batch, reason string) string {
 
 // call makes one WriteRecords. Until a call of the process has succeeded, calls go one by one.
 func (h *history) call(ctx context.Context, b *batch, rows []row) error {
-	buffers := requests.Get().(*request)
-	defer buffers.release()
-	input := buffers.build(h, b, rows)
-
 	h.first.Lock()
 	if h.known {
 		h.first.Unlock()
-		_, err := h.client.WriteRecords(ctx, input)
-		return err
+		return h.writeRecords(ctx, b, rows)
 	}
 	defer h.first.Unlock()
-	_, err := h.client.WriteRecords(ctx, input)
+	err := h.writeRecords(ctx, b, rows)
 	var rejected *types.RejectedRecordsException
 	h.known = err == nil || errors.As(err, &rejected)
 	return err

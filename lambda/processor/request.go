@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"fmt"
 	"strconv"
-	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite/types"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
@@ -14,104 +17,92 @@ import (
 // multiName is the measure name of every record of the multi layout.
 const multiName = "telemetry"
 
-// request is the memory of one WriteRecords call. The SDK's types are full of pointers; here they point into a few slices that
-// are used again for the next call, instead of to one allocation each.
-type request struct {
-	records    []types.Record
-	values     []types.MeasureValue
-	dimensions []types.Dimension
-	times      []string
-	text       []byte
+// writeRecords makes one WriteRecords call for the rows. Endpoint discovery, signing, retries and errors are the SDK's; the body is
+// written here, straight from the measures, because the SDK's own types (a pointer for each name, value and time) and their
+// serializer cost more than everything else that the processor does to a batch.
+func (h *history) writeRecords(ctx context.Context, b *batch, rows []row) error {
+	body := h.body(b, rows)
+	_, err := h.client.WriteRecords(ctx,
+		// The SDK checks that the three required members are there.
+		&timestreamwrite.WriteRecordsInput{DatabaseName: &h.database, TableName: &h.table, Records: []types.Record{}},
+		func(o *timestreamwrite.Options) {
+			o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+				_, err := stack.Serialize.Swap("OperationSerializer", serializer{body})
+				return err
+			})
+		})
+	return err
 }
 
-var requests = sync.Pool{New: func() any { return new(request) }}
+// serializer takes the place of the SDK's for one call.
+type serializer struct{ body []byte }
 
-// release gives the memory back, empty: its pointers would keep a whole batch alive.
-func (q *request) release() {
-	clear(q.records)
-	clear(q.values)
-	clear(q.dimensions)
-	clear(q.times)
-	requests.Put(q)
+// ID is the name of the step it stands for.
+func (serializer) ID() string { return "OperationSerializer" }
+
+// HandleSerialize makes the HTTP request.
+func (s serializer) HandleSerialize(ctx context.Context, in middleware.SerializeInput, next middleware.SerializeHandler) (middleware.SerializeOutput, middleware.Metadata, error) {
+	request, ok := in.Request.(*smithyhttp.Request)
+	if !ok {
+		return middleware.SerializeOutput{}, middleware.Metadata{}, fmt.Errorf("writing WriteRecords: unknown transport %T", in.Request)
+	}
+	request.Method = "POST"
+	if request.URL.Path == "" {
+		request.URL.Path = "/"
+	}
+	request.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	request.Header.Set("X-Amz-Target", "Timestream_20181101.WriteRecords")
+	request, err := request.SetStream(bytes.NewReader(s.body))
+	if err != nil {
+		return middleware.SerializeOutput{}, middleware.Metadata{}, err
+	}
+	in.Request = request
+	return next.HandleSerialize(ctx, in)
 }
 
-// build fills the memory with the rows. The input is good until the next build.
-func (q *request) build(h *history, b *batch, rows []row) *timestreamwrite.WriteRecordsInput {
-	q.fillTimes(b, rows)
-	q.fillValues(b, rows)
-	common := &types.Record{TimeUnit: types.TimeUnitMilliseconds}
+// body writes the JSON of WriteRecordsInput. What all rows share is said once, in CommonAttributes: mostly the device too.
+func (h *history) body(b *batch, rows []row) []byte {
+	common := oneDevice(b, rows)
+	out := make([]byte, 0, 512+len(rows)*h.rowSize(b, rows[0]))
+	out = appendString(append(out, `{"DatabaseName":`...), h.database)
+	out = appendString(append(out, `,"TableName":`...), h.table)
+	out = append(out, `,"CommonAttributes":{"TimeUnit":"MILLISECONDS"`...)
 	if !h.single {
-		common.MeasureName, common.MeasureValueType = aws.String(multiName), types.MeasureValueTypeMulti
+		out = append(out, `,"MeasureName":"`+multiName+`","MeasureValueType":"MULTI"`...)
 	}
-	if oneDevice(b, rows) {
-		common.Dimensions = []types.Dimension{dimension(b, rows[0])}
-	} else {
-		q.dimensions = q.dimensions[:0]
-		for _, r := range rows {
-			q.dimensions = append(q.dimensions, dimension(b, r))
-		}
+	if common {
+		out = appendDevice(out, b, rows[0])
 	}
-	q.records = q.records[:0]
-	value := 0
-	for i := range rows {
-		r := &rows[i]
-		record := types.Record{Time: &q.times[i], Version: &r.version}
-		if common.Dimensions == nil {
-			record.Dimensions = q.dimensions[i : i+1 : i+1]
-		}
-		if measures := b.messages[r.message].Measures; r.measure >= 0 {
-			m := &measures[r.measure]
-			record.MeasureName, record.MeasureValue, record.MeasureValueType = &m.Name, &m.Text, valueType(m.Kind)
-		} else {
-			end := value + countValues(measures)
-			record.MeasureValues = q.values[value:end:end]
-			value = end
-		}
-		q.records = append(q.records, record)
-	}
-	return &timestreamwrite.WriteRecordsInput{
-		DatabaseName: &h.database, TableName: &h.table, CommonAttributes: common, Records: q.records,
-	}
-}
-
-// fillTimes writes the times of all rows into one string and cuts it up.
-func (q *request) fillTimes(b *batch, rows []row) {
-	q.text, q.times = q.text[:0], q.times[:0]
-	var ends [maxRecords]int
+	out = append(out, `},"Records":[`...)
 	for i, r := range rows {
-		q.text = strconv.AppendInt(q.text, b.messages[r.message].Time.UnixMilli(), 10)
-		ends[i] = len(q.text)
-	}
-	all, start := string(q.text), 0
-	for i := range rows {
-		q.times = append(q.times, all[start:ends[i]])
-		start = ends[i]
-	}
-}
-
-// fillValues lays out the measures of all multi-measure rows one after the other.
-func (q *request) fillValues(b *batch, rows []row) {
-	q.values = q.values[:0]
-	for _, r := range rows {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		m := &b.messages[r.message]
+		out = strconv.AppendInt(append(out, `{"Time":"`...), m.Time.UnixMilli(), 10)
+		out = strconv.AppendInt(append(out, `","Version":`...), r.version, 10)
+		if !common {
+			out = appendDevice(out, b, r)
+		}
 		if r.measure >= 0 {
-			continue
+			out = appendSingle(out, &m.Measures[r.measure])
+		} else {
+			out = appendMulti(out, m.Measures)
 		}
-		measures := b.messages[r.message].Measures
-		for i := range measures {
-			if m := &measures[i]; m.Text != "" { // Timestream has no empty value
-				q.values = append(q.values, types.MeasureValue{Name: &m.Name, Value: &m.Text, Type: valueType(m.Kind)})
-			}
-		}
+		out = append(out, '}')
 	}
+	return append(out, `]}`...)
 }
 
-func countValues(measures []telemetry.Measure) (n int) {
-	for i := range measures {
-		if measures[i].Text != "" {
-			n++
+// rowSize is about how many bytes a row takes; the rows of a call are alike.
+func (h *history) rowSize(b *batch, r row) int {
+	size := 160
+	for _, m := range b.messages[r.message].Measures {
+		if r.measure < 0 {
+			size += 48 + len(m.Name) + len(m.Text)
 		}
 	}
-	return n
+	return size
 }
 
 func oneDevice(b *batch, rows []row) bool {
@@ -123,16 +114,64 @@ func oneDevice(b *batch, rows []row) bool {
 	return true
 }
 
-func dimension(b *batch, r row) types.Dimension {
-	return types.Dimension{Name: aws.String("device_id"), Value: &b.records[r.message].PartitionKey}
+func appendDevice(out []byte, b *batch, r row) []byte {
+	out = appendString(append(out, `,"Dimensions":[{"Name":"device_id","Value":`...), b.records[r.message].PartitionKey)
+	return append(out, `}]`...)
 }
 
-func valueType(k telemetry.Kind) types.MeasureValueType {
+func appendSingle(out []byte, m *telemetry.Measure) []byte {
+	out = appendString(append(out, `,"MeasureName":`...), m.Name)
+	out = appendString(append(out, `,"MeasureValue":`...), m.Text)
+	return append(append(append(out, `,"MeasureValueType":"`...), valueType(m.Kind)...), '"')
+}
+
+func appendMulti(out []byte, measures []telemetry.Measure) []byte {
+	out = append(out, `,"MeasureValues":[`...)
+	first := true
+	for i := range measures {
+		m := &measures[i]
+		if m.Text == "" { // Timestream has no empty value
+			continue
+		}
+		if !first {
+			out = append(out, ',')
+		}
+		first = false
+		out = appendString(append(out, `{"Name":`...), m.Name)
+		out = appendString(append(out, `,"Value":`...), m.Text)
+		out = append(append(append(out, `,"Type":"`...), valueType(m.Kind)...), `"}`...)
+	}
+	return append(out, ']')
+}
+
+func valueType(k telemetry.Kind) string {
 	switch k {
 	case telemetry.Bool:
-		return types.MeasureValueTypeBoolean
+		return "BOOLEAN"
 	case telemetry.String:
-		return types.MeasureValueTypeVarchar
+		return "VARCHAR"
 	}
-	return types.MeasureValueTypeDouble
+	return "DOUBLE"
+}
+
+// appendString writes a JSON string. The decoder has made sure that the text is UTF-8.
+func appendString(out []byte, text string) []byte {
+	out = append(out, '"')
+	start := 0
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		out = append(out, text[start:i]...)
+		switch {
+		case c >= ' ':
+			out = append(out, '\\', c)
+		default:
+			const hex = "0123456789abcdef"
+			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+		start = i + 1
+	}
+	return append(append(out, text[start:]...), '"')
 }

@@ -88,6 +88,7 @@ func transport() *http.Transport {
 		ResponseHeaderTimeout: answerTimeout,
 		MaxIdleConnsPerHost:   Connections,
 		IdleConnTimeout:       50 * time.Second,
+		WriteBufferSize:       32 << 10, // most requests in one write
 	}
 }
 
