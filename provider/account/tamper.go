@@ -84,7 +84,8 @@ var Tamperings = []Tampering{
 			PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}`)}))
 	}},
 	{"role/processor", func(t testing.TB, a Account, r assembly.Record) {
-		must[*iam.PutRolePolicyOutput](t)(a.IAM().PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &r.Name, PolicyName: aws.String("more"),
+		inline := must[*iam.ListRolePoliciesOutput](t)(a.IAM().ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: &r.Name}))
+		must[*iam.PutRolePolicyOutput](t)(a.IAM().PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &r.Name, PolicyName: &inline.PolicyNames[0],
 			PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`)}))
 	}},
 	{"log_group/processor", func(t testing.TB, a Account, r assembly.Record) {

@@ -3,12 +3,14 @@
 package connection
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
 )
 
 // Connection is handed from the provider to its resources.
@@ -50,6 +52,14 @@ func (c *Connection) In(region string) (*awsapi.Clients, error) {
 		return nil, errors.New("the account is not known: skip_requesting_account_id is set, or AWS did not say; a pipeline's ARNs need it. Unset the skip argument, or list exactly one account in allowed_account_ids")
 	}
 	return clients, nil
+}
+
+// Context tells everything below it which tags others manage.
+func (c *Connection) Context(ctx context.Context) context.Context {
+	if len(c.IgnoreTags.Keys)+len(c.IgnoreTags.KeyPrefixes) == 0 {
+		return ctx
+	}
+	return owned.WithIgnored(ctx, c.IgnoreTags.Has)
 }
 
 // Tags are default_tags and a resource's own tags together, without the ignored ones. The resource's win.

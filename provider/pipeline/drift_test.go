@@ -90,7 +90,7 @@ func TestDisappearance(t *testing.T) {
 		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts"},
 		{"event_source", "function/processor", "role/ingest", "policy", "alert_topic", "timestream/table"},
 		{"stream", "device_table", "dead_letters", "bucket", "thing_group"},
-		{"manifest", "timestream/database", "role/processor"},
+		{"manifest", "timestream/", "role/processor"},
 	} {
 		steps = append(steps, resource.TestStep{
 			PreConfig: func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
@@ -81,9 +82,12 @@ func wrote(failed error) bool {
 
 // afterCreate says how to go on after a create that failed.
 func afterCreate(m *model, failed error, records []assembly.Record) string {
-	if takenBy(failed) {
-		return fmt.Sprintf("Nothing is adopted by name alone. If this pipeline is yours and its state was lost, import it:\n\n"+
+	switch taken := takenParts(failed); {
+	case taken[pipeline.KeyManifest]:
+		return fmt.Sprintf("There is a pipeline of this name already. If it is yours and its state was lost, import it:\n\n"+
 			"  terraform import 'iot_pipeline.<LABEL>' '%s@%s'\n\nOtherwise choose another name.", m.spec.Name, m.region())
+	case len(taken) > 0:
+		return "Remove what stands under the name, or choose another name for the pipeline or the device."
 	}
 	if len(records) == 0 {
 		return "Run terraform apply again when the cause is removed."
@@ -95,10 +99,18 @@ func afterCreate(m *model, failed error, records []assembly.Record) string {
 const dataNext = "Nothing was deleted. To delete the data as well, set force_destroy = true, run terraform apply, and then destroy again. " +
 	"To keep it, copy it elsewhere and empty the archive first, or remove the pipeline from the state with terraform state rm."
 
-// takenBy says whether a create was refused because an object under one of the pipeline's names is not its own.
-func takenBy(failed error) bool {
-	var foreign *assembly.ForeignError
-	return errors.As(failed, &foreign)
+// takenParts are the parts under whose names there are objects of somebody else.
+func takenParts(failed error) map[string]bool {
+	taken := map[string]bool{}
+	var failure *assembly.Failure
+	if errors.As(failed, &failure) {
+		for _, p := range failure.Problems {
+			var foreign *assembly.ForeignError
+			taken[p.Key] = errors.As(p.Err, &foreign)
+		}
+	}
+	maps.DeleteFunc(taken, func(_ string, is bool) bool { return !is })
+	return taken
 }
 
 // guard refuses a delete that would lose data.

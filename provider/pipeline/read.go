@@ -28,7 +28,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 			"The provider block depends on values that are not known yet; the recorded state stands.")
 		return
 	}
-	ctx, cancel := within(ctx, m.timeout("read"), readTimeout)
+	ctx, cancel := r.within(ctx, m.timeout("read"), readTimeout)
 	defer cancel()
 	s, err := r.openRead(ctx, m)
 	if err != nil {

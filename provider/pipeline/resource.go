@@ -46,7 +46,7 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 		resp.Diagnostics.AddError("Reading the plan", err.Error())
 		return
 	}
-	ctx, cancel := within(ctx, m.timeout("create"), defaultTimeout)
+	ctx, cancel := r.within(ctx, m.timeout("create"), defaultTimeout)
 	defer cancel()
 	m.settle(uuid.NewString(), nil)
 	s, err := open(ctx, r.connection, applying, m)
@@ -77,7 +77,7 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 		resp.Diagnostics.AddError("Reading the state", err.Error())
 		return
 	}
-	ctx, cancel := within(ctx, planned.timeout("update"), defaultTimeout)
+	ctx, cancel := r.within(ctx, planned.timeout("update"), defaultTimeout)
 	defer cancel()
 	s, records, changed, err := r.openUpdate(ctx, prior, planned)
 	if err != nil {
@@ -115,7 +115,7 @@ func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, r
 		resp.Diagnostics.AddError("Reading the state", err.Error())
 		return
 	}
-	ctx, cancel := within(ctx, m.timeout("delete"), deleteTimeout)
+	ctx, cancel := r.within(ctx, m.timeout("delete"), deleteTimeout)
 	defer cancel()
 	records, err := m.records()
 	if err != nil {

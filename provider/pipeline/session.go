@@ -173,13 +173,20 @@ const (
 	deleteTimeout  = 45 * time.Minute
 )
 
-func within(ctx context.Context, text *string, otherwise time.Duration) (context.Context, context.CancelFunc) {
+// within gives an operation its time, what it must know of the provider block, and a voice in the log while it waits.
+func (r *resourceType) within(ctx context.Context, text *string, otherwise time.Duration) (context.Context, context.CancelFunc) {
 	limit := otherwise
 	if text != nil {
 		if d, err := time.ParseDuration(*text); err == nil {
 			limit = d
 		}
 	}
+	if r.connection != nil {
+		ctx = r.connection.Context(ctx)
+	}
+	ctx = awsapi.WithProgress(ctx, func(what string, waited time.Duration) {
+		tflog.Info(ctx, what, map[string]any{"waited": waited.Round(time.Second).String()})
+	})
 	return context.WithTimeout(ctx, limit)
 }
 

@@ -44,20 +44,22 @@ func Facts(err error) string {
 	return strings.Join(facts, ", ")
 }
 
-// Problems adds what is wrong with a description, each at its attribute.
+// Problems adds what is wrong with a description, each at its argument. Terraform can
+// show the line of an argument but not of what is nested in it, so the place within stands in the text.
 func Problems(diags *diag.Diagnostics, t tftypes.Type, problems []pipeline.Problem) {
 	for _, p := range problems {
-		at := Path(t, p.Path)
-		switch {
-		case p.Warning && p.Path == "":
-			diags.AddWarning(p.Summary, p.Detail)
-		case p.Warning:
-			diags.AddAttributeWarning(at, p.Summary, p.Detail)
-		case p.Path == "":
-			diags.AddError(p.Summary, p.Detail)
-		default:
-			diags.AddAttributeError(at, p.Summary, p.Detail)
+		steps, detail := tfvalue.Steps(p.Path), p.Detail
+		if len(steps) > 1 {
+			detail += "\n\nArgument: " + p.Path
 		}
+		var d diag.Diagnostic = diag.NewErrorDiagnostic(p.Summary, detail)
+		if p.Warning {
+			d = diag.NewWarningDiagnostic(p.Summary, detail)
+		}
+		if len(steps) > 0 {
+			d = diag.WithPath(Path(t, steps[0]), d)
+		}
+		diags.Append(d)
 	}
 }
 
@@ -119,6 +121,10 @@ func Failure(diags *diag.Diagnostics, err error, run Run) {
 }
 
 func summary(run Run, p *assembly.PartError) string {
+	var foreign *assembly.ForeignError
+	if errors.As(p.Err, &foreign) {
+		return fmt.Sprintf("%s pipeline %q: %s %q is not its own", run.Doing, run.Name, kind(p.Kind), p.Name)
+	}
 	return fmt.Sprintf("%s pipeline %q: %s %s %q failed", run.Doing, run.Name, p.Operation, kind(p.Kind), p.Name)
 }
 

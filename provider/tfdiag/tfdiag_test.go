@@ -1,0 +1,76 @@
+package tfdiag
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+)
+
+func TestPath(t *testing.T) {
+	device := tftypes.Object{AttributeTypes: map[string]tftypes.Type{"attributes": tftypes.Map{ElementType: tftypes.String}}}
+	root := tftypes.Object{AttributeTypes: map[string]tftypes.Type{
+		"name":    tftypes.String,
+		"devices": tftypes.Map{ElementType: device},
+		"list":    tftypes.List{ElementType: device},
+		"set":     tftypes.Set{ElementType: device},
+	}}
+	for text, want := range map[string]string{
+		"name":                               "name",
+		`devices["soil-001"]`:                `devices["soil-001"]`,
+		`devices["a.b"].attributes["x"]`:     `devices["a.b"].attributes["x"]`,
+		`devices.soil.attributes.bay`:        `devices["soil"].attributes["bay"]`,
+		`list[2].attributes`:                 `list[2].attributes`,
+		`set[0].attributes`:                  `set`,                 // elements of a set have no place that can be named
+		`devices["soil-001"].nothing.deeper`: `devices["soil-001"]`, // as far as it goes
+	} {
+		if got := Path(root, text).String(); got != want {
+			t.Errorf("Path(%s) = %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestFailureSaysWhatExistsOnce(t *testing.T) {
+	failure := &assembly.Failure{Wrote: true,
+		Problems: []*assembly.PartError{
+			{Key: "bucket", Kind: "s3_bucket", Name: "b", Operation: assembly.Creating, Err: errors.New("out of space")},
+			{Key: "stream", Kind: "kinesis_stream", Name: "s", Operation: assembly.Waiting, Err: errors.New("out of time")},
+		},
+		Skipped: []assembly.Skip{{Key: "event_source", Because: []string{"stream"}}},
+	}
+	var diags diag.Diagnostics
+	Failure(&diags, fmt.Errorf("around: %w", failure), Run{Doing: "Creating", Name: "p", Next: "Do this.", Done: []assembly.Record{
+		{Key: "manifest", Status: assembly.Ready}, {Key: "stream", Status: assembly.Incomplete}, {Key: "gone", Status: assembly.Missing}}})
+	var got []string
+	for _, d := range diags {
+		got = append(got, d.Summary()+"\n"+d.Detail())
+	}
+	want := []string{
+		"Creating pipeline \"p\": creating s3 bucket \"b\" failed\nOut of space.\n\n" +
+			"Exists now and is recorded: manifest.\nRecorded and not finished: stream (incomplete).\nNot tried, because it needs what failed: event_source.\n\n" +
+			"Do this.\n\nPart: bucket",
+		"Creating pipeline \"p\": waiting for kinesis stream \"s\" failed\nOut of time.\n\nSee the first error for what exists and what to do next.\n\nPart: stream",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestFailureBeforeTheFirstWrite(t *testing.T) {
+	failure := &assembly.Failure{Problems: []*assembly.PartError{
+		{Key: "stream", Kind: "kinesis_stream", Name: "s", Operation: assembly.Reading, Err: &assembly.ForeignError{Owner: "other"}}}}
+	var diags diag.Diagnostics
+	Failure(&diags, failure, Run{Doing: "Creating", Name: "p"})
+	if got := diags[0].Summary(); got != `Creating pipeline "p": kinesis stream "s" is not its own` {
+		t.Errorf("summary: %s", got)
+	}
+	if got := diags[0].Detail(); !strings.Contains(got, "Nothing was changed.") {
+		t.Errorf("detail: %s", got)
+	}
+}
