@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -62,6 +63,7 @@ type Broker struct {
 	listener net.Listener
 	sessions sessions
 	stop     context.CancelFunc
+	once     sync.Once
 }
 
 // Start listens and serves.
@@ -108,9 +110,11 @@ func (b *Broker) Address() string { return b.listener.Addr().String() }
 
 // Close disconnects everybody and stops listening.
 func (b *Broker) Close() {
-	b.stop()
-	b.listener.Close()
-	b.server.Close()
+	b.once.Do(func() {
+		b.stop()
+		b.listener.Close()
+		b.server.Close()
+	})
 }
 
 // tlsConfig asks for a client certificate and accepts those that the registry knows as active: AWS IoT trusts what is

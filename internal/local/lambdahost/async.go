@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/pending"
 )
 
 // An AsyncConfig is how asynchronous invocations of one function are retried; see Lambda's event invoke configuration.
@@ -40,7 +41,7 @@ type Async struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
-	pending sync.WaitGroup // events accepted and neither processed nor given up
+	pending pending.Counter // events accepted and neither processed nor given up
 }
 
 type job struct {
@@ -73,15 +74,15 @@ func (a *Async) Invoke(ctx context.Context, function string, payload []byte) err
 	if !a.options.Host.has(function) {
 		return fmt.Errorf("invoking function %q: %w", function, ErrUnknown)
 	}
-	a.pending.Add(1)
+	a.pending.Begin()
 	select {
 	case a.queue <- job{function, payload, time.Now()}:
 		return nil
 	case <-ctx.Done():
-		a.pending.Done()
+		a.pending.End()
 		return ctx.Err()
 	case <-a.ctx.Done():
-		a.pending.Done()
+		a.pending.End()
 		return errors.New("the function host is closed")
 	}
 }
@@ -93,7 +94,7 @@ func (h *Host) has(name string) bool {
 }
 
 // Wait returns when every accepted event has been processed or given up.
-func (a *Async) Wait() { a.pending.Wait() }
+func (a *Async) Wait(ctx context.Context) error { return a.pending.Wait(ctx) }
 
 // Close gives up what is not in progress.
 func (a *Async) Close() {
@@ -106,7 +107,7 @@ func (a *Async) work() {
 		select {
 		case j := <-a.queue:
 			a.process(j)
-			a.pending.Done()
+			a.pending.End()
 		case <-a.ctx.Done():
 			return
 		}

@@ -31,7 +31,9 @@ func TestAsyncRetriesThenSendsTheRecord(t *testing.T) {
 	if err := a.Invoke(t.Context(), "f", ask("fail", "no")); err != nil {
 		t.Fatal(err)
 	}
-	a.Wait()
+	if err := a.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	attempts := 0
 	for len(events) > 0 {
 		if e := <-events; e.Kind == event.Invoked {
@@ -69,7 +71,9 @@ func TestAsyncGivesUpOldEvents(t *testing.T) {
 	if err := a.Invoke(t.Context(), "f", ask("fail", "no")); err != nil {
 		t.Fatal(err)
 	}
-	a.Wait()
+	if err := a.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	var record struct{ RequestContext struct{ Condition string } }
 	if err := json.Unmarshal([]byte((<-records).record), &record); err != nil || record.RequestContext.Condition != "EventAgeExceeded" {
 		t.Errorf("got condition %q, error %v", record.RequestContext.Condition, err)
@@ -81,7 +85,9 @@ func TestAsyncTellsOfEventsThatNobodyKeeps(t *testing.T) {
 	if err := a.Invoke(t.Context(), "f", ask("fail", "no")); err != nil {
 		t.Fatal(err)
 	}
-	a.Wait()
+	if err := a.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	<-events
 	if e := <-events; e.Kind != event.Failed || len(records) != 0 {
 		t.Errorf("got event %+v and %d records", e, len(records))

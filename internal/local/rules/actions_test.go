@@ -175,7 +175,7 @@ func TestCloudWatchLogs(t *testing.T) {
 		newRule("many", "SELECT VALUE lines FROM 'gh/#'", types.Action{CloudwatchLogs: &types.CloudwatchLogsAction{LogGroupName: aws.String("g"), BatchMode: aws.Bool(true)}}))
 	now := time.Now()
 	r.Handle(message.Message{Topic: "gh/soil-001/telemetry", Time: now, Payload: fmt.Appendf(nil, `{"lines":[{"timestamp":%d,"message":"a"},{"timestamp":%d,"message":"b"}]}`, now.UnixMilli(), now.UnixMilli())})
-	r.Wait()
+	r.settled(t)
 	r.noFailures(t)
 	for stream, want := range map[string]int{"one": 1, "many": 2} {
 		out := must(c.Logs.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: &stream}))(t)

@@ -20,6 +20,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/pending"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/topic"
 )
 
@@ -58,7 +59,7 @@ type Engine struct {
 	seed     maphash.Seed
 	lanes    [lanes]chan job
 	workers  sync.WaitGroup
-	pending  sync.WaitGroup // executions with an action that is not done
+	pending  pending.Counter // executions with an action that is not done
 	ctx      context.Context
 	cancel   context.CancelFunc
 
@@ -187,7 +188,7 @@ func (e *Engine) execute(r *rule, m *message.Message, sql *iotsql.Message) {
 	}
 	x := &execution{engine: e, rule: r, message: m, sql: sql}
 	x.left.Store(int32(len(r.actions)))
-	e.pending.Add(1)
+	e.pending.Begin()
 	in := &input{execution: x, payload: result.Payload, json: result.JSON}
 	for _, a := range r.actions {
 		e.dispatch(job{execution: x, action: a, input: in})
@@ -222,7 +223,7 @@ func (e *Engine) work(lane chan job) {
 }
 
 // Wait returns when every action of every message handled so far is done, its error action included.
-func (e *Engine) Wait() { e.pending.Wait() }
+func (e *Engine) Wait(ctx context.Context) error { return e.pending.Wait(ctx) }
 
 // Close gives up what is not done; call Wait first to lose nothing.
 func (e *Engine) Close() {

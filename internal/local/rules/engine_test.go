@@ -67,7 +67,15 @@ func (r *rig) set(t testing.TB, rules ...Rule) {
 // send handles a message of soil-001 and waits for its actions.
 func (r *rig) send(topic, payload string) {
 	r.Handle(message.Message{Topic: topic, Payload: []byte(payload), ClientID: "soil-001", SourceIP: "127.0.0.1", TraceID: "trace-1", Time: time.UnixMilli(1700000000123)})
-	r.Wait()
+	r.Wait(context.Background())
+}
+
+// settled waits for all actions.
+func (r *rig) settled(t testing.TB) {
+	t.Helper()
+	if err := r.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func newRule(name, sql string, actions ...types.Action) Rule {

@@ -49,7 +49,7 @@ func (x *execution) done(j job, began time.Time, resource string, err error) {
 	}
 	x.engine.options.Events.Send(e)
 	if j.onError {
-		x.engine.pending.Done()
+		x.engine.pending.End()
 		return
 	}
 	if err != nil {
@@ -61,7 +61,7 @@ func (x *execution) done(j job, began time.Time, resource string, err error) {
 		return
 	}
 	if len(x.failures) == 0 || x.rule.errorAction == nil {
-		x.engine.pending.Done()
+		x.engine.pending.End()
 		return
 	}
 	// Not from a lane's own goroutine: a full lane would wait for itself.

@@ -94,7 +94,7 @@ func TestKinesisKeepsTheOrderPerKeyThroughRefusals(t *testing.T) {
 		})
 	}
 	senders.Wait()
-	r.Wait()
+	r.settled(t)
 	if diff := cmp.Diff(want, f.accepted); diff != "" {
 		t.Errorf("accepted records (-want +got):\n%s", diff)
 	}

@@ -29,12 +29,14 @@ type Mapping struct {
 	Window          time.Duration
 	Parallelization int
 	Start           Position
-	MaxRetries      int           // -1: until the record is too old
-	MaxAge          time.Duration // 0: as long as the stream keeps it
-	Bisect          bool
-	ReportFailures  bool // the function answers with batchItemFailures
-	Filters         []string
-	OnFailure       string // ARN, or ""
+	// Resume overrides Start for single shards: where another poller of the mapping has stopped.
+	Resume         map[string]Position `json:"-"`
+	MaxRetries     int                 // -1: until the record is too old
+	MaxAge         time.Duration       // 0: as long as the stream keeps it
+	Bisect         bool
+	ReportFailures bool // the function answers with batchItemFailures
+	Filters        []string
+	OnFailure      string // ARN, or ""
 }
 
 // A Record is one record of a stream.

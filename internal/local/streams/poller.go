@@ -51,6 +51,17 @@ func (p *Poller) Stop() {
 	p.running.Wait()
 }
 
+// Positions says per shard where a new poller of the same mapping has to begin, once this one is stopped.
+func (p *Poller) Positions() map[string]Position {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := map[string]Position{}
+	for name, s := range p.shards {
+		all[name] = s.position()
+	}
+	return all
+}
+
 // Wake makes the poller read now: somebody knows that there is something.
 func (p *Poller) Wake() {
 	p.mu.Lock()
@@ -119,9 +130,12 @@ func (p *Poller) add(ctx context.Context, names []string, start Position) {
 		if p.shards[name] != nil {
 			continue
 		}
-		s := newShard(name, p)
+		s, from := newShard(name, p), start
+		if resumed, ok := p.mapping.Resume[name]; ok {
+			from = resumed
+		}
 		p.shards[name] = s
-		p.running.Go(func() { s.run(ctx, start) })
+		p.running.Go(func() { s.run(ctx, from) })
 	}
 }
 

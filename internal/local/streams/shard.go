@@ -19,6 +19,7 @@ type shard struct {
 	waiting []chan struct{} // for the next empty read
 	fresh   int             // how many of waiting were there when the current read began
 	ended   bool
+	done    Position // everything before it has been processed
 }
 
 func newShard(name string, p *Poller) *shard {
@@ -71,11 +72,24 @@ func (s *shard) end() {
 	s.waiting = nil
 }
 
+func (s *shard) position() Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done
+}
+
+func (s *shard) reached(p Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = p
+}
+
 // run reads until the shard is closed or the poller stopped. Lost iterators (they live five minutes) and failed reads
 // begin again after the last record that was taken.
 func (s *shard) run(ctx context.Context, from Position) {
 	p := s.poller
 	batch := &buffer{shard: s}
+	s.reached(from)
 	iterator := ""
 	for ctx.Err() == nil {
 		var err error
@@ -97,6 +111,9 @@ func (s *shard) run(ctx context.Context, from Position) {
 		}
 		batch.add(page.Records)
 		batch.flush(ctx, page.Next == "")
+		if batch.empty() && ctx.Err() == nil {
+			s.reached(from)
+		}
 		if page.Next == "" {
 			s.end()
 			return

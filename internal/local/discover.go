@@ -1,0 +1,189 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iot"
+	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/streams"
+)
+
+// deployment is what is deployed at one moment.
+type deployment struct {
+	rules     []rules.Rule
+	functions []function
+	mappings  []streams.Mapping
+}
+
+// function is a function at AWS, and how its asynchronous invocations are retried.
+type function struct {
+	config *lambdatypes.FunctionConfiguration
+	async  lambdahost.AsyncConfig
+}
+
+// discover reads the pipeline's rules, functions and event source mappings. The manifest is read anew as well, since a
+// change of the pipeline may have added parts.
+func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
+	m, err := ReadManifest(ctx, r.clients, r.options.Pipeline)
+	if err != nil {
+		return nil, err
+	}
+	d := &deployment{}
+	if d.rules, err = r.discoverRules(ctx, m); err != nil {
+		return nil, fmt.Errorf("reading topic rules: %w", err)
+	}
+	if d.functions, err = r.discoverFunctions(ctx, m); err != nil {
+		return nil, fmt.Errorf("reading functions: %w", err)
+	}
+	for _, f := range d.functions {
+		mappings, err := r.discoverMappings(ctx, *f.config.FunctionName)
+		if err != nil {
+			return nil, fmt.Errorf("reading event source mappings of %q: %w", *f.config.FunctionName, err)
+		}
+		d.mappings = append(d.mappings, mappings...)
+	}
+	return d, nil
+}
+
+func (r *Runtime) discoverRules(ctx context.Context, m *Manifest) ([]rules.Rule, error) {
+	prefix := strings.ReplaceAll(m.Name, "-", "_") + "_"
+	var all []rules.Rule
+	pages := iot.NewListTopicRulesPaginator(r.clients.IoT, &iot.ListTopicRulesInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range page.Rules {
+			if !m.has("rule", *item.RuleName, prefix) {
+				continue
+			}
+			out, err := r.clients.IoT.GetTopicRule(ctx, &iot.GetTopicRuleInput{RuleName: item.RuleName})
+			if errors.As(err, new(*iottypes.UnauthorizedException)) {
+				continue // deleted in between [AWS 1.2]
+			}
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, *out.Rule)
+		}
+	}
+	slices.SortFunc(all, func(a, b rules.Rule) int { return strings.Compare(*a.RuleName, *b.RuleName) })
+	return all, nil
+}
+
+func (r *Runtime) discoverFunctions(ctx context.Context, m *Manifest) ([]function, error) {
+	var all []function
+	pages := lambda.NewListFunctionsPaginator(r.clients.Lambda, &lambda.ListFunctionsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, config := range page.Functions {
+			if !m.has("function", *config.FunctionName, m.Name+"-") {
+				continue
+			}
+			async, err := r.discoverAsync(ctx, *config.FunctionName)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, function{&config, async})
+		}
+	}
+	return all, nil
+}
+
+// discoverAsync reads how failed asynchronous invocations are retried; without a configuration Lambda's defaults hold.
+func (r *Runtime) discoverAsync(ctx context.Context, name string) (lambdahost.AsyncConfig, error) {
+	c := lambdahost.AsyncConfig{Retries: 2, MaxAge: 6 * time.Hour}
+	out, err := r.clients.Lambda.GetFunctionEventInvokeConfig(ctx, &lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name})
+	if errors.As(err, new(*lambdatypes.ResourceNotFoundException)) {
+		return c, nil
+	}
+	if err != nil {
+		return c, err
+	}
+	if out.MaximumRetryAttempts != nil {
+		c.Retries = int(*out.MaximumRetryAttempts)
+	}
+	if out.MaximumEventAgeInSeconds != nil {
+		c.MaxAge = time.Duration(*out.MaximumEventAgeInSeconds) * time.Second
+	}
+	if out.DestinationConfig != nil && out.DestinationConfig.OnFailure != nil {
+		c.OnFailure = aws.ToString(out.DestinationConfig.OnFailure.Destination)
+	}
+	return c, nil
+}
+
+func (r *Runtime) discoverMappings(ctx context.Context, name string) ([]streams.Mapping, error) {
+	var all []streams.Mapping
+	pages := lambda.NewListEventSourceMappingsPaginator(r.clients.Lambda, &lambda.ListEventSourceMappingsInput{FunctionName: &name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range page.EventSourceMappings {
+			state := aws.ToString(c.State)
+			if strings.Contains(aws.ToString(c.EventSourceArn), ":kinesis:") && (state == "Enabled" || state == "Enabling" || state == "Updating" || state == "Creating") {
+				all = append(all, mapping(c, name))
+			}
+		}
+	}
+	return all, nil
+}
+
+// mapping translates Lambda's words; what is not set has Lambda's defaults. [AWS 5]
+func mapping(c lambdatypes.EventSourceMappingConfiguration, name string) streams.Mapping {
+	m := streams.Mapping{
+		UUID:            *c.UUID,
+		StreamARN:       *c.EventSourceArn,
+		Function:        name,
+		FunctionARN:     aws.ToString(c.FunctionArn),
+		BatchSize:       100,
+		Window:          time.Duration(aws.ToInt32(c.MaximumBatchingWindowInSeconds)) * time.Second,
+		Parallelization: int(aws.ToInt32(c.ParallelizationFactor)),
+		Start:           streams.Position{Kind: string(c.StartingPosition), Time: aws.ToTime(c.StartingPositionTimestamp)},
+		MaxRetries:      -1,
+		Bisect:          aws.ToBool(c.BisectBatchOnFunctionError),
+		ReportFailures:  slices.Contains(c.FunctionResponseTypes, lambdatypes.FunctionResponseTypeReportBatchItemFailures),
+	}
+	if c.BatchSize != nil {
+		m.BatchSize = int(*c.BatchSize)
+	}
+	if c.MaximumRetryAttempts != nil {
+		m.MaxRetries = int(*c.MaximumRetryAttempts)
+	}
+	if c.MaximumRecordAgeInSeconds != nil {
+		m.MaxAge = max(0, time.Duration(*c.MaximumRecordAgeInSeconds)*time.Second)
+	}
+	if c.FilterCriteria != nil {
+		for _, f := range c.FilterCriteria.Filters {
+			m.Filters = append(m.Filters, *f.Pattern)
+		}
+	}
+	if c.DestinationConfig != nil && c.DestinationConfig.OnFailure != nil {
+		m.OnFailure = aws.ToString(c.DestinationConfig.OnFailure.Destination)
+	}
+	return m
+}
+
+// sameJSON compares what the SDK gives without the fields that it keeps to itself.
+func sameJSON(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && string(x) == string(y)
+}

@@ -1,0 +1,110 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/archives"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
+)
+
+// functionEnv is what all functions get: credentials, and the endpoint as their AWS.
+func (r *Runtime) functionEnv(ctx context.Context) ([]string, error) {
+	c, err := r.options.Config.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("getting the AWS credentials for functions: %w", err)
+	}
+	env := []string{"AWS_ACCESS_KEY_ID=" + c.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + c.SecretAccessKey, "AWS_ENDPOINT_URL_IOT_DATA_PLANE=" + r.dataplane.URL}
+	if c.SessionToken != "" {
+		env = append(env, "AWS_SESSION_TOKEN="+c.SessionToken)
+	}
+	if endpoint := r.options.Config.BaseEndpoint; endpoint != nil {
+		env = append(env, "AWS_ENDPOINT_URL="+*endpoint, "AWS_ENABLE_ENDPOINT_DISCOVERY=false")
+	}
+	return env, nil
+}
+
+// host gives the function to the host, under the configuration that it has at AWS.
+func (r *Runtime) host(f function) error {
+	c := f.config
+	name := *c.FunctionName
+	bootstrap, err := r.bootstrap(name, aws.ToString(c.CodeSha256))
+	if err != nil {
+		return fmt.Errorf("preparing function %q: %w", name, err)
+	}
+	hosted := lambdahost.Function{
+		Name: name, ARN: aws.ToString(c.FunctionArn), Bootstrap: bootstrap, Env: map[string]string{}, MemoryMB: aws.ToInt32(c.MemorySize),
+		Timeout: time.Duration(aws.ToInt32(c.Timeout)) * time.Second, LogGroup: "/aws/lambda/" + name, Concurrency: r.options.Concurrency,
+	}
+	if c.Environment != nil {
+		maps.Copy(hosted.Env, c.Environment.Variables)
+	}
+	if _, ok := hosted.Env["IOT_DATA_ENDPOINT"]; ok {
+		hosted.Env["IOT_DATA_ENDPOINT"] = r.dataplane.URL // commands go to the devices that are connected here
+	}
+	if l := c.LoggingConfig; l != nil {
+		hosted.LogFormat, hosted.LogLevel = string(l.LogFormat), string(l.ApplicationLogLevel)
+		if l.LogGroup != nil {
+			hosted.LogGroup = *l.LogGroup
+		}
+	}
+	r.mu.Lock()
+	r.async[name] = f.async
+	r.mu.Unlock()
+	if r.hosts.Set(hosted) {
+		r.options.Events.Send(event.Event{Kind: event.Changed, Action: name, Detail: "function " + codeName(aws.ToString(c.CodeSha256))})
+	}
+	return nil
+}
+
+func codeName(sum string) string {
+	if name, architecture, ok := archives.FindBySHA256(sum); ok {
+		return name + " (deployed for " + architecture + ")"
+	}
+	return "with its own code"
+}
+
+// bootstrap finds the executable of a deployed function: the one that the caller gave, or the one of this build whose
+// archive has the deployed code's sum, for this machine's architecture whatever the deployed one is.
+func (r *Runtime) bootstrap(name, sum string) (string, error) {
+	for key, path := range r.options.Bootstraps {
+		if key == name || r.options.Pipeline+"-"+key == name {
+			return filepath.Abs(path)
+		}
+	}
+	shipped, _, ok := archives.FindBySHA256(sum)
+	if !ok {
+		return "", fmt.Errorf("its code (CodeSha256 %s) is none of this build: apply with this build of the provider, or give the bootstrap with --function %s=PATH",
+			sum, strings.TrimPrefix(name, r.options.Pipeline+"-"))
+	}
+	archive, err := archives.Lookup(shipped, hostArchitecture())
+	if err != nil {
+		return "", err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if path, ok := r.unpacked[shipped]; ok {
+		return path, nil
+	}
+	path, err := lambdahost.Unpack(archive.Zip, filepath.Join(r.dir, shipped))
+	if err == nil {
+		r.unpacked[shipped] = path
+	}
+	return path, err
+}
+
+// hostArchitecture is this machine's, in Lambda's words.
+func hostArchitecture() string {
+	if runtime.GOARCH == "arm64" {
+		return "arm64"
+	}
+	return "x86_64"
+}

@@ -1,0 +1,293 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/broker"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/ca"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/dataplane"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/destination"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/registry"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/shadow"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/streams"
+)
+
+// Options say which pipeline to run, and where.
+type Options struct {
+	// Config is the AWS account and region; with a BaseEndpoint, any AWS-compatible endpoint.
+	Config aws.Config
+	// Pipeline is the pipeline's name.
+	Pipeline string
+	// MQTTAddr is where the broker listens; "" means 127.0.0.1:8883, and port 0 lets the kernel choose.
+	MQTTAddr string
+	// Hosts are further names and addresses of this machine for the broker's certificate.
+	Hosts []string
+	// StateDir keeps the local certificate authority; "" means iot-local in the user's cache directory.
+	StateDir string
+	// Bootstraps are executables for functions, by the function's name at AWS or its short name ("processor").
+	Bootstraps map[string]string
+	// Events takes what happens; nil takes nothing.
+	Events event.Sink
+	// Refresh is how often rules and functions are read anew; 0 means every 2 seconds.
+	Refresh time.Duration
+	// Concurrency is how many processes a function may have; 0 means 4.
+	Concurrency int
+	// RetryDelay is the wait before the first retry of asynchronous invocations; 0 means one second.
+	RetryDelay time.Duration
+}
+
+// A Runtime is a pipeline that runs on this machine.
+type Runtime struct {
+	options   Options
+	clients   *clients.Set
+	authority *ca.Authority
+	dir       string // for unpacked functions
+
+	broker    *broker.Broker
+	engine    *rules.Engine
+	shadows   *shadow.Service
+	dataplane *dataplane.Server
+	hosts     *lambdahost.Host
+	queue     *lambdahost.Async
+	ready     chan struct{} // closed when the rules are there, or when it is over
+	stop      context.CancelFunc
+	stopOnce  sync.Once
+	running   sync.WaitGroup
+
+	mu       sync.Mutex
+	async    map[string]lambdahost.AsyncConfig
+	unpacked map[string]string
+	current  *deployment
+	pollers  map[string]*streams.Poller // by the mapping's UUID
+	problem  string                     // of the last refresh, told once
+}
+
+// Start finds the pipeline and runs it. It returns when devices can connect.
+func Start(ctx context.Context, o Options) (*Runtime, error) {
+	if o.MQTTAddr == "" {
+		o.MQTTAddr = "127.0.0.1:8883"
+	}
+	if o.Refresh == 0 {
+		o.Refresh = 2 * time.Second
+	}
+	r := &Runtime{options: o, clients: clients.New(o.Config), async: map[string]lambdahost.AsyncConfig{}, unpacked: map[string]string{},
+		pollers: map[string]*streams.Poller{}, current: &deployment{}, ready: make(chan struct{}), stop: func() {}}
+	if err := r.start(ctx); err != nil {
+		r.close()
+		return nil, fmt.Errorf("running pipeline %q: %w", o.Pipeline, err)
+	}
+	return r, nil
+}
+
+func (r *Runtime) start(ctx context.Context) error {
+	if r.options.Pipeline == "" {
+		return errors.New("no name given")
+	}
+	if _, err := ReadManifest(ctx, r.clients, r.options.Pipeline); err != nil {
+		return err
+	}
+	account, err := r.clients.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return fmt.Errorf("asking whose account it is: %w", err)
+	}
+	if r.dir, err = os.MkdirTemp("", "iot-local-"); err != nil {
+		return err
+	}
+	// The engine and the broker need each other: rules publish, and what is published goes through the rules.
+	r.engine = rules.New(rules.Options{Clients: r.clients, AccountID: *account.Account, Publish: r.publish, Invoke: r.invoke, Call: r.call, Stored: r.wake, Events: r.options.Events})
+	r.shadows = shadow.New(r.clients.IoTData, r.publish, r.options.Events)
+	if r.dataplane, err = dataplane.Start(r.publish, aws.ToString(r.options.Config.BaseEndpoint)); err != nil {
+		return err
+	}
+	env, err := r.functionEnv(ctx)
+	if err != nil {
+		return err
+	}
+	r.hosts = lambdahost.New(lambdahost.Options{Region: r.options.Config.Region, Env: env, Events: r.options.Events})
+	r.queue = lambdahost.NewAsync(lambdahost.AsyncOptions{Host: r.hosts, Config: r.asyncConfig, Events: r.options.Events, RetryDelay: r.options.RetryDelay,
+		Send: func(ctx context.Context, to string, record []byte) error {
+			return r.send(ctx, to, "aws/lambda/async/"+time.Now().UTC().Format("2006/01/02/2006-01-02T15.04.05.000000000"), record)
+		}})
+	if err := r.listen(); err != nil {
+		return err
+	}
+	if err := r.Refresh(ctx); err != nil {
+		return err
+	}
+	close(r.ready)
+	background, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
+	r.running.Go(func() { r.follow(background) })
+	r.options.Events.Send(event.Event{Kind: event.Ready, Detail: fmt.Sprintf("pipeline %s: %d rules, %d functions; MQTT on %s, CA %s",
+		r.options.Pipeline, len(r.current.rules), len(r.hosts.Names()), r.MQTTAddr(), r.CAPath())})
+	return nil
+}
+
+// listen starts the broker.
+func (r *Runtime) listen() error {
+	dir := r.options.StateDir
+	if dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return fmt.Errorf("finding a place for the local certificate authority: %w", err)
+		}
+		dir = filepath.Join(cache, "iot-local")
+	}
+	var err error
+	if r.authority, err = ca.Open(dir); err != nil {
+		return err
+	}
+	certificate, err := r.authority.Server(append([]string{"localhost", "127.0.0.1", "::1"}, r.options.Hosts...)...)
+	if err != nil {
+		return err
+	}
+	r.broker, err = broker.Start(broker.Options{Address: r.options.MQTTAddr, Certificate: certificate, Authorizer: registry.New(r.clients.IoT), Events: r.options.Events,
+		Handle: func(m message.Message) {
+			<-r.ready // a device that reconnects at once must not publish before the rules are there
+			r.shadows.Handle(m)
+			r.engine.Handle(m)
+		}})
+	return err
+}
+
+// MQTTAddr is where the broker listens, as host:port.
+func (r *Runtime) MQTTAddr() string { return r.broker.Address() }
+
+// CAPath is the file with the certificate that devices must trust.
+func (r *Runtime) CAPath() string { return r.authority.Path }
+
+// Authority is the local certificate authority.
+func (r *Runtime) Authority() *ca.Authority { return r.authority }
+
+// Publish sends a message as AWS itself would, to subscribers and rules.
+func (r *Runtime) publish(m message.Message) error { return r.broker.Publish(m) }
+
+func (r *Runtime) asyncConfig(name string) lambdahost.AsyncConfig {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.async[name]
+}
+
+// functionName is the name in a function's ARN, without version or alias.
+func functionName(arn string) string {
+	if _, rest, ok := strings.Cut(arn, ":function:"); ok {
+		arn = rest
+	}
+	name, _, _ := strings.Cut(arn, ":")
+	return name
+}
+
+func (r *Runtime) invoke(ctx context.Context, functionARN string, payload []byte) error {
+	return r.queue.Invoke(ctx, functionName(functionARN), payload)
+}
+
+// call runs a function and waits; a failure of the function is an error.
+func (r *Runtime) call(ctx context.Context, functionARN string, payload []byte) ([]byte, error) {
+	result, err := r.hosts.Invoke(ctx, functionName(functionARN), payload)
+	if problem := lambdahost.Problem(result, err); problem != "" {
+		return nil, errors.New(problem)
+	}
+	return result.Payload, nil
+}
+
+// send delivers a failure record.
+func (r *Runtime) send(ctx context.Context, to, key string, record []byte) error {
+	return destination.New(r.clients).Send(ctx, to, key, record)
+}
+
+// wake lets the readers of a stream know that it has got records.
+func (r *Runtime) wake(stream string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.current.mappings {
+		if p := r.pollers[m.UUID]; p != nil && strings.HasSuffix(m.StreamARN, ":stream/"+stream) {
+			p.Wake()
+		}
+	}
+}
+
+// Drain returns when everything that was published before the call has come to its end: rules, streams, functions and what
+// they published in turn.
+func (r *Runtime) Drain(ctx context.Context) error {
+	for range 2 { // a function's command may match a rule
+		if err := r.engine.Wait(ctx); err != nil {
+			return fmt.Errorf("waiting for the rules: %w", err)
+		}
+		r.mu.Lock()
+		pollers := make([]*streams.Poller, 0, len(r.pollers))
+		for _, p := range r.pollers {
+			pollers = append(pollers, p)
+		}
+		r.mu.Unlock()
+		for _, p := range pollers {
+			if err := p.Drain(ctx); err != nil {
+				return fmt.Errorf("draining the streams: %w", err)
+			}
+		}
+		if err := r.queue.Wait(ctx); err != nil {
+			return fmt.Errorf("waiting for the functions: %w", err)
+		}
+	}
+	return nil
+}
+
+// Stop disconnects the devices, finishes what they have published as long as the context allows, and ends everything.
+func (r *Runtime) Stop(ctx context.Context) error {
+	r.broker.Close()
+	err := r.Drain(ctx)
+	r.close()
+	if err != nil {
+		return fmt.Errorf("stopping pipeline %q with messages unfinished: %w", r.options.Pipeline, err)
+	}
+	return nil
+}
+
+// close ends whatever has been started.
+func (r *Runtime) close() {
+	r.stopOnce.Do(func() {
+		r.stop()
+		r.running.Wait()
+		select {
+		case <-r.ready:
+		default:
+			close(r.ready)
+		}
+		if r.broker != nil {
+			r.broker.Close()
+		}
+		for _, p := range r.pollers {
+			p.Stop()
+		}
+		if r.queue != nil {
+			r.queue.Close()
+		}
+		if r.hosts != nil {
+			r.hosts.Close()
+		}
+		if r.engine != nil {
+			r.engine.Close()
+		}
+		if r.shadows != nil {
+			r.shadows.Close()
+		}
+		if r.dataplane != nil {
+			r.dataplane.Close()
+		}
+		os.RemoveAll(r.dir)
+	})
+}
