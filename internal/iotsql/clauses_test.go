@@ -76,6 +76,20 @@ func TestFrom(t *testing.T) {
 	})
 }
 
+// TestBasicIngestWithoutName evaluates a rule whose name is not known.
+func TestBasicIngestWithoutName(t *testing.T) {
+	q, err := Compile("SELECT topic() AS t FROM 'a/+'", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"$aws/rules/any/a/b": true, "$aws/rules/any/b/b": false, "a/b": true, "$aws/rules/any": false} {
+		r, err := q.Eval(context.Background(), &Message{Topic: name})
+		if err != nil || r.Matched != want || want && string(r.Payload) != `{"t":"a/b"}` {
+			t.Errorf("[IoT-SQL 5] %s: %+v, %v", name, r, err)
+		}
+	}
+}
+
 func TestPayloads(t *testing.T) {
 	runRules(t, []rule{
 		{why: "4 SELECT: an array passes unchanged", sql: "SELECT * FROM 'topic/subtopic'", payload: `[1, 2.0]`, want: `[1, 2.0]`},

@@ -61,7 +61,8 @@
 //
 // They run in linear time. What Java's engine has beyond that (look-around, back-references, possessive quantifiers, atomic
 // groups) is an error where the pattern is a constant and Undefined where it is not. Invalid patterns are Undefined, as in AWS.
-// An empty match directly behind another match is not replaced, where Java replaces it.
+// An empty match directly behind another match is not replaced, where Java replaces it; $ stands for the end of the text only,
+// where Java's also stands before a last line break.
 //
 // # Limits
 //

@@ -85,6 +85,7 @@ func TestErrors(t *testing.T) {
 		{"SELECT regexp_matches(a, '(?=x)') AS b FROM 'x'", []string{"1:26: this engine cannot run the pattern '(?=x)': look-ahead ((?=) does not run in linear time"}},
 		{"SELECT regexp_matches(a, '(a)\\1') AS b FROM 'x'", []string{"1:26: this engine cannot run the pattern '(a)\\1': a back-reference (\\1) does not run in linear time"}},
 		{"SELECT regexp_substr(a, 'a++') AS b FROM 'x'", []string{"1:25: this engine cannot run the pattern 'a++': a possessive quantifier (++) does not run in linear time"}},
+		{"SELECT regexp_matches(a, '[a-z&&[^b]]') AS b FROM 'x'", []string{"1:26: this engine cannot run the pattern '[a-z&&[^b]]': character classes within classes, and && between them, exist in Java only"}},
 		{"SELECT get_dynamodb('t','k','v','r'), get_dynamodb('t','k','v','r') FROM 'x'", []string{"1:39: get_dynamodb is allowed once in a statement"}},
 		{"SELECT get_thing_shadow('t', role) AS a FROM 'x'", []string{"1:30: the role ARN of get_thing_shadow is a constant text"}},
 		{"SELECT get_registry_data(api, 't', 'role') AS a FROM 'x'", []string{"1:26: the operation of get_registry_data is a constant text"}},

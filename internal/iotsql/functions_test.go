@@ -1,13 +1,19 @@
 package iotsql
 
 import (
+	"context"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
+	"encoding/json"
+	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestNumericFunctions(t *testing.T) {
@@ -243,6 +249,52 @@ func TestHashes(t *testing.T) {
 	} {
 		if got := evalExpr(t, "md2('"+text+"')", documented(""), Options{}); got != `"`+want+`"` {
 			t.Errorf("md2(%q) = %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestRegexpAgainstGo runs random patterns of what both dialects share, as constants and as values of the message.
+func TestRegexpAgainstGo(t *testing.T) {
+	random := rand.New(rand.NewPCG(11, 12))
+	pieces := []string{"a", "b", "c", ".", "[ab]", "[^a]", "(a|bc)", "(?:b)", "a*", "b+", "c?", "a{1,2}", "^", "$", `\b`, `\w`, "|"}
+	dynamic, err := Compile("SELECT regexp_matches(s, p) AS m, regexp_substr(s, p) AS s, regexp_replace(s, p, '-') AS r FROM 't'", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		pattern, subject := "", ""
+		for range 1 + random.IntN(5) {
+			pattern += pieces[random.IntN(len(pieces))]
+		}
+		for range random.IntN(8) {
+			subject += string("abc "[random.IntN(4)])
+		}
+		re, err := regexp.Compile(pattern)
+		if err != nil {
+			continue
+		}
+		want := map[string]any{"m": re.MatchString(subject), "r": re.ReplaceAllString(subject, "-")}
+		if re.MatchString(subject) {
+			want["s"] = re.FindString(subject)
+		}
+		constant, err := Compile("SELECT regexp_matches(s, '"+pattern+"') AS m, regexp_substr(s, '"+pattern+"') AS s, regexp_replace(s, '"+pattern+"', '-') AS r FROM 't'", Options{})
+		if err != nil {
+			t.Errorf("%s: %v", pattern, err)
+			continue
+		}
+		payload, err := json.Marshal(map[string]string{"s": subject, "p": pattern})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range []*Query{constant, dynamic} {
+			r, err := q.Eval(context.Background(), &Message{Topic: "t", Payload: payload})
+			var got map[string]any
+			if err != nil || json.Unmarshal(r.Payload, &got) != nil {
+				t.Fatalf("%s on %q: %s, %v", pattern, subject, r.Payload, err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s on %q (-Go +SQL)\n%s", pattern, subject, diff)
+			}
 		}
 	}
 }

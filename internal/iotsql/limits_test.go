@@ -82,7 +82,7 @@ func TestEvalLimits(t *testing.T) {
 		if !errors.Is(err, funcs.ErrTooMuch) {
 			t.Errorf("%s: %v, want %v", tt.why, err, funcs.ErrTooMuch)
 		}
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > 30*time.Second {
 			t.Errorf("%s took %v", tt.why, took)
 		}
 	}

@@ -75,7 +75,7 @@ func (n order) eval(f *frame) value.Value {
 // eval looks for an equal element; only an Array has elements. [IoT-SQL 8 IN]
 func (n contains) eval(f *frame) value.Value {
 	x, y := n.x.eval(f), n.y.eval(f)
-	if x.IsUndefined() || y.Kind() != value.Array || !f.env.Spend(len(y.Items())) {
+	if x.IsUndefined() || y.Kind() != value.Array || !f.env.Spend(4*len(y.Items())) {
 		return value.Value{}
 	}
 	for _, item := range y.Items() {

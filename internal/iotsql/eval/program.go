@@ -138,12 +138,17 @@ func (q *Query) Eval(ctx context.Context, m *message.Message) (Result, error) {
 	return Result{Matched: true, Payload: append([]byte{}, f.out...), JSON: len(f.out) > 0}, nil
 }
 
-// sees decides by topic. A Basic Ingest publish goes to the rule that it names, whatever FROM says. [IoT-SQL 5]
+// sees decides by topic. A Basic Ingest publish goes to the rule that it names, whatever FROM says; to a rule whose name is
+// not known here when what is left of the topic matches. [IoT-SQL 5]
 func (q *Query) sees(name string) bool {
-	if rule, _, ok := topic.TrimBasicIngest(name); ok && q.plan.rule != "" {
+	rule, rest, ingest := topic.TrimBasicIngest(name)
+	switch {
+	case ingest && q.plan.rule != "":
 		return rule == q.plan.rule
+	case q.topic == "":
+		return true
 	}
-	return q.topic == "" || topic.MatchRule(q.topic, name)
+	return topic.MatchRule(q.topic, name) || ingest && topic.MatchRule(q.topic, rest)
 }
 
 // assign evaluates SET into vars.

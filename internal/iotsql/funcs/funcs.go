@@ -129,7 +129,7 @@ type Env struct {
 }
 
 // MaxWork bounds the cost of one evaluation, counted in bytes made and elements visited.
-const MaxWork = 32 << 20
+const MaxWork = 16 << 20
 
 // ErrTooMuch ends an evaluation that exceeds MaxWork or the size of a value; get_or_default does not catch it.
 var ErrTooMuch = errors.New("the evaluation takes more work or memory than a rule may")

@@ -1,6 +1,7 @@
 package funcs
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -47,6 +48,9 @@ type pattern struct {
 }
 
 func compilePattern(text string) (pattern, error) {
+	if err := checkClasses(text); err != nil {
+		return pattern{}, err
+	}
 	text = translatePattern(text)
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
@@ -167,6 +171,34 @@ func explainPattern(pattern string, err error) string {
 		}
 	}
 	return "this engine cannot run the pattern '" + pattern + "': " + reason
+}
+
+// errNestedClass is about classes that this engine would read otherwise than AWS's.
+var errNestedClass = errors.New("character classes within classes, and && between them, exist in Java only")
+
+// checkClasses refuses [a-d[m-p]] and [a-z&&[^b]]: here, [ and & are ordinary characters within a class.
+func checkClasses(text string) error {
+	inClass := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\':
+			i++
+		case inClass && (c == '[' && !strings.HasPrefix(text[i:], "[:") || strings.HasPrefix(text[i:], "&&")):
+			return errNestedClass
+		case c == '[' && !inClass:
+			inClass = true
+			if i++; i < len(text) && text[i] == '^' {
+				i++
+			}
+			// A ] that comes first belongs to the class.
+			if i >= len(text) || text[i] != ']' {
+				i--
+			}
+		case c == ']':
+			inClass = false
+		}
+	}
+	return nil
 }
 
 // javaClasses are the ASCII classes that Java writes \p{Name} and this engine [:name:].

@@ -89,7 +89,7 @@ func (g grower) query(depth int, rule bool) *Select {
 // TestPrintThenParse prints random trees and reads them again: the tree has to be the same.
 func TestPrintThenParse(t *testing.T) {
 	g := grower{rand.New(rand.NewPCG(3, 4))}
-	for i := range 2000 {
+	for i := range 800 {
 		s := &Statement{Select: g.query(i%5, true)}
 		for range g.IntN(3) {
 			s.Set = append(s.Set, Assignment{Name: g.name(), Value: g.expr(i % 4)})
@@ -108,7 +108,7 @@ func TestPrintThenParse(t *testing.T) {
 // TestParseBroken cuts and garbles printed trees: every text must be read to the end, and an error must be in the text.
 func TestParseBroken(t *testing.T) {
 	g := grower{rand.New(rand.NewPCG(5, 6))}
-	for range 1000 {
+	for range 500 {
 		text := []byte(Print(&Statement{Select: g.query(3, true)}))
 		for range 1 + g.IntN(3) {
 			at := g.IntN(len(text))

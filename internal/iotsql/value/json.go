@@ -152,8 +152,11 @@ func (d *decoder) value(i, depth int) (Value, int) {
 }
 
 func (d *decoder) array(i, depth int) (Value, int) {
-	items := []Value{}
 	i, done := open(d.text, i, ']', depth)
+	if done {
+		return OfArray([]Value{}), i
+	}
+	items := make([]Value, 0, firstMembers)
 	for !done {
 		var item Value
 		item, i = d.value(i, depth)
