@@ -9,7 +9,7 @@ import (
 
 // config is the processor's environment; its variables are a contract.
 type config struct {
-	pipeline string
+	pipeline, topicPrefix string
 
 	deviceTable string
 	deviceTTL   time.Duration // 0: entries stay
@@ -25,6 +25,7 @@ type config struct {
 func loadConfig(getenv func(string) string) (config, error) {
 	c := config{
 		pipeline:    getenv("IOT_PIPELINE"),
+		topicPrefix: getenv("IOT_TOPIC_PREFIX"),
 		deviceTable: getenv("IOT_DEVICE_TABLE"),
 		queueURL:    getenv("IOT_DEAD_LETTER_QUEUE_URL"),
 		bucket:      getenv("IOT_DEAD_LETTER_BUCKET"),

@@ -189,6 +189,7 @@ func TestGivesUpWhatCannotBeStored(t *testing.T) {
 			delete(letter, "detail")
 			want := map[string]any{
 				"pipeline": "greenhouse", "source": "processor", "thing": "soil-002", "sequence_number": "2", "reason": c.reason,
+				"topic":          "greenhouse/soil-002/telemetry",
 				"arrived_at":     lambdatest.Start.Add(time.Millisecond).UTC().Format("2006-01-02T15:04:05.000Z07:00"),
 				"payload_base64": base64.StdEncoding.EncodeToString([]byte(c.payload)),
 			}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
 )
 
 func newOffice(c config, cfg aws.Config) *deadletter.Office {
@@ -38,7 +40,7 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 			p.log.WarnContext(ctx, "record is given up", "thing", record.PartitionKey, "sequence_number", record.SequenceNumber,
 				"reason", why.reason, "detail", why.detail)
 			err := p.office.Send(ctx, deadletter.Letter{
-				Pipeline: p.pipeline, Source: "processor", Thing: record.PartitionKey, Topic: statusTopic(record.Data),
+				Pipeline: p.pipeline, Source: "processor", Thing: record.PartitionKey, Topic: p.topic(record),
 				ArrivedAt: record.Arrival(), SequenceNumber: record.SequenceNumber, Payload: []byte(record.Data),
 				Reason: why.reason, Detail: why.detail,
 			})
@@ -50,4 +52,15 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 		})
 	}
 	w.do()
+}
+
+// topic is where a record was published: a status message says so, and the stream's only other source is the telemetry rule.
+func (p *processor) topic(record *stream.Record) string {
+	if topic := statusTopic(record.Data); topic != "" {
+		return topic
+	}
+	if p.topicPrefix == "" || !thing.Valid(record.PartitionKey) {
+		return ""
+	}
+	return p.topicPrefix + "/" + record.PartitionKey + "/telemetry"
 }
