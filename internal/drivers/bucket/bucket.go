@@ -117,10 +117,27 @@ func (d *Driver) write(ctx context.Context, name, owner string, want object.Buck
 	case lifecycle:
 		err = d.writeLifecycle(ctx, name, want.Lifecycle)
 	case "tags":
-		_, err = client.PutBucketTagging(ctx, &s3.PutBucketTaggingInput{Bucket: &name, Tagging: &types.Tagging{TagSet: newTags(owned.Tags(owner, want.Tags))}})
+		err = d.writeTags(ctx, name, owned.Tags(owner, want.Tags))
 	default:
 		err = owned.Unknown(c)
 	}
+	return err
+}
+
+// writeTags replaces the tags, which S3 can only do as a whole: those that others manage are written back.
+func (d *Driver) writeTags(ctx context.Context, name string, tags map[string]string) error {
+	if owned.AnyIgnored(ctx) {
+		all, err := d.tags(ctx, name)
+		if err != nil {
+			return err
+		}
+		for key, value := range all {
+			if owned.Ignored(ctx, key) {
+				tags[key] = value
+			}
+		}
+	}
+	_, err := d.c.S3().PutBucketTagging(ctx, &s3.PutBucketTaggingInput{Bucket: &name, Tagging: &types.Tagging{TagSet: newTags(tags)}})
 	return err
 }
 

@@ -45,7 +45,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	}
 	slices.Sort(r.spec.Departs)
 	o := &assembly.Object[object.Bucket]{Identity: d.identity(ref.Name, r.spec.ForceDestroy), Spec: r.spec}
-	o.Owner, o.Spec.Tags = owned.Split(all)
+	o.Owner, o.Spec.Tags = owned.Split(ctx, all)
 	return o, nil
 }
 

@@ -71,7 +71,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	}
 	o.Spec.Permissions, o.Spec.Async = permissions, async
 	o.Identity = identity(out.Configuration.FunctionName, out.Configuration.FunctionArn, o.Spec)
-	o.Owner, o.Spec.Tags = owned.Split(out.Tags)
+	o.Owner, o.Spec.Tags = owned.Split(ctx, out.Tags)
 	return o, nil
 }
 

@@ -37,7 +37,7 @@ func Observe(ctx context.Context, client *iot.Client, ref assembly.Ref, arn stri
 		}
 		all = append(all, page.Tags...)
 	}
-	owner, rest = owned.Split(owned.Map(all, func(t types.Tag) (key, value *string) { return t.Key, t.Value }))
+	owner, rest = owned.Split(ctx, owned.Map(all, func(t types.Tag) (key, value *string) { return t.Key, t.Value }))
 	return owner, rest, nil
 }
 

@@ -49,7 +49,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if err != nil {
 		return nil, fmt.Errorf("reading its tags: %w", err)
 	}
-	o.Owner, o.Spec.Tags = owned.Split(out.Tags)
+	o.Owner, o.Spec.Tags = owned.Split(ctx, out.Tags)
 	return o, nil
 }
 

@@ -15,15 +15,23 @@ func TestTagsAndSplitAreInverse(t *testing.T) {
 	wanted := map[string]string{"team": "bay", "stage": "prod"}
 	all := Tags("token", wanted)
 	all["aws:cloudformation:stack-name"] = "of AWS"
-	owner, rest := Split(all)
+	owner, rest := Split(t.Context(), all)
 	if owner != "token" {
 		t.Errorf("owner %q", owner)
 	}
 	if diff := cmp.Diff(wanted, rest); diff != "" {
 		t.Error(diff)
 	}
-	if _, rest := Split(nil); rest == nil {
+	if _, rest := Split(t.Context(), nil); rest == nil {
 		t.Error("tags of an untagged object are nil, which means: not read")
+	}
+}
+
+func TestIgnoredTagsAreNotSeen(t *testing.T) {
+	ctx := WithIgnored(t.Context(), func(key string) bool { return key == "cost-center" })
+	_, rest := Split(ctx, map[string]string{"cost-center": "7", "team": "bay"})
+	if diff := cmp.Diff(map[string]string{"team": "bay"}, rest); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -58,7 +58,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 		if err != nil {
 			return fmt.Errorf("reading its tags: %w", err)
 		}
-		o.Owner, o.Spec.Tags = owned.Split(owned.Map(out.TagList, func(t types.Tag) (key, value *string) { return t.Key, t.Value }))
+		o.Owner, o.Spec.Tags = owned.Split(ctx, owned.Map(out.TagList, func(t types.Tag) (key, value *string) { return t.Key, t.Value }))
 		return nil
 	})
 	if err := calls.Wait(); err != nil {

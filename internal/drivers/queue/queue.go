@@ -78,7 +78,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 		return nil, err
 	}
 	o := &assembly.Object[object.Queue]{Identity: identity(url, attributes[queueARN]), Spec: spec}
-	o.Owner, o.Spec.Tags = owned.Split(tags.Tags)
+	o.Owner, o.Spec.Tags = owned.Split(ctx, tags.Tags)
 	return o, nil
 }
 

@@ -73,7 +73,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if b := out.Role.PermissionsBoundary; b != nil {
 		o.Spec.Boundary = aws.ToString(b.PermissionsBoundaryArn)
 	}
-	o.Owner, o.Spec.Tags = owned.Split(owned.Map(out.Role.Tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value }))
+	o.Owner, o.Spec.Tags = owned.Split(ctx, owned.Map(out.Role.Tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value }))
 	return o, nil
 }
 

@@ -61,7 +61,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 			o.Spec.KMSKeyID = ""
 		}
 	}
-	o.Owner, o.Spec.Tags = owned.Split(all)
+	o.Owner, o.Spec.Tags = owned.Split(ctx, all)
 	return o, nil
 }
 

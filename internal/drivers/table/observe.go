@@ -33,7 +33,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 		}
 		return nil, err
 	}
-	o.Owner, o.Spec.Tags = owned.Split(all)
+	o.Owner, o.Spec.Tags = owned.Split(ctx, all)
 	return o, nil
 }
 

@@ -70,7 +70,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 		Identity: identity(out.Database),
 		Spec:     object.TimestreamDatabase{KMSKeyID: aws.ToString(out.Database.KmsKeyId)},
 	}
-	o.Owner, o.Spec.Tags = owned.Split(all)
+	o.Owner, o.Spec.Tags = owned.Split(ctx, all)
 	return o, nil
 }
 

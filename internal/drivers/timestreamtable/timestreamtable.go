@@ -43,7 +43,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 		return nil, err
 	}
 	o := &assembly.Object[object.TimestreamTable]{Identity: identity(t), Spec: spec(t)}
-	o.Owner, o.Spec.Tags = owned.Split(all)
+	o.Owner, o.Spec.Tags = owned.Split(ctx, all)
 	return o, nil
 }
 

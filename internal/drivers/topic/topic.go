@@ -59,7 +59,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 			Policy:      attributes.Attributes[policy],
 		},
 	}
-	o.Owner, o.Spec.Tags = owned.Split(owned.Map(tags.Tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value }))
+	o.Owner, o.Spec.Tags = owned.Split(ctx, owned.Map(tags.Tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value }))
 	return o, nil
 }
 
