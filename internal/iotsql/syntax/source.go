@@ -53,13 +53,13 @@ func NewReport(text string) *Report {
 func (r *Report) Error(pos Pos, m Message, args ...any) {
 	if !r.wrong[pos] {
 		r.wrong[pos] = true
-		r.errors = append(r.errors, remark{pos, m.with(args)})
+		r.errors = append(r.errors, remark{pos, shorten(m.with(args), longestMessage)})
 	}
 }
 
 // Warn adds a remark about something that AWS accepts.
 func (r *Report) Warn(pos Pos, m Message, args ...any) {
-	r.warnings = append(r.warnings, remark{pos, m.with(args)})
+	r.warnings = append(r.warnings, remark{pos, shorten(m.with(args), longestMessage)})
 }
 
 // Crowded reports whether there are so many errors that hints for further ones are not worth the time.
@@ -84,6 +84,9 @@ func (r *Report) diagnostics(remarks []remark, most int) []Diagnostic {
 	}
 	return list
 }
+
+// longestMessage is how many characters of a message are kept: it may quote a part of the text that is very long.
+const longestMessage = 400
 
 // excerptWidth is how many characters of a line an excerpt shows; a generated one-line statement can be very long.
 const excerptWidth = 120

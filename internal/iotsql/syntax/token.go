@@ -38,14 +38,19 @@ func (t token) describe() string {
 		if isReserved(t.text) {
 			return strings.ToUpper(t.text)
 		}
-		return "the name " + shorten(t.text)
+		return "the name " + shorten(t.text, longestName)
 	default:
 		return t.text
 	}
 }
 
-func shorten(s string) string {
-	const most = 40
+// longestName is how many characters of a name a diagnostic quotes.
+const longestName = 40
+
+func shorten(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "…"
 	}

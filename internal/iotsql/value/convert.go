@@ -1,10 +1,6 @@
 package value
 
-import (
-	"strings"
-
-	"github.com/cockroachdb/apd/v3"
-)
+import "strings"
 
 // ToNumber converts to Int or Decimal; ok is false where the result is Undefined or Null. [IoT-SQL 7]
 func (v Version) ToNumber(a Value) (n Value, ok bool) {
@@ -223,48 +219,4 @@ func (v Version) Compare(a, b Value) (order int, ok bool) {
 		return 0, false
 	}
 	return compareNumbers(x, y), true
-}
-
-// appendNumber writes a number: in full while it has up to 34 digits and is not below 1E-6, otherwise as 1.5E-7. Version 1's
-// whole Decimals end in ".0". [IoT-SQL 7, 18.11]
-func (v Value) appendNumber(dst []byte) []byte {
-	var scratch apd.Decimal
-	d, big := v.ref.(*apd.Decimal)
-	if !big {
-		if v.exp == 0 {
-			dst = appendInt(dst, v.n)
-			if v.kind == Decimal {
-				dst = append(dst, ".0"...)
-			}
-			return dst
-		}
-		d = scratch.SetFinite(v.n, v.exp)
-	}
-	if d.Negative {
-		dst = append(dst, '-')
-	}
-	digits := d.Coeff.String()
-	exponent := int(d.Exponent)
-	adjusted := len(digits) - 1 + exponent
-	switch {
-	case exponent == 0:
-		dst = append(dst, digits...)
-		if v.kind == Decimal {
-			dst = append(dst, ".0"...)
-		}
-		return dst
-	case exponent > 0 || adjusted < -6:
-		return appendScientific(dst, digits, adjusted)
-	}
-	point := len(digits) + exponent
-	if point <= 0 {
-		dst = append(dst, "0."...)
-		for ; point < 0; point++ {
-			dst = append(dst, '0')
-		}
-		return append(dst, digits...)
-	}
-	dst = append(dst, digits[:point]...)
-	dst = append(dst, '.')
-	return append(dst, digits[point:]...)
 }

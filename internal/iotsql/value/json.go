@@ -8,18 +8,6 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-func appendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
-
-func appendScientific(dst []byte, digits string, exponent int) []byte {
-	dst = append(dst, digits[0])
-	if len(digits) > 1 {
-		dst = append(dst, '.')
-		dst = append(dst, digits[1:]...)
-	}
-	dst = append(dst, 'E')
-	return strconv.AppendInt(dst, int64(exponent), 10)
-}
-
 // AppendJSON appends v as compact JSON. Undefined appends nothing; binary data become base64 text. [IoT-SQL 6, 7]
 func AppendJSON(dst []byte, v Value) []byte {
 	switch v.kind {
