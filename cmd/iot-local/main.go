@@ -1,0 +1,95 @@
+// Command iot-local runs a deployed iot_pipeline on this machine, against any AWS-compatible endpoint, and simulates its
+// devices.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+const usage = `iot-local runs a deployed iot_pipeline on this machine.
+
+  iot-local run PIPELINE [flags]        broker, rules, streams and functions
+  iot-local simulate PIPELINE [flags]   its devices, with the credentials that the pipeline stored
+
+"iot-local run -h" and "iot-local simulate -h" list the flags. AWS credentials and region come from the environment, as for
+every AWS tool; AWS_ENDPOINT_URL or --endpoint names an emulator.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := dispatch(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "iot-local: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+// dispatch runs one subcommand. It is main without the process, for tests.
+func dispatch(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
+		fmt.Fprint(out, usage)
+		return nil
+	}
+	commands := map[string]func(context.Context, []string, io.Writer) error{"run": run, "simulate": simulateDevices}
+	command := commands[args[0]]
+	if command == nil {
+		return fmt.Errorf("unknown command %q; the commands are run and simulate", args[0])
+	}
+	return command(ctx, args[1:], out)
+}
+
+// parse reads flags before and after the pipeline's name.
+func parse(flags *flag.FlagSet, args []string, out io.Writer) (pipeline string, err error) {
+	flags.SetOutput(out)
+	if err := flags.Parse(args); err != nil {
+		return "", err
+	}
+	rest := flags.Args()
+	if len(rest) == 0 {
+		return "", errors.New("name the pipeline: iot-local " + flags.Name() + " PIPELINE")
+	}
+	if err := flags.Parse(rest[1:]); err != nil {
+		return "", err
+	}
+	if flags.NArg() > 0 {
+		return "", fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	return rest[0], nil
+}
+
+// pairs is a flag of NAME=VALUE that can be repeated.
+type pairs map[string]string
+
+// String shows the flag's value.
+func (p pairs) String() string { return fmt.Sprint(map[string]string(p)) }
+
+// Set takes one more.
+func (p pairs) Set(text string) error {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok || name == "" || value == "" {
+		return fmt.Errorf("want NAME=PATH, got %q", text)
+	}
+	p[name] = value
+	return nil
+}
+
+// list is a flag of comma-separated values.
+type list []string
+
+// String shows the flag's value.
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+// Set takes more.
+func (l *list) Set(text string) error {
+	*l = append(*l, strings.Split(text, ",")...)
+	return nil
+}

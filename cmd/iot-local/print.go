@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+)
+
+// printer writes one line per event and counts them for the summary.
+type printer struct {
+	mu      sync.Mutex
+	out     *bufio.Writer
+	json    bool
+	quiet   bool
+	colour  bool
+	began   time.Time
+	counted map[counter]*count
+}
+
+// counter is one line of the summary.
+type counter struct {
+	kind   event.Kind
+	rule   string
+	action string
+}
+
+type count struct {
+	well, failed int
+	time         time.Duration
+}
+
+func newPrinter(out io.Writer, asJSON, quiet bool) *printer {
+	return &printer{out: bufio.NewWriter(out), json: asJSON, quiet: quiet, colour: !asJSON && terminal(out), began: time.Now(), counted: map[counter]*count{}}
+}
+
+// terminal says whether colours make sense there. [no-color.org]
+func terminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (p *printer) print(e event.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.add(e)
+	if p.quiet && e.Error == "" && e.Kind != event.Ready && e.Kind != event.Refused {
+		return
+	}
+	if p.json {
+		line, _ := json.Marshal(e) // strings and numbers
+		p.out.Write(append(line, '\n'))
+	} else {
+		p.out.WriteString(p.line(e) + "\n")
+	}
+	p.out.Flush()
+}
+
+func (p *printer) add(e event.Event) {
+	key := counter{kind: e.Kind, rule: e.Rule, action: e.Action}
+	if e.Kind == event.Logged || e.Kind == event.Changed || e.Kind == event.Ready {
+		return
+	}
+	if e.Kind == event.Refused {
+		key.action = ""
+	}
+	c := p.counted[key]
+	if c == nil {
+		c = &count{}
+		p.counted[key] = c
+	}
+	if e.Error != "" {
+		c.failed++
+	} else {
+		c.well++
+	}
+	c.time += e.Duration
+}
+
+// Colours of the kinds that a person looks for.
+const (
+	red, green, yellow, cyan, grey = "31", "32", "33", "36", "90"
+)
+
+var colours = map[event.Kind]string{
+	event.Connected: green, event.Disconnected: yellow, event.Refused: red, event.Failed: red, event.Received: cyan, event.Logged: grey, event.Changed: yellow, event.Ready: green,
+}
+
+func (p *printer) paint(colour, text string) string {
+	if !p.colour || colour == "" {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// line is time, kind, thing, what happened where, and how it went; columns are aligned for names of usual length.
+func (p *printer) line(e event.Event) string {
+	colour := colours[e.Kind]
+	if e.Error != "" {
+		colour = red
+	}
+	what := strings.Join(fields(e), "  ")
+	line := fmt.Sprintf("%s  %s  %-16s  %s", e.Time.Format("15:04:05.000"), p.paint(colour, fmt.Sprintf("%-12s", e.Kind)), e.Thing, what)
+	if e.Duration > 0 {
+		line += "  " + e.Duration.Round(100*time.Microsecond).String()
+	}
+	if e.Error != "" {
+		line += "  " + p.paint(red, "error: "+e.Error)
+	}
+	return strings.TrimRight(line, " ")
+}
+
+// fields are the columns between the thing and the duration, by what the event has.
+func fields(e event.Event) []string {
+	var all []string
+	if e.Topic != "" {
+		all = append(all, fmt.Sprintf("%-32s", e.Topic))
+	}
+	if e.Rule != "" {
+		all = append(all, fmt.Sprintf("%-24s", e.Rule))
+	}
+	switch {
+	case e.Action != "" && e.Target != "":
+		all = append(all, e.Action+" → "+e.Target)
+	case e.Action != "":
+		all = append(all, e.Action)
+	}
+	if e.Bytes > 0 {
+		all = append(all, fmt.Sprintf("%d bytes", e.Bytes))
+	}
+	if e.Detail != "" {
+		all = append(all, e.Detail)
+	}
+	return all
+}
+
+// summary says what happened in all.
+func (p *printer) summary() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.out.Flush()
+	keys := make([]counter, 0, len(p.counted))
+	for k := range p.counted {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b counter) int {
+		return strings.Compare(string(a.kind)+a.rule+a.action, string(b.kind)+b.rule+b.action)
+	})
+	if p.json {
+		type row struct {
+			Kind   event.Kind `json:"kind"`
+			Rule   string     `json:"rule,omitempty"`
+			Action string     `json:"action,omitempty"`
+			Well   int        `json:"succeeded"`
+			Failed int        `json:"failed"`
+		}
+		rows := []row{}
+		for _, k := range keys {
+			rows = append(rows, row{k.kind, k.rule, k.action, p.counted[k].well, p.counted[k].failed})
+		}
+		line, _ := json.Marshal(map[string]any{"kind": "summary", "seconds": time.Since(p.began).Seconds(), "counts": rows})
+		p.out.Write(append(line, '\n'))
+		return
+	}
+	fmt.Fprintf(p.out, "\nIn %v:\n", time.Since(p.began).Round(time.Second))
+	for _, k := range keys {
+		c := p.counted[k]
+		name := strings.TrimSpace(k.rule + " " + k.action)
+		fmt.Fprintf(p.out, "  %-12s  %-40s  %7d", k.kind, name, c.well+c.failed)
+		if c.failed > 0 {
+			fmt.Fprint(p.out, "  "+p.paint(red, fmt.Sprintf("%d failed", c.failed)))
+		}
+		if c.time > 0 {
+			fmt.Fprintf(p.out, "  %v on average", (c.time / time.Duration(c.well+c.failed)).Round(100*time.Microsecond))
+		}
+		fmt.Fprintln(p.out)
+	}
+}

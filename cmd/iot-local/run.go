@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
+)
+
+// stopTime is how long messages that devices have published may take to be finished after the end.
+const stopTime = 30 * time.Second
+
+// target is where the pipeline is deployed.
+type target struct{ endpoint, region, profile string }
+
+func (t *target) flags(f *flag.FlagSet) {
+	f.StringVar(&t.endpoint, "endpoint", "", "base `URL` of an AWS-compatible endpoint (default $AWS_ENDPOINT_URL, else AWS)")
+	f.StringVar(&t.region, "region", "", "AWS `region` (default from the AWS environment)")
+	f.StringVar(&t.profile, "profile", "", "`name` of a profile of the AWS configuration files")
+}
+
+func (t *target) config(ctx context.Context) (aws.Config, error) {
+	var options []func(*config.LoadOptions) error
+	if t.region != "" {
+		options = append(options, config.WithRegion(t.region))
+	}
+	if t.profile != "" {
+		options = append(options, config.WithSharedConfigProfile(t.profile))
+	}
+	if t.endpoint != "" {
+		options = append(options, config.WithBaseEndpoint(t.endpoint))
+	}
+	c, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return c, fmt.Errorf("reading the AWS configuration: %w", err)
+	}
+	if c.Region == "" {
+		return c, fmt.Errorf("no AWS region: set AWS_REGION or --region")
+	}
+	return c, nil
+}
+
+// until ends the context after the duration of --for, if one is given.
+func until(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, d)
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	var where target
+	var hosts list
+	o := local.Options{Bootstraps: map[string]string{}}
+	f := flag.NewFlagSet("run", flag.ContinueOnError)
+	where.flags(f)
+	f.StringVar(&o.MQTTAddr, "mqtt", "127.0.0.1:8883", "`address` to listen on for MQTT over TLS")
+	f.Var(&hosts, "host", "further host `names` and addresses of this machine, for the broker's certificate")
+	f.StringVar(&o.StateDir, "state", "", "`directory` of the local certificate authority (default in the user's cache directory)")
+	f.Var(pairs(o.Bootstraps), "function", "`NAME=PATH` of a bootstrap executable for a function, such as processor=./bootstrap; can be repeated")
+	f.IntVar(&o.Concurrency, "concurrency", 4, "`number` of processes per function")
+	f.DurationVar(&o.Refresh, "refresh", 2*time.Second, "how often rules and functions are read anew")
+	asJSON := f.Bool("json", false, "print one JSON object per event")
+	quiet := f.Bool("quiet", false, "print errors, the ready line and the summary only")
+	limit := f.Duration("for", 0, "stop after this `duration`")
+	pipeline, err := parse(f, args, out)
+	if err != nil {
+		return err
+	}
+	if o.Config, err = where.config(ctx); err != nil {
+		return err
+	}
+	p := newPrinter(out, *asJSON, *quiet)
+	o.Pipeline, o.Hosts, o.Events = pipeline, hosts, p.print
+	r, err := local.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	running, cancel := until(ctx, *limit)
+	defer cancel()
+	<-running.Done()
+	// The context has ended, but what devices were told is taken must be finished.
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	err = r.Stop(finish)
+	p.summary()
+	return err
+}

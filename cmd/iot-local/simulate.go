@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/simulate"
+)
+
+func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
+	var where target
+	var names list
+	var o simulate.Options
+	f := flag.NewFlagSet("simulate", flag.ContinueOnError)
+	where.flags(f)
+	f.Var(&names, "devices", "`names` of the devices to play (default: all with a stored key)")
+	count := f.Int("count", 0, "`number` of devices to play at most (default: no limit)")
+	f.StringVar(&o.Broker, "broker", "127.0.0.1:8883", "`host:port` of the broker; \"aws\" for each device's own AWS IoT endpoint")
+	caFile := f.String("ca", "", "`file` with the authority of the broker's certificate (default: the local one of iot-local run)")
+	f.DurationVar(&o.Interval, "interval", 5*time.Second, "time between two messages of a device")
+	f.Float64Var(&o.FaultRate, "faults", 0.01, "share of faulty messages, from 0 to 1")
+	asJSON := f.Bool("json", false, "print one JSON object per event")
+	quiet := f.Bool("quiet", false, "print errors, the ready line and the summary only")
+	limit := f.Duration("for", 0, "stop after this `duration`")
+	pipeline, err := parse(f, args, out)
+	if err != nil {
+		return err
+	}
+	config, err := where.config(ctx)
+	if err != nil {
+		return err
+	}
+	if o.Devices, err = choose(ctx, clients.New(config), pipeline, names, *count); err != nil {
+		return err
+	}
+	if o.Broker == "aws" {
+		o.Broker = ""
+	} else if o.Roots, err = roots(*caFile); err != nil {
+		return err
+	}
+	p := newPrinter(out, *asJSON, *quiet)
+	o.Events = p.print
+	o.Ready = func() {
+		p.print(event.Event{Time: time.Now(), Kind: event.Ready, Detail: fmt.Sprintf("%d devices of pipeline %s are connected and publish every %v", len(o.Devices), pipeline, o.Interval)})
+	}
+	playing, cancel := until(ctx, *limit)
+	defer cancel()
+	err = simulate.Run(playing, o)
+	p.summary()
+	return err
+}
+
+// choose reads the credentials of the devices to play.
+func choose(ctx context.Context, c *clients.Set, pipeline string, names []string, count int) ([]simulate.Bundle, error) {
+	m, err := local.ReadManifest(ctx, c, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	all, keyless, err := simulate.Bundles(ctx, c, m)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) > 0 {
+		for _, name := range names {
+			if slices.Contains(keyless, name) {
+				return nil, fmt.Errorf("device %q brought its own key, which the pipeline does not have", name)
+			}
+			if !slices.ContainsFunc(all, func(b simulate.Bundle) bool { return b.Thing == name }) {
+				return nil, fmt.Errorf("pipeline %q stored no credentials for a device %q", pipeline, name)
+			}
+		}
+		all = slices.DeleteFunc(all, func(b simulate.Bundle) bool { return !slices.Contains(names, b.Thing) })
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no device of pipeline %q has stored credentials below %s (%d brought their own key: %s)", pipeline, m.CredentialsPath, len(keyless), strings.Join(keyless, ", "))
+	}
+	if count > 0 && count < len(all) {
+		all = all[:count]
+	}
+	return all, nil
+}
+
+// roots is the authority of the local broker.
+func roots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("finding the local certificate authority: %w", err)
+		}
+		file = filepath.Join(cache, "iot-local", "ca.pem")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the broker's certificate authority: %w; start iot-local run first, or give the file that it prints with --ca", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("reading the broker's certificate authority: %s holds no certificate", file)
+	}
+	return pool, nil
+}

@@ -1,0 +1,100 @@
+package simulate
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	secrettypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
+)
+
+// A Bundle is what a pipeline stores for one of its devices.
+type Bundle struct {
+	Thing          string `json:"thing"`
+	CertificatePEM string `json:"certificate_pem"`
+	PrivateKey     string `json:"private_key"`
+	Endpoint       string `json:"endpoint"`
+	Topics         struct {
+		Telemetry, Status, Commands string
+	} `json:"topics"`
+}
+
+// Format keeps the private key out of anything printed.
+func (b Bundle) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "credentials of %q", b.Thing) }
+
+// certificate is the device's TLS certificate.
+func (b Bundle) certificate() (tls.Certificate, error) {
+	pair, err := tls.X509KeyPair([]byte(b.CertificatePEM), []byte(b.PrivateKey))
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("reading the certificate of device %q: %w", b.Thing, err)
+	}
+	return pair, nil
+}
+
+// Bundles reads the credentials of a pipeline's devices, sorted by name. Devices that brought their own key have none
+// that could be used; keyless names them.
+func Bundles(ctx context.Context, c *clients.Set, m *local.Manifest) (bundles []Bundle, keyless []string, err error) {
+	read := parameters
+	if m.SecretsManager {
+		read = secrets
+	}
+	texts, err := read(ctx, c, m.CredentialsPath)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading device credentials below %q: %w", m.CredentialsPath, err)
+	}
+	for _, text := range texts {
+		var b Bundle
+		if json.Unmarshal([]byte(text), &b) != nil || b.Thing == "" {
+			return nil, nil, fmt.Errorf("reading device credentials below %q: an entry is no credentials bundle", m.CredentialsPath)
+		}
+		if b.PrivateKey == "" {
+			keyless = append(keyless, b.Thing)
+			continue
+		}
+		bundles = append(bundles, b)
+	}
+	slices.SortFunc(bundles, func(a, b Bundle) int { return strings.Compare(a.Thing, b.Thing) })
+	slices.Sort(keyless)
+	return bundles, keyless, nil
+}
+
+func parameters(ctx context.Context, c *clients.Set, path string) (texts []string, err error) {
+	pages := ssm.NewGetParametersByPathPaginator(c.SSM, &ssm.GetParametersByPathInput{Path: &path, WithDecryption: aws.Bool(true)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.Parameters {
+			texts = append(texts, *p.Value)
+		}
+	}
+	return texts, nil
+}
+
+func secrets(ctx context.Context, c *clients.Set, path string) (texts []string, err error) {
+	pages := secretsmanager.NewListSecretsPaginator(c.Secrets, &secretsmanager.ListSecretsInput{Filters: []secrettypes.Filter{{Key: "name", Values: []string{path + "/"}}}})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range page.SecretList {
+			out, err := c.Secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: s.ARN})
+			if err != nil {
+				return nil, err
+			}
+			texts = append(texts, aws.ToString(out.SecretString))
+		}
+	}
+	return texts, nil
+}

@@ -1,0 +1,236 @@
+// Package simulate plays the devices of a pipeline: they connect with the credentials that the pipeline stored, publish
+// believable telemetry, and obey commands. The broker may be the local one or AWS IoT itself.
+package simulate
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+)
+
+// Options say who plays, where and how.
+type Options struct {
+	Devices []Bundle
+	// Broker is the broker's host:port; "" means each device's own AWS IoT endpoint, port 8883.
+	Broker string
+	// Roots are the authorities that the broker's certificate must come from; nil means the system's.
+	Roots *x509.CertPool
+	// Interval is the time between two messages of a device; 0 means 5 seconds. Commands can change it.
+	Interval time.Duration
+	// FaultRate is the share of faulty messages, from 0 to 1.
+	FaultRate float64
+	Events    event.Sink
+	// Ready is called once, when every device has connected; it may be nil.
+	Ready func()
+}
+
+// safeInterval is how seldom a device in safe mode publishes, as a multiple of its interval.
+const safeInterval = 4
+
+// minInterval bounds what a command can ask for: AWS IoT takes 100 messages per second and connection. [AWS 1.3]
+const minInterval = 10 * time.Millisecond
+
+// Run plays until the context ends, and disconnects the devices. The error is one of the first connection: a device that
+// is refused. Lost connections are made again.
+func Run(ctx context.Context, o Options) error {
+	if len(o.Devices) == 0 {
+		return errors.New("no device to simulate has stored credentials")
+	}
+	if o.Interval <= 0 {
+		o.Interval = 5 * time.Second
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	devices := make([]*device, len(o.Devices))
+	for i, b := range o.Devices {
+		d, err := newDevice(b, o)
+		if err != nil {
+			return err
+		}
+		devices[i] = d
+	}
+	if err := connectAll(ctx, devices); err != nil {
+		return err
+	}
+	if o.Ready != nil {
+		o.Ready()
+	}
+	var playing sync.WaitGroup
+	for _, d := range devices {
+		playing.Go(func() { d.play(ctx) })
+	}
+	playing.Wait()
+	return nil
+}
+
+// connectAll connects some devices at once; AWS IoT takes 500 connections per second and account. [AWS 1.3]
+func connectAll(ctx context.Context, devices []*device) error {
+	const atOnce = 10
+	slots := make(chan struct{}, atOnce)
+	failed := make([]error, len(devices))
+	var connecting sync.WaitGroup
+	for i, d := range devices {
+		slots <- struct{}{}
+		connecting.Go(func() {
+			failed[i] = d.connect(ctx)
+			<-slots
+		})
+	}
+	connecting.Wait()
+	if err := errors.Join(failed...); err != nil {
+		for _, d := range devices {
+			d.client.Disconnect(0)
+		}
+		return err
+	}
+	return nil
+}
+
+// A device is one simulated sensor.
+type device struct {
+	bundle   Bundle
+	options  Options
+	client   paho.Client
+	climate  *climate
+	commands chan command
+}
+
+// command is what a device understands. Unknown members are ignored, as a device's firmware would.
+type command struct {
+	Action          string  `json:"action"`
+	IntervalSeconds float64 `json:"interval_seconds"`
+	Interval        float64 `json:"interval"` // seconds as well
+}
+
+func newDevice(b Bundle, o Options) (*device, error) {
+	certificate, err := b.certificate()
+	if err != nil {
+		return nil, err
+	}
+	broker := o.Broker
+	if broker == "" {
+		broker = b.Endpoint + ":8883"
+	}
+	h := fnv.New64a()
+	h.Write([]byte(b.Thing))
+	d := &device{bundle: b, options: o, climate: newClimate(h.Sum64(), time.Now()), commands: make(chan command, 16)}
+	offline, _ := json.Marshal(map[string]string{"state": "offline"}) // strings
+	c := paho.NewClientOptions().AddBroker("ssl://"+broker).SetClientID(b.Thing).SetProtocolVersion(4).SetCleanSession(true).
+		SetTLSConfig(&tls.Config{RootCAs: o.Roots, Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}).
+		SetKeepAlive(30*time.Second).SetConnectTimeout(10*time.Second).SetMaxReconnectInterval(10*time.Second).
+		SetBinaryWill(b.Topics.Status, offline, 1, false).SetOrderMatters(false).SetOnConnectHandler(d.online)
+	d.client = paho.NewClient(c)
+	return d, nil
+}
+
+func (d *device) connect(ctx context.Context) error {
+	token := d.client.Connect()
+	select {
+	case <-token.Done():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := token.Error(); err != nil {
+		return fmt.Errorf("connecting device %q: %w (is its certificate ACTIVE, and the broker the one of this pipeline?)", d.bundle.Thing, err)
+	}
+	return nil
+}
+
+// online runs after every connection, the first and those after a loss.
+func (d *device) online(c paho.Client) {
+	c.Subscribe(d.bundle.Topics.Commands, 1, func(_ paho.Client, m paho.Message) {
+		var order command
+		if err := json.Unmarshal(m.Payload(), &order); err != nil {
+			d.tell(event.Event{Kind: event.Failed, Topic: m.Topic(), Error: "the command is no JSON object: " + err.Error()})
+			return
+		}
+		select {
+		case d.commands <- order:
+		default: // the device is busy with sixteen others
+		}
+	})
+	online, _ := json.Marshal(map[string]string{"state": "online"}) // strings
+	c.Publish(d.bundle.Topics.Status, 1, false, online)
+}
+
+// play publishes until the context ends.
+func (d *device) play(ctx context.Context) {
+	interval, safe := d.options.Interval, false
+	// Devices do not tick together: the first message comes anywhere within the interval.
+	timer := time.NewTimer(time.Duration(d.climate.random.Float64() * float64(interval)))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			offline, _ := json.Marshal(map[string]string{"state": "offline"}) // strings
+			d.client.Publish(d.bundle.Topics.Status, 1, false, offline).WaitTimeout(time.Second)
+			d.client.Disconnect(250)
+			return
+		case order := <-d.commands:
+			interval, safe = d.obey(order, interval, safe)
+		case now := <-timer.C:
+			d.publish(now)
+		}
+		next := interval
+		if safe {
+			next *= safeInterval
+		}
+		timer.Reset(next)
+	}
+}
+
+func (d *device) publish(now time.Time) {
+	payload := d.climate.message(d.bundle.Thing, now, d.options.FaultRate)
+	token := d.client.Publish(d.bundle.Topics.Telemetry, 1, false, payload)
+	go func() { // the acknowledgement may take long, and the device does not wait for it
+		<-token.Done()
+		e := event.Event{Kind: event.Acted, Action: "publish", Topic: d.bundle.Topics.Telemetry, Bytes: len(payload), Duration: time.Since(now)}
+		if err := token.Error(); err != nil {
+			e.Error = err.Error()
+		}
+		d.tell(e)
+	}()
+}
+
+// obey does what a command asks for.
+func (d *device) obey(c command, interval time.Duration, safe bool) (time.Duration, bool) {
+	detail := ""
+	switch c.Action {
+	case "update_interval":
+		seconds := max(c.IntervalSeconds, c.Interval)
+		if seconds <= 0 {
+			detail = "ignored: it names no interval_seconds"
+			break
+		}
+		interval = max(minInterval, time.Duration(seconds*float64(time.Second)))
+		detail = fmt.Sprintf("publishes every %v", interval)
+	case "enter_safe_mode":
+		safe = true
+		detail = fmt.Sprintf("publishes every %v", interval*safeInterval)
+	case "exit_safe_mode":
+		safe = false
+		detail = fmt.Sprintf("publishes every %v", interval)
+	case "irrigate":
+		d.climate.water()
+		detail = "the soil is wet"
+	default:
+		detail = "ignored: unknown action"
+	}
+	d.tell(event.Event{Kind: event.Acted, Action: "command " + c.Action, Topic: d.bundle.Topics.Commands, Detail: detail})
+	return interval, safe
+}
+
+func (d *device) tell(e event.Event) {
+	e.Thing = d.bundle.Thing
+	d.options.Events.Send(e)
+}
