@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,11 +29,12 @@ type processor struct {
 	history *history // nil without Timestream
 	devices *devices // nil without a device table
 	office  *deadletter.Office
-	decoder *telemetry.Decoder
-	log     *slog.Logger
-	level   string
-	out     io.Writer // metrics
-	now     func() time.Time
+	// decoders are one for each processor: Lambda gives a function up to six, and a sixth of one.
+	decoders []*telemetry.Decoder
+	log      *slog.Logger
+	level    string
+	out      io.Writer // metrics
+	now      func() time.Time
 }
 
 // newProcessor does the cold start's work: it reads the environment and makes the clients. Connections are made by the first batch.
@@ -46,14 +48,16 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 		return nil, err
 	}
 	p := &processor{
-		config:  c,
-		office:  newOffice(c, cfg),
-		decoder: telemetry.NewDecoder(c.dataField, c.timeField),
-		level:   getenv("AWS_LAMBDA_LOG_LEVEL"),
-		out:     out,
-		now:     time.Now,
+		config: c,
+		office: newOffice(c, cfg),
+		level:  getenv("AWS_LAMBDA_LOG_LEVEL"),
+		out:    out,
+		now:    time.Now,
 	}
 	p.log = lambdalog.New(out, p.level)
+	for range runtime.GOMAXPROCS(0) {
+		p.decoders = append(p.decoders, telemetry.NewDecoder(c.dataField, c.timeField))
+	}
 	if c.table != "" {
 		p.history = newHistory(c, cfg)
 	}
@@ -98,16 +102,37 @@ func phases(ctx context.Context, now time.Time) (stores, letters context.Context
 	return stores, letters, func() { cancelStores(); cancelLetters() }
 }
 
-// decode reads every record, in order: the versions of equal times depend on it.
+// decodeShare is how many records are worth a decoder of their own.
+const decodeShare = 500
+
+// decode reads every record. A large batch is cut into as many runs as there are processors and decoders.
 func (p *processor) decode(ctx context.Context, b *batch, metrics *emf.Recorder) {
+	n := len(b.records)
+	runs := max(1, min(len(p.decoders), n/decodeShare))
+	var (
+		skipped atomic.Int64
+		workers sync.WaitGroup
+	)
+	for run := range runs {
+		workers.Go(func() {
+			skipped.Add(p.decodeRun(ctx, b, p.decoders[run], n*run/runs, n*(run+1)/runs))
+		})
+	}
+	workers.Wait()
+	metrics.Count("Received", n)
+	metrics.Count("Accepted", n-len(b.rejected))
+	metrics.Count("SkippedValues", int(skipped.Load()))
+}
+
+// decodeRun reads the records from start up to end, and returns how many values no measure can hold.
+func (p *processor) decodeRun(ctx context.Context, b *batch, decoder *telemetry.Decoder, start, end int) (skipped int64) {
 	debug := p.log.Enabled(ctx, slog.LevelDebug)
-	skipped := 0
-	for i := range b.records {
+	for i := start; i < end; i++ {
 		record := &b.records[i]
 		if debug {
 			p.log.DebugContext(ctx, "record", "thing", record.PartitionKey, "sequence_number", record.SequenceNumber, "payload", record.Data)
 		}
-		m, err := p.read(record, b.now)
+		m, err := read(decoder, record, b.now)
 		if err != nil {
 			var refused *telemetry.Error
 			errors.As(err, &refused)
@@ -116,11 +141,9 @@ func (p *processor) decode(ctx context.Context, b *batch, metrics *emf.Recorder)
 			continue
 		}
 		b.messages[i] = m
-		skipped += m.Skipped
+		skipped += int64(m.Skipped)
 	}
-	metrics.Count("Received", len(b.records))
-	metrics.Count("Accepted", len(b.records)-len(b.rejected))
-	metrics.Count("SkippedValues", skipped)
+	return skipped
 }
 
 // Reasons of the processor's own; the decoder's are in package telemetry, the stores' beside their checks.
@@ -136,7 +159,7 @@ const (
 const maxAhead = 15 * time.Minute
 
 // read decodes one record. The error is a *telemetry.Error.
-func (p *processor) read(record *stream.Record, now time.Time) (message, error) {
+func read(decoder *telemetry.Decoder, record *stream.Record, now time.Time) (message, error) {
 	if record.Damaged {
 		return message{}, &telemetry.Error{Reason: damagedRecord, Detail: "the record's data is not base64"}
 	}
@@ -146,7 +169,7 @@ func (p *processor) read(record *stream.Record, now time.Time) (message, error) 
 	if isStatus(record.Data) {
 		return readStatus(record)
 	}
-	m, err := p.decoder.DecodeString(record.Data, record.Arrival())
+	m, err := decoder.DecodeString(record.Data, record.Arrival())
 	if err != nil {
 		return message{}, err
 	}
