@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -56,5 +58,22 @@ func TestExample(t *testing.T) {
 	}
 	if _, err := p.Invoke(t.Context(), []byte(`{}`)); err == nil {
 		t.Error("an event that is no batch is accepted")
+	}
+}
+
+// TestTheGuideShowsThisCode keeps docs/guides/functions.md and this example the same.
+func TestTheGuideShowsThisCode(t *testing.T) {
+	guide, err := os.ReadFile("../../../docs/guides/functions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(guide), "```go\n")
+	shown, _, closed := strings.Cut(rest, "\n```")
+	if !found || !closed || !strings.Contains(string(source), shown) || !strings.Contains(shown, ") Invoke(") || !strings.Contains(shown, ") handle(") {
+		t.Error("the guide's Go code is not part of main.go")
 	}
 }
