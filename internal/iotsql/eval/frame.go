@@ -40,9 +40,7 @@ type frame struct {
 	env  funcs.Env
 	plan *plan
 
-	text    string // the payload
-	hasText bool
-	isJSON  bool
+	isJSON  bool // the payload is a JSON object or array
 	scanned bool
 	spans   []value.Span
 
@@ -83,8 +81,8 @@ func (f *frame) release() {
 	clear(f.elements[:cap(f.elements)])
 	f.env = funcs.Env{}
 	f.plan = nil
-	f.text, f.root = "", value.Value{}
-	f.hasText, f.isJSON, f.scanned, f.hasRoot = false, false, false, false
+	f.root = value.Value{}
+	f.isJSON, f.scanned, f.hasRoot = false, false, false
 	f.elements, f.stack, f.out = f.elements[:0], f.stack[:0], f.out[:0]
 	frames.Put(f)
 }
@@ -99,20 +97,10 @@ func resize[T any](s []T, n int) []T {
 	return s
 }
 
-// payload returns the payload as text. It is copied once, so that every value may share the copy's memory and none the
-// caller's.
-func (f *frame) payload() string {
-	if !f.hasText {
-		f.text = string(f.env.Message.Payload)
-		f.hasText = true
-	}
-	return f.text
-}
-
 // scan finds out whether the payload is JSON and where in it the fields are that the text reads.
 func (f *frame) scan() bool {
 	if !f.scanned {
-		f.isJSON = f.plan.paths.Find(f.payload(), f.spans)
+		f.isJSON = f.plan.paths.Find(f.env.Message.Payload, f.spans)
 		f.scanned = true
 	}
 	return f.isJSON
@@ -123,7 +111,7 @@ func (f *frame) message() value.Value {
 	if !f.hasRoot {
 		f.hasRoot = true
 		if f.scan() {
-			f.root, _ = f.plan.version.ParseJSON(f.payload())
+			f.root, _ = f.plan.version.ParseJSON(string(f.env.Message.Payload))
 		}
 	}
 	return f.root
@@ -149,5 +137,5 @@ func (f *frame) resolve(r *reference) value.Value {
 	if r.slot < 0 || !f.scan() {
 		return value.Value{}
 	}
-	return f.plan.version.Decode(f.text, f.spans[r.slot])
+	return f.plan.version.Decode(f.env.Message.Payload, f.spans[r.slot])
 }

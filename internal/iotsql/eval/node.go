@@ -47,13 +47,13 @@ func (whole) eval(f *frame) value.Value { return f.message() }
 
 // eval is the payload as a column: as it is when it is JSON, otherwise its bytes; nothing when there are none.
 func (original) eval(f *frame) value.Value {
-	if !f.scan() && f.payload() != "" {
-		return value.OfBinary(f.payload())
+	if !f.scan() && len(f.env.Message.Payload) > 0 {
+		return value.OfBinary(string(f.env.Message.Payload))
 	}
 	return f.message()
 }
 
-func (raw) eval(f *frame) value.Value { return value.OfBinary(f.payload()) }
+func (raw) eval(f *frame) value.Value { return value.OfBinary(string(f.env.Message.Payload)) }
 
 func (n element) eval(f *frame) value.Value { return f.elements[n.depth] }
 

@@ -100,7 +100,7 @@ func (v Version) Number(text string) (result Value, ok bool) {
 
 // number converts text, which is known to have the form of a number.
 func (v Version) number(text string) Value {
-	if value, ok := v.smallNumber(text); ok {
+	if value, ok := smallNumber(v, text); ok {
 		return value
 	}
 	mantissa, exponent, scientific := strings.Cut(strings.ToLower(text), "e")
@@ -151,8 +151,8 @@ func (v Version) outOfRange(mantissa, exponent string) Value {
 	return Value{}
 }
 
-// smallNumber reads numbers of up to 18 digits without exponent.
-func (v Version) smallNumber(text string) (Value, bool) {
+// smallNumber reads what has at most 18 characters and no exponent; other text than a number is not for it.
+func smallNumber[T text](v Version, text T) (Value, bool) {
 	i, negative := 0, false
 	if text[0] == '-' {
 		i, negative = 1, true

@@ -17,7 +17,7 @@ func number(t *testing.T, v Version, text string) Value {
 	return n
 }
 
-func text(v Value) string { return string(AppendJSON(nil, v)) }
+func jsonText(v Value) string { return string(AppendJSON(nil, v)) }
 
 func TestNumberText(t *testing.T) {
 	tests := []struct{ in, v2, v1, why string }{
@@ -46,16 +46,16 @@ func TestNumberText(t *testing.T) {
 		{"12345678901234567890123456789012345678", "12345678901234567890123456789012345678", "12345678901234567890123456789012345678", "a longer Int is exact"},
 	}
 	for _, tt := range tests {
-		if got := text(number(t, V2, tt.in)); got != tt.v2 {
+		if got := jsonText(number(t, V2, tt.in)); got != tt.v2 {
 			t.Errorf("%s in version 2 = %s, want %s: %s", tt.in, got, tt.v2, tt.why)
 		}
-		if got := text(number(t, V1, tt.in)); got != tt.v1 {
+		if got := jsonText(number(t, V1, tt.in)); got != tt.v1 {
 			t.Errorf("%s in version 1 = %s, want %s: %s", tt.in, got, tt.v1, tt.why)
 		}
 	}
 	for _, bad := range []string{"", "-", "01", "1.", ".5", "+1", "1e", "1e+", "0x1", "1 ", "NaN", "--1"} {
 		if n, ok := V2.Number(bad); ok {
-			t.Errorf("%q is read as %s", bad, text(n))
+			t.Errorf("%q is read as %s", bad, jsonText(n))
 		}
 	}
 }
@@ -120,14 +120,14 @@ var tolerance = new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Exp(big.NewInt(
 
 func checkClose(t *testing.T, what string, got Value, want *big.Rat) {
 	t.Helper()
-	r := exact(t, text(got))
+	r := exact(t, jsonText(got))
 	difference := new(big.Rat).Sub(r, want)
 	limit := new(big.Rat).Mul(new(big.Rat).Abs(want), tolerance)
 	if difference.Abs(difference).Cmp(limit) > 0 {
-		t.Errorf("%s = %s, want %s", what, text(got), want.FloatString(40))
+		t.Errorf("%s = %s, want %s", what, jsonText(got), want.FloatString(40))
 	}
-	if got.Kind() == Decimal && r.IsInt() && len(text(got)) < 35 && !strings.Contains(text(got), "E") {
-		t.Errorf("%s = %s is whole and yet a Decimal", what, text(got))
+	if got.Kind() == Decimal && r.IsInt() && len(jsonText(got)) < 35 && !strings.Contains(jsonText(got), "E") {
+		t.Errorf("%s = %s is whole and yet a Decimal", what, jsonText(got))
 	}
 }
 
@@ -154,7 +154,7 @@ func TestMembers(t *testing.T) {
 	for i := range 50 {
 		key, v := m.At(i)
 		if want := "k" + strconv.Itoa(i); key != want || v.Int64() != int64(50+i) || m.Get(key).Int64() != int64(50+i) {
-			t.Errorf("member %d is %s: %s", i, key, text(v))
+			t.Errorf("member %d is %s: %s", i, key, jsonText(v))
 		}
 	}
 	if !m.Get("gone").IsUndefined() {
@@ -196,13 +196,13 @@ func TestPaths(t *testing.T) {
 	}
 	for _, tt := range tests {
 		spans := make([]Span, p.Len())
-		ok := p.Find(tt.json, spans)
+		ok := p.Find([]byte(tt.json), spans)
 		if ok != tt.ok {
 			t.Errorf("%s: Find(%s) = %t", tt.why, tt.json, ok)
 			continue
 		}
 		for i, want := range tt.want {
-			if got := text(V2.Decode(tt.json, spans[i])); ok && got != want {
+			if got := jsonText(V2.Decode([]byte(tt.json), spans[i])); ok && got != want {
 				t.Errorf("%s: slot %d of %s = %s, want %s", tt.why, i, tt.json, got, want)
 			}
 		}

@@ -38,7 +38,7 @@ func (p *Paths) Add(path []string) int {
 }
 
 func (s *step) child(name string) *step {
-	if c := s.match(name, true); c != nil {
+	if c := s.match([]byte(name), true); c != nil {
 		return c
 	}
 	c := &step{name: name, slot: -1}
@@ -59,7 +59,7 @@ func (p *Paths) Len() int { return p.count }
 
 // Find goes through text once. It reports whether text is a well-formed JSON object or array, and notes in spans, by slot,
 // where the value of each path is. Where a key repeats, the last one counts.
-func (p *Paths) Find(text string, spans []Span) bool {
+func (p *Paths) Find(text []byte, spans []Span) bool {
 	i := skipSpace(text, 0)
 	if i >= len(text) || text[i] != '{' && text[i] != '[' {
 		return false
@@ -69,7 +69,7 @@ func (p *Paths) Find(text string, spans []Span) bool {
 }
 
 // find skips the value at i and notes what the step's paths select below it.
-func (s *step) find(text string, i, depth int, spans []Span) int {
+func (s *step) find(text []byte, i, depth int, spans []Span) int {
 	if len(s.next) == 0 || i < 0 || i >= len(text) || text[i] != '{' {
 		return skipValue(text, i, depth)
 	}
@@ -92,15 +92,15 @@ func (s *step) find(text string, i, depth int, spans []Span) int {
 }
 
 // match returns the step below s that a key names.
-func (s *step) match(key string, plain bool) *step {
+func (s *step) match(key []byte, plain bool) *step {
 	if !plain {
-		key = unescape(key)
+		key = []byte(unescape(string(key)))
 	}
 	if s.index != nil {
-		return s.index[key]
+		return s.index[string(key)]
 	}
 	for _, c := range s.next {
-		if c.name == key {
+		if c.name == string(key) {
 			return c
 		}
 	}
@@ -108,7 +108,7 @@ func (s *step) match(key string, plain bool) *step {
 }
 
 // note skips the value of a wanted key, which makes earlier ones of the same key void.
-func (s *step) note(text string, i, depth int, spans []Span) int {
+func (s *step) note(text []byte, i, depth int, spans []Span) int {
 	for _, slot := range s.slots {
 		spans[slot] = Span{}
 	}
@@ -119,12 +119,18 @@ func (s *step) note(text string, i, depth int, spans []Span) int {
 	return end
 }
 
-// Decode reads the value at a span that Find returned for this text.
-func (v Version) Decode(text string, at Span) Value {
+// Decode reads the value at a span that Find returned for this text. Only the span is copied, if at all.
+func (v Version) Decode(text []byte, at Span) Value {
 	if at.End == 0 {
 		return Value{}
 	}
-	d := decoder{text: text, version: v}
-	result, _ := d.value(at.Start, 0)
+	text = text[at.Start:at.End]
+	if c := text[0]; c == '-' || c >= '0' && c <= '9' {
+		if n, ok := smallNumber(v, text); ok {
+			return n
+		}
+	}
+	d := decoder{text: string(text), version: v}
+	result, _ := d.value(0, 0)
 	return result
 }

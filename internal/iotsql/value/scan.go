@@ -1,20 +1,26 @@
 package value
 
+import "math/bits"
+
 // MaxDepth is how deep arrays and objects of a payload may nest.
 const MaxDepth = 1000
 
 // The skip functions check JSON text without building anything. Each is given the place where its piece starts and returns
-// the place behind it, or -1 when the text is not well-formed. They are plain functions of a string, because they run over
-// every byte of every message.
+// the place behind it, or -1 when the text is not well-formed. They are plain functions, because they run over every byte of
+// every message, and take bytes too, because most messages are rejected after a look at one number: a copy of the payload
+// would cost more than that look.
 
-func skipSpace(text string, i int) int {
+// text is JSON text.
+type text interface{ string | []byte }
+
+func skipSpace[T text](text T, i int) int {
 	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t') {
 		i++
 	}
 	return i
 }
 
-func skipValue(text string, i, depth int) int {
+func skipValue[T text](text T, i, depth int) int {
 	if i < 0 || i >= len(text) {
 		return -1
 	}
@@ -36,7 +42,7 @@ func skipValue(text string, i, depth int) int {
 	return skipNumber(text, i)
 }
 
-func skipObject(text string, i, depth int) int {
+func skipObject[T text](text T, i, depth int) int {
 	i, done := open(text, i, '}', depth)
 	for !done {
 		key, _ := skipString(text, i)
@@ -46,7 +52,7 @@ func skipObject(text string, i, depth int) int {
 	return i
 }
 
-func skipArray(text string, i, depth int) int {
+func skipArray[T text](text T, i, depth int) int {
 	i, done := open(text, i, ']', depth)
 	for !done {
 		i = skipValue(text, i, depth)
@@ -56,7 +62,7 @@ func skipArray(text string, i, depth int) int {
 }
 
 // open skips an opening bracket; done says that there are no elements, or no well-formed ones.
-func open(text string, i int, closing byte, depth int) (after int, done bool) {
+func open[T text](text T, i int, closing byte, depth int) (after int, done bool) {
 	if depth > MaxDepth {
 		return -1, true
 	}
@@ -68,7 +74,7 @@ func open(text string, i int, closing byte, depth int) (after int, done bool) {
 }
 
 // next skips what stands between two elements, or behind the last one; done says that there is no further element.
-func next(text string, i int, closing byte) (after int, done bool) {
+func next[T text](text T, i int, closing byte) (after int, done bool) {
 	if i < 0 {
 		return -1, true
 	}
@@ -85,7 +91,7 @@ func next(text string, i int, closing byte) (after int, done bool) {
 }
 
 // skipColon skips the : between a key, whose end is i, and its value.
-func skipColon(text string, i int) int {
+func skipColon[T text](text T, i int) int {
 	if i < 0 {
 		return -1
 	}
@@ -96,38 +102,29 @@ func skipColon(text string, i int) int {
 	return skipSpace(text, i+1)
 }
 
-func skipWord(text string, i int, word string) int {
+func skipWord[T text](text T, i int, word string) int {
 	end := i + len(word)
-	if end > len(text) || text[i:end] != word {
+	if end > len(text) || string(text[i:end]) != word {
 		return -1
 	}
 	return end
 }
 
-// stops are the bytes that end the plain part of a string.
-var stops = func() (s [256]bool) {
-	for c := range ' ' {
-		s[c] = true
-	}
-	s['"'], s['\\'] = true, true
-	return s
-}()
-
 // skipString skips a string; plain says that it has no escapes.
-func skipString(text string, i int) (end int, plain bool) {
+func skipString[T text](text T, i int) (end int, plain bool) {
 	if i < 0 || i >= len(text) || text[i] != '"' {
 		return -1, false
 	}
 	plain = true
-	for i++; i < len(text); i++ {
-		c := text[i]
-		if !stops[c] {
-			continue
+	for i++; ; i++ {
+		i = skipPlain(text, i)
+		if i >= len(text) {
+			return -1, false
 		}
-		if c == '"' {
+		if text[i] == '"' {
 			return i + 1, plain
 		}
-		if c != '\\' {
+		if text[i] != '\\' {
 			return -1, false
 		}
 		plain = false
@@ -137,12 +134,39 @@ func skipString(text string, i int) (end int, plain bool) {
 		}
 		i += width
 	}
-	return -1, false
+}
+
+// Eight bytes of one value each.
+const (
+	ones   = 0x0101010101010101
+	highs  = 0x8080808080808080
+	spaces = ones * ' '
+	quotes = ones * '"'
+	slants = ones * '\\'
+)
+
+// skipPlain returns the place of the next quote, backslash or control character, or the end of the text. It looks at eight
+// bytes at a time: strings are most of a message. A byte is below 0x20, or zero, when subtracting borrows into its high bit
+// and the bit was not set before; only bytes above the first hit may be wrong, and they are not asked for.
+func skipPlain[T text](text T, i int) int {
+	for ; i+8 <= len(text); i += 8 {
+		b := text[i : i+8]
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		quote, slant := w^quotes, w^slants
+		hits := ((w-spaces)&^w | (quote-ones)&^quote | (slant-ones)&^slant) & highs
+		if hits != 0 {
+			return i + bits.TrailingZeros64(hits)/8
+		}
+	}
+	for i < len(text) && text[i] >= ' ' && text[i] != '"' && text[i] != '\\' {
+		i++
+	}
+	return i
 }
 
 // escapeWidth is how many bytes follow the backslash; 0 when they are no escape.
-func escapeWidth(s string) int {
-	if s == "" {
+func escapeWidth[T text](s T) int {
+	if len(s) == 0 {
 		return 0
 	}
 	switch s[0] {
@@ -161,7 +185,7 @@ func isHex(c byte) bool {
 }
 
 // skipNumber skips a number in JSON's notation.
-func skipNumber(text string, i int) int {
+func skipNumber[T text](text T, i int) int {
 	if i < len(text) && text[i] == '-' {
 		i++
 	}
@@ -185,7 +209,7 @@ func skipNumber(text string, i int) int {
 	return i
 }
 
-func skipDigits(text string, i int) int {
+func skipDigits[T text](text T, i int) int {
 	start := i
 	for i < len(text) && text[i]-'0' <= 9 {
 		i++
