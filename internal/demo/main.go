@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -62,13 +63,13 @@ func run(ctx context.Context) (err error) {
 	if s.terraform, err = prepare(dir, s.server, device.csr); err != nil {
 		return err
 	}
-	if err := s.stage("terraform apply: one resource, a whole pipeline", func() error { return s.terraform.run(ctx, "apply", "-auto-approve") }); err != nil {
+	if err := s.stage("terraform apply: one resource, a whole pipeline", func() error { return s.apply(ctx) }); err != nil {
 		return err
 	}
 	failed := s.stage("Devices publish, the pipeline works", func() error { return s.feed(ctx, filepath.Join(dir, "local"), device) })
 	// What was made is removed whatever happened, also after an interruption.
 	removed := s.stage("terraform destroy: nothing stays behind", func() error {
-		return s.terraform.run(context.WithoutCancel(ctx), "destroy", "-auto-approve")
+		return s.terraform.change(context.WithoutCancel(ctx), "-destroy")
 	})
 	if failed != nil {
 		return failed
@@ -78,6 +79,21 @@ func run(ctx context.Context) (err error) {
 	}
 	s.summary()
 	return nil
+}
+
+// apply shows the configuration, and makes it real.
+func (s *show) apply(ctx context.Context) error {
+	text, err := os.ReadFile("examples/greenhouse/main.tf")
+	if err != nil {
+		return err
+	}
+	if _, resource, ok := strings.Cut(string(text), "resource "); ok {
+		for line := range strings.Lines("resource " + resource) {
+			fmt.Print("    " + line)
+		}
+		fmt.Println()
+	}
+	return s.terraform.change(ctx)
 }
 
 // stage runs one part under its title and remembers how long it took.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -58,22 +59,41 @@ func prepare(dir string, server *mototest.Server, csr string) (*terraform, error
 	return t, nil
 }
 
-// run executes a command and shows its output as it comes. On cancellation the CLI is interrupted, so that it saves its state.
-func (t *terraform) run(ctx context.Context, args ...string) error {
-	cmd := t.command(ctx, append(args, "-no-color", "-input=false")...)
-	cmd.Stderr = cmd.Stdout
+// change plans and applies. The plan of a whole pipeline is long: its last line is shown.
+func (t *terraform) change(ctx context.Context, args ...string) error {
+	if err := t.run(ctx, "Plan: ", append([]string{"plan", "-out=plan.out"}, args...)...); err != nil {
+		return err
+	}
+	return t.run(ctx, "", "apply", "plan.out")
+}
+
+// run executes a command and shows its output as it comes, or only the lines that start with the prefix, and all of it when
+// the command fails. On cancellation the CLI is interrupted, so that it saves its state.
+func (t *terraform) run(ctx context.Context, prefix string, args ...string) error {
+	fmt.Printf("  $ %s %s\n", filepath.Base(t.cli), strings.Join(args, " "))
+	args = append([]string{args[0], "-no-color", "-input=false"}, args[1:]...)
+	cmd := t.command(ctx, args...)
 	reader, writer := io.Pipe()
 	cmd.Stdout, cmd.Stderr = writer, writer
 	shown := make(chan struct{})
+	var hidden []string
 	go func() {
 		defer close(shown)
 		for lines := bufio.NewScanner(reader); lines.Scan(); {
-			fmt.Println("  " + lines.Text())
+			if strings.HasPrefix(lines.Text(), prefix) {
+				fmt.Println("  " + lines.Text())
+			} else {
+				hidden = append(hidden, lines.Text())
+			}
 		}
+		io.Copy(io.Discard, reader) //nolint:errcheck // a line too long for the scanner must not block the command
 	}()
 	err := cmd.Run()
 	writer.Close()
 	<-shown
+	if err != nil {
+		fmt.Println(strings.Join(hidden, "\n"))
+	}
 	return err
 }
 

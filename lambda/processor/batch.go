@@ -11,7 +11,7 @@ import (
 // message is what became of one record of the batch, at the record's index.
 type message struct {
 	telemetry.Message
-	status  string // "online" or "offline" for a status message, whose Time is when the broker took it
+	status  string // "online" or "offline" for a status message
 	version int64  // of the Timestream record, see version
 	skip    bool   // rejected before any store saw it
 }

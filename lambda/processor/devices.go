@@ -105,9 +105,11 @@ func newest(b *batch, records []int) state {
 		if at := b.records[i].ArrivalMillis; at >= s.seenAt {
 			s.seenAt, s.seen = at, i
 		}
-		status, statusAt := m.status, m.Time.UnixMilli()
+		// Both kinds go by their arrival in the stream: with the broker's clock for one and the stream's for the other, a
+		// device's farewell would lose against the message it had published just before.
+		status, statusAt := m.status, b.records[i].ArrivalMillis
 		if status == "" {
-			status, statusAt = "online", b.records[i].ArrivalMillis
+			status = "online"
 			if at := m.Time.UnixMilli(); len(m.Measures) > 0 && (s.measured < 0 || at >= s.measuredAt) {
 				s.measuredAt, s.measured = at, i
 			}

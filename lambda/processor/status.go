@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
-	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
@@ -14,9 +13,8 @@ const unknownStatus = telemetry.Reason("unknown_status")
 
 // statusEnvelope is what the pipeline's status rule makes of a message on <prefix>/<thing>/status.
 type statusEnvelope struct {
-	Payload    *string `json:"status_payload"` // base64
-	Topic      *string `json:"status_topic"`
-	ReceivedAt int64   `json:"received_at"` // ms
+	Payload *string `json:"status_payload"` // base64
+	Topic   *string `json:"status_topic"`
 }
 
 // isStatus tells a status message from telemetry without parsing it; readStatus looks closer.
@@ -33,8 +31,8 @@ func statusTopic(data string) string {
 	return *envelope.Topic
 }
 
-// readStatus reads a status message. Its time is the broker's, never the payload's: a last will is written when the device
-// connects and sent when it is gone.
+// readStatus reads a status message. Its time is that of its arrival, never the payload's: a last will is written when the
+// device connects and sent when it is gone.
 func readStatus(record *stream.Record) (message, error) {
 	refuse := func(detail string) (message, error) {
 		return message{}, &telemetry.Error{Reason: unknownStatus, Detail: detail}
@@ -51,11 +49,7 @@ func readStatus(record *stream.Record) (message, error) {
 	if status == "" {
 		return refuse("the payload says neither online nor offline")
 	}
-	at := record.Arrival()
-	if envelope.ReceivedAt > 0 && envelope.ReceivedAt <= record.ArrivalMillis {
-		at = time.UnixMilli(envelope.ReceivedAt).UTC()
-	}
-	return message{Message: telemetry.Message{Time: at}, status: status}, nil
+	return message{Message: telemetry.Message{Time: record.Arrival()}, status: status}, nil
 }
 
 // statusOf reads what devices send: online or offline, as plain text, as a JSON string, as the member "status" or "state" of
