@@ -151,6 +151,7 @@ func TestLogsAndMetrics(t *testing.T) {
 		invoke(t, p, lambdatest.Event(
 			lambdatest.Record{Thing: "soil-001", Payload: `{"secret_recipe":1,"tags":[1],"gap":null}`},
 			lambdatest.Record{Thing: "soil-002", Payload: "secret_recipe"},
+			lambdatest.Record{Thing: "soil-003", Payload: `{"ts_secret_recipe":1}`},
 		), quick)
 
 		if strings.Contains(out.String(), "secret_recipe") != (level == "DEBUG") {
@@ -187,7 +188,8 @@ func TestLogsAndMetrics(t *testing.T) {
 				}
 			}
 		}
-		want := map[string]float64{"Received": 2, "Accepted": 1, "SkippedValues": 2, "Rejected": 1, "Rejected/not_json": 1, "DeadLetters": 1, "Stored": 1, "Retried": 0}
+		want := map[string]float64{"Received": 3, "Accepted": 2, "SkippedValues": 2, "Rejected": 2, "Rejected/not_json": 1, "Rejected/measure_name": 1,
+			"DeadLetters": 2, "Stored": 1, "Retried": 0}
 		if diff := cmp.Diff(want, counts); diff != "" {
 			t.Errorf("level %q: metrics (-want +got):\n%s", level, diff)
 		}

@@ -37,8 +37,8 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 		metrics.CountReason("Rejected", why.reason, 1)
 		w = append(w, func() {
 			record := &b.records[i]
-			p.log.WarnContext(ctx, "record is given up", "thing", record.PartitionKey, "sequence_number", record.SequenceNumber,
-				"reason", why.reason, "detail", why.detail)
+			// The detail can name measures, and names are the payload's: it is for the letter.
+			p.log.WarnContext(ctx, "record is given up", "thing", record.PartitionKey, "sequence_number", record.SequenceNumber, "reason", why.reason)
 			err := p.office.Send(ctx, deadletter.Letter{
 				Pipeline: p.pipeline, Source: "processor", Thing: record.PartitionKey, Topic: p.topic(record),
 				ArrivedAt: record.Arrival(), SequenceNumber: record.SequenceNumber, Payload: []byte(record.Data),

@@ -55,13 +55,12 @@ type AWS struct {
 	counts  map[string]int
 	fault   func(Call) *Fault
 	records map[string]Stored
-	answers map[string]string
 }
 
 // StartAWS starts a stand-in that ends with the test.
 func StartAWS(t testing.TB) *AWS {
 	t.Helper()
-	a := &AWS{counts: map[string]int{}, records: map[string]Stored{}, answers: map[string]string{}}
+	a := &AWS{counts: map[string]int{}, records: map[string]Stored{}}
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
 	a.URL = server.URL
@@ -73,13 +72,6 @@ func (a *AWS) Misbehave(fault func(Call) *Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.fault = fault
-}
-
-// Answer sets the body of good answers to an action.
-func (a *AWS) Answer(action, body string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.answers[action] = body
 }
 
 // Calls returns the calls of an action, or of all for "".
@@ -120,7 +112,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.counts[call.Action]++
 	call.Attempt = a.counts[call.Action]
 	a.calls = append(a.calls, call)
-	index, decide, answer := len(a.calls)-1, a.fault, a.answers[call.Action]
+	index, decide := len(a.calls)-1, a.fault
 	a.mu.Unlock()
 
 	var fault *Fault
@@ -135,7 +127,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Unlock()
 	switch {
 	case fault == nil:
-		a.good(w, call, answer)
+		a.good(w, call)
 	case fault.Close:
 		panic(http.ErrAbortHandler)
 	case fault.Hang:
@@ -148,17 +140,15 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *AWS) good(w http.ResponseWriter, call Call, answer string) {
+func (a *AWS) good(w http.ResponseWriter, call Call) {
+	answer := `{}`
 	switch {
-	case answer != "":
 	case call.Action == "timestream:DescribeEndpoints":
 		answer = fmt.Sprintf(`{"Endpoints":[{"Address":%q,"CachePeriodInMinutes":1440}]}`, strings.TrimPrefix(a.URL, "http://"))
 	case strings.HasPrefix(call.Action, "sns:"):
 		answer = `<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>`
 	case strings.HasPrefix(call.Action, "s3:"):
-		return
-	default:
-		answer = `{}`
+		answer = ""
 	}
 	_, _ = io.WriteString(w, answer) // a caller that has gone is no concern
 }
