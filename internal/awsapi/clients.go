@@ -9,11 +9,13 @@ package awsapi
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -84,9 +86,29 @@ func (l *lazy[T]) get(build func() T) T {
 // New prepares clients for the account and region of cfg. It sends nothing.
 func New(cfg aws.Config, o Options) *Clients {
 	s := &shared{regions: map[string]*Clients{}, counts: map[string]int{}}
-	c := newInRegion(cfg.Copy(), o, s)
+	cfg = cfg.Copy()
+	cfg.HTTPClient = keepingConnections(cfg.HTTPClient)
+	c := newInRegion(cfg, o, s)
 	s.regions[c.cfg.Region] = c
 	return c
+}
+
+// idleConnections are kept for each host. The SDK keeps 10, so that with more requests at a time most of them would open a
+// connection of their own; a fleet sends 32 at a time.
+const idleConnections = 64
+
+// keepingConnections raises the number of idle connections of the SDK's own client; a caller's client stays as it is.
+func keepingConnections(client aws.HTTPClient) aws.HTTPClient {
+	buildable, ok := client.(*awshttp.BuildableClient)
+	if !ok {
+		return client
+	}
+	return buildable.WithTransportOptions(func(tr *http.Transport) {
+		tr.MaxIdleConnsPerHost = max(tr.MaxIdleConnsPerHost, idleConnections)
+		if tr.MaxIdleConns > 0 { // 0: no limit
+			tr.MaxIdleConns = max(tr.MaxIdleConns, 2*idleConnections)
+		}
+	})
 }
 
 func newInRegion(cfg aws.Config, o Options, s *shared) *Clients {
@@ -171,6 +193,13 @@ func (c *Clients) Verify(ctx context.Context) error {
 	defer c.shared.mu.Unlock()
 	c.shared.accountID, c.shared.partition = aws.ToString(out.Account), caller.Partition
 	return nil
+}
+
+// Rate is the requests per second that an operation ("iot:CreateThing") is held to; 0 when nothing limits it. Operations that
+// share a limit each give the whole of it.
+func (c *Clients) Rate(operation string) float64 {
+	_, perSecond := c.meter.rate(operation)
+	return max(0, perSecond)
 }
 
 // Requests counts the requests sent so far in all regions, retries included, by "service:Operation".

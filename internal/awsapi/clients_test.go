@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
@@ -151,7 +152,8 @@ func TestRequestsCountsAttempts(t *testing.T) {
 }
 
 func TestLimiters(t *testing.T) {
-	m := New(config(""), Options{RequestRates: map[string]float64{"iot:CreateThing": 7.5, "iot:ListThings": 0, "sqs:*": 2}}).meter
+	c := New(config(""), Options{RequestRates: map[string]float64{"iot:CreateThing": 7.5, "iot:ListThings": 0, "sqs:*": 2}})
+	m := c.meter
 	for _, tc := range []struct {
 		operation string
 		rate      float64 // 0: none
@@ -165,6 +167,9 @@ func TestLimiters(t *testing.T) {
 		{"lambda:AddPermission", 15, 15}, // shares one
 		{"sqs:CreateQueue", 2, 2},
 	} {
+		if got := c.Rate(tc.operation); got != tc.rate {
+			t.Errorf("%s: rate %v, want %v", tc.operation, got, tc.rate)
+		}
 		l := m.limiter(tc.operation)
 		if l == nil && tc.rate == 0 {
 			continue
@@ -195,5 +200,19 @@ func TestNoRequestGoesOverTheLimit(t *testing.T) {
 	}
 	if len(server.seen) != 1 || c.Requests()["iot:ListThings"] != 1 {
 		t.Errorf("%d requests arrived, %v counted", len(server.seen), c.Requests())
+	}
+}
+
+// A fleet sends more requests at a time than the SDK keeps connections for.
+func TestConnectionsAreKept(t *testing.T) {
+	cfg := config("")
+	cfg.HTTPClient = awshttp.NewBuildableClient()
+	sdk, ok := New(cfg, Options{}).cfg.HTTPClient.(*awshttp.BuildableClient)
+	if !ok || sdk.GetTransport().MaxIdleConnsPerHost < 64 {
+		t.Errorf("the SDK's client keeps too few: %+v", sdk)
+	}
+	own := &http.Client{}
+	if cfg.HTTPClient = own; New(cfg, Options{}).cfg.HTTPClient != own {
+		t.Error("a client of the caller's own was replaced")
 	}
 }

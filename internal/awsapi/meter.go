@@ -38,6 +38,11 @@ var defaultRates = map[string]float64{
 	"timestreamwrite:CreateTable": 1, "timestreamwrite:UpdateTable": 1, "timestreamwrite:DeleteTable": 1,
 	"timestreamwrite:DescribeDatabase": 5, "timestreamwrite:DescribeTable": 5, "timestreamwrite:ListDatabases": 5, "timestreamwrite:ListTables": 5,
 
+	// The stores of credentials bundles. Secrets Manager documents 50 for these together; for PutParameter AWS's
+	// documentation names no number outside its quota console, and 3 is what accounts without higher throughput are
+	// known to get (from memory, not proven).
+	"ssm:PutParameter": 3, "secretsmanager:CreateSecret": 50, "secretsmanager:UpdateSecret": 50, "secretsmanager:DeleteSecret": 50,
+
 	// Lambda counts its whole control plane together, but for these [AWS 8].
 	"lambda:GetFunction": 100, "lambda:GetPolicy": 15, "lambda:Invoke": 0, "lambda:*": 15,
 }
@@ -61,13 +66,7 @@ func newMeter(overrides map[string]float64, s *shared) *meter {
 func (m *meter) limiter(operation string) *rate.Limiter {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := operation
-	perSecond, limited := m.rates[key]
-	if !limited {
-		service, _, _ := strings.Cut(operation, ":")
-		key = service + ":*"
-		perSecond = m.rates[key]
-	}
+	key, perSecond := m.rate(operation)
 	if l, ok := m.limiters[key]; ok {
 		return l
 	}
@@ -77,6 +76,15 @@ func (m *meter) limiter(operation string) *rate.Limiter {
 	}
 	m.limiters[key] = l
 	return l
+}
+
+// rate gives the requests per second of an operation, 0 or less for no limit, and the name of the bucket that holds it to them.
+func (m *meter) rate(operation string) (bucket string, perSecond float64) {
+	if perSecond, limited := m.rates[operation]; limited {
+		return operation, perSecond
+	}
+	service, _, _ := strings.Cut(operation, ":")
+	return service + ":*", m.rates[service+":*"]
 }
 
 // forService adds the meter to a client. It stands inside the SDK's retry loop, so that every attempt waits and counts.

@@ -108,9 +108,9 @@ func (l *life) measure() func(string, *http.Request) iotstub.Fault {
 	}
 }
 
-// quotas are AWS's default request rates for the operations of a device [AWS 1.1].
+// quotas are AWS's default request rates for the operations of a device [AWS 1.1], and none for the bundles.
 func quotas(times float64) map[string]float64 {
-	rates := map[string]float64{}
+	rates := map[string]float64{"ssm:PutParameter": 0}
 	for operation, rate := range map[string]float64{
 		"CreateThing": 100, "UpdateThing": 100, "DeleteThing": 100, "DescribeThing": 350, "AttachThingPrincipal": 100, "DetachThingPrincipal": 100,
 		"AddThingToThingGroup": 100, "RemoveThingFromThingGroup": 100, "CreateCertificateFromCsr": 15, "UpdateCertificate": 10, "DeleteCertificate": 10,

@@ -35,7 +35,7 @@ var operations = []string{
 // stubbed gives clients of a stub, without retries by the SDK, whose pauses are real.
 func stubbed(t testing.TB, stub http.Handler) *awsapi.Clients {
 	t.Helper()
-	rates := map[string]float64{"ssm:*": 0, "secretsmanager:*": 0}
+	rates := map[string]float64{"ssm:PutParameter": 0, "secretsmanager:CreateSecret": 0, "secretsmanager:UpdateSecret": 0, "secretsmanager:DeleteSecret": 0}
 	for _, operation := range operations {
 		rates["iot:"+operation] = 0
 	}

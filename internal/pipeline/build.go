@@ -103,6 +103,9 @@ func (b *builder) fleet() object.Fleet {
 		devices[name] = object.Device{Attributes: d.Attributes, CSRPEM: deref(d.CSRPEM), CertificatePEM: deref(d.CertificatePEM),
 			Disabled: d.Enabled != nil && !*d.Enabled}
 	}
+	if b.spec.DevicesFrom != nil {
+		devices = b.env.Roster
+	}
 	c := b.spec.Credentials
 	return object.Fleet{
 		ThingGroup: b.names.pipeline, ThingType: b.names.pipeline, Devices: devices,

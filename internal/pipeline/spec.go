@@ -9,6 +9,7 @@ type Spec struct {
 	Region      *string               `json:"region,omitzero"`       // nil: the provider's
 	TopicPrefix *string               `json:"topic_prefix,omitzero"` // nil: Name
 	Devices     map[string]DeviceSpec `json:"devices,omitzero"`      // by thing name, which is the MQTT client id
+	DevicesFrom *DevicesFromSpec      `json:"devices_from,omitzero"` // in place of Devices
 	Credentials *CredentialsSpec      `json:"credentials,omitzero"`
 	Stream      *StreamSpec           `json:"stream,omitzero"`
 	Processor   *ProcessorSpec        `json:"processor,omitzero"`

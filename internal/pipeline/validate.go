@@ -54,6 +54,7 @@ func Validate(spec Spec, unknown func(path string) bool) []Problem {
 	}
 	c.checkPrefix(spec)
 	c.checkDevices(spec)
+	c.checkDevicesFrom(spec)
 	c.checkCredentials(spec.Credentials)
 	c.checkStream(spec.Stream)
 	c.checkProcessor(spec.Processor)

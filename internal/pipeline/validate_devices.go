@@ -32,22 +32,26 @@ func (c *checker) checkDevices(spec Spec) {
 	if n := len(spec.Devices); n > MaxDevices {
 		c.warn("devices", fmt.Sprintf("%d devices are many for a map", n),
 			"Terraform takes time with the square of a map's size: about 3 s per plan for 1000 devices, 9 s for 2000 and a minute for 5000. "+
-				"Split the fleet into pipelines of up to %d devices.", MaxDevices)
+				"Write the fleet into a file and name it in devices_from, which takes seconds for 10000, or split it into pipelines of up to %d devices.", MaxDevices)
 	}
 	identities := map[string]string{} // PEM to the device that has it
 	for _, name := range sortedKeys(spec.Devices) {
-		d, path := spec.Devices[name], at("devices", name)
-		switch {
-		case strings.Contains(name, ":"):
-			c.fail(path, fmt.Sprintf("Device name %q holds a colon", name),
-				"The device's bundle is kept under its name, and neither Parameter Store nor Secrets Manager allows a colon; AWS IoT itself advises against it. Write a hyphen.")
-		case !thingPattern.MatchString(name):
-			c.fail(path, fmt.Sprintf("Device name %s is not valid", excerpt(name)),
-				"It is the thing's name and the MQTT client id: 1 to 128 letters, digits, hyphens and underscores.")
-		}
-		c.checkAttributes(path+".attributes", d.Attributes)
-		c.checkIdentity(path, name, d, identities)
+		c.checkDevice(at("devices", name), name, spec.Devices[name], identities)
 	}
+}
+
+// checkDevice checks one device; identities collects the certificates and requests of all.
+func (c *checker) checkDevice(path, name string, d DeviceSpec, identities map[string]string) {
+	switch {
+	case strings.Contains(name, ":"):
+		c.fail(path, fmt.Sprintf("Device name %q holds a colon", name),
+			"The device's bundle is kept under its name, and neither Parameter Store nor Secrets Manager allows a colon; AWS IoT itself advises against it. Write a hyphen.")
+	case !thingPattern.MatchString(name):
+		c.fail(path, fmt.Sprintf("Device name %s is not valid", excerpt(name)),
+			"It is the thing's name and the MQTT client id: 1 to 128 letters, digits, hyphens and underscores.")
+	}
+	c.checkAttributes(path+".attributes", d.Attributes)
+	c.checkIdentity(path, name, d, identities)
 }
 
 func (c *checker) checkAttributes(path string, attributes map[string]string) {
@@ -57,8 +61,8 @@ func (c *checker) checkAttributes(path string, attributes map[string]string) {
 	for _, name := range sortedKeys(attributes) {
 		own := at(path, name)
 		switch value := attributes[name]; {
-		case name == object.ThingOwnerAttribute || name == object.ThingCertificateAttribute:
-			c.fail(own, fmt.Sprintf("Attribute %q is reserved", name), "The provider keeps the thing's owner and certificate in it. Choose another name.")
+		case strings.HasPrefix(name, object.ThingOwnerAttribute):
+			c.fail(own, fmt.Sprintf("Attribute %q is reserved", name), "The provider keeps the thing's owner and certificate in attributes that start with %s. Choose another name.", object.ThingOwnerAttribute)
 		case !attributeNamePattern.MatchString(name):
 			c.fail(own, fmt.Sprintf("Attribute name %s is not valid", excerpt(name)), "AWS IoT allows 1 to 128 letters, digits and the characters _ . , @ / : # -; no spaces.")
 		case c.known(own) && !attributeValuePattern.MatchString(value):

@@ -79,6 +79,7 @@ var mistakes = []struct {
 	{"a space in a value", device(DeviceSpec{Attributes: map[string]string{"bay": "hall 3"}}), `devices["soil"].attributes["bay"]`, []string{"no spaces", `"hall 3"`, "hyphen or an underscore"}},
 	{"a space in a name", device(DeviceSpec{Attributes: map[string]string{"my bay": "3"}}), `devices["soil"].attributes["my bay"]`, []string{"no spaces"}},
 	{"our attribute", device(DeviceSpec{Attributes: map[string]string{"iot-pipeline": "3"}}), `devices["soil"].attributes["iot-pipeline"]`, []string{"is reserved"}},
+	{"an attribute that may become ours", device(DeviceSpec{Attributes: map[string]string{"iot-pipeline-x": "3"}}), `devices["soil"].attributes["iot-pipeline-x"]`, []string{"is reserved", "start with iot-pipeline"}},
 	{"49 attributes and ours", device(DeviceSpec{Attributes: many(49)}), `devices["soil"].attributes`, []string{"Keep at most 48"}},
 	{"both ways to an identity", device(DeviceSpec{CSRPEM: ptr(csrPEM()), CertificatePEM: ptr(certificatePEM(time.Hour))}), `devices["soil"]`, []string{"both csr_pem and certificate_pem"}},
 	{"not PEM", device(DeviceSpec{CSRPEM: ptr("soil.csr")}), `devices["soil"].csr_pem`, []string{"no PEM block", "BEGIN CERTIFICATE REQUEST"}},
@@ -93,6 +94,11 @@ var mistakes = []struct {
 		pem := ptr(certificatePEM(time.Hour))
 		s.Devices = map[string]DeviceSpec{"a": {CertificatePEM: pem}, "b": {CertificatePEM: pem}}
 	}, `devices["b"].certificate_pem`, []string{`Devices "a" and "b" have the same`}},
+	{"a map and a file", func(s *Spec) {
+		s.Devices, s.DevicesFrom = map[string]DeviceSpec{"soil": {}}, &DevicesFromSpec{File: "fleet.csv"}
+	}, "devices_from", []string{"exclude each other"}},
+	{"a spreadsheet", func(s *Spec) { s.DevicesFrom = &DevicesFromSpec{File: "fleet.xlsx"} }, "devices_from.file", []string{`"fleet.xlsx" must end in .csv`}},
+	{"a report on top of the fleet", func(s *Spec) { s.DevicesFrom = &DevicesFromSpec{File: "fleet.csv", Report: ptr("./fleet.csv")} }, "devices_from.report", []string{"same file"}},
 
 	{"no such store", func(s *Spec) { s.Credentials = &CredentialsSpec{Store: ptr("SSM")} }, "credentials.store", []string{`Did you mean "ssm"?`}},
 	{"a path without a slash", func(s *Spec) { s.Credentials = &CredentialsSpec{Path: ptr("keys")} }, "credentials.path", []string{"starts with a slash"}},
