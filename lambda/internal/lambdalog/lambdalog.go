@@ -38,6 +38,7 @@ func parse(level string) slog.Level {
 // requestID adds the invocation's request ID, from its context, to each line.
 type requestID struct{ slog.Handler }
 
+// Handle is slog.Handler's.
 func (h requestID) Handle(ctx context.Context, r slog.Record) error {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		r.AddAttrs(slog.String("requestId", lc.AwsRequestID))
@@ -45,7 +46,10 @@ func (h requestID) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
+// WithAttrs is slog.Handler's.
 func (h requestID) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return requestID{h.Handler.WithAttrs(attrs)}
 }
+
+// WithGroup is slog.Handler's.
 func (h requestID) WithGroup(name string) slog.Handler { return requestID{h.Handler.WithGroup(name)} }

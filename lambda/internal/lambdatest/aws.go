@@ -102,6 +102,7 @@ func (a *AWS) Actions() []string {
 	return out
 }
 
+// ServeHTTP records a call and answers it, well or as told.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -174,6 +174,7 @@ func peakRSS(pid int) int64 {
 	return kilobytes * 1024
 }
 
+// ServeHTTP is the Runtime API: the next event, and where its answer goes.
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := strings.TrimPrefix(r.URL.Path, "/2018-06-01/runtime/"); {
 	case path == "invocation/next":
