@@ -275,12 +275,12 @@ func cut(s string, from, to int64) string {
 func replace(e *Env, args []value.Value) value.Value {
 	s, ok1 := value.ToString(args[0])
 	old, ok2 := value.ToString(args[1])
-	new, ok3 := value.ToString(args[2])
+	with, ok3 := value.ToString(args[2])
 	if !ok1 || !ok2 || !ok3 {
 		return value.Value{}
 	}
-	if !e.Spend(strings.Count(s, old) * len(new)) {
+	if !e.Spend(strings.Count(s, old) * len(with)) {
 		return value.Value{}
 	}
-	return value.OfString(strings.ReplaceAll(s, old, new))
+	return value.OfString(strings.ReplaceAll(s, old, with))
 }

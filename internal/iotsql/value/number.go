@@ -152,7 +152,7 @@ func (v Version) outOfRange(mantissa, exponent string) Value {
 }
 
 // smallNumber reads what has at most 18 characters and no exponent; other text than a number is not for it.
-func smallNumber[T text](v Version, text T) (Value, bool) {
+func smallNumber[T bytestring](v Version, text T) (Value, bool) {
 	i, negative := 0, false
 	if text[0] == '-' {
 		i, negative = 1, true

@@ -10,17 +10,17 @@ const MaxDepth = 1000
 // every message, and take bytes too, because most messages are rejected after a look at one number: a copy of the payload
 // would cost more than that look.
 
-// text is JSON text.
-type text interface{ string | []byte }
+// bytestring is JSON text.
+type bytestring interface{ string | []byte }
 
-func skipSpace[T text](text T, i int) int {
+func skipSpace[T bytestring](text T, i int) int {
 	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t') {
 		i++
 	}
 	return i
 }
 
-func skipValue[T text](text T, i, depth int) int {
+func skipValue[T bytestring](text T, i, depth int) int {
 	if i < 0 || i >= len(text) {
 		return -1
 	}
@@ -42,7 +42,7 @@ func skipValue[T text](text T, i, depth int) int {
 	return skipNumber(text, i)
 }
 
-func skipObject[T text](text T, i, depth int) int {
+func skipObject[T bytestring](text T, i, depth int) int {
 	i, done := open(text, i, '}', depth)
 	for !done {
 		key, _ := skipString(text, i)
@@ -52,7 +52,7 @@ func skipObject[T text](text T, i, depth int) int {
 	return i
 }
 
-func skipArray[T text](text T, i, depth int) int {
+func skipArray[T bytestring](text T, i, depth int) int {
 	i, done := open(text, i, ']', depth)
 	for !done {
 		i = skipValue(text, i, depth)
@@ -62,7 +62,7 @@ func skipArray[T text](text T, i, depth int) int {
 }
 
 // open skips an opening bracket; done says that there are no elements, or no well-formed ones.
-func open[T text](text T, i int, closing byte, depth int) (after int, done bool) {
+func open[T bytestring](text T, i int, closing byte, depth int) (after int, done bool) {
 	if depth > MaxDepth {
 		return -1, true
 	}
@@ -74,7 +74,7 @@ func open[T text](text T, i int, closing byte, depth int) (after int, done bool)
 }
 
 // next skips what stands between two elements, or behind the last one; done says that there is no further element.
-func next[T text](text T, i int, closing byte) (after int, done bool) {
+func next[T bytestring](text T, i int, closing byte) (after int, done bool) {
 	if i < 0 {
 		return -1, true
 	}
@@ -91,7 +91,7 @@ func next[T text](text T, i int, closing byte) (after int, done bool) {
 }
 
 // skipColon skips the : between a key, whose end is i, and its value.
-func skipColon[T text](text T, i int) int {
+func skipColon[T bytestring](text T, i int) int {
 	if i < 0 {
 		return -1
 	}
@@ -102,7 +102,7 @@ func skipColon[T text](text T, i int) int {
 	return skipSpace(text, i+1)
 }
 
-func skipWord[T text](text T, i int, word string) int {
+func skipWord[T bytestring](text T, i int, word string) int {
 	end := i + len(word)
 	if end > len(text) || string(text[i:end]) != word {
 		return -1
@@ -111,7 +111,7 @@ func skipWord[T text](text T, i int, word string) int {
 }
 
 // skipString skips a string; plain says that it has no escapes.
-func skipString[T text](text T, i int) (end int, plain bool) {
+func skipString[T bytestring](text T, i int) (end int, plain bool) {
 	if i < 0 || i >= len(text) || text[i] != '"' {
 		return -1, false
 	}
@@ -148,7 +148,7 @@ const (
 // skipPlain returns the place of the next quote, backslash or control character, or the end of the text. It looks at eight
 // bytes at a time: strings are most of a message. A byte is below 0x20, or zero, when subtracting borrows into its high bit
 // and the bit was not set before; only bytes above the first hit may be wrong, and they are not asked for.
-func skipPlain[T text](text T, i int) int {
+func skipPlain[T bytestring](text T, i int) int {
 	for ; i+8 <= len(text); i += 8 {
 		b := text[i : i+8]
 		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
@@ -165,7 +165,7 @@ func skipPlain[T text](text T, i int) int {
 }
 
 // escapeWidth is how many bytes follow the backslash; 0 when they are no escape.
-func escapeWidth[T text](s T) int {
+func escapeWidth[T bytestring](s T) int {
 	if len(s) == 0 {
 		return 0
 	}
@@ -185,7 +185,7 @@ func isHex(c byte) bool {
 }
 
 // skipNumber skips a number in JSON's notation.
-func skipNumber[T text](text T, i int) int {
+func skipNumber[T bytestring](text T, i int) int {
 	if i < len(text) && text[i] == '-' {
 		i++
 	}
@@ -209,7 +209,7 @@ func skipNumber[T text](text T, i int) int {
 	return i
 }
 
-func skipDigits[T text](text T, i int) int {
+func skipDigits[T bytestring](text T, i int) int {
 	start := i
 	for i < len(text) && text[i]-'0' <= 9 {
 		i++
