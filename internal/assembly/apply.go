@@ -16,6 +16,7 @@ import (
 // last, in reverse order of their recorded needs, and only when all else succeeded.
 // The error is a *Failure.
 func (e *Engine) Apply(ctx context.Context, parts []Part, prior []Record, visit func(key string) bool) ([]Record, error) {
+	prior = setAside(parts, prior)
 	r := &run{Engine: e, parts: make(map[string]*Part, len(parts)), records: byKey(prior),
 		seen: map[string]*anyObject{}, surveyed: map[string]bool{}, moved: map[string]bool{}}
 	nodes := make([]node, len(parts))

@@ -1,0 +1,35 @@
+package assembly
+
+// setAside gives the records of parts that are now wanted under another name or kind a key of
+// their own, "key@name". So the new object is made beside the old one, which is deleted last.
+func setAside(parts []Part, records []Record) []Record {
+	wanted := make(map[string]*Part, len(parts))
+	for i := range parts {
+		wanted[parts[i].Key] = &parts[i]
+	}
+	moved := map[string]string{}
+	for _, r := range records {
+		if p := wanted[r.Key]; p != nil && (p.Name != r.Name || p.Kind != r.Kind) {
+			moved[r.Key] = r.Key + "@" + r.Name
+		}
+	}
+	if len(moved) == 0 {
+		return records
+	}
+	list := make([]Record, len(records))
+	for i, r := range records {
+		if key, ok := moved[r.Key]; ok {
+			r.Key = key
+			needs := make([]string, len(r.Needs))
+			for j, need := range r.Needs {
+				if key, ok := moved[need]; ok {
+					need = key
+				}
+				needs[j] = need
+			}
+			r.Needs = needs
+		}
+		list[i] = r
+	}
+	return list
+}
