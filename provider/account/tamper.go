@@ -147,3 +147,21 @@ func (a Account) Parameter(t testing.TB, name string) string {
 	t.Helper()
 	return must[string](t)(a.ReadParameter(t.Context(), name))
 }
+
+// StreamTags gives the tags of a stream.
+func (a Account) StreamTags(t testing.TB, name string) map[string]string {
+	t.Helper()
+	out := must[*kinesis.ListTagsForStreamOutput](t)(a.Kinesis().ListTagsForStream(t.Context(), &kinesis.ListTagsForStreamInput{StreamName: &name}))
+	tags := map[string]string{}
+	for _, tag := range out.Tags {
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return tags
+}
+
+// TagStream sets a tag by hand.
+func (a Account) TagStream(t testing.TB, name, key, value string) {
+	t.Helper()
+	must[*kinesis.AddTagsToStreamOutput](t)(a.Kinesis().AddTagsToStream(t.Context(), &kinesis.AddTagsToStreamInput{StreamName: &name,
+		Tags: map[string]string{key: value}}))
+}

@@ -3,12 +3,16 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
@@ -66,6 +70,11 @@ func (p *planner) report(diags *diag.Diagnostics, err error) {
 	if errors.Is(err, awsapi.ErrTimestreamClosed) {
 		diags.AddAttributeError(path.Root("timestream"), "The account cannot use Timestream LiveAnalytics", tfdiag.Detail(err,
 			"Remove the timestream block: the pipeline works without it, with device state in DynamoDB and the archive in S3. Nothing was changed."))
+		return
+	}
+	if errors.Is(err, errLoss) {
+		diags.AddAttributeError(path.Root("timestream"), "The change would delete time series", tfdiag.Detail(err,
+			"Nothing was changed. To delete the data, set force_destroy = true, run terraform apply, and then make this change."))
 		return
 	}
 	diags.AddError("Planning pipeline \""+p.planned.spec.Name+"\" failed", tfdiag.Detail(err, "Nothing was changed."))
@@ -128,6 +137,9 @@ func (p *planner) fill(ctx context.Context) error {
 		return err
 	}
 	if err := p.checkTimestream(ctx, s); err != nil {
+		return err
+	}
+	if err := p.checkLoss(s); err != nil {
 		return err
 	}
 	if err := p.predictOutputs(s); err != nil {
@@ -197,6 +209,28 @@ func shaped(unknown tfvalue.Paths) bool {
 		}
 	}
 	return true
+}
+
+// errLoss is a plan that would delete time series.
+var errLoss = errors.New("the plan deletes a Timestream table, and force_destroy is not true")
+
+// checkLoss refuses an update that removes or renames the Timestream table, unless data may be deleted.
+func (p *planner) checkLoss(s *session) error {
+	force := p.planned.spec.ForceDestroy
+	if p.prior == nil || force != nil && *force || p.planned.unknown.Covers("force_destroy") || !shaped(p.planned.unknown) {
+		return nil
+	}
+	records, err := p.prior.records()
+	if err != nil {
+		return err
+	}
+	for _, rec := range records {
+		kept := slices.ContainsFunc(s.parts, func(part assembly.Part) bool { return part.Key == rec.Key && part.Name == rec.Name })
+		if rec.Kind == object.KindTimestreamTable && rec.Status != assembly.Missing && rec.Status != assembly.Foreign && !kept {
+			return fmt.Errorf("table %q: %w", rec.Name, errLoss)
+		}
+	}
+	return nil
 }
 
 // checkTimestream asks, when Timestream is new to the pipeline, whether the account may use it.

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"maps"
 	"reflect"
 	"slices"
 
@@ -111,7 +110,7 @@ func (p *planner) predictParts(ctx context.Context, s *session) error {
 		recorded = byKey(records)
 		changed = changes(ctx, p.connection, p.prior, s, records)
 	}
-	touched := touched(s.parts, recorded, changed)
+	remade := remade(s.parts, recorded)
 	parts := make(map[string]any, len(s.parts))
 	for _, part := range s.parts {
 		rec, ok := recorded[part.Key]
@@ -119,47 +118,55 @@ func (p *planner) predictParts(ctx context.Context, s *session) error {
 			parts[part.Key] = newPart(part)
 			continue
 		}
-		parts[part.Key] = keptPart(part, rec, touched[part.Key])
+		parts[part.Key] = keptPart(part, rec, changed[part.Key] || remade[part.Key], remade[part.Key])
 	}
 	p.planned.tree["parts"] = parts
 	return nil
 }
 
-// touched are the parts that an apply may write to: new ones, those whose description
-// changes or that are not ready, and whatever is built on a part that is made again.
-func touched(parts []assembly.Part, recorded map[string]assembly.Record, changed map[string]bool) map[string]bool {
-	all, remade := maps.Clone(changed), map[string]bool{}
+// remade are the parts that are new or not ready, and those that are built on one of them.
+func remade(parts []assembly.Part, recorded map[string]assembly.Record) map[string]bool {
+	all := map[string]bool{}
 	for _, part := range parts {
 		if rec, ok := recorded[part.Key]; !ok || rec.Status != assembly.Ready {
-			all[part.Key], remade[part.Key] = true, true
+			all[part.Key] = true
 		}
 	}
 	for grown := true; grown; {
 		grown = false
 		for _, part := range parts {
-			if !remade[part.Key] && slices.ContainsFunc(part.Needs, func(need string) bool { return remade[need] }) {
-				all[part.Key], remade[part.Key], grown = true, true, true
+			if !all[part.Key] && slices.ContainsFunc(part.Needs, func(need string) bool { return all[need] }) {
+				all[part.Key], grown = true, true
 			}
 		}
 	}
 	return all
 }
 
+// invented are the kinds whose ID AWS makes up, each time anew.
+var invented = map[string]bool{object.KindEventSource: true, object.KindSubscription: true}
+
+// talkative are the kinds whose drivers record outputs.
+var talkative = map[string]bool{object.KindBucket: true, object.KindFleet: true, object.KindFunction: true,
+	object.KindIoTPolicy: true, object.KindQueue: true, object.KindRole: true}
+
 // newPart is what is known of a part before it exists.
 func newPart(part assembly.Part) map[string]any {
-	arn := any(part.ARN)
+	planned := map[string]any{"kind": part.Kind, "name": part.Name, "arn": part.ARN, "status": string(assembly.Ready),
+		"needs": list(part.Needs), "id": tfvalue.Unknown}
 	if part.ARN == "" {
-		arn = tfvalue.Unknown
+		planned["arn"] = tfvalue.Unknown
 	}
-	return map[string]any{"kind": part.Kind, "name": part.Name, "arn": arn, "status": string(assembly.Ready),
-		"needs": list(part.Needs), "id": tfvalue.Unknown, "outputs": tfvalue.Unknown}
+	if talkative[part.Kind] {
+		planned["outputs"] = tfvalue.Unknown
+	}
+	return planned
 }
 
-// keptPart is a recorded part after the apply.
-func keptPart(part assembly.Part, rec assembly.Record, touched bool) map[string]any {
+// keptPart is a recorded part after the apply. One that is touched may say other things about itself.
+func keptPart(part assembly.Part, rec assembly.Record, touched, remade bool) map[string]any {
 	planned := newPart(part)
-	invented := rec.Kind == object.KindEventSource || rec.Kind == object.KindSubscription // by AWS, each time anew
-	if !touched || !invented {
+	if !remade || !invented[part.Kind] {
 		planned["id"], planned["arn"] = rec.ID, rec.ARN
 	}
 	if !touched {

@@ -1,0 +1,3 @@
+// Package bench measures what a person waits for: Terraform with the built provider against a local AWS,
+// in requests and in seconds. It has no code of its own; `make bench` runs it, and the README quotes it.
+package bench
