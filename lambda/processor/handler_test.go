@@ -234,6 +234,21 @@ func TestAcceptsWhatIsOnlyUnusual(t *testing.T) {
 	}
 }
 
+func TestAPayloadMayNameItsDevice(t *testing.T) {
+	for layout, want := range map[string]map[string]string{"multi": {"v": "1"}, "single": {"device_id": "x"}} {
+		p, aws := start(t, map[string]string{"IOT_TIMESTREAM_LAYOUT": layout})
+		invoke(t, p, lambdatest.Event(lambdatest.Record{Thing: "soil-001", Payload: `{"device_id":"x","v":1,"none":""}`},
+			lambdatest.Record{Thing: "soil-002", Payload: `{"device_id":"x"}`}), quick)
+		found := false
+		for key, record := range aws.Records() {
+			found = found || strings.HasPrefix(key, "device_id=soil-001 ") && cmp.Equal(record.Values, want)
+		}
+		if !found || len(letters(t, aws)) != 0 {
+			t.Errorf("layout %s: Timestream holds %v, letters %v", layout, aws.Records(), letters(t, aws))
+		}
+	}
+}
+
 func TestRecordsOfNoThingAreGivenUp(t *testing.T) {
 	for _, key := range []string{"$rules", "$cooldown#hot#soil-001", "", "soil 001", strings.Repeat("x", 129)} {
 		p, aws := start(t, nil)

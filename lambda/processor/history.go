@@ -65,7 +65,7 @@ func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 	rows := make([]row, 0, len(order))
 	for at, i := range order {
 		m := &b.messages[i]
-		if m.status != "" || !hasValue(m.Measures) {
+		if m.status != "" || !h.hasValue(m.Measures) {
 			continue
 		}
 		setVersion(b, order[:at], i)
@@ -78,7 +78,7 @@ func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 			continue
 		}
 		for measure := range m.Measures {
-			if m.Measures[measure].Text != "" {
+			if h.writes(&m.Measures[measure]) {
 				rows = append(rows, row{message: i, measure: measure, version: m.version})
 			}
 		}
@@ -89,10 +89,15 @@ func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 	}
 }
 
-// hasValue reports whether there is anything to write: Timestream has no empty value.
-func hasValue(measures []telemetry.Measure) bool {
+// writes reports whether a measure has a place in Timestream: there is no empty value, and in the multi layout no second
+// column of the dimension's name. A payload that names its device says nothing that the topic has not said better.
+func (h *history) writes(m *telemetry.Measure) bool {
+	return m.Text != "" && (h.single || m.Name != deviceDimension)
+}
+
+func (h *history) hasValue(measures []telemetry.Measure) bool {
 	for i := range measures {
-		if measures[i].Text != "" {
+		if h.writes(&measures[i]) {
 			return true
 		}
 	}
@@ -127,7 +132,7 @@ func (h *history) check(m *telemetry.Message, thing string) (reason, detail stri
 	if len(m.Measures) > maxMeasures && !h.single {
 		return tooManyMeasures, fmt.Sprintf("the message has %d measures, a record takes %d", len(m.Measures), maxMeasures)
 	}
-	const fixed = len("device_id") + len(multiName) + 8 // the dimension's and the measure's name, and the time
+	const fixed = len(deviceDimension) + len(multiName) + 8 // the dimension's and the measure's name, and the time
 	size := fixed + len(thing)
 	for i := range m.Measures {
 		measure := &m.Measures[i]
@@ -162,7 +167,7 @@ func (h *history) nameProblem(name string) string {
 		return fmt.Sprintf("a measure's name has %d bytes, the limit is %d", len(name), maxNameBytes)
 	case h.single:
 		return ""
-	case name == "time" || name == "measure_name" || name == "device_id" || strings.HasPrefix(name, "ts_") ||
+	case name == "time" || name == "measure_name" || strings.HasPrefix(name, "ts_") ||
 		strings.HasPrefix(name, "measure_value") || strings.Contains(name, ":"):
 		return fmt.Sprintf("the measure name %q is reserved by Timestream in the multi layout", name)
 	}

@@ -14,8 +14,10 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
-// multiName is the measure name of every record of the multi layout.
-const multiName = "telemetry"
+const (
+	deviceDimension = "device_id"
+	multiName       = "telemetry" // the measure name of every record of the multi layout
+)
 
 // writeRecords makes one WriteRecords call for the rows. Endpoint discovery, signing, retries and errors are the SDK's; the body is
 // written here, straight from the measures, because the SDK's own types (a pointer for each name, value and time) and their
@@ -87,7 +89,7 @@ func (h *history) body(b *batch, rows []row) []byte {
 		if r.measure >= 0 {
 			out = appendSingle(out, &m.Measures[r.measure])
 		} else {
-			out = appendMulti(out, m.Measures)
+			out = h.appendMulti(out, m.Measures)
 		}
 		out = append(out, '}')
 	}
@@ -115,7 +117,7 @@ func oneDevice(b *batch, rows []row) bool {
 }
 
 func appendDevice(out []byte, b *batch, r row) []byte {
-	out = appendString(append(out, `,"Dimensions":[{"Name":"device_id","Value":`...), b.records[r.message].PartitionKey)
+	out = appendString(append(out, `,"Dimensions":[{"Name":"`+deviceDimension+`","Value":`...), b.records[r.message].PartitionKey)
 	return append(out, `}]`...)
 }
 
@@ -125,12 +127,12 @@ func appendSingle(out []byte, m *telemetry.Measure) []byte {
 	return append(append(append(out, `,"MeasureValueType":"`...), valueType(m.Kind)...), '"')
 }
 
-func appendMulti(out []byte, measures []telemetry.Measure) []byte {
+func (h *history) appendMulti(out []byte, measures []telemetry.Measure) []byte {
 	out = append(out, `,"MeasureValues":[`...)
 	first := true
 	for i := range measures {
 		m := &measures[i]
-		if m.Text == "" { // Timestream has no empty value
+		if !h.writes(m) {
 			continue
 		}
 		if !first {
