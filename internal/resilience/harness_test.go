@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -30,13 +31,16 @@ type account struct {
 	t      testing.TB
 	server *mototest.Server
 	proxy  *faultproxy.Proxy
+	client *http.Client // one for all runs, or each would leave its idle connections behind
 	// attempts of the SDK; 1 lets each fault through to the engine.
 	attempts int
 }
 
 func newAccount(t testing.TB) *account {
 	s := mototest.Start(t)
-	return &account{t: t, server: s, proxy: faultproxy.Start(t, s.URL), attempts: 1}
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &account{t: t, server: s, proxy: faultproxy.Start(t, s.URL), client: &http.Client{Transport: transport}, attempts: 1}
 }
 
 // unlimited lifts the limits of operations that a pipeline uses, since moto has none.
@@ -49,6 +53,7 @@ func unlimited() map[string]float64 {
 		"timestreamwrite": "CreateDatabase UpdateDatabase DeleteDatabase DescribeDatabase CreateTable UpdateTable DeleteTable DescribeTable",
 		"kinesis":         "CreateStream DeleteStream",
 		"lambda":          "GetPolicy *",
+		"ssm":             "PutParameter",
 	} {
 		for _, op := range strings.Fields(operations) {
 			rates[service+":"+op] = 0
@@ -59,7 +64,7 @@ func unlimited() map[string]float64 {
 
 func (a *account) clients() *awsapi.Clients {
 	cfg := a.server.Config(a.t)
-	cfg.BaseEndpoint = aws.String(a.proxy.URL)
+	cfg.BaseEndpoint, cfg.HTTPClient = aws.String(a.proxy.URL), a.client
 	attempts := a.attempts
 	cfg.Retryer = func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) {
@@ -83,8 +88,9 @@ func spec(version int) pipeline.Spec {
 	s := pipeline.Spec{
 		Name: "sweep",
 		Devices: map[string]pipeline.DeviceSpec{
-			"a": {Attributes: map[string]string{"v": fmt.Sprint(version)}},
-			"b": {Enabled: aws.Bool(version == 1)},
+			"changed":                    {Attributes: map[string]string{"v": fmt.Sprint(version)}},
+			"disabled":                   {Enabled: aws.Bool(version == 1)},
+			fmt.Sprintf("in%d", version): {},
 		},
 		Stream:      &pipeline.StreamSpec{RetentionHours: aws.Int64(int64(24 * version))},
 		Timestream:  &pipeline.TimestreamSpec{MemoryRetentionHours: aws.Int64(int64(6 * version))},
