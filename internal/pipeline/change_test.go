@@ -31,9 +31,9 @@ func TestChanged(t *testing.T) {
 		{"one more address", func(s *Spec) { s.Alerts.Emails = append([]string{"new@example.com"}, s.Alerts.Emails...) },
 			[]string{"manifest", "subscription/email-" + shortHash("new@example.com")}},
 		{"no alert rule", func(s *Spec) { s.Alerts.Rules = nil },
-			[]string{"alert_rules", "function/alerts", "log_group/alerts", "manifest", "policy", "role/alerts", "role/alerts_rule", "rule/alerts"}},
+			[]string{"alert_rules", "function/alerts", "log_group/alerts", "manifest", "policy", "role/alerts", "role/rules", "rule/alerts"}},
 		{"no archive", func(s *Spec) { s.Archive = &ArchiveSpec{Enabled: ptr(false)} },
-			[]string{"bucket", "manifest", "policy", "role/archive", "rule/archive"}},
+			[]string{"bucket", "manifest", "policy", "role/rules", "rule/archive"}},
 		{"no Timestream", func(s *Spec) { s.Timestream = nil },
 			[]string{"event_source", "function/processor", "manifest", "role/processor", "timestream/database", "timestream/table"}},
 		{"a route", func(s *Spec) {
@@ -123,7 +123,7 @@ func TestAlertsWithoutRules(t *testing.T) {
 	}
 	want := []string{"manifest", "thing_group", "thing_type", "policy", "fleet", "stream", "device_table", "bucket", "dead_letters",
 		"alert_topic", "subscription/email-" + shortHash("a@example.com"), "role/processor", "log_group/processor", "function/processor",
-		"event_source", "role/ingest", "rule/telemetry", "rule/status"}
+		"event_source", "role/rules", "rule/telemetry", "rule/status"}
 	if diff := cmp.Diff(want, keys); diff != "" {
 		t.Errorf("parts (-want +got):\n%s", diff)
 	}

@@ -23,7 +23,7 @@ import (
 //	functions            greenhouse-processor                       64
 //	log groups           /aws/lambda/greenhouse-processor           512
 //	rules                greenhouse_telemetry, greenhouse_<route>   128, no hyphen
-//	roles                greenhouse-eu-west-1-ingest                64
+//	roles                greenhouse-eu-west-1-rules                 64
 //	route roles          greenhouse-eu-west-1-route-<route>         64, shortened by a hash
 //
 // Roles are the only objects whose names are shared by all regions of an

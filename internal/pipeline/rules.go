@@ -36,22 +36,41 @@ func (b *builder) thingTemplate() string { return "${" + b.thingCall() + "}" }
 // thingCall is the device in SQL.
 func (b *builder) thingCall() string { return "topic(" + itoa(b.thingLevel()) + ")" }
 
+// rulesRole is the key of the role of the pipeline's own rules.
+const rulesRole = "role/rules"
+
+// rulesRole is one role for all of the pipeline's own rules: their SQL and their targets are the provider's, so a role for each
+// would guard against nobody, while every role costs two requests per plan and a place in the account's quota. A
+// route has a role of its own.
+func (b *builder) rulesRole() assembly.Part {
+	rules := []string{"status", "telemetry"}
+	grants := append([]statement{allow([]string{"kinesis:PutRecord"}, b.arn.stream(b.names.pipeline))},
+		b.useKey("kms:GenerateDataKey", b.spec.Stream.KMSKeyID)...)
+	if *b.spec.Archive.Enabled {
+		rules = append(rules, "archive")
+		grants = append(grants, allow([]string{"s3:PutObject"}, b.arn.bucket(b.names.bucket())+"/"+*b.spec.Archive.Prefix+"*"))
+		grants = append(grants, b.encryptWith(b.spec.Archive.KMSKeyID)...)
+	}
+	if b.hasAlertRules() {
+		rules = append(rules, "alerts")
+	}
+	return b.ruleRole("rules", "Lets the rules of pipeline "+b.spec.Name+" write to its stream, archive and dead-letter queue", sorted(rules), grants...)
+}
+
 // streamRules send what devices publish to the stream. The partition key is the
 // device, so that its messages stay in order and the processor knows it without
 // trusting the message. A status message is wrapped, which tells it apart.
 func (b *builder) streamRules() []assembly.Part {
-	role := b.ruleRole("ingest", "Lets rules of pipeline "+b.spec.Name+" write to its stream", []string{"telemetry", "status"},
-		append([]statement{allow([]string{"kinesis:PutRecord"}, b.arn.stream(b.names.pipeline))},
-			b.useKey("kms:GenerateDataKey", b.spec.Stream.KMSKeyID)...)...)
+	role := b.rulesRole()
 	toStream := object.Action{Kinesis: &object.KinesisAction{
 		RoleARN: role.ARN, StreamName: b.names.pipeline, PartitionKey: b.thingTemplate()}}
 	return []assembly.Part{role,
-		b.rule("telemetry", "role/ingest", []string{"stream"}, object.TopicRule{
+		b.rule("telemetry", rulesRole, []string{"stream"}, object.TopicRule{
 			SQL:         "SELECT * FROM " + b.from("telemetry"),
 			Description: "Telemetry of pipeline " + b.spec.Name + " to its stream",
 			Actions:     []object.Action{toStream},
 		}),
-		b.rule("status", "role/ingest", []string{"stream"}, object.TopicRule{
+		b.rule("status", rulesRole, []string{"stream"}, object.TopicRule{
 			SQL: "SELECT encode(*, 'base64') AS status_payload, topic() AS status_topic, timestamp() AS received_at FROM " +
 				b.from("status"),
 			Description: "Status messages of pipeline " + b.spec.Name + " to its stream",
@@ -79,7 +98,7 @@ func (b *builder) alertSQL() (string, error) {
 // conditions are known.
 func (b *builder) alertRule() []assembly.Part {
 	function := b.arn.function(b.names.function("alerts"))
-	rule := b.rule("alerts", "role/alerts_rule", []string{"function/alerts", "alert_rules", "alert_topic"}, object.TopicRule{
+	rule := b.rule("alerts", rulesRole, []string{"function/alerts", "alert_rules", "alert_topic"}, object.TopicRule{
 		Description: "Messages of pipeline " + b.spec.Name + " that may be alerts",
 		Actions:     []object.Action{{Lambda: &object.LambdaAction{FunctionARN: function}}},
 	})
@@ -93,23 +112,19 @@ func (b *builder) alertRule() []assembly.Part {
 		complete.SQL, err = b.alertSQL()
 		return complete, err
 	}
-	role := b.ruleRole("alerts_rule", "Lets rule alerts of pipeline "+b.spec.Name+" keep what it cannot deliver", []string{"alerts"})
-	return []assembly.Part{role, rule}
+	return []assembly.Part{rule}
 }
 
 // archiveRule writes each message to an object of its own, whose key cannot meet another's.
 func (b *builder) archiveRule() []assembly.Part {
 	bucket, prefix := b.names.bucket(), *b.spec.Archive.Prefix
-	role := b.ruleRole("archive", "Lets rule archive of pipeline "+b.spec.Name+" write to its bucket", []string{"archive"},
-		append([]statement{allow([]string{"s3:PutObject"}, b.arn.bucket(bucket)+"/"+prefix+"*")},
-			b.encryptWith(b.spec.Archive.KMSKeyID)...)...)
 	key := prefix + `dt=${parse_time("yyyy-MM-dd", timestamp())}/hour=${parse_time("HH", timestamp())}/` +
 		b.thingTemplate() + "/${timestamp()}-${newuuid()}.json"
-	return []assembly.Part{role,
-		b.rule("archive", "role/archive", []string{"bucket"}, object.TopicRule{
+	return []assembly.Part{
+		b.rule("archive", rulesRole, []string{"bucket"}, object.TopicRule{
 			SQL:         "SELECT * FROM " + b.from("telemetry"),
 			Description: "Telemetry of pipeline " + b.spec.Name + " to its archive",
-			Actions:     []object.Action{{S3: &object.S3Action{RoleARN: role.ARN, Bucket: bucket, Key: key}}},
+			Actions:     []object.Action{{S3: &object.S3Action{RoleARN: b.arn.role(b.names.role("rules")), Bucket: bucket, Key: key}}},
 		}),
 	}
 }

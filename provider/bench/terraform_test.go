@@ -15,22 +15,37 @@ import (
 // BenchmarkTerraform goes through a pipeline's life with Terraform: apply, empty plan, one change, destroy.
 func BenchmarkTerraform(b *testing.B) {
 	bin := buildProvider(b)
-	for _, devices := range []int{1, 100} {
-		b.Run(fmt.Sprintf("devices=%d", devices), func(b *testing.B) {
-			for range b.N {
-				life(b, bin, devices)
-			}
-		})
+	for _, p := range []struct{ name, more string }{{"minimal", ""}, {"full", everything}} {
+		for _, devices := range []int{1, 100} {
+			b.Run(fmt.Sprintf("pipeline=%s/devices=%d", p.name, devices), func(b *testing.B) {
+				for range b.N {
+					life(b, bin, p.more, devices)
+				}
+			})
+		}
 	}
 }
 
+// everything is what the README's example has beyond a name and devices, and Timestream.
+const everything = `
+  timestream    = {}
+  archive       = { expire_after_days = 365 }
+  alerts = {
+    emails = ["ops@example.com"]
+    rules = {
+      dry = { when = "data.humidity < 35", severity = "warning", message = "Humidity $${data.humidity} on $${thing}" }
+      hot = { when = "data.temperature > 50", severity = "critical", command = jsonencode({ action = "enter_safe_mode" }) }
+    }
+  }
+`
+
 // life runs each command once and reports its requests and seconds.
-func life(b *testing.B, bin string, devices int) {
+func life(b *testing.B, bin, more string, devices int) {
 	w := newWorkspace(b, bin)
-	w.write(b, devices, 24)
+	w.write(b, more, devices, 24)
 	w.command(b, "apply", "apply", "-auto-approve")
 	w.command(b, "plan", "plan", "-detailed-exitcode") // exits with 2 when it is not empty
-	w.write(b, devices, 48)
+	w.write(b, more, devices, 48)
 	w.command(b, "change", "apply", "-auto-approve")
 	w.command(b, "destroy", "destroy", "-auto-approve")
 }
@@ -53,8 +68,8 @@ func newWorkspace(b *testing.B, bin string) *workspace {
 	return w
 }
 
-// write puts down the pipeline of the README, Timestream included, with so many devices.
-func (w *workspace) write(b *testing.B, devices, retention int) {
+// write puts down a pipeline with so many devices.
+func (w *workspace) write(b *testing.B, more string, devices, retention int) {
 	text := fmt.Sprintf(`
 terraform {
   required_providers {
@@ -68,18 +83,9 @@ resource "iot_pipeline" "greenhouse" {
   name          = "greenhouse"
   devices       = { for i in range(%d) : format("soil-%%03d", i) => { attributes = { bay = tostring(i) } } }
   stream        = { retention_hours = %d }
-  timestream    = {}
-  archive       = { expire_after_days = 365 }
   force_destroy = true
-  alerts = {
-    emails = ["ops@example.com"]
-    rules = {
-      dry = { when = "data.humidity < 35", severity = "warning", message = "Humidity $${data.humidity} on $${thing}" }
-      hot = { when = "data.temperature > 50", severity = "critical", command = jsonencode({ action = "enter_safe_mode" }) }
-    }
-  }
-}
-`, devices, retention)
+%s}
+`, devices, retention, more)
 	if err := os.WriteFile(filepath.Join(w.dir, "main.tf"), []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func TestDisappearance(t *testing.T) {
 	var objects []string
 	for _, layer := range [][]string{
 		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts"},
-		{"event_source", "function/processor", "role/ingest", "policy", "alert_topic", "timestream/table"},
+		{"event_source", "function/processor", "role/rules", "policy", "alert_topic", "timestream/table"},
 		{"stream", "device_table", "dead_letters", "bucket", "thing_group"},
 		{"manifest", "timestream/", "role/processor"},
 	} {
