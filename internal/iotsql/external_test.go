@@ -112,3 +112,15 @@ func TestExternalFailures(t *testing.T) {
 		}
 	}
 }
+
+// TestGuardCatchesItsOwn has a failure beside get_or_default, which is not for it to catch.
+func TestGuardCatchesItsOwn(t *testing.T) {
+	q, err := Compile("SELECT concat('a', get_thing_shadow('t', 'role')) = get_or_default(missing, 'b') AS x FROM 't'", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the service is down")
+	if _, err := q.Eval(context.Background(), &Message{Topic: "t", External: fakeServices{err: broken}}); !errors.Is(err, broken) {
+		t.Errorf("[IoT-SQL 14.3 get_or_default] %v, want the service's error", err)
+	}
+}

@@ -90,6 +90,9 @@ func (n call) eval(f *frame) value.Value {
 
 // eval turns a failure of an external function into the fallback. [IoT-SQL 14.3 get_or_default]
 func (n guarded) eval(f *frame) value.Value {
+	if f.env.Err() != nil {
+		return value.Value{} // a failure elsewhere, which is not for this call to catch
+	}
 	v := n.x.eval(f)
 	if f.env.Recover() || v.IsUndefined() || v.Kind() == value.Null {
 		if n.fallback == nil {

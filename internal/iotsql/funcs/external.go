@@ -49,8 +49,11 @@ var externalFuncs = []*Func{
 	},
 }
 
-// external calls a service and reads its JSON answer.
+// external calls a service and reads its JSON answer. After a failure no further service is called.
 func (e *Env) external(name string, call func(message.External) ([]byte, error)) value.Value {
+	if e.err != nil {
+		return value.Value{}
+	}
 	if e.Message.External == nil {
 		return e.Fail(fmt.Errorf("calling %s: %w", name, message.ErrNoExternal))
 	}
@@ -122,6 +125,9 @@ var errSecretKey = errors.New("the secret is not a JSON object, so that it has n
 func secret(e *Env, args []value.Value) value.Value {
 	s, ok := strs(args...)
 	if !ok || s[1] != "SecretString" && s[1] != "SecretBinary" {
+		return value.Value{}
+	}
+	if e.err != nil {
 		return value.Value{}
 	}
 	fail := func(err error) value.Value { return e.Fail(fmt.Errorf("calling get_secret: %w", err)) }
