@@ -33,6 +33,9 @@ func (s *session) save(state *tfsdk.State, diags *diag.Diagnostics, records []as
 
 // identities are what the devices are now. A bundle that a read has missed is not named.
 func (s *session) identities() map[string]object.DeviceIdentity {
+	if s.model.fromFile() {
+		return map[string]object.DeviceIdentity{}
+	}
 	identities := s.fleet.Identities()
 	for _, name := range s.lost {
 		if identity, ok := identities[name]; ok {
@@ -46,7 +49,7 @@ func (s *session) identities() map[string]object.DeviceIdentity {
 // saveLeft writes what a delete has left.
 func (s *session) saveLeft(state *tfsdk.State, diags *diag.Diagnostics, left []assembly.Record) {
 	m := s.model
-	err := errors.Join(m.set("identities", s.fleet.Identities()), m.setRecords(left))
+	err := errors.Join(m.set("identities", s.identities()), m.setRecords(left))
 	if err == nil {
 		state.Raw, err = m.value(state.Raw.Type())
 	}

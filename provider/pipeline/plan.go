@@ -35,7 +35,7 @@ func (r *resourceType) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 		addError(&resp.Diagnostics, "Reading the configuration", err)
 		return
 	}
-	p := &planner{connection: r.connection, config: config, planned: planned, prior: prior}
+	p := &planner{connection: r.connection, config: config, planned: planned, prior: prior, private: req.Private}
 	p.locate()
 	if prior != nil {
 		resp.RequiresReplace = p.replaces()
@@ -47,6 +47,7 @@ func (r *resourceType) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 		p.report(&resp.Diagnostics, err)
 		return
 	}
+	resp.Diagnostics.Append(p.warnings...)
 	if p.blind {
 		return
 	}
@@ -63,10 +64,16 @@ func addError(diags *diag.Diagnostics, summary string, err error) {
 type planner struct {
 	connection             *connection.Connection
 	config, planned, prior *model
+	private                private
+	warnings               diag.Diagnostics
+	added, removed         int  // devices
 	blind                  bool // the provider or the place is not known: the framework's plan stands
 }
 
 func (p *planner) report(diags *diag.Diagnostics, err error) {
+	if reportFaults(diags, err) {
+		return
+	}
 	if errors.Is(err, awsapi.ErrTimestreamClosed) {
 		diags.AddAttributeError(path.Root("timestream"), "The account cannot use Timestream LiveAnalytics", tfdiag.Detail(err,
 			"Remove the timestream block: the pipeline works without it, with device state in DynamoDB and the archive in S3. Nothing was changed."))
@@ -146,6 +153,11 @@ func (p *planner) fill(ctx context.Context) error {
 		return err
 	}
 	p.predictIdentities(s)
+	p.countMap()
+	if err := p.predictFleet(ctx, s); err != nil {
+		return err
+	}
+	p.warnSlow(s, &p.warnings)
 	return p.predictParts(ctx, s)
 }
 
@@ -187,7 +199,7 @@ func shapes(at string) bool {
 	steps := tfvalue.Steps(at)
 	last := steps[len(steps)-1]
 	switch steps[0] {
-	case "devices", "tags", "telemetry", "processor", "functions", "device_state", "credentials", "stream", "topic_prefix",
+	case "devices", "devices_from", "tags", "telemetry", "processor", "functions", "device_state", "credentials", "stream", "topic_prefix",
 		"permissions_boundary", "force_destroy", "timeouts":
 		return false
 	case "archive":

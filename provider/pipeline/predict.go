@@ -166,7 +166,8 @@ func newPart(part assembly.Part) map[string]any {
 // keptPart is a recorded part after the apply. One that is touched may say other things about itself.
 func keptPart(part assembly.Part, rec assembly.Record, touched, remade bool) map[string]any {
 	planned := newPart(part)
-	if !remade || !invented[part.Kind] {
+	found := rec.ID != "" // an import looks for parts that may never have been made
+	if found && (!remade || !invented[part.Kind]) {
 		planned["id"], planned["arn"] = rec.ID, rec.ARN
 	}
 	if !touched {
@@ -198,7 +199,7 @@ func list(texts []string) []any {
 // more, every part counts as changed.
 func changes(ctx context.Context, conn *connection.Connection, prior *model, now *session, records []assembly.Record) map[string]bool {
 	changed := map[string]bool{}
-	before, err := open(ctx, conn, planning, prior)
+	before, err := openWith(ctx, conn, planning, prior, now.roster)
 	if err != nil {
 		for _, part := range now.parts {
 			changed[part.Key] = true
@@ -207,6 +208,9 @@ func changes(ctx context.Context, conn *connection.Connection, prior *model, now
 	}
 	for _, key := range pipeline.Changed(before.parts, now.parts, records) {
 		changed[key] = true
+	}
+	if !sameFleet(prior, now.model) {
+		changed[pipeline.KeyFleet] = true
 	}
 	return changed
 }

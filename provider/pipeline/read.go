@@ -45,13 +45,16 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 		return
 	}
 	s.observeDevices()
+	left, err := s.observeFile(ctx, observed)
+	addError(&resp.Diagnostics, "Writing the state", err)
+	resp.Diagnostics.Append(keepPending(ctx, resp.Private, left)...)
 	s.save(&resp.State, &resp.Diagnostics, observed)
 }
 
 // openRead prepares a read. An import does not know the devices yet, since the manifest does not hold them: they are read first.
 func (r *resourceType) openRead(ctx context.Context, m *model) (*session, error) {
 	s, err := open(ctx, r.connection, reading, m)
-	if err != nil || !m.imported() {
+	if err != nil || !m.imported() || m.fromFile() {
 		return s, err
 	}
 	if _, err := s.fleet.Observe(ctx, assembly.Ref{Name: s.model.spec.Name, Owner: s.env.Owner}); err != nil {
@@ -132,7 +135,7 @@ const lostCredentials = "credentials"
 // observeDevices puts the devices as they are in place of the devices as described.
 func (s *session) observeDevices() {
 	observed := s.fleet.Observed()
-	if observed == nil {
+	if observed == nil || s.model.fromFile() {
 		return
 	}
 	described, _ := s.model.tree["devices"].(map[string]any)

@@ -51,10 +51,11 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 	m.settle(uuid.NewString(), nil)
 	s, err := open(ctx, r.connection, applying, m)
 	if err != nil {
-		resp.Diagnostics.AddError(fmt.Sprintf("Creating pipeline %q failed", m.spec.Name), tfdiag.Detail(err, "Nothing was made."))
+		failedFile(&resp.Diagnostics, fmt.Sprintf("Creating pipeline %q failed", m.spec.Name), err, "Nothing was made.")
 		return
 	}
 	records, failed := s.engine.Apply(ctx, s.parts, nil, everything)
+	resp.Diagnostics.Append(keepPending(ctx, resp.Private, s.done(failed))...)
 	if len(records) > 0 || failed == nil {
 		s.save(&resp.State, &resp.Diagnostics, records)
 	}
@@ -81,10 +82,11 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 	defer cancel()
 	s, records, changed, err := r.openUpdate(ctx, prior, planned)
 	if err != nil {
-		resp.Diagnostics.AddError(fmt.Sprintf("Updating pipeline %q failed", planned.spec.Name), tfdiag.Detail(err, "Nothing was changed."))
+		failedFile(&resp.Diagnostics, fmt.Sprintf("Updating pipeline %q failed", planned.spec.Name), err, "Nothing was changed.")
 		return
 	}
 	done, failed := s.engine.Apply(ctx, s.parts, records, func(key string) bool { return changed[key] })
+	resp.Diagnostics.Append(keepPending(ctx, resp.Private, s.done(failed))...)
 	if failed == nil || wrote(failed) { // else the recorded state still holds
 		s.save(&resp.State, &resp.Diagnostics, unfinished(done, failed))
 	}

@@ -20,6 +20,7 @@ func definition() schema.Schema {
 		"force_destroy": flag("Let `terraform destroy` delete archived messages and time series. While it is `false` (default), destroy refuses as long as the archive bucket " +
 			"or the Timestream table holds data. It must be applied before the destroy."),
 		"devices":      devices(),
+		"devices_from": devicesFrom(),
 		"credentials":  credentials(),
 		"stream":       stream(),
 		"processor":    processor(),
@@ -50,10 +51,10 @@ func definition() schema.Schema {
 func devices() schema.Attribute {
 	return schema.MapNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "Devices by name; the name is the thing's and the MQTT client id. For up to about a thousand devices. " +
-			"Adding, changing or removing one touches that device only.",
+		MarkdownDescription: "Devices by name; the name is the thing's and the MQTT client id. For up to about a thousand devices; larger fleets come from a file, " +
+			"see `devices_from`. Adding, changing or removing one touches that device only.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"attributes": texts("Attributes of the thing, for searching: up to 50, without spaces. A change is made in place."),
+			"attributes": texts("Attributes of the thing, for searching: up to 48, without spaces. A change is made in place."),
 			"csr_pem": text("Certificate signing request (PEM) of a key that the device made and keeps. AWS signs it. A change replaces the certificate. " +
 				"With neither this nor `certificate_pem`, AWS makes a key pair, which goes to the credentials store and never into the state."),
 			"certificate_pem": text("Certificate (PEM) that the device already has; it is registered as it is. A change replaces the certificate."),

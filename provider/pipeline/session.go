@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet/roster"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
@@ -29,6 +31,7 @@ type session struct {
 	parts   []assembly.Part
 	clients *awsapi.Clients
 	fleet   *fleet.Driver
+	roster  *roster.Roster // the file of the devices; nil without one
 	engine  *assembly.Engine
 	lost    []string // devices whose credentials bundle is gone, after a read
 }
@@ -46,13 +49,30 @@ func connect(ctx context.Context, conn *connection.Connection, m *model) (*sessi
 
 // open prepares an operation. It sends nothing, unless the MQTT endpoint is not known yet.
 func open(ctx context.Context, conn *connection.Connection, purpose purpose, m *model) (*session, error) {
+	list, err := readRoster(ctx, purpose, m)
+	if err != nil {
+		return nil, err
+	}
+	if purpose == applying && list != nil {
+		if err := holdFile(m, list.Digest); err != nil {
+			return nil, err
+		}
+	}
+	return openWith(ctx, conn, purpose, m, list)
+}
+
+// openWith is open with the file of the devices, if there is one, as read already.
+func openWith(ctx context.Context, conn *connection.Connection, purpose purpose, m *model, list *roster.Roster) (*session, error) {
 	clients, err := conn.In(m.region())
 	if err != nil {
 		return nil, err
 	}
-	s := &session{model: m, clients: clients}
+	s := &session{model: m, clients: clients, roster: list}
 	if s.env, err = environment(ctx, conn, clients, m); err != nil {
 		return nil, err
+	}
+	if list != nil {
+		s.env.Roster = list.Devices
 	}
 	if s.parts, err = pipeline.Build(m.spec, s.env); err != nil {
 		return nil, err
@@ -85,11 +105,9 @@ func (s *session) equip(ctx context.Context, purpose purpose, wanted object.Flee
 		Wanted:      names,
 		Known:       wanted.Devices,
 		Defaults:    wanted,
-		ReadBundles: s.model.imported(),
-		DeepCheck:   len(wanted.Devices) <= maxDeep,
-		Progress: func(done, total int, what string) {
-			tflog.Info(ctx, "devices", map[string]any{"done": done, "total": total, "what": what})
-		},
+		ReadBundles: s.model.imported() && !s.model.fromFile(),
+		DeepCheck:   len(wanted.Devices) <= maxDeep && (s.roster != nil || !s.model.fromFile()),
+		Progress:    fleet.Paced(progressInterval, time.Now, func(p fleet.Progress) { logProgress(ctx, p) }),
 	})
 	s.engine = &assembly.Engine{Drivers: drivers.Registry(s.clients, s.fleet), Owner: s.env.Owner, Log: log}
 }
@@ -146,6 +164,20 @@ func (s *session) wantedFleet() object.Fleet {
 		}
 	}
 	return object.Fleet{}
+}
+
+// progressInterval is the time between two lines of the log that say how far a fleet has come.
+const progressInterval = 10 * time.Second
+
+func logProgress(ctx context.Context, p fleet.Progress) {
+	fields := map[string]any{"what": p.What, "done": p.Done, "per_second": math.Round(p.PerSecond*10) / 10}
+	if p.Total > 0 {
+		fields["total"] = p.Total
+	}
+	if p.Left > 0 {
+		fields["left"] = p.Left.String()
+	}
+	tflog.Info(ctx, "devices", fields)
 }
 
 // log writes each step of the engine to Terraform's log. Specs are not logged: they may hold certificates.

@@ -1,0 +1,77 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
+)
+
+// slowStore is how long storing credentials may take before a plan speaks of it.
+const slowStore = 5 * time.Minute
+
+// countMap counts the devices of the map that the plan adds and removes.
+func (p *planner) countMap() {
+	before, now := map[string]any{}, map[string]any{}
+	if p.prior != nil {
+		before, _ = p.prior.tree["devices"].(map[string]any)
+	}
+	now, _ = p.planned.tree["devices"].(map[string]any)
+	for name := range now {
+		if _, was := before[name]; !was {
+			p.added++
+		}
+	}
+	for name := range before {
+		if _, is := now[name]; !is {
+			p.removed++
+		}
+	}
+}
+
+// warnSlow says how long the requests for new and removed devices take, when the credentials store makes that long or
+// when it is more than the operation's timeout.
+func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
+	store := s.wantedFleet().Store.Kind
+	takes, slowest := fleet.Estimate(p.added, p.removed, store, s.clients.Rate)
+	operation, limit := p.timeLimit()
+	late := takes > limit
+	slow := takes >= slowStore && !strings.HasPrefix(slowest, "iot:")
+	if !late && !slow {
+		return
+	}
+	detail := fmt.Sprintf("%d devices are added and %d removed, and %s is held to %g requests per second, so that they take at least %s. "+
+		"What is done is kept as it comes, and an apply that is interrupted goes on from there.",
+		p.added, p.removed, slowest, s.clients.Rate(slowest), takes.Round(time.Second))
+	if slow && store == fleet.StoreSSM {
+		other, _ := fleet.Estimate(p.added, p.removed, fleet.StoreSecrets, s.clients.Rate)
+		detail += fmt.Sprintf("\n\nWith credentials = { store = \"secretsmanager\" }, set before the first apply, they take %s. "+
+			"Or raise the account's Parameter Store throughput and say so in request_rates of the provider block.", other.Round(time.Second))
+	}
+	if late {
+		detail += fmt.Sprintf("\n\nThe timeout of the operation is %s: set timeouts = { %s = %q }.", limit, operation, (takes + takes/4).Round(time.Minute).String())
+	}
+	at := path.Root("devices")
+	if p.planned.spec.DevicesFrom != nil {
+		at = path.Root("devices_from")
+	}
+	diags.AddAttributeWarning(at, fmt.Sprintf("The devices of pipeline %q take about %s", p.planned.spec.Name, takes.Round(time.Minute)), detail)
+}
+
+// timeLimit is the timeout of the operation that is planned.
+func (p *planner) timeLimit() (string, time.Duration) {
+	operation := "update"
+	if p.prior == nil {
+		operation = "create"
+	}
+	if text := p.planned.timeout(operation); text != nil {
+		if d, err := time.ParseDuration(*text); err == nil {
+			return operation, d
+		}
+	}
+	return operation, defaultTimeout
+}
