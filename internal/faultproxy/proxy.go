@@ -140,7 +140,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case DropBefore:
 		panic(http.ErrAbortHandler)
 	case DropAfter:
-		p.forward.ServeHTTP(&discard{header: http.Header{}}, r)
+		// Even if the client is gone by now.
+		p.forward.ServeHTTP(&discard{header: http.Header{}}, r.WithContext(context.WithoutCancel(r.Context())))
 		panic(http.ErrAbortHandler)
 	case Hold:
 		select {
