@@ -1,4 +1,4 @@
-# Devices from a spreadsheet: one line each.
+# Devices from a file, one line each: a fleet of any size. The state holds a digest and counts, not the devices.
 
 terraform {
   required_providers {
@@ -10,24 +10,26 @@ terraform {
 
 provider "iot" {}
 
-locals {
-  rows = csvdecode(file("${path.module}/devices.csv"))
-}
-
 resource "iot_pipeline" "farm" {
   name         = "farm"
   topic_prefix = "acme/farm"
 
-  devices = {
-    for row in local.rows : row.name => {
-      attributes = { bay = row.bay, model = row.model }
-      enabled    = row.enabled == "yes"
-    }
+  devices_from = {
+    file   = "${path.module}/devices.csv"
+    report = "${path.module}/planned-devices.csv" # every device that the plan touches
   }
+
+  # Takes many more writes per second than Parameter Store.
+  credentials = { store = "secretsmanager", path = "farm/devices" }
 
   archive = { enabled = false }
 }
 
-output "credentials" {
-  value = { for name, device in iot_pipeline.farm.identities : name => device.credentials }
+output "devices" {
+  value = iot_pipeline.farm.fleet.devices
+}
+
+# Where a device's credentials are: a name with {thing} in it.
+output "credentials_of_soil_001" {
+  value = replace(iot_pipeline.farm.fleet.credentials, "{thing}", "soil-001")
 }
