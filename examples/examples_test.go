@@ -3,6 +3,7 @@ package examples_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -72,13 +73,18 @@ func newProject(t *testing.T, sources ...string) *project {
 			t.Fatal(err)
 		}
 	}
-	p.env = append(os.Environ(), append(p.server.Env(), "TF_CLI_CONFIG_FILE="+rcFile, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", "TF_CLI_ARGS=-no-color")...)
+	p.env = environment(p.server)
 	return p
 }
 
+// environment leads the command line to the provider as built here and to a local AWS.
+func environment(server *mototest.Server) []string {
+	return append(os.Environ(), append(server.Env(), "TF_CLI_CONFIG_FILE="+rcFile, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", "TF_CLI_ARGS=-no-color")...)
+}
+
 // try runs the command line and gives what it printed.
-func (p *project) try(arguments ...string) (string, error) {
-	command := exec.CommandContext(p.t.Context(), cli, arguments...)
+func (p *project) try(ctx context.Context, arguments ...string) (string, error) {
+	command := exec.CommandContext(ctx, cli, arguments...)
 	command.Dir, command.Env = p.dir, p.env
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
@@ -88,7 +94,7 @@ func (p *project) try(arguments ...string) (string, error) {
 
 func (p *project) run(arguments ...string) string {
 	p.t.Helper()
-	out, err := p.try(arguments...)
+	out, err := p.try(p.t.Context(), arguments...)
 	if err != nil {
 		p.t.Fatalf("%s: %v\n%s", strings.Join(arguments, " "), err, out)
 	}
@@ -214,7 +220,7 @@ func keyLines(t *testing.T, bundle string) []string {
 func TestResumeAfterUntaint(t *testing.T) {
 	p := newProject(t, "minimal")
 	p.server.Fail(t, mototest.Fault{Service: "kinesis", Operation: "CreateStream", Code: "LimitExceededException", Message: "Too many streams.", Times: 1})
-	out, err := p.try("apply", "-auto-approve")
+	out, err := p.try(t.Context(), "apply", "-auto-approve")
 	if err == nil || !strings.Contains(out, "terraform untaint") {
 		t.Fatalf("the apply should fail and name the untaint command:\n%s", out)
 	}

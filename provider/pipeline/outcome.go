@@ -135,7 +135,7 @@ func (s *session) guard(ctx context.Context, records []assembly.Record) error {
 				return fmt.Errorf("bucket %q holds %s", r.Name, count(n, more))
 			}
 		case object.KindTimestreamTable:
-			return fmt.Errorf("Timestream table %q may hold time series; AWS does not say how much", r.Name)
+			return fmt.Errorf("table %q of Timestream may hold time series; AWS does not say how much", r.Name)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,8 +26,7 @@ func writeReport(name string, plan fleet.Plan) error {
 		err = os.Rename(file.Name(), name)
 	}
 	if err != nil {
-		os.Remove(file.Name())
-		return fmt.Errorf("writing the report of the devices: %w", err)
+		return fmt.Errorf("writing the report of the devices: %w", errors.Join(err, os.Remove(file.Name())))
 	}
 	return nil
 }

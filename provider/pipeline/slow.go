@@ -16,11 +16,11 @@ const slowStore = 5 * time.Minute
 
 // countMap counts the devices of the map that the plan adds and removes.
 func (p *planner) countMap() {
-	before, now := map[string]any{}, map[string]any{}
+	var before map[string]any
 	if p.prior != nil {
 		before, _ = p.prior.tree["devices"].(map[string]any)
 	}
-	now, _ = p.planned.tree["devices"].(map[string]any)
+	now, _ := p.planned.tree["devices"].(map[string]any)
 	for name := range now {
 		if _, was := before[name]; !was {
 			p.added++
