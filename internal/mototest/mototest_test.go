@@ -10,12 +10,14 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
@@ -239,5 +241,38 @@ func TestKinesisTags(t *testing.T) {
 	tags := must(c.ListTagsForResource(t.Context(), &kinesis.ListTagsForResourceInput{ResourceARN: arn}))(t).Tags
 	if len(tags) != 1 || *tags[0].Key != "b" || *tags[0].Value != "2" {
 		t.Errorf("got tags %v, want b=2", tags)
+	}
+}
+
+func TestConcurrentPutsLoseNothing(t *testing.T) {
+	c := kinesis.NewFromConfig(Start(t).Config(t))
+	must(c.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("s"), ShardCount: aws.Int32(1)}))(t)
+	const writers, calls, each = 4, 5, 50
+	var writing sync.WaitGroup
+	for range writers {
+		writing.Go(func() {
+			for range calls {
+				records := make([]kinesistypes.PutRecordsRequestEntry, each)
+				for i := range records {
+					records[i] = kinesistypes.PutRecordsRequestEntry{PartitionKey: aws.String("k"), Data: []byte("x")}
+				}
+				if _, err := c.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: records}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writing.Wait()
+	iterator := must(c.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{StreamName: aws.String("s"), ShardId: aws.String("shardId-000000000000"), ShardIteratorType: "TRIM_HORIZON"}))(t).ShardIterator
+	numbers := map[string]bool{}
+	for range writers*calls*each/100 + 1 {
+		page := must(c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator, Limit: aws.Int32(100)}))(t)
+		for _, r := range page.Records {
+			numbers[*r.SequenceNumber] = true
+		}
+		iterator = page.NextShardIterator
+	}
+	if len(numbers) != writers*calls*each {
+		t.Errorf("read %d records, want %d", len(numbers), writers*calls*each)
 	}
 }

@@ -74,7 +74,7 @@ type item struct {
 }
 
 func startBatcher(e *Engine, name string) *batcher {
-	b := &batcher{engine: e, name: name, in: make(chan item, batchRecords), keys: map[string][]item{}}
+	b := &batcher{engine: e, name: name, in: make(chan item, queued), keys: map[string][]item{}}
 	b.ended.Go(b.run)
 	return b
 }

@@ -1,6 +1,7 @@
 """Timestream: conflicts, deletion rules, and a WriteRecords that rejects and upserts as AWS does."""
 
 import json
+import threading
 
 import amend
 from moto.core.exceptions import JsonRESTError
@@ -99,7 +100,15 @@ def content(record):
     return {k: v for k, v in record.items() if k not in ("Version", "Dimensions")}
 
 
+lock = threading.Lock()
+
+
 def write_records(self):
+    with lock:  # calls come from many threads
+        return write(self)
+
+
+def write(self):
     """Adds the records to the table; a later version replaces, the same version with other values is rejected."""
     backend = self.timestreamwrite_backend
     table = backend.describe_table(self._get_param("DatabaseName"), self._get_param("TableName"))
@@ -122,13 +131,17 @@ def write_records(self):
             continue
         record.setdefault("Version", 1)
         key = identity(record)
-        known = points.get(key)
+        at = points.get(key)
+        known = None if at is None else table.records[at]
         if known and (record["Version"] < known["Version"] or (record["Version"] == known["Version"] and content(record) != content(known))):
             reason = "A record with the same key and a version not below exists, with other values."
             rejected.append({"RecordIndex": index, "Reason": reason, "ExistingVersion": known["Version"]})
             continue
-        points[key] = record
-    table.records = list(points.values())
+        if known:
+            table.records[at] = record
+        else:
+            points[key] = len(table.records)
+            table.records.append(record)
     if rejected:
         raise Rejected(rejected)
     return json.dumps({"RecordsIngested": {"Total": len(records), "MemoryStore": len(records), "MagneticStore": 0}})
