@@ -1,9 +1,11 @@
 package pipeline_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,15 +31,21 @@ func TestMain(m *testing.M) {
 
 // findCLI makes the test framework use the Terraform or OpenTofu that is there, and never download one.
 func findCLI() error {
-	if os.Getenv("TF_ACC_TERRAFORM_PATH") != "" {
-		return nil
-	}
+	cli := os.Getenv("TF_ACC_TERRAFORM_PATH")
 	for _, name := range []string{"terraform", "tofu"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return os.Setenv("TF_ACC_TERRAFORM_PATH", path)
+		if path, err := exec.LookPath(name); err == nil && cli == "" {
+			cli = path
 		}
 	}
-	return fmt.Errorf("the acceptance tests need Terraform or OpenTofu on the PATH or in TF_ACC_TERRAFORM_PATH; install one with: make setup")
+	if strings.Contains(filepath.Base(cli), "tofu") { // it looks for providers in a registry of its own
+		if err := os.Setenv("TF_ACC_PROVIDER_HOST", "registry.opentofu.org"); err != nil {
+			return err
+		}
+	}
+	if cli != "" {
+		return os.Setenv("TF_ACC_TERRAFORM_PATH", cli)
+	}
+	return errors.New("the acceptance tests need Terraform or OpenTofu on the PATH or in TF_ACC_TERRAFORM_PATH; install one with: make setup")
 }
 
 // world is an AWS account of a test's own.
