@@ -1,6 +1,7 @@
 package examples_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,5 +42,42 @@ func TestFleetFileThatChangesAfterThePlan(t *testing.T) {
 	}
 	if state := p.run("state", "list"); state != "" {
 		t.Errorf("the state holds %s", state)
+	}
+}
+
+// A plan says when the credentials store is what an apply will wait for, and names a faster one.
+func TestSlowCredentialsStoreIsToldInThePlan(t *testing.T) {
+	p := newProject(t, "fleet-file")
+	var devices strings.Builder
+	devices.WriteString("name\n")
+	for i := range 6000 {
+		fmt.Fprintf(&devices, "device-%04d\n", i)
+	}
+	p.write("devices.csv", devices.String())
+	fast := p.run("plan")
+	if !strings.Contains(fast, "6000") || strings.Contains(fast, "Warning: The devices") {
+		t.Errorf("Secrets Manager is fast enough for 6000 devices:\n%s", fast)
+	}
+	main, err := os.ReadFile(filepath.Join(p.dir, "main.tf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("main.tf", strings.Replace(string(main), "store = \"secretsmanager\", path = \"farm/devices\"", "", 1))
+	slow := strings.Join(strings.Fields(p.run("plan")), " ") // the command line breaks lines
+	for _, want := range []string{
+		`The devices of pipeline "farm" take about 33m0s`, "ssm:PutParameter is held to 3 requests per second",
+		`store = "secretsmanager"`, `timeouts = { create = "42m0s" }`,
+	} {
+		if !strings.Contains(slow, want) {
+			t.Errorf("the plan does not say %q:\n%s", want, slow)
+		}
+	}
+}
+
+// write puts a file into the project.
+func (p *project) write(name, text string) {
+	p.t.Helper()
+	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
 	}
 }

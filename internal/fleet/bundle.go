@@ -258,11 +258,14 @@ func (d *Driver) checkBundles(ctx context.Context, owner string, have object.Fle
 
 // findSecretARNs lists the secrets when the ARN of one that should exist is not known, as on import.
 func (d *Driver) findSecretARNs(ctx context.Context, owner string, have object.Fleet) error {
+	if have.Store.Kind != StoreSecrets || d.opts.NoIdentities {
+		return nil
+	}
 	missing := false
 	for name, device := range have.Devices {
 		missing = missing || device.Found.CertificateID != "" && d.identity(name).Credentials == ""
 	}
-	if !missing || have.Store.Kind != StoreSecrets {
+	if !missing {
 		return nil
 	}
 	arns, err := d.newStore(owner, have.Store, nil).list(ctx)

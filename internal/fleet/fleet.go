@@ -44,6 +44,9 @@ type Options struct {
 	Defaults object.Fleet
 	// ReadBundles makes Observe read CSRPEM and CertificatePEM out of the credential bundles, which import needs.
 	ReadBundles bool
+	// NoIdentities says that nobody will ask for Identities, so that Observe need not list the secrets for their ARNs, which
+	// end in characters that AWS makes up.
+	NoIdentities bool
 	// DeepCheck makes Observe look at each device's attachment and bundle: one more request per device and a page per 50.
 	DeepCheck bool
 	// Progress, when set, is told how many of total devices are done with what; total is 0 while it is unknown. Calls do not overlap.

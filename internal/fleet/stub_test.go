@@ -116,6 +116,23 @@ func TestListsArePaged(t *testing.T) {
 	whole(t, stub, nil)
 }
 
+// The ARNs of secrets cannot be told from their names; they are listed for those who want to know identities.
+func TestSecretsAreListedForIdentitiesOnly(t *testing.T) {
+	a, stub := stubAccount(t, iotstub.Options{})
+	want := greenhouse(manyDevices(3))
+	want.Store = object.CredentialsStore{Kind: fleet.StoreSecrets, Path: "greenhouse"}
+	_, ref := a.apply(newRef(), want, nil)
+	for unwanted, pages := range map[bool]int{false: 1, true: 0} {
+		before := stub.Requests()
+		if got := a.changes(ref, want, fleet.Options{NoIdentities: unwanted}); got != nil {
+			t.Errorf("plan: %v", got)
+		}
+		if got := difference(before, stub.Requests())["secretsmanager:ListSecrets"]; got != pages {
+			t.Errorf("without identities: %t: %d pages of secrets, want %d", unwanted, got, pages)
+		}
+	}
+}
+
 func difference(before, after map[string]int) map[string]int {
 	sent := map[string]int{}
 	for operation, n := range after {

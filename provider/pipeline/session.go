@@ -102,12 +102,13 @@ func (s *session) equip(ctx context.Context, purpose purpose, wanted object.Flee
 		names = slices.Sorted(maps.Keys(wanted.Devices))
 	}
 	s.fleet = fleet.New(s.clients, s.model.identities(), fleet.Options{
-		Wanted:      names,
-		Known:       wanted.Devices,
-		Defaults:    wanted,
-		ReadBundles: s.model.imported() && !s.model.fromFile(),
-		DeepCheck:   len(wanted.Devices) <= maxDeep && (s.roster != nil || !s.model.fromFile()),
-		Progress:    fleet.Paced(progressInterval, time.Now, func(p fleet.Progress) { logProgress(ctx, p) }),
+		Wanted:       names,
+		Known:        wanted.Devices,
+		Defaults:     wanted,
+		ReadBundles:  s.model.imported() && !s.model.fromFile(),
+		NoIdentities: s.model.fromFile(),
+		DeepCheck:    len(wanted.Devices) <= maxDeep && (s.roster != nil || !s.model.fromFile()),
+		Progress:     fleet.Paced(progressInterval, time.Now, func(p fleet.Progress) { logProgress(ctx, p) }),
 	})
 	s.engine = &assembly.Engine{Drivers: drivers.Registry(s.clients, s.fleet), Owner: s.env.Owner, Log: log}
 }

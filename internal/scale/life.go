@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet/iotstub"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+)
+
+// quotas are AWS's default request rates for what a device takes [AWS 1.1]; the bundles go to Secrets Manager.
+var quotas = map[string]float64{
+	"iot:CreateThing": 100, "iot:UpdateThing": 100, "iot:DeleteThing": 100, "iot:DescribeThing": 350, "iot:AttachThingPrincipal": 100, "iot:DetachThingPrincipal": 100,
+	"iot:AddThingToThingGroup": 100, "iot:RemoveThingFromThingGroup": 100, "iot:CreateCertificateFromCsr": 15, "iot:UpdateCertificate": 10, "iot:DeleteCertificate": 10,
+	"iot:ListPrincipalThings": 10, "iot:ListThings": 10, "iot:ListCertificates": 10, "iot:ListThingsInThingGroup": 25, "iot:DescribeCertificate": 10, "iot:ListThingPrincipals": 10,
+	"secretsmanager:CreateSecret": 50, "secretsmanager:UpdateSecret": 50, "secretsmanager:DeleteSecret": 50,
+}
+
+// latency is the time before each answer of the stub.
+const latency = 30 * time.Millisecond
+
+// life is a pipeline from apply to destroy.
+type life struct {
+	ctx     context.Context
+	devices int
+	quotas  string // "none" or "default"
+	binary  string
+	dir     string
+	moto    *mototest.Server
+
+	front *front
+	env   []string
+}
+
+func (l *life) run() ([]result, error) {
+	options := iotstub.Options{Latency: latency}
+	if l.quotas == "default" {
+		options.Rates = quotas
+	}
+	var err error
+	if l.front, err = newFront(options, l.moto.URL); err != nil {
+		return nil, err
+	}
+	server := httptest.NewServer(l.front)
+	defer server.Close()
+	if err := l.prepare(server.URL); err != nil {
+		return nil, err
+	}
+	var results []result
+	for _, step := range []struct {
+		command        string
+		devices        int // in the file
+		added, removed int
+		arguments      []string
+	}{
+		{"apply", l.devices, l.devices, 0, []string{"apply", "-auto-approve"}},
+		{"plan", l.devices, 0, 0, []string{"plan", "-detailed-exitcode"}},
+		{"add one", l.devices + 1, 1, 0, []string{"apply", "-auto-approve"}},
+		{"destroy", l.devices + 1, 0, l.devices + 1, []string{"destroy", "-auto-approve"}},
+	} {
+		if err := l.writeFleet(step.devices); err != nil {
+			return results, err
+		}
+		r, err := l.measure(step.arguments)
+		if err != nil {
+			return results, fmt.Errorf("%s: %w", step.command, err)
+		}
+		r.command, r.devices, r.quotas = step.command, l.devices, l.quotas
+		if l.quotas == "default" {
+			r.dictated = dictated(step.added, step.removed)
+		}
+		results = append(results, r)
+		log.Printf("%v", r.fields())
+	}
+	if things, certificates, bundles := l.front.stub.Size(); things+certificates+bundles > 0 {
+		return results, fmt.Errorf("left: %d things, %d certificates, %d bundles", things, certificates, bundles)
+	}
+	return results, nil
+}
+
+// prepare writes the configuration.
+func (l *life) prepare(endpoint string) error {
+	if err := os.MkdirAll(l.dir, 0o700); err != nil {
+		return err
+	}
+	rates := ""
+	if l.quotas == "none" {
+		for operation := range quotas {
+			rates += fmt.Sprintf("    %q = 0\n", operation)
+		}
+	}
+	text := fmt.Sprintf(`terraform {
+  required_providers {
+    iot = { source = "iot-pipeline/iot" }
+  }
+}
+provider "iot" {
+  s3_use_path_style = true
+  request_rates = {
+%s  }
+}
+resource "iot_pipeline" "fleet" {
+  name          = "fleet"
+  devices_from  = { file = "fleet.csv" }
+  credentials   = { store = "secretsmanager", path = "/fleet" }
+  force_destroy = true
+  timeouts      = { create = "5h", update = "5h", delete = "5h" }
+}
+`, rates)
+	rc := filepath.Join(l.dir, "cli.tfrc")
+	override := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"iot-pipeline/iot\" = %q\n  }\n  direct {}\n}\n", filepath.Dir(l.binary))
+	if err := os.WriteFile(rc, []byte(override), 0o600); err != nil {
+		return err
+	}
+	l.env = append(append(os.Environ(), l.moto.Env()...), "AWS_ENDPOINT_URL="+endpoint, "TF_CLI_CONFIG_FILE="+rc, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
+	return os.WriteFile(filepath.Join(l.dir, "main.tf"), []byte(text), 0o600)
+}
+
+func (l *life) writeFleet(n int) error {
+	file, err := os.Create(filepath.Join(l.dir, "fleet.csv"))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	text := bufio.NewWriter(file)
+	fmt.Fprintln(text, "name,attributes.bay,attributes.row")
+	for i := range n {
+		fmt.Fprintf(text, "device-%05d,%d,%d\n", i, i%100, i)
+	}
+	return text.Flush()
+}
+
+// measure runs Terraform once.
+func (l *life) measure(arguments []string) (result, error) {
+	cli := os.Getenv("TF_ACC_TERRAFORM_PATH")
+	if cli == "" {
+		cli = "terraform"
+	}
+	cmd := exec.CommandContext(l.ctx, cli, append(arguments, "-no-color", "-input=false")...)
+	cmd.Dir, cmd.Env = l.dir, l.env
+	before, peak := l.front.count(), watch(l.binary)
+	begun := time.Now()
+	text, err := cmd.CombinedOutput()
+	r := result{elapsed: time.Since(begun), requests: l.front.count() - before, peakMB: peak()}
+	if err != nil {
+		return r, fmt.Errorf("terraform %s: %w\n%s", strings.Join(arguments, " "), err, text)
+	}
+	if info, err := os.Stat(filepath.Join(l.dir, "terraform.tfstate")); err == nil {
+		r.stateBytes = info.Size()
+	}
+	return r, nil
+}
