@@ -26,6 +26,7 @@ resource "iot_pipeline" "fleet" {
   name          = "NAME"
   devices       = { for i in range(1, 51) : format("soil-%03d", i) => {} }
   timestream    = { layout = "single" }
+  archive       = { enabled = false } # one object per message is what moto is slowest at
   processor     = { batch_size = 500, batch_window_seconds = 0 }
   stream        = { mode = "provisioned", shards = 2 }
   force_destroy = true
