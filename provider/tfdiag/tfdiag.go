@@ -99,7 +99,7 @@ type Run struct {
 	Next string
 }
 
-// Failure adds one diagnostic for each part that failed. The first says what exists
+// Failure adds one diagnostic for each part that failed, and one for all that have the same cause. The first says what exists
 // and what was skipped, so that no diagnostic needs the others to be understood and none repeats them.
 func Failure(diags *diag.Diagnostics, err error, run Run) {
 	var failure *assembly.Failure
@@ -107,16 +107,19 @@ func Failure(diags *diag.Diagnostics, err error, run Run) {
 		diags.AddError(fmt.Sprintf("%s pipeline %q failed", run.Doing, run.Name), Detail(err, run.Next))
 		return
 	}
-	situation := situation(failure, run)
-	for i, problem := range failure.Problems {
-		next := "See the first error for what exists and what to do next."
-		if i == 0 {
-			next = situation
+	first := true
+	next := func() string {
+		if !first {
+			return "See the first error for what exists and what to do next."
 		}
-		diags.AddError(summary(run, problem), partDetail(problem, next))
+		first = false
+		return situation(failure, run)
+	}
+	for _, problem := range told(diags, failure.Problems, run, next) {
+		diags.AddError(summary(run, problem), partDetail(problem, next()))
 	}
 	if len(failure.Problems) == 0 {
-		diags.AddError(fmt.Sprintf("%s pipeline %q was interrupted", run.Doing, run.Name), situation)
+		diags.AddError(fmt.Sprintf("%s pipeline %q was interrupted", run.Doing, run.Name), next())
 	}
 }
 
@@ -129,7 +132,11 @@ func summary(run Run, p *assembly.PartError) string {
 }
 
 func partDetail(p *assembly.PartError, next string) string {
-	text := explain(p.Err) + "\n\n" + next + "\n\nPart: " + p.Key
+	text := explain(p.Err)
+	if action := missing(p.Err); action != "" {
+		text += "\n" + action
+	}
+	text += "\n\n" + next + "\n\nPart: " + p.Key
 	if facts := Facts(p.Err); facts != "" {
 		text += ", " + facts
 	}
@@ -145,7 +152,7 @@ func situation(failure *assembly.Failure, run Run) string {
 		text.WriteString(existing(run.Done))
 	}
 	if keys := skipped(failure); keys != "" {
-		text.WriteString("\nNot tried, because it needs what failed: " + keys + ".")
+		text.WriteString("\nNot tried: " + keys + ".")
 	}
 	if run.Next != "" {
 		text.WriteString("\n\n" + run.Next)

@@ -1,6 +1,7 @@
 package tfdiag
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -53,7 +54,7 @@ func TestFailureSaysWhatExistsOnce(t *testing.T) {
 	}
 	want := []string{
 		"Creating pipeline \"p\": creating s3 bucket \"b\" failed\nOut of space.\n\n" +
-			"Exists now and is recorded: manifest.\nRecorded and not finished: stream (incomplete).\nNot tried, because it needs what failed: event_source.\n\n" +
+			"Exists now and is recorded: manifest.\nRecorded and not finished: stream (incomplete).\nNot tried: event_source.\n\n" +
 			"Do this.\n\nPart: bucket",
 		"Creating pipeline \"p\": waiting for kinesis stream \"s\" failed\nOut of time.\n\nSee the first error for what exists and what to do next.\n\nPart: stream",
 	}
@@ -72,5 +73,30 @@ func TestFailureBeforeTheFirstWrite(t *testing.T) {
 	}
 	if got := diags[0].Detail(); !strings.Contains(got, "Nothing was changed.") {
 		t.Errorf("detail: %s", got)
+	}
+}
+
+func TestOneCauseIsToldOnce(t *testing.T) {
+	failure := &assembly.Failure{Wrote: true, Problems: []*assembly.PartError{
+		{Key: "a", Kind: "kinesis_stream", Name: "s", Operation: assembly.Waiting, Err: fmt.Errorf("waiting until it is active: %w", context.DeadlineExceeded)},
+		{Key: "b", Kind: "s3_bucket", Name: "b", Operation: assembly.Creating, Err: context.Canceled},
+		{Key: "c", Kind: "sqs_queue", Name: "q", Operation: assembly.Creating, Err: context.Canceled},
+		{Key: "d", Kind: "iot_policy", Name: "p", Operation: assembly.Creating, Err: errors.New("out of space")},
+	}}
+	var diags diag.Diagnostics
+	Failure(&diags, failure, Run{Doing: "Creating", Name: "p", Next: "Do this."})
+	const see = "See the first error for what exists and what to do next."
+	want := []struct{ summary, detail string }{
+		{`Creating pipeline "p" was interrupted`, "Do this.\n\nParts: b, c"},
+		{`Creating pipeline "p" ran out of time`, `waiting for kinesis stream "s": Waiting until it is active`},
+		{`Creating pipeline "p": creating iot policy "p" failed`, "Out of space."},
+	}
+	if len(diags) != len(want) {
+		t.Fatalf("got %d diagnostics, want %d: %v", len(diags), len(want), diags)
+	}
+	for i, d := range diags {
+		if d.Summary() != want[i].summary || !strings.Contains(d.Detail(), want[i].detail) || (i > 0) != strings.Contains(d.Detail(), see) {
+			t.Errorf("%d: %s\n%s\nwant %+v", i, d.Summary(), d.Detail(), want[i])
+		}
 	}
 }

@@ -1,0 +1,50 @@
+// Package permissions knows which IAM permissions the provider needs of the person who
+// applies: how a request's action is called in policies, and the smallest policy that allows them all.
+//
+// It must not know the AWS SDK, Terraform, or what a pipeline is beyond the names of its objects.
+package permissions
+
+// prefixes are the services' names in IAM actions, by their names in the SDK and in moto where they differ.
+var prefixes = map[string]string{
+	"IoT": "iot", "Kinesis": "kinesis", "Timestream Write": "timestream", "timestream-write": "timestream", "DynamoDB": "dynamodb", "S3": "s3",
+	"SNS": "sns", "SQS": "sqs", "IAM": "iam", "Lambda": "lambda", "CloudWatch Logs": "logs", "SSM": "ssm", "Secrets Manager": "secretsmanager",
+	"STS": "sts", "KMS": "kms",
+}
+
+// renamed are the S3 operations whose permission has another name [S3 actions, resources, and condition keys].
+var renamed = map[string]string{
+	"s3:HeadBucket":                      "s3:ListBucket",
+	"s3:ListObjects":                     "s3:ListBucket",
+	"s3:ListObjectsV2":                   "s3:ListBucket",
+	"s3:ListBuckets":                     "s3:ListAllMyBuckets",
+	"s3:ListObjectVersions":              "s3:ListBucketVersions",
+	"s3:DeleteObjects":                   "s3:DeleteObject",
+	"s3:PutBucketEncryption":             "s3:PutEncryptionConfiguration",
+	"s3:GetBucketEncryption":             "s3:GetEncryptionConfiguration",
+	"s3:PutPublicAccessBlock":            "s3:PutBucketPublicAccessBlock",
+	"s3:GetPublicAccessBlock":            "s3:GetBucketPublicAccessBlock",
+	"s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+	"s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+	"s3:GetBucketLifecycle":              "s3:GetLifecycleConfiguration",
+	"s3:DeleteBucketLifecycle":           "s3:PutLifecycleConfiguration",
+}
+
+// Action is what IAM policies call an operation, such as "kinesis:CreateStream"; empty for a service that is not known.
+// The service is named as the SDK names it ("Timestream Write"), or by its prefix in IAM.
+func Action(service, operation string) string {
+	prefix, known := prefixes[service]
+	if !known {
+		for _, p := range prefixes {
+			known = known || p == service
+		}
+		prefix = service
+	}
+	if !known || operation == "" {
+		return ""
+	}
+	action := prefix + ":" + operation
+	if other, ok := renamed[action]; ok {
+		return other
+	}
+	return action
+}
