@@ -106,22 +106,25 @@ func (p *project) objects(region string) []string {
 	return account.Account{Clients: account.New(p.t, p.server.Config(p.t)).InRegion(region)}.Objects(p.t)
 }
 
-// Every example can be applied, is then as described, and leaves nothing behind.
+// Every example can be applied, is then as described, can be imported into an empty state, and leaves nothing behind.
 func TestEveryExample(t *testing.T) {
 	for name, c := range map[string]struct {
-		sources   []string
-		region    string
-		arguments []string
+		sources          []string
+		region, pipeline string
+		arguments        []string
 	}{
-		"minimal":    {sources: []string{"minimal"}, region: mototest.Region},
-		"greenhouse": {sources: []string{"greenhouse"}, region: "eu-west-1", arguments: []string{"-var=force_destroy=true"}},
-		"fleet-file": {sources: []string{"fleet-file"}, region: mototest.Region},
-		"resource":   {sources: []string{"provider", "resources/iot_pipeline"}, region: "eu-west-1"},
+		"minimal":    {sources: []string{"minimal"}, region: mototest.Region, pipeline: "minimal"},
+		"greenhouse": {sources: []string{"greenhouse"}, region: "eu-west-1", pipeline: "greenhouse", arguments: []string{"-var=force_destroy=true"}},
+		"fleet-file": {sources: []string{"fleet-file"}, region: mototest.Region, pipeline: "farm"},
+		"resource":   {sources: []string{"provider", "resources/iot_pipeline"}, region: "eu-west-1", pipeline: "greenhouse"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newProject(t, c.sources...)
 			before := p.objects(c.region)
 			p.run(append([]string{"apply", "-auto-approve"}, c.arguments...)...)
+			p.run(append([]string{"plan", "-detailed-exitcode"}, c.arguments...)...)
+			p.run("state", "rm", "iot_pipeline."+c.pipeline)
+			p.run(append(append([]string{"import"}, c.arguments...), "iot_pipeline."+c.pipeline, c.pipeline)...)
 			p.run(append([]string{"plan", "-detailed-exitcode"}, c.arguments...)...)
 			p.run(append([]string{"destroy", "-auto-approve"}, c.arguments...)...)
 			if after := p.objects(c.region); !slices.Equal(before, after) {

@@ -71,7 +71,7 @@ var chains = map[string][]change{
 		{"no backups", "device_state", `{ ttl_days = 30, point_in_time_recovery = false }`, []string{"dynamodb:UpdateContinuousBackups"}},
 		{"archive expiry", "archive", `{ expire_after_days = 30 }`, []string{"s3:PutLifecycleConfiguration"}},
 		{"no archive", "archive", `{ enabled = false, expire_after_days = 30 }`,
-			[]string{"iam:DeleteRole", "iam:DeleteRolePolicy", "iot:CreatePolicyVersion", "iot:DeleteTopicRule"}},
+			[]string{"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iot:CreatePolicyVersion", "iot:DeleteTopicRule"}},
 		{"destroying data is allowed", "force_destroy", `false`, nil},
 		{"timeouts", "timeouts", `{ create = "1h" }`, nil},
 	},
@@ -82,8 +82,8 @@ var chains = map[string][]change{
 		{"one address less", "alerts", `{ emails = ["boss@example.com"], rules = { hot = { when = "temperature > 60", message = "hot" } } }`, []string{"sns:Unsubscribe"}},
 		{"route", "routes", `{ copy = { sql = "SELECT * FROM 'greenhouse/+/telemetry'", description = "copies", republish = { topic = "copy" } } }`, []string{"iot:ReplaceTopicRule"}},
 		{"no route", "routes", ``, []string{"iam:DeleteRole", "iam:DeleteRolePolicy", "iot:DeleteTopicRule"}},
-		{"no alerts", "alerts", ``, []string{"awslambda:DeleteFunction", "dynamodb:DeleteItem", "iam:DeleteRole", "iam:DeleteRolePolicy", "iot:CreatePolicyVersion",
-			"iot:DeleteTopicRule", "logs:DeleteLogGroup", "sns:DeleteTopic", "sns:Unsubscribe"}},
+		{"no alerts", "alerts", ``, []string{"awslambda:DeleteFunction", "dynamodb:DeleteItem", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
+			"iot:CreatePolicyVersion", "iot:DeleteTopicRule", "logs:DeleteLogGroup", "sns:DeleteTopic", "sns:Unsubscribe"}},
 	},
 }
 
