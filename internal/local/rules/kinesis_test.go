@@ -87,8 +87,9 @@ func TestKinesisKeepsTheOrderPerKeyThroughRefusals(t *testing.T) {
 		for n := range each {
 			want[name] = append(want[name], fmt.Sprintf(`{"n":%d}`, n))
 		}
+		mine := want[name]
 		senders.Go(func() {
-			for _, payload := range want[name] {
+			for _, payload := range mine {
 				r.Handle(message.Message{Topic: "gh/" + name + "/telemetry", Payload: []byte(payload), Time: time.Now()})
 			}
 		})
