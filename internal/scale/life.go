@@ -31,6 +31,7 @@ const latency = 30 * time.Millisecond
 type life struct {
 	ctx     context.Context
 	devices int
+	source  string // "file" or "map"
 	quotas  string // "none" or "default"
 	binary  string
 	dir     string
@@ -73,7 +74,7 @@ func (l *life) run() ([]result, error) {
 		if err != nil {
 			return results, fmt.Errorf("%s: %w", step.command, err)
 		}
-		r.command, r.devices, r.quotas = step.command, l.devices, l.quotas
+		r.source, r.quotas, r.command, r.devices = l.source, l.quotas, step.command, l.devices
 		if l.quotas == "default" {
 			r.dictated = dictated(step.added, step.removed)
 		}
@@ -90,6 +91,10 @@ func (l *life) run() ([]result, error) {
 func (l *life) prepare(endpoint string) error {
 	if err := os.MkdirAll(l.dir, 0o700); err != nil {
 		return err
+	}
+	devices := `devices_from  = { file = "fleet.csv" }`
+	if l.source == "map" {
+		devices = `devices       = { for row in csvdecode(file("fleet.csv")) : row.name => { attributes = { bay = row["attributes.bay"], row = row["attributes.row"] } } }`
 	}
 	rates := ""
 	if l.quotas == "none" {
@@ -109,12 +114,12 @@ provider "iot" {
 }
 resource "iot_pipeline" "fleet" {
   name          = "fleet"
-  devices_from  = { file = "fleet.csv" }
+  %s
   credentials   = { store = "secretsmanager", path = "/fleet" }
   force_destroy = true
   timeouts      = { create = "5h", update = "5h", delete = "5h" }
 }
-`, rates)
+`, rates, devices)
 	rc := filepath.Join(l.dir, "cli.tfrc")
 	override := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"iot-pipeline/iot\" = %q\n  }\n  direct {}\n}\n", filepath.Dir(l.binary))
 	if err := os.WriteFile(rc, []byte(override), 0o600); err != nil {

@@ -1,4 +1,4 @@
-// Command scale measures fleets from a file, from apply to destroy, with Terraform and the provider as users get them:
+// Command scale measures fleets, from apply to destroy, with Terraform and the provider as users get them:
 // wall time, requests, memory of the provider, size of the state. The devices live in package iotstub, which answers
 // after 30 ms and, if asked, enforces AWS's default quotas; everything else of a pipeline lives in moto.
 //
@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,17 +30,18 @@ import (
 func main() {
 	log.SetFlags(0)
 	devices := flag.String("devices", "1,100,1000", "numbers of devices, separated by commas")
+	source := flag.String("source", "file", "where the devices are written: file or map")
 	limits := flag.String("quotas", "none,default", "none, default or both, separated by a comma")
 	out := flag.String("out", "docs/performance.csv", "file to add the results to, in place of earlier ones of the same kind")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := measure(ctx, strings.Split(*devices, ","), strings.Split(*limits, ","), *out); err != nil {
+	if err := measure(ctx, strings.Split(*devices, ","), strings.Split(*limits, ","), *source, *out); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func measure(ctx context.Context, sizes, limits []string, out string) error {
+func measure(ctx context.Context, sizes, limits []string, source, out string) error {
 	dir, err := os.MkdirTemp("", "scale")
 	if err != nil {
 		return err
@@ -63,7 +65,7 @@ func measure(ctx context.Context, sizes, limits []string, out string) error {
 			if err := moto.Empty(ctx); err != nil {
 				return err
 			}
-			l := &life{ctx: ctx, devices: n, quotas: limit, binary: binary, dir: filepath.Join(dir, limit+size), moto: moto}
+			l := &life{ctx: ctx, devices: n, source: source, quotas: limit, binary: binary, dir: filepath.Join(dir, limit+size), moto: moto}
 			results, err := l.run()
 			if err := errors.Join(err, keep(out, results)); err != nil {
 				return fmt.Errorf("%d devices, quotas %s: %w", n, limit, err)
@@ -75,7 +77,8 @@ func measure(ctx context.Context, sizes, limits []string, out string) error {
 
 // result is one measured command.
 type result struct {
-	quotas, command  string
+	source, quotas   string
+	command          string
 	devices          int
 	elapsed          time.Duration
 	dictated         time.Duration // by the quotas
@@ -84,15 +87,15 @@ type result struct {
 }
 
 func (r result) fields() []string {
-	return []string{r.quotas, strconv.Itoa(r.devices), r.command, seconds(r.elapsed), seconds(r.dictated),
+	return []string{r.source, r.quotas, strconv.Itoa(r.devices), r.command, seconds(r.elapsed), seconds(r.dictated),
 		strconv.Itoa(r.requests), strconv.Itoa(r.peakMB), strconv.FormatInt(r.stateBytes, 10)}
 }
 
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) }
 
-var header = []string{"quotas", "devices", "command", "seconds", "quota_seconds", "requests", "peak_mib", "state_bytes"}
+var header = []string{"source", "quotas", "devices", "command", "seconds", "quota_seconds", "requests", "peak_mib", "state_bytes"}
 
-// keep puts results into a file; earlier ones of the same quotas and number of devices go.
+// keep puts results into a file; earlier ones of the same source, quotas and number of devices go.
 func keep(name string, results []result) error {
 	if len(results) == 0 {
 		return nil
@@ -106,7 +109,7 @@ func keep(name string, results []result) error {
 		}
 		first := results[0].fields()
 		for _, row := range old {
-			if row[0] != header[0] && (row[0] != first[0] || row[1] != first[1]) {
+			if row[0] != header[0] && !slices.Equal(row[:3], first[:3]) {
 				rows = append(rows, row)
 			}
 		}

@@ -38,7 +38,8 @@ func main() {
 
 // row is one measured command.
 type row struct {
-	quotas, command        string
+	source, quotas         string
+	command                string
 	devices, requests, mib int
 	seconds, dictated      float64
 	state                  int
@@ -57,16 +58,16 @@ func read(name string) ([]row, error) {
 	var rows []row
 	for _, r := range records[1:] {
 		var numbers [6]float64
-		for i, column := range []int{1, 3, 4, 5, 6, 7} {
+		for i, column := range []int{2, 4, 5, 6, 7, 8} {
 			if numbers[i], err = strconv.ParseFloat(r[column], 64); err != nil {
 				return nil, fmt.Errorf("reading %q: %w", name, err)
 			}
 		}
-		rows = append(rows, row{quotas: r[0], command: r[2], devices: int(numbers[0]), seconds: numbers[1], dictated: numbers[2],
+		rows = append(rows, row{source: r[0], quotas: r[1], command: r[3], devices: int(numbers[0]), seconds: numbers[1], dictated: numbers[2],
 			requests: int(numbers[3]), mib: int(numbers[4]), state: int(numbers[5])})
 	}
 	slices.SortStableFunc(rows, func(a, b row) int {
-		return cmp.Or(-strings.Compare(a.quotas, b.quotas), a.devices-b.devices)
+		return cmp.Or(strings.Compare(a.source, b.source), -strings.Compare(a.quotas, b.quotas), a.devices-b.devices)
 	})
 	return rows, nil
 }
@@ -85,13 +86,13 @@ func writeTable(name string, rows []row) error {
 		return fmt.Errorf("%s has no markers for the results", name)
 	}
 	var table strings.Builder
-	table.WriteString("| quotas | devices | command | seconds | by the quotas | requests | provider, MiB | state, KiB |\n|---|---:|---|---:|---:|---:|---:|---:|\n")
+	table.WriteString("| devices in | quotas | devices | command | seconds | by the quotas | requests | provider, MiB | state, KiB |\n|---|---|---:|---|---:|---:|---:|---:|---:|\n")
 	for _, r := range rows {
 		dictated := ""
 		if r.dictated > 0 {
 			dictated = fmt.Sprintf("%.0f", r.dictated)
 		}
-		fmt.Fprintf(&table, "| %s | %d | %s | %.1f | %s | %d | %d | %.1f |\n", r.quotas, r.devices, r.command, r.seconds, dictated, r.requests, r.mib, float64(r.state)/1024)
+		fmt.Fprintf(&table, "| %s | %s | %d | %s | %.1f | %s | %d | %d | %.1f |\n", r.source, r.quotas, r.devices, r.command, r.seconds, dictated, r.requests, r.mib, float64(r.state)/1024)
 	}
 	return os.WriteFile(name, []byte(before+begin+table.String()+end+after), 0o644)
 }
@@ -109,6 +110,9 @@ func draw(name string, rows []row) error {
 	lines := map[string]plotter.XYs{}
 	var names []string
 	for _, r := range rows {
+		if r.source != "file" {
+			continue
+		}
 		key := r.command + ", no quotas"
 		if r.quotas != "none" {
 			key = r.command + ", AWS's quotas"
@@ -125,5 +129,6 @@ func draw(name string, rows []row) error {
 	if err := plotutil.AddLinePoints(p, all...); err != nil {
 		return err
 	}
+	p.Y.Max *= 5 // room for the legend
 	return p.Save(18*vg.Centimeter, 12*vg.Centimeter, name)
 }
