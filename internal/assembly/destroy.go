@@ -2,19 +2,20 @@ package assembly
 
 import (
 	"context"
+	"strings"
 	"sync"
 )
 
 // Destroy deletes what the records name, each part after everything that needs
 // it, and returns the records of what is left. It needs no configuration.
 // Parts that are recorded as missing or foreign are dropped without a call: the
-// object is not there, or not ours to delete. The error is a *Failure.
+// object is not there, or not ours to delete. Where something of the assembly has
+// vanished or changed, what stands in its place may be somebody else's: then
+// ownership is read before anything is deleted. The error is a *Failure.
 func (e *Engine) Destroy(ctx context.Context, records []Record) ([]Record, error) {
-	left := byKey(records)
-	for key, r := range left {
-		if r.Status == Missing || r.Status == Foreign {
-			delete(left, key)
-		}
+	left, err := e.own(ctx, records)
+	if err != nil {
+		return sorted(left), err
 	}
 	parts := make([]Part, 0, len(left))
 	neededBy := map[string][]string{}
@@ -76,4 +77,48 @@ func (e *Engine) retire(ctx context.Context, parts []Part, records map[string]Re
 		return nil
 	})
 	return failure(parts, failed, skipped, len(parts) > 0)
+}
+
+// own gives the records of what there is to delete: without what is missing or
+// foreign. When a part is either, all others are read first, since they may have been
+// replaced together; else those that have drifted. A refresh need not read owners, this does.
+func (e *Engine) own(ctx context.Context, records []Record) (map[string]Record, error) {
+	left := byKey(records)
+	replaced := false
+	for key, r := range left {
+		if r.Status == Missing || r.Status == Foreign {
+			delete(left, key)
+			replaced = true
+		}
+	}
+	var parts []Part
+	var nodes []node
+	index := map[string]*Part{}
+	for _, r := range sorted(left) {
+		if replaced || strings.HasPrefix(string(r.Status), string(Drifted)) {
+			index[r.Key] = &Part{Key: r.Key, Kind: r.Kind, Name: r.Name}
+			parts, nodes = append(parts, *index[r.Key]), append(nodes, node{key: r.Key})
+		}
+	}
+	var mu sync.Mutex
+	failed, skipped := walk(ctx, nodes, e.parallel(), func(ctx context.Context, key string) error {
+		p := index[key]
+		d, err := e.driver(p)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		rec := left[key]
+		mu.Unlock()
+		return e.step(ctx, p, Reading, "", func() error {
+			obj, err := d.observe(WithDeep(ctx), rec.Ref(e.Owner))
+			if err == nil && obj != nil && obj.owner != e.Owner {
+				mu.Lock()
+				defer mu.Unlock()
+				delete(left, key)
+			}
+			return err
+		})
+	})
+	return left, failure(parts, failed, skipped, false)
 }

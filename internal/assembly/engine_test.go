@@ -218,8 +218,39 @@ func TestDestroy(t *testing.T) {
 	if slices.Contains(c.calls, "delete queue") {
 		t.Error("a missing part was deleted")
 	}
-	if !strings.HasPrefix(c.calls[3], "retire") || c.calls[4] != "delete rule" || c.calls[7] != "delete manifest" {
-		t.Errorf("calls %v, want every clock started first and the manifest last", c.calls)
+	if !strings.HasPrefix(c.calls[3], "observe") || !strings.HasPrefix(c.calls[7], "retire") || c.calls[8] != "delete rule" || c.calls[11] != "delete manifest" {
+		t.Errorf("calls %v, want owners read, then every clock started, and the manifest last", c.calls)
+	}
+}
+
+// What has been replaced together with a part that is gone is not ours to delete, although its record says that it is ready.
+func TestDestroyLeavesWhatIsNotOurs(t *testing.T) {
+	for _, tt := range []struct {
+		status Status
+		kept   int
+		why    string
+	}{
+		{Missing, 5, "all others may have been replaced with it"},
+		{Foreign, 5, "all others may have been replaced with it"},
+		{Drifted + ": size", 1, "only what has changed is doubted"},
+	} {
+		c := newCloud()
+		records := slices.Clone(mustApply(t, c, diamond("v1"), nil))
+		for i := range records {
+			if records[i].Key == "queue" {
+				records[i].Status = tt.status
+			}
+		}
+		for name, o := range c.objects {
+			if tt.kept == 5 || name == "queue" {
+				o.Owner = "somebody else"
+				c.objects[name] = o
+			}
+		}
+		left, err := engine(c).Destroy(t.Context(), records)
+		if err != nil || len(left) != 0 || len(c.objects) != tt.kept {
+			t.Errorf("%s: err %v, recorded %v, kept %v, want %d objects kept: %s", tt.status, err, left, c.objects, tt.kept, tt.why)
+		}
 	}
 }
 

@@ -1,0 +1,112 @@
+package permissions
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// Statement is a statement of an IAM policy, with the condition that it holds under, if any.
+type Statement struct {
+	Sid       string
+	Effect    string
+	Action    []string
+	Resource  []string
+	Condition map[string]map[string][]string `json:",omitempty"`
+}
+
+// Place names what the policy is for. Its members may hold IAM wildcards.
+type Place struct {
+	Partition, Region, Account, Pipeline string
+}
+
+// statement is a row of the table below: actions of one service without its prefix, and resources
+// with ${partition}, ${region}, ${account} and ${name} in them.
+type statement struct {
+	sid, service, actions string
+	resources             []string
+	passedTo              []string // services that a role may be passed to
+}
+
+// everything is the resource of actions that AWS cannot limit to an object, or whose objects have names that nobody knows before.
+var everything = []string{"*"}
+
+// table is what the provider may call, service by service, and what AWS asks for beside the call itself: tags that are
+// given with the creation, and roles that are handed on.
+var table = []statement{
+	{sid: "Devices", service: "iot", resources: everything, actions: `
+		AddThingToThingGroup AttachPolicy AttachThingPrincipal CreateCertificateFromCsr CreatePolicy CreatePolicyVersion CreateThing CreateThingGroup
+		CreateThingType CreateTopicRule DeleteCertificate DeletePolicy DeletePolicyVersion DeleteThing DeleteThingGroup DeleteThingType DeleteTopicRule
+		DeprecateThingType DescribeCertificate DescribeEndpoint DescribeThing DescribeThingGroup DescribeThingType DetachPolicy DetachThingPrincipal
+		GetPolicy GetTopicRule ListCertificates ListPolicyVersions ListPrincipalThings ListTagsForResource ListTargetsForPolicy ListThingPrincipals ListThings
+		ListThingsInThingGroup ListTopicRules RegisterCertificateWithoutCA RemoveThingFromThingGroup ReplaceTopicRule TagResource UntagResource
+		UpdateCertificate UpdateThing UpdateThingGroup UpdateThingType`},
+	{sid: "Stream", service: "kinesis", resources: []string{"arn:${partition}:kinesis:${region}:${account}:stream/${name}"}, actions: `
+		AddTagsToStream CreateStream DecreaseStreamRetentionPeriod DeleteStream DescribeStreamSummary IncreaseStreamRetentionPeriod ListTagsForStream
+		RemoveTagsFromStream StartStreamEncryption UpdateShardCount UpdateStreamMode`},
+	{sid: "DeviceState", service: "dynamodb", resources: []string{"arn:${partition}:dynamodb:${region}:${account}:table/${name}"}, actions: `
+		CreateTable DeleteItem DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive GetItem ListTagsOfResource PutItem TagResource UntagResource
+		UpdateContinuousBackups UpdateTable UpdateTimeToLive`},
+	{sid: "Archive", service: "s3", resources: []string{"arn:${partition}:s3:::${name}-${account}-${region}", "arn:${partition}:s3:::${name}-${account}-${region}/*"}, actions: `
+		CreateBucket DeleteBucket DeleteBucketPolicy DeleteObject DeleteObjectVersion GetBucketOwnershipControls GetBucketPolicy GetBucketPublicAccessBlock
+		GetBucketTagging GetBucketVersioning GetEncryptionConfiguration GetLifecycleConfiguration ListBucket ListBucketVersions PutBucketOwnershipControls
+		PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning PutEncryptionConfiguration PutLifecycleConfiguration`},
+	{sid: "Alerts", service: "sns", resources: []string{"arn:${partition}:sns:${region}:${account}:${name}-alerts", "arn:${partition}:sns:${region}:${account}:${name}-alerts:*"}, actions: `
+		CreateTopic DeleteTopic GetSubscriptionAttributes GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource SetSubscriptionAttributes
+		SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource`},
+	{sid: "DeadLetters", service: "sqs", resources: []string{"arn:${partition}:sqs:${region}:${account}:${name}-dead-letters"}, actions: `
+		CreateQueue DeleteQueue GetQueueAttributes GetQueueUrl ListQueueTags SetQueueAttributes TagQueue UntagQueue`},
+	{sid: "Functions", service: "lambda", resources: []string{"arn:${partition}:lambda:${region}:${account}:function:${name}-*"}, actions: `
+		AddPermission CreateFunction DeleteFunction DeleteFunctionEventInvokeConfig GetFunction GetFunctionConfiguration GetFunctionEventInvokeConfig GetPolicy
+		PutFunctionEventInvokeConfig RemovePermission UpdateFunctionCode UpdateFunctionConfiguration`},
+	{sid: "FunctionSources", service: "lambda", resources: everything, actions: `
+		CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings ListTags TagResource UntagResource UpdateEventSourceMapping`},
+	{sid: "FunctionLogs", service: "logs", resources: []string{"arn:${partition}:logs:${region}:${account}:log-group:/aws/lambda/${name}-*"}, actions: `
+		AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DisassociateKmsKey ListTagsForResource PutRetentionPolicy TagResource UntagResource`},
+	{sid: "Roles", service: "iam", resources: []string{"arn:${partition}:iam::${account}:role/${name}-${region}-*"}, actions: `
+		CreateRole DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies
+		PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy UpdateRole`},
+	{sid: "HandOnRoles", service: "iam", resources: []string{"arn:${partition}:iam::${account}:role/${name}-${region}-*"}, actions: `PassRole`,
+		passedTo: []string{"iot.amazonaws.com", "lambda.amazonaws.com"}},
+	{sid: "ManifestAndCredentials", service: "ssm", resources: []string{"arn:${partition}:ssm:${region}:${account}:parameter/iot-pipeline/${name}/*"}, actions: `
+		AddTagsToResource DeleteParameter DeleteParameters GetParameter GetParameters ListTagsForResource PutParameter RemoveTagsFromResource`},
+	{sid: "CredentialsInSecretsManager", service: "secretsmanager", resources: []string{"arn:${partition}:secretsmanager:${region}:${account}:secret:/iot-pipeline/${name}/*"}, actions: `
+		CreateSecret DeleteSecret DescribeSecret GetSecretValue TagResource UntagResource UpdateSecret`},
+	{sid: "TimeSeries", service: "timestream", resources: []string{"arn:${partition}:timestream:${region}:${account}:database/${name}", "arn:${partition}:timestream:${region}:${account}:database/${name}/table/*"}, actions: `
+		CreateDatabase CreateTable DeleteDatabase DeleteTable DescribeDatabase DescribeTable ListTagsForResource TagResource UntagResource UpdateDatabase UpdateTable`},
+	{sid: "TimeSeriesEndpoint", service: "timestream", resources: everything, actions: `DescribeEndpoints`},
+	{sid: "LogLists", service: "logs", resources: everything, actions: `DescribeLogGroups`},
+	{sid: "ParameterLists", service: "ssm", resources: everything, actions: `DescribeParameters`},
+	{sid: "SecretLists", service: "secretsmanager", resources: everything, actions: `BatchGetSecretValue ListSecrets`},
+}
+
+// Policy is the smallest policy that lets a person apply, change, import and destroy a pipeline.
+func Policy(p Place) []Statement {
+	fill := strings.NewReplacer("${partition}", p.Partition, "${region}", p.Region, "${account}", p.Account, "${name}", p.Pipeline)
+	statements := make([]Statement, 0, len(table))
+	for _, row := range table {
+		s := Statement{Sid: row.sid, Effect: "Allow"}
+		for _, action := range strings.Fields(row.actions) {
+			s.Action = append(s.Action, row.service+":"+action)
+		}
+		for _, resource := range row.resources {
+			s.Resource = append(s.Resource, fill.Replace(resource))
+		}
+		if len(row.passedTo) > 0 {
+			s.Condition = map[string]map[string][]string{"StringEquals": {"iam:PassedToService": row.passedTo}}
+		}
+		statements = append(statements, s)
+	}
+	return statements
+}
+
+// Document is the policy as JSON, indented for people.
+func Document(p Place) string {
+	text, err := json.MarshalIndent(struct {
+		Version   string
+		Statement []Statement
+	}{"2012-10-17", Policy(p)}, "", "  ")
+	if err != nil {
+		panic(err) // strings, and maps of them
+	}
+	return string(text)
+}

@@ -1,0 +1,125 @@
+package permissions
+
+import (
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the policy into the guide")
+
+// beside are the actions that AWS asks for beside the call itself, and the calls that ask for them.
+var beside = map[string]string{
+	"iam:PassRole":                  "CreateFunction, CreateTopicRule: whoever names a role must be allowed to pass it",
+	"s3:DeleteObjectVersion":        "DeleteObjects that names versions",
+	"s3:ListBucket":                 "S3 answers 403 in place of 404 without it",
+	"secretsmanager:GetSecretValue": "BatchGetSecretValue",
+}
+
+// free are calls that need no permission.
+var free = []string{"sts:GetCallerIdentity"}
+
+func allowed() map[string]bool {
+	actions := map[string]bool{}
+	for _, s := range Policy(Place{}) {
+		for _, action := range s.Action {
+			actions[action] = true
+		}
+	}
+	return actions
+}
+
+// Every call in the sources is allowed, and nothing else is.
+func TestPolicyIsWhatTheSourcesCall(t *testing.T) {
+	called := map[string]bool{}
+	for action := range beside {
+		called[action] = true
+	}
+	for _, dir := range []string{"drivers", "fleet", "awsapi"} {
+		for action := range callsBelow(t, filepath.Join("..", dir)) {
+			called[action] = true
+		}
+	}
+	for _, action := range free {
+		delete(called, action)
+	}
+	got := allowed()
+	if d := cmp.Diff(called, got); d != "" {
+		t.Errorf("the sources call (-) what the policy allows (+):\n%s", d)
+	}
+}
+
+// input is where a call is made up: the SDK's input type names service and operation.
+var input = regexp.MustCompile(`\b(iot|kinesis|timestreamwrite|dynamodb|s3|sns|sqs|iam|lambda|cloudwatchlogs|ssm|secretsmanager|sts|kms)\.([A-Z][A-Za-z]+)Input\b`)
+
+func callsBelow(t *testing.T, root string) map[string]bool {
+	t.Helper()
+	named := map[string]string{"timestreamwrite": "timestream", "cloudwatchlogs": "logs"}
+	actions := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+			slices.Contains([]string{"drivertest", "iotstub"}, filepath.Base(filepath.Dir(path))) {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range input.FindAllStringSubmatch(string(text), -1) {
+			service := m[1]
+			if other, ok := named[service]; ok {
+				service = other
+			}
+			action := Action(service, m[2])
+			if action == "" {
+				t.Errorf("%s: no IAM action for %s %s", path, service, m[2])
+			}
+			actions[action] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return actions
+}
+
+const guide = "../../templates/guides/permissions.md"
+
+// The guide shows the policy as it is; -update writes it there.
+func TestGuideShowsThePolicy(t *testing.T) {
+	text, err := os.ReadFile(guide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "```json\n", "\n```\n"
+	head, rest, ok := strings.Cut(string(text), begin)
+	shown, tail, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatal("the guide has no JSON block")
+	}
+	want := Document(Place{Partition: "aws", Region: "eu-west-1", Account: "123456789012", Pipeline: "greenhouse"})
+	if *update {
+		if err := os.WriteFile(guide, []byte(head+begin+want+end+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if d := cmp.Diff(want, shown); d != "" {
+		t.Errorf("the guide differs (go test ./internal/permissions -update):\n%s", d)
+	}
+}
+
+// IAM's limit for a managed policy is 6144 characters without white space [IAM quotas].
+func TestPolicyFitsIntoManagedPolicies(t *testing.T) {
+	text := Document(Place{Partition: "aws-us-gov", Region: "ap-northeast-1", Account: "123456789012", Pipeline: strings.Repeat("n", 32)})
+	n := len(strings.Join(strings.Fields(text), ""))
+	t.Logf("%d characters with the longest names", n)
+	if n > 2*6144 {
+		t.Errorf("the policy has %d characters; two managed policies hold %d", n, 2*6144)
+	}
+}
