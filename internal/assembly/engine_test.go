@@ -243,7 +243,7 @@ func TestDestroyLeavesWhatIsNotOurs(t *testing.T) {
 		}
 		for name, o := range c.objects {
 			if tt.kept == 5 || name == "queue" {
-				o.Owner = "somebody else"
+				o.Owner, o.Spec.Parents = "somebody else", nil
 				c.objects[name] = o
 			}
 		}
