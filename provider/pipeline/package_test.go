@@ -1,0 +1,66 @@
+package pipeline_test
+
+import (
+	"archive/zip"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+)
+
+// writePackage writes a function's zip.
+func writePackage(t *testing.T, path, content string) {
+	t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := zip.NewWriter(file)
+	member, err := archive.Create("bootstrap")
+	if err == nil {
+		_, err = member.Write([]byte(content))
+	}
+	if err == nil {
+		err = archive.Close()
+	}
+	if closing := file.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The user's own function replaces the shipped one; new content of its file is a change of the code and of nothing else.
+func TestPackageOfTheUsersOwn(t *testing.T) {
+	w := newWorld(t)
+	path := filepath.Join(t.TempDir(), "processor.zip")
+	config := w.config(pipeline(minimal + fmt.Sprintf("processor = { package = %q }", path)))
+	update := resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}}
+	w.run(
+		resource.TestStep{Config: w.config(pipeline(minimal))},
+		resource.TestStep{
+			PreConfig: func() { writePackage(t, path, "first"); w.mark() },
+			Config:    config, ConfigPlanChecks: update, Check: w.wrote("awslambda:UpdateFunctionCode", manifest),
+		},
+		resource.TestStep{
+			PreConfig: func() { writePackage(t, path, "second"); w.mark() },
+			Config:    config, ConfigPlanChecks: update, Check: w.wrote("awslambda:UpdateFunctionCode"),
+		},
+	)
+}
+
+// The bundles move to another store, and the devices keep what they prove themselves with.
+func TestCredentialsMoveToAnotherStore(t *testing.T) {
+	w := newWorld(t)
+	w.run(
+		resource.TestStep{Config: w.config(pipeline(minimal))},
+		resource.TestStep{Config: w.config(pipeline(minimal + `credentials = { store = "secretsmanager" }`)),
+			Check: resource.TestMatchResourceAttr(address, "identities.soil-001.credentials", words("arn:aws:secretsmanager:"))},
+		resource.TestStep{Config: w.config(pipeline(minimal + `credentials = { path = "/elsewhere" }`)),
+			Check: resource.TestMatchResourceAttr(address, "identities.soil-001.credentials", words(":parameter/elsewhere/soil-001"))},
+	)
+}
