@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -33,10 +34,11 @@ const (
 	DropAfter                // the request takes effect, its answer is lost
 	Refuse                   // Fault.Code and Fault.Message, HTTP 400
 	Hold                     // the request waits until Fault.Release is closed or its client goes away
+	Rewrite                  // the request takes effect, Fault.Rewrite changes its answer
 )
 
 func (k Kind) String() string {
-	return [...]string{"throttle", "503", "500", "access denied", "expired credentials", "drop before", "drop after", "refuse", "hold"}[k]
+	return [...]string{"throttle", "503", "500", "access denied", "expired credentials", "drop before", "drop after", "refuse", "hold", "rewrite"}[k]
 }
 
 // Request is one request as the proxy saw it.
@@ -56,6 +58,7 @@ type Fault struct {
 	Times         int // matching requests that fail; 0: all
 	Code, Message string
 	Release       <-chan struct{}
+	Rewrite       func(body string) string
 	hits          int
 }
 
@@ -141,7 +144,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case DropAfter:
 		// Even if the client is gone by now.
-		p.forward.ServeHTTP(&discard{header: http.Header{}}, r.WithContext(context.WithoutCancel(r.Context())))
+		p.forward.ServeHTTP(&answer{header: http.Header{}}, r.WithContext(context.WithoutCancel(r.Context())))
 		panic(http.ErrAbortHandler)
 	case Hold:
 		select {
@@ -150,8 +153,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			panic(http.ErrAbortHandler)
 		}
+	case Rewrite:
+		a := &answer{header: http.Header{}, status: http.StatusOK}
+		p.forward.ServeHTTP(a, r)
+		a.send(w, fault.Rewrite)
 	default:
-		status, code, message := fault.answer()
+		status, code, message := fault.refusal()
 		writeError(w, r, status, code, message)
 	}
 }
@@ -204,8 +211,8 @@ func reads(operation string) bool {
 	return false
 }
 
-// answer is the AWS error that a fault stands for.
-func (f *Fault) answer() (status int, code, message string) {
+// refusal is the AWS error that a fault stands for.
+func (f *Fault) refusal() (status int, code, message string) {
 	switch f.Kind {
 	case Throttle:
 		return http.StatusBadRequest, "ThrottlingException", "Rate exceeded"
@@ -245,9 +252,22 @@ func writeError(w http.ResponseWriter, r *http.Request, status int, code, messag
 	}
 }
 
-// discard takes an answer that nobody will get.
-type discard struct{ header http.Header }
+// answer is what the service answered, before the client gets it, if it does.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
 
-func (d *discard) Header() http.Header         { return d.header }
-func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
-func (d *discard) WriteHeader(int)             {}
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+
+func (a *answer) send(w http.ResponseWriter, rewrite func(string) string) {
+	maps.Copy(w.Header(), a.header)
+	for _, about := range []string{"Content-Length", "X-Amz-Crc32"} { // both are about the body
+		w.Header().Del(about)
+	}
+	w.WriteHeader(a.status)
+	io.WriteString(w, rewrite(a.body.String())) //nolint:errcheck // the client is gone
+}

@@ -2,8 +2,10 @@ package faultproxy
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -93,5 +95,31 @@ func TestDrops(t *testing.T) {
 				t.Errorf("service reached %d times, fault met %d times: %s", got, p.Hits(f), tt.why)
 			}
 		})
+	}
+}
+
+func TestRewrite(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Amz-Crc32", "1")
+		w.WriteHeader(http.StatusAccepted)
+		io.WriteString(w, `{"status":"ACTIVE"}`)
+	}))
+	t.Cleanup(upstream.Close)
+	p := Start(t, upstream.URL)
+	p.Inject(Fault{Kind: Rewrite, Match: Nth(1), Rewrite: func(body string) string { return strings.ReplaceAll(body, "ACTIVE", "CREATING") }})
+	for _, want := range []string{`{"status":"CREATING"}`, `{"status":"ACTIVE"}`} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || string(body) != want || resp.StatusCode != http.StatusAccepted {
+			t.Errorf("got %s %q, %v; want %q", resp.Status, body, err, want)
+		}
 	}
 }

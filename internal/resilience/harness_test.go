@@ -34,6 +34,8 @@ type account struct {
 	client *http.Client // one for all runs, or each would leave its idle connections behind
 	// attempts of the SDK; 1 lets each fault through to the engine.
 	attempts int
+	// heard is told what is waited for; nil: nobody listens.
+	heard func(what string, waited time.Duration)
 }
 
 func newAccount(t testing.TB) *account {
@@ -142,7 +144,7 @@ func (a *account) run(s pipeline.Spec, owner string) run {
 
 // instant is a context whose waits pass at once.
 func (a *account) instant() context.Context {
-	return awsapi.WithClock(a.t.Context(), awsapi.NewInstantClock())
+	return a.listening(awsapi.WithClock(a.t.Context(), awsapi.NewInstantClock()))
 }
 
 func all(string) bool { return true }

@@ -93,6 +93,7 @@ type desk struct {
 	dir, pids string
 	cli       string
 	proxy     *faultproxy.Proxy
+	env       []string // more of it
 }
 
 func (w *world) desk() *desk {
@@ -173,6 +174,7 @@ func (d *desk) begin(arguments ...string) *running {
 		}
 		r.cmd.Env = append(r.cmd.Env, variable)
 	}
+	r.cmd.Env = append(r.cmd.Env, d.env...)
 	// A group of its own, which is what Ctrl-C reaches.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.cmd.Cancel = func() error { return syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL) }

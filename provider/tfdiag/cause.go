@@ -71,7 +71,7 @@ func (c cause) detail(problems []*assembly.PartError, next string) string {
 	text := c.text
 	if c.each {
 		for _, p := range problems[:min(len(problems), maxListed)] {
-			text += "\n- " + string(p.Operation) + " " + kind(p.Kind) + " \"" + p.Name + "\": " + strings.TrimSuffix(explain(p.Err), ".")
+			text += "\n- " + string(p.Operation) + " " + kind(p.Kind) + " \"" + p.Name + "\": " + strings.TrimSuffix(plain(p.Err), ": "+context.DeadlineExceeded.Error())
 		}
 	}
 	text += "\n\n" + next + "\n\nParts: " + list(keys)

@@ -206,14 +206,17 @@ func kind(k string) string { return strings.ReplaceAll(k, "_", " ") }
 
 // explain is the error as a sentence. Of a failed request it keeps what AWS said; the
 // transport's details, which the SDK writes before it, stand among the facts.
-func explain(err error) string {
+func explain(err error) string { return sentence(plain(err)) }
+
+// plain is explain without the shape of a sentence.
+func plain(err error) string {
 	const sdk = "operation error "
 	text := err.Error()
 	if d := awsapi.DetailOf(err); d.Message != "" && strings.Count(text, sdk) == 1 {
 		before, _, _ := strings.Cut(text, sdk)
 		text = before + d.Code + ": " + d.Message
 	}
-	return sentence(text)
+	return text
 }
 
 // sentence begins with a capital letter and ends with a full stop.

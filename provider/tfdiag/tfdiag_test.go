@@ -88,7 +88,7 @@ func TestOneCauseIsToldOnce(t *testing.T) {
 	const see = "See the first error for what exists and what to do next."
 	want := []struct{ summary, detail string }{
 		{`Creating pipeline "p" was interrupted`, "Do this.\n\nParts: b, c"},
-		{`Creating pipeline "p" ran out of time`, `waiting for kinesis stream "s": Waiting until it is active`},
+		{`Creating pipeline "p" ran out of time`, "\n- waiting for kinesis stream \"s\": waiting until it is active\n"},
 		{`Creating pipeline "p": creating iot policy "p" failed`, "Out of space."},
 	}
 	if len(diags) != len(want) {
