@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -171,19 +172,37 @@ func TestStatusCostsNoMoreThanTwiceTheDevices(t *testing.T) {
 
 // failing makes the nth request go wrong, once.
 type failing struct {
-	at    int
 	fault iotstub.Fault
+
+	mu    sync.Mutex // a client that has lost its answer may be ahead of the server that is still at it
+	at    int
 	count int
 	what  string
 }
 
 func (f *failing) next(operation string, _ *http.Request) iotstub.Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.count++
 	if f.count != f.at {
 		return iotstub.Fault{}
 	}
 	f.what = operation
 	return f.fault
+}
+
+// plan lets the request fail that comes so many after the last.
+func (f *failing) plan(ahead int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at = f.count + ahead
+}
+
+// met says whether that request has come, and what it was.
+func (f *failing) met() (what string, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.what, f.count >= f.at
 }
 
 // TestEveryRequestFailsOnce makes each request of a run fail before it takes effect, and lose its answer after it did,
@@ -221,14 +240,15 @@ func TestEveryRequestFailsOnce(t *testing.T) {
 							d, made := a.apply(ref, greenhouse(run.before), nil)
 							ref, prior = made, d.Identities()
 						}
-						f.at = f.count + at
+						f.plan(at)
 						failed := a.finishAfter(ref, run.after, prior, kept)
-						if f.count < f.at {
+						what, met := f.met()
+						if !met {
 							return // the run has fewer requests: all were tried
 						}
 						whole(t, stub, run.after)
 						if t.Failed() {
-							t.Fatalf("request %d, %s; the run said: %s", at, f.what, failed)
+							t.Fatalf("request %d, %s; the run said: %s", at, what, failed)
 						}
 					}
 				})
@@ -246,13 +266,14 @@ func TestDestroyAfterAnyFailureLeavesNothing(t *testing.T) {
 			f := &failing{at: at, fault: fault}
 			a, stub := stubAccount(t, iotstub.Options{Fault: f.next})
 			_, _, failed := a.tryApply(a.ctx, newRef(), want, nil)
-			if f.count < at {
+			what, met := f.met()
+			if !met {
 				break
 			}
 			a.must(fleet.New(a.aws, nil, fleet.Options{Known: want.Devices, Defaults: want}).Delete(a.ctx, newRef()))
 			whole(t, stub, nil)
 			if t.Failed() {
-				t.Fatalf("request %d %s, %s: %v", at, how, f.what, failed)
+				t.Fatalf("request %d %s, %s: %v", at, how, what, failed)
 			}
 		}
 	}
