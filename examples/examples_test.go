@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/tfcli"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/account"
 )
 
@@ -39,21 +39,15 @@ func TestMain(m *testing.M) {
 }
 
 func prepare(dir string) error {
-	cli = os.Getenv("TF_ACC_TERRAFORM_PATH")
-	for _, name := range []string{"terraform", "tofu"} {
-		if path, err := exec.LookPath(name); err == nil && cli == "" {
-			cli = path
-		}
-	}
-	if cli == "" {
-		return errors.New("the examples need Terraform or OpenTofu on the PATH or in TF_ACC_TERRAFORM_PATH; install one with: make setup")
+	var err error
+	if cli, err = tfcli.Find(); err != nil {
+		return err
 	}
 	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "terraform-provider-iot"), "..").CombinedOutput(); err != nil {
 		return fmt.Errorf("building the provider: %w\n%s", err, out)
 	}
 	rcFile = filepath.Join(dir, "cli.tfrc")
-	rc := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"iot-pipeline/iot\" = %q\n  }\n  direct {}\n}\n", dir)
-	return os.WriteFile(rcFile, []byte(rc), 0o600)
+	return tfcli.Override(rcFile, dir)
 }
 
 // project is a copy of examples' files with an account of its own.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/tfcli"
 )
 
 // terraform runs the CLI in a working directory of its own.
@@ -26,15 +27,11 @@ type terraform struct {
 
 // prepare copies the example into dir, gives it the device's request, and tells the CLI where the built provider is.
 func prepare(dir string, server *mototest.Server, csr string) (*terraform, error) {
-	t := &terraform{cli: os.Getenv("TF_ACC_TERRAFORM_PATH"), dir: filepath.Join(dir, "greenhouse")}
-	for _, name := range []string{"terraform", "tofu"} {
-		if t.cli == "" {
-			t.cli, _ = exec.LookPath(name)
-		}
+	cli, err := tfcli.Find()
+	if err != nil {
+		return nil, err
 	}
-	if t.cli == "" {
-		return nil, errors.New("neither terraform nor tofu is on PATH: run make setup, or install one of them")
-	}
+	t := &terraform{cli: cli, dir: filepath.Join(dir, "greenhouse")}
 	if err := os.CopyFS(t.dir, os.DirFS("examples/greenhouse")); err != nil {
 		return nil, fmt.Errorf("copying the example: %w", err)
 	}
@@ -49,8 +46,7 @@ func prepare(dir string, server *mototest.Server, csr string) (*terraform, error
 		return nil, errors.New("the provider is not built: run make demo, which builds it")
 	}
 	config := filepath.Join(dir, "cli.tfrc")
-	text := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"iot-pipeline/iot\" = %q\n  }\n  direct {}\n}\n", bin)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := tfcli.Override(config, bin); err != nil {
 		return nil, err
 	}
 	t.env = append(os.Environ(), server.Env()...)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet/iotstub"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/tfcli"
 )
 
 // quotas are AWS's default request rates for what a device takes [AWS 1.1]; the bundles go to Secrets Manager.
@@ -121,8 +122,7 @@ resource "iot_pipeline" "fleet" {
 }
 `, rates, devices)
 	rc := filepath.Join(l.dir, "cli.tfrc")
-	override := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"iot-pipeline/iot\" = %q\n  }\n  direct {}\n}\n", filepath.Dir(l.binary))
-	if err := os.WriteFile(rc, []byte(override), 0o600); err != nil {
+	if err := tfcli.Override(rc, filepath.Dir(l.binary)); err != nil {
 		return err
 	}
 	l.env = append(append(os.Environ(), l.moto.Env()...), "AWS_ENDPOINT_URL="+endpoint, "TF_CLI_CONFIG_FILE="+rc, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")

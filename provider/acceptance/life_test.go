@@ -3,7 +3,6 @@ package acceptance
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/tfcli"
 	"github.com/iot-pipeline/terraform-provider-iot/provider"
 )
 
@@ -34,7 +34,9 @@ func account(t *testing.T) string {
 }
 
 func TestAccPipelineLife(t *testing.T) {
-	findCLI(t)
+	if err := tfcli.ForFramework(); err != nil {
+		t.Fatal(err)
+	}
 	block := account(t)
 	// Of its own in a shared account, and to be told apart when a run is cut off.
 	name := fmt.Sprintf("acc-%d", time.Now().Unix())
@@ -76,18 +78,4 @@ resource "iot_pipeline" "test" {
 			{ResourceName: address, ImportState: true, ImportStateId: name, ImportStateVerify: true},
 		},
 	})
-}
-
-// findCLI makes the test framework use the Terraform or OpenTofu that is there, and never download one.
-func findCLI(t *testing.T) {
-	if os.Getenv("TF_ACC_TERRAFORM_PATH") != "" {
-		return
-	}
-	for _, name := range []string{"terraform", "tofu"} {
-		if path, err := exec.LookPath(name); err == nil {
-			t.Setenv("TF_ACC_TERRAFORM_PATH", path)
-			return
-		}
-	}
-	t.Fatal("the acceptance test needs Terraform or OpenTofu on the PATH or in TF_ACC_TERRAFORM_PATH; install one with: make setup")
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/tfcli"
 )
 
 // BenchmarkTerraform goes through a pipeline's life with Terraform: apply, empty plan, one change, destroy.
@@ -60,8 +61,7 @@ func newWorkspace(b *testing.B, bin string) *workspace {
 	dir := b.TempDir()
 	w := &workspace{dir: dir, server: mototest.Start(b)}
 	config := filepath.Join(dir, "cli.tfrc")
-	text := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"iot-pipeline/iot\" = %q\n  }\n  direct {}\n}\n", bin)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := tfcli.Override(config, bin); err != nil {
 		b.Fatal(err)
 	}
 	w.env = append(append(os.Environ(), w.server.Env()...), "TF_CLI_CONFIG_FILE="+config, "CHECKPOINT_DISABLE=1")
@@ -105,16 +105,11 @@ func (w *workspace) command(b *testing.B, stage string, args ...string) {
 }
 
 func cli(b *testing.B) string {
-	if path := os.Getenv("TF_ACC_TERRAFORM_PATH"); path != "" {
-		return path
+	path, err := tfcli.Find()
+	if err != nil {
+		b.Fatal(err)
 	}
-	for _, name := range []string{"terraform", "tofu"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	b.Fatal("no Terraform or OpenTofu found: run make setup")
-	return ""
+	return path
 }
 
 // buildProvider compiles the provider as users get it, without the race detector.

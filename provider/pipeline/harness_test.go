@@ -1,11 +1,8 @@
 package pipeline_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,35 +14,17 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/tfcli"
 	"github.com/iot-pipeline/terraform-provider-iot/provider"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/account"
 )
 
 func TestMain(m *testing.M) {
-	if err := findCLI(); err != nil {
+	if err := tfcli.ForFramework(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
-}
-
-// findCLI makes the test framework use the Terraform or OpenTofu that is there, and never download one.
-func findCLI() error {
-	cli := os.Getenv("TF_ACC_TERRAFORM_PATH")
-	for _, name := range []string{"terraform", "tofu"} {
-		if path, err := exec.LookPath(name); err == nil && cli == "" {
-			cli = path
-		}
-	}
-	if strings.Contains(filepath.Base(cli), "tofu") { // it looks for providers in a registry of its own
-		if err := os.Setenv("TF_ACC_PROVIDER_HOST", "registry.opentofu.org"); err != nil {
-			return err
-		}
-	}
-	if cli != "" {
-		return os.Setenv("TF_ACC_TERRAFORM_PATH", cli)
-	}
-	return errors.New("the acceptance tests need Terraform or OpenTofu on the PATH or in TF_ACC_TERRAFORM_PATH; install one with: make setup")
 }
 
 // world is an AWS account of a test's own.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/faultproxy"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/tfcli"
 	"github.com/iot-pipeline/terraform-provider-iot/provider"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/account"
 )
@@ -48,16 +49,11 @@ func serve(dir string) error {
 // findCLI gives the Terraform or OpenTofu that is there.
 func findCLI(t *testing.T) string {
 	t.Helper()
-	if path := os.Getenv("TF_ACC_TERRAFORM_PATH"); path != "" {
-		return path
+	path, err := tfcli.Find()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, name := range []string{"terraform", "tofu"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatal("these tests need Terraform or OpenTofu on the PATH or in TF_ACC_TERRAFORM_PATH; install one with: make setup")
-	return ""
+	return path
 }
 
 // world is an AWS account of a test's own.
