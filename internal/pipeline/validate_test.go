@@ -179,6 +179,15 @@ var mistakes = []struct {
 	{"one dollar sign", routed(func(r *RouteSpec) { r.Republish = &RepublishRoute{Topic: "$aws/things/x/shadow/update"} }), `routes["extra"].republish.topic`, []string{"two dollar signs"}},
 	{"a loop", routed(func(r *RouteSpec) { r.Republish = &RepublishRoute{Topic: "a/b"} }), `routes["extra"].republish.topic`, []string{"invoke itself without end"}},
 	{"a wildcard to publish to", routed(func(r *RouteSpec) { r.Republish = &RepublishRoute{Topic: "a/+"} }), `routes["extra"].republish.topic`, []string{"wildcard"}},
+	{"eleven actions", routed(func(r *RouteSpec) {
+		*r = RouteSpec{SQL: r.SQL, Kinesis: &KinesisRoute{StreamName: "s"}, S3: &S3Route{Bucket: "bucket", Key: "${newuuid()}"},
+			Lambda:   &LambdaRoute{FunctionARN: "arn:aws:lambda:eu-west-1:123456789012:function:f"},
+			SNS:      &SNSRoute{TopicARN: "arn:aws:sns:eu-west-1:123456789012:t"},
+			SQS:      &SQSRoute{QueueURL: "https://sqs.eu-west-1.amazonaws.com/123456789012/q"},
+			DynamoDB: &DynamoDBRoute{TableName: "t", HashKeyField: "k", HashKeyValue: "${topic()}"}, DynamoDBv2: &DynamoDBv2Route{TableName: "t"},
+			Firehose: &FirehoseRoute{DeliveryStreamName: "d"}, CloudWatchLogs: &CloudWatchLogsRoute{LogGroupName: "g"},
+			Republish: &RepublishRoute{Topic: "copy/${topic()}"}, StepFunctions: &StepFunctionsRoute{StateMachineName: "m"}}
+	}), `routes["extra"]`, []string{"has too many actions", "It has 11 and AWS IoT allows 10 per rule"}},
 	{"a retired service", routed(func(r *RouteSpec) { r.HTTP = &HTTPRoute{URL: "https://data.iotevents.eu-west-1.amazonaws.com/x"} }), `routes["extra"].http.url`, []string{"AWS IoT Events ended on 2026-05-20"}},
 	{"signed for a retired service", routed(func(r *RouteSpec) {
 		r.HTTP = &HTTPRoute{URL: "https://x.example.com", SigV4: &HTTPSigV4{ServiceName: "iotanalytics", SigningRegion: "eu-west-1", RoleARN: "arn:aws:iam::123456789012:role/r"}}
