@@ -35,6 +35,9 @@ const (
 	KindLogGroup           = "log_group"
 	KindFunction           = "lambda_function"
 	KindEventSource        = "event_source_mapping"
+	KindTemplate           = "provisioning_template"
+	KindClaimCertificate   = "claim_certificate"
+	KindCACertificate      = "ca_certificate"
 )
 
 // Parameter is an SSM parameter. The value is written as a SecureString.

@@ -1,0 +1,53 @@
+package object
+
+// ThingRegisteredAttribute is on things that registered themselves; its value is how: RegisteredByClaim or RegisteredByCA.
+// They carry ThingOwnerAttribute too and are the pipeline's, but no device of its description.
+const ThingRegisteredAttribute = "iot-pipeline-registered"
+
+// Values of ThingRegisteredAttribute.
+const (
+	RegisteredByClaim = "claim"
+	RegisteredByCA    = "jitp"
+)
+
+// Types of a provisioning template, in AWS's words [AWS 4 Types].
+const (
+	TemplateFleetProvisioning = "FLEET_PROVISIONING"
+	TemplateJITP              = "JITP"
+)
+
+// ProvisioningTemplate is an enabled AWS IoT provisioning template. Ref.ID is its name.
+type ProvisioningTemplate struct {
+	Type        string // cannot be changed once made
+	Description string
+	Body        string // JSON; compared by meaning
+	RoleARN     string
+	HookARN     string // function that is asked before each registration; empty: none
+	Tags        map[string]string
+	Disabled    bool // only observed: a wanted template is enabled
+}
+
+// ClaimCertificate is a certificate with which devices that have none of their own may ask for one. The key pair is made by
+// the provider; certificate, key and endpoint are kept in the credentials store only. Ref.ID is the certificate's ID.
+type ClaimCertificate struct {
+	// Version is a number of the user's; another one makes another certificate and removes the one before.
+	Version int64
+	Policy  string // name of the policy that is attached to it
+	// Store says where the bundle goes; Path is the bundle's whole name.
+	Store    CredentialsStore
+	Endpoint string // host name, for the bundle
+	Template string // name of the provisioning template, for the bundle
+	Tags     map[string]string
+	Inactive bool // only observed: a wanted certificate is active
+}
+
+// CACertificate is a certificate authority whose device certificates are registered when they first connect, by a
+// provisioning template of type JITP. It is registered in the mode SNI_ONLY, which needs no proof of its key. Ref.ID is
+// the certificate's ID: the SHA-256 of its DER form in hex.
+type CACertificate struct {
+	CertificatePEM string
+	Template       string // name of the provisioning template
+	RoleARN        string // of the template's registrations
+	Tags           map[string]string
+	Inactive       bool // only observed: a wanted one is active and registers devices
+}
