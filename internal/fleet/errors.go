@@ -9,13 +9,33 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 )
 
-// ForeignError says that things under wanted names belong to somebody else. errors.As also finds an
-// *assembly.ForeignError in it.
+// ForeignError says that things under wanted names belong to somebody else, or have registered themselves. errors.As also
+// finds an *assembly.ForeignError in it.
 type ForeignError struct {
-	Things map[string]string // name → the owner token it carries, empty for none
+	Things     map[string]string // name → the owner token it carries, empty for none
+	Registered []string          // names of devices that registered themselves with this pipeline
+}
+
+func (e *ForeignError) orNil() error {
+	if len(e.Things)+len(e.Registered) == 0 {
+		return nil
+	}
+	return e
 }
 
 func (e *ForeignError) Error() string {
+	var texts []string
+	if len(e.Things) > 0 {
+		texts = append(texts, e.others())
+	}
+	if n := len(e.Registered); n > 0 {
+		texts = append(texts, fmt.Sprintf("%d of the devices described have the names of devices that registered themselves: %s; take them out of the description, "+
+			"or delete their things first", n, strings.Join(e.Registered[:min(n, maxNamed)], ", ")+more(n)))
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (e *ForeignError) others() string {
 	names := slices.Sorted(maps.Keys(e.Things))
 	shown := make([]string, 0, maxNamed)
 	for _, name := range names[:min(len(names), maxNamed)] {
@@ -32,6 +52,9 @@ func (e *ForeignError) Error() string {
 // Unwrap makes the error known as one about foreign objects.
 func (e *ForeignError) Unwrap() error {
 	names := slices.Sorted(maps.Keys(e.Things))
+	if len(names) == 0 {
+		return &assembly.ForeignError{}
+	}
 	return &assembly.ForeignError{Owner: e.Things[names[0]]}
 }
 

@@ -63,6 +63,8 @@ type Driver struct {
 
 	members map[string]bool // of the thing group, as last listed
 	absent  map[string]bool // wanted names that were looked for and do not exist
+	// registered are the things that registered themselves, as last listed, with their ARNs.
+	registered map[string]string
 
 	mu         sync.Mutex
 	identities map[string]object.DeviceIdentity
@@ -124,7 +126,8 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 }
 
 // Delete removes every thing that carries ref.Owner's token or stands in the prior identities, with its certificates
-// and its bundle. A certificate that another thing uses as well is left and reported; the other devices go on.
+// and its bundle; things that registered themselves among them. A certificate that another thing uses as well is left and
+// reported; the other devices go on.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	want := d.recorded(ref)
 	have, err := d.list(ctx, ref.Owner, want)
@@ -136,7 +139,7 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	}
 	want.Devices = nil
 	r := d.newRun(ref.Owner, have, want)
-	if err := r.removeAll(ctx, slices.Sorted(maps.Keys(have.Devices))); err != nil {
+	if err := errors.Join(r.removeAll(ctx, slices.Sorted(maps.Keys(have.Devices))), r.removeRegistered(ctx)); err != nil {
 		return err
 	}
 	if err := r.sweep(ctx); err != nil {
@@ -166,7 +169,7 @@ func (d *Driver) addUnlisted(ctx context.Context, owner string, devices, wanted 
 		switch {
 		case t == nil:
 			devices[name] = object.Device{Found: &object.DeviceState{}}
-		case t.owner == owner:
+		case t.owner == owner && t.registered == "":
 			devices[name] = t.device(true)
 		default:
 			d.forget(name)

@@ -98,6 +98,7 @@ func attributesOf(d object.Device, owner string, m mark) map[string]string {
 // thing is a thing as listed or described.
 type thing struct {
 	arn, owner, thingType string
+	registered            string            // how it registered itself, empty when the pipeline's description made it
 	attributes            map[string]string // without ours
 	mark                  mark
 }
@@ -105,9 +106,11 @@ type thing struct {
 // newThing takes our attributes out of a thing's map, which it keeps.
 func newThing(arn, thingType string, attributes map[string]string) *thing {
 	t := &thing{arn: arn, thingType: thingType, attributes: attributes,
-		owner: attributes[object.ThingOwnerAttribute], mark: readMark(attributes[object.ThingCertificateAttribute])}
-	delete(attributes, object.ThingOwnerAttribute)
-	delete(attributes, object.ThingCertificateAttribute)
+		owner: attributes[object.ThingOwnerAttribute], mark: readMark(attributes[object.ThingCertificateAttribute]),
+		registered: attributes[object.ThingRegisteredAttribute]}
+	for _, ours := range []string{object.ThingOwnerAttribute, object.ThingCertificateAttribute, object.ThingRegisteredAttribute} {
+		delete(attributes, ours)
+	}
 	return t
 }
 

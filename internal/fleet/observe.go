@@ -83,6 +83,7 @@ func (d *Driver) list(ctx context.Context, owner string, f object.Fleet) (object
 	if err := g.Wait(); err != nil {
 		return object.Fleet{}, err
 	}
+	d.setApart(things)
 	f.Devices = make(map[string]object.Device, len(things))
 	for name, t := range things {
 		f.Devices[name] = t.device(d.members[name])
@@ -224,15 +225,14 @@ func (d *Driver) refuseForeign(ctx context.Context, owner string, have, want obj
 			d.absent[name] = true
 		case t.owner != owner:
 			foreign.Things[name] = t.owner
+		case t.registered != "":
+			foreign.Registered = append(foreign.Registered, name)
 		default:
 			have.Devices[name] = t.device(d.members[name])
 			d.note(name, func(id *object.DeviceIdentity) { *id = t.identity(name, *id, have.Store) })
 		}
 	}
-	if len(foreign.Things) > 0 {
-		return foreign
-	}
-	return nil
+	return foreign.orNil()
 }
 
 // readOptional reads what only import and the deep check want.

@@ -150,7 +150,7 @@ func (r *run) leaveGroup(ctx context.Context, name string) error {
 // dismantle deactivates, detaches and deletes a certificate of a device. One that other things use as well is left
 // untouched; the error is an *InUseError then. Absent is success.
 func (r *run) dismantle(ctx context.Context, name, id string) error {
-	arn := certificateARN(r.d.identity(name).ThingARN, id)
+	arn := certificateARN(r.d.thingARN(name), id)
 	things, err := r.d.users(ctx, arn)
 	if err != nil {
 		return err

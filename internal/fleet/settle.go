@@ -132,6 +132,8 @@ func (r *run) createThing(ctx context.Context, name string, want object.Device) 
 			return created, describeErr
 		case t != nil && t.owner != r.owner:
 			return created, &ForeignError{Things: map[string]string{name: t.owner}}
+		case t != nil && t.registered != "":
+			return created, &ForeignError{Registered: []string{name}}
 		case t != nil:
 			created, arn, err = t.device(false), t.arn, nil
 		}
