@@ -29,6 +29,10 @@ func (a arns) logGroup(name string) string   { return a.in("logs", "log-group:"+
 func (a arns) firehose(name string) string   { return a.in("firehose", "deliverystream/"+name) }
 func (a arns) alarm(name string) string      { return a.in("cloudwatch", "alarm:"+name) }
 func (a arns) machine(name string) string    { return a.in("states", "stateMachine:"+name) }
+func (a arns) thing(name string) string      { return a.in("iot", "thing/"+name) }
+func (a arns) template(name string) string   { return a.in("iot", "provisioningtemplate/"+name) }
+func (a arns) cert(id string) string         { return a.in("iot", "cert/"+id) }
+func (a arns) caCert(id string) string       { return a.in("iot", "cacert/"+id) }
 
 func (a arns) timestreamTable(database, table string) string {
 	return a.database(database) + "/table/" + table

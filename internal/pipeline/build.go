@@ -45,11 +45,12 @@ func newBuilder(spec Spec, env Env) *builder {
 // status. Timestream exists when it is written, the archive rule unless it is
 // switched off. The alert topic and its subscriptions exist with the alerts
 // block, so that people keep their confirmed subscriptions while there is no
-// rule; everything else about alerts exists with the first alert rule.
+// rule; everything else about alerts exists with the first alert rule. What lets devices register themselves exists
+// with the provisioning block.
 func Build(spec Spec, env Env) ([]assembly.Part, error) {
 	b := newBuilder(spec, env)
 	parts := slices.Concat(b.identityParts(), b.storeParts(), b.alertStoreParts())
-	for _, build := range []func() ([]assembly.Part, error){b.processorParts, b.alertsParts} {
+	for _, build := range []func() ([]assembly.Part, error){b.processorParts, b.alertsParts, b.provisioningParts} {
 		more, err := build()
 		if err != nil {
 			return nil, fmt.Errorf("building pipeline %q: %w", spec.Name, err)

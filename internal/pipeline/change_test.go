@@ -100,6 +100,7 @@ func TestOutputs(t *testing.T) {
 		"alert_topic_arn":      {*after.AlertTopicARN, arn["alert_topic"]},
 		"processor":            {after.FunctionARNs["processor"], arn["function/processor"]},
 		"alerts":               {after.FunctionARNs["alerts"], arn["function/alerts"]},
+		"provisioning":         {after.FunctionARNs["provisioning"], arn["function/provisioning"]},
 	}
 	for key, rule := range after.RuleARNs {
 		same["rule "+key] = [2]string{rule, arn["rule/"+key]}
@@ -110,7 +111,7 @@ func TestOutputs(t *testing.T) {
 		}
 	}
 	minimal := OutputsOf(Spec{Name: "min"}, env, nil)
-	if minimal.TimestreamTableARN != nil || minimal.AlertTopicARN != nil || len(minimal.FunctionARNs) != 1 {
+	if minimal.Registration != nil || minimal.TimestreamTableARN != nil || minimal.AlertTopicARN != nil || len(minimal.FunctionARNs) != 1 {
 		t.Errorf("outputs of objects that are not there: %+v", minimal)
 	}
 }

@@ -43,6 +43,12 @@ func Defaults(s Spec) Spec {
 	telemetry.TimeField = or(telemetry.TimeField, DefaultTimeField)
 	s.Telemetry = &telemetry
 
+	if s.Provisioning != nil && s.Provisioning.Claim != nil {
+		claim := *s.Provisioning.Claim
+		claim.CertificateVersion = or(claim.CertificateVersion, 1)
+		s.Provisioning = &ProvisioningSpec{Claim: &claim, JITP: s.Provisioning.JITP}
+	}
+
 	if s.Timestream != nil {
 		s.Timestream = defaultTimestream(*s.Timestream, s.Name)
 	}

@@ -18,7 +18,7 @@ type Env struct {
 	DataEndpoint string
 	// Roster are the devices of the file that Spec.DevicesFrom names; it counts with DevicesFrom only.
 	Roster map[string]object.Device
-	// Code gives a shipped function: "processor" or "alerts" for "arm64" or "x86_64".
+	// Code gives a shipped function: "processor", "alerts" or "provisioning" for "arm64" or "x86_64".
 	// The sum is the base64 of SHA-256, as Lambda reports it; zip is called only when the code must be sent.
 	Code func(function, architecture string) (sum string, zip func() ([]byte, error), err error)
 	// Package gives a function from the user's own zip at path, in the same terms.

@@ -21,6 +21,9 @@ import (
 //	alert topic          greenhouse-alerts                          256
 //	dead-letter queue    greenhouse-dead-letters                    80
 //	functions            greenhouse-processor                       64
+//	allow-list           greenhouse-allow-list                      255
+//	claim policy         greenhouse-claim                           128
+//	templates            greenhouse, greenhouse-jit                 36
 //	log groups           /aws/lambda/greenhouse-processor           512
 //	rules                greenhouse_telemetry, greenhouse_<route>   128, no hyphen
 //	roles                greenhouse-eu-west-1-rules                 64
@@ -53,6 +56,12 @@ type names struct {
 func (n names) manifest() string    { return ManifestName(n.pipeline) }
 func (n names) alertTopic() string  { return n.pipeline + "-alerts" }
 func (n names) deadLetters() string { return n.pipeline + "-dead-letters" }
+
+// Of devices that register themselves.
+func (n names) allowList() string    { return n.pipeline + "-allow-list" }
+func (n names) claimPolicy() string  { return n.pipeline + "-claim" }
+func (n names) template() string     { return n.pipeline }
+func (n names) jitpTemplate() string { return n.pipeline + "-jit" }
 
 func (n names) bucket() string {
 	return shorten(n.pipeline+"-"+n.account+"-"+n.region, maxBucketName)

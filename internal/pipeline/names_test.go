@@ -24,6 +24,9 @@ var legalNames = map[string]*regexp.Regexp{
 	object.KindRole:               regexp.MustCompile(`^[\w+=,.@-]{1,64}$`),
 	object.KindLogGroup:           regexp.MustCompile(`^[a-zA-Z0-9_./#-]{1,512}$`),
 	object.KindFunction:           regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`),
+	object.KindTemplate:           regexp.MustCompile(`^[0-9A-Za-z_-]{1,36}$`),
+	object.KindCACertificate:      regexp.MustCompile(`^[0-9a-f]{64}$`),
+	object.KindClaimCertificate:   regexp.MustCompile(`^/[a-zA-Z0-9_./-]{1,1000}$`),
 }
 
 func TestNamesAreLegal(t *testing.T) {
@@ -35,7 +38,8 @@ func TestNamesAreLegal(t *testing.T) {
 		for _, region := range []string{"us-east-1", "ap-northeast-1", "us-gov-west-1"} {
 			env := testEnv()
 			env.Region = region
-			parts, err := Build(Spec{Name: name, Timestream: &TimestreamSpec{}, Alerts: &AlertsSpec{Rules: rulesOf("a > 1")}, Routes: routes}, env)
+			parts, err := Build(Spec{Name: name, Timestream: &TimestreamSpec{}, Alerts: &AlertsSpec{Rules: rulesOf("a > 1")}, Routes: routes,
+				Provisioning: &ProvisioningSpec{Claim: &ClaimSpec{}, JITP: &JITPSpec{}}}, env)
 			if err != nil {
 				t.Fatal(err)
 			}

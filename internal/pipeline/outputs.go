@@ -15,8 +15,9 @@ type Outputs struct {
 	ArchiveBucket      string            `json:"archive_bucket"`
 	AlertTopicARN      *string           `json:"alert_topic_arn"`
 	DeadLetterQueueURL *string           `json:"dead_letter_queue_url"`
-	FunctionARNs       map[string]string `json:"function_arns"` // by "processor" and "alerts"
+	FunctionARNs       map[string]string `json:"function_arns"` // by "processor", "alerts" and "provisioning"
 	RuleARNs           map[string]string `json:"rule_arns"`     // by "telemetry", "status", "alerts", "archive" and route
+	Registration       *Registration     `json:"registration"`  // nil without provisioning
 }
 
 // Topics are patterns of the topics of one device; {thing} stands for its name.
@@ -52,6 +53,10 @@ func OutputsOf(spec Spec, env Env, records []assembly.Record) Outputs {
 	if b.hasAlertRules() {
 		out.FunctionARNs["alerts"] = b.arn.function(b.names.function("alerts"))
 	}
+	if b.hasClaim() {
+		out.FunctionARNs["provisioning"] = b.arn.function(b.names.function("provisioning"))
+	}
+	out.Registration = b.registration()
 	for _, r := range b.pipelineRules() {
 		out.RuleARNs[r.key] = b.arn.rule(b.names.rule(r.key))
 	}

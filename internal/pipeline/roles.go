@@ -91,6 +91,10 @@ func (b *builder) resources(function string) map[needs.Resource]string {
 	if b.hasTimestream() {
 		r[needs.TimestreamTable] = b.timestreamARN()
 	}
+	if b.hasClaim() {
+		r[needs.AllowList] = b.arn.table(b.names.allowList())
+		r[needs.Things] = b.arn.thing(deref(b.spec.Provisioning.Claim.ThingNamePrefix) + "*")
+	}
 	if b.hasAlertTopic() {
 		r[needs.AlertTopic] = b.arn.topic(b.names.alertTopic())
 	}
@@ -105,6 +109,9 @@ func (b *builder) functionKeys(function string) []statement {
 	}
 	if function == "alerts" {
 		list = append(list, b.encryptWith(b.spec.Alerts.KMSKeyID)...)
+	}
+	if function == "provisioning" {
+		return nil // what it writes is encrypted with the table's own key
 	}
 	return append(list, b.encryptWith(b.spec.Archive.KMSKeyID)...)
 }

@@ -25,7 +25,7 @@ func TestFunctionsMayDoWhatTheyNeed(t *testing.T) {
 	spec := testSpec(t, "full")
 	b := newBuilder(spec, testEnv())
 	wants := resolve(t, build(t, spec))
-	for function, list := range map[string][]needs.Need{"processor": needs.Processor(), "alerts": needs.Alerts()} {
+	for function, list := range map[string][]needs.Need{"processor": needs.Processor(), "alerts": needs.Alerts(), "provisioning": needs.Provisioning()} {
 		statements := statementsOf(t, wants["role/"+function].(object.Role).Inline[inlinePolicy])
 		resources := b.resources(function)
 		var listed []string
@@ -57,7 +57,8 @@ func TestNoTimestreamNoGrant(t *testing.T) {
 
 // TestRolesAreNarrow: wildcards stand only where AWS has no resource to name, and every role trusts this account only.
 func TestRolesAreNarrow(t *testing.T) {
-	noResource := []string{"timestream:DescribeEndpoints", "cloudwatch:PutMetricData", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+	noResource := []string{"timestream:DescribeEndpoints", "cloudwatch:PutMetricData", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+		"iot:ListPrincipalThings", "iot:RegisterCertificate", "iot:RegisterThing"}
 	for key, want := range resolve(t, build(t, testSpec(t, "full"))) {
 		role, ok := want.(object.Role)
 		if !ok {

@@ -10,16 +10,18 @@ type Spec struct {
 	TopicPrefix *string               `json:"topic_prefix,omitzero"` // nil: Name
 	Devices     map[string]DeviceSpec `json:"devices,omitzero"`      // by thing name, which is the MQTT client id
 	DevicesFrom *DevicesFromSpec      `json:"devices_from,omitzero"` // in place of Devices
-	Credentials *CredentialsSpec      `json:"credentials,omitzero"`
-	Stream      *StreamSpec           `json:"stream,omitzero"`
-	Processor   *ProcessorSpec        `json:"processor,omitzero"`
-	Telemetry   *TelemetrySpec        `json:"telemetry,omitzero"`
-	Timestream  *TimestreamSpec       `json:"timestream,omitzero"` // nil: no time-series store
-	DeviceState *DeviceStateSpec      `json:"device_state,omitzero"`
-	Archive     *ArchiveSpec          `json:"archive,omitzero"`
-	Alerts      *AlertsSpec           `json:"alerts,omitzero"`
-	Routes      map[string]RouteSpec  `json:"routes,omitzero"` // by rule suffix
-	Functions   *FunctionsSpec        `json:"functions,omitzero"`
+	// Provisioning lets devices register themselves; nil: only the described ones exist.
+	Provisioning *ProvisioningSpec    `json:"provisioning,omitzero"`
+	Credentials  *CredentialsSpec     `json:"credentials,omitzero"`
+	Stream       *StreamSpec          `json:"stream,omitzero"`
+	Processor    *ProcessorSpec       `json:"processor,omitzero"`
+	Telemetry    *TelemetrySpec       `json:"telemetry,omitzero"`
+	Timestream   *TimestreamSpec      `json:"timestream,omitzero"` // nil: no time-series store
+	DeviceState  *DeviceStateSpec     `json:"device_state,omitzero"`
+	Archive      *ArchiveSpec         `json:"archive,omitzero"`
+	Alerts       *AlertsSpec          `json:"alerts,omitzero"`
+	Routes       map[string]RouteSpec `json:"routes,omitzero"` // by rule suffix
+	Functions    *FunctionsSpec       `json:"functions,omitzero"`
 	// PermissionsBoundary is the ARN of a managed policy that bounds every role of the pipeline.
 	PermissionsBoundary *string           `json:"permissions_boundary,omitzero"`
 	Tags                map[string]string `json:"tags,omitzero"`

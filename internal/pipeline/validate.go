@@ -55,6 +55,7 @@ func Validate(spec Spec, unknown func(path string) bool) []Problem {
 	c.checkPrefix(spec)
 	c.checkDevices(spec)
 	c.checkDevicesFrom(spec)
+	c.checkProvisioning(spec.Provisioning)
 	c.checkCredentials(spec.Credentials)
 	c.checkStream(spec.Stream)
 	c.checkProcessor(spec.Processor)

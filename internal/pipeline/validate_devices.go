@@ -103,17 +103,18 @@ func (c *checker) checkIdentity(path, name string, d DeviceSpec, seen map[string
 		seen[text] = name
 	}
 	if d.CertificatePEM != nil && c.known(path+".certificate_pem") {
-		c.checkExpiry(path+".certificate_pem", name, *d.CertificatePEM)
+		c.checkExpiry(path+".certificate_pem", fmt.Sprintf("The certificate of device %q", name), "The device will not be able to connect", *d.CertificatePEM)
 	}
 }
 
-func (c *checker) checkExpiry(path, name, text string) {
+// checkExpiry warns of a certificate whose time is over: what it is, and what follows.
+func (c *checker) checkExpiry(path, what, follows, text string) {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
 		return
 	}
 	if cert, err := x509.ParseCertificate(block.Bytes); err == nil && cert.NotAfter.Before(now()) {
-		c.warn(path, fmt.Sprintf("The certificate of device %q has expired", name), "It was valid until %s. The device will not be able to connect.", cert.NotAfter.UTC().Format(time.DateOnly))
+		c.warn(path, what+" has expired", "It was valid until %s. %s.", cert.NotAfter.UTC().Format(time.DateOnly), follows)
 	}
 }
 

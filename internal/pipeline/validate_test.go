@@ -11,7 +11,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +40,14 @@ func routed(change func(r *RouteSpec)) func(*Spec) {
 
 func device(d DeviceSpec) func(*Spec) {
 	return func(s *Spec) { s.Devices = map[string]DeviceSpec{"soil": d} }
+}
+
+func claim(c ClaimSpec) func(*Spec) {
+	return func(s *Spec) { s.Provisioning = &ProvisioningSpec{Claim: &c} }
+}
+
+func jitp(j JITPSpec) func(*Spec) {
+	return func(s *Spec) { s.Provisioning = &ProvisioningSpec{JITP: &j} }
 }
 
 func subscribed(list ...SubscriptionSpec) func(*Spec) {
@@ -200,6 +210,18 @@ var mistakes = []struct {
 	}), `routes["extra"].cloudwatch_alarm.state_value`, []string{`Did you mean "OK"?`}},
 	{"half a template", routed(func(r *RouteSpec) { r.Kinesis = &KinesisRoute{StreamName: "s", PartitionKey: ptr("${topic(")} }), `routes["extra"].kinesis.partition_key`, []string{"substitution template", "^"}},
 	{"a variable that nobody sets", routed(func(r *RouteSpec) { r.Kinesis = &KinesisRoute{StreamName: "s", PartitionKey: ptr("${@key}")} }), `routes["extra"].kinesis.partition_key`, []string{"SET @key"}},
+	{"no way to register", func(s *Spec) { s.Provisioning = &ProvisioningSpec{} }, "provisioning", []string{"names no way", "Write claim"}},
+	{"a prefix with a space", claim(ClaimSpec{ThingNamePrefix: ptr("a b")}), "provisioning.claim.thing_name_prefix", []string{"begins the names of things"}},
+	{"a prefix with a star would widen a role", claim(ClaimSpec{ThingNamePrefix: ptr("a*")}), "provisioning.claim.thing_name_prefix", []string{"up to 64 letters"}},
+	{"the serial is no attribute", claim(ClaimSpec{Attributes: []string{"site", "SerialNumber"}}), "provisioning.claim.attributes[1]", []string{"name of the serial"}},
+	{"a name that no parameter has", claim(ClaimSpec{Attributes: []string{"iot-pipeline"}}), "provisioning.claim.attributes[0]", []string{"parameter of the template"}},
+	{"an attribute twice", claim(ClaimSpec{Attributes: []string{"site", "site"}}), "provisioning.claim.attributes[1]", []string{"stands there twice"}},
+	{"too many attributes", claim(ClaimSpec{Attributes: slices.Sorted(maps.Keys(many(48)))}), "provisioning.claim.attributes", []string{"There are 48", "at most 47"}},
+	{"version 0", claim(ClaimSpec{CertificateVersion: ptr(int64(0))}), "provisioning.claim.certificate_version", []string{"not between 1"}},
+	{"no authority at all", jitp(JITPSpec{CACertificatePEM: "CA"}), "provisioning.jitp.ca_certificate_pem", []string{"no PEM block"}},
+	{"a device's certificate", jitp(JITPSpec{CACertificatePEM: certificatePEM(time.Hour)}), "provisioning.jitp.ca_certificate_pem", []string{"CA:TRUE"}},
+	{"the key of the authority", jitp(JITPSpec{CACertificatePEM: "-----BEGIN PRIVATE KEY-----"}), "provisioning.jitp.ca_certificate_pem", []string{"holds a private key", "disclosed"}},
+	{"a prefix of two levels", jitp(JITPSpec{CACertificatePEM: authorityPEM(time.Hour), ThingNamePrefix: ptr("a/b")}), "provisioning.jitp.thing_name_prefix", []string{"begins the names of things"}},
 	{"not a key's ARN", routed(func(r *RouteSpec) { r.KMSKeyARNs = []string{"alias/x"} }), `routes["extra"].kms_key_arns[0]`, []string{"the key's ARN"}},
 }
 
@@ -253,6 +275,7 @@ func TestValidateWarnings(t *testing.T) {
 	}{
 		{"more devices than a map is good for", "devices", "square of a map's size", func(s *Spec) { s.Devices = thousand }},
 		{"an expired certificate", `devices["soil"].certificate_pem`, "has expired", device(DeviceSpec{CertificatePEM: ptr(certificatePEM(time.Hour))})},
+		{"an expired authority", "provisioning.jitp.ca_certificate_pem", "has expired", jitp(JITPSpec{CACertificatePEM: authorityPEM(time.Hour)})},
 		{"a threshold without use", `alerts.thresholds["max"]`, "No condition mentions", func(s *Spec) { s.Alerts = &AlertsSpec{Thresholds: map[string]float64{"max": 1}} }},
 		{"one object for all messages", `routes["extra"].s3.key`, "overwrite", routed(func(r *RouteSpec) { r.S3 = &S3Route{Bucket: "b", Key: "k"} })},
 	} {
@@ -366,12 +389,19 @@ func request(key any) string {
 	return block("CERTIFICATE REQUEST", der)
 }
 
-func certificatePEM(valid time.Duration) string {
+func certificatePEM(valid time.Duration) string { return signedPEM(valid, &x509.Certificate{}) }
+
+func authorityPEM(valid time.Duration) string {
+	return signedPEM(valid, &x509.Certificate{BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign})
+}
+
+// signedPEM is a certificate that signs itself.
+func signedPEM(valid time.Duration, template *x509.Certificate) string {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(valid)}
+	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(1), time.Now().Add(-time.Hour), time.Now().Add(valid)
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		panic(err)

@@ -152,5 +152,3 @@ func passes(t *testing.T, rules map[string]AlertRuleSpec, m *iotsql.Message) boo
 	}
 	return r.Matched
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -18,6 +18,8 @@ const (
 	DeadLetterPayloads Resource = "dead-letter-objects" // arn:…:<bucket>/<dead-letter prefix>*
 	AlertTopic         Resource = "alert-topic"         // the SNS topic
 	CommandTopics      Resource = "command-topics"      // arn:…:topic/<topic prefix>/*/commands
+	AllowList          Resource = "allow-list"          // the DynamoDB table of serials that may register
+	Things             Resource = "things"              // arn:…:thing/<prefix of registered things>*
 	LogStreams         Resource = "log-streams"         // arn:…:log-group:<the function's group>:log-stream:*
 	Anything           Resource = "*"                   // the action takes no resource
 )
@@ -66,6 +68,18 @@ func Alerts() []Need {
 		// Also how Lambda delivers an event whose retries are used up to the on-failure queue.
 		{Action: "sqs:SendMessage", On: DeadLetterQueue},
 		{Action: "s3:PutObject", On: DeadLetterPayloads},
+
+		{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
+		{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
+	}
+}
+
+// Provisioning is what the pre-provisioning hook calls.
+func Provisioning() []Need {
+	return []Need{
+		{Action: "dynamodb:GetItem", On: AllowList},
+		{Action: "dynamodb:UpdateItem", On: AllowList},
+		{Action: "iot:DescribeThing", On: Things},
 
 		{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
 		{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},

@@ -12,6 +12,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
@@ -24,6 +25,9 @@ func (s *session) save(state *tfsdk.State, diags *diag.Diagnostics, records []as
 			m.tree[name] = value
 		}
 		err = errors.Join(m.set("tags_all", s.env.Tags), m.set("identities", s.identities()), m.setRecords(records))
+	}
+	if err == nil && !m.knowsRegistered() {
+		err = m.setRegistered(s.fleet.Registered())
 	}
 	if err == nil {
 		state.Raw, err = m.value(state.Schema.Type().TerraformType(context.Background()))
@@ -99,8 +103,12 @@ func afterCreate(m *model, failed error, records []assembly.Record) string {
 		"  terraform untaint 'iot_pipeline.<LABEL>'\n  terraform apply\n\nwith the resource's address in place of iot_pipeline.<LABEL>."
 }
 
-const dataNext = "Nothing was deleted. To delete the data as well, set force_destroy = true, run terraform apply, and then destroy again. " +
-	"To keep it, copy it elsewhere and empty the archive first, or remove the pipeline from the state with terraform state rm."
+const (
+	dataNext = "Nothing was deleted. To delete the data as well, set force_destroy = true, run terraform apply, and then destroy again. " +
+		"To keep it, copy it elsewhere and empty the archive first, or remove the pipeline from the state with terraform state rm."
+	registeredNext = "Nothing was deleted. To remove these devices with their certificates as well, set force_destroy = true, run terraform apply, and then destroy again. " +
+		"To keep them, remove the pipeline from the state with terraform state rm."
+)
 
 // takenParts are the parts under whose names there are objects of somebody else.
 func takenParts(failed error) map[string]bool {
@@ -116,7 +124,16 @@ func takenParts(failed error) map[string]bool {
 	return taken
 }
 
-// guard refuses a delete that would lose data.
+// refused says why a delete does not begin.
+func refused(name string, err error) (summary, detail string) {
+	var registered *registeredError
+	if errors.As(err, &registered) {
+		return fmt.Sprintf("Pipeline %q has devices that registered themselves and was not deleted", name), tfdiag.Detail(err, registeredNext)
+	}
+	return fmt.Sprintf("Pipeline %q holds data and was not deleted", name), tfdiag.Detail(err, dataNext)
+}
+
+// guard refuses a delete that would lose data or devices.
 func (s *session) guard(ctx context.Context, records []assembly.Record) error {
 	if force := s.model.spec.ForceDestroy; force != nil && *force {
 		return nil
@@ -138,7 +155,7 @@ func (s *session) guard(ctx context.Context, records []assembly.Record) error {
 			return fmt.Errorf("table %q of Timestream may hold time series; AWS does not say how much", r.Name)
 		}
 	}
-	return nil
+	return s.guardRegistered(ctx, records)
 }
 
 func count(n int, more bool) string {

@@ -158,6 +158,9 @@ func (p *planner) fill(ctx context.Context) error {
 		return err
 	}
 	p.warnSlow(s, &p.warnings)
+	if err := p.predictRegistered(); err != nil {
+		return err
+	}
 	return p.predictParts(ctx, s)
 }
 
@@ -199,9 +202,13 @@ func shapes(at string) bool {
 	steps := tfvalue.Steps(at)
 	last := steps[len(steps)-1]
 	switch steps[0] {
-	case "devices", "devices_from", "tags", "telemetry", "processor", "functions", "device_state", "credentials", "stream", "topic_prefix",
+	case "devices", "devices_from", "tags", "telemetry", "processor", "functions", "device_state", "stream", "topic_prefix",
 		"permissions_boundary", "force_destroy", "timeouts":
 		return false
+	case "credentials":
+		return len(steps) == 1 || last == "path" // the claim certificate's bundle is called after it
+	case "provisioning":
+		return len(steps) < 3 || last == "ca_certificate_pem" // its ID is the part's name
 	case "archive":
 		return len(steps) == 1 || last == "enabled"
 	case "timestream":

@@ -33,7 +33,8 @@ func (p *planner) predictOutputs(s *session) error {
 		"topics":               {"topic_prefix"},
 		"timestream_table_arn": {"timestream"},
 		"alert_topic_arn":      {"alerts"},
-		"function_arns":        {"alerts"},
+		"function_arns":        {"alerts", "provisioning"},
+		"registration":         {"provisioning", "credentials"},
 		"rule_arns":            {"alerts", "archive", "routes"},
 	} {
 		for _, argument := range arguments {

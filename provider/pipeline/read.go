@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -46,7 +47,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 	}
 	s.observeDevices()
 	left, err := s.observeFile(ctx, observed)
-	addError(&resp.Diagnostics, "Writing the state", err)
+	addError(&resp.Diagnostics, "Writing the state", errors.Join(err, m.setRegistered(s.fleet.Registered())))
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, left)...)
 	s.save(&resp.State, &resp.Diagnostics, observed)
 }

@@ -130,7 +130,7 @@ func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, r
 		return
 	}
 	if err := s.guard(ctx, records); err != nil {
-		resp.Diagnostics.AddError(fmt.Sprintf("Pipeline %q holds data and was not deleted", m.spec.Name), tfdiag.Detail(err, dataNext))
+		resp.Diagnostics.AddError(refused(m.spec.Name, err))
 		return
 	}
 	left, failed := s.engine.Destroy(ctx, records)

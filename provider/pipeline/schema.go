@@ -18,9 +18,10 @@ func definition() schema.Schema {
 		"permissions_boundary": text("ARN of a managed policy that bounds every role of the pipeline. Default: none. A change is made in place."),
 		"tags":                 texts("Tags of every object of the pipeline, together with the provider's `default_tags`; these win. A change is made in place."),
 		"force_destroy": flag("Let `terraform destroy` delete archived messages and time series. While it is `false` (default), destroy refuses as long as the archive bucket " +
-			"or the Timestream table holds data. It must be applied before the destroy."),
+			"or the Timestream table holds data, or devices have registered themselves. It must be applied before the destroy."),
 		"devices":      devices(),
 		"devices_from": devicesFrom(),
+		"provisioning": provisioning(),
 		"credentials":  credentials(),
 		"stream":       stream(),
 		"processor":    processor(),
