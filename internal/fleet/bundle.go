@@ -44,13 +44,13 @@ func topicsOf(prefix, thing string) Topics {
 // store is where bundles are kept; the implementations are Parameter Store and Secrets Manager.
 type store interface {
 	// put writes a bundle, with tags when it is new. replace says that the bundle is there already and ours; otherwise
-	// one that is there must carry the owner token. It gives the ARN, or "" where predictARN knows it.
+	// one that is there must carry the owner token. It gives the ARN, or "" where BundleARN knows it.
 	put(ctx context.Context, thing, text string, replace bool) (arn string, err error)
 	// remove deletes up to batch bundles; absent is success.
 	remove(ctx context.Context, things []string) error
 	// read gives the bundles of up to batch things, without those that do not exist.
 	read(ctx context.Context, things []string) (map[string]string, error)
-	// list gives the ARNs of all bundles of this owner, by thing; an ARN may be "" where predictARN knows it.
+	// list gives the ARNs of all bundles of this owner, by thing; an ARN may be "" where BundleARN knows it.
 	list(ctx context.Context) (map[string]string, error)
 	// retag sets the given tags and removes others.
 	retag(ctx context.Context, thing string, set map[string]string, remove []string) error
@@ -90,8 +90,8 @@ func (p place) thing(name string) (string, bool) {
 	return thing, ok && thing != "" && !strings.Contains(thing, "/")
 }
 
-// predictARN gives the ARN of a bundle where it follows from its name, which it does not in Secrets Manager.
-func predictARN(s object.CredentialsStore, thingARN, thing string) string {
+// BundleARN gives the ARN of a bundle where it follows from its name, which it does not in Secrets Manager.
+func BundleARN(s object.CredentialsStore, thingARN, thing string) string {
 	account, _, ok := strings.Cut(thingARN, ":thing/")
 	if !ok || s.Kind == StoreSecrets || s.Path == "" {
 		return ""
@@ -124,7 +124,7 @@ func (d *Driver) noteBundle(name string, s object.CredentialsStore, arn string) 
 	d.note(name, func(id *object.DeviceIdentity) {
 		id.Credentials = arn
 		if arn == "" {
-			id.Credentials = predictARN(s, id.ThingARN, name)
+			id.Credentials = BundleARN(s, id.ThingARN, name)
 		}
 	})
 }
@@ -250,7 +250,7 @@ func (d *Driver) checkBundles(ctx context.Context, owner string, have object.Fle
 	}
 	for name, device := range have.Devices {
 		if _, ok := present[name]; !ok && device.Found.CertificateID != "" {
-			device.Found.Lost = append(device.Found.Lost, lostCredentials)
+			device.Found.Lost = append(device.Found.Lost, LostCredentials)
 		}
 	}
 	return nil

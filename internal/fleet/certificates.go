@@ -161,7 +161,7 @@ func (d *Driver) checkAttachments(ctx context.Context, devices map[string]object
 		}
 		found := devices[name].Found
 		if !slices.Contains(principals, certificateARN(d.identity(name).ThingARN, found.CertificateID)) {
-			found.Lost = append(found.Lost, lostAttachment)
+			found.Lost = append(found.Lost, LostAttachment)
 		}
 		return nil
 	})

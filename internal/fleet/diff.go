@@ -115,10 +115,10 @@ func fields(have, want object.Device, thingType string) []string {
 		if !f.InGroup {
 			changed = append(changed, "thing_group")
 		}
-		if slices.Contains(f.Lost, lostCredentials) {
+		if slices.Contains(f.Lost, LostCredentials) {
 			changed = append(changed, "credentials")
 		}
-		if f.CertificateID == "" || f.Interrupted || len(f.Retired) > 0 || slices.Contains(f.Lost, lostAttachment) {
+		if f.CertificateID == "" || f.Interrupted || len(f.Retired) > 0 || slices.Contains(f.Lost, LostAttachment) {
 			return append(changed, "certificate") // whether it is enabled is part of that
 		}
 	}

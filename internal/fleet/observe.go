@@ -21,8 +21,8 @@ const pageSize = 250
 
 // What a deep check can find missing, in object.DeviceState.Lost.
 const (
-	lostAttachment  = "attachment"
-	lostCredentials = "credentials"
+	LostAttachment  = "attachment"
+	LostCredentials = "credentials"
 )
 
 // Observe reads the fleet by list pages. It returns a *ForeignError when things that are not ours have names in
@@ -160,7 +160,7 @@ func (t *thing) identity(name string, known object.DeviceIdentity, store object.
 		return known
 	}
 	known.CertificateID, known.CertificateARN = t.mark.id, certificateARN(t.arn, t.mark.id)
-	if arn := predictARN(store, t.arn, name); arn != "" {
+	if arn := BundleARN(store, t.arn, name); arn != "" {
 		known.Credentials = arn
 	}
 	return known

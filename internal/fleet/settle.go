@@ -106,7 +106,7 @@ func (r *run) settle(ctx context.Context, name string) error {
 func (r *run) certificateIsDue(have, want object.Device) bool {
 	f := have.Found
 	return f.CertificateID == "" || f.Interrupted || f.CertificateSource != SourceOf(want) ||
-		slices.Contains(f.Lost, lostCredentials) && f.CertificateSource == sourceGenerated
+		slices.Contains(f.Lost, LostCredentials) && f.CertificateSource == sourceGenerated
 }
 
 // createThing makes the thing. A thing that exists by now is ours when it carries our token, whatever else it carries:
@@ -188,12 +188,12 @@ func (r *run) setActive(ctx context.Context, id string, active bool) error {
 func (r *run) repair(ctx context.Context, name string, have, want object.Device) error {
 	f := have.Found
 	arn := certificateARN(r.d.identity(name).ThingARN, f.CertificateID)
-	if slices.Contains(f.Lost, lostAttachment) {
+	if slices.Contains(f.Lost, LostAttachment) {
 		if err := r.attach(ctx, name, arn); err != nil {
 			return err
 		}
 	}
-	if !slices.Contains(f.Lost, lostCredentials) {
+	if !slices.Contains(f.Lost, LostCredentials) {
 		return nil
 	}
 	c, err := r.d.certificate(ctx, f.CertificateID)

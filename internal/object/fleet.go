@@ -57,9 +57,9 @@ type CredentialsStore struct {
 
 // DeviceIdentity is what AWS made of a device.
 type DeviceIdentity struct {
-	ThingARN       string `json:"thing_arn"`
-	CertificateARN string `json:"certificate_arn"`
-	CertificateID  string `json:"certificate_id"`
+	ThingARN       string
+	CertificateARN string
+	CertificateID  string
 	// Credentials is the ARN of the parameter or secret with the device's bundle.
-	Credentials string `json:"credentials"`
+	Credentials string
 }

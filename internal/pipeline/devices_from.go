@@ -15,18 +15,6 @@ type DevicesFromSpec struct {
 	Report *string `json:"report,omitzero"` // where a plan writes which devices it touches; nil: nowhere
 }
 
-// FleetNames say what the objects of a device are called; {thing} stands for its name.
-type FleetNames struct {
-	ThingARN    string // of the thing
-	Credentials string // of the parameter or secret with the device's credentials
-}
-
-// FleetNamesOf gives the rules by which the objects of devices are named.
-func FleetNamesOf(spec Spec, env Env) FleetNames {
-	b := newBuilder(spec, env)
-	return FleetNames{ThingARN: b.arn.in("iot", "thing/{thing}"), Credentials: *b.spec.Credentials.Path + "/{thing}"}
-}
-
 // CheckDevices gives a function that says what is wrong with a device of a file, in the words of Validate. One function
 // serves one file, since no two devices may share a certificate.
 func CheckDevices() func(name string, d object.Device) []error {

@@ -9,6 +9,7 @@ type Outputs struct {
 	AccountID          string            `json:"account_id"`
 	MQTTEndpoint       string            `json:"mqtt_endpoint"`
 	Topics             Topics            `json:"topics"`
+	Naming             Naming            `json:"naming"`
 	StreamARN          string            `json:"stream_arn"`
 	TimestreamTableARN *string           `json:"timestream_table_arn"`
 	DeviceTableName    string            `json:"device_table_name"`
@@ -36,6 +37,7 @@ func OutputsOf(spec Spec, env Env, records []assembly.Record) Outputs {
 		AccountID:       env.AccountID,
 		MQTTEndpoint:    env.MQTTEndpoint,
 		Topics:          Topics{Telemetry: device + "telemetry", Status: device + "status", Commands: device + "commands"},
+		Naming:          b.naming(),
 		StreamARN:       b.arn.stream(b.names.pipeline),
 		DeviceTableName: b.names.pipeline,
 		ArchiveBucket:   b.names.bucket(),

@@ -116,6 +116,21 @@ func (a Account) Deactivate(t testing.TB, certificateID string) {
 		NewStatus: iottypes.CertificateStatusInactive}))
 }
 
+// Detach takes a certificate off a thing by hand.
+func (a Account) Detach(t testing.TB, thing, certificateID string) {
+	t.Helper()
+	must[*iot.DetachThingPrincipalOutput](t)(a.IoT().DetachThingPrincipal(t.Context(), &iot.DetachThingPrincipalInput{ThingName: &thing,
+		Principal: aws.String(a.ARN("iot", "cert/"+certificateID))}))
+}
+
+// RemoveCertificate deletes the certificate of a thing by hand.
+func (a Account) RemoveCertificate(t testing.TB, thing, certificateID string) {
+	t.Helper()
+	a.Detach(t, thing, certificateID)
+	a.Deactivate(t, certificateID)
+	must[*iot.DeleteCertificateOutput](t)(a.IoT().DeleteCertificate(t.Context(), &iot.DeleteCertificateInput{CertificateId: &certificateID}))
+}
+
 // RemoveParameter deletes an SSM parameter by hand.
 func (a Account) RemoveParameter(t testing.TB, name string) {
 	t.Helper()

@@ -35,6 +35,10 @@ func TestMinimalPipeline(t *testing.T) {
 			plancheck.ExpectKnownValue(address, at("topics", "telemetry"), knownvalue.StringExact("greenhouse/{thing}/telemetry")),
 			plancheck.ExpectUnknownValue(address, at("id")),
 			plancheck.ExpectUnknownValue(address, at("identities", "soil-001", "certificate_id")),
+			plancheck.ExpectKnownValue(address, at("identities", "soil-001", "credentials"), knownvalue.StringExact(
+				"arn:aws:ssm:us-east-1:123456789012:parameter/iot-pipeline/greenhouse/devices/soil-001")),
+			plancheck.ExpectKnownValue(address, at("naming", "thing_arn"), knownvalue.StringExact("arn:aws:iot:us-east-1:123456789012:thing/{thing}")),
+			plancheck.ExpectKnownValue(address, at("naming", "certificate_arn"), knownvalue.StringExact("arn:aws:iot:us-east-1:123456789012:cert/{certificate_id}")),
 		}},
 		ConfigStateChecks: []statecheck.StateCheck{
 			statecheck.ExpectKnownValue(address, at("id"), knownvalue.StringRegexp(regexp.MustCompile(`^[0-9a-f-]{36}$`))),

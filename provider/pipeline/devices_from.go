@@ -26,11 +26,9 @@ import (
 
 // fleetState is the computed attribute fleet.
 type fleetState struct {
-	Digest      *string      `json:"digest"` // nil: the registry holds something else than any file that was applied
-	Devices     int          `json:"devices"`
-	Changes     fleetChanges `json:"changes"`
-	ThingARN    string       `json:"thing_arn"`
-	Credentials string       `json:"credentials"`
+	Digest  *string      `json:"digest"` // nil: the registry holds something else than any file that was applied
+	Devices int          `json:"devices"`
+	Changes fleetChanges `json:"changes"`
 }
 
 // fleetChanges are the devices that an apply touches.
@@ -126,12 +124,6 @@ func readRoster(ctx context.Context, purpose purpose, m *model) (*roster.Roster,
 	return list, err
 }
 
-// fleetOf is the attribute fleet for a number of devices and changes.
-func (s *session) fleetOf(digest *string, devices int, changes fleetChanges) fleetState {
-	names := pipeline.FleetNamesOf(s.model.spec, s.env)
-	return fleetState{Digest: digest, Devices: devices, Changes: changes, ThingARN: names.ThingARN, Credentials: names.Credentials}
-}
-
 // compare says how the registry differs from the file, and writes the report when there is to be one.
 func (s *session) compare(have map[string]object.Device) (*pending, error) {
 	want := s.wantedFleet()
@@ -152,7 +144,7 @@ func (s *session) observeFile(ctx context.Context, records []assembly.Record) (*
 	if !s.model.fromFile() || have == nil {
 		return nil, nil
 	}
-	now := s.fleetOf(nil, len(have), changesOf(fleet.Plan{}))
+	now := fleetState{Devices: len(have), Changes: changesOf(fleet.Plan{})}
 	if was != nil {
 		now.Digest, now.Changes = was.Digest, was.Changes
 	}
@@ -195,7 +187,7 @@ func (p *planner) predictFleet(ctx context.Context, s *session) error {
 		return err
 	}
 	p.added, p.removed = left.Changes.Added.Count, left.Changes.Removed.Count
-	now := s.fleetOf(&left.Digest, len(s.roster.Devices), left.Changes)
+	now := fleetState{Digest: &left.Digest, Devices: len(s.roster.Devices), Changes: left.Changes}
 	if p.prior != nil && left.Changes.none() {
 		if was := p.prior.recordedFleet(); was != nil {
 			now.Changes = was.Changes // of the last apply that had any

@@ -66,13 +66,13 @@ func TestFleetOfAFile(t *testing.T) {
 				plancheck.ExpectKnownValue(address, at("fleet", "digest"), knownvalue.StringRegexp(regexp.MustCompile(`^sha256:[0-9a-f]{64}$`))))},
 			ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownValue(address, at("fleet", "devices"), knownvalue.Int64Exact(3)),
-				statecheck.ExpectKnownValue(address, at("fleet", "thing_arn"), knownvalue.StringExact("arn:aws:iot:us-east-1:123456789012:thing/{thing}")),
-				statecheck.ExpectKnownValue(address, at("fleet", "credentials"), knownvalue.StringExact("/iot-pipeline/greenhouse/devices/{thing}")),
+				statecheck.ExpectKnownValue(address, at("naming", "thing_arn"), knownvalue.StringExact("arn:aws:iot:us-east-1:123456789012:thing/{thing}")),
+				statecheck.ExpectKnownValue(address, at("naming", "credentials"), knownvalue.StringExact("/iot-pipeline/greenhouse/devices/{thing}")),
 				statecheck.ExpectKnownValue(address, at("identities"), knownvalue.MapExact(map[string]knownvalue.Check{})),
 				statecheck.ExpectKnownValue(address, at("devices"), knownvalue.Null()),
 			},
 			Check: func(*terraform.State) error {
-				w.account.Parameter(t, "/iot-pipeline/greenhouse/devices/soil-003") // where fleet.credentials says
+				w.account.Parameter(t, "/iot-pipeline/greenhouse/devices/soil-003") // where naming.credentials says
 				return nil
 			},
 		},

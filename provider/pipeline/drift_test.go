@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
@@ -142,26 +143,44 @@ func stable(objects []string) []string {
 	return list
 }
 
-// The last copy of a generated key is lost: the device gets another certificate, and no other device does.
+// The last copy of a generated key is lost, or the certificate itself: the plan says that the device gets another one, and
+// no other device does.
 func TestLostCredentials(t *testing.T) {
 	w := newWorld(t)
 	config := w.config(pipeline(`
   name    = "greenhouse"
   devices = { "soil-001" = {}, "soil-002" = {} }`))
 	state, after := &recorded{}, &recorded{}
-	w.run(
-		resource.TestStep{Config: config, Check: state.take},
-		repaired(w, config, func() { w.account.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-001") }),
-		resource.TestStep{Config: config, Check: func(s *terraform.State) error {
+	replaced := func(lost, other string, damage func()) resource.TestStep {
+		step := repaired(w, config, damage)
+		step.ConfigPlanChecks.PreApply = append(step.ConfigPlanChecks.PreApply,
+			plancheck.ExpectUnknownValue(address, at("identities", lost, "certificate_id")),
+			plancheck.ExpectKnownValue(address, at("identities", other, "certificate_id"), knownvalue.NotNull()))
+		step.Check = func(s *terraform.State) error {
 			if err := after.take(s); err != nil {
 				return err
 			}
-			if after.certificate["soil-001"] == state.certificate["soil-001"] || after.certificate["soil-002"] != state.certificate["soil-002"] {
+			if after.certificate[lost] == state.certificate[lost] || after.certificate[other] != state.certificate[other] {
 				return fmt.Errorf("certificates %v became %v", state.certificate, after.certificate)
 			}
-			var bundle map[string]any
-			return json.Unmarshal([]byte(w.account.Parameter(t, "/iot-pipeline/greenhouse/devices/soil-001")), &bundle)
-		}},
+			var bundle struct {
+				ID  string `json:"certificate_id"`
+				Key string `json:"private_key"`
+			}
+			if err := json.Unmarshal([]byte(w.account.Parameter(t, "/iot-pipeline/greenhouse/devices/"+lost)), &bundle); err != nil {
+				return err
+			}
+			if bundle.ID != after.certificate[lost] || bundle.Key == "" {
+				return fmt.Errorf("the bundle of %s is for certificate %s", lost, bundle.ID)
+			}
+			return state.take(s)
+		}
+		return step
+	}
+	w.run(
+		resource.TestStep{Config: config, Check: state.take},
+		replaced("soil-001", "soil-002", func() { w.account.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-001") }),
+		replaced("soil-002", "soil-001", func() { w.account.RemoveCertificate(t, "soil-002", state.certificate["soil-002"]) }),
 	)
 }
 

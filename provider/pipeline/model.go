@@ -109,11 +109,22 @@ func (m *model) tagsAll() (map[string]string, bool) {
 	return tags, ok && err == nil && !tfvalue.IsUnknown(m.tree["tags_all"])
 }
 
-// identities are what is recorded of the devices.
-func (m *model) identities() map[string]object.DeviceIdentity {
-	identities := map[string]object.DeviceIdentity{}
-	if ok, err := m.read("identities", &identities); !ok || err != nil {
+// identityState is what the state holds of a device: what does not follow from its name.
+type identityState struct {
+	CertificateID string `json:"certificate_id"`
+	Credentials   string `json:"credentials"`
+}
+
+// identities are what is recorded of the devices, with what follows from their names.
+func (m *model) identities(naming pipeline.Naming) map[string]object.DeviceIdentity {
+	var recorded map[string]identityState
+	if ok, err := m.read("identities", &recorded); !ok || err != nil {
 		return nil
+	}
+	identities := make(map[string]object.DeviceIdentity, len(recorded))
+	for name, r := range recorded {
+		identities[name] = object.DeviceIdentity{ThingARN: naming.Thing(name), CertificateARN: naming.Certificate(r.CertificateID),
+			CertificateID: r.CertificateID, Credentials: r.Credentials}
 	}
 	return identities
 }

@@ -35,13 +35,18 @@ func (s *session) save(state *tfsdk.State, diags *diag.Diagnostics, records []as
 	addError(diags, "Writing the state", err)
 }
 
-// identities are what the devices are now. A bundle that a read has missed is not named.
-func (s *session) identities() map[string]object.DeviceIdentity {
+// identities are what the devices are now. The bundle of a device that gets another one is not named, so that a plan does
+// not promise what it will hold.
+func (s *session) identities() map[string]identityState {
 	if s.model.fromFile() {
-		return map[string]object.DeviceIdentity{}
+		return map[string]identityState{}
 	}
-	identities := s.fleet.Identities()
-	for _, name := range s.lost {
+	known := s.fleet.Identities()
+	identities := make(map[string]identityState, len(known))
+	for name, identity := range known {
+		identities[name] = identityState{CertificateID: identity.CertificateID, Credentials: identity.Credentials}
+	}
+	for _, name := range s.undone {
 		if identity, ok := identities[name]; ok {
 			identity.Credentials = ""
 			identities[name] = identity

@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 )
 
 // writePackage writes a function's zip.
@@ -56,11 +58,24 @@ func TestPackageOfTheUsersOwn(t *testing.T) {
 // The bundles move to another store, and the devices keep what they prove themselves with.
 func TestCredentialsMoveToAnotherStore(t *testing.T) {
 	w := newWorld(t)
+	keep := statecheck.CompareValue(compareSame{})
+	step := func(more, credentials string) resource.TestStep {
+		return resource.TestStep{
+			Config:            w.config(pipeline(minimal + more)),
+			ConfigStateChecks: []statecheck.StateCheck{keep.AddStateValue(address, at("identities", "soil-001", "certificate_id"))},
+			Check:             resource.TestMatchResourceAttr(address, "identities.soil-001.credentials", words(credentials)),
+		}
+	}
+	moved := func(s resource.TestStep) resource.TestStep {
+		s.ConfigPlanChecks.PreApply = []plancheck.PlanCheck{
+			plancheck.ExpectKnownValue(address, at("identities", "soil-001", "certificate_id"), knownvalue.NotNull()),
+			plancheck.ExpectUnknownValue(address, at("identities", "soil-001", "credentials")),
+		}
+		return s
+	}
 	w.run(
-		resource.TestStep{Config: w.config(pipeline(minimal))},
-		resource.TestStep{Config: w.config(pipeline(minimal + `credentials = { store = "secretsmanager" }`)),
-			Check: resource.TestMatchResourceAttr(address, "identities.soil-001.credentials", words("arn:aws:secretsmanager:"))},
-		resource.TestStep{Config: w.config(pipeline(minimal + `credentials = { path = "/elsewhere" }`)),
-			Check: resource.TestMatchResourceAttr(address, "identities.soil-001.credentials", words(":parameter/elsewhere/soil-001"))},
+		step("", ":parameter/iot-pipeline/greenhouse/devices/soil-001"),
+		moved(step(`credentials = { store = "secretsmanager" }`, "arn:aws:secretsmanager:")),
+		moved(step(`credentials = { path = "/elsewhere" }`, ":parameter/elsewhere/soil-001")),
 	)
 }

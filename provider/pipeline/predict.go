@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
@@ -28,6 +29,9 @@ func (p *planner) predictOutputs(s *session) error {
 	}
 	if p.planned.tree["dead_letter_queue_url"] == nil {
 		p.planned.tree["dead_letter_queue_url"] = tfvalue.Unknown
+	}
+	if unknown.Covers("credentials.path") {
+		p.planned.tree["naming"].(map[string]any)["credentials"] = tfvalue.Unknown
 	}
 	for name, arguments := range map[string][]string{
 		"topics":               {"topic_prefix"},
@@ -56,32 +60,40 @@ func unknownBelow(unknown tfvalue.Paths, argument string) bool {
 	return false
 }
 
-// predictIdentities plans the devices: those that stay keep their identity, new ones and
-// those with another certificate get theirs at apply.
+// predictIdentities plans the devices: those that stay keep their identity, new ones and those with another certificate
+// get theirs at apply. Where a bundle will be is known before when the store's names say it.
 func (p *planner) predictIdentities(s *session) {
 	devices, known := p.planned.tree["devices"].(map[string]any)
 	if !known && p.planned.tree["devices"] != nil {
 		return
 	}
+	naming, store := pipeline.NamingOf(p.planned.spec, s.env), s.wantedFleet().Store
+	stays := p.prior == nil || reflect.DeepEqual(p.prior.tree["credentials"], p.planned.tree["credentials"])
+	located := stays && !p.planned.unknown.Covers("credentials.store") && !p.planned.unknown.Covers("credentials.path")
 	identities := make(map[string]any, len(devices))
 	for name := range devices {
-		identities[name] = p.identity(s, name)
+		was, _ := member(p.priorTree("identities"), name).(map[string]any)
+		identity := map[string]any{"certificate_id": tfvalue.Unknown, "credentials": tfvalue.Unknown}
+		if arn := fleet.BundleARN(store, naming.Thing(name), name); located && arn != "" {
+			identity["credentials"] = arn
+		}
+		if was != nil && was["certificate_id"] != "" && was["credentials"] != "" && p.sameSource(name) {
+			identity["certificate_id"] = was["certificate_id"] // also while its bundle moves to another store
+			if stays {
+				identity["credentials"] = was["credentials"]
+			}
+		}
+		identities[name] = identity
 	}
 	p.planned.tree["identities"] = identities
 }
 
-func (p *planner) identity(s *session, name string) any {
-	if p.prior != nil && reflect.DeepEqual(p.prior.tree["credentials"], p.planned.tree["credentials"]) {
-		identity, ok := member(p.prior.tree["identities"], name).(map[string]any)
-		complete := ok && identity["certificate_id"] != "" && identity["credentials"] != ""
-		if complete && p.sameSource(name) {
-			return identity
-		}
+// priorTree is an attribute of the state; nil in the plan of a new pipeline.
+func (p *planner) priorTree(name string) any {
+	if p.prior == nil {
+		return nil
 	}
-	return map[string]any{
-		"thing_arn":       "arn:" + s.env.Partition + ":iot:" + s.env.Region + ":" + s.env.AccountID + ":thing/" + name,
-		"certificate_arn": tfvalue.Unknown, "certificate_id": tfvalue.Unknown, "credentials": tfvalue.Unknown,
-	}
+	return p.prior.tree[name]
 }
 
 // sameSource says whether a device's certificate comes from the same request or certificate as before.

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
@@ -130,8 +131,10 @@ func gone(records []assembly.Record) bool {
 	return true
 }
 
-// lostCredentials stands in object.DeviceState.Lost.
-const lostCredentials = "credentials"
+// undone says that the next apply gives the device a certificate or a bundle.
+func undone(f *object.DeviceState) bool {
+	return f != nil && (f.CertificateID == "" || f.Interrupted || slices.Contains(f.Lost, fleet.LostCredentials))
+}
 
 // observeDevices puts the devices as they are in place of the devices as described.
 func (s *session) observeDevices() {
@@ -147,8 +150,8 @@ func (s *session) observeDevices() {
 	for name, have := range observed {
 		was, _ := described[name].(map[string]any)
 		devices[name] = observedDevice(was, s.model.spec.Devices[name], have)
-		if have.Found != nil && slices.Contains(have.Found.Lost, lostCredentials) {
-			s.lost = append(s.lost, name)
+		if undone(have.Found) {
+			s.undone = append(s.undone, name)
 		}
 	}
 	s.model.tree["devices"] = devices

@@ -67,9 +67,9 @@ func devices() schema.Attribute {
 
 func credentials() schema.Attribute {
 	return group("Where the certificate, private key and endpoint of a device go when AWS makes the key.", map[string]schema.Attribute{
-		"store":      text("`ssm`: Parameter Store, as SecureString (default); `secretsmanager`: Secrets Manager. A change moves the bundles of existing devices by issuing new certificates."),
-		"path":       text("Path before the device's name. Default: `/iot-pipeline/<name>/devices`. A change issues new certificates."),
-		"kms_key_id": text("KMS key that encrypts the bundles. Default: the account's key of the service. A change holds for new bundles."),
+		"store":      text("`ssm`: Parameter Store, as SecureString (default); `secretsmanager`: Secrets Manager. A change moves the bundles of existing devices, which keep their certificates."),
+		"path":       text("Path before the device's name. Default: `/iot-pipeline/<name>/devices`. A change moves the bundles."),
+		"kms_key_id": text("KMS key that encrypts the bundles. Default: the account's key of the service. A change encrypts the bundles anew."),
 	})
 }
 

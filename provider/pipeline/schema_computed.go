@@ -19,12 +19,18 @@ func computed() map[string]schema.Attribute {
 				"status":    result("Where devices publish that they are online or offline."),
 				"commands":  result("Where devices receive commands."),
 			}},
-		"identities": schema.MapNestedAttribute{Computed: true, MarkdownDescription: "What AWS made of each device, by name. Empty with `devices_from`; see `fleet`.",
+		"naming": schema.SingleNestedAttribute{Computed: true, MarkdownDescription: "What the objects of a device are called, with `{thing}` in place of the device's name and " +
+			"`{certificate_id}` in place of its certificate's ID, such as `replace(iot_pipeline.farm.naming.thing_arn, \"{thing}\", \"soil-001\")`.",
+			Attributes: map[string]schema.Attribute{
+				"thing_arn":       result("ARN of each thing."),
+				"certificate_arn": result("ARN of each certificate."),
+				"credentials":     result("Name of the parameter or secret that holds the credentials of each device."),
+			}},
+		"identities": schema.MapNestedAttribute{Computed: true, MarkdownDescription: "What AWS made of each device, by name; ARNs of things and certificates follow from `naming`. " +
+			"Empty with `devices_from`.",
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-				"thing_arn":       result("ARN of the thing."),
-				"certificate_arn": result("ARN of the certificate."),
-				"certificate_id":  result("ID of the certificate."),
-				"credentials":     result("ARN of the parameter or secret that holds certificate, endpoint and topics, and the private key when AWS made it."),
+				"certificate_id": result("ID of the certificate."),
+				"credentials":    result("ARN of the parameter or secret that holds certificate, endpoint and topics, and the private key when AWS made it."),
 			}}},
 		"fleet":        fleetResult(),
 		"registration": registrationResult(),

@@ -17,7 +17,7 @@ func devicesFrom() schema.Attribute {
 
 // fleetResult is what is known of the devices of a file.
 func fleetResult() schema.Attribute {
-	return schema.SingleNestedAttribute{Computed: true, MarkdownDescription: "The devices of `devices_from`; null without it.",
+	return schema.SingleNestedAttribute{Computed: true, MarkdownDescription: "The devices of `devices_from`; null without it. What their objects are called stands in `naming`.",
 		Attributes: map[string]schema.Attribute{
 			"digest":  result("SHA-256 of the file and of the files that it names, as last applied; null after an import whose devices are not those of the file."),
 			"devices": schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of devices."},
@@ -27,8 +27,6 @@ func fleetResult() schema.Attribute {
 					"changed": deviceListResult("Devices that are changed or repaired."),
 					"removed": deviceListResult("Devices that are removed with their certificates and credentials."),
 				}},
-			"thing_arn":   result("ARN of each thing, with `{thing}` in place of the device's name."),
-			"credentials": result("Name of the parameter or secret with each device's credentials, with `{thing}` in place of the device's name."),
 		}}
 }
 

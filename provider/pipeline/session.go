@@ -33,7 +33,7 @@ type session struct {
 	fleet   *fleet.Driver
 	roster  *roster.Roster // the file of the devices; nil without one
 	engine  *assembly.Engine
-	lost    []string // devices whose credentials bundle is gone, after a read
+	undone  []string // devices whose certificate or credentials bundle an apply will make anew, after a read
 }
 
 // connect prepares an operation that needs no description, only records: a delete. It sends nothing.
@@ -42,7 +42,8 @@ func connect(ctx context.Context, conn *connection.Connection, m *model) (*sessi
 	if err != nil {
 		return nil, err
 	}
-	s := &session{model: m, clients: clients, env: pipeline.Env{Owner: m.text("id")}}
+	s := &session{model: m, clients: clients, env: pipeline.Env{Owner: m.text("id"),
+		AccountID: clients.AccountID(), Region: clients.Region(), Partition: clients.Partition()}}
 	s.equip(ctx, deleting, object.Fleet{})
 	return s, nil
 }
@@ -101,7 +102,7 @@ func (s *session) equip(ctx context.Context, purpose purpose, wanted object.Flee
 	if purpose == applying {
 		names = slices.Sorted(maps.Keys(wanted.Devices))
 	}
-	s.fleet = fleet.New(s.clients, s.model.identities(), fleet.Options{
+	s.fleet = fleet.New(s.clients, s.model.identities(pipeline.NamingOf(s.model.spec, s.env)), fleet.Options{
 		Wanted:       names,
 		Known:        wanted.Devices,
 		Defaults:     wanted,
