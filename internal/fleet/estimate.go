@@ -16,8 +16,26 @@ func Estimate(added, removed int, storeKind string, rate func(operation string) 
 	if storeKind == StoreSecrets {
 		counts["secretsmanager:CreateSecret"], counts["secretsmanager:DeleteSecret"] = added, removed
 	} else {
-		counts["ssm:PutParameter"], counts["ssm:DeleteParameters"] = added, (removed+batch-1)/batch
+		counts["ssm:PutParameter"], counts["ssm:DeleteParameters"] = added, pages(removed, batch)
 	}
+	return slowestOf(counts, rate)
+}
+
+// EstimateCheck is how long the requests of a deep check of so many devices take at least, in the terms of Estimate.
+func EstimateCheck(devices int, storeKind string, rate func(operation string) float64) (time.Duration, string) {
+	counts := map[string]int{"iot:ListThingPrincipals": devices}
+	if storeKind == StoreSecrets {
+		counts["secretsmanager:ListSecrets"] = pages(devices, secretsPage)
+	} else {
+		counts["ssm:DescribeParameters"] = pages(devices, parametersPage)
+	}
+	return slowestOf(counts, rate)
+}
+
+func pages(n, size int) int { return (n + size - 1) / size }
+
+// slowestOf gives the operation that takes longest and how long that is.
+func slowestOf(counts map[string]int, rate func(operation string) float64) (time.Duration, string) {
 	var longest time.Duration
 	slowest := ""
 	for operation, n := range counts {

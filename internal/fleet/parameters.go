@@ -14,6 +14,9 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 )
 
+// parametersPage is the largest page of a list of parameters [AWS DescribeParameters].
+const parametersPage = 50
+
 // parameterStore keeps bundles as SecureString parameters of Systems Manager.
 type parameterStore struct {
 	place
@@ -97,7 +100,7 @@ func (s *parameterStore) read(ctx context.Context, things []string) (map[string]
 
 func (s *parameterStore) list(ctx context.Context) (map[string]string, error) {
 	found := map[string]string{}
-	in := &ssm.DescribeParametersInput{MaxResults: aws.Int32(50), ParameterFilters: []types.ParameterStringFilter{
+	in := &ssm.DescribeParametersInput{MaxResults: aws.Int32(parametersPage), ParameterFilters: []types.ParameterStringFilter{
 		{Key: aws.String("Path"), Option: aws.String("OneLevel"), Values: []string{s.Path}},
 		{Key: aws.String("tag:" + object.OwnerTag), Values: []string{s.owner}},
 	}}

@@ -25,6 +25,9 @@ type secretStore struct {
 // defaultSecretKey is the key that Secrets Manager uses by itself; it has to be named to go back to it.
 const defaultSecretKey = "alias/aws/secretsmanager"
 
+// secretsPage is the largest page of a list of secrets [AWS ListSecrets].
+const secretsPage = 100
+
 // deletionLimit bounds the wait for a deleted secret to give its name free.
 const deletionLimit = 2 * time.Minute
 
@@ -129,7 +132,7 @@ func (s *secretStore) read(ctx context.Context, things []string) (map[string]str
 
 func (s *secretStore) list(ctx context.Context) (map[string]string, error) {
 	found := map[string]string{}
-	in := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(100), Filters: []types.Filter{
+	in := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(secretsPage), Filters: []types.Filter{
 		{Key: types.FilterNameStringTypeName, Values: []string{s.Path + "/"}}, // a prefix
 	}}
 	for pages := secretsmanager.NewListSecretsPaginator(s.client, in); pages.HasMorePages(); {

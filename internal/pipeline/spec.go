@@ -26,7 +26,10 @@ type Spec struct {
 	PermissionsBoundary *string           `json:"permissions_boundary,omitzero"`
 	Tags                map[string]string `json:"tags,omitzero"`
 	ForceDestroy        *bool             `json:"force_destroy,omitzero"`
-	Timeouts            *TimeoutsSpec     `json:"timeouts,omitzero"`
+	// DeepCheck says whether each read looks at every device's attachment and bundle; nil: with few devices. Nothing is built
+	// from it; it is here so that the manifest keeps it for an import.
+	DeepCheck *bool         `json:"deep_check,omitzero"`
+	Timeouts  *TimeoutsSpec `json:"timeouts,omitzero"`
 }
 
 // TimeoutsSpec says how long each operation on the pipeline may take, in Go's

@@ -123,6 +123,12 @@ func (a Account) Detach(t testing.TB, thing, certificateID string) {
 		Principal: aws.String(a.ARN("iot", "cert/"+certificateID))}))
 }
 
+// Principals are the ARNs of the certificates of a thing.
+func (a Account) Principals(t testing.TB, thing string) []string {
+	t.Helper()
+	return must[*iot.ListThingPrincipalsOutput](t)(a.IoT().ListThingPrincipals(t.Context(), &iot.ListThingPrincipalsInput{ThingName: &thing})).Principals
+}
+
 // RemoveCertificate deletes the certificate of a thing by hand.
 func (a Account) RemoveCertificate(t testing.TB, thing, certificateID string) {
 	t.Helper()

@@ -73,6 +73,8 @@ var chains = map[string][]change{
 		{"no archive", "archive", `{ enabled = false, expire_after_days = 30 }`,
 			[]string{"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iot:CreatePolicyVersion", "iot:DeleteTopicRule"}},
 		{"destroying data is allowed", "force_destroy", `false`, nil},
+		{"deep check", "deep_check", `true`, nil},
+		{"no deep check", "deep_check", `false`, nil},
 		{"timeouts", "timeouts", `{ create = "1h" }`, nil},
 	},
 	"rules": {

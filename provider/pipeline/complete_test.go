@@ -109,6 +109,7 @@ func complete(t *testing.T) string {
   functions     = { architecture = "x86_64", log_retention_days = 7, log_level = "DEBUG", tracing = true }
   tags          = { cost-center = "4711" }
   force_destroy = true
+  deep_check    = false
   timeouts      = { create = "20m", delete = "20m" }
 `, request(t, "own-key"), certificate(t, "own-cert"))
 }

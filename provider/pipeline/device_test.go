@@ -46,7 +46,11 @@ func TestOneDeviceOutOfMany(t *testing.T) {
 	)
 }
 
-func fleetOf(devices map[string]string) string {
+func fleetOf(groups ...map[string]string) string {
+	devices := map[string]string{}
+	for _, group := range groups {
+		maps.Copy(devices, group)
+	}
 	var text strings.Builder
 	text.WriteString("  name = \"greenhouse\"\n  devices = {\n")
 	for _, name := range slices.Sorted(maps.Keys(devices)) {

@@ -202,9 +202,21 @@ func (p *planner) pending(ctx context.Context, s *session) (*pending, error) {
 	if p.prior == nil {
 		return s.compare(nil)
 	}
+	if p.looked != nil {
+		return s.compare(p.looked)
+	}
 	if left := pendingIn(ctx, p.private); left != nil && left.Digest == s.roster.Digest && left.Report == p.planned.report() {
 		return left, nil
 	}
+	have, err := p.observe(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return s.compare(have)
+}
+
+// observe looks at the devices of a pipeline that exists.
+func (p *planner) observe(ctx context.Context, s *session) (map[string]object.Device, error) {
 	ref := assembly.Ref{Name: s.model.spec.Name, Owner: s.env.Owner}
 	records, err := p.prior.records()
 	if err != nil {
@@ -216,7 +228,7 @@ func (p *planner) pending(ctx context.Context, s *session) (*pending, error) {
 	if _, err := s.fleet.Observe(ctx, ref); err != nil {
 		return nil, err
 	}
-	return s.compare(s.fleet.Observed())
+	return s.fleet.Observed(), nil
 }
 
 // holdFile refuses an apply of another file than the planned one. Terraform itself finds most such changes, because it

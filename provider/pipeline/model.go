@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -19,6 +20,7 @@ type model struct {
 	tree    map[string]any
 	spec    pipeline.Spec
 	unknown tfvalue.Paths // among the arguments
+	missed  bool          // an apply has to restore what only a deep check finds missing
 }
 
 // newModel reads a value. A null value gives nil.
@@ -68,6 +70,16 @@ func (m *model) timeout(operation string) *string {
 		return nil
 	}
 	return map[string]*string{"create": t.Create, "read": t.Read, "update": t.Update, "delete": t.Delete}[operation]
+}
+
+// limit is how long an operation may take.
+func (m *model) limit(operation string, otherwise time.Duration) time.Duration {
+	if text := m.timeout(operation); text != nil {
+		if d, err := time.ParseDuration(*text); err == nil {
+			return d
+		}
+	}
+	return otherwise
 }
 
 // text is a known string, or empty.

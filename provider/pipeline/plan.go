@@ -51,6 +51,9 @@ func (r *resourceType) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if p.blind {
 		return
 	}
+	if p.looked != nil {
+		resp.Diagnostics.Append(keepMissed(ctx, resp.Private, missedOf(p.looked))...)
+	}
 	resp.Plan.Raw, err = p.planned.value(req.Plan.Raw.Type())
 	addError(&resp.Diagnostics, "Writing the plan", err)
 }
@@ -66,8 +69,9 @@ type planner struct {
 	config, planned, prior *model
 	private                private
 	warnings               diag.Diagnostics
-	added, removed         int  // devices
-	blind                  bool // the provider or the place is not known: the framework's plan stands
+	added, removed         int                      // devices
+	looked                 map[string]object.Device // what a deep check of the plan itself has found, if there was one
+	blind                  bool                     // the provider or the place is not known: the framework's plan stands
 }
 
 func (p *planner) report(diags *diag.Diagnostics, err error) {
@@ -152,12 +156,16 @@ func (p *planner) fill(ctx context.Context) error {
 	if err := p.predictOutputs(s); err != nil {
 		return err
 	}
+	if err := p.lookDeep(ctx, s); err != nil {
+		return err
+	}
 	p.predictIdentities(s)
 	p.countMap()
 	if err := p.predictFleet(ctx, s); err != nil {
 		return err
 	}
 	p.warnSlow(s, &p.warnings)
+	p.warnDeep(s, &p.warnings)
 	if err := p.predictRegistered(); err != nil {
 		return err
 	}
@@ -203,7 +211,7 @@ func shapes(at string) bool {
 	last := steps[len(steps)-1]
 	switch steps[0] {
 	case "devices", "devices_from", "tags", "telemetry", "processor", "functions", "device_state", "stream", "topic_prefix",
-		"permissions_boundary", "force_destroy", "timeouts":
+		"permissions_boundary", "force_destroy", "deep_check", "timeouts":
 		return false
 	case "credentials":
 		return len(steps) == 1 || last == "path" // the claim certificate's bundle is called after it

@@ -73,6 +73,9 @@ func (p *planner) predictIdentities(s *session) {
 	identities := make(map[string]any, len(devices))
 	for name := range devices {
 		was, _ := member(p.priorTree("identities"), name).(map[string]any)
+		if undone(p.looked[name].Found) {
+			was = nil
+		}
 		identity := map[string]any{"certificate_id": tfvalue.Unknown, "credentials": tfvalue.Unknown}
 		if arn := fleet.BundleARN(store, naming.Thing(name), name); located && arn != "" {
 			identity["credentials"] = arn
@@ -122,6 +125,9 @@ func (p *planner) predictParts(ctx context.Context, s *session) error {
 		}
 		recorded = byKey(records)
 		changed = changes(ctx, p.connection, p.prior, s, records)
+		if len(missedOf(p.looked)) > 0 {
+			changed[pipeline.KeyFleet] = true
+		}
 	}
 	remade := remade(s.parts, recorded)
 	parts := make(map[string]any, len(s.parts))

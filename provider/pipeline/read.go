@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
@@ -30,7 +29,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 			"The provider block depends on values that are not known yet; the recorded state stands.")
 		return
 	}
-	ctx, cancel := r.within(ctx, m.timeout("read"), readTimeout)
+	ctx, cancel := r.within(ctx, m.limit("read", readTimeout))
 	defer cancel()
 	s, err := r.openRead(ctx, m)
 	if err != nil {
@@ -50,6 +49,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 	left, err := s.observeFile(ctx, observed)
 	addError(&resp.Diagnostics, "Writing the state", errors.Join(err, m.setRegistered(s.fleet.Registered())))
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, left)...)
+	resp.Diagnostics.Append(keepMissed(ctx, resp.Private, missedOf(s.fleet.Observed()))...)
 	s.save(&resp.State, &resp.Diagnostics, observed)
 }
 
@@ -129,11 +129,6 @@ func gone(records []assembly.Record) bool {
 		}
 	}
 	return true
-}
-
-// undone says that the next apply gives the device a certificate or a bundle.
-func undone(f *object.DeviceState) bool {
-	return f != nil && (f.CertificateID == "" || f.Interrupted || slices.Contains(f.Lost, fleet.LostCredentials))
 }
 
 // observeDevices puts the devices as they are in place of the devices as described.

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 )
@@ -46,7 +47,7 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 		resp.Diagnostics.AddError("Reading the plan", err.Error())
 		return
 	}
-	ctx, cancel := r.within(ctx, m.timeout("create"), defaultTimeout)
+	ctx, cancel := r.within(ctx, m.limit("create", defaultTimeout))
 	defer cancel()
 	m.settle(uuid.NewString(), nil)
 	s, err := open(ctx, r.connection, applying, m)
@@ -78,8 +79,9 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 		resp.Diagnostics.AddError("Reading the state", err.Error())
 		return
 	}
-	ctx, cancel := r.within(ctx, planned.timeout("update"), defaultTimeout)
+	ctx, cancel := r.within(ctx, planned.limit("update", defaultTimeout))
 	defer cancel()
+	planned.missed = missedIn(ctx, req.Private)
 	s, records, changed, err := r.openUpdate(ctx, prior, planned)
 	if err != nil {
 		failedFile(&resp.Diagnostics, fmt.Sprintf("Updating pipeline %q failed", planned.spec.Name), err, "Nothing was changed.")
@@ -87,6 +89,9 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 	}
 	done, failed := s.engine.Apply(ctx, s.parts, records, func(key string) bool { return changed[key] })
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, s.done(failed))...)
+	if failed == nil {
+		resp.Diagnostics.Append(keepMissed(ctx, resp.Private, nil)...)
+	}
 	if failed == nil || wrote(failed) { // else the recorded state still holds
 		s.save(&resp.State, &resp.Diagnostics, unfinished(done, failed))
 	}
@@ -107,7 +112,11 @@ func (r *resourceType) openUpdate(ctx context.Context, prior, planned *model) (*
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return s, records, changes(ctx, r.connection, prior, s, records), nil
+	changed := changes(ctx, r.connection, prior, s, records)
+	if planned.missed {
+		changed[pipeline.KeyFleet] = true
+	}
+	return s, records, changed, nil
 }
 
 // Delete removes every part that is recorded, and what belongs to it.
@@ -117,7 +126,7 @@ func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, r
 		resp.Diagnostics.AddError("Reading the state", err.Error())
 		return
 	}
-	ctx, cancel := r.within(ctx, m.timeout("delete"), deleteTimeout)
+	ctx, cancel := r.within(ctx, m.limit("delete", deleteTimeout))
 	defer cancel()
 	records, err := m.records()
 	if err != nil {

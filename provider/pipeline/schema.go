@@ -19,6 +19,8 @@ func definition() schema.Schema {
 		"tags":                 texts("Tags of every object of the pipeline, together with the provider's `default_tags`; these win. A change is made in place."),
 		"force_destroy": flag("Let `terraform destroy` delete archived messages and time series. While it is `false` (default), destroy refuses as long as the archive bucket " +
 			"or the Timestream table holds data, or devices have registered themselves. It must be applied before the destroy."),
+		"deep_check": flag("Whether each refresh also looks at what lists do not tell: that each device's certificate is attached to its thing and that its credentials are in the " +
+			"store. It takes a request per device, of which AWS allows ten a second. Default: on with up to 20 devices, off with more. A change is made in place; with `true` the plan looks at once."),
 		"devices":      devices(),
 		"devices_from": devicesFrom(),
 		"provisioning": provisioning(),

@@ -92,10 +92,6 @@ const (
 	deleting
 )
 
-// maxDeep is the number of devices up to which each one's certificate attachment and credentials bundle are looked at
-// too, not only what lists tell: one request per device, and one per ten.
-const maxDeep = 20
-
 // equip makes the engine. Wanted is the fleet as described; it stands in for what the record does not say.
 func (s *session) equip(ctx context.Context, purpose purpose, wanted object.Fleet) {
 	var names []string
@@ -108,7 +104,7 @@ func (s *session) equip(ctx context.Context, purpose purpose, wanted object.Flee
 		Defaults:     wanted,
 		ReadBundles:  s.model.imported() && !s.model.fromFile(),
 		NoIdentities: s.model.fromFile(),
-		DeepCheck:    len(wanted.Devices) <= maxDeep && (s.roster != nil || !s.model.fromFile()),
+		DeepCheck:    s.deepCheck(purpose, len(wanted.Devices)),
 		Progress:     fleet.Paced(progressInterval, time.Now, func(p fleet.Progress) { logProgress(ctx, p) }),
 	})
 	s.engine = &assembly.Engine{Drivers: drivers.Registry(s.clients, s.fleet), Owner: s.env.Owner, Log: log}
@@ -208,13 +204,7 @@ const (
 )
 
 // within gives an operation its time, what it must know of the provider block, and a voice in the log while it waits.
-func (r *resourceType) within(ctx context.Context, text *string, otherwise time.Duration) (context.Context, context.CancelFunc) {
-	limit := otherwise
-	if text != nil {
-		if d, err := time.ParseDuration(*text); err == nil {
-			limit = d
-		}
-	}
+func (r *resourceType) within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if r.connection != nil {
 		ctx = r.connection.Context(ctx)
 	}

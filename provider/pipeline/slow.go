@@ -53,7 +53,7 @@ func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 			"Or raise the account's Parameter Store throughput and say so in request_rates of the provider block.", other.Round(time.Second))
 	}
 	if late {
-		detail += fmt.Sprintf("\n\nThe timeout of the operation is %s: set timeouts = { %s = %q }.", limit, operation, (takes + takes/4).Round(time.Minute).String())
+		detail += fmt.Sprintf("\n\nThe timeout of the operation is %s: set timeouts = { %s = %q }.", limit, operation, withRoom(takes))
 	}
 	at := path.Root("devices")
 	if p.planned.spec.DevicesFrom != nil {
@@ -62,16 +62,16 @@ func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 	diags.AddAttributeWarning(at, fmt.Sprintf("The devices of pipeline %q take about %s", p.planned.spec.Name, takes.Round(time.Minute)), detail)
 }
 
+// withRoom is a timeout for what takes at least so long.
+func withRoom(takes time.Duration) string {
+	return ((takes + takes/4).Truncate(time.Minute) + time.Minute).String()
+}
+
 // timeLimit is the timeout of the operation that is planned.
 func (p *planner) timeLimit() (string, time.Duration) {
 	operation := "update"
 	if p.prior == nil {
 		operation = "create"
 	}
-	if text := p.planned.timeout(operation); text != nil {
-		if d, err := time.ParseDuration(*text); err == nil {
-			return operation, d
-		}
-	}
-	return operation, defaultTimeout
+	return operation, p.planned.limit(operation, defaultTimeout)
 }

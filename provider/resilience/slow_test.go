@@ -41,3 +41,46 @@ func TestTimeout(t *testing.T) {
 	d.must("destroy", d.destroy())
 	w.empty("after destroy")
 }
+
+// A plan says what a deep check has found, and when the check takes longer than a refresh may; then it does without.
+func TestDeepCheckIsAnnounced(t *testing.T) {
+	w := newWorld(t)
+	d := w.desk()
+	fleet := "name = \"greenhouse\"\n devices = { for n in range(22) : format(\"soil-%02d\", n) => {} }\n"
+	d.describe(fleet)
+	d.must("create", d.apply())
+	for _, name := range []string{"soil-04", "soil-07"} {
+		for _, principal := range w.account.Principals(t, name) {
+			_, id, _ := strings.Cut(principal, ":cert/")
+			w.account.Detach(t, name, id)
+		}
+	}
+	w.account.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-07")
+	lost := "- soil-07: its certificate is not attached to it, and its credentials are not in the store; when they held the only copy of its key, it gets another key and certificate"
+	for _, tt := range []struct {
+		why, arguments string
+		says, hides    []string
+	}{
+		{"it has found something", "deep_check = true",
+			[]string{`2 devices of pipeline "greenhouse" will be repaired`, "- soil-04: its certificate is not attached to it - soil-07", lost, "0 to add, 1 to change"}, []string{"than a refresh may"}},
+		{"it would take 2.2 s", "deep_check = true\n timeouts = { read = \"2s\" }",
+			[]string{`The deep check of pipeline "greenhouse" takes longer than a refresh may`, "looks at each of 22 devices, and iot:ListThingPrincipals is held to 10 requests per second",
+				"at least 2s; the timeout of the operation is 2s. This plan was made without the check.", `set timeouts = { read = "1m0s" }`, "request_rates"}, []string{"will be repaired"}},
+		{"nobody asks", "", []string{"No changes"}, []string{"will be repaired", "than a refresh may"}},
+	} {
+		d.describe(fleet + tt.arguments)
+		r := d.terraform("plan", "-input=false", "-no-color")
+		for _, text := range tt.says {
+			if !r.says(text) {
+				t.Errorf("%s: %q is not said:\n%s", tt.why, text, r.output)
+			}
+		}
+		for _, text := range tt.hides {
+			if r.says(text) {
+				t.Errorf("%s: %q is said:\n%s", tt.why, text, r.output)
+			}
+		}
+	}
+	d.must("destroy", d.destroy())
+	w.empty("after destroy")
+}
