@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -171,6 +172,34 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+func TestFind(t *testing.T) {
+	c := newCloud()
+	records := mustApply(t, c, diamond("v1"), nil)
+	o := c.objects["queue"]
+	o.Owner = "someone"
+	c.objects["queue"] = o
+	delete(c.objects, "role")
+	old := byKey(records)["stream"]
+	old.Name = "old"
+	c.forgetCalls()
+	got, err := engine(c).Find(t.Context(), diamond("v2"), []Record{byKey(records)["manifest"], old})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := byKey(records)["rule"]
+	rule.Status = Incomplete
+	aside := byKey(records)["stream"]
+	aside.Key, aside.Status = "stream@stream", Incomplete
+	want := []Record{byKey(records)["manifest"], rule, old, aside}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("recorded is what is ours, and a renamed part's object beside its old one (-want +got):\n%s", diff)
+	}
+	slices.Sort(c.calls)
+	if diff := cmp.Diff([]string{"observe queue", "observe role", "observe rule", "observe stream"}, c.calls); diff != "" {
+		t.Errorf("only what is not recorded is read (-want +got):\n%s", diff)
+	}
+}
+
 func TestObsoletePartsGoLast(t *testing.T) {
 	c := newCloud()
 	records := mustApply(t, c, diamond("v1"), nil)
@@ -272,9 +301,22 @@ func TestCancellationKeepsRecords(t *testing.T) {
 	}
 }
 
+// destroyFound destroys what is recorded or found, as Terraform does after a refresh, and gives what is left.
+func destroyFound(t *testing.T, c *cloud, records []Record) map[string]Object[fakeSpec] {
+	t.Helper()
+	records, err := engine(c).Find(t.Context(), diamond("v2"), records)
+	if err == nil {
+		_, err = engine(c).Destroy(t.Context(), records)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.objects
+}
+
 // TestEveryCallMayFail fails each call of create, update and delete once, before
 // and after it takes effect and by a panic, and asks the same of every outcome: the
-// documented recovery completes the assembly, a further apply writes nothing, and destroy leaves nothing.
+// documented recovery completes the assembly, a further apply writes nothing, and destroy leaves nothing, then and at once.
 func TestEveryCallMayFail(t *testing.T) {
 	type scenario struct {
 		name string
@@ -321,6 +363,11 @@ func TestEveryCallMayFail(t *testing.T) {
 				failures++
 				c.fault = nil
 				recover := fmt.Sprintf("%s, call %d, mode %d", s.name, k, mode)
+				tried := maps.Clone(c.objects)
+				if orphans := destroyFound(t, c, records); len(orphans) != 0 {
+					t.Errorf("%s: destroyed without going on: orphans %v", recover, orphans)
+				}
+				c.objects = tried
 				records = mustApply(t, c, diamond("v3"), records)
 				c.forgetCalls()
 				records = mustApply(t, c, diamond("v3"), records)
