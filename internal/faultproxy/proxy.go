@@ -84,8 +84,11 @@ func Start(t testing.TB, upstream string) *Proxy {
 		t.Fatal(err)
 	}
 	p := &Proxy{URL: "http://" + listener.Addr().String()}
+	// Connections are kept, as many as a client may use at once. Compression is between client and service.
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
 	// The Host header stays: queue URLs are made from it, and so lead back here.
-	p.forward = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	p.forward = &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host
 	}, ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }}

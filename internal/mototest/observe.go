@@ -31,6 +31,23 @@ func (s *Server) Reset(t testing.TB) {
 	}
 }
 
+// Save keeps a copy of everything the server holds, its request log included, for [Server.Restore]. It is there until the
+// next [Server.Reset]; one of the same name takes its place.
+func (s *Server) Save(t testing.TB, name string) {
+	t.Helper()
+	if err := s.control(t.Context(), http.MethodPost, "/mototest/snapshot", url.Values{"name": {name}}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Restore makes the server what it was at the Save of that name, as often as needed. Planned failures are forgotten.
+func (s *Server) Restore(t testing.TB, name string) {
+	t.Helper()
+	if err := s.control(t.Context(), http.MethodPost, "/mototest/restore", url.Values{"name": {name}}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A Dimension is one of a record's dimensions.
 type Dimension struct {
 	Name, Value string

@@ -7,6 +7,7 @@ import json
 import threading
 from urllib.parse import parse_qs
 
+import snapshot
 from moto.core.base_backend import BackendDict
 from moto.core.exceptions import ServiceException
 from moto.core.model_instances import reset_model_data
@@ -21,7 +22,6 @@ from moto.timestreamwrite.models import timestreamwrite_backends
 ACCOUNT = "123456789012"
 
 
-
 class Planned(ServiceException):
     """A failure that a test asked for. Defined here, not in moto: moto derives the service from the module's name."""
 
@@ -32,6 +32,7 @@ lock = threading.Lock()
 turn = threading.Lock()
 requests = []
 faults = []
+snapshots = {}  # by name: the request log, and what the backends held
 
 
 def record(service, operation):
@@ -85,8 +86,21 @@ def reset():
     with lock:
         requests.clear()
         faults.clear()
+        snapshots.clear()
     BackendDict.reset()
     reset_model_data()
+
+
+def take_snapshot(name):
+    snapshots[name] = list(requests), snapshot.take()
+
+
+def restore_snapshot(name):
+    log, taken = snapshots[name]
+    with lock:
+        requests[:] = log
+        faults.clear()
+    snapshot.restore(taken)
 
 
 def timestream_records(query):
@@ -143,6 +157,12 @@ class Application:
         if environ["REQUEST_METHOD"] == "POST":
             if path == "/mototest/reset":
                 reset()
+                return "200 OK", {}
+            if path == "/mototest/snapshot":
+                take_snapshot(query["name"])
+                return "200 OK", {}
+            if path == "/mototest/restore" and query.get("name") in snapshots:
+                restore_snapshot(query["name"])
                 return "200 OK", {}
             if path == "/mototest/faults":
                 with lock:

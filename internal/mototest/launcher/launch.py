@@ -14,23 +14,18 @@ import sys
 import threading
 
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")  # for browsers only
 
 from moto.core.config import default_user_config  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
     create_backend_app,
 )
-from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
 
 import amend  # noqa: E402
 import control  # noqa: E402
-
-
-class QuietHandler(WSGIRequestHandler):
-    """Logs no request; crashes inside moto still reach stderr through Flask's own logger."""
-
-    def log_request(self, code="-", size="-"):
-        pass
+import fast  # noqa: E402
+import serve  # noqa: E402
 
 
 def exit_with_parent():
@@ -44,13 +39,12 @@ def main():
     # [AWS 1.3] certificate IDs are the SHA-256 of the DER, which moto computes only when told to.
     default_user_config["iot"]["use_valid_cert"] = True
     amend.apply()
+    fast.apply()
     control.install()
     application = control.Application(
-        DomainDispatcherApplication(create_backend_app)
+        DomainDispatcherApplication(fast.undebugged(create_backend_app))
     )
-    server = make_server(
-        "127.0.0.1", 0, application, threaded=True, request_handler=QuietHandler
-    )
+    server = serve.listen(application)
     threading.Thread(target=exit_with_parent, daemon=True).start()
     print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}"}), flush=True)
     server.serve_forever()

@@ -5,17 +5,31 @@ import copy
 from moto.iam.models import IAMBackend
 
 
-def shared(read):
-    known = {}
+known = {}  # the policies as they were read: by account and partition, then by ARN
 
+
+def shared(read):
     def method(self):
-        key = (self.account_id, self.region_name)
+        key = (self.account_id, self.partition)
         if key not in known:
-            known[key] = read(self)
+            known[key] = {policy.arn: policy for policy in read(self)}
         # A copy each, since a policy counts its attachments.
-        return [copy.copy(policy) for policy in known[key]]
+        return [copy.copy(policy) for policy in known[key].values()]
 
     return method
+
+
+def unchanged(policy):
+    """Names a policy that is as it was read, for fresh; None for another."""
+    original = known.get((policy.account_id, policy.partition), {}).get(policy.arn)
+    if original is None or vars(original) != vars(policy):
+        return None
+    return policy.account_id, policy.partition, policy.arn
+
+
+def fresh(name):
+    account, partition, arn = name
+    return copy.copy(known[account, partition][arn])
 
 
 def apply():
