@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -85,33 +84,6 @@ func (noLimit) GetToken(context.Context, uint) (func() error, error) {
 }
 func (noLimit) AddTokens(uint) error { return nil }
 
-// spec is a pipeline with every kind of part; the version changes something in each.
-func spec(version int) pipeline.Spec {
-	s := pipeline.Spec{
-		Name: "sweep",
-		Devices: map[string]pipeline.DeviceSpec{
-			"changed":                    {Attributes: map[string]string{"v": fmt.Sprint(version)}},
-			"disabled":                   {Enabled: aws.Bool(version == 1)},
-			fmt.Sprintf("in%d", version): {},
-		},
-		Stream:      &pipeline.StreamSpec{RetentionHours: aws.Int64(int64(24 * version))},
-		Timestream:  &pipeline.TimestreamSpec{MemoryRetentionHours: aws.Int64(int64(6 * version))},
-		DeviceState: &pipeline.DeviceStateSpec{PointInTimeRecovery: aws.Bool(version == 1)},
-		Archive:     &pipeline.ArchiveSpec{ExpireAfterDays: aws.Int64(int64(30 * version))},
-		Processor:   &pipeline.ProcessorSpec{BatchSize: aws.Int64(int64(100 * version)), MemoryMB: aws.Int64(int64(256 * version))},
-		Alerts: &pipeline.AlertsSpec{
-			Emails: []string{fmt.Sprintf("ops%d@example.com", version)},
-			Rules:  map[string]pipeline.AlertRuleSpec{"dry": {When: fmt.Sprintf("data.humidity < %d", 30+version)}},
-		},
-		Routes: map[string]pipeline.RouteSpec{
-			fmt.Sprintf("r%d", version): {SQL: "SELECT * FROM 'sweep/+/telemetry'", Republish: &pipeline.RepublishRoute{Topic: "copy/${topic(2)}"}},
-		},
-		ForceDestroy: aws.Bool(true),
-		Tags:         map[string]string{"version": fmt.Sprint(version)},
-	}
-	return s
-}
-
 // run is what one provider process has: a spec, its parts, an engine.
 type run struct {
 	engine *assembly.Engine
@@ -157,6 +129,16 @@ func (a *account) apply(s pipeline.Spec, owner string, prior []assembly.Record) 
 		return prior, err
 	}
 	return r.engine.Apply(a.instant(), r.parts, seen, all)
+}
+
+// refresh reads and looks for what is not recorded, as Terraform does first of all.
+func (a *account) refresh(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
+	r := a.run(s, owner)
+	seen, err := r.engine.Observe(a.instant(), r.parts, prior)
+	if err != nil {
+		return prior, err
+	}
+	return r.engine.Find(a.instant(), r.parts, seen)
 }
 
 // destroy deletes what the records name, data included.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
@@ -33,6 +34,8 @@ type way struct {
 	faults func(k int) []faultproxy.Fault
 	// dies says that the process is gone with the fault, and so are the records of its run.
 	dies bool
+	// unsaid says that the run does not learn whether the request took effect.
+	unsaid bool
 }
 
 func once(kind faultproxy.Kind) way {
@@ -41,9 +44,15 @@ func once(kind faultproxy.Kind) way {
 	}}
 }
 
+func dropped(kind faultproxy.Kind) way {
+	w := once(kind)
+	w.unsaid = true
+	return w
+}
+
 // death lets request k meet its fate and nothing come after it.
 func death(kind faultproxy.Kind) way {
-	return way{name: "killed, " + kind.String(), dies: true, faults: func(k int) []faultproxy.Fault {
+	return way{name: "killed, " + kind.String(), dies: true, unsaid: true, faults: func(k int) []faultproxy.Fault {
 		return []faultproxy.Fault{
 			{Kind: kind, Match: faultproxy.Nth(k)},
 			{Kind: faultproxy.DropBefore, Match: func(r faultproxy.Request) bool { return r.N > k }},
@@ -52,7 +61,7 @@ func death(kind faultproxy.Kind) way {
 }
 
 var ways = []way{
-	once(faultproxy.DropAfter), once(faultproxy.DropBefore), death(faultproxy.DropAfter), death(faultproxy.DropBefore),
+	dropped(faultproxy.DropAfter), dropped(faultproxy.DropBefore), death(faultproxy.DropAfter), death(faultproxy.DropBefore),
 	once(faultproxy.AccessDenied), once(faultproxy.Broken), once(faultproxy.Throttle), once(faultproxy.Unavailable), once(faultproxy.Expired),
 }
 
@@ -61,74 +70,121 @@ func stride() int {
 	if os.Getenv("IOT_FAULTS") == "full" {
 		return 1
 	}
-	return 89
+	return 31
 }
 
 // TestEveryRequestMayFail lets request after request of create, update and delete fail in every way, with the SDK's own
 // retries off, and asks the same of each outcome: an error that names the part, records of what exists,
-// completion by doing it again, then silence, devices that can connect, and an empty account after destroy.
+// completion by doing it again, then silence, devices that can connect, and an empty account after destroy,
+// also when the pipeline is destroyed without going on.
 func TestEveryRequestMayFail(t *testing.T) {
+	counts := make([]count, len(ways))
+	t.Run("each", func(t *testing.T) {
+		for i, w := range ways {
+			for j, stage := range life {
+				t.Run(w.name+", "+stage.name, func(t *testing.T) {
+					t.Parallel()
+					s := newSweep(t, w, stage)
+					for k := 1 + (7*i+3*j)%stride(); s.point(k); k += stride() {
+						t.Logf("request %d: %+v", k, s.count)
+					}
+					if s.tried == 0 {
+						t.Error("no fault was met")
+					}
+					counts[i].add(s.count)
+				})
+			}
+		}
+	})
 	for i, w := range ways {
-		t.Run(w.name, func(t *testing.T) {
-			t.Parallel()
-			s := &sweep{account: newAccount(t), t: t, way: w}
-			for k := 1 + 7*i; s.live(k); k += stride() {
-				t.Logf("request %d: %d fault points so far", k, s.tried)
-			}
-			t.Logf("%d fault points: %d ended in an error, %d went on by themselves; orphans: %d", s.tried, s.reported, s.tried-s.reported, s.orphans)
-			if s.tried == 0 {
-				t.Error("no fault was met")
-			}
-		})
+		c := &counts[i]
+		t.Logf("%-22s %4d fault points: %d ended in an error, %d went on by themselves; orphans: %d", w.name+":", c.tried, c.reported, c.tried-c.reported, c.orphans)
 	}
 }
 
-// sweep fails requests of one account in one way.
+// count is what came of the fault points.
+type count struct{ tried, reported, orphans int }
+
+var counting sync.Mutex
+
+func (c *count) add(more count) {
+	counting.Lock()
+	defer counting.Unlock()
+	c.tried, c.reported, c.orphans = c.tried+more.tried, c.reported+more.reported, c.orphans+more.orphans
+}
+
+// sweep fails requests of one stage in one way.
 type sweep struct {
 	*account
-	t    *testing.T
-	way  way
-	name string // of the point being tried
-
-	tried, reported, orphans int
+	count
+	t       *testing.T
+	way     way
+	stage   stage
+	records []assembly.Record // when the stage begins; what AWS holds then is saved as "begin"
+	name    string            // of the point being tried
 }
 
-// live leads a pipeline from create to delete and fails request k of each stage. It reports whether a stage had so many.
-func (s *sweep) live(k int) (met bool) {
-	s.server.Reset(s.t)
-	var records []assembly.Record
+// newSweep leads a pipeline to where the stage begins, and makes sure that coming back there is as good as having stayed.
+func newSweep(t *testing.T, w way, to stage) *sweep {
+	s := &sweep{account: newAccount(t), t: t, way: w, stage: to, name: "before " + to.name}
+	var done stage
 	for _, stage := range life {
-		s.name = fmt.Sprintf("%s, request %d, %s", stage.name, k, s.way.name)
-		s.proxy.Clear()
-		var first *faultproxy.Fault
-		for _, f := range s.way.faults(k) {
-			if p := s.proxy.Inject(f); first == nil {
-				first = p
-			}
+		if stage == to {
+			break
 		}
-		after, err := stage.run(s.account, records)
-		hit := s.proxy.Hits(first) > 0
-		if hit {
-			s.note(first, after, err)
-			met = true
+		var err error
+		if s.records, err = stage.run(s.account, s.records); err != nil {
+			t.Fatal(err)
 		}
-		s.proxy.Clear()
-		if !hit || !s.way.dies {
-			records = after
-		}
-		if err != nil || hit && s.way.dies {
-			if records, err = stage.run(s.account, records); err != nil {
-				s.t.Errorf("%s: doing it again: %v", s.name, err)
-				return met
-			}
-		}
-		s.check(stage, records)
+		done = stage
 	}
-	if left := s.leftovers(); len(left) != 0 {
-		s.orphans += len(left)
-		s.t.Errorf("%s: orphans: %v", s.name, left)
+	held := s.leftovers()
+	s.server.Save(t, "begin")
+	if done.version > 0 {
+		s.destroyed("before "+to.name, s.records)
+		s.server.Restore(t, "begin")
+		s.complete(done.version, s.records)
 	}
-	return met
+	if now := s.leftovers(); !slices.Equal(held, now) {
+		t.Fatalf("restored to\n%v\nwas\n%v", now, held)
+	}
+	return s
+}
+
+// point lets request k of the stage fail and looks at what comes of it. It reports whether there were so many requests.
+func (s *sweep) point(k int) (met bool) {
+	s.name = fmt.Sprintf("%s, request %d, %s", s.stage.name, k, s.way.name)
+	s.server.Restore(s.t, "begin")
+	s.proxy.Clear()
+	var first *faultproxy.Fault
+	for _, f := range s.way.faults(k) {
+		if p := s.proxy.Inject(f); first == nil {
+			first = p
+		}
+	}
+	records, err := s.stage.run(s.account, s.records)
+	if s.proxy.Hits(first) == 0 {
+		return false
+	}
+	s.note(first, records, err)
+	s.proxy.Clear()
+	if s.way.dies {
+		records = s.records
+	}
+	if s.way.unsaid && s.stage.version > 0 {
+		s.abandon(records)
+	}
+	if err != nil || s.way.dies {
+		if records, err = s.stage.run(s.account, records); err != nil {
+			s.t.Errorf("%s: doing it again: %v", s.name, err)
+			return true
+		}
+	}
+	if s.stage.version > 0 {
+		s.complete(s.stage.version, records)
+	}
+	s.destroyed(s.name, records)
+	return true
 }
 
 // note looks at how a run ended that met the fault.
@@ -148,19 +204,36 @@ func (s *sweep) note(f *faultproxy.Fault, records []assembly.Record, err error) 
 	}
 }
 
-// check asks that a stage is complete, which is when doing it again writes nothing.
-func (s *sweep) check(done stage, records []assembly.Record) {
-	if done.version == 0 {
-		if len(records) != 0 {
-			s.t.Errorf("%s: still recorded: %v", s.name, records)
-		}
+// abandon destroys without going on, and comes back.
+func (s *sweep) abandon(records []assembly.Record) {
+	s.server.Save(s.t, "failed")
+	defer s.server.Restore(s.t, "failed")
+	found, err := s.refresh(spec(s.stage.version), token, records)
+	if err != nil {
+		s.t.Errorf("%s: refresh: %v", s.name, err)
 		return
 	}
+	s.destroyed(s.name+", abandoned", found)
+}
+
+// destroyed asks that a destroy leaves nothing.
+func (s *sweep) destroyed(what string, records []assembly.Record) {
+	if left, err := s.destroy(token, records); err != nil || len(left) != 0 {
+		s.t.Errorf("%s: destroy: %v, still recorded: %v", what, err, left)
+	}
+	if orphans := s.leftovers(); len(orphans) != 0 {
+		s.orphans += len(orphans)
+		s.t.Errorf("%s: orphans: %v", what, orphans)
+	}
+}
+
+// complete asks that a pipeline is as described, which is when a further apply writes nothing.
+func (s *sweep) complete(version int, records []assembly.Record) {
 	if i := slices.IndexFunc(records, func(r assembly.Record) bool { return r.Status != assembly.Ready }); i >= 0 {
 		s.t.Errorf("%s: part %s is %q afterwards", s.name, records[i].Key, records[i].Status)
 	}
 	s.proxy.Clear()
-	if _, err := done.run(s.account, records); err != nil {
+	if _, err := s.apply(spec(version), token, records); err != nil {
 		s.t.Errorf("%s: a further apply: %v", s.name, err)
 	}
 	for _, r := range s.proxy.Requests() {
@@ -168,7 +241,7 @@ func (s *sweep) check(done stage, records []assembly.Record) {
 			s.t.Errorf("%s: a further apply wrote: %s %s", s.name, r.Service, r.Name)
 		}
 	}
-	for _, problem := range s.deviceProblems(spec(done.version)) {
+	for _, problem := range s.deviceProblems(spec(version)) {
 		s.t.Errorf("%s: %s", s.name, problem)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
@@ -69,7 +68,8 @@ func (r *resourceType) openRead(ctx context.Context, m *model) (*session, error)
 	return open(ctx, r.connection, reading, m)
 }
 
-// observe reads the recorded parts; after an import, which has no record, everything that the description needs.
+// observe reads the recorded parts, and what a run that was cut off has made and not recorded; after an import, which has no
+// record, everything that the description needs.
 func (s *session) observe(ctx context.Context) ([]assembly.Record, error) {
 	if s.model.imported() {
 		return s.discover(ctx)
@@ -78,7 +78,11 @@ func (s *session) observe(ctx context.Context) ([]assembly.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.engine.Observe(ctx, s.parts, records)
+	seen, err := s.engine.Observe(ctx, s.parts, records)
+	if err != nil {
+		return nil, err
+	}
+	return s.find(ctx, seen)
 }
 
 // discover finds parts by name, in rounds: what a part should look like may depend on what another one is, such
@@ -115,7 +119,7 @@ func notFound(p assembly.Part) assembly.Record {
 	record := assembly.Record{Key: p.Key, Kind: p.Kind, Name: p.Name, ARN: p.ARN, Needs: p.Needs, Status: assembly.Missing}
 	if want, err := p.Want(nil); err == nil {
 		if bucket, ok := want.(object.Bucket); ok {
-			record.Outputs = map[string]string{"force_destroy": strconv.FormatBool(bucket.ForceDestroy)}
+			record.Outputs = forceDestroy(bucket.ForceDestroy)
 		}
 	}
 	return record

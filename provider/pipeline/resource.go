@@ -57,7 +57,8 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 	}
 	records, failed := s.engine.Apply(ctx, s.parts, nil, everything)
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, s.done(failed))...)
-	if len(records) > 0 || failed == nil {
+	// What a lost answer has made is in no record. With a state, if an empty one, the next read looks for it.
+	if len(records) > 0 || failed == nil || wrote(failed) && !takenParts(failed)[pipeline.KeyManifest] {
 		s.save(&resp.State, &resp.Diagnostics, records)
 	}
 	if failed != nil {

@@ -1,0 +1,38 @@
+package resilience
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+)
+
+// spec is the pipeline that the sweep leads through its life: every kind of part is in it, and version 2 changes something in
+// each that version 1 has. A new kind of part belongs here, with an argument that differs between the versions, and its
+// listing into leftovers_test.go.
+func spec(version int) pipeline.Spec {
+	s := pipeline.Spec{
+		Name: "sweep",
+		Devices: map[string]pipeline.DeviceSpec{
+			"changed":                    {Attributes: map[string]string{"v": fmt.Sprint(version)}},
+			"disabled":                   {Enabled: aws.Bool(version == 1)},
+			fmt.Sprintf("in%d", version): {},
+		},
+		Stream:      &pipeline.StreamSpec{RetentionHours: aws.Int64(int64(24 * version))},
+		Timestream:  &pipeline.TimestreamSpec{MemoryRetentionHours: aws.Int64(int64(6 * version))},
+		DeviceState: &pipeline.DeviceStateSpec{PointInTimeRecovery: aws.Bool(version == 1)},
+		Archive:     &pipeline.ArchiveSpec{ExpireAfterDays: aws.Int64(int64(30 * version))},
+		Processor:   &pipeline.ProcessorSpec{BatchSize: aws.Int64(int64(100 * version)), MemoryMB: aws.Int64(int64(256 * version))},
+		Alerts: &pipeline.AlertsSpec{
+			Emails: []string{fmt.Sprintf("ops%d@example.com", version)},
+			Rules:  map[string]pipeline.AlertRuleSpec{"dry": {When: fmt.Sprintf("data.humidity < %d", 30+version)}},
+		},
+		Routes: map[string]pipeline.RouteSpec{
+			fmt.Sprintf("r%d", version): {SQL: "SELECT * FROM 'sweep/+/telemetry'", Republish: &pipeline.RepublishRoute{Topic: "copy/${topic(2)}"}},
+		},
+		ForceDestroy: aws.Bool(true),
+		Tags:         map[string]string{"version": fmt.Sprint(version)},
+	}
+	return s
+}

@@ -1,0 +1,68 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+)
+
+// find adds what the last run has made and not recorded, because an answer was lost or the process died. Where every part is
+// recorded, and the manifest is what the state says, it sends nothing.
+func (s *session) find(ctx context.Context, records []assembly.Record) ([]assembly.Record, error) {
+	found, err := s.engine.Find(ctx, s.attempted(ctx, records), records)
+	if err != nil {
+		return nil, err
+	}
+	recorded := byKey(records)
+	for i, r := range found {
+		if _, known := recorded[r.Key]; !known && r.Kind == object.KindBucket {
+			found[i].Outputs = forceDestroy(s.model.spec.ForceDestroy != nil && *s.model.spec.ForceDestroy)
+		}
+	}
+	return found, nil
+}
+
+// forceDestroy is what is recorded of a bucket and AWS does not keep.
+func forceDestroy(force bool) map[string]string {
+	return map[string]string{"force_destroy": strconv.FormatBool(force)}
+}
+
+// attempted are the parts that the last run was to make. The state says which, unless that run died before it could save
+// one; then the manifest does, which a run writes before anything else.
+func (s *session) attempted(ctx context.Context, records []assembly.Record) []assembly.Part {
+	at := slices.IndexFunc(records, func(r assembly.Record) bool { return r.Key == pipeline.KeyManifest })
+	if at < 0 || records[at].Status == assembly.Ready || records[at].Status == assembly.Missing || records[at].Status == assembly.Foreign {
+		return s.parts
+	}
+	parts, err := s.manifestParts(ctx)
+	if err != nil {
+		// Somebody has changed it by hand, which is in the record's status, and the next apply writes it anew.
+		tflog.Warn(ctx, "the manifest is of no help in looking for unrecorded objects", map[string]any{"error": err.Error()})
+		return s.parts
+	}
+	for _, p := range s.parts {
+		if !slices.ContainsFunc(parts, func(other assembly.Part) bool { return other.Key == p.Key }) {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+// manifestParts are the parts that the manifest describes; none when it is another pipeline's.
+func (s *session) manifestParts(ctx context.Context) ([]assembly.Part, error) {
+	text, err := s.clients.ReadParameter(ctx, pipeline.ManifestName(s.model.spec.Name))
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := pipeline.ParseManifest([]byte(text))
+	if err != nil || manifest.ID != s.env.Owner {
+		return nil, err
+	}
+	return pipeline.Build(manifest.Spec, s.env)
+}
