@@ -67,11 +67,12 @@ func Load(getenv func(string) string) (aws.Config, error) {
 // its calls the time that is left of the invocation. The SDK's shared retry quota is off, for it would give up early
 // exactly when a store throttles, and a batch that is handed back to Lambda costs more than a try.
 func newRetryer() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 0
+	standard := retry.NewStandard(func(o *retry.StandardOptions) {
 		o.Backoff = retry.BackoffDelayerFunc(backoff)
 		o.RateLimiter = ratelimit.None
 	})
+	// The standard retryer takes 0 attempts for its default of 3; only around it 0 means no bound.
+	return retry.AddWithMaxAttempts(standard, 0)
 }
 
 // backoff doubles from 50 ms to maxBackoff, less a random half so that workers do not come back all at once.

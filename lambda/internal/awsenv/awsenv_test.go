@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,5 +103,26 @@ func TestBackoffGrowsAndStaysShort(t *testing.T) {
 				t.Fatalf("attempt %d: %v, %v; want between half of %v and all of it", attempt, got, err, most)
 			}
 		}
+	}
+}
+
+// TestCallsAreTriedUntilTheyAreDone: how long a service throttles is not up to a function, how long it may wait is.
+func TestCallsAreTriedUntilTheyAreDone(t *testing.T) {
+	var calls atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1) < 6 {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"__type":"com.amazonaws#ThrottlingException"}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{}`))
+	}))
+	defer server.Close()
+	cfg, err := Load(environ("AWS_ENDPOINT_URL", server.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dynamodb.NewFromConfig(cfg).ListTables(t.Context(), nil); err != nil || calls.Load() != 6 {
+		t.Errorf("after %d calls: %v; five throttles and an answer want six", calls.Load(), err)
 	}
 }
