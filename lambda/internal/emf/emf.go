@@ -28,6 +28,7 @@ type Recorder struct {
 	counts   map[string]int
 	byReason map[string]map[string]int
 	millis   map[string][]int64
+	notes    map[string]string
 }
 
 // New returns an empty recorder. level is the function's log level: a line below it would be dropped by Lambda's filter.
@@ -37,7 +38,7 @@ func New(pipeline, function, level string) *Recorder {
 	}
 	return &Recorder{
 		pipeline: pipeline, function: function, level: level,
-		counts: map[string]int{}, byReason: map[string]map[string]int{}, millis: map[string][]int64{},
+		counts: map[string]int{}, byReason: map[string]map[string]int{}, millis: map[string][]int64{}, notes: map[string]string{},
 	}
 }
 
@@ -66,6 +67,13 @@ func (r *Recorder) Millis(name string, values []int64) {
 	r.millis[name] = append(r.millis[name], values...)
 }
 
+// Note adds a property to the line of the totals: log queries can group by it, and it makes no metric of its own.
+func (r *Recorder) Note(name, value string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes[name] = value
+}
+
 // Get returns a metric's count so far.
 func (r *Recorder) Get(name string) int {
 	r.mu.Lock()
@@ -92,6 +100,9 @@ func (r *Recorder) WriteTo(w io.Writer) (int64, error) {
 	now := time.Now()
 
 	totals := r.line(now)
+	for name, value := range r.notes {
+		totals[name] = value
+	}
 	var metrics []metric
 	for _, name := range slices.Sorted(maps.Keys(r.counts)) {
 		metrics = append(metrics, metric{name, "Count"})

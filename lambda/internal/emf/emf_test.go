@@ -81,3 +81,24 @@ func TestSampleKeepsTheDistribution(t *testing.T) {
 		t.Errorf("%d values from %d over %d to %d", len(got), got[0], got[len(got)/2], got[len(got)-1])
 	}
 }
+
+// TestNotesMakeNoMetrics: a property costs nothing, a dimension is paid for [AWS 7.7].
+func TestNotesMakeNoMetrics(t *testing.T) {
+	r := New("greenhouse", "provisioning", "")
+	r.Count("Refused", 1)
+	r.Note("Reason", "not_listed")
+	var out bytes.Buffer
+	if _, err := r.WriteTo(&out); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), `"Reason":"not_listed"`) ||
+		!strings.Contains(out.String(), `"Dimensions":[["Pipeline","Function"]],"Metrics":[{"Name":"Refused","Unit":"Count"}]`) {
+		t.Errorf("lines %s", out.String())
+	}
+	r = New("greenhouse", "provisioning", "")
+	r.Note("Reason", "not_listed")
+	out.Reset()
+	if _, err := r.WriteTo(&out); err != nil || out.Len() != 0 {
+		t.Errorf("a note alone makes a line: %s, %v", out.String(), err)
+	}
+}
