@@ -33,8 +33,9 @@ const (
 	Connections = 16
 )
 
-// Load reads the environment through getenv (os.Getenv in a function). It makes no network call.
-func Load(getenv func(string) string) (aws.Config, error) {
+// Load reads the environment through getenv (os.Getenv in a function). It makes no network call. A function whose caller waits for less
+// than the others' sets its own bounds on the transport with tune.
+func Load(getenv func(string) string, tune ...func(*http.Transport)) (aws.Config, error) {
 	region := getenv("AWS_REGION")
 	if region == "" {
 		region = getenv("AWS_DEFAULT_REGION")
@@ -50,10 +51,14 @@ func Load(getenv func(string) string) (aws.Config, error) {
 	if _, _, err := env.GetEnableEndpointDiscovery(context.Background()); err != nil {
 		return aws.Config{}, err
 	}
+	t := transport()
+	for _, set := range tune {
+		set(t)
+	}
 	config := aws.Config{
 		Region:        region,
 		Credentials:   aws.NewCredentialsCache(provider),
-		HTTPClient:    &http.Client{Transport: transport()},
+		HTTPClient:    &http.Client{Transport: t},
 		Retryer:       newRetryer,
 		ConfigSources: []any{env},
 	}

@@ -126,3 +126,13 @@ func TestCallsAreTriedUntilTheyAreDone(t *testing.T) {
 		t.Errorf("after %d calls: %v; five throttles and an answer want six", calls.Load(), err)
 	}
 }
+
+func TestTheTransportMayBeTuned(t *testing.T) {
+	cfg, err := Load(environ(), func(tr *http.Transport) { tr.ResponseHeaderTimeout = time.Second })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := cfg.HTTPClient.(*http.Client).Transport.(*http.Transport); got.ResponseHeaderTimeout != time.Second || got.MaxIdleConnsPerHost != Connections {
+		t.Errorf("an answer is waited for %v, %d connections are kept", got.ResponseHeaderTimeout, got.MaxIdleConnsPerHost)
+	}
+}
