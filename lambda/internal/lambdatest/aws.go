@@ -6,11 +6,13 @@
 package lambdatest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,6 +37,7 @@ type Fault struct {
 	Body   string // more members of the error's JSON object, each with a leading comma
 	Close  bool   // close the connection without an answer
 	Hang   bool   // answer when the caller has gone
+	Lose   bool   // let the call take effect where Forward sends it, and close the connection instead of answering
 }
 
 // Faults there are on every AWS service.
@@ -44,6 +47,7 @@ var (
 	Denied   = &Fault{Status: http.StatusBadRequest, Code: "AccessDeniedException"}
 	Closed   = &Fault{Close: true}
 	Hung     = &Fault{Hang: true}
+	Lost     = &Fault{Lose: true}
 )
 
 // AWS is a stand-in for every service that the functions call.
@@ -54,6 +58,7 @@ type AWS struct {
 	calls   []Call
 	counts  map[string]int
 	fault   func(Call) *Fault
+	forward http.Handler // gives the good answers; nil: the stand-in itself
 	records map[string]Stored
 }
 
@@ -72,6 +77,18 @@ func (a *AWS) Misbehave(fault func(Call) *Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.fault = fault
+}
+
+// Forward has what does not misbehave answered by the server at a base address, such as moto's.
+func (a *AWS) Forward(t testing.TB, to string) {
+	t.Helper()
+	target, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.forward = httputil.NewSingleHostReverseProxy(target)
 }
 
 // Calls returns the calls of an action, or of all for "".
@@ -113,7 +130,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.counts[call.Action]++
 	call.Attempt = a.counts[call.Action]
 	a.calls = append(a.calls, call)
-	index, decide := len(a.calls)-1, a.fault
+	index, decide, forward := len(a.calls)-1, a.fault, a.forward
 	a.mu.Unlock()
 
 	var fault *Fault
@@ -126,9 +143,15 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	a.calls[index].Refused = fault != nil
 	a.mu.Unlock()
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	switch {
+	case fault == nil && forward != nil:
+		forward.ServeHTTP(w, r)
 	case fault == nil:
 		a.good(w, call)
+	case fault.Lose:
+		forward.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
 	case fault.Close:
 		panic(http.ErrAbortHandler)
 	case fault.Hang:
@@ -172,6 +195,8 @@ func action(r *http.Request, body []byte) string {
 		return "s3:PutObject"
 	case strings.HasPrefix(r.URL.Path, "/topics/"):
 		return "iot:Publish"
+	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/things/"):
+		return "iot:DescribeThing"
 	}
 	return r.Method + " " + r.URL.Path
 }
@@ -304,6 +329,8 @@ func (a *AWS) Env(more map[string]string) map[string]string {
 		"IOT_DEAD_LETTER_BUCKET":    "greenhouse-archive", "IOT_DEAD_LETTER_PREFIX": "dead-letters/",
 		"IOT_TIMESTREAM_DATABASE": "greenhouse", "IOT_TIMESTREAM_TABLE": "telemetry",
 		"IOT_ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:greenhouse-alerts", "IOT_DATA_ENDPOINT": a.URL,
+		"IOT_ALLOW_LIST_TABLE": "greenhouse-allow-list", "IOT_TEMPLATE_ARN": "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/greenhouse",
+		"IOT_OWNER": "owner-token", "IOT_ATTRIBUTES": "bay",
 	}
 	for name, value := range more {
 		env[name] = value
