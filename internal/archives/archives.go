@@ -25,7 +25,7 @@ type Archive struct {
 }
 
 // Functions names what the project ships, each a command below lambda/.
-func Functions() []string { return []string{"alerts", "processor"} }
+func Functions() []string { return []string{"alerts", "processor", "provisioning"} }
 
 // Architectures names what the functions are built for, in Lambda's words.
 func Architectures() []string { return []string{"arm64", "x86_64"} }

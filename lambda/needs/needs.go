@@ -19,7 +19,7 @@ const (
 	AlertTopic         Resource = "alert-topic"         // the SNS topic
 	CommandTopics      Resource = "command-topics"      // arn:…:topic/<topic prefix>/*/commands
 	AllowList          Resource = "allow-list"          // the DynamoDB table of serials that may register
-	Things             Resource = "things"              // arn:…:thing/<prefix of registered things>*
+	Things             Resource = "things"              // arn:…:thing/<thing name prefix>*
 	LogStreams         Resource = "log-streams"         // arn:…:log-group:<the function's group>:log-stream:*
 	Anything           Resource = "*"                   // the action takes no resource
 )

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/iot"
+	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
+)
+
+// limits are how long the hook tries.
+type limits struct {
+	answer time.Duration // for everything, from the invocation on
+	try    time.Duration // for one call's connection and for its answer, so that a dead connection leaves time for other tries
+}
+
+// ofAWS are the limits for AWS IoT, which waits 5 s for an answer and takes none for a refusal [AWS 4 Pre-provisioning hook]. A serial that is
+// used up for an answer that comes too late helps no device, so calls end well before that, whatever the function's own timeout is.
+var ofAWS = limits{answer: 4 * time.Second, try: 1200 * time.Millisecond}
+
+// Attributes of the things that registered with a pipeline (docs/design/contracts.md).
+const (
+	ownerAttribute      = "iot-pipeline"            // the owner token
+	registeredAttribute = "iot-pipeline-registered" // how the thing came: "claim" or "jitp"; absent on a thing that the provider made
+)
+
+// refusedAnswer is the answer to every request that is not admitted; AWS IoT tells the device no reason.
+const refusedAnswer = `{"allowProvisioning":false}`
+
+// registryAPI is the part of the IoT client that the hook uses.
+type registryAPI interface {
+	DescribeThing(context.Context, *iot.DescribeThingInput, ...func(*iot.Options)) (*iot.DescribeThingOutput, error)
+}
+
+// handler handles invocations one after the other, as Lambda brings them to one process.
+type handler struct {
+	config
+	limits
+	list     *allowList
+	registry registryAPI
+	log      *slog.Logger
+	level    string
+	out      io.Writer // metrics
+	now      func() time.Time
+}
+
+// newHandler does the cold start's work: it reads the environment and makes the clients.
+func newHandler(getenv func(string) string, out io.Writer, l limits) (*handler, error) {
+	c, err := loadConfig(getenv)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := awsenv.Load(getenv, func(t *http.Transport) {
+		t.DialContext = (&net.Dialer{Timeout: l.try, KeepAlive: 30 * time.Second}).DialContext
+		t.TLSHandshakeTimeout, t.ResponseHeaderTimeout = l.try, l.try
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := &handler{config: c, limits: l, level: getenv("AWS_LAMBDA_LOG_LEVEL"), out: out, now: time.Now}
+	h.log = lambdalog.New(out, h.level)
+	h.list = &allowList{client: dynamodb.NewFromConfig(cfg), table: c.table}
+	h.registry = iot.NewFromConfig(cfg)
+	return h, nil
+}
+
+// Invoke answers one request. It returns no error: whatever goes wrong, the answer is that the device is not admitted, and the log says why.
+func (h *handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	ctx, cancel := h.withReserve(ctx, time.Now())
+	defer cancel()
+	r, why := h.admit(ctx, event)
+	h.report(ctx, &r, why)
+	if why != nil {
+		return []byte(refusedAnswer), nil
+	}
+	// Strings always have a JSON form.
+	answer, _ := json.Marshal(events.IoTPreProvisionHookResponse{AllowProvisioning: true, ParameterOverrides: r.overrides})
+	return answer, nil
+}
+
+// withReserve ends the calls early enough for AWS IoT to get the answer.
+func (l limits) withReserve(ctx context.Context, now time.Time) (context.Context, context.CancelFunc) {
+	end := now.Add(l.answer)
+	if deadline, ok := ctx.Deadline(); ok {
+		deadline = deadline.Add(-max(deadline.Sub(now)/10, 100*time.Millisecond))
+		if deadline.Before(end) {
+			end = deadline
+		}
+	}
+	return context.WithDeadline(ctx, end)
+}
+
+// admit decides. What costs least comes first, and the write that uses the serial up comes last, so that no refused request uses one up.
+// The registration holds what was known when the decision fell, also with a refusal.
+func (h *handler) admit(ctx context.Context, event []byte) (r registration, why *refusal) {
+	defer func() {
+		if value := recover(); value != nil {
+			why = recovered(value)
+		}
+	}()
+	if r, why = h.read(event); why != nil {
+		return r, why
+	}
+	listed, why := h.list.find(ctx, r.serial)
+	if why != nil {
+		return r, why
+	}
+	if listed.usedBy != "" && listed.usedBy != r.certificateID {
+		return r, usedBy(listed.usedBy)
+	}
+	if why := h.fill(&r, listed); why != nil {
+		return r, why
+	}
+	if why := h.checkThing(ctx, r.thing); why != nil {
+		return r, why
+	}
+	return r, h.list.use(ctx, &r, h.now())
+}
+
+// checkThing refuses a name that a thing has which did not register with this pipeline: the template would attach the certificate to it, and
+// the device would become that thing.
+func (h *handler) checkThing(ctx context.Context, name string) *refusal {
+	out, err := h.registry.DescribeThing(ctx, &iot.DescribeThingInput{ThingName: aws.String(name)})
+	var missing *iottypes.ResourceNotFoundException
+	if errors.As(err, &missing) {
+		return nil
+	}
+	if err != nil {
+		return failed(ctx, err, fmt.Sprintf("describing thing %q", name))
+	}
+	owner, registered := out.Attributes[ownerAttribute], out.Attributes[registeredAttribute]
+	switch {
+	case owner != h.owner:
+		return refuse(thingExists, "there is a thing %q, and it is not of this pipeline", name)
+	case registered == "":
+		return refuse(thingExists, "there is a thing %q of this pipeline, and it did not register itself", name)
+	}
+	return nil
+}
+
+// report tells in one line what became of a request, and counts it.
+func (h *handler) report(ctx context.Context, r *registration, why *refusal) {
+	admitted, refused := 1, 0
+	level, message := slog.LevelInfo, "the device is admitted"
+	attrs := []slog.Attr{
+		slog.String("serial", r.serial), slog.String("thing", r.thing), slog.String("certificate_id", r.certificateID),
+		slog.String("client_id", shown(r.clientID, maxShown)),
+	}
+	metrics := emf.New(h.pipeline, "provisioning", h.level)
+	if why != nil {
+		admitted, refused = 0, 1
+		level, message = slog.LevelWarn, "the device is refused"
+		if why.broken() {
+			level = slog.LevelError
+		}
+		attrs = append(attrs, slog.String("reason", string(why.reason)), slog.String("detail", why.detail))
+		if why.stack != "" {
+			attrs = append(attrs, slog.String("stack", why.stack))
+		}
+		metrics.Note("Reason", string(why.reason))
+	}
+	metrics.Count("Admitted", admitted)
+	metrics.Count("Refused", refused)
+	h.log.LogAttrs(ctx, level, message, attrs...)
+	if _, err := metrics.WriteTo(h.out); err != nil {
+		h.log.ErrorContext(ctx, "printing metrics", "error", err.Error())
+	}
+}
