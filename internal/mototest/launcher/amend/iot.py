@@ -24,8 +24,9 @@ def tag_store(backend):
 
 def taggable(backend):
     arns = set()
-    for kind in ("rules", "policies", "thing_groups", "thing_types", "role_aliases", "billing_groups"):
+    for kind in ("rules", "policies", "thing_groups", "thing_types", "role_aliases", "billing_groups", "ca_certificates"):
         arns.update(item.arn for item in getattr(backend, kind).values())
+    arns.update(item.arn for item in backend.__dict__.get("provisioning_templates", {}).values())  # see amend/provisioning.py
     return arns
 
 
@@ -82,11 +83,15 @@ def rule_tags(create):
 def forgets_tags(delete):
     def method(self, *args, **kwargs):
         delete(self, *args, **kwargs)
-        known = taggable(self)
-        for arn in [a for a in tag_store(self) if a not in known]:
-            del tag_store(self)[arn]
+        forget_tags(self)
 
     return method
+
+
+def forget_tags(backend):
+    known = taggable(backend)
+    for arn in [a for a in tag_store(backend) if a not in known]:
+        del tag_store(backend)[arn]
 
 
 # [AWS 1.4 CreateThing]: the same configuration succeeds and changes nothing, another one is refused.
