@@ -47,7 +47,8 @@ type ClaimCertificate struct {
 type CACertificate struct {
 	CertificatePEM string
 	Template       string // name of the provisioning template
-	RoleARN        string // of the template's registrations
-	Tags           map[string]string
-	Inactive       bool // only observed: a wanted one is active and registers devices
+	// RoleARN is the role of the registrations. Empty: the template's own, which is how AWS documents a template by name.
+	RoleARN  string
+	Tags     map[string]string
+	Inactive bool // only observed: a wanted one is active and registers devices
 }
