@@ -54,6 +54,15 @@ type store interface {
 	list(ctx context.Context) (map[string]string, error)
 	// retag sets the given tags and removes others.
 	retag(ctx context.Context, thing string, set map[string]string, remove []string) error
+	// inspect gives what there is to know of a bundle without reading it, or nil when there is none.
+	inspect(ctx context.Context, thing string) (*label, error)
+}
+
+// label is what a bundle says of itself from outside.
+type label struct {
+	arn  string // "" where BundleARN knows it
+	tags map[string]string
+	gone bool // its deletion is scheduled, and it cannot be read any more
 }
 
 // Kinds of credentials stores, in object.CredentialsStore.Kind.
@@ -67,11 +76,14 @@ func (d *Driver) newStore(owner string, s object.CredentialsStore, tags map[stri
 	all := make(map[string]string, len(tags)+1)
 	maps.Copy(all, tags)
 	all[object.OwnerTag] = owner
-	place := place{CredentialsStore: s, owner: owner, tags: all, pool: d.pool}
-	if s.Kind == StoreSecrets {
-		return &secretStore{place: place, client: d.aws.SecretsManager()}
+	return d.storeAt(place{CredentialsStore: s, owner: owner, tags: all, pool: d.pool})
+}
+
+func (d *Driver) storeAt(p place) store {
+	if p.Kind == StoreSecrets {
+		return &secretStore{place: p, client: d.aws.SecretsManager()}
 	}
-	return &parameterStore{place: place, client: d.aws.SSM()}
+	return &parameterStore{place: p, client: d.aws.SSM()}
 }
 
 // place is what both kinds of store are made of.
@@ -80,14 +92,39 @@ type place struct {
 	owner string
 	tags  map[string]string // with the owner token
 	pool  *pool
+	// single says that the path is the name of the one bundle that is kept, under whatever name it is asked for.
+	single bool
 }
 
-func (p place) name(thing string) string { return p.Path + "/" + thing }
+func (p place) name(thing string) string {
+	if p.single {
+		return p.Path
+	}
+	return p.Path + "/" + thing
+}
 
 // thing gives the thing whose bundle has a name; false for a name that is not directly below the path.
 func (p place) thing(name string) (string, bool) {
+	if p.single {
+		return name, name == p.Path
+	}
 	thing, ok := strings.CutPrefix(name, p.Path+"/")
 	return thing, ok && thing != "" && !strings.Contains(thing, "/")
+}
+
+// refuse gives the error about a bundle that is not ours.
+func (p place) refuse(kind, thing string, l *label) error {
+	if l == nil || l.tags[object.OwnerTag] == p.owner {
+		return nil
+	}
+	return &foreignBundleError{kind: kind, name: p.name(thing), owner: l.tags[object.OwnerTag]}
+}
+
+// foreignBundleError says that the name of a bundle is taken by somebody else.
+type foreignBundleError struct{ kind, name, owner string }
+
+func (e *foreignBundleError) Error() string {
+	return fmt.Sprintf("a %s %q exists and is not of this pipeline", e.kind, e.name)
 }
 
 // BundleARN gives the ARN of a bundle where it follows from its name, which it does not in Secrets Manager.

@@ -19,12 +19,16 @@ import (
 // store. The subject says whose it is, so that a certificate whose creation was not answered can be recognised: CN is
 // the thing (AWS allows 128 characters in a name, X.520 only 64 in a CN, so a longer one is cut), OU the owner token.
 func newKey(thing, owner string) (keyPEM, csrPEM string, err error) {
+	return newPair(pkix.Name{CommonName: thing[:min(len(thing), 64)], OrganizationalUnit: []string{owner}})
+}
+
+// newPair makes a P-256 key and the request for a certificate with a subject.
+func newPair(subject pkix.Name) (keyPEM, csrPEM string, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", fmt.Errorf("making a key: %w", err)
 	}
-	request := &x509.CertificateRequest{Subject: pkix.Name{CommonName: thing[:min(len(thing), 64)], OrganizationalUnit: []string{owner}}}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, request, key)
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: subject}, key)
 	if err != nil {
 		return "", "", fmt.Errorf("making a certificate request: %w", err)
 	}
@@ -39,11 +43,11 @@ func encode(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-// madeForUs reports whether a certificate was made by newKey for this pipeline, or belongs to a key that one of its
-// devices brought.
+// madeForUs reports whether a certificate was made by newKey for a device of this pipeline, or belongs to a key that one of
+// its devices brought. A claim certificate is no device's.
 func (r *run) madeForUs(certificatePEM string) bool {
 	c := parseCertificate(certificatePEM)
-	return c != nil && (slices.Contains(c.Subject.OrganizationalUnit, r.owner) || r.broughtKeys()[digestOfKey(c.RawSubjectPublicKeyInfo)])
+	return c != nil && !slices.Contains(c.Subject.OrganizationalUnit, claimUnit) && (slices.Contains(c.Subject.OrganizationalUnit, r.owner) || r.broughtKeys()[digestOfKey(c.RawSubjectPublicKeyInfo)])
 }
 
 // broughtKeys are the digests of the public keys in the devices' own requests and certificates.

@@ -47,18 +47,28 @@ func (s *parameterStore) put(ctx context.Context, thing, text string, replace bo
 }
 
 func (s *parameterStore) refuseForeign(ctx context.Context, thing string) error {
-	out, err := s.client.ListTagsForResource(ctx, &ssm.ListTagsForResourceInput{
-		ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: aws.String(s.name(thing)),
-	})
+	l, err := s.inspect(ctx, thing)
 	if err != nil {
 		return err
 	}
-	for _, tag := range out.TagList {
-		if aws.ToString(tag.Key) == object.OwnerTag && aws.ToString(tag.Value) == s.owner {
-			return nil
-		}
+	return s.refuse("parameter", thing, l)
+}
+
+func (s *parameterStore) inspect(ctx context.Context, thing string) (*label, error) {
+	out, err := s.client.ListTagsForResource(ctx, &ssm.ListTagsForResourceInput{
+		ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: aws.String(s.name(thing)),
+	})
+	if awsapi.Is(err, "InvalidResourceId") {
+		return nil, nil
 	}
-	return fmt.Errorf("a parameter %q exists and is not of this pipeline", s.name(thing))
+	if err != nil {
+		return nil, err
+	}
+	l := &label{tags: make(map[string]string, len(out.TagList))}
+	for _, tag := range out.TagList {
+		l.tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return l, nil
 }
 
 func (s *parameterStore) parameterTags(tags map[string]string) []types.Tag {

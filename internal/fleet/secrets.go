@@ -73,16 +73,26 @@ func (s *secretStore) create(ctx context.Context, thing, text string) (arn strin
 }
 
 func (s *secretStore) refuseForeign(ctx context.Context, thing string) error {
-	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(s.name(thing))})
+	l, err := s.inspect(ctx, thing)
 	if err != nil {
 		return err
 	}
-	for _, tag := range out.Tags {
-		if aws.ToString(tag.Key) == object.OwnerTag && aws.ToString(tag.Value) == s.owner {
-			return nil
-		}
+	return s.refuse("secret", thing, l)
+}
+
+func (s *secretStore) inspect(ctx context.Context, thing string) (*label, error) {
+	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(s.name(thing))})
+	if awsapi.IsNotFound(err) {
+		return nil, nil
 	}
-	return fmt.Errorf("a secret %q exists and is not of this pipeline", s.name(thing))
+	if err != nil {
+		return nil, err
+	}
+	l := &label{arn: aws.ToString(out.ARN), tags: make(map[string]string, len(out.Tags)), gone: out.DeletedDate != nil}
+	for _, tag := range out.Tags {
+		l.tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return l, nil
 }
 
 func (s *secretStore) secretTags(tags map[string]string) []types.Tag {

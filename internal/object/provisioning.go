@@ -28,17 +28,24 @@ type ProvisioningTemplate struct {
 }
 
 // ClaimCertificate is a certificate with which devices that have none of their own may ask for one. The key pair is made by
-// the provider; certificate, key and endpoint are kept in the credentials store only. Ref.ID is the certificate's ID.
+// the provider; certificate, key and endpoint are kept in the credentials store only. Ref.ID is the certificate's ID, or the
+// bundle's name while there is no certificate yet.
 type ClaimCertificate struct {
+	// Subject is the certificate's common name without the version, which follows it after a hyphen. Both together have at
+	// most 64 characters (X.520).
+	Subject string
 	// Version is a number of the user's; another one makes another certificate and removes the one before.
 	Version int64
 	Policy  string // name of the policy that is attached to it
-	// Store says where the bundle goes; Path is the bundle's whole name.
+	// Store says where the bundle goes; Path is the bundle's whole name, which is the part's name too.
 	Store    CredentialsStore
-	Endpoint string // host name, for the bundle
-	Template string // name of the provisioning template, for the bundle
-	Tags     map[string]string
-	Inactive bool // only observed: a wanted certificate is active
+	Endpoint string            // host name, for the bundle
+	Template string            // name of the provisioning template, for the bundle
+	Tags     map[string]string // on the bundle
+	// What is only observed: a wanted certificate is active and whole, and the one before it is gone.
+	Inactive   bool
+	Lost       bool // certificate or key is gone, so that another pair has to be made
+	Unfinished bool // a run has ended between two certificates
 }
 
 // CACertificate is a certificate authority whose device certificates are registered when they first connect, by a

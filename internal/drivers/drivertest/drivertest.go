@@ -101,7 +101,7 @@ func (l Life[S]) Run(t *testing.T) {
 		if step.Want != nil {
 			want = step.Want(want)
 		}
-		t.Run(step.Why, func(t *testing.T) { l.repair(ctx, t, ref, want, id, step) })
+		t.Run(step.Why, func(t *testing.T) { ref.Outputs = l.repair(ctx, t, ref, want, id, step) })
 	}
 	if !l.Ownerless {
 		t.Run("of another pipeline", func(t *testing.T) { l.foreign(ctx, t, Owner) })
@@ -151,7 +151,8 @@ func (l Life[S]) settled(ctx context.Context, t *testing.T, ref assembly.Ref, wa
 	}
 }
 
-func (l Life[S]) repair(ctx context.Context, t *testing.T, ref assembly.Ref, want S, id assembly.Identity, step Step[S]) {
+// repair lets a step happen and asserts that the driver sees and repairs it. It gives the outputs as recorded then.
+func (l Life[S]) repair(ctx context.Context, t *testing.T, ref assembly.Ref, want S, id assembly.Identity, step Step[S]) map[string]string {
 	if step.Drift != nil {
 		if err := step.Drift(ctx); err != nil {
 			t.Fatal(err)
@@ -183,6 +184,7 @@ func (l Life[S]) repair(ctx context.Context, t *testing.T, ref assembly.Ref, wan
 	l.wait(ctx, t, ref)
 	ref.Outputs = got.Outputs
 	l.settled(ctx, t, ref, want, got)
+	return got.Outputs
 }
 
 // foreign asserts that another pipeline sees whose the object is, cannot create it and changes nothing.

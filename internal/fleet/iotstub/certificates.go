@@ -26,6 +26,7 @@ const (
 type certificate struct {
 	id, pem, status string
 	things          []string
+	policies        []string
 	exclusive       bool
 	created         time.Time
 	deleted         bool
@@ -80,6 +81,9 @@ func (s *Server) routeCertificates() {
 	handle("DELETE /things/{name}/principals", "DetachThingPrincipal", s.detach)
 	handle("GET /things/{name}/principals", "ListThingPrincipals", s.listPrincipals)
 	handle("GET /principals/things", "ListPrincipalThings", s.listPrincipalThings)
+	handle("PUT /target-policies/{policy}", "AttachPolicy", s.attachPolicy)
+	handle("POST /target-policies/{policy}", "DetachPolicy", s.detachPolicy)
+	handle("POST /attached-policies/{target}", "ListAttachedPolicies", s.listPolicies)
 }
 
 func (s *Server) add(text, status string) (*certificate, *fail) {
@@ -191,6 +195,8 @@ func (s *Server) deleteCertificate(r *http.Request, _ []byte) (any, *fail) {
 	case len(c.things) > 0 || c.lag > 0:
 		c.lag = max(0, c.lag-1)
 		return nil, &fail{"DeleteConflictException", "Things must be detached before deletion (arn: " + c.arn() + ")", http.StatusConflict}
+	case len(c.policies) > 0 && r.URL.Query().Get("forceDelete") != "true":
+		return nil, &fail{"DeleteConflictException", "Certificate policies must be detached before deletion (arn: " + c.arn() + ")", http.StatusConflict}
 	}
 	c.deleted = true
 	delete(s.certificates, c.id)
@@ -255,4 +261,56 @@ func (s *Server) listPrincipalThings(r *http.Request, _ []byte) (any, *fail) {
 		return nil, notFound("Certificate", id)
 	}
 	return map[string]any{"things": append([]string{}, c.things...)}, nil
+}
+
+// target finds the certificate that a policy is to be attached to. Whether the policy exists is not looked at.
+func (s *Server) target(text string) (*certificate, *fail) {
+	_, id, _ := strings.Cut(text, ":cert/")
+	c := s.certificates[id]
+	if c == nil {
+		return nil, notFound("Certificate", text)
+	}
+	return c, nil
+}
+
+func (s *Server) targetIn(body []byte) (*certificate, *fail) {
+	var in struct {
+		Target string `json:"target"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, &fail{code: "InvalidRequestException", message: err.Error()}
+	}
+	return s.target(in.Target)
+}
+
+func (s *Server) attachPolicy(r *http.Request, body []byte) (any, *fail) {
+	c, failure := s.targetIn(body)
+	if failure != nil {
+		return nil, failure
+	}
+	if name := r.PathValue("policy"); !slices.Contains(c.policies, name) {
+		c.policies = append(c.policies, name)
+	}
+	return map[string]string{}, nil
+}
+
+func (s *Server) detachPolicy(r *http.Request, body []byte) (any, *fail) {
+	c, failure := s.targetIn(body)
+	if failure != nil {
+		return nil, failure
+	}
+	c.policies = slices.DeleteFunc(c.policies, func(name string) bool { return name == r.PathValue("policy") })
+	return map[string]string{}, nil
+}
+
+func (s *Server) listPolicies(r *http.Request, _ []byte) (any, *fail) {
+	c, failure := s.target(r.PathValue("target"))
+	if failure != nil {
+		return nil, failure
+	}
+	list := []any{}
+	for _, name := range c.policies {
+		list = append(list, map[string]string{"policyName": name, "policyArn": arn("iot", "policy/"+name)})
+	}
+	return map[string]any{"policies": list}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -120,9 +121,11 @@ func (s *Server) Size() (things, certificates, bundles int) {
 
 // Certificate is a certificate as tests look at it.
 type Certificate struct {
-	ID     string
-	Active bool
-	Things []string
+	ID       string
+	PEM      string
+	Active   bool
+	Things   []string
+	Policies []string
 }
 
 // Certificates gives all certificates in order of creation.
@@ -132,7 +135,7 @@ func (s *Server) Certificates() []Certificate {
 	var all []Certificate
 	for _, c := range s.order {
 		if !c.deleted {
-			all = append(all, Certificate{ID: c.id, Active: c.status == active, Things: append([]string(nil), c.things...)})
+			all = append(all, Certificate{ID: c.id, PEM: c.pem, Active: c.status == active, Things: slices.Clone(c.things), Policies: slices.Clone(c.policies)})
 		}
 	}
 	return all
