@@ -28,6 +28,11 @@ var defaultRates = map[string]float64{
 	"iot:ListPolicies": 10, "iot:ListPolicyVersions": 10, "iot:ListTargetsForPolicy": 10, "iot:GetPolicy": 10,
 	"iot:DescribeCertificate": 10, "iot:RegisterCertificateWithoutCA": 10, "iot:UpdateCertificate": 10, "iot:DeleteCertificate": 10,
 	"iot:ListCertificates": 10, "iot:RegisterCertificate": 10, "iot:RegisterThing": 10, "iot:CreateCertificateFromCsr": 15, "iot:CreateKeysAndCertificate": 10,
+	// No number is known for these; assumed are those of the like operations on policies and certificates (C).
+	"iot:CreateProvisioningTemplate": 10, "iot:DescribeProvisioningTemplate": 10, "iot:UpdateProvisioningTemplate": 10, "iot:DeleteProvisioningTemplate": 10,
+	"iot:CreateProvisioningTemplateVersion": 10, "iot:ListProvisioningTemplateVersions": 10, "iot:DeleteProvisioningTemplateVersion": 10,
+	"iot:ListProvisioningTemplates": 10,
+	"iot:RegisterCACertificate":     10, "iot:DescribeCACertificate": 10, "iot:UpdateCACertificate": 10, "iot:DeleteCACertificate": 10, "iot:ListCACertificates": 10,
 	"iot:CreateTopicRule": 5, "iot:ReplaceTopicRule": 5, "iot:EnableTopicRule": 5, "iot:DisableTopicRule": 5,
 	"iot:DeleteTopicRule": 20, "iot:GetTopicRule": 200, "iot:ListTopicRules": 1,
 	"iot:SearchIndex": 15, "iot:DescribeIndex": 10, "iot:GetIndexingConfiguration": 20, "iot:UpdateIndexingConfiguration": 1,

@@ -6,11 +6,13 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/bucket"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/cacertificate"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/eventsource"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/function"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iotpolicy"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/loggroup"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/parameter"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/provisioningtemplate"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/queue"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/role"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/stream"
@@ -23,17 +25,18 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/timestreamtable"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/topic"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/topicrule"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 )
 
-// Registry gives the driver of each kind for the clients' account and region; fleet is the one that is not a driver of a single object.
-func Registry(c *awsapi.Clients, fleet assembly.Driver[object.Fleet]) assembly.Registry {
+// Registry gives the driver of each kind for the clients' account and region; devices is the one that is not a driver of a single object.
+func Registry(c *awsapi.Clients, devices assembly.Driver[object.Fleet]) assembly.Registry {
 	return assembly.Registry{
 		object.KindParameter:          assembly.Erase(parameter.New(c)),
 		object.KindThingGroup:         assembly.Erase(thinggroup.New(c)),
 		object.KindThingType:          assembly.Erase(thingtype.New(c)),
 		object.KindIoTPolicy:          assembly.Erase(iotpolicy.New(c)),
-		object.KindFleet:              assembly.Erase(fleet),
+		object.KindFleet:              assembly.Erase(devices),
 		object.KindTopicRule:          assembly.Erase(topicrule.New(c)),
 		object.KindStream:             assembly.Erase(stream.New(c)),
 		object.KindTimestreamDatabase: assembly.Erase(timestreamdb.New(c)),
@@ -48,5 +51,8 @@ func Registry(c *awsapi.Clients, fleet assembly.Driver[object.Fleet]) assembly.R
 		object.KindLogGroup:           assembly.Erase(loggroup.New(c)),
 		object.KindFunction:           assembly.Erase(function.New(c)),
 		object.KindEventSource:        assembly.Erase(eventsource.New(c)),
+		object.KindTemplate:           assembly.Erase(provisioningtemplate.New(c)),
+		object.KindClaimCertificate:   assembly.Erase(fleet.NewClaims(c)),
+		object.KindCACertificate:      assembly.Erase(cacertificate.New(c)),
 	}
 }

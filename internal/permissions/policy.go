@@ -37,13 +37,18 @@ var table = []statement{
 		AddThingToThingGroup AttachPolicy AttachThingPrincipal CreateCertificateFromCsr CreatePolicy CreatePolicyVersion CreateThing CreateThingGroup
 		CreateThingType CreateTopicRule DeleteCertificate DeletePolicy DeletePolicyVersion DeleteThing DeleteThingGroup DeleteThingType DeleteTopicRule
 		DeprecateThingType DescribeCertificate DescribeEndpoint DescribeThing DescribeThingGroup DescribeThingType DetachPolicy DetachThingPrincipal
-		GetPolicy GetTopicRule ListCertificates ListPolicyVersions ListPrincipalThings ListTagsForResource ListTargetsForPolicy ListThingPrincipals ListThings
-		ListThingsInThingGroup ListTopicRules RegisterCertificateWithoutCA RemoveThingFromThingGroup ReplaceTopicRule TagResource UntagResource
+		GetPolicy GetTopicRule ListAttachedPolicies ListCertificates ListPolicyVersions ListPrincipalThings ListTagsForResource ListTargetsForPolicy ListThingPrincipals ListThings
+		ListThingsInThingGroup ListTopicRules RegisterCACertificate RegisterCertificateWithoutCA RemoveThingFromThingGroup ReplaceTopicRule TagResource UntagResource
 		UpdateCertificate UpdateThing UpdateThingGroup UpdateThingType`},
+	{sid: "Registration", service: "iot", resources: []string{"arn:${partition}:iot:${region}:${account}:provisioningtemplate/${name}", "arn:${partition}:iot:${region}:${account}:provisioningtemplate/${name}-jit"}, actions: `
+		CreateProvisioningTemplate CreateProvisioningTemplateVersion DeleteProvisioningTemplate DeleteProvisioningTemplateVersion DescribeProvisioningTemplate
+		ListProvisioningTemplateVersions UpdateProvisioningTemplate`},
+	{sid: "RegistrationAuthorities", service: "iot", resources: []string{"arn:${partition}:iot:${region}:${account}:cacert/*"}, actions: `
+		DeleteCACertificate DescribeCACertificate UpdateCACertificate`},
 	{sid: "Stream", service: "kinesis", resources: []string{"arn:${partition}:kinesis:${region}:${account}:stream/${name}"}, actions: `
 		AddTagsToStream CreateStream DecreaseStreamRetentionPeriod DeleteStream DescribeStreamSummary IncreaseStreamRetentionPeriod ListTagsForStream
 		RemoveTagsFromStream StartStreamEncryption UpdateShardCount UpdateStreamMode`},
-	{sid: "DeviceState", service: "dynamodb", resources: []string{"arn:${partition}:dynamodb:${region}:${account}:table/${name}"}, actions: `
+	{sid: "DeviceState", service: "dynamodb", resources: []string{"arn:${partition}:dynamodb:${region}:${account}:table/${name}", "arn:${partition}:dynamodb:${region}:${account}:table/${name}-allow-list"}, actions: `
 		CreateTable DeleteItem DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive GetItem ListTagsOfResource PutItem TagResource UntagResource
 		UpdateContinuousBackups UpdateTable UpdateTimeToLive`},
 	{sid: "Archive", service: "s3", resources: []string{"arn:${partition}:s3:::${name}-${account}-${region}", "arn:${partition}:s3:::${name}-${account}-${region}/*"}, actions: `

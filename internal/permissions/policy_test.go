@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the policy into the guide")
 
 // beside are the actions that AWS asks for beside the call itself, and the calls that ask for them.
 var beside = map[string]string{
-	"iam:PassRole":                  "CreateFunction, CreateTopicRule: whoever names a role must be allowed to pass it",
+	"iam:PassRole":                  "CreateFunction, CreateTopicRule, CreateProvisioningTemplate: whoever names a role must be allowed to pass it",
 	"s3:DeleteObjectVersion":        "DeleteObjects that names versions",
 	"s3:ListBucket":                 "S3 answers 403 in place of 404 without it",
 	"secretsmanager:GetSecretValue": "BatchGetSecretValue",

@@ -34,7 +34,7 @@ func (a *account) leftovers() []string {
 	c := awsapi.New(a.server.Config(a.t), awsapi.Options{S3UsePathStyle: true, RequestRates: unlimited()})
 	var found []string
 	for _, list := range []func(context.Context, *awsapi.Clients) ([]*string, error){
-		things, certificates, policies, rules, groups, types, streams, tables, buckets, topics, queues, roles, logGroups, functions, mappings, parameters, databases,
+		things, certificates, policies, rules, groups, types, templates, authorities, streams, tables, buckets, topics, queues, roles, logGroups, functions, mappings, parameters, databases,
 	} {
 		names, err := list(a.t.Context(), c)
 		if err != nil {
@@ -101,6 +101,22 @@ func types(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
 		return nil, err
 	}
 	return named(out.ThingTypes, func(t iottypes.ThingTypeDefinition) *string { return t.ThingTypeArn }), nil
+}
+
+func templates(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.IoT().ListProvisioningTemplates(ctx, &iot.ListProvisioningTemplatesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Templates, func(t iottypes.ProvisioningTemplateSummary) *string { return t.TemplateArn }), nil
+}
+
+func authorities(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.IoT().ListCACertificates(ctx, &iot.ListCACertificatesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Certificates, func(t iottypes.CACertificate) *string { return t.CertificateArn }), nil
 }
 
 func streams(ctx context.Context, c *awsapi.Clients) ([]*string, error) {

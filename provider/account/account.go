@@ -114,6 +114,20 @@ var iotListers = []lister{
 		}
 		return names(out.Rules, func(r iotRule) *string { return r.RuleName }, nil)
 	}},
+	{"provisioning template", func(ctx context.Context, a Account) ([]string, error) {
+		out, err := a.IoT().ListProvisioningTemplates(ctx, &iot.ListProvisioningTemplatesInput{MaxResults: aws.Int32(250)})
+		if err != nil {
+			return nil, err
+		}
+		return names(out.Templates, func(t iotTemplate) *string { return t.TemplateName }, nil)
+	}},
+	{"CA certificate", func(ctx context.Context, a Account) ([]string, error) {
+		out, err := a.IoT().ListCACertificates(ctx, &iot.ListCACertificatesInput{PageSize: aws.Int32(250)})
+		if err != nil {
+			return nil, err
+		}
+		return names(out.Certificates, func(c iotAuthority) *string { return c.CertificateId }, nil)
+	}},
 }
 
 var storeListers = []lister{

@@ -19,6 +19,8 @@ type (
 	iotType        = iot.ThingTypeDefinition
 	iotPolicy      = iot.Policy
 	iotRule        = iot.TopicRuleListItem
+	iotTemplate    = iot.ProvisioningTemplateSummary
+	iotAuthority   = iot.CACertificate
 	s3Bucket       = s3.Bucket
 	database       = timestream.Database
 	parameter      = ssm.ParameterMetadata

@@ -163,11 +163,14 @@ func remade(parts []assembly.Part, recorded map[string]assembly.Record) map[stri
 }
 
 // invented are the kinds whose ID AWS makes up, each time anew.
-var invented = map[string]bool{object.KindEventSource: true, object.KindSubscription: true}
+var invented = map[string]bool{object.KindEventSource: true, object.KindSubscription: true, object.KindClaimCertificate: true}
+
+// renewed are the kinds of which a change may make another one, with another ID, in place.
+var renewed = map[string]bool{object.KindClaimCertificate: true}
 
 // talkative are the kinds whose drivers record outputs.
 var talkative = map[string]bool{object.KindBucket: true, object.KindFleet: true, object.KindFunction: true,
-	object.KindIoTPolicy: true, object.KindQueue: true, object.KindRole: true}
+	object.KindIoTPolicy: true, object.KindQueue: true, object.KindRole: true, object.KindClaimCertificate: true}
 
 // newPart is what is known of a part before it exists.
 func newPart(part assembly.Part) map[string]any {
@@ -186,7 +189,7 @@ func newPart(part assembly.Part) map[string]any {
 func keptPart(part assembly.Part, rec assembly.Record, touched, remade bool) map[string]any {
 	planned := newPart(part)
 	found := rec.ID != "" // an import looks for parts that may never have been made
-	if found && (!remade || !invented[part.Kind]) {
+	if found && (!remade || !invented[part.Kind]) && (!touched || !renewed[part.Kind]) {
 		planned["id"], planned["arn"] = rec.ID, rec.ARN
 	}
 	if !touched {
