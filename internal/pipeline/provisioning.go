@@ -107,7 +107,7 @@ func (b *builder) claimParts() ([]assembly.Part, error) {
 			}),
 		b.part("policy/claim", object.KindIoTPolicy, policy, b.arn.policy(policy), nil, object.IoTPolicy{Document: b.claimPolicy(), Tags: tags}),
 		b.part("provisioning/claim", object.KindClaimCertificate, b.claimBundle(), "", []string{"policy/claim", "provisioning/template"}, object.ClaimCertificate{
-			Version: *c.CertificateVersion, Policy: policy, Store: store, Endpoint: b.env.MQTTEndpoint, Template: template, Tags: tags,
+			Subject: policy, Version: *c.CertificateVersion, Policy: policy, Store: store, Endpoint: b.env.MQTTEndpoint, Template: template, Tags: tags,
 		}),
 	}, nil
 }
@@ -135,18 +135,18 @@ func (b *builder) hook() (assembly.Part, error) {
 
 func (b *builder) jitpParts() []assembly.Part {
 	j, template := b.spec.Provisioning.JITP, b.names.jitpTemplate()
-	role, id := b.arn.role(b.names.role("registration")), certificateID(j.CACertificatePEM)
+	id := certificateID(j.CACertificatePEM)
 	return []assembly.Part{
 		b.part("provisioning/jitp_template", object.KindTemplate, template, b.arn.template(template), []string{KeyFleet, "role/registration"},
 			object.ProvisioningTemplate{
 				Type:        object.TemplateJITP,
 				Description: "Devices of pipeline " + b.spec.Name + " that register when they first connect",
 				Body:        b.templateBody(object.RegisteredByCA, parameterCommonName, deref(j.ThingNamePrefix), nil),
-				RoleARN:     role,
+				RoleARN:     b.arn.role(b.names.role("registration")),
 				Tags:        b.env.Tags,
 			}),
-		b.part("provisioning/ca", object.KindCACertificate, id, b.arn.caCert(id), []string{"provisioning/jitp_template", "role/registration"},
-			object.CACertificate{CertificatePEM: j.CACertificatePEM, Template: template, RoleARN: role, Tags: b.env.Tags}),
+		b.part("provisioning/ca", object.KindCACertificate, id, b.arn.caCert(id), []string{"provisioning/jitp_template"},
+			object.CACertificate{CertificatePEM: j.CACertificatePEM, Template: template, Tags: b.env.Tags}),
 	}
 }
 
