@@ -209,13 +209,16 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	if _, _, basic := topic.TrimBasicIngest(pk.TopicName); basic {
 		return pk, packets.CodeSuccessIgnore // acknowledged, and seen by its rule only
 	}
+	if _, provisioning := topic.ParseProvisioning(pk.TopicName); provisioning {
+		return pk, packets.CodeSuccessIgnore // holds a token that other devices with the same claim must not see
+	}
 	return pk, nil
 }
 
 func (h *hook) handOn(cl *mqtt.Client, s *session, pk packets.Packet) {
 	m := message.Message{
 		Topic: pk.TopicName, Payload: pk.Payload, QoS: pk.FixedHeader.Qos, Retain: pk.FixedHeader.Retain,
-		ClientID: cl.ID, Principal: s.certificateID(), SourceIP: s.sourceIP,
+		ClientID: cl.ID, Principal: s.certificateID(), SourceIP: s.sourceIP, Session: s.id,
 	}
 	if cl.Properties.ProtocolVersion == 5 {
 		m.Properties = messageProperties(&pk.Properties)
@@ -233,8 +236,10 @@ func (s *session) mayPublish(name string, payload []byte, retain bool) error {
 	if len(payload) > maxPayload {
 		return fmt.Errorf("the payload of %d bytes is over AWS IoT's limit of %d", len(payload), maxPayload)
 	}
-	if topic.Reserved(name) && !served(name) {
-		return fmt.Errorf("reserved topic that is not served here (shadows and Basic Ingest are)")
+	if topic.Reserved(name) {
+		if err := served(name); err != nil {
+			return err
+		}
 	}
 	if !s.allows(policy.Publish, "topic/", name) {
 		return fmt.Errorf("no policy allows it")
@@ -245,14 +250,26 @@ func (s *session) mayPublish(name string, payload []byte, retain bool) error {
 	return nil
 }
 
-// served says whether devices can publish to the reserved topic.
-func served(name string) bool {
+// served says why devices cannot publish to the reserved topic; nil when they can.
+func served(name string) error {
 	if _, _, basic := topic.TrimBasicIngest(name); basic {
-		return true
+		return nil
+	}
+	if p, ok := topic.ParseProvisioning(name); ok {
+		switch {
+		case p.Answer != "":
+			return fmt.Errorf("the answers of device provisioning come from AWS IoT only")
+		case p.Format != "json":
+			return fmt.Errorf("device provisioning is served here with JSON payloads only: publish to the topic that ends in /json")
+		}
+		return nil
 	}
 	rest, ok := strings.CutPrefix(name, "$aws/things/")
 	_, rest, found := strings.Cut(rest, "/")
-	return ok && found && strings.HasPrefix(rest, "shadow/")
+	if ok && found && strings.HasPrefix(rest, "shadow/") {
+		return nil
+	}
+	return fmt.Errorf("reserved topic that is not served here (shadows, device provisioning and Basic Ingest are)")
 }
 
 // OnWill decides on the last will at the moment at which it would be sent.

@@ -39,6 +39,18 @@ func (s *sessions) remove(client *mqtt.Client) *session {
 	return one
 }
 
+// find returns the connected client of a session; nil when it has gone.
+func (s *sessions) find(id string) (*mqtt.Client, *session) {
+	s.RLock()
+	defer s.RUnlock()
+	for client, one := range s.all {
+		if one.id == id {
+			return client, one
+		}
+	}
+	return nil, nil
+}
+
 func (s *sessions) snapshot() map[*mqtt.Client]*session {
 	s.RLock()
 	defer s.RUnlock()
@@ -57,7 +69,7 @@ const decisionsKept = 256
 
 // A session is one connected client with its permissions.
 type session struct {
-	id          string // sessionIdentifier of the presence events
+	id          string // sessionIdentifier of the presence events, and message.Message.Session
 	certificate *x509.Certificate
 	sourceIP    string
 	connect     []string // what the client asked for, as iot:ConnectAttributes

@@ -14,8 +14,10 @@ type Message struct {
 	ClientID string
 	// Principal is the publisher's certificate ID; "" without a certificate.
 	Principal string
-	SourceIP  string
-	Time      time.Time // of arrival
+	// Session is the publisher's connection, for an answer that is for nobody else; "" when there is no ClientID.
+	Session  string
+	SourceIP string
+	Time     time.Time // of arrival
 	// TraceID follows the message through the rules; the broker makes one per message.
 	TraceID    string
 	Properties *Properties // nil for MQTT 3.1.1
