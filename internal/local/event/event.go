@@ -12,6 +12,7 @@ const (
 	Connected    Kind = "connected"    // Thing
 	Disconnected Kind = "disconnected" // Thing, Detail (why)
 	Refused      Kind = "refused"      // Thing, Topic, Action (iot:Publish, …), Detail
+	Admitted     Kind = "admitted"     // Thing (the claim's client ID), Topic, Action, Target (the thing), Duration: a device registered itself
 	Received     Kind = "received"     // Thing, Topic, Bytes: a message reached the broker
 	Acted        Kind = "acted"        // Thing, Topic, Rule, Action, Target, Duration, Error
 	Invoked      Kind = "invoked"      // Action (function), Target (records or request), Duration, Error
