@@ -17,7 +17,7 @@ import (
 const usage = `iot-local runs a deployed iot_pipeline on this machine.
 
   iot-local run PIPELINE [flags]        broker, rules, streams and functions
-  iot-local simulate PIPELINE [flags]   its devices, with the credentials that the pipeline stored
+  iot-local simulate PIPELINE [flags]   its devices, with their stored credentials, or new ones that register themselves
 
 "iot-local run -h" and "iot-local simulate -h" list the flags. AWS credentials and region come from the environment, as for
 every AWS tool; AWS_ENDPOINT_URL or --endpoint names an emulator.

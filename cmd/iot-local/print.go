@@ -94,7 +94,7 @@ const (
 )
 
 var colours = map[event.Kind]string{
-	event.Connected: green, event.Disconnected: yellow, event.Refused: red, event.Failed: red, event.Received: cyan, event.Logged: grey, event.Changed: yellow, event.Ready: green,
+	event.Connected: green, event.Disconnected: yellow, event.Admitted: green, event.Refused: red, event.Failed: red, event.Received: cyan, event.Logged: grey, event.Changed: yellow, event.Ready: green,
 }
 
 func (p *printer) paint(colour, text string) string {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -22,8 +23,10 @@ func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
 	var where target
 	var names list
 	var o simulate.Options
+	var claim registration
 	f := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	where.flags(f)
+	claim.flags(f)
 	f.Var(&names, "devices", "`names` of the devices to play (default: all with a stored key)")
 	count := f.Int("count", 0, "`number` of devices to play at most (default: no limit)")
 	f.StringVar(&o.Broker, "broker", "127.0.0.1:8883", "`host:port` of the broker; \"aws\" for each device's own AWS IoT endpoint")
@@ -41,8 +44,13 @@ func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.Devices, err = choose(ctx, clients.New(config), pipeline, names, *count); err != nil {
+	if err := claim.check(len(names) > 0 || *count > 0); err != nil {
 		return err
+	}
+	if !claim.on {
+		if o.Devices, err = choose(ctx, clients.New(config), pipeline, names, *count); err != nil {
+			return err
+		}
 	}
 	if o.Broker == "aws" {
 		o.Broker = ""
@@ -51,6 +59,12 @@ func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
 	}
 	p := newPrinter(out, *asJSON, *quiet)
 	o.Events = p.print
+	var failed error // of some devices; the others play
+	if claim.on {
+		if o.Devices, failed = claim.register(ctx, clients.New(config), pipeline, o); len(o.Devices) == 0 {
+			return failed
+		}
+	}
 	o.Ready = func() {
 		p.print(event.Event{Time: time.Now(), Kind: event.Ready, Detail: fmt.Sprintf("%d devices of pipeline %s are connected and publish every %v", len(o.Devices), pipeline, o.Interval)})
 	}
@@ -58,7 +72,7 @@ func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
 	defer cancel()
 	err = simulate.Run(playing, o)
 	p.summary()
-	return err
+	return errors.Join(err, failed)
 }
 
 // choose reads the credentials of the devices to play.

@@ -25,6 +25,7 @@ type deployment struct {
 	rules     []rules.Rule
 	functions []function
 	mappings  []streams.Mapping
+	template  string // with which devices register themselves; "" when they cannot
 }
 
 // function is a function at AWS, and how its asynchronous invocations are retried.
@@ -40,7 +41,7 @@ func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &deployment{}
+	d := &deployment{template: m.Parts["provisioning/template"]}
 	if d.rules, err = r.discoverRules(ctx, m); err != nil {
 		return nil, fmt.Errorf("reading topic rules: %w", err)
 	}

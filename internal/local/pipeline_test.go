@@ -36,7 +36,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
 )
 
-// bootstraps are the real functions, built for this machine.
+// bootstraps are the real functions, and a hook, built for this machine.
 var bootstraps = map[string]string{}
 
 func TestMain(m *testing.M) {
@@ -44,9 +44,9 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	for _, name := range []string{"processor", "alerts"} {
+	for name, source := range map[string]string{"processor": "../../lambda/processor", "alerts": "../../lambda/alerts", "provisioning": "./testdata/hook"} {
 		bootstraps[name] = filepath.Join(dir, name)
-		build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstraps[name], "../../lambda/"+name)
+		build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstraps[name], source)
 		if out, err := build.CombinedOutput(); err != nil {
 			panic(string(out))
 		}
@@ -104,19 +104,13 @@ func (d *deployed) functions(t *testing.T) {
 	t.Helper()
 	ctx, c := t.Context(), d.aws
 	role := must(iam.NewFromConfig(c.Config).CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("r"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`)}))(t).Role.Arn
-	var code bytes.Buffer
-	archive := zip.NewWriter(&code)
-	must(archive.Create("bootstrap"))(t)
-	if err := archive.Close(); err != nil {
-		t.Fatal(err)
-	}
 	for name, env := range map[string]map[string]string{
 		"processor": {"IOT_TIMESTREAM_DATABASE": "gh", "IOT_TIMESTREAM_TABLE": "readings", "IOT_TIMESTREAM_LAYOUT": "multi"},
 		"alerts":    {"IOT_ALERT_TOPIC_ARN": d.topic, "IOT_DATA_ENDPOINT": "a1b2-ats.iot.us-east-1.amazonaws.com"},
 	} {
 		env["IOT_PIPELINE"], env["IOT_TOPIC_PREFIX"], env["IOT_DEVICE_TABLE"], env["IOT_DEAD_LETTER_QUEUE_URL"] = "gh", "gh", "gh", d.queue
 		must(c.Lambda.CreateFunction(ctx, &lambda.CreateFunctionInput{FunctionName: aws.String("gh-" + name), Role: role, Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
-			Code: &lambdatypes.FunctionCode{ZipFile: code.Bytes()}, Timeout: aws.Int32(30), MemorySize: aws.Int32(256), Environment: &lambdatypes.Environment{Variables: env}}))(t)
+			Code: &lambdatypes.FunctionCode{ZipFile: emptyArchive(t)}, Timeout: aws.Int32(30), MemorySize: aws.Int32(256), Environment: &lambdatypes.Environment{Variables: env}}))(t)
 	}
 	must(c.Lambda.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{FunctionName: aws.String("gh-processor"), EventSourceArn: aws.String("arn:aws:kinesis:us-east-1:" + account + ":stream/gh"),
 		BatchSize: aws.Int32(200), StartingPosition: lambdatypes.EventSourcePositionTrimHorizon, BisectBatchOnFunctionError: aws.Bool(true), MaximumRetryAttempts: aws.Int32(20),
@@ -124,6 +118,18 @@ func (d *deployed) functions(t *testing.T) {
 	document := `{"version":1,"rules":{"hot":{"when":"data.temperature > 50","severity":"critical","message":"Too hot: ${data.temperature} on ${thing}","command":"{\"action\":\"enter_safe_mode\"}","cooldown_seconds":300}}}`
 	must(c.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String("gh"), Item: map[string]ddbtypes.AttributeValue{
 		"device_id": &ddbtypes.AttributeValueMemberS{Value: "$rules"}, "document": &ddbtypes.AttributeValueMemberS{Value: document}}}))(t)
+}
+
+// emptyArchive is a function's code, in whose place runs a bootstrap.
+func emptyArchive(t *testing.T) []byte {
+	t.Helper()
+	var code bytes.Buffer
+	archive := zip.NewWriter(&code)
+	must(archive.Create("bootstrap"))(t)
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return code.Bytes()
 }
 
 func (d *deployed) rule(t *testing.T, key, sql string, actions ...types.Action) {
@@ -208,8 +214,13 @@ func (l *log) await(t *testing.T, accept func(event.Event) bool) event.Event {
 // run starts the runtime for the pipeline.
 func (d *deployed) run(t *testing.T) (*Runtime, *log) {
 	t.Helper()
+	return d.runOn(t, d.server.Config(t))
+}
+
+func (d *deployed) runOn(t *testing.T, config aws.Config) (*Runtime, *log) {
+	t.Helper()
 	l := &log{added: make(chan struct{}, 1)}
-	r, err := Start(t.Context(), Options{Config: d.server.Config(t), Pipeline: "gh", MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir(), Bootstraps: bootstraps, Events: l.sink,
+	r, err := Start(t.Context(), Options{Config: config, Pipeline: "gh", MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir(), Bootstraps: bootstraps, Events: l.sink,
 		Refresh: 50 * time.Millisecond, RetryDelay: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +255,11 @@ func (d *deployed) connect(t *testing.T, r *Runtime, thing, clientID string) (pa
 	if err := json.Unmarshal([]byte(*value), &bundle); err != nil {
 		t.Fatal(err)
 	}
-	pair := must(tls.X509KeyPair([]byte(bundle.Certificate), []byte(bundle.Key)))(t)
+	return connectWith(t, r, must(tls.X509KeyPair([]byte(bundle.Certificate), []byte(bundle.Key)))(t), clientID)
+}
+
+func connectWith(t *testing.T, r *Runtime, pair tls.Certificate, clientID string) (paho.Client, error) {
+	t.Helper()
 	o := paho.NewClientOptions().AddBroker("ssl://" + r.MQTTAddr()).SetClientID(clientID).SetAutoReconnect(false).SetProtocolVersion(4).
 		SetTLSConfig(&tls.Config{RootCAs: r.Authority().Pool(), Certificates: []tls.Certificate{pair}})
 	c := paho.NewClient(o)

@@ -21,6 +21,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/provisioning"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/registry"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/shadow"
@@ -58,16 +59,17 @@ type Runtime struct {
 	authority *ca.Authority
 	dir       string // for unpacked functions
 
-	broker    *broker.Broker
-	engine    *rules.Engine
-	shadows   *shadow.Service
-	dataplane *dataplane.Server
-	hosts     *lambdahost.Host
-	queue     *lambdahost.Async
-	ready     chan struct{} // closed when the rules are there, or when it is over
-	stop      context.CancelFunc
-	stopOnce  sync.Once
-	running   sync.WaitGroup
+	broker       *broker.Broker
+	engine       *rules.Engine
+	shadows      *shadow.Service
+	provisioning *provisioning.Service
+	dataplane    *dataplane.Server
+	hosts        *lambdahost.Host
+	queue        *lambdahost.Async
+	ready        chan struct{} // closed when the rules are there, or when it is over
+	stop         context.CancelFunc
+	stopOnce     sync.Once
+	running      sync.WaitGroup
 
 	mu       sync.Mutex
 	async    map[string]lambdahost.AsyncConfig
@@ -111,6 +113,7 @@ func (r *Runtime) start(ctx context.Context) error {
 	// The engine and the broker need each other: rules publish, and what is published goes through the rules.
 	r.engine = rules.New(rules.Options{Clients: r.clients, AccountID: *account.Account, Publish: r.publish, Invoke: r.invoke, Call: r.call, Stored: r.wake, Events: r.options.Events})
 	r.shadows = shadow.New(r.clients.IoTData, r.publish, r.options.Events)
+	r.provisioning = provisioning.New(provisioning.Options{API: r.clients.IoT, Hook: r.call, Reply: r.reply, Events: r.options.Events})
 	if r.dataplane, err = dataplane.Start(r.publish, aws.ToString(r.options.Config.BaseEndpoint)); err != nil {
 		return err
 	}
@@ -130,11 +133,14 @@ func (r *Runtime) start(ctx context.Context) error {
 		return err
 	}
 	close(r.ready)
+	detail := fmt.Sprintf("pipeline %s: %d rules, %d functions; MQTT on %s, CA %s", r.options.Pipeline, len(r.current.rules), len(r.hosts.Names()), r.MQTTAddr(), r.CAPath())
+	if r.current.template != "" {
+		detail += "; devices register with template " + r.current.template
+	}
 	background, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	r.running.Go(func() { r.follow(background) })
-	r.options.Events.Send(event.Event{Kind: event.Ready, Detail: fmt.Sprintf("pipeline %s: %d rules, %d functions; MQTT on %s, CA %s",
-		r.options.Pipeline, len(r.current.rules), len(r.hosts.Names()), r.MQTTAddr(), r.CAPath())})
+	r.options.Events.Send(event.Event{Kind: event.Ready, Detail: detail})
 	return nil
 }
 
@@ -159,6 +165,9 @@ func (r *Runtime) listen() error {
 	r.broker, err = broker.Start(broker.Options{Address: r.options.MQTTAddr, Certificate: certificate, Authorizer: registry.New(r.clients.IoT), Events: r.options.Events,
 		Handle: func(m message.Message) {
 			<-r.ready // a device that reconnects at once must not publish before the rules are there
+			if r.provisioning.Handle(m) {
+				return
+			}
 			r.shadows.Handle(m)
 			r.engine.Handle(m)
 		}})
@@ -176,6 +185,9 @@ func (r *Runtime) Authority() *ca.Authority { return r.authority }
 
 // Publish sends a message as AWS itself would, to subscribers and rules.
 func (r *Runtime) publish(m message.Message) error { return r.broker.Publish(m) }
+
+// reply answers the one connection that asked.
+func (r *Runtime) reply(session string, m message.Message) error { return r.broker.Reply(session, m) }
 
 func (r *Runtime) asyncConfig(name string) lambdahost.AsyncConfig {
 	r.mu.Lock()
@@ -224,6 +236,9 @@ func (r *Runtime) wake(stream string) {
 // Drain returns when everything that was published before the call has come to its end: rules, streams, functions and what
 // they published in turn.
 func (r *Runtime) Drain(ctx context.Context) error {
+	if err := r.provisioning.Wait(ctx); err != nil {
+		return fmt.Errorf("waiting for the registration of devices: %w", err)
+	}
 	for range 2 { // a function's command may match a rule
 		if err := r.engine.Wait(ctx); err != nil {
 			return fmt.Errorf("waiting for the rules: %w", err)
@@ -272,6 +287,9 @@ func (r *Runtime) close() {
 		}
 		for _, p := range r.pollers {
 			p.Stop()
+		}
+		if r.provisioning != nil {
+			r.provisioning.Close()
 		}
 		if r.queue != nil {
 			r.queue.Close()
