@@ -151,3 +151,32 @@ func TestBundles(t *testing.T) {
 		}
 	}
 }
+
+func TestReadClaim(t *testing.T) {
+	c := clients.New(mototest.Start(t).Config(t))
+	const text = `{"certificate_pem":"PEM","private_key":"secret","certificate_id":"i","certificate_arn":"a","endpoint":"e","template":"gh"}`
+	if _, err := c.SSM.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/p/devices-claim"), Type: "SecureString", Value: aws.String(text)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("/p/devices-claim"), SecretString: aws.String(text)}); err != nil {
+		t.Fatal(err)
+	}
+	part := map[string]string{"provisioning/claim": "/p/devices-claim"}
+	for _, m := range []*local.Manifest{{Parts: part}, {Parts: part, SecretsManager: true}, {CredentialsPath: "/p/devices"}} {
+		claim, err := ReadClaim(t.Context(), c, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := (Claim{CertificatePEM: "PEM", PrivateKey: "secret", Endpoint: "e", Template: "gh"}); claim != want {
+			t.Error("the bundle was read otherwise")
+		}
+		if printed := fmt.Sprintf("%v %+v %#v", claim, claim, claim); strings.Contains(printed, "secret") {
+			t.Error("a private key was printed")
+		}
+	}
+	for _, secret := range []bool{false, true} {
+		if _, err := ReadClaim(t.Context(), c, &local.Manifest{CredentialsPath: "/q/devices", SecretsManager: secret}); err == nil || !strings.Contains(err.Error(), `"/q/devices-claim": there is none`) {
+			t.Errorf("got error %v", err)
+		}
+	}
+}
