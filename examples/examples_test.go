@@ -107,10 +107,11 @@ func TestEveryExample(t *testing.T) {
 		region, pipeline string
 		arguments        []string
 	}{
-		"minimal":    {sources: []string{"minimal"}, region: mototest.Region, pipeline: "minimal"},
-		"greenhouse": {sources: []string{"greenhouse"}, region: "eu-west-1", pipeline: "greenhouse", arguments: []string{"-var=force_destroy=true"}},
-		"fleet-file": {sources: []string{"fleet-file"}, region: mototest.Region, pipeline: "farm"},
-		"resource":   {sources: []string{"provider", "resources/iot_pipeline"}, region: "eu-west-1", pipeline: "greenhouse"},
+		"minimal":           {sources: []string{"minimal"}, region: mototest.Region, pipeline: "minimal"},
+		"greenhouse":        {sources: []string{"greenhouse"}, region: "eu-west-1", pipeline: "greenhouse", arguments: []string{"-var=force_destroy=true"}},
+		"fleet-file":        {sources: []string{"fleet-file"}, region: mototest.Region, pipeline: "farm"},
+		"self-registration": {sources: []string{"self-registration"}, region: mototest.Region, pipeline: "field"},
+		"resource":          {sources: []string{"provider", "resources/iot_pipeline"}, region: "eu-west-1", pipeline: "greenhouse"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newProject(t, c.sources...)

@@ -127,13 +127,20 @@ func newWorld(t *testing.T, pipeline string) *world {
 
 func (w *world) apply(t *testing.T, arguments ...string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), cli, append([]string{"apply", "-auto-approve"}, arguments...)...)
+	if out, err := w.terraform(t, append([]string{"apply", "-auto-approve"}, arguments...)...); err != nil {
+		t.Fatalf("terraform apply: %v\n%s", err, out)
+	}
+}
+
+// terraform runs the command line and gives what it printed.
+func (w *world) terraform(t *testing.T, arguments ...string) (string, error) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), cli, arguments...)
 	command.Dir, command.Env = w.dir, w.env
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
-	if err := command.Run(); err != nil {
-		t.Fatalf("terraform apply: %v\n%s", err, out.String())
-	}
+	err := command.Run()
+	return out.String(), err
 }
 
 func (w *world) note(e event.Event) {
