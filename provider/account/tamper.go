@@ -83,6 +83,19 @@ var Tamperings = []Tampering{
 		must[*iot.CreatePolicyVersionOutput](t)(a.IoT().CreatePolicyVersion(t.Context(), &iot.CreatePolicyVersionInput{PolicyName: &r.Name, SetAsDefault: true,
 			PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}`)}))
 	}},
+	{"provisioning/template", func(t testing.TB, a Account, r assembly.Record) {
+		must[*iot.UpdateProvisioningTemplateOutput](t)(a.IoT().UpdateProvisioningTemplate(t.Context(), &iot.UpdateProvisioningTemplateInput{TemplateName: &r.Name,
+			RemovePreProvisioningHook: aws.Bool(true)}))
+	}},
+	{"provisioning/jitp_template", func(t testing.TB, a Account, r assembly.Record) {
+		must[*iot.CreateProvisioningTemplateVersionOutput](t)(a.IoT().CreateProvisioningTemplateVersion(t.Context(), &iot.CreateProvisioningTemplateVersionInput{TemplateName: &r.Name,
+			TemplateBody: aws.String(`{"Parameters":{},"Resources":{}}`), SetAsDefault: true}))
+	}},
+	{"provisioning/claim", func(t testing.TB, a Account, r assembly.Record) { a.Deactivate(t, r.ID) }},
+	{"provisioning/ca", func(t testing.TB, a Account, r assembly.Record) {
+		must[*iot.UpdateCACertificateOutput](t)(a.IoT().UpdateCACertificate(t.Context(), &iot.UpdateCACertificateInput{CertificateId: &r.ID,
+			NewAutoRegistrationStatus: iottypes.AutoRegistrationStatusDisable}))
+	}},
 	{"role/processor", func(t testing.TB, a Account, r assembly.Record) {
 		inline := must[*iam.ListRolePoliciesOutput](t)(a.IAM().ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: &r.Name}))
 		must[*iam.PutRolePolicyOutput](t)(a.IAM().PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &r.Name, PolicyName: &inline.PolicyNames[0],

@@ -23,6 +23,13 @@ var base = map[string]string{
 	"force_destroy": `true`,
 }
 
+// everything is base with devices that register themselves.
+func everything(t *testing.T) map[string]string {
+	arguments := maps.Clone(base)
+	arguments["provisioning"] = fmt.Sprintf(`{ claim = {}, jitp = { ca_certificate_pem = %q } }`, authority(t))
+	return arguments
+}
+
 // block is a resource block with these arguments.
 func block(arguments map[string]string) string {
 	var body strings.Builder
@@ -89,8 +96,31 @@ var chains = map[string][]change{
 	},
 }
 
+// provisioningChain changes how devices register, in the account of two authorities.
+func provisioningChain(t *testing.T) []change {
+	first, second := authority(t), authority(t)
+	claim := func(more string) string { return `{ claim = {` + more + ` } }` }
+	const latest = ` thing_name_prefix = "p-", attributes = ["site"], certificate_version = 2 `
+	both := func(ca string) string { return fmt.Sprintf(`{ claim = {%s}, jitp = { ca_certificate_pem = %q } }`, latest, ca) }
+	made := []string{"awslambda:AddPermission", "awslambda:CreateFunction", "dynamodb:CreateTable", "dynamodb:UpdateContinuousBackups", "iam:CreateRole", "iam:PutRolePolicy",
+		"iot:AttachPolicy", "iot:CreateCertificateFromCsr", "iot:CreatePolicy", "iot:CreateProvisioningTemplate", "iot:UpdateCertificate", "logs:CreateLogGroup", "logs:PutRetentionPolicy"}
+	return []change{
+		{"claim", "provisioning", claim(``), made},
+		{"prefix", "provisioning", claim(` thing_name_prefix = "p-" `), []string{"awslambda:UpdateFunctionConfiguration", "iam:PutRolePolicy", "iot:CreateProvisioningTemplateVersion"}},
+		{"attributes", "provisioning", claim(` thing_name_prefix = "p-", attributes = ["site"] `), []string{"awslambda:UpdateFunctionConfiguration", "iot:CreateProvisioningTemplateVersion"}},
+		{"another certificate", "provisioning", claim(latest),
+			[]string{"iot:AttachPolicy", "iot:CreateCertificateFromCsr", "iot:DeleteCertificate", "iot:DetachPolicy", "iot:UpdateCertificate"}},
+		{"an authority", "provisioning", both(first), []string{"iam:PutRolePolicy", "iot:CreateProvisioningTemplate", "iot:RegisterCACertificate"}},
+		{"another authority", "provisioning", both(second), []string{"iot:DeleteCACertificate", "iot:RegisterCACertificate", "iot:UpdateCACertificate"}},
+		{"nobody registers any more", "provisioning", ``, []string{"awslambda:DeleteFunction", "dynamodb:DeleteTable", "iam:DeleteRole", "iam:DeleteRolePolicy", "iot:DeleteCACertificate",
+			"iot:DeleteCertificate", "iot:DeletePolicy", "iot:DeleteProvisioningTemplate", "iot:DetachPolicy", "iot:UpdateCACertificate", "iot:UpdateCertificate", "logs:DeleteLogGroup", "ssm:DeleteParameters"}},
+	}
+}
+
 // Each argument is changed alone: the plan is an update in place, and only what it is about is written to.
 func TestChangesInPlace(t *testing.T) {
+	chains := maps.Clone(chains)
+	chains["provisioning"] = provisioningChain(t)
 	for name, chain := range chains {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -49,6 +49,19 @@ func certificate(t *testing.T, name string) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
+// authority is a certificate that signs itself and may sign others.
+func authority(t *testing.T) string {
+	t.Helper()
+	key := newKey(t)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "device CA"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour * 24 * 365), BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
 // complete sets everything that a pipeline has, but for KMS keys and a package of the user's own.
 func complete(t *testing.T) string {
 	return fmt.Sprintf(`
@@ -60,6 +73,11 @@ func complete(t *testing.T) string {
     "made-by-aws" = { attributes = { bay = "1", model = "SH-2" } }
     "own-key"     = { csr_pem = %q, enabled = false }
     "own-cert"    = { certificate_pem = %q, attributes = {} }
+  }
+
+  provisioning = {
+    claim = { thing_name_prefix = "probe-", attributes = ["site", "model"], certificate_version = 3 }
+    jitp  = { ca_certificate_pem = %q, thing_name_prefix = "own-" }
   }
 
   credentials = { store = "secretsmanager", path = "farm/devices" }
@@ -111,7 +129,7 @@ func complete(t *testing.T) string {
   force_destroy = true
   deep_check    = false
   timeouts      = { create = "20m", delete = "20m" }
-`, request(t, "own-key"), certificate(t, "own-cert"))
+`, request(t, "own-key"), certificate(t, "own-cert"), authority(t))
 }
 
 func TestEverythingSet(t *testing.T) {
@@ -123,7 +141,9 @@ func TestEverythingSet(t *testing.T) {
 			ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownValue(address, at("timestream_table_arn"), knownvalue.NotNull()),
 				statecheck.ExpectKnownValue(address, at("rule_arns"), knownvalue.MapSizeExact(6)),
-				statecheck.ExpectKnownValue(address, at("function_arns"), knownvalue.MapSizeExact(2)),
+				statecheck.ExpectKnownValue(address, at("function_arns"), knownvalue.MapSizeExact(3)),
+				statecheck.ExpectKnownValue(address, at("registration", "claim_credentials"), knownvalue.StringExact("farm/devices-claim")),
+				statecheck.ExpectKnownValue(address, at("registered_devices_count"), knownvalue.Int64Exact(0)),
 				statecheck.ExpectKnownValue(address, at("identities", "own-key", "credentials"), knownvalue.NotNull()),
 				statecheck.ExpectKnownValue(address, at("tags_all"), knownvalue.MapExact(map[string]knownvalue.Check{"cost-center": knownvalue.StringExact("4711")})),
 			},

@@ -57,7 +57,7 @@ func repaired(w *world, config string, before func()) resource.TestStep {
 // An important field of each part is changed by hand: the refresh names the drift, the plan repairs it.
 func TestDriftOfFields(t *testing.T) {
 	w := newWorld(t)
-	config := w.config(block(base))
+	config := w.config(block(everything(t)))
 	state := &recorded{}
 	tamper := func() {
 		for _, change := range account.Tamperings {
@@ -83,13 +83,13 @@ func TestDriftOfFields(t *testing.T) {
 // Parts disappear, layer by layer; each time the plan makes them again and nothing else changes its name.
 func TestDisappearance(t *testing.T) {
 	w := newWorld(t)
-	config := w.config(block(base))
+	config := w.config(block(everything(t)))
 	state := &recorded{}
 	steps := []resource.TestStep{{Config: config, Check: state.take}}
 	var objects []string
 	for _, layer := range [][]string{
-		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts"},
-		{"event_source", "function/processor", "role/rules", "policy", "alert_topic", "timestream/table"},
+		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts", "provisioning/claim", "provisioning/ca"},
+		{"provisioning/template", "provisioning/jitp_template", "provisioning/allow_list", "policy/claim", "function/provisioning", "role/registration", "event_source", "function/processor", "role/rules", "policy", "alert_topic", "timestream/table"},
 		{"stream", "device_table", "dead_letters", "bucket", "thing_group"},
 		{"manifest", "timestream/", "role/processor"},
 	} {
