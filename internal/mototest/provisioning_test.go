@@ -238,3 +238,39 @@ func TestCertificateAuthorities(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// registration is what TestRestore puts into a server of this file's objects.
+func registration(t *testing.T, s *Server) holding {
+	c, name := iot.NewFromConfig(s.Config(t)), aws.String("jit")
+	text, id := newAuthority(t, "greenhouse CA")
+	describe := func() *iot.DescribeProvisioningTemplateOutput {
+		return must(c.DescribeProvisioningTemplate(t.Context(), &iot.DescribeProvisioningTemplateInput{TemplateName: name}))(t)
+	}
+	return holding{
+		service: "iot",
+		make: func() {
+			must(c.CreateProvisioningTemplate(t.Context(), newTemplate(*name, func(in *iot.CreateProvisioningTemplateInput) {
+				in.Type, in.Tags = iottypes.TemplateTypeJitp, []iottypes.Tag{{Key: aws.String("owner"), Value: aws.String("me")}}
+			})))(t)
+			must(c.RegisterCACertificate(t.Context(), &iot.RegisterCACertificateInput{CaCertificate: &text, CertificateMode: iottypes.CertificateModeSniOnly, SetAsActive: true,
+				RegistrationConfig: &iottypes.RegistrationConfig{TemplateName: name}}))(t)
+		},
+		read: func() []any {
+			template := describe()
+			return []any{template,
+				must(c.ListTagsForResource(t.Context(), &iot.ListTagsForResourceInput{ResourceArn: template.TemplateArn}))(t).Tags,
+				must(c.DescribeCACertificate(t.Context(), &iot.DescribeCACertificateInput{CertificateId: &id}))(t),
+			}
+		},
+		spoil: func() {
+			must(c.CreateProvisioningTemplateVersion(t.Context(), &iot.CreateProvisioningTemplateVersionInput{TemplateName: name, SetAsDefault: true,
+				TemplateBody: aws.String(`{"Resources":{"policy":{}}}`)}))(t)
+			must(c.UpdateCACertificate(t.Context(), &iot.UpdateCACertificateInput{CertificateId: &id, NewStatus: "INACTIVE"}))(t)
+			must(c.DeleteCACertificate(t.Context(), &iot.DeleteCACertificateInput{CertificateId: &id}))(t)
+		},
+		refused: func() error {
+			_, err := c.DeleteCACertificate(t.Context(), &iot.DeleteCACertificateInput{CertificateId: &id})
+			return err // it is active
+		},
+	}
+}

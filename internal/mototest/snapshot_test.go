@@ -36,7 +36,7 @@ type holding struct {
 }
 
 func holdings(t *testing.T, s *Server) []holding {
-	return []holding{things(t, s), function(t, s), stores(t, s), queues(t, s)}
+	return []holding{things(t, s), registration(t, s), function(t, s), stores(t, s), queues(t, s)}
 }
 
 func things(t *testing.T, s *Server) holding {
