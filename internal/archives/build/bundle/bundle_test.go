@@ -14,12 +14,17 @@ import (
 
 const root = "../../../.."
 
-// TestSameSourceSameBytes builds a function here and in a copy of its source somewhere else, under another environment and at
+// TestSameSourceSameBytes builds functions here and in a copy of their source somewhere else, under another environment and at
 // another time.
 func TestSameSourceSameBytes(t *testing.T) {
-	here, err := Build(t.Context(), root, "processor", "arm64")
-	if err != nil {
-		t.Fatal(err)
+	functions := []string{"processor", "provisioning"}
+	here := map[string][]byte{}
+	for _, function := range functions {
+		archive, err := Build(t.Context(), root, function, "arm64")
+		if err != nil {
+			t.Fatal(err)
+		}
+		here[function] = archive
 	}
 	elsewhere := t.TempDir()
 	for _, name := range []string{"go.mod", "go.sum", "lambda", "internal/iotsql", "internal/topic"} {
@@ -28,15 +33,18 @@ func TestSameSourceSameBytes(t *testing.T) {
 	t.Setenv("GOFLAGS", "-ldflags=-X=main.who=me")
 	t.Setenv("GOARM64", "v9.0")
 	t.Setenv("CGO_ENABLED", "1")
-	there, err := Build(t.Context(), elsewhere, "processor", "arm64")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(here, there) {
-		t.Errorf("%d bytes with sum %s here, %d bytes with sum %s in %s", len(here), CodeSHA256(here), len(there), CodeSHA256(there), elsewhere)
-	}
-	if text := executable(t, there); bytes.Contains(text, []byte(elsewhere)) {
-		t.Error("the executable has the path of its source")
+	for _, function := range functions {
+		there, err := Build(t.Context(), elsewhere, function, "arm64")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(here[function], there) {
+			t.Errorf("%s: %d bytes with sum %s here, %d bytes with sum %s in %s", function,
+				len(here[function]), CodeSHA256(here[function]), len(there), CodeSHA256(there), elsewhere)
+		}
+		if text := executable(t, there); bytes.Contains(text, []byte(elsewhere)) {
+			t.Errorf("the executable of %s has the path of its source", function)
+		}
 	}
 }
 
