@@ -17,6 +17,7 @@ var version = "dev"
 func main() {
 	debug := flag.Bool("debug", false, "serve for a debugger: print what to put in TF_REATTACH_PROVIDERS and wait")
 	flag.Parse()
+	provider.QuietFramework()
 	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
 		Address: provider.Address, Debug: *debug, ProtocolVersion: 6,
 	})
