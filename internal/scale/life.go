@@ -17,13 +17,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/tfcli"
 )
 
-// quotas are AWS's default request rates for what a device takes [AWS 1.1]; the bundles go to Secrets Manager.
-var quotas = map[string]float64{
-	"iot:CreateThing": 100, "iot:UpdateThing": 100, "iot:DeleteThing": 100, "iot:DescribeThing": 350, "iot:AttachThingPrincipal": 100, "iot:DetachThingPrincipal": 100,
-	"iot:AddThingToThingGroup": 100, "iot:RemoveThingFromThingGroup": 100, "iot:CreateCertificateFromCsr": 15, "iot:UpdateCertificate": 10, "iot:DeleteCertificate": 10,
-	"iot:ListPrincipalThings": 10, "iot:ListThings": 10, "iot:ListCertificates": 10, "iot:ListThingsInThingGroup": 25, "iot:DescribeCertificate": 10, "iot:ListThingPrincipals": 10,
-	"secretsmanager:CreateSecret": 50, "secretsmanager:UpdateSecret": 50, "secretsmanager:DeleteSecret": 50,
-}
+// quotas are AWS's default request rates of what a device takes; the bundles go to Secrets Manager.
+var quotas = iotstub.Quotas()
 
 // latency is the time before each answer of the stub.
 const latency = 30 * time.Millisecond
@@ -38,7 +33,7 @@ type life struct {
 	dir     string
 	moto    *mototest.Server
 
-	front *front
+	front *iotstub.Front
 	env   []string
 }
 
@@ -48,7 +43,7 @@ func (l *life) run() ([]result, error) {
 		options.Rates = quotas
 	}
 	var err error
-	if l.front, err = newFront(options, l.moto.URL); err != nil {
+	if l.front, err = iotstub.NewFront(options, l.moto.URL); err != nil {
 		return nil, err
 	}
 	server := httptest.NewServer(l.front)
@@ -82,7 +77,7 @@ func (l *life) run() ([]result, error) {
 		results = append(results, r)
 		log.Printf("%v", r.fields())
 	}
-	if things, certificates, bundles := l.front.stub.Size(); things+certificates+bundles > 0 {
+	if things, certificates, bundles := l.front.Stub.Size(); things+certificates+bundles > 0 {
 		return results, fmt.Errorf("left: %d things, %d certificates, %d bundles", things, certificates, bundles)
 	}
 	return results, nil
@@ -151,10 +146,10 @@ func (l *life) measure(arguments []string) (result, error) {
 	}
 	cmd := exec.CommandContext(l.ctx, cli, append(arguments, "-no-color", "-input=false")...)
 	cmd.Dir, cmd.Env = l.dir, l.env
-	before, peak := l.front.count(), watch(l.binary)
+	before, peak := l.front.Count(), watch(l.binary)
 	begun := time.Now()
 	text, err := cmd.CombinedOutput()
-	r := result{elapsed: time.Since(begun), requests: l.front.count() - before, peakMB: peak()}
+	r := result{elapsed: time.Since(begun), requests: l.front.Count() - before, peakMB: peak()}
 	if err != nil {
 		return r, fmt.Errorf("terraform %s: %w\n%s", strings.Join(arguments, " "), err, text)
 	}

@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -33,7 +32,7 @@ type Options struct {
 	// Latency is the time before each answer.
 	Latency time.Duration
 	// Rates are requests per second by "service:Operation", with one second's worth in a bucket; what is beyond is
-	// answered with ThrottlingException. Operations that are not named are not limited.
+	// answered with ThrottlingException. "service:*" is for all operations of a service that are not named; else those are not limited.
 	Rates map[string]float64
 	// Fault, when set, is asked before each request is served; calls do not overlap.
 	Fault func(operation string, r *http.Request) Fault
@@ -211,16 +210,8 @@ func (s *Server) serve(name string, do operation) http.HandlerFunc {
 
 // fault is what goes wrong with this request, by quota or on demand.
 func (s *Server) fault(name string, r *http.Request) Fault {
-	if perSecond := s.options.Rates[name]; perSecond > 0 {
-		l := s.limiters[name]
-		if l == nil {
-			l = rate.NewLimiter(rate.Limit(perSecond), int(math.Ceil(perSecond)))
-			s.limiters[name] = l
-		}
-		if !l.Allow() {
-			s.refused++
-			return Fault{Code: "ThrottlingException", Message: "Rate exceeded"}
-		}
+	if s.over(name) {
+		return Fault{Code: "ThrottlingException", Message: "Rate exceeded"}
 	}
 	if s.options.Fault != nil {
 		return s.options.Fault(name, r)
