@@ -108,16 +108,13 @@ func (l *life) measure() func(string, *http.Request) iotstub.Fault {
 	}
 }
 
-// quotas are AWS's default request rates for the operations of a device [AWS 1.1], and none for the bundles.
+// quotas are so many times AWS's default request rates, and none for the bundles.
 func quotas(times float64) map[string]float64 {
-	rates := map[string]float64{"ssm:PutParameter": 0}
-	for operation, rate := range map[string]float64{
-		"CreateThing": 100, "UpdateThing": 100, "DeleteThing": 100, "DescribeThing": 350, "AttachThingPrincipal": 100, "DetachThingPrincipal": 100,
-		"AddThingToThingGroup": 100, "RemoveThingFromThingGroup": 100, "CreateCertificateFromCsr": 15, "UpdateCertificate": 10, "DeleteCertificate": 10,
-		"ListPrincipalThings": 10, "ListThings": 10, "ListCertificates": 10, "ListThingsInThingGroup": 25, "DescribeCertificate": 10, "ListThingPrincipals": 10,
-	} {
-		rates["iot:"+operation] = times * rate
+	rates := iotstub.Quotas()
+	for operation := range rates {
+		rates[operation] *= times
 	}
+	rates["ssm:PutParameter"] = 0
 	return rates
 }
 

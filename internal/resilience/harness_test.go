@@ -93,6 +93,11 @@ type run struct {
 
 func (a *account) run(s pipeline.Spec, owner string) run {
 	a.t.Helper()
+	return newRun(a.t, a.clients(), s, owner)
+}
+
+func newRun(t testing.TB, c *awsapi.Clients, s pipeline.Spec, owner string) run {
+	t.Helper()
 	parts, err := pipeline.Build(s, pipeline.Env{
 		AccountID: mototest.AccountID, Region: mototest.Region, Partition: "aws", Owner: owner, Tags: s.Tags,
 		MQTTEndpoint: "mqtt.example.com", DataEndpoint: "mqtt.example.com",
@@ -103,13 +108,12 @@ func (a *account) run(s pipeline.Spec, owner string) run {
 		},
 	})
 	if err != nil {
-		a.t.Fatal(err)
+		t.Fatal(err)
 	}
 	known := map[string]object.Device{}
 	for name, d := range s.Devices {
 		known[name] = object.Device{Attributes: d.Attributes}
 	}
-	c := a.clients()
 	f := fleet.New(c, nil, fleet.Options{Known: known})
 	return run{engine: &assembly.Engine{Drivers: drivers.Registry(c, f), Owner: owner, Parallel: 4}, parts: parts, fleet: f}
 }
