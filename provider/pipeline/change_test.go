@@ -101,7 +101,9 @@ func provisioningChain(t *testing.T) []change {
 	first, second := authority(t), authority(t)
 	claim := func(more string) string { return `{ claim = {` + more + ` } }` }
 	const latest = ` thing_name_prefix = "p-", attributes = ["site"], certificate_version = 2 `
-	both := func(ca string) string { return fmt.Sprintf(`{ claim = {%s}, jitp = { ca_certificate_pem = %q } }`, latest, ca) }
+	both := func(ca string) string {
+		return fmt.Sprintf(`{ claim = {%s}, jitp = { ca_certificate_pem = %q } }`, latest, ca)
+	}
 	made := []string{"awslambda:AddPermission", "awslambda:CreateFunction", "dynamodb:CreateTable", "dynamodb:UpdateContinuousBackups", "iam:CreateRole", "iam:PutRolePolicy",
 		"iot:AttachPolicy", "iot:CreateCertificateFromCsr", "iot:CreatePolicy", "iot:CreateProvisioningTemplate", "iot:UpdateCertificate", "logs:CreateLogGroup", "logs:PutRetentionPolicy"}
 	return []change{
