@@ -89,7 +89,7 @@ func TestDisappearance(t *testing.T) {
 	var objects []string
 	for _, layer := range [][]string{
 		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts", "provisioning/claim", "provisioning/ca"},
-		{"provisioning/template", "provisioning/jitp_template", "provisioning/allow_list", "policy/claim", "function/provisioning", "role/registration", "event_source", "function/processor", "role/rules", "policy", "alert_topic", "timestream/table"},
+		{"provisioning/template", "provisioning/jitp_template", "provisioning/ca", "provisioning/allow_list", "policy/claim", "function/provisioning", "role/registration", "event_source", "function/processor", "role/rules", "policy", "alert_topic", "timestream/table"},
 		{"stream", "device_table", "dead_letters", "bucket", "thing_group"},
 		{"manifest", "timestream/", "role/processor"},
 	} {
