@@ -2,16 +2,15 @@ package assembly
 
 import (
 	"context"
-	"strings"
 	"sync"
 )
 
 // Destroy deletes what the records name, each part after everything that needs
 // it, and returns the records of what is left. It needs no configuration.
 // Parts that are recorded as missing or foreign are dropped without a call: the
-// object is not there, or not ours to delete. Where something of the assembly has
-// vanished or changed, what stands in its place may be somebody else's: then
-// ownership is read before anything is deleted. The error is a *Failure.
+// object is not there, or not ours to delete. Of all others it is read whose they are
+// before anything is deleted: what stands under a recorded name may be somebody else's
+// by now, and a refresh does not read owners where that takes a call. The error is a *Failure.
 func (e *Engine) Destroy(ctx context.Context, records []Record) ([]Record, error) {
 	left, err := e.own(ctx, records)
 	if err != nil {
@@ -79,32 +78,25 @@ func (e *Engine) retire(ctx context.Context, parts []Part, records map[string]Re
 	return failure(parts, failed, skipped, len(parts) > 0)
 }
 
-// own gives the records of what there is to delete: without what is missing or
-// foreign. When a part is either, all others are read first, since they may have been
-// replaced together; else those that have drifted. A refresh need not read owners, this does.
+// own gives the records of what there is to delete: without what is missing, or not ours.
 func (e *Engine) own(ctx context.Context, records []Record) (map[string]Record, error) {
 	left := byKey(records)
-	replaced := false
-	for key, r := range left {
-		if r.Status == Missing || r.Status == Foreign {
-			delete(left, key)
-			replaced = true
-		}
-	}
 	var parts []Part
 	var nodes []node
 	index := map[string]*Part{}
 	for _, r := range sorted(left) {
-		if replaced || strings.HasPrefix(string(r.Status), string(Drifted)) {
-			index[r.Key] = &Part{Key: r.Key, Kind: r.Kind, Name: r.Name}
-			parts, nodes = append(parts, *index[r.Key]), append(nodes, node{key: r.Key})
+		if r.Status == Missing || r.Status == Foreign {
+			delete(left, r.Key)
+			continue
 		}
+		index[r.Key] = &Part{Key: r.Key, Kind: r.Kind, Name: r.Name}
+		parts, nodes = append(parts, *index[r.Key]), append(nodes, node{key: r.Key})
 	}
 	var mu sync.Mutex
 	failed, skipped := walk(ctx, nodes, e.parallel(), func(ctx context.Context, key string) error {
 		p := index[key]
 		d, err := e.driver(p)
-		if err != nil {
+		if err != nil || d.discerning() {
 			return err
 		}
 		mu.Lock()

@@ -79,6 +79,7 @@ type AnyDriver interface {
 	wait(ctx context.Context, ref Ref) error
 	retire(ctx context.Context, ref Ref) error
 	check(want any) error
+	discerning() bool
 }
 
 type anyObject struct {
@@ -156,6 +157,12 @@ func (e erased[S]) spec(want any) (S, error) {
 type Retirer interface {
 	Retire(ctx context.Context, ref Ref) error
 }
+
+// Discerning is implemented by drivers of objects that hold many others, whose Delete
+// finds out of each whether it is ours. A destroy does not read them first.
+type Discerning interface{ DeletesOnlyOurs() }
+
+func (e erased[S]) discerning() bool { _, ok := e.d.(Discerning); return ok }
 
 type deepKey struct{}
 

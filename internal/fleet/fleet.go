@@ -73,6 +73,9 @@ type Driver struct {
 
 var _ assembly.Driver[object.Fleet] = (*Driver)(nil)
 
+// DeletesOnlyOurs says that Delete looks at the owner of every thing by itself.
+func (d *Driver) DeletesOnlyOurs() {}
+
 // New makes a driver. prior is what Identities gave after the last run, or nil where nothing was kept.
 func New(c *awsapi.Clients, prior map[string]object.DeviceIdentity, o Options) *Driver {
 	if o.Concurrency <= 0 {

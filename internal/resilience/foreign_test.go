@@ -3,6 +3,7 @@ package resilience
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
@@ -77,4 +78,97 @@ func TestEverythingIsDeletedByHand(t *testing.T) {
 	if orphans := a.leftovers(); len(orphans) != 0 {
 		t.Errorf("orphans: %v", orphans)
 	}
+}
+
+// inOurs are parts, by the beginning of their keys, of which there is no foreign one beside ours, and why.
+var inOurs = map[string]string{
+	"alert_rules":   "an item of the device table: whose the table is decides",
+	"subscription/": "it is on the pipeline's topic, and cannot carry a tag",
+	"timestream/":   "a table keeps its database from being deleted, whose ever it is",
+	"fleet":         "things are looked at one by one: internal/fleet has the cases",
+	"thing_type":    "things keep it from being deleted by hand",
+}
+
+// One part has been deleted by hand and somebody else has made the same under its name: an apply refuses without a write and
+// names the part, also where the refresh does not see it, and a destroy takes everything but that object.
+func TestOnePartIsForeign(t *testing.T) {
+	a := newAccount(t)
+	records, err := a.apply(spec(1), token, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.server.Save(t, "whole")
+	for _, r := range records {
+		if within(r.Key, inOurs) {
+			continue
+		}
+		t.Run(r.Key, func(t *testing.T) {
+			b := *a
+			b.t = t
+			b.server.Restore(t, "whole")
+			b.onePartIsForeign(r, records)
+		})
+	}
+}
+
+func within(key string, prefixes map[string]string) bool {
+	for prefix := range prefixes {
+		if strings.HasPrefix(key, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *account) onePartIsForeign(r assembly.Record, records []assembly.Record) {
+	theirs := a.replace(r, records)
+	seen, err := a.refresh(spec(1), token, records)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.proxy.Clear()
+	_, err = a.apply(spec(1), token, seen)
+	var failure *assembly.Failure
+	var foreign *assembly.ForeignError
+	if !errors.As(err, &failure) || len(failure.Problems) != 1 || failure.Problems[0].Key != r.Key || failure.Wrote || !errors.As(err, &foreign) || foreign.Owner != other {
+		a.t.Errorf("applying: %v", err)
+	}
+	for _, q := range a.proxy.Requests() {
+		if q.Write {
+			a.t.Errorf("the refused apply wrote: %s %s", q.Service, q.Name)
+		}
+	}
+	if left, err := a.destroy(token, seen); err != nil || len(left) != 0 {
+		a.t.Errorf("destroying: %v, still recorded: %v", err, left)
+	}
+	if left := a.leftovers(); len(theirs) != 1 || !slices.Equal(left, theirs) {
+		a.t.Errorf("left is %v, want %v", left, theirs)
+	}
+}
+
+// replace deletes a part as if by hand, makes the same under another token, and gives what that shows as.
+func (a *account) replace(r assembly.Record, records []assembly.Record) []string {
+	mine, theirs := a.run(spec(1), token), a.run(spec(1), other)
+	if left, err := mine.engine.Destroy(a.instant(), []assembly.Record{r}); err != nil || len(left) > 0 {
+		a.t.Fatal(err)
+	}
+	without := a.leftovers()
+	upstream := assembly.Upstream{}
+	for _, o := range records {
+		upstream[o.Key] = o
+	}
+	for _, p := range theirs.parts {
+		if p.Key != r.Key {
+			continue
+		}
+		want, err := p.Want(upstream)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		p.Needs, p.Want = nil, func(assembly.Upstream) (any, error) { return want, nil }
+		if _, err := theirs.engine.Apply(a.instant(), []assembly.Part{p}, nil, all); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	return slices.DeleteFunc(a.leftovers(), func(o string) bool { return slices.Contains(without, o) })
 }

@@ -2,6 +2,7 @@ package resilience
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,22 +29,29 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 )
 
-// leftovers names what an account holds of the services that a pipeline uses, by asking AWS and no record of ours.
+// listings are what a pipeline may leave, by kind.
+var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, error){
+	"thing": things, "certificate": certificates, "policy": policies, "rule": rules, "thing group": groups, "thing type": types,
+	"provisioning template": templates, "CA certificate": authorities, "stream": streams, "table": tables, "bucket": buckets, "topic": topics,
+	"queue": queues, "role": roles, "log group": logGroups, "function": functions, "event source mapping": mappings, "parameter": parameters,
+	"database": databases,
+}
+
+// leftovers names what an account holds of the services that a pipeline uses, sorted, by asking AWS and no record of ours.
 func (a *account) leftovers() []string {
 	a.t.Helper()
 	c := awsapi.New(a.server.Config(a.t), awsapi.Options{S3UsePathStyle: true, RequestRates: unlimited()})
 	var found []string
-	for _, list := range []func(context.Context, *awsapi.Clients) ([]*string, error){
-		things, certificates, policies, rules, groups, types, templates, authorities, streams, tables, buckets, topics, queues, roles, logGroups, functions, mappings, parameters, databases,
-	} {
+	for kind, list := range listings {
 		names, err := list(a.t.Context(), c)
 		if err != nil {
 			a.t.Fatal(err)
 		}
 		for _, n := range names {
-			found = append(found, aws.ToString(n))
+			found = append(found, kind+" "+aws.ToString(n))
 		}
 	}
+	slices.Sort(found)
 	return found
 }
 
