@@ -567,3 +567,23 @@ func TestClaimOutlivesTheSweepOfTheFleet(t *testing.T) {
 		t.Error("the fleet has removed the claim certificate")
 	}
 }
+
+// What has the bundle's name in the kind of store that is not wanted is nobody's business.
+func TestClaimHasNothingToDoWithTheOtherStore(t *testing.T) {
+	c := newClaims(t)
+	want := claim(fleet.StoreSSM)
+	_, err := c.aws.SecretsManager().CreateSecret(c.ctx, &secretsmanager.CreateSecretInput{Name: aws.String(claimName), SecretString: aws.String("theirs")})
+	c.must(err)
+	ref := c.made(want)
+	_, err = c.aws.SSM().DeleteParameter(c.ctx, &ssm.DeleteParameterInput{Name: aws.String(claimName)})
+	c.must(err)
+	fields, ref := c.apply(ref, want)
+	if diff := cmp.Diff([]string{"certificate"}, fields); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	wholeBundle(t, c.text(fleet.StoreSSM), want)
+	c.must(fleet.NewClaims(c.aws).Delete(c.ctx, ref))
+	if got := c.text(fleet.StoreSecrets); got != "theirs" || c.text(fleet.StoreSSM) != "" {
+		t.Errorf("somebody else's secret is %q, or a bundle is left", got)
+	}
+}

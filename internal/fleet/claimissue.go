@@ -217,5 +217,5 @@ func keyOf(c *types.CertificateDescription) string {
 }
 
 func allBefore(page []types.Certificate, since time.Time) bool {
-	return !slices.ContainsFunc(page, func(c types.Certificate) bool { return !aws.ToTime(c.CreationDate).Before(since) })
+	return len(page) > 0 && !slices.ContainsFunc(page, func(c types.Certificate) bool { return !aws.ToTime(c.CreationDate).Before(since) })
 }

@@ -104,7 +104,7 @@ func (c *Claims) deepen(ctx context.Context, s *claimState) (err error) {
 }
 
 // find looks for the bundle where it is recorded, and else in either kind of store: a run may have ended while it was moved.
-// One of ours goes before one of somebody else.
+// One of ours goes before one of somebody else, and one of somebody else counts only where ours may be meant to be.
 func (c *Claims) find(ctx context.Context, ref assembly.Ref) (*claimState, error) {
 	places := claimPlaces(ref)
 	s := &claimState{store: places[0]}
@@ -119,7 +119,7 @@ func (c *Claims) find(ctx context.Context, ref assembly.Ref) (*claimState, error
 		case l != nil && l.tags[object.OwnerTag] == ref.Owner:
 			s.store, s.label = p, l
 			return s, nil
-		case l != nil && s.label == nil:
+		case l != nil && s.label == nil && (i == 0 || !isRecorded(ref)):
 			s.store, s.label = p, l
 		}
 	}
