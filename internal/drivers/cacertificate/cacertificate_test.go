@@ -216,7 +216,7 @@ func TestWireShapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(object.CACertificate{CertificatePEM: text, Template: "jit", RoleARN: role, Inactive: true}, have.Spec); diff != "" || have.Identity.ARN != arn {
+	if diff := cmp.Diff(object.CACertificate{CertificatePEM: text, Template: "jit", RoleARN: role, Inactive: true}, have.Spec); diff != "" || have.ARN != arn {
 		t.Errorf("observed (-want +got):\n%s", diff)
 	}
 	if gone, err := d.Observe(ctx, assembly.Ref{Name: "gone"}); gone != nil || err != nil {

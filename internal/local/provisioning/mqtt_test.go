@@ -45,7 +45,7 @@ func startOnAir(t *testing.T) *onAir {
 			}
 		}}))(t)
 	t.Cleanup(w.broker.Close)
-	w.Service.options.Reply = w.broker.Reply // before the first request
+	w.options.Reply = w.broker.Reply // before the first request
 	w.claim = w.policies(t)
 	return w
 }
