@@ -16,16 +16,11 @@ import (
 // last, in reverse order of their recorded needs, and only when all else succeeded.
 // The error is a *Failure.
 func (e *Engine) Apply(ctx context.Context, parts []Part, prior []Record, visit func(key string) bool) ([]Record, error) {
-	prior = setAside(parts, prior)
-	r := &run{Engine: e, parts: make(map[string]*Part, len(parts)), records: byKey(prior),
-		seen: map[string]*anyObject{}, surveyed: map[string]bool{}, moved: map[string]bool{}}
+	r := e.begin(parts, setAside(parts, prior))
 	nodes := make([]node, len(parts))
-	for i := range parts {
-		r.parts[parts[i].Key] = &parts[i]
-		nodes[i] = node{key: parts[i].Key, needs: parts[i].Needs}
-	}
 	chosen := map[string]bool{}
-	for _, p := range parts {
+	for i, p := range parts {
+		nodes[i] = node{key: p.Key, needs: p.Needs}
 		rec, ok := r.records[p.Key]
 		chosen[p.Key] = !ok || rec.Status != Ready || visit(p.Key)
 	}
@@ -56,6 +51,24 @@ func (e *Engine) Apply(ctx context.Context, parts []Part, prior []Record, visit 
 		r.records[rec.Key] = rec
 	}
 	return sorted(r.records), err
+}
+
+// Survey reads parts and refuses what is not ours, as Apply does before its first write. It writes nothing. The error is a *Failure.
+func (e *Engine) Survey(ctx context.Context, parts []Part, prior []Record) error {
+	chosen := make(map[string]bool, len(parts))
+	for _, p := range parts {
+		chosen[p.Key] = true
+	}
+	return e.begin(parts, prior).survey(ctx, parts, chosen)
+}
+
+func (e *Engine) begin(parts []Part, records []Record) *run {
+	r := &run{Engine: e, parts: make(map[string]*Part, len(parts)), records: byKey(records),
+		seen: map[string]*anyObject{}, surveyed: map[string]bool{}, moved: map[string]bool{}}
+	for i := range parts {
+		r.parts[parts[i].Key] = &parts[i]
+	}
+	return r
 }
 
 // run is one Apply; mu guards everything below it.

@@ -13,10 +13,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 	tstypes "github.com/aws/aws-sdk-go-v2/service/timestreamwrite/types"
 	"github.com/google/go-cmp/cmp"
@@ -145,6 +148,47 @@ func TestFunctionConflicts(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCode(t, connect(), "ResourceConflictException")
+}
+
+// What is made under the name of a deleted object has none of its tags: by them the provider knows what is whose.
+func TestTagsGoWithTheirObject(t *testing.T) {
+	s := Start(t)
+	buckets := s3.NewFromConfig(s.Config(t), func(o *s3.Options) { o.UsePathStyle = true })
+	logs, series, name, key := cloudwatchlogs.NewFromConfig(s.Config(t)), timestreamwrite.NewFromConfig(s.Config(t)), aws.String("tagged"), aws.String("owner")
+	group := aws.String("arn:aws:logs:" + Region + ":" + AccountID + ":log-group:tagged")
+	database := aws.String("arn:aws:timestream:" + Region + ":" + AccountID + ":database/tagged")
+	create := func(tag bool) {
+		t.Helper()
+		must(buckets.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: name}))(t)
+		must(logs.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: name}))(t)
+		must(series.CreateDatabase(t.Context(), &timestreamwrite.CreateDatabaseInput{DatabaseName: name}))(t)
+		must(series.CreateTable(t.Context(), &timestreamwrite.CreateTableInput{DatabaseName: name, TableName: name}))(t)
+		if !tag {
+			return
+		}
+		must(buckets.PutBucketTagging(t.Context(), &s3.PutBucketTaggingInput{Bucket: name, Tagging: &s3types.Tagging{TagSet: []s3types.Tag{{Key: key, Value: name}}}}))(t)
+		must(logs.TagResource(t.Context(), &cloudwatchlogs.TagResourceInput{ResourceArn: group, Tags: map[string]string{"owner": "me"}}))(t)
+		for _, arn := range []string{*database, *database + "/table/tagged"} {
+			must(series.TagResource(t.Context(), &timestreamwrite.TagResourceInput{ResourceARN: &arn, Tags: []tstypes.Tag{{Key: key, Value: name}}}))(t)
+		}
+	}
+	create(true)
+	must(buckets.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: name}))(t)
+	must(logs.DeleteLogGroup(t.Context(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: name}))(t)
+	must(series.DeleteTable(t.Context(), &timestreamwrite.DeleteTableInput{DatabaseName: name, TableName: name}))(t)
+	must(series.DeleteDatabase(t.Context(), &timestreamwrite.DeleteDatabaseInput{DatabaseName: name}))(t)
+	create(false)
+
+	_, err := buckets.GetBucketTagging(t.Context(), &s3.GetBucketTaggingInput{Bucket: name})
+	wantCode(t, err, "NoSuchTagSet")
+	if tags := must(logs.ListTagsForResource(t.Context(), &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: group}))(t).Tags; len(tags) != 0 {
+		t.Errorf("the log group has %v", tags)
+	}
+	for _, arn := range []string{*database, *database + "/table/tagged"} {
+		if tags := must(series.ListTagsForResource(t.Context(), &timestreamwrite.ListTagsForResourceInput{ResourceARN: &arn}))(t).Tags; len(tags) != 0 {
+			t.Errorf("%s has %v", arn, tags)
+		}
+	}
 }
 
 // TestServerDiesWithItsParent runs this test binary as a parent that starts a server and is killed.

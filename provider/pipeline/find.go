@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 )
 
 // find adds what the last run has made and not recorded, because an answer was lost or the process died. Where every part is
@@ -65,4 +67,31 @@ func (s *session) manifestParts(ctx context.Context) ([]assembly.Part, error) {
 		return nil, err
 	}
 	return pipeline.Build(manifest.Spec, s.env)
+}
+
+// warnForeign looks again at recorded parts under whose names the last read has seen somebody else's objects, and says that an
+// apply will be refused. It is no error, since Terraform plans before a destroy as well, which leaves such objects alone.
+func (p *planner) warnForeign(ctx context.Context, s *session) error {
+	if p.prior == nil || !shaped(p.planned.unknown) {
+		return nil
+	}
+	records, err := p.prior.records()
+	if err != nil {
+		return err
+	}
+	recorded := byKey(records)
+	taken := slices.DeleteFunc(slices.Clone(s.parts), func(part assembly.Part) bool {
+		r, ok := recorded[part.Key]
+		return !ok || r.Status != assembly.Foreign || r.Name != part.Name || r.Kind != part.Kind
+	})
+	failed := s.engine.Survey(ctx, taken, records)
+	if failed == nil {
+		return nil
+	}
+	var diags diag.Diagnostics
+	tfdiag.Failure(&diags, failed, tfdiag.Run{Doing: "Planning", Name: p.planned.spec.Name, Next: "An apply will be refused. " + takenNext})
+	for _, d := range diags {
+		p.warnings.AddWarning(d.Summary(), d.Detail())
+	}
+	return nil
 }

@@ -99,7 +99,7 @@ func afterCreate(m *model, failed error, records []assembly.Record) string {
 		return fmt.Sprintf("There is a pipeline of this name already. If it is yours and its state was lost, import it:\n\n"+
 			"  terraform import 'iot_pipeline.<LABEL>' '%s@%s'\n\nOtherwise choose another name.", m.spec.Name, m.region())
 	case len(taken) > 0:
-		return "Remove what stands under the name, or choose another name for the pipeline or the device."
+		return takenNext
 	}
 	if len(records) == 0 {
 		return "Run terraform apply again when the cause is removed."
@@ -108,8 +108,17 @@ func afterCreate(m *model, failed error, records []assembly.Record) string {
 		"  terraform untaint 'iot_pipeline.<LABEL>'\n  terraform apply\n\nwith the resource's address in place of iot_pipeline.<LABEL>."
 }
 
+// afterUpdate says how to go on after an update that failed.
+func afterUpdate(failed error) string {
+	if len(takenParts(failed)) > 0 {
+		return takenNext
+	}
+	return "What was done is recorded. Run terraform apply again when the cause is removed; it goes on from here."
+}
+
 const (
-	dataNext = "Nothing was deleted. To delete the data as well, set force_destroy = true, run terraform apply, and then destroy again. " +
+	takenNext = "Remove what stands under the name, or choose another name for the pipeline or the device. Then run terraform apply again."
+	dataNext  = "Nothing was deleted. To delete the data as well, set force_destroy = true, run terraform apply, and then destroy again. " +
 		"To keep it, copy it elsewhere and empty the archive first, or remove the pipeline from the state with terraform state rm."
 	registeredNext = "Nothing was deleted. To remove these devices with their certificates as well, set force_destroy = true, run terraform apply, and then destroy again. " +
 		"To keep them, remove the pipeline from the state with terraform state rm."

@@ -147,6 +147,9 @@ func (p *planner) fill(ctx context.Context) error {
 		}
 		return err
 	}
+	if err := p.warnForeign(ctx, s); err != nil {
+		return err
+	}
 	if err := p.checkTimestream(ctx, s); err != nil {
 		return err
 	}

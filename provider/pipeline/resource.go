@@ -97,8 +97,7 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 		s.save(&resp.State, &resp.Diagnostics, unfinished(done, failed))
 	}
 	if failed != nil {
-		tfdiag.Failure(&resp.Diagnostics, failed, tfdiag.Run{Doing: "Updating", Name: planned.spec.Name, Done: done,
-			Next: "What was done is recorded. Run terraform apply again when the cause is removed; it goes on from here."})
+		tfdiag.Failure(&resp.Diagnostics, failed, tfdiag.Run{Doing: "Updating", Name: planned.spec.Name, Done: done, Next: afterUpdate(failed)})
 	}
 }
 

@@ -45,7 +45,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 		return nil, err
 	}
 	out, err := d.c.DynamoDB().GetItem(ctx, &dynamodb.GetItemInput{TableName: &p.table, Key: p.attributes(), ConsistentRead: aws.Bool(true)})
-	if awsapi.IsNotFound(err) {
+	if absent(err) {
 		return nil, nil
 	}
 	if err != nil || len(out.Item) == 0 {
@@ -127,10 +127,16 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 		ExpressionAttributeNames:  map[string]string{"#owner": ownerAttribute},
 		ExpressionAttributeValues: owner(ref),
 	})
-	if awsapi.IsNotFound(err) || awsapi.Is(err, "ConditionalCheckFailedException") {
+	if absent(err) || awsapi.Is(err, "ConditionalCheckFailedException") {
 		return nil
 	}
 	return err
+}
+
+// absent says that the table does not exist, or is another one under the same name, with another key: ours is gone then, and
+// the item with it.
+func absent(err error) bool {
+	return awsapi.IsNotFound(err) || awsapi.Is(err, "ValidationException") && awsapi.MessageHas(err, "key element does not match the schema")
 }
 
 // Diff compares the document as text: only this driver writes it.

@@ -90,3 +90,16 @@ func TestAbsentTableMeansAbsentItem(t *testing.T) {
 		}
 	}
 }
+
+// Somebody has made another table under the name of ours, with a key of another name: our item is gone.
+func TestTableWithAnotherKeyMeansAbsentItem(t *testing.T) {
+	c := drivertest.Clients(t, mototest.Start(t))
+	makeTable(t, c.DynamoDB())
+	d, ref := New(c), assembly.Ref{Name: object.NameIn(table, key), ID: object.NameIn(table, "serial", key), Owner: drivertest.Owner}
+	if got, err := d.Observe(t.Context(), ref); got != nil || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := d.Delete(t.Context(), ref); err != nil {
+		t.Error(err)
+	}
+}

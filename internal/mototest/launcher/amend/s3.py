@@ -4,7 +4,7 @@ import json
 import xml.etree.ElementTree as xml
 
 import amend
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
 
 XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -69,7 +69,20 @@ def tagged(put):
     return method
 
 
+def forgets_tags(delete):
+    # A bucket's tags are the bucket's; moto keeps them by name, so that the next bucket of the name has them.
+    def method(self, bucket_name):
+        arn = self.get_bucket(bucket_name).arn
+        deleted = delete(self, bucket_name)
+        if deleted is not None:
+            self.tagger.delete_all_tags_for_resource(arn)
+        return deleted
+
+    return method
+
+
 def apply():
+    amend.after(S3Backend, "delete_bucket", forgets_tags)
     amend.after(S3Response, "_bucket_response_put", tagged)
     amend.after(FakeBucket, "__init__", encrypted)
     amend.after(FakeBucket, "get_permission", honours_tls)

@@ -147,11 +147,26 @@ def write(self):
     return json.dumps({"RecordsIngested": {"Total": len(records), "MemoryStore": len(records), "MagneticStore": 0}})
 
 
+def forgets_tags(describe):
+    # An object's tags go with it; moto keeps them by ARN, so that the next object of the name has them.
+    def change(delete):
+        def method(self, *args, **names):
+            arn = describe(self, *args, **names).arn
+            delete(self, *args, **names)
+            self.tagging_service.delete_all_tags_for_resource(arn)
+
+        return method
+
+    return change
+
+
 def apply():
     create_database = refuses_same_name(TimestreamWriteBackend.create_database, lambda b: b.databases, "database")
     TimestreamWriteBackend.create_database = create_database
     TimestreamDatabase.create_table = refuses_same_name(TimestreamDatabase.create_table, lambda d: d.tables, "table")
     amend.after(TimestreamWriteBackend, "delete_database", strict_database_deletion)
     amend.after(TimestreamDatabase, "delete_table", strict_table_deletion)
+    amend.after(TimestreamWriteBackend, "delete_database", forgets_tags(TimestreamWriteBackend.describe_database))
+    amend.after(TimestreamWriteBackend, "delete_table", forgets_tags(TimestreamWriteBackend.describe_table))
     amend.after(TimestreamTable, "update", keeps_retention)
     TimestreamWriteResponse.write_records = write_records
