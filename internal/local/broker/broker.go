@@ -93,7 +93,7 @@ func Start(o Options) (*Broker, error) {
 		b.Close()
 		return nil, fmt.Errorf("preparing the MQTT broker: %w", err)
 	}
-	if err := b.server.AddListener(listeners.NewNet("mqtt", listener)); err != nil {
+	if err := b.server.AddListener(closer{listeners.NewNet("mqtt", listener), b.disconnectAll}); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("preparing the MQTT broker: %w", err)
 	}
@@ -107,6 +107,22 @@ func Start(o Options) (*Broker, error) {
 
 // Address is where the broker listens, as host:port.
 func (b *Broker) Address() string { return b.listener.Addr().String() }
+
+// closer is a listener that disconnects its clients by itself. The server's own way takes one read lock twice (Clients.GetByListener
+// in mochi-mqtt 2.7.9), which never ends when a client goes away between the two.
+type closer struct {
+	*listeners.Net
+	disconnectAll func()
+}
+
+// Close stops listening and disconnects the clients.
+func (c closer) Close(listeners.CloseFn) { c.Net.Close(func(string) { c.disconnectAll() }) }
+
+func (b *Broker) disconnectAll() {
+	for client := range b.sessions.end() {
+		b.disconnect(client, packets.ErrServerShuttingDown)
+	}
+}
 
 // Close disconnects everybody and stops listening.
 func (b *Broker) Close() {
@@ -204,11 +220,12 @@ func (b *Broker) RefreshNow(ctx context.Context) {
 	}
 }
 
-// disconnect closes the connection; only MQTT 5 has a packet with which a server says why.
+// disconnect closes the connection; only MQTT 5 has a packet with which a server says why. The client's reader finds the
+// connection closed and does the rest. (The server's own way to stop a client loses the last will when the reader is not waiting.)
 func (b *Broker) disconnect(client *mqtt.Client, code packets.Code) {
 	if client.Properties.ProtocolVersion == 5 {
-		b.server.DisconnectClient(client, code) // its error is the code
-		return
+		_ = client.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Disconnect}, ReasonCode: code.Code,
+			Properties: packets.Properties{ReasonString: code.Reason}}) // a client that has gone needs no reason
 	}
-	client.Stop(code)
+	client.Net.Conn.Close()
 }

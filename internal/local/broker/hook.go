@@ -64,8 +64,7 @@ func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 		h.refuse(cl, policy.Connect, "", err.Error())
 		return false
 	}
-	h.broker.sessions.add(cl, newSession(uuid.NewString(), certificate, host, connect, grant))
-	return true
+	return h.broker.sessions.add(cl, newSession(uuid.NewString(), certificate, host, connect, grant))
 }
 
 // connectAttributes are what the CONNECT packet asks for, in the words of the condition key iot:ConnectAttributes. [AWS 3 CONP]

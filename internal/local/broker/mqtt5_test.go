@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	"github.com/google/go-cmp/cmp"
 
@@ -21,7 +22,7 @@ func (r *rig) connect5(t *testing.T, thing string) (client *paho.Client, receive
 	}
 	received, closed = make(chan *paho.Publish, 10), make(chan int, 1)
 	client = paho.NewClient(paho.ClientConfig{
-		Conn: conn,
+		Conn: packets.NewThreadSafeConn(conn), // a request and a ping may be written at once
 		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
 			received <- p.Packet
 			return true, nil

@@ -16,7 +16,8 @@ import (
 type sessions struct {
 	sync.RWMutex
 	all     map[*mqtt.Client]*session
-	version int // of presence events, counted over all clients
+	version int  // of presence events, counted over all clients
+	ended   bool // no more may be added
 }
 
 func (s *sessions) of(client *mqtt.Client) *session {
@@ -25,10 +26,23 @@ func (s *sessions) of(client *mqtt.Client) *session {
 	return s.all[client]
 }
 
-func (s *sessions) add(client *mqtt.Client, one *session) {
+// add says whether the client may connect, which it may not when the broker is being closed.
+func (s *sessions) add(client *mqtt.Client, one *session) bool {
 	s.Lock()
 	defer s.Unlock()
+	if s.ended {
+		return false
+	}
 	s.all[client] = one
+	return true
+}
+
+// end lets nobody connect any more, and returns those who have.
+func (s *sessions) end() map[*mqtt.Client]*session {
+	s.Lock()
+	defer s.Unlock()
+	s.ended = true
+	return maps.Clone(s.all)
 }
 
 func (s *sessions) remove(client *mqtt.Client) *session {
