@@ -35,8 +35,15 @@ func (a *account) deviceProblems(want pipeline.Spec) (problems []string) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	if len(things) != expected || len(certificates) != expected {
-		problems = append(problems, fmt.Sprintf("%d things and %d certificates for %d devices", len(things), len(certificates), expected))
+	claims := 0
+	if want.Provisioning != nil && want.Provisioning.Claim != nil {
+		claims = 1
+		if err := a.claimable(c, want.Name); err != nil {
+			problems = append(problems, fmt.Sprintf("claim certificate: %v", err))
+		}
+	}
+	if len(things) != expected || len(certificates) != expected+claims {
+		problems = append(problems, fmt.Sprintf("%d things and %d certificates for %d devices and %d claim", len(things), len(certificates), expected, claims))
 	}
 	return problems
 }
@@ -76,6 +83,41 @@ func (a *account) usable(c *awsapi.Clients, pipeline, thing string, enabled bool
 	}
 	if bundle.CertificateID != id || bundle.CertificatePEM != *described.CertificateDescription.CertificatePem {
 		return fmt.Errorf("its credentials hold certificate %s, attached is %s", bundle.CertificateID, id)
+	}
+	return nil
+}
+
+// claimable checks that the bundle of the claim certificate holds one that is active, with its key, that it may what the claim
+// policy says and nothing else, and that no other one is on its way in or out.
+func (a *account) claimable(c *awsapi.Clients, pipeline string) error {
+	ctx := a.t.Context()
+	parameter, err := c.SSM().GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/" + pipeline + "/devices-claim"), WithDecryption: aws.Bool(true)})
+	if err != nil {
+		return err
+	}
+	var bundle fleet.ClaimBundle
+	if err := json.Unmarshal([]byte(*parameter.Parameter.Value), &bundle); err != nil {
+		return err
+	}
+	if _, err := tls.X509KeyPair([]byte(bundle.CertificatePEM), []byte(bundle.PrivateKey)); err != nil {
+		return err
+	}
+	if bundle.Next != nil || len(bundle.Retired) > 0 {
+		return fmt.Errorf("its rotation is not finished: next %t, retired %v", bundle.Next != nil, bundle.Retired)
+	}
+	described, err := c.IoT().DescribeCertificate(ctx, &iot.DescribeCertificateInput{CertificateId: &bundle.CertificateID})
+	if err != nil {
+		return err
+	}
+	if status := described.CertificateDescription.Status; status != iottypes.CertificateStatusActive || *described.CertificateDescription.CertificatePem != bundle.CertificatePEM {
+		return fmt.Errorf("it is %s, or another one than the bundle holds", status)
+	}
+	policies, err := c.IoT().ListAttachedPolicies(ctx, &iot.ListAttachedPoliciesInput{Target: &bundle.CertificateARN})
+	if err != nil {
+		return err
+	}
+	if len(policies.Policies) != 1 || *policies.Policies[0].PolicyName != pipeline+"-claim" {
+		return fmt.Errorf("it has the policies %v", policies.Policies)
 	}
 	return nil
 }

@@ -1,7 +1,16 @@
 package resilience
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
+	"math/big"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -31,8 +40,30 @@ func spec(version int) pipeline.Spec {
 		Routes: map[string]pipeline.RouteSpec{
 			fmt.Sprintf("r%d", version): {SQL: "SELECT * FROM 'sweep/+/telemetry'", Republish: &pipeline.RepublishRoute{Topic: "copy/${topic(2)}"}},
 		},
+		Provisioning: &pipeline.ProvisioningSpec{
+			Claim: &pipeline.ClaimSpec{ThingNamePrefix: aws.String(fmt.Sprintf("p%d-", version)), Attributes: []string{fmt.Sprintf("model%d", version)},
+				CertificateVersion: aws.Int64(int64(version))},
+			JITP: &pipeline.JITPSpec{CACertificatePEM: factories[version]()},
+		},
 		ForceDestroy: aws.Bool(true),
 		Tags:         map[string]string{"version": fmt.Sprint(version)},
 	}
 	return s
+}
+
+// factories are the certificates of the authorities that certify devices in the factory, one for each version.
+var factories = map[int]func() string{1: sync.OnceValue(newAuthority), 2: sync.OnceValue(newAuthority)}
+
+func newAuthority() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err) // no randomness in the system
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "factory"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
