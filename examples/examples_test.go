@@ -172,26 +172,32 @@ func TestRuleTests(t *testing.T) {
 	}
 }
 
-// A generated private key is in the credentials store and nowhere else.
+// A generated private key is in the credentials store and nowhere else: a device's, and that of a claim certificate.
 func TestPrivateKeysAreNowhereElse(t *testing.T) {
-	p := newProject(t, "minimal")
-	log := filepath.Join(p.dir, "trace.log")
-	p.env = append(p.env, "TF_LOG=TRACE", "TF_LOG_PATH="+log)
-	seen := p.run("apply", "-auto-approve")
-	seen += p.run("plan", "-out=plan.bin") + p.run("show", "-json", "plan.bin") + p.run("show", "-json")
-	bundle := account.New(t, p.server.Config(t)).Parameter(t, "/iot-pipeline/minimal/devices/soil-001")
-	lines := keyLines(t, bundle)
-	for _, file := range []string{log, filepath.Join(p.dir, "terraform.tfstate")} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seen += string(text)
-	}
-	for _, line := range lines {
-		if strings.Contains(seen, line) {
-			t.Fatal("a line of the private key is in the state, the plan or the log")
-		}
+	for example, bundle := range map[string]string{
+		"minimal":           "/iot-pipeline/minimal/devices/soil-001",
+		"self-registration": "/iot-pipeline/field/devices-claim",
+	} {
+		t.Run(example, func(t *testing.T) {
+			p := newProject(t, example)
+			log := filepath.Join(p.dir, "trace.log")
+			p.env = append(p.env, "TF_LOG=TRACE", "TF_LOG_PATH="+log)
+			seen := p.run("apply", "-auto-approve")
+			seen += p.run("plan", "-out=plan.bin") + p.run("show", "-json", "plan.bin") + p.run("show", "-json")
+			lines := keyLines(t, account.New(t, p.server.Config(t)).Parameter(t, bundle))
+			for _, file := range []string{log, filepath.Join(p.dir, "terraform.tfstate")} {
+				text, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen += string(text)
+			}
+			for _, line := range lines {
+				if strings.Contains(seen, line) {
+					t.Fatal("a line of the private key is in the state, the plan or the log")
+				}
+			}
+		})
 	}
 }
 
