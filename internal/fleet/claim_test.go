@@ -204,7 +204,7 @@ func TestClaimLife(t *testing.T) {
 			target := func() *string {
 				return aws.String("arn:aws:iot:us-east-1:123456789012:cert/" + *certificate())
 			}
-			rewritten, elsewhere := []string{"PutParameter"}, []string{"CreateSecret", "DeleteParameters"}
+			rewritten, elsewhere, back := []string{"PutParameter"}, []string{"CreateSecret", "DeleteParameters"}, []string{"DeleteSecret", "PutParameter"}
 			other, retagged := fleet.StoreSecrets, []string{"AddTagsToResource", "RemoveTagsFromResource"}
 			tagByHand := func(ctx context.Context) error {
 				_, err := c.aws.SSM().AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{ResourceType: ssmtypes.ResourceTypeForTaggingParameter, ResourceId: aws.String(claimName),
@@ -212,7 +212,7 @@ func TestClaimLife(t *testing.T) {
 				return err
 			}
 			if kind == fleet.StoreSecrets {
-				rewritten, elsewhere, other, retagged = []string{"UpdateSecret"}, []string{"DeleteSecret", "PutParameter"}, fleet.StoreSSM, []string{"TagResource", "UntagResource"}
+				rewritten, elsewhere, back, other, retagged = []string{"UpdateSecret"}, back, elsewhere, fleet.StoreSSM, []string{"TagResource", "UntagResource"}
 				tagByHand = nil // the same code reads both
 			}
 			d := fleet.NewClaims(c.aws)
@@ -244,6 +244,8 @@ func TestClaimLife(t *testing.T) {
 					Want: drivertest.Changing(func(s *object.ClaimCertificate) { s.Store.KMSKeyID = "alias/greenhouse" })},
 				{Why: "the other store wanted", Fields: []string{"credentials.store"}, Writes: elsewhere,
 					Want: drivertest.Changing(func(s *object.ClaimCertificate) { s.Store.Kind = other })},
+				{Why: "and the first one again", Fields: []string{"credentials.store"}, Writes: back,
+					Want: drivertest.Changing(func(s *object.ClaimCertificate) { s.Store.Kind = kind })},
 			}
 			if tagByHand != nil {
 				steps = slices.Insert(steps, 6, drivertest.Step[object.ClaimCertificate]{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: retagged, Drift: tagByHand})
@@ -251,12 +253,16 @@ func TestClaimLife(t *testing.T) {
 			drivertest.Life[object.ClaimCertificate]{
 				Clients: c.aws, Driver: d, Name: claimName, Full: claim(kind), Reads: 2, Steps: steps,
 				Foreign: func(ctx context.Context) error {
+					if kind == fleet.StoreSecrets {
+						_, err := c.aws.SecretsManager().CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String(claimName), SecretString: aws.String("x")})
+						return err
+					}
 					_, err := c.aws.SSM().PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String(claimName), Value: aws.String("x"), Type: ssmtypes.ParameterTypeSecureString})
 					return err
 				},
 			}.Run(t)
-			if got := c.text(fleet.StoreSSM); got != "x" {
-				t.Errorf("somebody else's parameter was changed to %q", got)
+			if got := c.text(kind); got != "x" {
+				t.Errorf("somebody else's bundle was changed to %q", got)
 			}
 		})
 	}
