@@ -110,12 +110,24 @@ func newRun(t testing.TB, c *awsapi.Clients, s pipeline.Spec, owner string) run 
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]object.Device{}
-	for name, d := range s.Devices {
-		known[name] = object.Device{Attributes: d.Attributes}
-	}
-	f := fleet.New(c, nil, fleet.Options{Known: known})
+	f := fleet.New(c, nil, fleetOptions(t, parts))
 	return run{engine: &assembly.Engine{Drivers: drivers.Registry(c, f), Owner: owner, Parallel: 4}, parts: parts, fleet: f}
+}
+
+// fleetOptions are what a description says of the devices.
+func fleetOptions(t testing.TB, parts []assembly.Part) fleet.Options {
+	t.Helper()
+	for _, p := range parts {
+		if p.Key == pipeline.KeyFleet {
+			want, err := p.Want(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wanted := want.(object.Fleet)
+			return fleet.Options{Known: wanted.Devices, Defaults: wanted}
+		}
+	}
+	return fleet.Options{}
 }
 
 // instant is a context whose waits pass at once.
@@ -127,16 +139,24 @@ func all(string) bool { return true }
 
 // apply reads and applies, as Terraform does.
 func (a *account) apply(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
-	r := a.run(s, owner)
-	seen, err := r.engine.Observe(a.instant(), r.parts, prior)
+	seen, err := a.refresh(s, owner, prior)
 	if err != nil {
 		return prior, err
 	}
+	r := a.run(s, owner)
 	return r.engine.Apply(a.instant(), r.parts, seen, all)
 }
 
-// refresh reads and looks for what is not recorded, as Terraform does first of all.
+// refresh reads what is recorded and looks for what is not; there is nothing to refresh before the first apply.
 func (a *account) refresh(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
+	if len(prior) == 0 {
+		return nil, nil
+	}
+	return a.discover(s, owner, prior)
+}
+
+// discover is a refresh that looks even where nothing is recorded, as an import does.
+func (a *account) discover(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
 	r := a.run(s, owner)
 	seen, err := r.engine.Observe(a.instant(), r.parts, prior)
 	if err != nil {
@@ -145,9 +165,10 @@ func (a *account) refresh(s pipeline.Spec, owner string, prior []assembly.Record
 	return r.engine.Find(a.instant(), r.parts, seen)
 }
 
-// destroy deletes what the records name, data included.
+// destroy deletes what the records name, data included, and knows nothing else.
 func (a *account) destroy(owner string, records []assembly.Record) ([]assembly.Record, error) {
-	r := a.run(spec(1), owner)
+	c := a.clients()
+	engine := &assembly.Engine{Drivers: drivers.Registry(c, fleet.New(c, nil, fleet.Options{})), Owner: owner, Parallel: 4}
 	records = slices.Clone(records)
 	for i := range records {
 		if records[i].Kind == object.KindBucket {
@@ -158,5 +179,5 @@ func (a *account) destroy(owner string, records []assembly.Record) ([]assembly.R
 			records[i].Outputs = out
 		}
 	}
-	return r.engine.Destroy(a.instant(), records)
+	return engine.Destroy(a.instant(), records)
 }

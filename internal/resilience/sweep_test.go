@@ -228,7 +228,7 @@ func unclear(p *assembly.PartError) bool {
 func (s *sweep) abandon(records []assembly.Record) {
 	s.server.Save(s.t, "failed")
 	defer s.server.Restore(s.t, "failed")
-	found, err := s.refresh(spec(s.stage.version), token, records)
+	found, err := s.discover(spec(s.stage.version), token, records)
 	if err != nil {
 		s.t.Errorf("%s: refresh: %v", s.name, err)
 		return
