@@ -1,6 +1,7 @@
 package iotstub
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,6 +11,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net/http"
 	"slices"
@@ -81,9 +83,26 @@ func (s *Server) routeCertificates() {
 	handle("DELETE /things/{name}/principals", "DetachThingPrincipal", s.detach)
 	handle("GET /things/{name}/principals", "ListThingPrincipals", s.listPrincipals)
 	handle("GET /principals/things", "ListPrincipalThings", s.listPrincipalThings)
-	handle("PUT /target-policies/{policy}", "AttachPolicy", s.attachPolicy)
-	handle("POST /target-policies/{policy}", "DetachPolicy", s.detachPolicy)
-	handle("POST /attached-policies/{target}", "ListAttachedPolicies", s.listPolicies)
+	s.mux.HandleFunc("PUT /target-policies/{policy}", s.ofCertificates("AttachPolicy", s.attachPolicy))
+	s.mux.HandleFunc("POST /target-policies/{policy}", s.ofCertificates("DetachPolicy", s.detachPolicy))
+	s.mux.HandleFunc("POST /attached-policies/{target}", s.ofCertificates("ListAttachedPolicies", s.listPolicies))
+}
+
+// ofCertificates serves what is about the policies of a certificate, and hands on what is about those of a thing group.
+func (s *Server) ofCertificates(name string, do operation) http.HandlerFunc {
+	serve := s.serve("iot:"+name, do)
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if s.options.Next != nil && !strings.Contains(r.PathValue("target")+string(body), ":cert/") {
+			s.options.Next.ServeHTTP(w, r)
+			return
+		}
+		serve(w, r)
+	}
 }
 
 func (s *Server) add(text, status string) (*certificate, *fail) {
