@@ -1,11 +1,19 @@
 package resilience
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
-	"math/rand/v2"
+	"math/big"
+	mathrand "math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,12 +42,34 @@ func (d *desk) describeWhole(version int) {
   routes = {
     r%[1]d = { sql = "SELECT * FROM 'sweep/+/telemetry'", republish = { topic = "copy/$${topic(2)}" } }
   }
+  provisioning = {
+    claim = { thing_name_prefix = "p%[1]d-", attributes = ["model%[1]d"], certificate_version = %[1]d }
+    jitp  = { ca_certificate_pem = file("factory%[1]d.pem") }
+  }
   tags = { version = "%[1]d" }
 `, version, version == 1, 6*version, 30*version, 24*version, 100*version))
+	d.write(fmt.Sprintf("factory%d.pem", version), factories[version]())
+}
+
+// factories are the certificates of the authorities that certify devices in the factory, one for each version.
+var factories = map[int]func() string{1: sync.OnceValue(newAuthority), 2: sync.OnceValue(newAuthority)}
+
+func newAuthority() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err) // no randomness in the system
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "factory"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 // seed chooses what a run tries: another sample each day, unless IOT_FAULT_SEED says which.
-func seed(t *testing.T) *rand.Rand {
+func seed(t *testing.T) *mathrand.Rand {
 	t.Helper()
 	text := os.Getenv("IOT_FAULT_SEED")
 	if text == "" {
@@ -50,7 +80,7 @@ func seed(t *testing.T) *rand.Rand {
 		t.Fatalf("IOT_FAULT_SEED: %v", err)
 	}
 	t.Logf("to try the same again: IOT_FAULT_SEED=%d", n)
-	return rand.New(rand.NewPCG(n, uint64(len(t.Name()))))
+	return mathrand.New(mathrand.NewPCG(n, uint64(len(t.Name()))))
 }
 
 // lives is how many pipelines a test leads through create, update and delete.
@@ -70,14 +100,14 @@ type stage struct {
 }
 
 var stages = []stage{
-	{"create", 130, func(d *desk) { d.describeWhole(1) }, (*desk).apply},
-	{"update", 130, func(d *desk) { d.describeWhole(2) }, (*desk).apply},
-	{"delete", 100, func(*desk) {}, (*desk).destroy},
+	{"create", 167, func(d *desk) { d.describeWhole(1) }, (*desk).apply},
+	{"update", 274, func(d *desk) { d.describeWhole(2) }, (*desk).apply},
+	{"delete", 257, func(*desk) {}, (*desk).destroy},
 }
 
-// live leads a pipeline from create to delete. Each command meets the fault that inject plans, is followed by
-// what the guide says about recovery, and must then be complete.
-func (d *desk) live(inject func(s stage) (what string)) {
+// live leads a pipeline from create to delete. Each command meets the fault that inject plans, is followed by one of the
+// recoveries that the guide names, and must then be complete.
+func (d *desk) live(random *mathrand.Rand, inject func(s stage) (what string)) {
 	d.t.Helper()
 	for _, s := range stages {
 		s.prepare(d)
@@ -86,10 +116,19 @@ func (d *desk) live(inject func(s stage) (what string)) {
 		r := s.run(d)
 		n := len(d.proxy.Requests())
 		d.proxy.Clear()
-		d.t.Logf("%s: exit code %d after %d requests and %s", what, r.code, n, r.took.Round(100*time.Millisecond))
-		if r.code != 0 {
-			d.recover(what, s, r)
+		if strings.Contains(r.output, "unknown value") || strings.Contains(r.output, "bug in the provider") {
+			d.t.Errorf("%s:\n%s", what, r.output)
 		}
+		recovery := "none"
+		if r.code != 0 {
+			if s.name == "create" {
+				d.claim(what, r)
+			}
+			way := recoveries[s.name][random.IntN(len(recoveries[s.name]))]
+			recovery = way.name
+			way.do(d, what+": "+way.name, s)
+		}
+		d.t.Logf("%s: exit code %d after %d requests and %s, recovery: %s", what, r.code, n, r.took.Round(100*time.Millisecond), recovery)
 		if s.name == "delete" {
 			d.empty(what)
 			continue
@@ -98,28 +137,58 @@ func (d *desk) live(inject func(s stage) (what string)) {
 	}
 }
 
-// recover does what docs/guides/failures-and-recovery.md says, and what the messages say.
-func (d *desk) recover(what string, s stage, r result) {
+// claim brings a pipeline whose create failed back into the state, if it is not there.
+func (d *desk) claim(what string, failed result) {
 	d.t.Helper()
-	if strings.Contains(r.output, "unknown value") || strings.Contains(r.output, "bug in the provider") {
-		d.t.Errorf("%s:\n%s", what, r.output)
+	if failed.says("terraform untaint") {
+		return
 	}
-	if s.name == "create" {
-		switch {
-		case r.says("terraform untaint"):
-			d.must(what+": untaint", d.terraform("untaint", "-no-color", "iot_pipeline.test"))
-		default:
-			again := d.apply()
-			if again.code == 0 {
-				return
-			}
-			if !again.says("terraform import 'iot_pipeline.<LABEL>' 'sweep@us-east-1'") {
-				d.t.Fatalf("%s: doing it again fails and does not say how to go on:\n%s", what, again.output)
-			}
-			d.must(what+": import", d.terraform("import", "-input=false", "-no-color", "iot_pipeline.test", "sweep@us-east-1"))
-		}
+	again := d.apply()
+	if again.code == 0 {
+		return
 	}
-	d.must(what+": doing it again", s.run(d))
+	if !again.says("terraform import 'iot_pipeline.<LABEL>' 'sweep@us-east-1'") {
+		d.t.Fatalf("%s: doing it again fails and does not say how to go on:\n%s", what, again.output)
+	}
+	d.must(what+": import", d.terraform("import", "-input=false", "-no-color", "iot_pipeline.test", "sweep@us-east-1"))
+}
+
+// recovery is a way on after a command that failed. It ends with what the command should have led to.
+type recovery struct {
+	name string
+	do   func(d *desk, what string, s stage)
+}
+
+// recoveries are what templates/guides/failures-and-recovery.md and the messages offer.
+var recoveries = map[string][]recovery{
+	"create": {
+		{"going on in place", func(d *desk, what string, s stage) {
+			d.terraform("untaint", "-no-color", "iot_pipeline.test") // an imported one is not tainted
+			d.must(what, s.run(d))
+		}},
+		{"starting again", func(d *desk, what string, s stage) { d.must(what, s.run(d)) }},
+		{"giving up", (*desk).giveUp},
+	},
+	"update": {
+		{"going on", func(d *desk, what string, s stage) { d.must(what, s.run(d)) }},
+		{"taking it back", func(d *desk, what string, s stage) {
+			d.describeWhole(1)
+			d.must(what, s.run(d))
+			d.settled(what)
+			s.prepare(d)
+			d.must(what+", and doing it after all", s.run(d))
+		}},
+		{"giving up", (*desk).giveUp},
+	},
+	"delete": {{"going on", func(d *desk, what string, s stage) { d.must(what, s.run(d)) }}},
+}
+
+// giveUp destroys what there is, and makes the pipeline anew once nothing is left.
+func (d *desk) giveUp(what string, s stage) {
+	d.t.Helper()
+	d.must(what, d.destroy())
+	d.empty(what)
+	d.must(what+", and making it again", s.run(d))
 }
 
 // The provider process is killed while a request is under way.
@@ -128,7 +197,7 @@ func TestKilledProvider(t *testing.T) {
 	random := seed(t)
 	for range lives() {
 		d := w.desk()
-		d.live(func(s stage) string {
+		d.live(random, func(s stage) string {
 			k, kind := 1+random.IntN(s.requests), []faultproxy.Kind{faultproxy.DropBefore, faultproxy.DropAfter}[random.IntN(2)]
 			d.proxy.Inject(faultproxy.Fault{Kind: kind, Match: func(r faultproxy.Request) bool {
 				if r.N == k {
@@ -148,7 +217,7 @@ func TestFaults(t *testing.T) {
 	kinds := []faultproxy.Kind{faultproxy.Throttle, faultproxy.Unavailable, faultproxy.Broken, faultproxy.AccessDenied, faultproxy.Expired, faultproxy.DropBefore, faultproxy.DropAfter}
 	for range lives() {
 		d := w.desk()
-		d.live(func(s stage) string {
+		d.live(random, func(s stage) string {
 			k, kind := 1+random.IntN(s.requests), kinds[random.IntN(len(kinds))]
 			d.proxy.Inject(faultproxy.Fault{Kind: kind, Match: faultproxy.Nth(k), Times: 1})
 			return fmt.Sprintf("%s at request %d", kind, k)
