@@ -86,6 +86,40 @@ func TestEverythingIsDeletedByHand(t *testing.T) {
 	}
 }
 
+// goneWith are parts that have to go first, for AWS to let another one go.
+var goneWith = map[string]string{"thing_type": "fleet", "timestream/database": "timestream/table", "provisioning/jitp_template": "provisioning/ca"}
+
+// Each part is deleted by hand, one at a time: the refresh says so, an apply makes it again with whatever is built on it, and
+// a further apply has nothing to write.
+func TestOnePartIsDeletedByHand(t *testing.T) {
+	a := newAccount(t)
+	records, err := a.apply(spec(1), token, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.server.Save(t, "whole")
+	for _, r := range records {
+		t.Run(r.Key, func(t *testing.T) {
+			s := &sweep{account: &account{t: t, server: a.server, proxy: a.proxy, client: a.client, attempts: a.attempts}, t: t, stage: life[0], name: r.Key + " deleted"}
+			s.server.Restore(t, "whole")
+			gone := slices.DeleteFunc(slices.Clone(records), func(o assembly.Record) bool { return o.Key != r.Key && o.Key != goneWith[r.Key] })
+			if left, err := s.destroy(token, gone); err != nil || len(left) > 0 {
+				t.Fatal(err)
+			}
+			seen, err := s.refresh(spec(1), token, records)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range seen {
+				if o.Key == r.Key && o.Status == assembly.Ready {
+					t.Errorf("it is %q", o.Status)
+				}
+			}
+			s.finish(seen)
+		})
+	}
+}
+
 // inOurs are parts, by the beginning of their keys, of which there is no foreign one beside ours, and why.
 var inOurs = map[string]string{
 	"alert_rules":                "an item of the device table: whose the table is decides",

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -149,8 +150,45 @@ func (r result) says(text string) bool {
 type running struct {
 	*desk
 	cmd    *exec.Cmd
-	output bytes.Buffer
+	output transcript
 	start  time.Time
+}
+
+// transcript is what a program has printed so far.
+type transcript struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	waiting map[string]chan struct{}
+}
+
+func (t *transcript) Write(text []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, err := t.text.Write(text)
+	for awaited, said := range t.waiting {
+		if strings.Contains(t.text.String(), awaited) {
+			close(said)
+			delete(t.waiting, awaited)
+		}
+	}
+	return n, err
+}
+
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
+}
+
+// says gives a channel that is closed when the program has printed a text that it has not printed yet.
+func (t *transcript) says(text string) <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.waiting == nil {
+		t.waiting = map[string]chan struct{}{}
+	}
+	t.waiting[text] = make(chan struct{})
+	return t.waiting[text]
 }
 
 // longest is what no run takes, however busy the machine.

@@ -45,7 +45,7 @@ func TestInterrupt(t *testing.T) {
 	d := w.desk()
 	d.describeWhole(1)
 
-	// Requests are held from some write on: while an apply or destroy still reads, Terraform does not pass Ctrl-C on.
+	// Requests are held from some write on; TestInterruptWhileReading has what happens before.
 	run := func(from int, command string) result {
 		d.proxy.Clear()
 		writes := 0
@@ -85,6 +85,55 @@ func TestInterrupt(t *testing.T) {
 	run(10, "destroy")
 	d.must("destroying again", d.destroy())
 	d.empty("after an interrupted destroy")
+}
+
+// While an apply or a destroy still plans, Terraform passes no Ctrl-C on: it lets the reading end and then applies nothing. A
+// second Ctrl-C ends it at once. Either way nothing has been written. A plan, and a refresh, stop with the first.
+func TestInterruptWhileReading(t *testing.T) {
+	w := newWorld(t)
+	d := w.desk()
+	d.describe(small("greenhouse", "soil-1"))
+	d.must("create", d.apply())
+	reading := func(command ...string) (r *running, release func()) {
+		d.proxy.Clear()
+		waiting, release := d.hold(func(r faultproxy.Request) bool { return r.Service != "sts" })
+		r = d.begin(append(command, "-input=false", "-no-color")...)
+		r.await(waiting)
+		heard := r.output.says("Interrupt received")
+		r.interrupt()
+		r.await(heard)
+		return r, release
+	}
+	for _, command := range [][]string{{"plan"}, {"refresh"}} {
+		r, release := reading(command...)
+		if out := r.wait(); out.code == 0 || !out.says("was interrupted") {
+			t.Errorf("%v: exit code %d:\n%s", command, out.code, out.output)
+		}
+		release()
+	}
+	for _, command := range [][]string{{"apply", "-auto-approve"}, {"destroy", "-auto-approve"}} {
+		r, release := reading(command...)
+		release()
+		if out := r.wait(); out.code == 0 || !out.says("execution halted") {
+			t.Errorf("%v, read to the end: exit code %d:\n%s", command, out.code, out.output)
+		}
+		r, release = reading(command...)
+		again := r.output.says("Two interrupts received")
+		r.interrupt()
+		r.await(again)
+		at := time.Now()
+		if out := r.wait(); out.code == 0 || time.Since(at) > soon {
+			t.Errorf("%v, second Ctrl-C: exit code %d after %s:\n%s", command, out.code, time.Since(at), out.output)
+		}
+		release()
+		if writes := d.writes(); len(writes) != 0 {
+			t.Errorf("%v wrote: %v", command, writes)
+		}
+	}
+	d.proxy.Clear()
+	d.settled("after all interruptions")
+	d.must("destroy", d.destroy())
+	w.empty("after destroy")
 }
 
 // id is the pipeline's id in what `terraform state show` prints.
