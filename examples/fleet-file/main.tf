@@ -31,5 +31,5 @@ output "devices" {
 
 # Where a device's credentials are: a name with {thing} in it.
 output "credentials_of_soil_001" {
-  value = replace(iot_pipeline.farm.fleet.credentials, "{thing}", "soil-001")
+  value = replace(iot_pipeline.farm.naming.credentials, "{thing}", "soil-001")
 }
