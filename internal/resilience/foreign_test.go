@@ -92,6 +92,7 @@ var goneWith = map[string]string{"thing_type": "fleet", "timestream/database": "
 // Each part is deleted by hand, one at a time: the refresh says so, an apply makes it again with whatever is built on it, and
 // a further apply has nothing to write.
 func TestOnePartIsDeletedByHand(t *testing.T) {
+	t.Parallel()
 	a := newAccount(t)
 	records, err := a.apply(spec(1), token, nil)
 	if err != nil {
@@ -134,6 +135,7 @@ var inOurs = map[string]string{
 // One part has been deleted by hand and somebody else has made the same under its name: an apply refuses without a write and
 // names the part, also where the refresh does not see it, and a destroy takes everything but that object.
 func TestOnePartIsForeign(t *testing.T) {
+	t.Parallel()
 	a := newAccount(t)
 	records, err := a.apply(spec(1), token, nil)
 	if err != nil {
