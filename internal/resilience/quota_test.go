@@ -71,7 +71,6 @@ func (l *limited) apply(t testing.TB, devices int) {
 		s.Devices[fmt.Sprintf("device-%03d", i)] = pipeline.DeviceSpec{Attributes: map[string]string{"row": fmt.Sprint(i)}}
 	}
 	s.Credentials = &pipeline.CredentialsSpec{Store: aws.String(fleet.StoreSecrets)}
-	s.Provisioning = nil // its claim certificate is no device's
 	r := newRun(t, l.clients, s, token)
 	r.engine.Parallel = 0 // the engine's own
 	records, err := r.engine.Apply(t.Context(), r.parts, nil, all)
