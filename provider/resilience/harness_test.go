@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -90,7 +91,8 @@ type desk struct {
 	dir, pids string
 	cli       string
 	proxy     *faultproxy.Proxy
-	env       []string // more of it
+	env       []string     // more of it
+	group     atomic.Int64 // process group of the Terraform that was started last
 }
 
 func (w *world) desk() *desk {
@@ -215,6 +217,7 @@ func (d *desk) begin(arguments ...string) *running {
 	if err := r.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
+	d.group.Store(int64(r.cmd.Process.Pid))
 	return r
 }
 
@@ -264,23 +267,31 @@ func (d *desk) must(when string, r result) {
 	}
 }
 
-// killProviders ends every provider process of this desk at once, as the kernel does when memory is short.
+// killProviders ends every provider process of the Terraform at work at once, as the kernel does when memory is short. An ID
+// that a provider has left behind may be another program's by now; that one is in another process group.
 func (d *desk) killProviders() {
 	entries, err := os.ReadDir(d.pids)
 	if err != nil {
 		d.t.Error(err)
 		return
 	}
+	killed := 0
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err == nil {
-			err = syscall.Kill(pid, syscall.SIGKILL)
-		}
-		if err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err != nil {
 			d.t.Error(err)
+			continue
 		}
-		if err := os.Remove(filepath.Join(d.pids, e.Name())); err != nil {
+		if group, err := syscall.Getpgid(pid); err != nil || int64(group) != d.group.Load() {
+			continue
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			d.t.Error(err)
+			continue
 		}
+		killed++
+	}
+	if killed == 0 {
+		d.t.Error("no provider process was there to be killed")
 	}
 }
