@@ -22,34 +22,37 @@ func (r *Runtime) follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			err := r.Refresh(ctx)
+			err := r.refresh(ctx)
 			if ctx.Err() == nil {
-				r.tell(err)
+				r.tell("refresh", err)
 			}
 		}
 	}
 }
 
-// tell reports the problem of a refresh when it is a new one.
-func (r *Runtime) tell(err error) {
+// tell reports a problem of a refresh when it is a new one.
+func (r *Runtime) tell(action string, err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
 	r.mu.Lock()
-	known := r.problem == text
-	r.problem = text
+	known := r.told[action] == text
+	r.told[action] = text
 	r.mu.Unlock()
 	if !known && text != "" {
-		r.options.Events.Send(event.Event{Kind: event.Failed, Action: "refresh", Error: text})
+		r.options.Events.Send(event.Event{Kind: event.Failed, Action: action, Error: text})
 	}
 }
 
-// Refresh reads what is deployed and takes it over. Functions and rules that cannot be run are told as events and left
-// out; the error is one of reading.
-func (r *Runtime) Refresh(ctx context.Context) error {
+// refresh reads what is deployed and takes it over. Functions and rules that cannot be run are told as events and left
+// out; the error is one of reading, or ErrNotDeployed for a pipeline that has been destroyed, of which nothing runs any more.
+func (r *Runtime) refresh(ctx context.Context) error {
 	d, err := r.discover(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNotDeployed):
+		d = &deployment{}
+	case err != nil:
 		return err
 	}
 	r.mu.Lock()
@@ -59,7 +62,7 @@ func (r *Runtime) Refresh(ctx context.Context) error {
 	r.takeFunctions(before, d)
 	r.takeMappings(before, d)
 	r.takeRules(before, d)
-	return nil
+	return err
 }
 
 func (r *Runtime) takeFunctions(before, d *deployment) {
@@ -77,10 +80,12 @@ func (r *Runtime) takeFunctions(before, d *deployment) {
 			r.options.Events.Send(event.Event{Kind: event.Changed, Action: *f.config.FunctionName, Detail: "function removed"})
 		}
 	}
-	r.tell(errors.Join(problems...))
+	r.tell("functions", errors.Join(problems...))
 }
 
 func (r *Runtime) takeMappings(before, d *deployment) {
+	r.switching.Lock()
+	defer r.switching.Unlock()
 	same := func(m streams.Mapping) bool {
 		return slices.ContainsFunc(d.mappings, func(n streams.Mapping) bool { return sameJSON(m, n) })
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,12 +73,14 @@ type Runtime struct {
 	stopOnce     sync.Once
 	running      sync.WaitGroup
 
+	switching sync.Mutex // held while pollers are stopped and others begin in their place
+
 	mu       sync.Mutex
 	async    map[string]lambdahost.AsyncConfig
 	unpacked map[string]string
 	current  *deployment
 	pollers  map[string]*streams.Poller // by the mapping's UUID
-	problem  string                     // of the last refresh, told once
+	told     map[string]string          // by the refresh, of what is wrong; each once
 }
 
 // Start finds the pipeline and runs it. It returns when devices can connect.
@@ -88,7 +92,7 @@ func Start(ctx context.Context, o Options) (*Runtime, error) {
 		o.Refresh = 2 * time.Second
 	}
 	r := &Runtime{options: o, clients: clients.New(o.Config), async: map[string]lambdahost.AsyncConfig{}, unpacked: map[string]string{},
-		pollers: map[string]*streams.Poller{}, current: &deployment{}, ready: make(chan struct{}), stop: func() {}}
+		pollers: map[string]*streams.Poller{}, told: map[string]string{}, current: &deployment{}, ready: make(chan struct{}), stop: func() {}}
 	if err := r.start(ctx); err != nil {
 		r.close()
 		return nil, fmt.Errorf("running pipeline %q: %w", o.Pipeline, err)
@@ -129,7 +133,7 @@ func (r *Runtime) start(ctx context.Context) error {
 	if err := r.listen(); err != nil {
 		return err
 	}
-	if err := r.Refresh(ctx); err != nil {
+	if err := r.refresh(ctx); err != nil {
 		return err
 	}
 	close(r.ready)
@@ -243,22 +247,41 @@ func (r *Runtime) Drain(ctx context.Context) error {
 		if err := r.engine.Wait(ctx); err != nil {
 			return fmt.Errorf("waiting for the rules: %w", err)
 		}
-		r.mu.Lock()
-		pollers := make([]*streams.Poller, 0, len(r.pollers))
-		for _, p := range r.pollers {
-			pollers = append(pollers, p)
-		}
-		r.mu.Unlock()
-		for _, p := range pollers {
-			if err := p.Drain(ctx); err != nil {
-				return fmt.Errorf("draining the streams: %w", err)
-			}
+		if err := r.drainStreams(ctx); err != nil {
+			return fmt.Errorf("draining the streams: %w", err)
 		}
 		if err := r.queue.Wait(ctx); err != nil {
 			return fmt.Errorf("waiting for the functions: %w", err)
 		}
 	}
 	return nil
+}
+
+// drainStreams drains every poller, and whichever takes the place of one that a refresh stops meanwhile.
+func (r *Runtime) drainStreams(ctx context.Context) error {
+	for {
+		again := false
+		for _, p := range r.readers() {
+			switch err := p.Drain(ctx); {
+			case errors.Is(err, streams.ErrStopped):
+				again = true
+			case err != nil:
+				return err
+			}
+		}
+		if !again {
+			return nil
+		}
+	}
+}
+
+// readers are the pollers when no refresh is replacing one.
+func (r *Runtime) readers() []*streams.Poller {
+	r.switching.Lock()
+	defer r.switching.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.pollers))
 }
 
 // Stop disconnects the devices, finishes what they have published as long as the context allows, and ends everything.

@@ -132,6 +132,23 @@ func TestChangesAreTakenOverWithoutRestart(t *testing.T) {
 	l.await(t, func(e event.Event) bool { return e.Rule == "gh_status" && e.Detail == "rule removed" })
 }
 
+// TestPipelineThatIsDestroyedStops: nothing of it runs on, and nothing of it is waited for, also when all of it goes between two
+// looks at what is deployed.
+func TestPipelineThatIsDestroyedStops(t *testing.T) {
+	d := deploy(t, 1)
+	r, l := d.run(t)
+	device := must(d.connect(t, r, "soil-001", "soil-001"))(t)
+	publish(t, device, "gh/soil-001/telemetry", `{"data":{"temperature":1}}`)
+	drain(t, r)
+	d.server.Reset(t)
+	drain(t, r)
+	l.await(t, func(e event.Event) bool { return e.Rule == "gh_telemetry" && e.Detail == "rule removed" })
+	l.await(t, func(e event.Event) bool { return e.Action == "gh-processor" && e.Detail == "function removed" })
+	l.await(t, func(e event.Event) bool {
+		return e.Action == "refresh" && strings.Contains(e.Error, ErrNotDeployed.Error())
+	})
+}
+
 // reads counts how often a reader of a stream was started.
 func reads(events []event.Event) int {
 	n := 0
@@ -171,15 +188,18 @@ func TestUnknownCodeIsToldWithTheWayOut(t *testing.T) {
 	d := deploy(t, 0)
 	var mu sync.Mutex
 	var told []string
-	r, err := Start(t.Context(), Options{Config: d.server.Config(t), Pipeline: "gh", MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir(),
+	r, err := Start(t.Context(), Options{Config: d.server.Config(t), Pipeline: "gh", MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir(), Refresh: time.Hour,
 		Events: func(e event.Event) { mu.Lock(); defer mu.Unlock(); told = append(told, e.Error) }})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := r.refresh(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if err := r.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(strings.Join(told, "\n"), "--function processor=PATH") {
-		t.Errorf("got %q", told)
+	if n := strings.Count(strings.Join(told, "\n"), "--function processor=PATH"); n != 1 {
+		t.Errorf("told %d times, want once: %q", n, told)
 	}
 }

@@ -2,6 +2,7 @@ package streams
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,12 +13,16 @@ import (
 // rediscover is how often the shards of a stream are listed, for splits and merges.
 const rediscover = 30 * time.Second
 
+// ErrStopped is the error of draining a poller that is stopped, or is stopped meanwhile.
+var ErrStopped = errors.New("the poller is stopped")
+
 // A Poller works for one mapping until it is stopped.
 type Poller struct {
 	mapping Mapping
 	options Options
 	filter  *filter
 	cancel  context.CancelFunc
+	stopped <-chan struct{} // closed by Stop
 	running sync.WaitGroup
 
 	mu     sync.Mutex
@@ -40,7 +45,7 @@ func Start(m Mapping, o Options) (*Poller, error) {
 	m.BatchSize = max(m.BatchSize, 1)
 	m.Parallelization = max(m.Parallelization, 1)
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Poller{mapping: m, options: o, filter: f, cancel: cancel, shards: map[string]*shard{}, listed: make(chan struct{})}
+	p := &Poller{mapping: m, options: o, filter: f, cancel: cancel, stopped: ctx.Done(), shards: map[string]*shard{}, listed: make(chan struct{})}
 	p.running.Go(func() { p.discover(ctx) })
 	return p, nil
 }
@@ -76,6 +81,8 @@ func (p *Poller) Wake() {
 func (p *Poller) Drain(ctx context.Context) error {
 	select {
 	case <-p.listed:
+	case <-p.stopped:
+		return ErrStopped
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -89,6 +96,8 @@ func (p *Poller) Drain(ctx context.Context) error {
 	for _, w := range waits {
 		select {
 		case <-w:
+		case <-p.stopped:
+			return ErrStopped
 		case <-ctx.Done():
 			return ctx.Err()
 		}

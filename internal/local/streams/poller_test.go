@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -382,5 +383,28 @@ func TestClosedShardIsReadToItsEnd(t *testing.T) {
 	r.drain(t)
 	if diff := cmp.Diff([][]string{{"last"}}, r.function.seen()); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
+	}
+}
+
+// A stream that cannot be read any more is not drained for ever: who stops the poller ends that as well.
+func TestDrainEndsWithThePoller(t *testing.T) {
+	r := start(t, Mapping{BatchSize: 1}, nil)
+	r.drain(t)
+	r.stream.mu.Lock()
+	r.stream.fail = math.MaxInt
+	r.stream.mu.Unlock()
+	drained := make(chan error, 1)
+	go func() { drained <- r.Drain(t.Context()) }()
+	for e := range r.events { // the reading has failed at least once
+		if e.Kind == event.Failed {
+			break
+		}
+	}
+	r.Stop()
+	if err := <-drained; !errors.Is(err, ErrStopped) {
+		t.Errorf("got %v, want ErrStopped", err)
+	}
+	if err := r.Drain(t.Context()); !errors.Is(err, ErrStopped) {
+		t.Errorf("draining a stopped poller: %v, want ErrStopped", err)
 	}
 }
