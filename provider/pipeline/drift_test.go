@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,7 +35,7 @@ func (r *recorded) take(s *terraform.State) error {
 		if m := part.FindStringSubmatch(name); m != nil {
 			prefix := "parts." + m[1] + "."
 			r.parts[m[1]] = assembly.Record{Key: m[1], Kind: value, Name: attributes[prefix+"name"], ID: attributes[prefix+"id"], ARN: attributes[prefix+"arn"],
-				Status: assembly.Ready, Outputs: map[string]string{"url": attributes[prefix+"outputs.url"]}}
+				Needs: list(attributes, prefix+"needs"), Status: assembly.Ready, Outputs: map[string]string{"url": attributes[prefix+"outputs.url"]}}
 		}
 		if m := device.FindStringSubmatch(name); m != nil {
 			r.certificate[m[1]] = value
@@ -44,6 +45,15 @@ func (r *recorded) take(s *terraform.State) error {
 		return fmt.Errorf("the state holds no parts")
 	}
 	return nil
+}
+
+// list gives an attribute that is a list, from what Terraform's test framework has made of the state.
+func list(attributes map[string]string, name string) []string {
+	var all []string
+	for i := 0; attributes[name+"."+strconv.Itoa(i)] != ""; i++ {
+		all = append(all, attributes[name+"."+strconv.Itoa(i)])
+	}
+	return all
 }
 
 // repaired is a step that plans an update, and after which everything is as it was.
