@@ -203,7 +203,9 @@ func (d *desk) begin(arguments ...string) *running {
 	r := &running{desk: d, cmd: exec.CommandContext(ctx, d.cli, arguments...), start: time.Now()}
 	r.cmd.Dir = d.dir
 	r.cmd.Stdout, r.cmd.Stderr = &r.output, &r.output
-	r.cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+filepath.Join(d.dir, "cli.tfrc"), "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", processes+"="+d.pids)
+	r.cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+filepath.Join(d.dir, "cli.tfrc"), "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", processes+"="+d.pids,
+		// Under the race detector: a race ends the provider, or nobody would hear of it, and no process waits a second before it ends.
+		"GORACE=halt_on_error=1 atexit_sleep_ms=0")
 	for _, variable := range d.server.Env() {
 		if strings.HasPrefix(variable, "AWS_ENDPOINT_URL=") {
 			variable = "AWS_ENDPOINT_URL=" + d.proxy.URL
