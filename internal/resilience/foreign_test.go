@@ -2,6 +2,7 @@ package resilience
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -90,7 +91,7 @@ func TestEverythingIsDeletedByHand(t *testing.T) {
 var goneWith = map[string]string{"thing_type": "fleet", "timestream/database": "timestream/table", "provisioning/jitp_template": "provisioning/ca"}
 
 // Each part is deleted by hand, one at a time: the refresh says so, an apply makes it again with whatever is built on it, and
-// a further apply has nothing to write.
+// a further apply has nothing to write. Then there are as many objects of each kind as before.
 func TestOnePartIsDeletedByHand(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
@@ -99,6 +100,7 @@ func TestOnePartIsDeletedByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.server.Save(t, "whole")
+	before := kinds(a.leftovers())
 	for _, r := range records {
 		t.Run(r.Key, func(t *testing.T) {
 			s := &sweep{account: &account{t: t, server: a.server, proxy: a.proxy, client: a.client, attempts: a.attempts}, t: t, stage: life[0], name: r.Key + " deleted"}
@@ -116,9 +118,25 @@ func TestOnePartIsDeletedByHand(t *testing.T) {
 					t.Errorf("it is %q", o.Status)
 				}
 			}
-			s.finish(seen)
+			after, err := s.stage.run(s.account, seen)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.complete(after)
+			if now := kinds(s.leftovers()); !maps.Equal(now, before) {
+				t.Errorf("there are %v, and were %v", now, before)
+			}
 		})
 	}
+}
+
+// kinds counts objects, as leftovers gives them, by kind.
+func kinds(objects []string) map[string]int {
+	counts := map[string]int{}
+	for _, object := range objects {
+		counts[object[:strings.LastIndexByte(object, ' ')]]++
+	}
+	return counts
 }
 
 // inOurs are parts, by the beginning of their keys, of which there is no foreign one beside ours, and why.
