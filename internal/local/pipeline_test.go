@@ -81,6 +81,12 @@ func deploy(t *testing.T, devices int) *deployed {
 	t.Helper()
 	server := mototest.Start(t)
 	d := &deployed{server: server, aws: clients.New(server.Config(t))}
+	d.make(t, devices)
+	return d
+}
+
+func (d *deployed) make(t *testing.T, devices int) {
+	t.Helper()
 	ctx, c := t.Context(), d.aws
 	must(c.Kinesis.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("gh"), ShardCount: aws.Int32(1)}))(t)
 	must(c.Timestream.CreateDatabase(ctx, &timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("gh")}))(t)
@@ -97,7 +103,6 @@ func deploy(t *testing.T, devices int) *deployed {
 	d.rule(t, "alerts", "SELECT encode(*, 'base64') AS payload, topic() AS topic, topic(2) AS thing, clientid() AS client_id, timestamp() AS received_at, traceid() AS trace_id FROM 'gh/+/telemetry' WHERE data.temperature > 50",
 		types.Action{Lambda: &types.LambdaAction{FunctionArn: aws.String("arn:aws:lambda:us-east-1:" + account + ":function:gh-alerts")}})
 	d.fleet(t, devices)
-	return d
 }
 
 func (d *deployed) functions(t *testing.T) {

@@ -132,9 +132,9 @@ func TestChangesAreTakenOverWithoutRestart(t *testing.T) {
 	l.await(t, func(e event.Event) bool { return e.Rule == "gh_status" && e.Detail == "rule removed" })
 }
 
-// TestPipelineThatIsDestroyedStops: nothing of it runs on, and nothing of it is waited for, also when all of it goes between two
-// looks at what is deployed.
-func TestPipelineThatIsDestroyedStops(t *testing.T) {
+// TestPipelineThatIsDestroyedAndMadeAgain: nothing of it runs on or is waited for, also when all of it goes between two looks at
+// what is deployed; another one of its name runs as the first did.
+func TestPipelineThatIsDestroyedAndMadeAgain(t *testing.T) {
 	d := deploy(t, 1)
 	r, l := d.run(t)
 	device := must(d.connect(t, r, "soil-001", "soil-001"))(t)
@@ -147,6 +147,21 @@ func TestPipelineThatIsDestroyedStops(t *testing.T) {
 	l.await(t, func(e event.Event) bool {
 		return e.Action == "refresh" && strings.Contains(e.Error, ErrNotDeployed.Error())
 	})
+
+	d.make(t, 1)
+	taken := 0
+	l.await(t, func(e event.Event) bool { // rules are what a refresh takes over last
+		if e.Rule == "gh_telemetry" && strings.HasPrefix(e.Detail, "rule with") {
+			taken++
+		}
+		return taken == 2
+	})
+	device = must(d.connect(t, r, "soil-001", "soil-001"))(t)
+	publish(t, device, "gh/soil-001/telemetry", `{"data":{"temperature":2}}`)
+	drain(t, r)
+	if records := d.server.TimestreamRecords(t, "gh", "readings"); len(records) != 1 {
+		t.Errorf("got %d records of the pipeline made again, want 1", len(records))
+	}
 }
 
 // reads counts how often a reader of a stream was started.
