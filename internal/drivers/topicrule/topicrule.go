@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iotaccess"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iottags"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
@@ -28,9 +28,6 @@ const (
 	sqlVersion      = "2016-03-23"
 	firstSQLVersion = "2015-10-08"
 )
-
-// propagationTimeout bounds the wait until IoT sees a new role, and until two writes to one rule are out of each other's way.
-const propagationTimeout = 2 * time.Minute
 
 // Driver implements assembly.Driver for topic rules; the ID is the rule's name.
 type Driver struct {
@@ -144,10 +141,7 @@ func sameErrorAction(a, b *object.Action) bool {
 // retry repeats what passes by itself: IoT does not see the role yet [AWS 2.2 CreateTopicRule], or another write to the
 // rule is under way. SqlParseException and every other refusal come back at once.
 func retry(ctx context.Context, call func(context.Context) error) error {
-	return awsapi.Retry(ctx, "waiting until AWS IoT can assume the rule's role", propagationTimeout, func(err error) bool {
-		return awsapi.Is(err, "InvalidRequestException") && awsapi.MessageHas(err, "sts:AssumeRole") ||
-			awsapi.Is(err, "ConflictingResourceUpdateException")
-	}, call)
+	return iotaccess.Retry(ctx, "waiting until AWS IoT can assume the rule's role", call)
 }
 
 // query writes tags as the URL query string that CreateTopicRule takes [AWS 2.1].
