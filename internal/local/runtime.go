@@ -263,6 +263,8 @@ func (r *Runtime) drainStreams(ctx context.Context) error {
 		again := false
 		for _, p := range r.readers() {
 			switch err := p.Drain(ctx); {
+			case ctx.Err() != nil:
+				return ctx.Err()
 			case errors.Is(err, streams.ErrStopped):
 				again = true
 			case err != nil:
@@ -308,7 +310,11 @@ func (r *Runtime) close() {
 		if r.broker != nil {
 			r.broker.Close()
 		}
-		for _, p := range r.pollers {
+		pollers := r.readers()
+		r.mu.Lock()
+		clear(r.pollers) // before they stop, or a drain would wait for others in their place
+		r.mu.Unlock()
+		for _, p := range pollers {
 			p.Stop()
 		}
 		if r.provisioning != nil {

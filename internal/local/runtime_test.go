@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -161,6 +162,18 @@ func TestPipelineThatIsDestroyedAndMadeAgain(t *testing.T) {
 	drain(t, r)
 	if records := d.server.TimestreamRecords(t, "gh", "readings"); len(records) != 1 {
 		t.Errorf("got %d records of the pipeline made again, want 1", len(records))
+	}
+}
+
+// Stopping twice is stopping once: there is nothing left to wait for.
+func TestStopAgain(t *testing.T) {
+	r, _ := deploy(t, 1).run(t) // which stops it again at the end
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 2 {
+		if err := r.Stop(ctx); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
