@@ -17,12 +17,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
-// withTemplate is the address of the server with a provisioning template in front, without a hook; without a body there is none.
+// withTemplate is the address of the server with a provisioning template in front, without a hook; without a body
+// there is none.
 func withTemplate(t *testing.T, server, body string) string {
 	t.Helper()
 	target, err := url.Parse(server)
@@ -37,7 +38,8 @@ func withTemplate(t *testing.T, server, body string) string {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
-		json.NewEncoder(w).Encode(map[string]any{"templateName": "gh", "templateArn": "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/gh", "enabled": true, "type": "FLEET_PROVISIONING", "templateBody": body})
+		json.NewEncoder(w).
+			Encode(map[string]any{"templateName": "gh", "templateArn": "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/gh", "enabled": true, "type": "FLEET_PROVISIONING", "templateBody": body})
 	})
 	front := httptest.NewServer(mux)
 	t.Cleanup(front.Close)
@@ -52,7 +54,7 @@ const templateBody = `{
   "certificate":{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":{"Ref":"AWS::IoT::Certificate::Id"},"Status":"ACTIVE"}}}}`
 
 // deployClaim gives the pipeline a claim certificate and its bundle.
-func deployClaim(t *testing.T, c *clients.Set) (certificatePEM, privateKey string) {
+func deployClaim(t *testing.T, c *awsapi.Clients) (certificatePEM, privateKey string) {
 	t.Helper()
 	ctx := t.Context()
 	must := func(err error) {
@@ -61,17 +63,38 @@ func deployClaim(t *testing.T, c *clients.Set) (certificatePEM, privateKey strin
 			t.Fatal(err)
 		}
 	}
-	keys, err := c.IoT.CreateKeysAndCertificate(ctx, &iot.CreateKeysAndCertificateInput{SetAsActive: true})
+	keys, err := c.IoT().CreateKeysAndCertificate(ctx, &iot.CreateKeysAndCertificateInput{SetAsActive: true})
 	must(err)
-	_, err = c.IoT.CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: aws.String("gh-claim"), PolicyDocument: aws.String(`{"Statement":[
+	_, err = c.IoT().CreatePolicy(
+		ctx,
+		&iot.CreatePolicyInput{PolicyName: aws.String("gh-claim"), PolicyDocument: aws.String(`{"Statement":[
 	 {"Effect":"Allow","Action":"iot:Connect","Resource":"arn:aws:iot:us-east-1:123456789012:client/claim:*"},
-	 {"Effect":"Allow","Action":["iot:Publish","iot:Subscribe","iot:Receive"],"Resource":["arn:aws:iot:us-east-1:123456789012:topic*/$aws/certificates/create*","arn:aws:iot:us-east-1:123456789012:topic*/$aws/provisioning-templates/gh/provision/*"]}]}`)})
+	 {"Effect":"Allow","Action":["iot:Publish","iot:Subscribe","iot:Receive"],"Resource":["arn:aws:iot:us-east-1:123456789012:topic*/$aws/certificates/create*","arn:aws:iot:us-east-1:123456789012:topic*/$aws/provisioning-templates/gh/provision/*"]}]}`)},
+	)
 	must(err)
-	_, err = c.IoT.AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: aws.String("gh-claim"), Target: keys.CertificateArn})
+	_, err = c.IoT().AttachPolicy(
+		ctx,
+		&iot.AttachPolicyInput{PolicyName: aws.String("gh-claim"), Target: keys.CertificateArn},
+	)
 	must(err)
-	bundle, err := json.Marshal(map[string]any{"certificate_pem": keys.CertificatePem, "private_key": keys.KeyPair.PrivateKey, "certificate_id": keys.CertificateId, "endpoint": "a1b2.iot.us-east-1.amazonaws.com", "template": "gh"})
+	bundle, err := json.Marshal(
+		map[string]any{
+			"certificate_pem": keys.CertificatePem,
+			"private_key":     keys.KeyPair.PrivateKey,
+			"certificate_id":  keys.CertificateId,
+			"endpoint":        "a1b2.iot.us-east-1.amazonaws.com",
+			"template":        "gh",
+		},
+	)
 	must(err)
-	_, err = c.SSM.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/iot-pipeline/gh/devices-claim"), Type: "SecureString", Value: aws.String(string(bundle))})
+	_, err = c.SSM().PutParameter(
+		ctx,
+		&ssm.PutParameterInput{
+			Name:  aws.String("/iot-pipeline/gh/devices-claim"),
+			Type:  "SecureString",
+			Value: aws.String(string(bundle)),
+		},
+	)
 	must(err)
 	return *keys.CertificatePem, *keys.KeyPair.PrivateKey
 }
@@ -82,7 +105,7 @@ func TestSimulateDevicesThatRegisterThemselves(t *testing.T) {
 		name, value, _ := strings.Cut(kv, "=")
 		t.Setenv(name, value)
 	}
-	c := clients.New(server.Config(t))
+	c := awsapi.NewLocal(server.Config(t))
 	deploy(t, c)
 	deployClaim(t, c)
 	front := withTemplate(t, server.URL, templateBody)
@@ -92,15 +115,31 @@ func TestSimulateDevicesThatRegisterThemselves(t *testing.T) {
 	pipeline := start(t, "run", "gh", "--endpoint", front, "--mqtt", "127.0.0.1:0", "--state", dir)
 	address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(pipeline.await(t, ready).Detail)
 	simulate := func(more ...string) *process {
-		return start(t, append([]string{"simulate", "gh", "--broker", address, "--ca", ca, "--interval", "20ms", "--faults", "0", "--claim"}, more...)...)
+		return start(
+			t,
+			append(
+				[]string{
+					"simulate",
+					"gh",
+					"--broker",
+					address,
+					"--ca",
+					ca,
+					"--interval",
+					"20ms",
+					"--faults",
+					"0",
+					"--claim",
+				},
+				more...)...)
 	}
-	published := func(thing string) func(event.Event) bool {
-		return func(e event.Event) bool {
-			return e.Kind == event.Acted && e.Rule == "gh_telemetry" && e.Thing == thing && e.Error == ""
+	published := func(thing string) func(runlog.Event) bool {
+		return func(e runlog.Event) bool {
+			return e.Kind == runlog.Acted && e.Rule == "gh_telemetry" && e.Thing == thing && e.Error == ""
 		}
 	}
 	devices := simulate("--serial", "A1", "--serial", "A2", "--parameter", "site=hall-3", "--keep", kept)
-	e := devices.await(t, func(e event.Event) bool { return e.Kind == event.Admitted })
+	e := devices.await(t, func(e runlog.Event) bool { return e.Kind == runlog.Admitted })
 	if e.Action != "register" || !strings.HasPrefix(e.Target, "hall-A") {
 		t.Errorf("got event %+v", e)
 	}
@@ -108,11 +147,11 @@ func TestSimulateDevicesThatRegisterThemselves(t *testing.T) {
 	pipeline.await(t, published("hall-A1"))
 	devices.stop()
 	for e := range devices.events {
-		if e.Kind == event.Failed {
+		if e.Kind == runlog.Failed {
 			t.Errorf("%+v", e)
 		}
 	}
-	thing, err := c.IoT.DescribeThing(t.Context(), &iot.DescribeThingInput{ThingName: aws.String("hall-A2")})
+	thing, err := c.IoT().DescribeThing(t.Context(), &iot.DescribeThingInput{ThingName: aws.String("hall-A2")})
 	if err != nil || thing.Attributes["site"] != "hall-3" {
 		t.Errorf("the thing of the second device: %v, %v", thing, err)
 	}
@@ -128,7 +167,8 @@ func TestSimulateDevicesThatRegisterThemselves(t *testing.T) {
 	for range again.events {
 	}
 	forgot := simulate("--serial", "A1,A3", "--parameter", "site=hall-3")
-	if e := forgot.await(t, func(e event.Event) bool { return e.Kind == event.Failed }); e.Thing != "claim:A1" || !strings.Contains(e.Error, "rejected: ResourceConflicts") {
+	if e := forgot.await(t, func(e runlog.Event) bool { return e.Kind == runlog.Failed }); e.Thing != "claim:A1" ||
+		!strings.Contains(e.Error, "rejected: ResourceConflicts") {
 		t.Errorf("got event %+v", e)
 	}
 	forgot.await(t, ready)
@@ -147,23 +187,40 @@ func TestClaimMistakesSayWhatToDo(t *testing.T) {
 		name, value, _ := strings.Cut(kv, "=")
 		t.Setenv(name, value)
 	}
-	c := clients.New(server.Config(t))
+	c := awsapi.NewLocal(server.Config(t))
 	deploy(t, c)
 	dir := t.TempDir()
-	pipeline := start(t, "run", "gh", "--endpoint", withTemplate(t, server.URL, ""), "--mqtt", "127.0.0.1:0", "--state", dir)
+	pipeline := start(
+		t,
+		"run",
+		"gh",
+		"--endpoint",
+		withTemplate(t, server.URL, ""),
+		"--mqtt",
+		"127.0.0.1:0",
+		"--state",
+		dir,
+	)
 	address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(pipeline.await(t, ready).Detail)
 	try := func(args, want string) {
 		t.Helper()
-		err := dispatch(t.Context(), strings.Fields("simulate gh --broker "+address+" --ca "+filepath.Join(dir, "ca.pem")+" "+args), io.Discard)
+		err := dispatch(
+			t.Context(),
+			strings.Fields("simulate gh --broker "+address+" --ca "+filepath.Join(dir, "ca.pem")+" "+args),
+			io.Discard,
+		)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want one with %q", args, err, want)
 		}
 	}
-	try("--claim", "give --serial")
-	try("--claim --serial A1 --devices soil-001", "leave --devices and --count out")
+	try("--claim", "set --serial once for each")
+	try("--claim --serial A1 --devices soil-001", "remove --devices and --count")
 	try("--serial A1", "add --claim")
 	try("--claim --serial A1 --parameter site", "want NAME=VALUE")
-	try("--claim --serial A1", "reading the claim bundle \"/iot-pipeline/gh/devices-claim\": there is none; apply the pipeline")
+	try(
+		"--claim --serial A1",
+		"reading the claim bundle \"/iot-pipeline/gh/devices-claim\": there is none; apply the pipeline",
+	)
 	certificate, key := deployClaim(t, c)
 	try("--claim --serial ../A1", "letters, digits, - and _")
 	try("--claim --serial A1", "rejected: ResourceNotFound")
@@ -171,18 +228,32 @@ func TestClaimMistakesSayWhatToDo(t *testing.T) {
 		t.Helper()
 		text, err := json.Marshal(value)
 		if err == nil {
-			_, err = c.SSM.PutParameter(t.Context(), &ssm.PutParameterInput{Name: &name, Type: "SecureString", Value: aws.String(string(text)), Overwrite: aws.Bool(true)})
+			_, err = c.SSM().PutParameter(
+				t.Context(),
+				&ssm.PutParameterInput{
+					Name:      &name,
+					Type:      "SecureString",
+					Value:     aws.String(string(text)),
+					Overwrite: aws.Bool(true),
+				},
+			)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	put("/iot-pipeline/gh/devices-claim", map[string]string{"private_key": key, "certificate_pem": certificate, "template": "other"})
+	put(
+		"/iot-pipeline/gh/devices-claim",
+		map[string]string{"private_key": key, "certificate_pem": certificate, "template": "other"},
+	)
 	try("--claim --serial A1", `provisioning-templates/other/provision/json": no policy allows it`)
 	put("/iot-pipeline/gh/devices-claim", map[string]string{"private_key": key, "csr_pem": "x"})
 	try("--claim --serial A1", "its certificate is not made yet")
 	put("/iot-pipeline/gh/devices-claim", "x")
 	try("--claim --serial A1", "it is no claim bundle")
-	put("/iot-pipeline/gh/manifest", map[string]any{"Parts": map[string]any{"rule/telemetry": map[string]string{"Name": "gh_telemetry"}}})
+	put(
+		"/iot-pipeline/gh/manifest",
+		map[string]any{"Parts": map[string]any{"rule/telemetry": map[string]string{"Name": "gh_telemetry"}}},
+	)
 	try("--claim --serial A1", "has no claim certificate")
 }

@@ -1,5 +1,5 @@
-// Command iot-local runs a deployed iot_pipeline on this machine, against any AWS-compatible endpoint, and simulates its
-// devices.
+// Command iot-local runs a deployed iot_pipeline on this machine, against any AWS-compatible endpoint, and simulates
+// its devices.
 package main
 
 import (
@@ -16,11 +16,11 @@ import (
 
 const usage = `iot-local runs a deployed iot_pipeline on this machine.
 
-  iot-local run PIPELINE [flags]        broker, rules, streams and functions
-  iot-local simulate PIPELINE [flags]   its devices, with their stored credentials, or new ones that register themselves
+  iot-local run PIPELINE [flags]        run its broker, rules, streams and functions
+  iot-local simulate PIPELINE [flags]   simulate its devices, or new devices that register themselves
 
-"iot-local run -h" and "iot-local simulate -h" list the flags. AWS credentials and region come from the environment, as for
-every AWS tool; AWS_ENDPOINT_URL or --endpoint names an emulator.
+"iot-local run -h" and "iot-local simulate -h" list the flags. AWS credentials and the region come from the environment,
+as for every AWS tool. To use an emulator, set AWS_ENDPOINT_URL or --endpoint.
 `
 
 func main() {
@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// dispatch runs one subcommand. It is main without the process, for tests.
+// dispatch runs one subcommand. Tests call it in place of main.
 func dispatch(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
 		fmt.Fprint(out, usage)
@@ -47,7 +47,7 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 	return command(ctx, args[1:], out)
 }
 
-// parse reads flags before and after the pipeline's name.
+// parse accepts flags before and after the pipeline's name.
 func parse(flags *flag.FlagSet, args []string, out io.Writer) (pipeline string, err error) {
 	flags.SetOutput(out)
 	if err := flags.Parse(args); err != nil {
@@ -55,7 +55,7 @@ func parse(flags *flag.FlagSet, args []string, out io.Writer) (pipeline string, 
 	}
 	rest := flags.Args()
 	if len(rest) == 0 {
-		return "", errors.New("name the pipeline: iot-local " + flags.Name() + " PIPELINE")
+		return "", errors.New("missing pipeline name: iot-local " + flags.Name() + " PIPELINE")
 	}
 	if err := flags.Parse(rest[1:]); err != nil {
 		return "", err
@@ -66,13 +66,13 @@ func parse(flags *flag.FlagSet, args []string, out io.Writer) (pipeline string, 
 	return rest[0], nil
 }
 
-// pairs is a flag of NAME=VALUE that can be repeated.
+// pairs is a repeatable NAME=PATH flag.
 type pairs map[string]string
 
-// String shows the flag's value.
+// String implements flag.Value.
 func (p pairs) String() string { return fmt.Sprint(map[string]string(p)) }
 
-// Set takes one more.
+// Set adds a pair.
 func (p pairs) Set(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" || value == "" {
@@ -82,13 +82,13 @@ func (p pairs) Set(text string) error {
 	return nil
 }
 
-// list is a flag of comma-separated values.
+// list is a repeatable flag of comma-separated values.
 type list []string
 
-// String shows the flag's value.
+// String implements flag.Value.
 func (l *list) String() string { return strings.Join(*l, ",") }
 
-// Set takes more.
+// Set adds values.
 func (l *list) Set(text string) error {
 	*l = append(*l, strings.Split(text, ",")...)
 	return nil

@@ -19,13 +19,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 // deploy makes a pipeline of one device and one rule, which sends telemetry to a queue.
-func deploy(t *testing.T, c *clients.Set) (queue string) {
+func deploy(t *testing.T, c *awsapi.Clients) (queue string) {
 	t.Helper()
 	ctx := t.Context()
 	must := func(err error) {
@@ -34,36 +34,70 @@ func deploy(t *testing.T, c *clients.Set) (queue string) {
 			t.Fatal(err)
 		}
 	}
-	q, err := c.SQS.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("q")})
+	q, err := c.SQS().CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("q")})
 	must(err)
-	_, err = c.IoT.CreateTopicRule(ctx, &iot.CreateTopicRuleInput{RuleName: aws.String("gh_telemetry"), TopicRulePayload: &types.TopicRulePayload{
-		Sql: aws.String("SELECT * FROM 'gh/+/telemetry'"), AwsIotSqlVersion: aws.String("2016-03-23"), Actions: []types.Action{{Sqs: &types.SqsAction{QueueUrl: q.QueueUrl, RoleArn: aws.String("r")}}}}})
+	_, err = c.IoT().CreateTopicRule(
+		ctx,
+		&iot.CreateTopicRuleInput{RuleName: aws.String("gh_telemetry"), TopicRulePayload: &types.TopicRulePayload{
+			Sql: aws.String(
+				"SELECT * FROM 'gh/+/telemetry'",
+			), AwsIotSqlVersion: aws.String("2016-03-23"), Actions: []types.Action{{Sqs: &types.SqsAction{QueueUrl: q.QueueUrl, RoleArn: aws.String("r")}}}}},
+	)
 	must(err)
-	group, err := c.IoT.CreateThingGroup(ctx, &iot.CreateThingGroupInput{ThingGroupName: aws.String("gh")})
+	group, err := c.IoT().CreateThingGroup(ctx, &iot.CreateThingGroupInput{ThingGroupName: aws.String("gh")})
 	must(err)
-	_, err = c.IoT.CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: aws.String("gh"), PolicyDocument: aws.String(`{"Statement":{"Effect":"Allow","Action":"iot:*","Resource":"*"}}`)})
+	_, err = c.IoT().CreatePolicy(
+		ctx,
+		&iot.CreatePolicyInput{
+			PolicyName:     aws.String("gh"),
+			PolicyDocument: aws.String(`{"Statement":{"Effect":"Allow","Action":"iot:*","Resource":"*"}}`),
+		},
+	)
 	must(err)
-	_, err = c.IoT.AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: aws.String("gh"), Target: group.ThingGroupArn})
+	_, err = c.IoT().AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: aws.String("gh"), Target: group.ThingGroupArn})
 	must(err)
-	_, err = c.IoT.CreateThing(ctx, &iot.CreateThingInput{ThingName: aws.String("soil-001")})
+	_, err = c.IoT().CreateThing(ctx, &iot.CreateThingInput{ThingName: aws.String("soil-001")})
 	must(err)
-	_, err = c.IoT.AddThingToThingGroup(ctx, &iot.AddThingToThingGroupInput{ThingName: aws.String("soil-001"), ThingGroupName: aws.String("gh")})
+	_, err = c.IoT().AddThingToThingGroup(
+		ctx,
+		&iot.AddThingToThingGroupInput{ThingName: aws.String("soil-001"), ThingGroupName: aws.String("gh")},
+	)
 	must(err)
-	keys, err := c.IoT.CreateKeysAndCertificate(ctx, &iot.CreateKeysAndCertificateInput{SetAsActive: true})
+	keys, err := c.IoT().CreateKeysAndCertificate(ctx, &iot.CreateKeysAndCertificateInput{SetAsActive: true})
 	must(err)
-	_, err = c.IoT.AttachThingPrincipal(ctx, &iot.AttachThingPrincipalInput{ThingName: aws.String("soil-001"), Principal: keys.CertificateArn})
+	_, err = c.IoT().AttachThingPrincipal(
+		ctx,
+		&iot.AttachThingPrincipalInput{ThingName: aws.String("soil-001"), Principal: keys.CertificateArn},
+	)
 	must(err)
-	bundle, err := json.Marshal(map[string]any{"thing": "soil-001", "certificate_pem": keys.CertificatePem, "private_key": keys.KeyPair.PrivateKey,
-		"topics": map[string]string{"telemetry": "gh/soil-001/telemetry", "status": "gh/soil-001/status", "commands": "gh/soil-001/commands"}})
+	bundle, err := json.Marshal(
+		map[string]any{
+			"thing":           "soil-001",
+			"certificate_pem": keys.CertificatePem,
+			"private_key":     keys.KeyPair.PrivateKey,
+			"topics": map[string]string{
+				"telemetry": "gh/soil-001/telemetry",
+				"status":    "gh/soil-001/status",
+				"commands":  "gh/soil-001/commands",
+			},
+		},
+	)
 	must(err)
-	_, err = c.SSM.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/iot-pipeline/gh/devices/soil-001"), Type: "SecureString", Value: aws.String(string(bundle))})
+	_, err = c.SSM().PutParameter(
+		ctx,
+		&ssm.PutParameterInput{
+			Name:  aws.String("/iot-pipeline/gh/devices/soil-001"),
+			Type:  "SecureString",
+			Value: aws.String(string(bundle)),
+		},
+	)
 	must(err)
 	return *q.QueueUrl
 }
 
 // process is a subcommand that runs, with its JSON output.
 type process struct {
-	events chan event.Event
+	events chan runlog.Event
 	ended  chan error
 	stop   context.CancelFunc
 }
@@ -72,7 +106,7 @@ func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
-	p := &process{events: make(chan event.Event, 1000), ended: make(chan error, 1), stop: cancel}
+	p := &process{events: make(chan runlog.Event, 1000), ended: make(chan error, 1), stop: cancel}
 	go func() {
 		err := dispatch(ctx, append(args, "--json"), w)
 		w.Close()
@@ -81,7 +115,7 @@ func start(t *testing.T, args ...string) *process {
 	go func() {
 		defer close(p.events)
 		for lines := bufio.NewScanner(r); lines.Scan(); {
-			var e event.Event
+			var e runlog.Event
 			if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 				t.Errorf("output line %s: %v", lines.Text(), err)
 			}
@@ -92,7 +126,7 @@ func start(t *testing.T, args ...string) *process {
 	return p
 }
 
-func (p *process) await(t *testing.T, accept func(event.Event) bool) event.Event {
+func (p *process) await(t *testing.T, accept func(runlog.Event) bool) runlog.Event {
 	t.Helper()
 	timeout := time.After(60 * time.Second)
 	for {
@@ -110,7 +144,7 @@ func (p *process) await(t *testing.T, accept func(event.Event) bool) event.Event
 	}
 }
 
-func ready(e event.Event) bool { return e.Kind == event.Ready }
+func ready(e runlog.Event) bool { return e.Kind == runlog.Ready }
 
 func TestRunAndSimulate(t *testing.T) {
 	server := mototest.Start(t)
@@ -118,7 +152,7 @@ func TestRunAndSimulate(t *testing.T) {
 		name, value, _ := strings.Cut(kv, "=")
 		t.Setenv(name, value)
 	}
-	c := clients.New(server.Config(t))
+	c := awsapi.NewLocal(server.Config(t))
 	queue := deploy(t, c)
 	state := t.TempDir()
 
@@ -128,9 +162,26 @@ func TestRunAndSimulate(t *testing.T) {
 	if address == "" || !strings.Contains(e.Detail, filepath.Join(state, "ca.pem")) {
 		t.Fatalf("the ready line %q does not say where to connect and whom to trust", e.Detail)
 	}
-	devices := start(t, "simulate", "--broker", address, "--ca", filepath.Join(state, "ca.pem"), "--interval", "20ms", "--faults", "0", "--devices", "soil-001", "gh")
+	devices := start(
+		t,
+		"simulate",
+		"--broker",
+		address,
+		"--ca",
+		filepath.Join(state, "ca.pem"),
+		"--interval",
+		"20ms",
+		"--faults",
+		"0",
+		"--devices",
+		"soil-001",
+		"gh",
+	)
 	devices.await(t, ready)
-	pipeline.await(t, func(e event.Event) bool { return e.Kind == event.Acted && e.Rule == "gh_telemetry" && e.Error == "" })
+	pipeline.await(
+		t,
+		func(e runlog.Event) bool { return e.Kind == runlog.Acted && e.Rule == "gh_telemetry" && e.Error == "" },
+	)
 
 	devices.stop()
 	for range devices.events {
@@ -143,7 +194,7 @@ func TestRunAndSimulate(t *testing.T) {
 			t.Errorf("%s ended with %v", name, err)
 		}
 	}
-	out, err := c.SQS.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue})
+	out, err := c.SQS().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue})
 	if err != nil || len(out.Messages) == 0 || !strings.Contains(*out.Messages[0].Body, "soil_moisture") {
 		t.Errorf("got %v from the queue, error %v", out, err)
 	}
@@ -155,14 +206,14 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		name, value, _ := strings.Cut(kv, "=")
 		t.Setenv(name, value)
 	}
-	deploy(t, clients.New(server.Config(t)))
+	deploy(t, awsapi.NewLocal(server.Config(t)))
 	for _, c := range []struct{ args, want string }{
 		{"dance", "the commands are run and simulate"},
-		{"run", "name the pipeline"},
+		{"run", "missing pipeline name"},
 		{"run gh extra", `unexpected argument "extra"`},
 		{"run nowhere --mqtt 127.0.0.1:0", "apply it first, or check name, region and endpoint"},
 		{"run gh --function processor", "want NAME=PATH"},
-		{"simulate gh --devices soil-009", `no credentials for a device "soil-009"`},
+		{"simulate gh --devices soil-009", `no stored credentials for device "soil-009"`},
 		{"simulate gh --ca /nonexistent/ca.pem", "start iot-local run first"},
 	} {
 		err := dispatch(t.Context(), strings.Fields(c.args), io.Discard)
@@ -176,9 +227,38 @@ func TestOutputForPeople(t *testing.T) {
 	var out bytes.Buffer
 	p := newPrinter(&out, false, false)
 	at := time.Date(2026, 11, 21, 10, 0, 0, 5e6, time.UTC)
-	p.print(event.Event{Time: at, Kind: event.Acted, Thing: "soil-001", Topic: "gh/soil-001/telemetry", Rule: "gh_telemetry", Action: "kinesis", Target: "gh", Duration: 1500 * time.Microsecond})
-	p.print(event.Event{Time: at, Kind: event.Refused, Thing: "soil-002", Topic: "gh/soil-001/telemetry", Action: "iot:Publish", Detail: "no policy allows it"})
-	p.print(event.Event{Time: at, Kind: event.Acted, Rule: "gh_archive", Action: "s3", Target: "b/k", Error: "NoSuchBucket"})
+	p.print(
+		runlog.Event{
+			Time:     at,
+			Kind:     runlog.Acted,
+			Thing:    "soil-001",
+			Topic:    "gh/soil-001/telemetry",
+			Rule:     "gh_telemetry",
+			Action:   "kinesis",
+			Target:   "gh",
+			Duration: 1500 * time.Microsecond,
+		},
+	)
+	p.print(
+		runlog.Event{
+			Time:   at,
+			Kind:   runlog.Refused,
+			Thing:  "soil-002",
+			Topic:  "gh/soil-001/telemetry",
+			Action: "iot:Publish",
+			Detail: "no policy allows it",
+		},
+	)
+	p.print(
+		runlog.Event{
+			Time:   at,
+			Kind:   runlog.Acted,
+			Rule:   "gh_archive",
+			Action: "s3",
+			Target: "b/k",
+			Error:  "NoSuchBucket",
+		},
+	)
 	want := `10:00:00.005  acted         soil-001          gh/soil-001/telemetry             gh_telemetry              kinesis → gh  1.5ms
 10:00:00.005  refused       soil-002          gh/soil-001/telemetry             iot:Publish  no policy allows it
 10:00:00.005  acted                           gh_archive                s3 → b/k  error: NoSuchBucket
@@ -199,11 +279,11 @@ func TestColoursAndQuiet(t *testing.T) {
 	var out bytes.Buffer
 	p := newPrinter(&out, false, true)
 	p.colour = true
-	p.print(event.Event{Kind: event.Received, Thing: "soil-001"})
+	p.print(runlog.Event{Kind: runlog.Received, Thing: "soil-001"})
 	if out.Len() != 0 {
 		t.Errorf("quiet printed %q", out.String())
 	}
-	p.print(event.Event{Kind: event.Failed, Error: "no"})
+	p.print(runlog.Event{Kind: runlog.Failed, Error: "no"})
 	if want := fmt.Sprintf("\x1b[%sm", red); !strings.Contains(out.String(), want) {
 		t.Errorf("got %q, want it red", out.String())
 	}

@@ -11,10 +11,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
-// printer writes one line per event and counts them for the summary.
+// printer writes one line per event and counts the events for the summary.
 type printer struct {
 	mu      sync.Mutex
 	out     *bufio.Writer
@@ -27,21 +27,28 @@ type printer struct {
 
 // counter is one line of the summary.
 type counter struct {
-	kind   event.Kind
+	kind   runlog.Kind
 	rule   string
 	action string
 }
 
 type count struct {
-	well, failed int
-	time         time.Duration
+	succeeded, failed int
+	time              time.Duration
 }
 
 func newPrinter(out io.Writer, asJSON, quiet bool) *printer {
-	return &printer{out: bufio.NewWriter(out), json: asJSON, quiet: quiet, colour: !asJSON && terminal(out), began: time.Now(), counted: map[counter]*count{}}
+	return &printer{
+		out:     bufio.NewWriter(out),
+		json:    asJSON,
+		quiet:   quiet,
+		colour:  !asJSON && terminal(out),
+		began:   time.Now(),
+		counted: map[counter]*count{},
+	}
 }
 
-// terminal says whether colours make sense there. [no-color.org]
+// terminal reports whether out can show colours. [no-color.org]
 func terminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	if !ok || os.Getenv("NO_COLOR") != "" {
@@ -51,11 +58,11 @@ func terminal(out io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-func (p *printer) print(e event.Event) {
+func (p *printer) print(e runlog.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.add(e)
-	if p.quiet && e.Error == "" && e.Kind != event.Ready && e.Kind != event.Refused {
+	if p.quiet && e.Error == "" && e.Kind != runlog.Ready && e.Kind != runlog.Refused {
 		return
 	}
 	if p.json {
@@ -67,12 +74,12 @@ func (p *printer) print(e event.Event) {
 	p.out.Flush()
 }
 
-func (p *printer) add(e event.Event) {
+func (p *printer) add(e runlog.Event) {
 	key := counter{kind: e.Kind, rule: e.Rule, action: e.Action}
-	if e.Kind == event.Logged || e.Kind == event.Changed || e.Kind == event.Ready {
+	if e.Kind == runlog.Logged || e.Kind == runlog.Changed || e.Kind == runlog.Ready {
 		return
 	}
-	if e.Kind == event.Refused {
+	if e.Kind == runlog.Refused {
 		key.action = ""
 	}
 	c := p.counted[key]
@@ -83,18 +90,26 @@ func (p *printer) add(e event.Event) {
 	if e.Error != "" {
 		c.failed++
 	} else {
-		c.well++
+		c.succeeded++
 	}
 	c.time += e.Duration
 }
 
-// Colours of the kinds that a person looks for.
+// ANSI colours.
 const (
 	red, green, yellow, cyan, grey = "31", "32", "33", "36", "90"
 )
 
-var colours = map[event.Kind]string{
-	event.Connected: green, event.Disconnected: yellow, event.Admitted: green, event.Refused: red, event.Failed: red, event.Received: cyan, event.Logged: grey, event.Changed: yellow, event.Ready: green,
+var colours = map[runlog.Kind]string{
+	runlog.Connected:    green,
+	runlog.Disconnected: yellow,
+	runlog.Admitted:     green,
+	runlog.Refused:      red,
+	runlog.Failed:       red,
+	runlog.Received:     cyan,
+	runlog.Logged:       grey,
+	runlog.Changed:      yellow,
+	runlog.Ready:        green,
 }
 
 func (p *printer) paint(colour, text string) string {
@@ -104,14 +119,20 @@ func (p *printer) paint(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-// line is time, kind, thing, what happened where, and how it went; columns are aligned for names of usual length.
-func (p *printer) line(e event.Event) string {
+// line formats an event for people. Its columns are aligned for names of usual length.
+func (p *printer) line(e runlog.Event) string {
 	colour := colours[e.Kind]
 	if e.Error != "" {
 		colour = red
 	}
 	what := strings.Join(fields(e), "  ")
-	line := fmt.Sprintf("%s  %s  %-16s  %s", e.Time.Format("15:04:05.000"), p.paint(colour, fmt.Sprintf("%-12s", e.Kind)), e.Thing, what)
+	line := fmt.Sprintf(
+		"%s  %s  %-16s  %s",
+		e.Time.Format("15:04:05.000"),
+		p.paint(colour, fmt.Sprintf("%-12s", e.Kind)),
+		e.Thing,
+		what,
+	)
 	if e.Duration > 0 {
 		line += "  " + e.Duration.Round(100*time.Microsecond).String()
 	}
@@ -121,8 +142,8 @@ func (p *printer) line(e event.Event) string {
 	return strings.TrimRight(line, " ")
 }
 
-// fields are the columns between the thing and the duration, by what the event has.
-func fields(e event.Event) []string {
+// fields are the columns between the thing and the duration; empty ones are left out.
+func fields(e runlog.Event) []string {
 	var all []string
 	if e.Topic != "" {
 		all = append(all, fmt.Sprintf("%-32s", e.Topic))
@@ -145,7 +166,7 @@ func fields(e event.Event) []string {
 	return all
 }
 
-// summary says what happened in all.
+// summary prints the counts of all events.
 func (p *printer) summary() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,17 +180,19 @@ func (p *printer) summary() {
 	})
 	if p.json {
 		type row struct {
-			Kind   event.Kind `json:"kind"`
-			Rule   string     `json:"rule,omitempty"`
-			Action string     `json:"action,omitempty"`
-			Well   int        `json:"succeeded"`
-			Failed int        `json:"failed"`
+			Kind      runlog.Kind `json:"kind"`
+			Rule      string      `json:"rule,omitempty"`
+			Action    string      `json:"action,omitempty"`
+			Succeeded int         `json:"succeeded"`
+			Failed    int         `json:"failed"`
 		}
 		rows := []row{}
 		for _, k := range keys {
-			rows = append(rows, row{k.kind, k.rule, k.action, p.counted[k].well, p.counted[k].failed})
+			rows = append(rows, row{k.kind, k.rule, k.action, p.counted[k].succeeded, p.counted[k].failed})
 		}
-		line, _ := json.Marshal(map[string]any{"kind": "summary", "seconds": time.Since(p.began).Seconds(), "counts": rows})
+		line, _ := json.Marshal(
+			map[string]any{"kind": "summary", "seconds": time.Since(p.began).Seconds(), "counts": rows},
+		)
 		p.out.Write(append(line, '\n'))
 		return
 	}
@@ -177,12 +200,12 @@ func (p *printer) summary() {
 	for _, k := range keys {
 		c := p.counted[k]
 		name := strings.TrimSpace(k.rule + " " + k.action)
-		fmt.Fprintf(p.out, "  %-12s  %-40s  %7d", k.kind, name, c.well+c.failed)
+		fmt.Fprintf(p.out, "  %-12s  %-40s  %7d", k.kind, name, c.succeeded+c.failed)
 		if c.failed > 0 {
 			fmt.Fprint(p.out, "  "+p.paint(red, fmt.Sprintf("%d failed", c.failed)))
 		}
 		if c.time > 0 {
-			fmt.Fprintf(p.out, "  %v on average", (c.time / time.Duration(c.well+c.failed)).Round(100*time.Microsecond))
+			fmt.Fprintf(p.out, "  %v on average", (c.time / time.Duration(c.succeeded+c.failed)).Round(100*time.Microsecond))
 		}
 		fmt.Fprintln(p.out)
 	}

@@ -13,16 +13,21 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
 )
 
-// stopTime is how long messages that devices have published may take to be finished after the end.
+// stopTime is how long run keeps processing already published messages after it was told to stop.
 const stopTime = 30 * time.Second
 
-// target is where the pipeline is deployed.
+// target says where the pipeline is deployed.
 type target struct{ endpoint, region, profile string }
 
 func (t *target) flags(f *flag.FlagSet) {
-	f.StringVar(&t.endpoint, "endpoint", "", "base `URL` of an AWS-compatible endpoint (default $AWS_ENDPOINT_URL, else AWS)")
-	f.StringVar(&t.region, "region", "", "AWS `region` (default from the AWS environment)")
-	f.StringVar(&t.profile, "profile", "", "`name` of a profile of the AWS configuration files")
+	f.StringVar(
+		&t.endpoint,
+		"endpoint",
+		"",
+		"base `URL` of an AWS-compatible endpoint (default: $AWS_ENDPOINT_URL, otherwise AWS)",
+	)
+	f.StringVar(&t.region, "region", "", "AWS `region` (default: from the AWS environment)")
+	f.StringVar(&t.profile, "profile", "", "`name` of a profile in the AWS configuration files")
 }
 
 func (t *target) config(ctx context.Context) (aws.Config, error) {
@@ -46,7 +51,7 @@ func (t *target) config(ctx context.Context) (aws.Config, error) {
 	return c, nil
 }
 
-// until ends the context after the duration of --for, if one is given.
+// until limits the context to the duration of --for, if it is set.
 func until(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	if d <= 0 {
 		return context.WithCancel(ctx)
@@ -61,13 +66,22 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("run", flag.ContinueOnError)
 	where.flags(f)
 	f.StringVar(&o.MQTTAddr, "mqtt", "127.0.0.1:8883", "`address` to listen on for MQTT over TLS")
-	f.Var(&hosts, "host", "further host `names` and addresses of this machine, for the broker's certificate")
-	f.StringVar(&o.StateDir, "state", "", "`directory` of the local certificate authority (default in the user's cache directory)")
-	f.Var(pairs(o.Bootstraps), "function", "`NAME=PATH` of a bootstrap executable for a function, such as processor=./bootstrap; can be repeated")
+	f.Var(&hosts, "host", "additional host `names` and addresses of this machine for the broker's certificate")
+	f.StringVar(
+		&o.StateDir,
+		"state",
+		"",
+		"`directory` of the local certificate authority (default: iot-local in the user's cache directory)",
+	)
+	f.Var(
+		pairs(o.Bootstraps),
+		"function",
+		"`NAME=PATH` of a bootstrap executable for a function, such as processor=./bootstrap; can be repeated",
+	)
 	f.IntVar(&o.Concurrency, "concurrency", 4, "`number` of processes per function")
-	f.DurationVar(&o.Refresh, "refresh", 2*time.Second, "how often rules and functions are read anew")
+	f.DurationVar(&o.Refresh, "refresh", 2*time.Second, "how often to check for changed rules and functions")
 	asJSON := f.Bool("json", false, "print one JSON object per event")
-	quiet := f.Bool("quiet", false, "print errors, the ready line and the summary only")
+	quiet := f.Bool("quiet", false, "print only errors, the ready line and the summary")
 	limit := f.Duration("for", 0, "stop after this `duration`")
 	pipeline, err := parse(f, args, out)
 	if err != nil {
@@ -85,7 +99,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	running, cancel := until(ctx, *limit)
 	defer cancel()
 	<-running.Done()
-	// The context has ended, but what devices were told is taken must be finished.
+	// The context has ended, but messages that the broker has acknowledged must still be processed.
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	err = r.Stop(finish)

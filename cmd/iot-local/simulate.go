@@ -13,9 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/simulate"
 )
 
@@ -27,14 +28,23 @@ func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	where.flags(f)
 	claim.flags(f)
-	f.Var(&names, "devices", "`names` of the devices to play (default: all with a stored key)")
-	count := f.Int("count", 0, "`number` of devices to play at most (default: no limit)")
-	f.StringVar(&o.Broker, "broker", "127.0.0.1:8883", "`host:port` of the broker; \"aws\" for each device's own AWS IoT endpoint")
-	caFile := f.String("ca", "", "`file` with the authority of the broker's certificate (default: the local one of iot-local run)")
-	f.DurationVar(&o.Interval, "interval", 5*time.Second, "time between two messages of a device")
-	f.Float64Var(&o.FaultRate, "faults", 0.01, "share of faulty messages, from 0 to 1")
+	f.Var(&names, "devices", "`names` of the devices to simulate (default: all with a stored key)")
+	count := f.Int("count", 0, "maximum `number` of devices to simulate (default: no limit)")
+	f.StringVar(
+		&o.Broker,
+		"broker",
+		"127.0.0.1:8883",
+		"`host:port` of the broker; \"aws\" for each device's own AWS IoT endpoint",
+	)
+	caFile := f.String(
+		"ca",
+		"",
+		"`file` with the broker's certificate authority (default: the one of iot-local run)",
+	)
+	f.DurationVar(&o.Interval, "interval", 5*time.Second, "time between messages of one device")
+	f.Float64Var(&o.FaultRate, "faults", 0.01, "fraction of faulty messages, from 0 to 1")
 	asJSON := f.Bool("json", false, "print one JSON object per event")
-	quiet := f.Bool("quiet", false, "print errors, the ready line and the summary only")
+	quiet := f.Bool("quiet", false, "print only errors, the ready line and the summary")
 	limit := f.Duration("for", 0, "stop after this `duration`")
 	pipeline, err := parse(f, args, out)
 	if err != nil {
@@ -48,7 +58,7 @@ func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if !claim.on {
-		if o.Devices, err = choose(ctx, clients.New(config), pipeline, names, *count); err != nil {
+		if o.Devices, err = choose(ctx, awsapi.NewLocal(config), pipeline, names, *count); err != nil {
 			return err
 		}
 	}
@@ -59,14 +69,16 @@ func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
 	}
 	p := newPrinter(out, *asJSON, *quiet)
 	o.Events = p.print
-	var failed error // of some devices; the others play
+	var failed error // of some devices; the others run
 	if claim.on {
-		if o.Devices, failed = claim.register(ctx, clients.New(config), pipeline, o); len(o.Devices) == 0 {
+		if o.Devices, failed = claim.register(ctx, awsapi.NewLocal(config), pipeline, o); len(o.Devices) == 0 {
 			return failed
 		}
 	}
 	o.Ready = func() {
-		p.print(event.Event{Time: time.Now(), Kind: event.Ready, Detail: fmt.Sprintf("%d devices of pipeline %s are connected and publish every %v", len(o.Devices), pipeline, o.Interval)})
+		const ready = "%d devices of pipeline %s are connected and publish every %v"
+		detail := fmt.Sprintf(ready, len(o.Devices), pipeline, o.Interval)
+		p.print(runlog.Event{Time: time.Now(), Kind: runlog.Ready, Detail: detail})
 	}
 	playing, cancel := until(ctx, *limit)
 	defer cancel()
@@ -75,8 +87,14 @@ func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
 	return errors.Join(err, failed)
 }
 
-// choose reads the credentials of the devices to play.
-func choose(ctx context.Context, c *clients.Set, pipeline string, names []string, count int) ([]simulate.Bundle, error) {
+// choose reads the credentials of the devices to simulate.
+func choose(
+	ctx context.Context,
+	c *awsapi.Clients,
+	pipeline string,
+	names []string,
+	count int,
+) ([]contract.Bundle, error) {
 	m, err := local.ReadManifest(ctx, c, pipeline)
 	if err != nil {
 		return nil, err
@@ -88,16 +106,22 @@ func choose(ctx context.Context, c *clients.Set, pipeline string, names []string
 	if len(names) > 0 {
 		for _, name := range names {
 			if slices.Contains(keyless, name) {
-				return nil, fmt.Errorf("device %q brought its own key, which the pipeline does not have", name)
+				return nil, fmt.Errorf("device %q uses its own key, which the pipeline does not have", name)
 			}
-			if !slices.ContainsFunc(all, func(b simulate.Bundle) bool { return b.Thing == name }) {
-				return nil, fmt.Errorf("pipeline %q stored no credentials for a device %q", pipeline, name)
+			if !slices.ContainsFunc(all, func(b contract.Bundle) bool { return b.Thing == name }) {
+				return nil, fmt.Errorf("pipeline %q has no stored credentials for device %q", pipeline, name)
 			}
 		}
-		all = slices.DeleteFunc(all, func(b simulate.Bundle) bool { return !slices.Contains(names, b.Thing) })
+		all = slices.DeleteFunc(all, func(b contract.Bundle) bool { return !slices.Contains(names, b.Thing) })
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no device of pipeline %q has stored credentials below %s (%d brought their own key: %s)", pipeline, m.CredentialsPath, len(keyless), strings.Join(keyless, ", "))
+		return nil, fmt.Errorf(
+			"no device of pipeline %q has stored credentials below %s (%d use their own keys: %s)",
+			pipeline,
+			m.CredentialsPath,
+			len(keyless),
+			strings.Join(keyless, ", "),
+		)
 	}
 	if count > 0 && count < len(all) {
 		all = all[:count]
@@ -105,7 +129,7 @@ func choose(ctx context.Context, c *clients.Set, pipeline string, names []string
 	return all, nil
 }
 
-// roots is the authority of the local broker.
+// roots reads the certificate authority of the local broker.
 func roots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		cache, err := os.UserCacheDir()
@@ -116,11 +140,14 @@ func roots(file string) (*x509.CertPool, error) {
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading the broker's certificate authority: %w; start iot-local run first, or give the file that it prints with --ca", err)
+		return nil, fmt.Errorf(
+			"reading the broker's certificate authority: %w; start iot-local run first, or set --ca to the file it prints",
+			err,
+		)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("reading the broker's certificate authority: %s holds no certificate", file)
+		return nil, fmt.Errorf("reading the broker's certificate authority: %s contains no certificate", file)
 	}
 	return pool, nil
 }

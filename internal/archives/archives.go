@@ -1,4 +1,5 @@
-// Package archives holds the Lambda functions that the provider ships: their zips, as built by the package build below it.
+// Package archives holds the Lambda functions that the provider ships: their zips, as built by the package build
+// below it.
 //
 // The zips are not in the repository. A provider built without them works for everything but making functions, and
 // says how to build them. The package must not know what the functions do.
@@ -13,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
 )
 
 //go:embed all:zips
@@ -24,8 +27,8 @@ type Archive struct {
 	CodeSHA256 string // base64 of the SHA-256 of Zip, as Lambda reports it in CodeSha256
 }
 
-// Functions names what the project ships, each a command below lambda/.
-func Functions() []string { return []string{"alerts", "processor", "provisioning"} }
+// Functions returns the names of the functions that the project ships, each a command below lambda/.
+func Functions() []string { return needs.Functions() }
 
 // Architectures names what the functions are built for, in Lambda's words.
 func Architectures() []string { return []string{"arm64", "x86_64"} }
@@ -36,10 +39,19 @@ func FileName(function, architecture string) string { return function + "_" + ar
 // Lookup returns a function's archive. An unknown name and a provider that was built without the archives are errors.
 func Lookup(function, architecture string) (Archive, error) {
 	if !slices.Contains(Functions(), function) {
-		return Archive{}, fmt.Errorf("looking up function %q: the functions are %s", function, strings.Join(Functions(), ", "))
+		return Archive{}, fmt.Errorf(
+			"looking up function %q: the functions are %s",
+			function,
+			strings.Join(Functions(), ", "),
+		)
 	}
 	if !slices.Contains(Architectures(), architecture) {
-		return Archive{}, fmt.Errorf("looking up function %q: architecture %q is none of %s", function, architecture, strings.Join(Architectures(), ", "))
+		return Archive{}, fmt.Errorf(
+			"looking up function %q: architecture %q is none of %s",
+			function,
+			architecture,
+			strings.Join(Architectures(), ", "),
+		)
 	}
 	all, err := load()
 	if err != nil {
@@ -47,8 +59,12 @@ func Lookup(function, architecture string) (Archive, error) {
 	}
 	archive, ok := all[key{function, architecture}]
 	if !ok {
-		return Archive{}, fmt.Errorf("looking up function %q for %s: this provider was built without the Lambda archives; "+
-			"run `make build` in its source directory, or give the function your own package", function, architecture)
+		return Archive{}, fmt.Errorf(
+			"looking up function %q for %s: this provider was built without the Lambda archives; "+
+				"run `make build` in its source directory, or give the function your own package",
+			function,
+			architecture,
+		)
 	}
 	return archive, nil
 }

@@ -10,16 +10,24 @@ import (
 
 func TestRead(t *testing.T) {
 	zip := []byte("a zip")
-	all, err := read(fstest.MapFS{"zips/processor_arm64.zip": {Data: zip}, "zips/.gitignore": {Data: []byte("*")}, "zips/other_arm64.zip": {Data: zip}})
+	all, err := read(
+		fstest.MapFS{
+			"zips/processor_arm64.zip": {Data: zip},
+			"zips/.gitignore":          {Data: []byte("*")},
+			"zips/other_arm64.zip":     {Data: zip},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(zip)
 	got, ok := all[key{"processor", "arm64"}]
-	if len(all) != 1 || !ok || string(got.Zip) != "a zip" || got.CodeSHA256 != base64.StdEncoding.EncodeToString(sum[:]) {
+	if len(all) != 1 || !ok || string(got.Zip) != "a zip" ||
+		got.CodeSHA256 != base64.StdEncoding.EncodeToString(sum[:]) {
 		t.Errorf("read %v", all)
 	}
-	if _, err := read(fstest.MapFS{"zips/processor_arm64.zip": {}}); err == nil || !strings.Contains(err.Error(), `function "processor" for arm64: it is empty`) {
+	if _, err := read(fstest.MapFS{"zips/processor_arm64.zip": {}}); err == nil ||
+		!strings.Contains(err.Error(), `function "processor" for arm64: it is empty`) {
 		t.Errorf("an empty archive: error %v", err)
 	}
 }
@@ -38,7 +46,8 @@ func TestLookupSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestLookupAndFindAgree holds with and without built archives: what can be looked up is found by its sum, what cannot says how to build.
+// TestLookupAndFindAgree holds with and without built archives: what can be looked up is found by its sum, what
+// cannot says how to build.
 func TestLookupAndFindAgree(t *testing.T) {
 	for _, function := range Functions() {
 		for _, architecture := range Architectures() {

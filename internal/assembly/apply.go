@@ -15,7 +15,12 @@ import (
 // before the first write. Recorded parts that are no longer wanted are deleted
 // last, in reverse order of their recorded needs, and only when all else succeeded.
 // The error is a *Failure.
-func (e *Engine) Apply(ctx context.Context, parts []Part, prior []Record, visit func(key string) bool) ([]Record, error) {
+func (e *Engine) Apply(
+	ctx context.Context,
+	parts []Part,
+	prior []Record,
+	visit func(key string) bool,
+) ([]Record, error) {
 	r := e.begin(parts, setAside(parts, prior))
 	nodes := make([]node, len(parts))
 	chosen := map[string]bool{}
@@ -53,7 +58,8 @@ func (e *Engine) Apply(ctx context.Context, parts []Part, prior []Record, visit 
 	return sorted(r.records), err
 }
 
-// Survey reads parts and refuses what is not ours, as Apply does before its first write. It writes nothing. The error is a *Failure.
+// Survey reads parts and refuses what is not ours, as Apply does before its first write. It writes nothing. The error
+// is a *Failure.
 func (e *Engine) Survey(ctx context.Context, parts []Part, prior []Record) error {
 	chosen := make(map[string]bool, len(parts))
 	for _, p := range parts {

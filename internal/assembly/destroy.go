@@ -96,7 +96,7 @@ func (e *Engine) own(ctx context.Context, records []Record) (map[string]Record, 
 	failed, skipped := walk(ctx, nodes, e.parallel(), func(ctx context.Context, key string) error {
 		p := index[key]
 		d, err := e.driver(p)
-		if err != nil || d.discerning() {
+		if err != nil || d.checksOwner() {
 			return err
 		}
 		mu.Lock()

@@ -28,8 +28,8 @@ type Identity struct {
 	Outputs map[string]string
 }
 
-// Object is an AWS object as observed, in the same terms as what is wanted.
-type Object[S any] struct {
+// Observed is an AWS object as observed, in the same terms as what is wanted.
+type Observed[S any] struct {
 	Identity
 	// Owner is the token that the object carries; empty when it carries none.
 	// Drivers of objects that cannot carry one take it from the object they live in.
@@ -51,16 +51,35 @@ type Change struct {
 // to pass by itself (IAM propagation, "still in use"), by error code and message.
 type Driver[S any] interface {
 	// Observe reads an object and changes nothing. It returns nil and no error when there is none.
-	Observe(ctx context.Context, ref Ref) (*Object[S], error)
+	Observe(ctx context.Context, ref Ref) (*Observed[S], error)
 	// Create makes the object. "Already exists" is success when the object carries ref.Owner.
 	// An Identity with an ID beside an error means that the object exists but is not complete.
 	Create(ctx context.Context, ref Ref, want S) (Identity, error)
 	// Update makes the changes that Diff named, and no other write.
-	Update(ctx context.Context, ref Ref, have *Object[S], want S, changes []Change) (Identity, error)
+	Update(ctx context.Context, ref Ref, have *Observed[S], want S, changes []Change) (Identity, error)
 	// Delete removes the object and all it holds. Absent is success.
 	Delete(ctx context.Context, ref Ref) error
 	// Diff compares without any call. An empty result means: nothing to write.
 	Diff(have, want S) []Change
+	// Kind describes the driver's objects. It must not depend on the driver's state.
+	Kind() Kind
+}
+
+// Kind is what a planner must know about a kind of object before one exists. Terraform refuses an apply whose result
+// differs from the plan, so a driver that forgets to declare something here fails its own life test.
+type Kind struct {
+	// ServerID means that AWS assigns the ID, a new one each time the object is created.
+	ServerID bool
+	// UpdateChangesID means that an update in place may give the object another ID.
+	UpdateChangesID bool
+	// Outputs means that the driver records facts that other parts read.
+	Outputs bool
+}
+
+// DataHolder is implemented by drivers whose objects hold data that is lost with them.
+type DataHolder interface {
+	// Data says what the object holds, as "holds 2 objects"; it is empty when the object is.
+	Data(ctx context.Context, ref Ref) (string, error)
 }
 
 // Waiter is implemented by drivers whose objects are not usable at once.
@@ -71,6 +90,11 @@ type Waiter interface {
 
 // AnyDriver is a Driver whose spec type is hidden, so that one engine serves all kinds.
 type AnyDriver interface {
+	Kind() Kind
+	// HoldsData reports whether deleting an object may lose data.
+	HoldsData() bool
+	// Data says what an object holds, as "holds 2 objects"; it is empty when the object is.
+	Data(ctx context.Context, ref Ref) (string, error)
 	observe(ctx context.Context, ref Ref) (*anyObject, error)
 	create(ctx context.Context, ref Ref, want any) (Identity, error)
 	update(ctx context.Context, ref Ref, have *anyObject, want any, changes []Change) (Identity, error)
@@ -79,19 +103,30 @@ type AnyDriver interface {
 	wait(ctx context.Context, ref Ref) error
 	retire(ctx context.Context, ref Ref) error
 	check(want any) error
-	discerning() bool
+	checksOwner() bool
 }
 
 type anyObject struct {
 	Identity
 	owner string
-	typed any // *Object[S]
+	typed any // *Observed[S]
 }
 
 // Erase hides a driver's spec type.
 func Erase[S any](d Driver[S]) AnyDriver { return erased[S]{d} }
 
 type erased[S any] struct{ d Driver[S] }
+
+func (e erased[S]) Kind() Kind { return e.d.Kind() }
+
+func (e erased[S]) HoldsData() bool { _, ok := e.d.(DataHolder); return ok }
+
+func (e erased[S]) Data(ctx context.Context, ref Ref) (string, error) {
+	if h, ok := e.d.(DataHolder); ok {
+		return h.Data(ctx, ref)
+	}
+	return "", nil
+}
 
 func (e erased[S]) observe(ctx context.Context, ref Ref) (*anyObject, error) {
 	o, err := e.d.Observe(ctx, ref)
@@ -114,7 +149,7 @@ func (e erased[S]) update(ctx context.Context, ref Ref, have *anyObject, want an
 	if err != nil {
 		return Identity{}, err
 	}
-	return e.d.Update(ctx, ref, have.typed.(*Object[S]), s, changes)
+	return e.d.Update(ctx, ref, have.typed.(*Observed[S]), s, changes)
 }
 
 func (e erased[S]) delete(ctx context.Context, ref Ref) error { return e.d.Delete(ctx, ref) }
@@ -124,7 +159,7 @@ func (e erased[S]) diff(have *anyObject, want any) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.d.Diff(have.typed.(*Object[S]).Spec, s), nil
+	return e.d.Diff(have.typed.(*Observed[S]).Spec, s), nil
 }
 
 func (e erased[S]) wait(ctx context.Context, ref Ref) error {
@@ -158,11 +193,11 @@ type Retirer interface {
 	Retire(ctx context.Context, ref Ref) error
 }
 
-// Discerning is implemented by drivers of objects that hold many others, whose Delete
+// OwnerChecker is implemented by drivers of objects that hold many others, whose Delete
 // finds out of each whether it is ours. A destroy does not read them first.
-type Discerning interface{ DeletesOnlyOurs() }
+type OwnerChecker interface{ ChecksOwnerOnDelete() }
 
-func (e erased[S]) discerning() bool { _, ok := e.d.(Discerning); return ok }
+func (e erased[S]) checksOwner() bool { _, ok := e.d.(OwnerChecker); return ok }
 
 type deepKey struct{}
 

@@ -85,7 +85,11 @@ func TestChangedIdentityReachesDependents(t *testing.T) {
 		return fakeSpec{Value: "v1", Parents: []string{"manifest"}, Fixed: "new"}, nil
 	}
 	parts[3] = part("rule", "v1", "stream") // so that the role may be deleted
-	c.objects["rule"] = Object[fakeSpec]{Identity: c.objects["rule"].Identity, Owner: owner, Spec: fakeSpec{Value: "v1", Parents: []string{"stream"}}}
+	c.objects["rule"] = Observed[fakeSpec]{
+		Identity: c.objects["rule"].Identity,
+		Owner:    owner,
+		Spec:     fakeSpec{Value: "v1", Parents: []string{"stream"}},
+	}
 	parts[3].Needs = []string{"role", "stream"}
 	if _, err := engine(c).Apply(t.Context(), parts, records, func(k string) bool { return k == "role" }); err != nil {
 		t.Fatal(err)
@@ -103,7 +107,7 @@ func TestForeignObjectStopsBeforeTheFirstWrite(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCloud()
-			c.objects["rule"] = Object[fakeSpec]{Owner: tt.owner}
+			c.objects["rule"] = Observed[fakeSpec]{Owner: tt.owner}
 			records, err := engine(c).Apply(t.Context(), diamond("v1"), nil, all)
 			var f *Failure
 			if !errors.As(err, &f) || f.Wrote || len(f.Problems) != 1 || f.Problems[0].Key != "rule" {
@@ -150,14 +154,20 @@ func TestObserve(t *testing.T) {
 	o := c.objects["role"]
 	o.Spec.Value = "by hand"
 	c.objects["role"] = o
-	c.objects["rule"] = Object[fakeSpec]{Owner: "someone"}
+	c.objects["rule"] = Observed[fakeSpec]{Owner: "someone"}
 	c.forgetCalls()
 
 	got, err := engine(c).Observe(t.Context(), diamond("v1"), records)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]Status{"manifest": Ready, "role": "drifted: value", "stream": Ready, "rule": Foreign, "queue": Missing}
+	want := map[string]Status{
+		"manifest": Ready,
+		"role":     "drifted: value",
+		"stream":   Ready,
+		"rule":     Foreign,
+		"queue":    Missing,
+	}
 	if diff := cmp.Diff(want, statuses(got)); diff != "" {
 		t.Errorf("statuses (-want +got):\n%s", diff)
 	}
@@ -247,7 +257,9 @@ func TestDestroy(t *testing.T) {
 	if slices.Contains(c.calls, "delete queue") {
 		t.Error("a missing part was deleted")
 	}
-	if !strings.HasPrefix(c.calls[3], "observe") || !strings.HasPrefix(c.calls[7], "retire") || c.calls[8] != "delete rule" || c.calls[11] != "delete manifest" {
+	if !strings.HasPrefix(c.calls[3], "observe") || !strings.HasPrefix(c.calls[7], "retire") ||
+		c.calls[8] != "delete rule" ||
+		c.calls[11] != "delete manifest" {
 		t.Errorf("calls %v, want owners read, then every clock started, and the manifest last", c.calls)
 	}
 }
@@ -291,7 +303,7 @@ func TestCancellationKeepsRecords(t *testing.T) {
 }
 
 // destroyFound destroys what is recorded or found, as Terraform does after a refresh, and gives what is left.
-func destroyFound(t *testing.T, c *cloud, records []Record) map[string]Object[fakeSpec] {
+func destroyFound(t *testing.T, c *cloud, records []Record) map[string]Observed[fakeSpec] {
 	t.Helper()
 	records, err := engine(c).Find(t.Context(), diamond("v2"), records)
 	if err == nil {
@@ -303,9 +315,9 @@ func destroyFound(t *testing.T, c *cloud, records []Record) map[string]Object[fa
 	return c.objects
 }
 
-// TestEveryCallMayFail fails each call of create, update and delete once, before
-// and after it takes effect and by a panic, and asks the same of every outcome: the
-// documented recovery completes the assembly, a further apply writes nothing, and destroy leaves nothing, then and at once.
+// TestEveryCallMayFail fails each call of create, update and delete once, before and after it takes effect and by a
+// panic, and asks the same of every outcome: the documented recovery completes the assembly, a further apply writes
+// nothing, and destroy leaves nothing, then and at once.
 func TestEveryCallMayFail(t *testing.T) {
 	type scenario struct {
 		name string
@@ -363,7 +375,8 @@ func TestEveryCallMayFail(t *testing.T) {
 				if w := c.writes(); len(w) > 0 {
 					t.Errorf("%s: apply after recovery wrote %v", recover, w)
 				}
-				if left, err := engine(c).Destroy(t.Context(), records); err != nil || len(left) != 0 || len(c.objects) != 0 {
+				if left, err := engine(c).Destroy(t.Context(), records); err != nil || len(left) != 0 ||
+					len(c.objects) != 0 {
 					t.Errorf("%s: destroy: %v, left %v, orphans %v", recover, err, left, c.objects)
 				}
 			}

@@ -20,7 +20,7 @@ type fakeSpec struct {
 // creating on something absent, deleting what is still in use.
 type cloud struct {
 	mu      sync.Mutex
-	objects map[string]Object[fakeSpec]
+	objects map[string]Observed[fakeSpec]
 	calls   []string
 	// fault is asked before each call, which it may fail, before or after the call takes effect.
 	fault  func(n int, op, name string) fault
@@ -38,7 +38,7 @@ const (
 
 var errInjected = errors.New("injected fault")
 
-func newCloud() *cloud { return &cloud{objects: map[string]Object[fakeSpec]{}} }
+func newCloud() *cloud { return &cloud{objects: map[string]Observed[fakeSpec]{}} }
 
 // call counts one request and applies the fault around its effect.
 func (c *cloud) call(op, name string, effect func() error) error {
@@ -69,7 +69,8 @@ func (c *cloud) call(op, name string, effect func() error) error {
 
 func (c *cloud) writes() (w []string) {
 	for _, call := range c.calls {
-		if !strings.HasPrefix(call, "observe") && !strings.HasPrefix(call, "wait") && !strings.HasPrefix(call, "retire") {
+		if !strings.HasPrefix(call, "observe") && !strings.HasPrefix(call, "wait") &&
+			!strings.HasPrefix(call, "retire") {
 			w = append(w, call)
 		}
 	}
@@ -81,7 +82,7 @@ func (c *cloud) forgetCalls() { c.calls = nil }
 // fakeDriver is a driver of cloud's objects; their ID is "id-" and the name.
 type fakeDriver struct{ *cloud }
 
-func (d fakeDriver) Observe(_ context.Context, ref Ref) (obj *Object[fakeSpec], err error) {
+func (d fakeDriver) Observe(_ context.Context, ref Ref) (obj *Observed[fakeSpec], err error) {
 	err = d.call("observe", ref.Name, func() error {
 		if o, ok := d.objects[ref.Name]; ok {
 			obj = &o
@@ -108,7 +109,7 @@ func (d fakeDriver) Create(_ context.Context, ref Ref, want fakeSpec) (Identity,
 				return fmt.Errorf("parent %q is absent", p)
 			}
 		}
-		d.objects[ref.Name] = Object[fakeSpec]{Identity: id, Owner: ref.Owner, Spec: want}
+		d.objects[ref.Name] = Observed[fakeSpec]{Identity: id, Owner: ref.Owner, Spec: want}
 		return nil
 	})
 	if err != nil {
@@ -117,7 +118,13 @@ func (d fakeDriver) Create(_ context.Context, ref Ref, want fakeSpec) (Identity,
 	return id, nil
 }
 
-func (d fakeDriver) Update(_ context.Context, ref Ref, have *Object[fakeSpec], want fakeSpec, _ []Change) (Identity, error) {
+func (d fakeDriver) Update(
+	_ context.Context,
+	ref Ref,
+	have *Observed[fakeSpec],
+	want fakeSpec,
+	_ []Change,
+) (Identity, error) {
 	err := d.call("update", ref.Name, func() error {
 		o, ok := d.objects[ref.Name]
 		if !ok {
@@ -141,6 +148,8 @@ func (d fakeDriver) Delete(_ context.Context, ref Ref) error {
 		return nil
 	})
 }
+
+func (fakeDriver) Kind() Kind { return Kind{} }
 
 func (d fakeDriver) Diff(have, want fakeSpec) (changes []Change) {
 	if have.Value != want.Value {

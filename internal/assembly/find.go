@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// Find looks, by name, for the objects of parts that no record is of, and gives the records with what it found added as
-// Incomplete. It writes nothing. There are such objects when the answer to their creation was lost, or the process that
-// made them died: a delete from records alone would leave them behind. Objects of other owners are none of ours.
+// Find looks, by name, for the objects of parts that no record is of, and gives the records with what it found added
+// as Incomplete. It writes nothing. There are such objects when the answer to their creation was lost, or the process
+// that made them died: a delete from records alone would leave them behind. Objects of other owners are none of ours.
 //
-// Where the record of a part's key is of another name, the object is recorded as "key@name", as an Apply does with what a
-// renamed part was before.
+// Where the record of a part's key is of another name, the object is recorded as "key@name", as an Apply does with
+// what a renamed part was before.
 func (e *Engine) Find(ctx context.Context, parts []Part, prior []Record) ([]Record, error) {
 	records := byKey(prior)
 	unrecorded := map[string]*Part{}
@@ -34,7 +34,10 @@ func (e *Engine) Find(ctx context.Context, parts []Part, prior []Record) ([]Reco
 			return err
 		}
 		return e.step(ctx, p, Reading, "", func() error {
-			obj, err := d.observe(WithDeep(ctx), Ref{Name: p.Name, Owner: e.Owner}) // a refresh need not read owners, this does
+			obj, err := d.observe(
+				WithDeep(ctx),
+				Ref{Name: p.Name, Owner: e.Owner},
+			) // a refresh need not read owners, this does
 			if err != nil || obj == nil || obj.owner != e.Owner {
 				return err
 			}

@@ -8,7 +8,11 @@ import (
 )
 
 func TestRecordsOfAnotherNameAreSetAside(t *testing.T) {
-	parts := []Part{{Key: "database", Kind: "db", Name: "new"}, {Key: "table", Kind: "table", Name: "new|t"}, {Key: "stream", Kind: "stream", Name: "s"}}
+	parts := []Part{
+		{Key: "database", Kind: "db", Name: "new"},
+		{Key: "table", Kind: "table", Name: "new|t"},
+		{Key: "stream", Kind: "stream", Name: "s"},
+	}
 	records := []Record{
 		{Key: "database", Kind: "db", Name: "old"},
 		{Key: "table", Kind: "table", Name: "old|t", Needs: []string{"database", "stream"}},
@@ -17,8 +21,18 @@ func TestRecordsOfAnotherNameAreSetAside(t *testing.T) {
 	}
 	aside := []Record{
 		{Key: "database@old", Kind: "db", Name: "old", Needs: []string{}},
-		{Key: "table@old|t", Kind: "table", Name: "old|t", Needs: []string{"database@old", "stream"}}, // still deleted before its database
-		{Key: "stream", Kind: "stream", Name: "s", Needs: []string{"database"}},                       // keep writes its needs anew
+		{
+			Key:   "table@old|t",
+			Kind:  "table",
+			Name:  "old|t",
+			Needs: []string{"database@old", "stream"},
+		}, // still deleted before its database
+		{
+			Key:   "stream",
+			Kind:  "stream",
+			Name:  "s",
+			Needs: []string{"database"},
+		}, // keep writes its needs anew
 		{Key: "obsolete", Kind: "rule", Name: "r"},
 	}
 	if d := cmp.Diff(aside, setAside(parts, records)); d != "" {
@@ -38,8 +52,8 @@ func TestRecordsOfAnotherNameAreSetAside(t *testing.T) {
 	}
 }
 
-// A part gets another name, the run stops before the old object is deleted, and the old name is wanted again: the object is
-// kept and the other one goes.
+// A part gets another name, the run stops before the old object is deleted, and the old name is wanted again: the
+// object is kept and the other one goes.
 func TestRenamingIsTakenBack(t *testing.T) {
 	c := newCloud()
 	named := func(name string) []Part {
@@ -60,7 +74,8 @@ func TestRenamingIsTakenBack(t *testing.T) {
 	}
 	c.fault = nil
 	records = mustApply(t, c, named("old"), records)
-	if diff := cmp.Diff(map[string]Status{"table": Ready}, statuses(records)); diff != "" || len(c.objects) != 1 || c.objects["old"].Owner != owner {
+	if diff := cmp.Diff(map[string]Status{"table": Ready}, statuses(records)); diff != "" || len(c.objects) != 1 ||
+		c.objects["old"].Owner != owner {
 		t.Errorf("there is %v, recorded (-want +got):\n%s", c.objects, diff)
 	}
 }

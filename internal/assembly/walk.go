@@ -18,7 +18,12 @@ type node struct {
 // fails blocks only what needs it. Among the nodes that are ready the lowest
 // key starts first. Needs that are no node of the walk count as done. After
 // cancellation no node starts. It returns when every started node has returned.
-func walk(ctx context.Context, nodes []node, parallel int, do func(ctx context.Context, key string) error) (failed map[string]error, skipped map[string][]string) {
+func walk(
+	ctx context.Context,
+	nodes []node,
+	parallel int,
+	do func(ctx context.Context, key string) error,
+) (failed map[string]error, skipped map[string][]string) {
 	waiting := make(map[string]map[string]bool, len(nodes)) // key → needs not done yet
 	dependents := map[string][]string{}
 	for _, n := range nodes {

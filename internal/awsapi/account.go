@@ -36,10 +36,12 @@ func (c *Clients) DataEndpoint(host string) string {
 }
 
 // ErrTimestreamClosed says that the account was not a customer of Timestream LiveAnalytics when AWS closed it.
-var ErrTimestreamClosed = errors.New("the account has no access to Timestream LiveAnalytics, which AWS has closed to new customers")
+var ErrTimestreamClosed = errors.New(
+	"the account has no access to Timestream LiveAnalytics, which AWS has closed to new customers",
+)
 
-// CheckTimestream finds out, without writing, whether the account may use Timestream LiveAnalytics: accounts that may not
-// are refused by the endpoint discovery [AWS 6.1]. The error is ErrTimestreamClosed then.
+// CheckTimestream finds out, without writing, whether the account may use Timestream LiveAnalytics: accounts that may
+// not are refused by the endpoint discovery [AWS 6.1]. The error is ErrTimestreamClosed then.
 func (c *Clients) CheckTimestream(ctx context.Context) error {
 	_, err := c.TimestreamWrite().DescribeEndpoints(ctx, &timestreamwrite.DescribeEndpointsInput{})
 	if Is(err, "AccessDeniedException") {
@@ -56,7 +58,8 @@ var ErrNotFound = errors.New("not found")
 
 // ReadParameter gives the decrypted value of an SSM parameter; the error is ErrNotFound when there is none.
 func (c *Clients) ReadParameter(ctx context.Context, name string) (string, error) {
-	out, err := c.SSM().GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(name), WithDecryption: aws.Bool(true)})
+	out, err := c.SSM().
+		GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(name), WithDecryption: aws.Bool(true)})
 	if IsNotFound(err) {
 		return "", ErrNotFound
 	}

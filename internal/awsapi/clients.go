@@ -16,10 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
+	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -40,6 +43,8 @@ type Options struct {
 	// RequestRates overrides requests per second, by "service:Operation" such as "iot:CreateThing".
 	// "service:*" is shared by all operations of a service that have no rate of their own. 0 or less lifts a limit.
 	RequestRates map[string]float64
+	// Unlimited drops the default rates, for an emulator and for a program that sends few requests.
+	Unlimited bool
 }
 
 // Clients makes and keeps the service clients of one account and region. It is safe for concurrent use.
@@ -62,6 +67,9 @@ type Clients struct {
 	ssm             lazy[*ssm.Client]
 	secretsManager  lazy[*secretsmanager.Client]
 	sts             lazy[*sts.Client]
+	cloudWatch      lazy[*cloudwatch.Client]
+	firehose        lazy[*firehose.Client]
+	iotData         lazy[*iotdataplane.Client]
 }
 
 // shared is what the clients of all regions have in common.
@@ -93,8 +101,14 @@ func New(cfg aws.Config, o Options) *Clients {
 	return c
 }
 
-// idleConnections are kept for each host. The SDK keeps 10, so that with more requests at a time most of them would open a
-// connection of their own; a fleet sends 32 at a time.
+// NewLocal prepares clients for the local runtime: without rate limits and, for an emulator (a cfg with one endpoint for
+// all services), with path-style S3 URLs.
+func NewLocal(cfg aws.Config) *Clients {
+	return New(cfg, Options{Unlimited: true, S3UsePathStyle: cfg.BaseEndpoint != nil})
+}
+
+// idleConnections are kept for each host. The SDK keeps 10, so that with more requests at a time most of them would
+// open a connection of their own; a fleet sends 32 at a time.
 const idleConnections = 64
 
 // keepingConnections raises the number of idle connections of the SDK's own client; a caller's client stays as it is.
@@ -112,11 +126,11 @@ func keepingConnections(client aws.HTTPClient) aws.HTTPClient {
 }
 
 func newInRegion(cfg aws.Config, o Options, s *shared) *Clients {
-	return &Clients{cfg: cfg, opts: o, meter: newMeter(o.RequestRates, s), shared: s}
+	return &Clients{cfg: cfg, opts: o, meter: newMeter(o, s), shared: s}
 }
 
-// InRegion gives clients of the same account, credentials and settings for another region; an empty region means this one.
-// Requests are limited per region, as AWS's quotas are.
+// InRegion gives clients of the same account, credentials and settings for another region; an empty region means this
+// one. Requests are limited per region, as AWS's quotas are.
 func (c *Clients) InRegion(region string) *Clients {
 	if region == "" || region == c.cfg.Region {
 		return c
@@ -195,8 +209,8 @@ func (c *Clients) Verify(ctx context.Context) error {
 	return nil
 }
 
-// Rate is the requests per second that an operation ("iot:CreateThing") is held to; 0 when nothing limits it. Operations that
-// share a limit each give the whole of it.
+// Rate is the requests per second that an operation ("iot:CreateThing") is held to; 0 when nothing limits it.
+// Operations that share a limit each give the whole of it.
 func (c *Clients) Rate(operation string) float64 {
 	_, perSecond := c.meter.rate(operation)
 	return max(0, perSecond)
@@ -232,14 +246,20 @@ func (c *Clients) endpoint(service string, resolved *string) *string {
 // IoT is the client of the IoT control plane.
 func (c *Clients) IoT() *iot.Client {
 	return c.iot.get(func() *iot.Client {
-		return iot.NewFromConfig(c.config("iot"), func(o *iot.Options) { o.BaseEndpoint = c.endpoint("iot", o.BaseEndpoint) })
+		return iot.NewFromConfig(
+			c.config("iot"),
+			func(o *iot.Options) { o.BaseEndpoint = c.endpoint("iot", o.BaseEndpoint) },
+		)
 	})
 }
 
 // Kinesis is the client of Kinesis Data Streams.
 func (c *Clients) Kinesis() *kinesis.Client {
 	return c.kinesis.get(func() *kinesis.Client {
-		return kinesis.NewFromConfig(c.config("kinesis"), func(o *kinesis.Options) { o.BaseEndpoint = c.endpoint("kinesis", o.BaseEndpoint) })
+		return kinesis.NewFromConfig(
+			c.config("kinesis"),
+			func(o *kinesis.Options) { o.BaseEndpoint = c.endpoint("kinesis", o.BaseEndpoint) },
+		)
 	})
 }
 
@@ -259,7 +279,10 @@ func (c *Clients) TimestreamWrite() *timestreamwrite.Client {
 // DynamoDB is the client of DynamoDB.
 func (c *Clients) DynamoDB() *dynamodb.Client {
 	return c.dynamoDB.get(func() *dynamodb.Client {
-		return dynamodb.NewFromConfig(c.config("dynamodb"), func(o *dynamodb.Options) { o.BaseEndpoint = c.endpoint("dynamodb", o.BaseEndpoint) })
+		return dynamodb.NewFromConfig(
+			c.config("dynamodb"),
+			func(o *dynamodb.Options) { o.BaseEndpoint = c.endpoint("dynamodb", o.BaseEndpoint) },
+		)
 	})
 }
 
@@ -276,42 +299,60 @@ func (c *Clients) S3() *s3.Client {
 // SNS is the client of SNS.
 func (c *Clients) SNS() *sns.Client {
 	return c.sns.get(func() *sns.Client {
-		return sns.NewFromConfig(c.config("sns"), func(o *sns.Options) { o.BaseEndpoint = c.endpoint("sns", o.BaseEndpoint) })
+		return sns.NewFromConfig(
+			c.config("sns"),
+			func(o *sns.Options) { o.BaseEndpoint = c.endpoint("sns", o.BaseEndpoint) },
+		)
 	})
 }
 
 // SQS is the client of SQS.
 func (c *Clients) SQS() *sqs.Client {
 	return c.sqs.get(func() *sqs.Client {
-		return sqs.NewFromConfig(c.config("sqs"), func(o *sqs.Options) { o.BaseEndpoint = c.endpoint("sqs", o.BaseEndpoint) })
+		return sqs.NewFromConfig(
+			c.config("sqs"),
+			func(o *sqs.Options) { o.BaseEndpoint = c.endpoint("sqs", o.BaseEndpoint) },
+		)
 	})
 }
 
 // IAM is the client of IAM, which is one for all regions of a partition.
 func (c *Clients) IAM() *iam.Client {
 	return c.iam.get(func() *iam.Client {
-		return iam.NewFromConfig(c.config("iam"), func(o *iam.Options) { o.BaseEndpoint = c.endpoint("iam", o.BaseEndpoint) })
+		return iam.NewFromConfig(
+			c.config("iam"),
+			func(o *iam.Options) { o.BaseEndpoint = c.endpoint("iam", o.BaseEndpoint) },
+		)
 	})
 }
 
 // Lambda is the client of Lambda.
 func (c *Clients) Lambda() *lambda.Client {
 	return c.lambda.get(func() *lambda.Client {
-		return lambda.NewFromConfig(c.config("lambda"), func(o *lambda.Options) { o.BaseEndpoint = c.endpoint("lambda", o.BaseEndpoint) })
+		return lambda.NewFromConfig(
+			c.config("lambda"),
+			func(o *lambda.Options) { o.BaseEndpoint = c.endpoint("lambda", o.BaseEndpoint) },
+		)
 	})
 }
 
 // Logs is the client of CloudWatch Logs.
 func (c *Clients) Logs() *cloudwatchlogs.Client {
 	return c.logs.get(func() *cloudwatchlogs.Client {
-		return cloudwatchlogs.NewFromConfig(c.config("logs"), func(o *cloudwatchlogs.Options) { o.BaseEndpoint = c.endpoint("logs", o.BaseEndpoint) })
+		return cloudwatchlogs.NewFromConfig(
+			c.config("logs"),
+			func(o *cloudwatchlogs.Options) { o.BaseEndpoint = c.endpoint("logs", o.BaseEndpoint) },
+		)
 	})
 }
 
 // SSM is the client of Systems Manager, for its Parameter Store.
 func (c *Clients) SSM() *ssm.Client {
 	return c.ssm.get(func() *ssm.Client {
-		return ssm.NewFromConfig(c.config("ssm"), func(o *ssm.Options) { o.BaseEndpoint = c.endpoint("ssm", o.BaseEndpoint) })
+		return ssm.NewFromConfig(
+			c.config("ssm"),
+			func(o *ssm.Options) { o.BaseEndpoint = c.endpoint("ssm", o.BaseEndpoint) },
+		)
 	})
 }
 
@@ -327,6 +368,24 @@ func (c *Clients) SecretsManager() *secretsmanager.Client {
 // STS is the client of STS.
 func (c *Clients) STS() *sts.Client {
 	return c.sts.get(func() *sts.Client {
-		return sts.NewFromConfig(c.config("sts"), func(o *sts.Options) { o.BaseEndpoint = c.endpoint("sts", o.BaseEndpoint) })
+		return sts.NewFromConfig(
+			c.config("sts"),
+			func(o *sts.Options) { o.BaseEndpoint = c.endpoint("sts", o.BaseEndpoint) },
+		)
 	})
+}
+
+// CloudWatch is the client of CloudWatch.
+func (c *Clients) CloudWatch() *cloudwatch.Client {
+	return c.cloudWatch.get(func() *cloudwatch.Client { return cloudwatch.NewFromConfig(c.config("cloudwatch")) })
+}
+
+// Firehose is the client of Amazon Data Firehose.
+func (c *Clients) Firehose() *firehose.Client {
+	return c.firehose.get(func() *firehose.Client { return firehose.NewFromConfig(c.config("firehose")) })
+}
+
+// IoTData is the client of the IoT data plane.
+func (c *Clients) IoTData() *iotdataplane.Client {
+	return c.iotData.get(func() *iotdataplane.Client { return iotdataplane.NewFromConfig(c.config("iotdata")) })
 }

@@ -66,7 +66,10 @@ func TestVerify(t *testing.T) {
 	if got, want := other.ARN("iot", "rule/r"), "arn:aws-cn:iot:cn-north-1:123456789012:rule/r"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if err := New(config(newStub(t, 403, `<ErrorResponse><Error><Code>InvalidClientTokenId</Code></Error></ErrorResponse>`).URL), Options{}).Verify(t.Context()); !Is(err, "InvalidClientTokenId") {
+	if err := New(config(newStub(t, 403, `<ErrorResponse><Error><Code>InvalidClientTokenId</Code></Error></ErrorResponse>`).URL), Options{}).Verify(t.Context()); !Is(
+		err,
+		"InvalidClientTokenId",
+	) {
 		t.Errorf("%v", err)
 	}
 }
@@ -96,7 +99,10 @@ func TestClientsAreKept(t *testing.T) {
 
 func TestEndpoints(t *testing.T) {
 	everything, special := newStub(t, 200, "{}"), newStub(t, 200, "{}")
-	c := New(config(everything.URL), Options{Endpoints: map[string]string{"iot": special.URL, "timestreamwrite": special.URL}, S3UsePathStyle: true})
+	c := New(
+		config(everything.URL),
+		Options{Endpoints: map[string]string{"iot": special.URL, "timestreamwrite": special.URL}, S3UsePathStyle: true},
+	)
 	if _, err := c.IoT().ListThings(t.Context(), &iot.ListThingsInput{}); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +125,11 @@ func TestEndpoints(t *testing.T) {
 func TestEndpointOfTheEnvironment(t *testing.T) {
 	server := newStub(t, 200, "{}")
 	t.Setenv("AWS_ENDPOINT_URL_TIMESTREAM_WRITE", server.URL)
-	cfg, err := awsconfig.LoadDefaultConfig(t.Context(), awsconfig.WithRegion("eu-west-1"), awsconfig.WithCredentialsProvider(config("").Credentials))
+	cfg, err := awsconfig.LoadDefaultConfig(
+		t.Context(),
+		awsconfig.WithRegion("eu-west-1"),
+		awsconfig.WithCredentialsProvider(config("").Credentials),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +162,10 @@ func TestRequestsCountsAttempts(t *testing.T) {
 }
 
 func TestLimiters(t *testing.T) {
-	c := New(config(""), Options{RequestRates: map[string]float64{"iot:CreateThing": 7.5, "iot:ListThings": 0, "sqs:*": 2}})
+	c := New(
+		config(""),
+		Options{RequestRates: map[string]float64{"iot:CreateThing": 7.5, "iot:ListThings": 0, "sqs:*": 2}},
+	)
 	m := c.meter
 	for _, tc := range []struct {
 		operation string

@@ -232,7 +232,10 @@ func (s *Settings) endpoints() map[string]string {
 func (s *Settings) checkEndpoints() error {
 	for service, address := range s.endpoints() {
 		if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return &SettingError{"endpoints." + service, fmt.Errorf("%q is no URL such as \"https://host:port\"", address)}
+			return &SettingError{
+				"endpoints." + service,
+				fmt.Errorf("%q is no URL such as \"https://host:port\"", address),
+			}
 		}
 	}
 	return nil
@@ -241,7 +244,10 @@ func (s *Settings) checkEndpoints() error {
 // checkRegion finds typing errors before they become "no such host".
 func (s *Settings) checkRegion(region string) error {
 	if region == "" {
-		return &SettingError{"region", errors.New("there is no region in the provider block, in AWS_REGION or in the shared configuration file")}
+		return &SettingError{
+			"region",
+			errors.New("there is no region in the provider block, in AWS_REGION or in the shared configuration file"),
+		}
 	}
 	if s.SkipRegionValidation {
 		return nil
@@ -251,15 +257,31 @@ func (s *Settings) checkRegion(region string) error {
 			return nil
 		}
 	}
-	return &SettingError{"region", fmt.Errorf("%q is no AWS region; skip_region_validation = true accepts a region that this version does not know", region)}
+	return &SettingError{
+		"region",
+		fmt.Errorf(
+			"%q is no AWS region; skip_region_validation = true accepts a region that this version does not know",
+			region,
+		),
+	}
 }
 
 func (s *Settings) checkAccount(id string) error {
 	if slices.Contains(s.ForbiddenAccountIDs, id) {
-		return &SettingError{"forbidden_account_ids", fmt.Errorf("the credentials belong to account %s, which is forbidden", id)}
+		return &SettingError{
+			"forbidden_account_ids",
+			fmt.Errorf("the credentials belong to account %s, which is forbidden", id),
+		}
 	}
 	if len(s.AllowedAccountIDs) > 0 && !slices.Contains(s.AllowedAccountIDs, id) {
-		return &SettingError{"allowed_account_ids", fmt.Errorf("the credentials belong to account %s; allowed: %s", id, strings.Join(s.AllowedAccountIDs, ", "))}
+		return &SettingError{
+			"allowed_account_ids",
+			fmt.Errorf(
+				"the credentials belong to account %s; allowed: %s",
+				id,
+				strings.Join(s.AllowedAccountIDs, ", "),
+			),
+		}
 	}
 	return nil
 }

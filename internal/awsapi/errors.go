@@ -42,7 +42,8 @@ func Is(err error, codes ...string) bool {
 // IsNotFound reports whether err says that the object does not exist, in the words of any service a pipeline uses.
 func IsNotFound(err error) bool { return Is(err, notFoundCodes...) }
 
-// MessageHas reports whether the message AWS sent holds one of the texts. It does not look at what was wrapped around it.
+// MessageHas reports whether the message AWS sent holds one of the texts. It does not look at what was wrapped around
+// it.
 func MessageHas(err error, texts ...string) bool {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
@@ -81,8 +82,8 @@ func DetailOf(err error) Detail {
 // passingLimits are messages of LimitExceededException that pass by themselves [AWS 2.2 CreateStream].
 var passingLimits = []string{"Rate exceeded", "simultaneously be in CREATING or DELETING"}
 
-// patient is the SDK's retryer, except that LimitExceededException is retried only where it is about a rate: the SDK takes
-// it for throttling everywhere, and a full quota would be asked for again and again [AWS 1.2].
+// patient is the SDK's retryer, except that LimitExceededException is retried only where it is about a rate: the SDK
+// takes it for throttling everywhere, and a full quota would be asked for again and again [AWS 1.2].
 type patient struct{ aws.RetryerV2 }
 
 func (p patient) IsErrorRetryable(err error) bool {

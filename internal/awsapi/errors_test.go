@@ -15,10 +15,14 @@ import (
 
 // failed is an error as the SDK returns it, wrapped once more as drivers do.
 func failed(code, message string) error {
-	return fmt.Errorf("creating thing %q: %w", "t", &smithy.OperationError{ServiceID: "IoT", OperationName: "CreateThing",
-		Err: &awshttp.ResponseError{RequestID: "req-1", ResponseError: &smithyhttp.ResponseError{
-			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 400}},
-			Err:      &smithy.GenericAPIError{Code: code, Message: message}}}})
+	return fmt.Errorf(
+		"creating thing %q: %w",
+		"t",
+		&smithy.OperationError{ServiceID: "IoT", OperationName: "CreateThing",
+			Err: &awshttp.ResponseError{RequestID: "req-1", ResponseError: &smithyhttp.ResponseError{
+				Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 400}},
+				Err:      &smithy.GenericAPIError{Code: code, Message: message}}}},
+	)
 }
 
 func TestWhatAnErrorMeans(t *testing.T) {
@@ -32,10 +36,17 @@ func TestWhatAnErrorMeans(t *testing.T) {
 	if !MessageHas(err, "no", "sts:AssumeRole") || MessageHas(err, "creating thing") || MessageHas(nil, "") {
 		t.Error("MessageHas looks at AWS's words only")
 	}
-	if IsNotFound(err) || IsNotFound(nil) || !IsNotFound(failed("NoSuchEntity", "")) || !IsNotFound(failed("ResourceNotFoundException", "")) {
+	if IsNotFound(err) || IsNotFound(nil) || !IsNotFound(failed("NoSuchEntity", "")) ||
+		!IsNotFound(failed("ResourceNotFoundException", "")) {
 		t.Error("IsNotFound")
 	}
-	want := Detail{Service: "IoT", Operation: "CreateThing", Code: "InvalidRequestException", Message: "unable to perform: sts:AssumeRole", RequestID: "req-1"}
+	want := Detail{
+		Service:   "IoT",
+		Operation: "CreateThing",
+		Code:      "InvalidRequestException",
+		Message:   "unable to perform: sts:AssumeRole",
+		RequestID: "req-1",
+	}
 	if diff := cmp.Diff(want, DetailOf(err)); diff != "" {
 		t.Error(diff)
 	}

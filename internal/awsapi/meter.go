@@ -61,9 +61,12 @@ type meter struct {
 	limiters map[string]*rate.Limiter // a nil entry: no limit
 }
 
-func newMeter(overrides map[string]float64, s *shared) *meter {
-	rates := maps.Clone(defaultRates)
-	maps.Copy(rates, overrides)
+func newMeter(o Options, s *shared) *meter {
+	rates := map[string]float64{}
+	if !o.Unlimited {
+		maps.Copy(rates, defaultRates)
+	}
+	maps.Copy(rates, o.RequestRates)
 	return &meter{rates: rates, shared: s, limiters: map[string]*rate.Limiter{}}
 }
 
@@ -83,7 +86,8 @@ func (m *meter) limiter(operation string) *rate.Limiter {
 	return l
 }
 
-// rate gives the requests per second of an operation, 0 or less for no limit, and the name of the bucket that holds it to them.
+// rate gives the requests per second of an operation, 0 or less for no limit, and the name of the bucket that holds
+// it to them.
 func (m *meter) rate(operation string) (bucket string, perSecond float64) {
 	if perSecond, limited := m.rates[operation]; limited {
 		return operation, perSecond
@@ -95,7 +99,8 @@ func (m *meter) rate(operation string) (bucket string, perSecond float64) {
 // forService adds the meter to a client. It stands inside the SDK's retry loop, so that every attempt waits and counts.
 func (m *meter) forService(service string) func(*middleware.Stack) error {
 	return func(stack *middleware.Stack) error {
-		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("RequestMeter",
+		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc(
+			"RequestMeter",
 			func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 				operation := service + ":" + awsmiddleware.GetOperationName(ctx)
 				if l := m.limiter(operation); l != nil {
@@ -107,6 +112,7 @@ func (m *meter) forService(service string) func(*middleware.Stack) error {
 				m.shared.counts[operation]++
 				m.shared.mu.Unlock()
 				return next.HandleFinalize(ctx, in)
-			}), "Retry", middleware.After)
+			},
+		), "Retry", middleware.After)
 	}
 }

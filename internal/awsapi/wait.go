@@ -109,7 +109,13 @@ func (p *pauses) next(ctx context.Context) (bool, error) {
 
 // Retry calls until the call succeeds or fails with an error that again refuses; that error is returned as it is.
 // When limit passes first, the error names what was waited for and wraps the last error.
-func Retry(ctx context.Context, what string, limit time.Duration, again func(error) bool, call func(context.Context) error) error {
+func Retry(
+	ctx context.Context,
+	what string,
+	limit time.Duration,
+	again func(error) bool,
+	call func(context.Context) error,
+) error {
 	p := newPauses(ctx, what, limit)
 	for {
 		err := call(ctx)

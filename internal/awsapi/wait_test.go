@@ -39,8 +39,15 @@ func TestTheLimitEndsAWait(t *testing.T) {
 	clock := NewInstantClock()
 	ctx, start := WithClock(t.Context(), clock), clock.Now()
 	calls := 0
-	err := Retry(ctx, "waiting for the role", time.Minute, always, func(context.Context) error { calls++; return errBusy })
-	if !errors.Is(err, errBusy) || !strings.Contains(err.Error(), "waiting for the role") || !strings.Contains(err.Error(), "1m0s") {
+	err := Retry(
+		ctx,
+		"waiting for the role",
+		time.Minute,
+		always,
+		func(context.Context) error { calls++; return errBusy },
+	)
+	if !errors.Is(err, errBusy) || !strings.Contains(err.Error(), "waiting for the role") ||
+		!strings.Contains(err.Error(), "1m0s") {
 		t.Errorf("%v", err)
 	}
 	if waited := clock.Now().Sub(start); waited != time.Minute {
@@ -50,7 +57,8 @@ func TestTheLimitEndsAWait(t *testing.T) {
 	if calls < 10 || calls > 40 {
 		t.Errorf("%d calls in a minute", calls)
 	}
-	if err := Poll(ctx, "waiting for the stream", time.Minute, func(context.Context) (bool, error) { return false, nil }); err == nil || !strings.Contains(err.Error(), "waiting for the stream") {
+	if err := Poll(ctx, "waiting for the stream", time.Minute, func(context.Context) (bool, error) { return false, nil }); err == nil ||
+		!strings.Contains(err.Error(), "waiting for the stream") {
 		t.Errorf("%v", err)
 	}
 }
@@ -73,7 +81,8 @@ func TestAnInterruptionEndsAWait(t *testing.T) {
 func TestPollEndsWithTheAnswer(t *testing.T) {
 	ctx := WithClock(t.Context(), NewInstantClock())
 	asked := 0
-	if err := Poll(ctx, "waiting", time.Minute, func(context.Context) (bool, error) { asked++; return asked == 3, nil }); err != nil || asked != 3 {
+	if err := Poll(ctx, "waiting", time.Minute, func(context.Context) (bool, error) { asked++; return asked == 3, nil }); err != nil ||
+		asked != 3 {
 		t.Errorf("%v after %d", err, asked)
 	}
 	if err := Poll(ctx, "waiting", time.Minute, func(context.Context) (bool, error) { return false, errBusy }); err != errBusy {

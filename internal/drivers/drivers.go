@@ -5,54 +5,55 @@ package drivers
 import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/bucket"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/cacertificate"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/claimcertificate"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/dynamoitem"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/dynamotable"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/eventsource"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/function"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iamrole"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iotpolicy"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/kinesisstream"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/loggroup"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/parameter"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/provisioningtemplate"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/queue"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/role"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/stream"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/s3bucket"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/snstopic"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/sqsqueue"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/subscription"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/table"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/tableitem"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/thinggroup"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/thingtype"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/timestreamdb"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/timestreamtable"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/topic"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/topicrule"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// Registry gives the driver of each kind for the clients' account and region; devices is the one that is not a driver of a single object.
-func Registry(c *awsapi.Clients, devices assembly.Driver[object.Fleet]) assembly.Registry {
+// Registry gives the driver of each kind for the clients' account and region; devices is the one that is not a driver
+// of a single object.
+func Registry(c *awsapi.Clients, devices assembly.Driver[spec.Fleet]) assembly.Registry {
 	return assembly.Registry{
-		object.KindParameter:          assembly.Erase(parameter.New(c)),
-		object.KindThingGroup:         assembly.Erase(thinggroup.New(c)),
-		object.KindThingType:          assembly.Erase(thingtype.New(c)),
-		object.KindIoTPolicy:          assembly.Erase(iotpolicy.New(c)),
-		object.KindFleet:              assembly.Erase(devices),
-		object.KindTopicRule:          assembly.Erase(topicrule.New(c)),
-		object.KindStream:             assembly.Erase(stream.New(c)),
-		object.KindTimestreamDatabase: assembly.Erase(timestreamdb.New(c)),
-		object.KindTimestreamTable:    assembly.Erase(timestreamtable.New(c)),
-		object.KindTable:              assembly.Erase(table.New(c)),
-		object.KindTableItem:          assembly.Erase(tableitem.New(c)),
-		object.KindBucket:             assembly.Erase(bucket.New(c)),
-		object.KindTopic:              assembly.Erase(topic.New(c)),
-		object.KindSubscription:       assembly.Erase(subscription.New(c)),
-		object.KindQueue:              assembly.Erase(queue.New(c)),
-		object.KindRole:               assembly.Erase(role.New(c)),
-		object.KindLogGroup:           assembly.Erase(loggroup.New(c)),
-		object.KindFunction:           assembly.Erase(function.New(c)),
-		object.KindEventSource:        assembly.Erase(eventsource.New(c)),
-		object.KindTemplate:           assembly.Erase(provisioningtemplate.New(c)),
-		object.KindClaimCertificate:   assembly.Erase(fleet.NewClaims(c)),
-		object.KindCACertificate:      assembly.Erase(cacertificate.New(c)),
+		spec.KindParameter:          assembly.Erase(parameter.New(c)),
+		spec.KindThingGroup:         assembly.Erase(thinggroup.New(c)),
+		spec.KindThingType:          assembly.Erase(thingtype.New(c)),
+		spec.KindIoTPolicy:          assembly.Erase(iotpolicy.New(c)),
+		spec.KindFleet:              assembly.Erase(devices),
+		spec.KindTopicRule:          assembly.Erase(topicrule.New(c)),
+		spec.KindStream:             assembly.Erase(kinesisstream.New(c)),
+		spec.KindTimestreamDatabase: assembly.Erase(timestreamdb.New(c)),
+		spec.KindTimestreamTable:    assembly.Erase(timestreamtable.New(c)),
+		spec.KindTable:              assembly.Erase(dynamotable.New(c)),
+		spec.KindTableItem:          assembly.Erase(dynamoitem.New(c)),
+		spec.KindBucket:             assembly.Erase(s3bucket.New(c)),
+		spec.KindTopic:              assembly.Erase(snstopic.New(c)),
+		spec.KindSubscription:       assembly.Erase(subscription.New(c)),
+		spec.KindQueue:              assembly.Erase(sqsqueue.New(c)),
+		spec.KindRole:               assembly.Erase(iamrole.New(c)),
+		spec.KindLogGroup:           assembly.Erase(loggroup.New(c)),
+		spec.KindFunction:           assembly.Erase(function.New(c)),
+		spec.KindEventSource:        assembly.Erase(eventsource.New(c)),
+		spec.KindTemplate:           assembly.Erase(provisioningtemplate.New(c)),
+		spec.KindClaimCertificate:   assembly.Erase(claimcertificate.New(c)),
+		spec.KindCACertificate:      assembly.Erase(cacertificate.New(c)),
 	}
 }

@@ -15,22 +15,25 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // TestEveryKindHasADriver reads the kinds from the source, so that a new one without a driver is found.
 func TestEveryKindHasADriver(t *testing.T) {
-	registry := Registry(awsapi.New(aws.Config{Region: "eu-west-1"}, awsapi.Options{}), assembly.Driver[object.Fleet](nil))
+	registry := Registry(
+		awsapi.New(aws.Config{Region: "eu-west-1"}, awsapi.Options{}),
+		assembly.Driver[spec.Fleet](nil),
+	)
 	have := slices.Sorted(maps.Keys(registry))
 	if diff := cmp.Diff(kinds(t), have); diff != "" {
 		t.Errorf("kinds without a driver (-), drivers without a kind (+):\n%s", diff)
 	}
 }
 
-// kinds gives the values of the constants Kind* of package object, sorted.
+// kinds gives the values of the constants Kind* of package spec, sorted.
 func kinds(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../object/object.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../spec/object.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,16 +1,16 @@
-// Package iotsql is the SQL of the AWS IoT rules engine: it checks rules, conditions and substitution templates, explains what
-// is wrong with them, and evaluates them against messages without AWS. It must not know Terraform, AWS SDKs or what a rule's
-// actions do.
+// Package iotsql is the SQL of the AWS IoT rules engine: it checks rules, conditions and substitution templates,
+// explains what is wrong with them, and evaluates them against messages without AWS. It must not know Terraform, AWS
+// SDKs or what a rule's actions do.
 //
-// Below it, syntax reads and prints texts, value holds types, numbers and JSON, funcs is the table of functions, message
-// is what a rule is evaluated against, and eval checks trees and runs them. References such as [IoT-SQL 14.2 substring] are
-// to the sections of the reference that the project builds from.
+// Below it, syntax reads and prints texts, value holds types, numbers and JSON, funcs is the table of functions,
+// message is what a rule is evaluated against, and eval checks trees and runs them. References such as [IoT-SQL 14.2
+// substring] are to the sections of the reference that the project builds from.
 //
 // # Names
 //
-// A name is looked up in this order: the alias of a nested query, a name of Options.Names or Message.Bindings, the element of
-// the innermost nested query, and outside nested queries the payload. A name of Options.Names never comes from a
-// payload, so that a device cannot forge it.
+// A name is looked up in this order: the alias of a nested query, a name of Options.Names or Message.Bindings, the
+// element of the innermost nested query, and outside nested queries the payload. A name of Options.Names never comes
+// from a payload, so that a device cannot forge it.
 //
 // # Gaps
 //
@@ -59,14 +59,16 @@
 //
 // # Regular expressions
 //
-// They run in linear time. What Java's engine has beyond that (look-around, back-references, possessive quantifiers, atomic
-// groups) is an error where the pattern is a constant and Undefined where it is not. Invalid patterns are Undefined, as in AWS.
-// An empty match directly behind another match is not replaced, where Java replaces it; $ stands for the end of the text only,
-// where Java's also stands before a last line break.
+// AWS does not document its flavour, so no pattern is an error. What Go's engine takes runs in linear time. What it
+// refuses (look-around, back-references, atomic groups) runs with backtracking, on dlclark/regexp2, and is Undefined
+// when the patterns of one evaluation take longer than 100 ms together. What neither takes (invalid patterns,
+// possessive quantifiers, classes within classes) is Undefined. A constant pattern of the last two sorts is a warning.
+// With Go's engine an empty match directly behind another match is not replaced, where Java replaces it; $ stands for
+// the end of the text only, where Java's also stands before a last line break.
 //
 // # Limits
 //
-// Texts have at most 128 KiB, 20,000 parts and 200 levels of nesting; payloads 1000 levels. An evaluation ends with an error
-// when its output or a text in it would exceed 1 MiB, a variable or a result of transform 128 KiB, or when it takes more
-// than funcs.MaxWork steps.
+// Texts have at most 128 KiB, 20,000 parts and 200 levels of nesting; payloads 1000 levels. An evaluation ends with
+// an error when its output or a text in it would exceed 1 MiB, a variable or a result of transform 128 KiB, or when
+// it takes more than funcs.MaxWork steps.
 package iotsql

@@ -27,7 +27,17 @@ func (f fakeServices) Lambda(_ context.Context, arn string, input json.RawMessag
 }
 
 func (f fakeServices) DynamoDB(_ context.Context, key ItemKey, role string) (json.RawMessage, error) {
-	return f.answer(fmt.Sprintf("%s %s=%s %s=%s %s", key.Table, key.PartitionName, key.PartitionValue, key.SortName, key.SortValue, role))
+	return f.answer(
+		fmt.Sprintf(
+			"%s %s=%s %s=%s %s",
+			key.Table,
+			key.PartitionName,
+			key.PartitionValue,
+			key.SortName,
+			key.SortValue,
+			role,
+		),
+	)
 }
 
 func (f fakeServices) RegistryData(_ context.Context, api, thing, role string) (json.RawMessage, error) {
@@ -54,10 +64,20 @@ func TestExternalFunctions(t *testing.T) {
 	tests := []struct{ sql, secret, want, why string }{
 		{"aws_lambda('arn:f', *)", "", `{"arn":"arn:f","input":{"a":1,"b":{"c":[2]}}}`, "14.6 aws_lambda: *"},
 		{"aws_lambda('arn:f', {'x': a})", "", `{"arn":"arn:f","input":{"x":1}}`, "14.6 aws_lambda: a literal"},
-		{"aws_lambda('arn:f', (SELECT c FROM b))", "", `{"arn":"arn:f","input":{"c":[2]}}`, "14.6 aws_lambda: a nested query"},
+		{
+			"aws_lambda('arn:f', (SELECT c FROM b))",
+			"",
+			`{"arn":"arn:f","input":{"c":[2]}}`,
+			"14.6 aws_lambda: a nested query",
+		},
 		{"aws_lambda('arn:f', missing)", "", "Undefined", "6: nothing to send"},
 		{"get_dynamodb('t', 'id', a, 'role')", "", `"t id=1 = role"`, "14.6 get_dynamodb"},
-		{"get_dynamodb('t', 'id', 'x', 'sk', a, 'role')", "", `"t id=\"x\" sk=1 role"`, "14.6 get_dynamodb: a sort key"},
+		{
+			"get_dynamodb('t', 'id', 'x', 'sk', a, 'role')",
+			"",
+			`"t id=\"x\" sk=1 role"`,
+			"14.6 get_dynamodb: a sort key",
+		},
 		{"get_dynamodb('t', 'id', missing, 'role')", "", "Undefined", "6: no key"},
 		{"get_dynamodb('t', 'id', 'x', 'sk', 'role')", "", "Undefined", "6: wrong count"},
 		{"get_registry_data('DescribeThing', 'T', 'role').thingName", "", `"T"`, "14.6 get_registry_data"},
@@ -69,10 +89,30 @@ func TestExternalFunctions(t *testing.T) {
 		{"get_secret('id', 'SecretString', 'role')", "plain", `"plain"`, "14.6 get_secret: a plain secret"},
 		{"get_secret('id', 'SecretBinary', 'role')", "AP8=", `"AP8="`, "14.6 get_secret: binary"},
 		{"get_secret('id', 'Other', 'role')", "x", "Undefined", "6: no such kind"},
-		{"get_or_default(get_secret('id', 'SecretString', 'k', 'role'), 'none')", "plain", `"none"`, "14.6 get_secret: a key of a plain secret fails"},
-		{"get_or_default(get_secret('id', 'SecretBinary', 'k', 'role'), 'none')", `{"k":1}`, `"none"`, "14.6 get_secret: a key of a binary secret fails"},
-		{"machinelearning_predict('m', 'role', *)", "", `{"predictedValue":{"a":1,"b":"{\"c\":[2]}"}}`, "14.6 machinelearning_predict: nested values as text"},
-		{"decode(*, 'proto', 'bucket', 'key', 'file', 'Type')", "", `{"raw":"eyJhIjoxLCJiIjp7ImMiOlsyXX19","type":"file.Type"}`, "14.3 decode: the raw payload"},
+		{
+			"get_or_default(get_secret('id', 'SecretString', 'k', 'role'), 'none')",
+			"plain",
+			`"none"`,
+			"14.6 get_secret: a key of a plain secret fails",
+		},
+		{
+			"get_or_default(get_secret('id', 'SecretBinary', 'k', 'role'), 'none')",
+			`{"k":1}`,
+			`"none"`,
+			"14.6 get_secret: a key of a binary secret fails",
+		},
+		{
+			"machinelearning_predict('m', 'role', *)",
+			"",
+			`{"predictedValue":{"a":1,"b":"{\"c\":[2]}"}}`,
+			"14.6 machinelearning_predict: nested values as text",
+		},
+		{
+			"decode(*, 'proto', 'bucket', 'key', 'file', 'Type')",
+			"",
+			`{"raw":"eyJhIjoxLCJiIjp7ImMiOlsyXX19","type":"file.Type"}`,
+			"14.3 decode: the raw payload",
+		},
 		{"decode('AP8=', 'proto', 'bucket', 'key', 'file', 'Type').raw", "", `"AP8="`, "14.3 decode: base64 text"},
 		{"decode(a, 'proto', 'bucket', 'key', 'file', 'Type')", "", "Undefined", "14.3 decode: no text"},
 	}
@@ -107,7 +147,8 @@ func TestExternalFailures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ok, err := where.Eval(context.Background(), m); ok || err == nil || !strings.Contains(err.Error(), "calling ") {
+		if ok, err := where.Eval(context.Background(), m); ok || err == nil ||
+			!strings.Contains(err.Error(), "calling ") {
 			t.Errorf("condition on %s without services: %t, %v", sql, ok, err)
 		}
 	}
@@ -115,12 +156,18 @@ func TestExternalFailures(t *testing.T) {
 
 // TestGuardCatchesItsOwn has a failure beside get_or_default, which is not for it to catch.
 func TestGuardCatchesItsOwn(t *testing.T) {
-	q, err := Compile("SELECT concat('a', get_thing_shadow('t', 'role')) = get_or_default(missing, 'b') AS x FROM 't'", Options{})
+	q, err := Compile(
+		"SELECT concat('a', get_thing_shadow('t', 'role')) = get_or_default(missing, 'b') AS x FROM 't'",
+		Options{},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	broken := errors.New("the service is down")
-	if _, err := q.Eval(context.Background(), &Message{Topic: "t", External: fakeServices{err: broken}}); !errors.Is(err, broken) {
+	if _, err := q.Eval(context.Background(), &Message{Topic: "t", External: fakeServices{err: broken}}); !errors.Is(
+		err,
+		broken,
+	) {
 		t.Errorf("[IoT-SQL 14.3 get_or_default] %v, want the service's error", err)
 	}
 }

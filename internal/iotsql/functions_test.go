@@ -143,6 +143,18 @@ func TestStringFunctions(t *testing.T) {
 		{"regexp_replace('aXbX', 'X', nul)", values, "Undefined", "14.2 regexp_replace: Null"},
 		{"regexp_replace('a1b22', '[0-9]+', '#')", "", `"a#b#"`, "14.2 regexp_replace: all matches"},
 		{"regexp_substr('a1b22', '[0-9]{2}')", "", `"22"`, "14.2 regexp_substr: first match"},
+		{"regexp_matches(x, '^(?!test).*')", `{"x":"prod"}`, "true", "look-ahead"},
+		{"regexp_matches(x, '^(?!test).*')", `{"x":"test-1"}`, "false", "look-ahead"},
+		{"regexp_matches(x, y)", `{"x":"abab","y":"^(ab)\\1$"}`, "true", "a back-reference, not a constant"},
+		{`regexp_substr('äöü 21 °C', '\d+(?= °C)')`, "", `"21"`, "look-ahead behind characters of several bytes"},
+		{"regexp_replace('aXbXc', '(?<=b)(X)', '<$1>')", "", `"aXb<X>c"`, "look-behind"},
+		{"regexp_replace('aXbX', '(?<=b)(?<x>X)', '<${x}>')", "", `"aXb<X>"`, "a named group beside look-behind"},
+		{"regexp_replace('ab', '(?=b)(x)?', '<$1>')", "", `"a<>b"`, "a group that took no part"},
+		{"regexp_replace('aX', '(?<=a)X', '$1')", "", "Undefined", "no such group"},
+		{`regexp_matches('x1', '^(?=\p{Alpha})\w\d$')`, "", "true", "19: Java's classes"},
+		{"regexp_matches('aa', 'a++')", "", "Undefined", "a possessive quantifier"},
+		{"regexp_matches('ab', '(?=a)(?<x>a)(b)')", "", "Undefined", "named and numbered groups together"},
+		{"regexp_matches('b', '[a-z&&[^b]]')", "", "Undefined", "a class within a class"},
 		{"regexp_substr(nul, 'a')", values, "Undefined", "14.2 regexp_substr: Null"},
 		{"chr('65.9')", "", `"A"`, "14.2 chr: numstr rounded down"},
 		{"chr(-1)", "", "Undefined", "14.2 chr: not ASCII"},
@@ -231,7 +243,13 @@ func TestContextFunctions(t *testing.T) {
 func TestHashes(t *testing.T) {
 	for _, text := range []string{"", "a", "hello", strings.Repeat("x", 1000), "€"} {
 		md5sum, sha1sum, sha224sum := md5.Sum([]byte(text)), sha1.Sum([]byte(text)), sha256.Sum224([]byte(text))
-		sha256sum, sha384sum, sha512sum := sha256.Sum256([]byte(text)), sha512.Sum384([]byte(text)), sha512.Sum512([]byte(text))
+		sha256sum, sha384sum, sha512sum := sha256.Sum256(
+			[]byte(text),
+		), sha512.Sum384(
+			[]byte(text),
+		), sha512.Sum512(
+			[]byte(text),
+		)
 		for name, sum := range map[string][]byte{
 			"md5": md5sum[:], "sha1": sha1sum[:], "sha224": sha224sum[:], "sha256": sha256sum[:], "sha384": sha384sum[:], "sha512": sha512sum[:],
 		} {
@@ -256,8 +274,29 @@ func TestHashes(t *testing.T) {
 // TestRegexpAgainstGo runs random patterns of what both dialects share, as constants and as values of the message.
 func TestRegexpAgainstGo(t *testing.T) {
 	random := rand.New(rand.NewPCG(11, 12))
-	pieces := []string{"a", "b", "c", ".", "[ab]", "[^a]", "(a|bc)", "(?:b)", "a*", "b+", "c?", "a{1,2}", "^", "$", `\b`, `\w`, "|"}
-	dynamic, err := Compile("SELECT regexp_matches(s, p) AS m, regexp_substr(s, p) AS s, regexp_replace(s, p, '-') AS r FROM 't'", Options{})
+	pieces := []string{
+		"a",
+		"b",
+		"c",
+		".",
+		"[ab]",
+		"[^a]",
+		"(a|bc)",
+		"(?:b)",
+		"a*",
+		"b+",
+		"c?",
+		"a{1,2}",
+		"^",
+		"$",
+		`\b`,
+		`\w`,
+		"|",
+	}
+	dynamic, err := Compile(
+		"SELECT regexp_matches(s, p) AS m, regexp_substr(s, p) AS s, regexp_replace(s, p, '-') AS r FROM 't'",
+		Options{},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +316,10 @@ func TestRegexpAgainstGo(t *testing.T) {
 		if re.MatchString(subject) {
 			want["s"] = re.FindString(subject)
 		}
-		constant, err := Compile("SELECT regexp_matches(s, '"+pattern+"') AS m, regexp_substr(s, '"+pattern+"') AS s, regexp_replace(s, '"+pattern+"', '-') AS r FROM 't'", Options{})
+		constant, err := Compile(
+			"SELECT regexp_matches(s, '"+pattern+"') AS m, regexp_substr(s, '"+pattern+"') AS s, regexp_replace(s, '"+pattern+"', '-') AS r FROM 't'",
+			Options{},
+		)
 		if err != nil {
 			t.Errorf("%s: %v", pattern, err)
 			continue

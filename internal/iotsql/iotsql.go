@@ -41,8 +41,8 @@ type ProtobufType = message.ProtobufType
 // Result is what a query makes of a message: whether it matched, and the bytes that the rule's actions get.
 type Result = eval.Result
 
-// Diagnostic is one remark about a text: line and column from 1 (columns in characters), the message, and the line with a
-// caret below it.
+// Diagnostic is one remark about a text: line and column from 1 (columns in characters), the message, and the line
+// with a caret below it.
 type Diagnostic = syntax.Diagnostic
 
 // ErrorList is what is wrong with a text, in source order, ten entries at most.

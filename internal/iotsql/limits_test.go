@@ -15,11 +15,19 @@ import (
 
 func TestCompileLimits(t *testing.T) {
 	tests := []struct{ text, want, why string }{
-		{strings.Repeat("(", 500) + "a" + strings.Repeat(")", 500), "the expression is nested more than 200 levels deep", "parentheses"},
+		{
+			strings.Repeat("(", 500) + "a" + strings.Repeat(")", 500),
+			"the expression is nested more than 200 levels deep",
+			"parentheses",
+		},
 		{strings.Repeat("NOT ", 500) + "a", "the expression is nested more than 200 levels deep", "NOT"},
 		{strings.Repeat("- ", 500) + "a", "the expression is nested more than 200 levels deep", "minus"},
 		{strings.Repeat("abs(", 500) + "a", "the expression is nested more than 200 levels deep", "calls"},
-		{strings.Repeat("(SELECT VALUE ", 500) + "a", "the expression is nested more than 200 levels deep", "nested queries"},
+		{
+			strings.Repeat("(SELECT VALUE ", 500) + "a",
+			"the expression is nested more than 200 levels deep",
+			"nested queries",
+		},
 		{strings.Repeat("[", 500), "the expression is nested more than 200 levels deep", "arrays"},
 		{strings.Repeat("CASE ", 500), "the expression is nested more than 200 levels deep", "CASE"},
 		{"a" + strings.Repeat("+a", 30_000), "the text has more than 20000 parts", "a long sum"},
@@ -46,7 +54,8 @@ func TestCompileLimits(t *testing.T) {
 		t.Errorf("[IoT-SQL 4 SET] eleven variables: %v", err)
 	}
 	_, err = Compile("SET @"+strings.Repeat("a", 65)+" = 1 SELECT 1 AS a FROM 'x'", Options{})
-	if list := errorsOf(t, err); len(list) != 1 || list[0].Message != "the name of a variable has at most 64 characters" {
+	if list := errorsOf(t, err); len(list) != 1 ||
+		list[0].Message != "the name of a variable has at most 64 characters" {
 		t.Errorf("[IoT-SQL 4 SET] a long name: %v", err)
 	}
 }
@@ -60,13 +69,31 @@ func TestEvalLimits(t *testing.T) {
 	}
 	tests := []struct{ sql, why string }{
 		{"SELECT replace(s, 'a', s) AS x FROM 't'", "a text of ten gigabytes"},
-		{"SELECT regexp_replace(s, 'a', '$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0') AS x, " + nestedReplace + " AS y FROM 't'", "growth by regular expression"},
+		{
+			"SELECT regexp_replace(s, 'a', '$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0') AS x, " + nestedReplace + " AS y FROM 't'",
+			"growth by regular expression",
+		},
 		{"SELECT " + nestedReplace + " AS x FROM 't'", "growth by nesting"},
-		{"SET @e = e SELECT (SELECT VALUE (SELECT VALUE (SELECT VALUE 1 FROM @e) FROM @e) FROM @e) AS x FROM 't'", "queries over queries"},
+		{
+			"SET @e = e SELECT (SELECT VALUE (SELECT VALUE (SELECT VALUE 1 FROM @e) FROM @e) FROM @e) AS x FROM 't'",
+			"queries over queries",
+		},
 		{"SELECT [*" + strings.Repeat(", *", 5000) + "] AS x FROM 't'", "one value many times"},
-		{"SELECT length([*" + strings.Repeat(", *", 2000) + "]) AS x, concat(s" + strings.Repeat(", s", 2000) + ") AS y FROM 't'", "one value many times, as text"},
+		{
+			"SELECT length([*" + strings.Repeat(
+				", *",
+				2000,
+			) + "]) AS x, concat(s" + strings.Repeat(
+				", s",
+				2000,
+			) + ") AS y FROM 't'",
+			"one value many times, as text",
+		},
 		{"SET @s = s, @e = e SELECT (SELECT VALUE sha512(@s) FROM @e) AS x FROM 't'", "a long text many times"},
-		{"SET @s = s, @e = e SELECT (SELECT VALUE regexp_matches(@s, '(.{0,30}){30}x') FROM @e) AS x FROM 't'", "a large pattern many times"},
+		{
+			"SET @s = s, @e = e SELECT (SELECT VALUE regexp_matches(@s, '(.{0,30}){30}x') FROM @e) AS x FROM 't'",
+			"a large pattern many times",
+		},
 		{"SET @e = e SELECT (SELECT VALUE 2 IN @e FROM @e) AS x FROM 't'", "a search many times"},
 		{"SET @a = [s, s, s] SELECT @a AS a FROM 't'", "a variable above 128 KiB"},
 		{"SELECT transform('enrichArray', {'s': s}, [{}, {}, {}]) AS x FROM 't'", "transform above 128 KiB"},
@@ -93,7 +120,10 @@ func TestGuardDoesNotCatchLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = q.Eval(context.Background(), &Message{Topic: "t", Payload: []byte(`{"s":"` + strings.Repeat("a", 100_000) + `"}`)})
+	_, err = q.Eval(
+		context.Background(),
+		&Message{Topic: "t", Payload: []byte(`{"s":"` + strings.Repeat("a", 100_000) + `"}`)},
+	)
 	if !errors.Is(err, funcs.ErrTooMuch) {
 		t.Errorf("get_or_default caught a limit: %v", err)
 	}
@@ -104,17 +134,45 @@ func TestPayloadLimits(t *testing.T) {
 	runRules(t, []rule{
 		{why: "6: 999 levels", sql: "SELECT b FROM 'topic/subtopic'", payload: deep(999), want: `{"b":1}`},
 		{why: "6: too deep is not JSON", sql: "SELECT b FROM 'topic/subtopic'", payload: deep(1001), want: `{}`},
-		{why: "6: never closed", sql: "SELECT b FROM 'topic/subtopic'", payload: strings.Repeat(`{"a":`, 100_000), want: `{}`},
-		{why: "6: a number beyond the range", sql: "SELECT a, b FROM 'topic/subtopic'", payload: `{"a":1e99999999999,"b":1}`, want: `{"b":1}`},
-		{why: "6: a number below the range", sql: "SELECT a FROM 'topic/subtopic'", payload: `{"a":1e-99999999999}`, want: `{"a":0}`},
-		{why: "6: more digits than count", sql: "SELECT a FROM 'topic/subtopic'", payload: `{"a":0.` + strings.Repeat("1", 100_000) + `}`, want: `{"a":0.1111111111111111111111111111111111}`},
-		{why: "6: an integer of absurd length", sql: "SELECT a FROM 'topic/subtopic'", payload: `{"a":` + strings.Repeat("9", 100_000) + `}`, want: `{}`},
+		{
+			why:     "6: never closed",
+			sql:     "SELECT b FROM 'topic/subtopic'",
+			payload: strings.Repeat(`{"a":`, 100_000),
+			want:    `{}`,
+		},
+		{
+			why:     "6: a number beyond the range",
+			sql:     "SELECT a, b FROM 'topic/subtopic'",
+			payload: `{"a":1e99999999999,"b":1}`,
+			want:    `{"b":1}`,
+		},
+		{
+			why:     "6: a number below the range",
+			sql:     "SELECT a FROM 'topic/subtopic'",
+			payload: `{"a":1e-99999999999}`,
+			want:    `{"a":0}`,
+		},
+		{
+			why:     "6: more digits than count",
+			sql:     "SELECT a FROM 'topic/subtopic'",
+			payload: `{"a":0.` + strings.Repeat("1", 100_000) + `}`,
+			want:    `{"a":0.1111111111111111111111111111111111}`,
+		},
+		{
+			why:     "6: an integer of absurd length",
+			sql:     "SELECT a FROM 'topic/subtopic'",
+			payload: `{"a":` + strings.Repeat("9", 100_000) + `}`,
+			want:    `{}`,
+		},
 	})
 }
 
 func TestNamesAndPaths(t *testing.T) {
 	o := Options{Names: []string{"thing", "threshold"}}
-	c, err := CompileCondition("data.temperature>threshold.max and thing<>'x' or exists(select * from data.list as l where l.v > threshold.min and other = 1)", o)
+	c, err := CompileCondition(
+		"data.temperature>threshold.max and thing<>'x' or exists(select * from data.list as l where l.v > threshold.min and other = 1)",
+		o,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,8 +189,11 @@ func TestNamesAndPaths(t *testing.T) {
 		}
 	}
 	m := &Message{
-		Payload:  []byte(`{"data":{"temperature":21,"list":[]},"threshold":{"max":100}}`),
-		Bindings: map[string]json.RawMessage{"threshold": json.RawMessage(`{"max":20,"min":1}`), "thing": json.RawMessage(`"t1"`)},
+		Payload: []byte(`{"data":{"temperature":21,"list":[]},"threshold":{"max":100}}`),
+		Bindings: map[string]json.RawMessage{
+			"threshold": json.RawMessage(`{"max":20,"min":1}`),
+			"thing":     json.RawMessage(`"t1"`),
+		},
 	}
 	if ok, err := c.Eval(context.Background(), m); !ok || err != nil {
 		t.Errorf("bindings hide the payload: %t, %v", ok, err)
@@ -153,14 +214,18 @@ func TestNamesAndPaths(t *testing.T) {
 	if ok, _ := undeclared.Eval(context.Background(), m); !ok {
 		t.Error("a binding that was not declared is not seen")
 	}
-	if q, err := Compile("SELECT *, a.b AS c FROM 't' WHERE a.b > 1", Options{}); err != nil || strings.Join(q.Paths(), " ") != "* a.b" {
+	if q, err := Compile("SELECT *, a.b AS c FROM 't' WHERE a.b > 1", Options{}); err != nil ||
+		strings.Join(q.Paths(), " ") != "* a.b" {
 		t.Errorf("Paths() = %q, %v", q.Paths(), err)
 	}
 }
 
 // TestConcurrentUse evaluates one query from many goroutines with different messages; the race detector watches.
 func TestConcurrentUse(t *testing.T) {
-	q, err := Compile("SET @x = a * 2 SELECT @x AS x, (SELECT VALUE v FROM e WHERE v > @x) AS e, concat('n', a) AS n FROM 't/+' WHERE a >= 0", Options{})
+	q, err := Compile(
+		"SET @x = a * 2 SELECT @x AS x, (SELECT VALUE v FROM e WHERE v > @x) AS e, concat('n', a) AS n FROM 't/+' WHERE a >= 0",
+		Options{},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +240,8 @@ func TestConcurrentUse(t *testing.T) {
 				if n == 0 {
 					e = "[3,1]"
 				}
-				if want := fmt.Sprintf(`{"x":%d,"e":%s,"n":"n%d"}`, 2*n, e, n); err != nil || string(r.Payload) != want {
+				if want := fmt.Sprintf(`{"x":%d,"e":%s,"n":"n%d"}`, 2*n, e, n); err != nil ||
+					string(r.Payload) != want {
 					t.Errorf("%s, %v, want %s", r.Payload, err, want)
 				}
 			}

@@ -37,7 +37,12 @@ func TestParseTime(t *testing.T) {
 		}
 	}
 	runExprs(t, Options{}, []expr{
-		{"parse_time('yyyy.MM.dd G HH:mm:ss z', timestamp())", "", `"2016.12.15 AD 18:07:31 UTC"`, "14.4 parse_time: UTC by default"},
+		{
+			"parse_time('yyyy.MM.dd G HH:mm:ss z', timestamp())",
+			"",
+			`"2016.12.15 AD 18:07:31 UTC"`,
+			"14.4 parse_time: UTC by default",
+		},
 		{"parse_time('yyyy', '0')", "", `"1970"`, "14.4 parse_time: numstr"},
 		{"parse_time('yyyy-MM-dd', -86400000.5)", "", `"1969-12-30"`, "14.4 parse_time: rounded down"},
 		{"parse_time('b', 0)", "", "Undefined", "18.11: a bad pattern"},
@@ -55,7 +60,12 @@ func TestTimeToEpoch(t *testing.T) {
 	tests := []struct{ text, pattern, want, why string }{
 		{"2020-04-03 09:45:18 UTC+01:00", "yyyy-MM-dd HH:mm:ss VV", "1585903518000", "14.4: AWS's example"},
 		{"18 December 2015", "dd MMMM yyyy", "1450396800000", "14.4: AWS's example"},
-		{"2007-12-03 10:15:30.592 America/Los_Angeles", "yyyy-MM-dd HH:mm:ss.SSS z", "1196705730592", "14.4: AWS's example"},
+		{
+			"2007-12-03 10:15:30.592 America/Los_Angeles",
+			"yyyy-MM-dd HH:mm:ss.SSS z",
+			"1196705730592",
+			"14.4: AWS's example",
+		},
 		{"1970-01-01", "yyyy-MM-dd", "0", "14.4: date only"},
 		{"1970-01-01T00:00:01Z", "yyyy-MM-dd'T'HH:mm:ssX", "1000", "15: Z"},
 		{"1970-01-01T01:00:00+01", "yyyy-MM-dd'T'HH:mm:ssX", "0", "15: X"},
@@ -97,7 +107,12 @@ func TestTimeToEpoch(t *testing.T) {
 		{"1970-01-01", "yyyy-MM-dd[ HH:mm]", "0", "15: an optional part"},
 		{"1970-01-01 00:01", "yyyy-MM-dd[ HH:mm]", "60000", "15: an optional part"},
 		{"jan 2 1970", "MMM d yyyy", "Undefined", "15: case counts"},
-		{"2021-03-14 02:30 America/New_York", "yyyy-MM-dd HH:mm VV", "1615707000000", "15: a time that does not exist is later by the gap"},
+		{
+			"2021-03-14 02:30 America/New_York",
+			"yyyy-MM-dd HH:mm VV",
+			"1615707000000",
+			"15: a time that does not exist is later by the gap",
+		},
 		{"2021-11-07 01:30 America/New_York", "yyyy-MM-dd HH:mm VV", "1636263000000", "15: the earlier of two times"},
 		{"2021-07-01 00:00 PDT", "yyyy-MM-dd HH:mm z", "1625122800000", "15: an abbreviation"},
 		{"2021-07-01 00:00 Pacific Daylight Time", "yyyy-MM-dd HH:mm zzzz", "1625122800000", "15: a long name"},

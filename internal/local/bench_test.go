@@ -39,7 +39,9 @@ type latencies struct {
 	stored chan struct{} // closed when all are
 }
 
-var number = regexp.MustCompile(`"n"[^}]*?"Value":"(\d+)"|"Value":"(\d+)"[^}]*?"Name":"n"|"Name":"n"[^}]*?"Value":"(\d+)"`)
+var number = regexp.MustCompile(
+	`"n"[^}]*?"Value":"(\d+)"|"Value":"(\d+)"[^}]*?"Name":"n"|"Name":"n"[^}]*?"Value":"(\d+)"`,
+)
 
 func (l *latencies) note(body []byte) {
 	now := time.Now()
@@ -64,13 +66,21 @@ func benchDevice(b *testing.B, s *stub, r *Runtime, name string) paho.Client {
 	if err != nil {
 		b.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: name},
+		NotAfter:     time.Now().Add(time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		b.Fatal(err)
 	}
 	s.thingByCertificate.Store(registry.Fingerprint(&x509.Certificate{Raw: der}), name)
-	o := paho.NewClientOptions().AddBroker("ssl://" + r.MQTTAddr()).SetClientID(name).SetAutoReconnect(false).SetProtocolVersion(4).
+	o := paho.NewClientOptions().
+		AddBroker("ssl://" + r.MQTTAddr()).
+		SetClientID(name).
+		SetAutoReconnect(false).
+		SetProtocolVersion(4).
 		SetTLSConfig(&tls.Config{RootCAs: r.Authority().Pool(), Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
 	c := paho.NewClient(o)
 	if token := c.Connect(); !token.WaitTimeout(20*time.Second) || token.Error() != nil {
@@ -100,7 +110,11 @@ func send(c paho.Client, name string, numbers []int, rate float64, l *latencies)
 		if rate > 0 {
 			<-time.After(time.Until(began.Add(time.Duration(float64(i) / rate * float64(time.Second)))))
 		}
-		payload := fmt.Sprintf(`{"timestamp":%d,"data":{"temperature":21.5,"humidity":40,"n":%d}}`, time.Now().UnixMilli(), n)
+		payload := fmt.Sprintf(
+			`{"timestamp":%d,"data":{"temperature":21.5,"humidity":40,"n":%d}}`,
+			time.Now().UnixMilli(),
+			n,
+		)
 		l.mu.Lock()
 		l.sent[n] = time.Now()
 		l.mu.Unlock()
@@ -113,8 +127,22 @@ func send(c paho.Client, name string, numbers []int, rate float64, l *latencies)
 func benchmark(b *testing.B, perSecond float64) {
 	l := &latencies{stored: make(chan struct{}), sent: make([]time.Time, b.N)}
 	s := startStub(b, l.note)
-	config := aws.Config{Region: "us-east-1", BaseEndpoint: &s.URL, Credentials: credentials.NewStaticCredentialsProvider("stub", "stub", "")}
-	r, err := Start(b.Context(), Options{Config: config, Pipeline: "gh", MQTTAddr: "127.0.0.1:0", StateDir: b.TempDir(), Bootstraps: bootstraps, Refresh: time.Hour})
+	config := aws.Config{
+		Region:       "us-east-1",
+		BaseEndpoint: &s.URL,
+		Credentials:  credentials.NewStaticCredentialsProvider("stub", "stub", ""),
+	}
+	r, err := Start(
+		b.Context(),
+		Options{
+			Config:     config,
+			Pipeline:   "gh",
+			MQTTAddr:   "127.0.0.1:0",
+			StateDir:   b.TempDir(),
+			Bootstraps: bootstraps,
+			Refresh:    time.Hour,
+		},
+	)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -155,8 +183,9 @@ func benchmark(b *testing.B, perSecond float64) {
 	b.ReportMetric(float64(l.took[len(l.took)*99/100].Microseconds())/1000, "p99-ms")
 }
 
-// BenchmarkRuntimeFlatOut shows the runtime's own limit: 50 devices over TLS, two rules, the stream, and the real processor,
-// with AWS replaced by a stub. Run it with -benchtime 50000x; an iteration is one message from publish to stored.
+// BenchmarkRuntimeFlatOut shows the runtime's own limit: 50 devices over TLS, two rules, the stream, and the real
+// processor, with AWS replaced by a stub. Run it with -benchtime 50000x; an iteration is one message from publish to
+// stored.
 func BenchmarkRuntimeFlatOut(b *testing.B) { benchmark(b, 0) }
 
 // BenchmarkRuntimeAt5000 shows the latency at 5000 messages per second.

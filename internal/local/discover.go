@@ -15,33 +15,34 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/streams"
 )
 
-// deployment is what is deployed at one moment.
+// deployment is the deployed configuration at one moment.
 type deployment struct {
 	rules     []rules.Rule
 	functions []function
 	mappings  []streams.Mapping
-	template  string // with which devices register themselves; "" when they cannot
+	template  string // for devices that register themselves; "" when they cannot
 }
 
-// function is a function at AWS, and how its asynchronous invocations are retried.
+// function is a deployed function and the retry settings of its asynchronous invocations.
 type function struct {
 	config *lambdatypes.FunctionConfiguration
 	async  lambdahost.AsyncConfig
 }
 
-// discover reads the pipeline's rules, functions and event source mappings. The manifest is read anew as well, since a
-// change of the pipeline may have added parts.
+// discover reads the pipeline's rules, functions and event source mappings. It reads the manifest every time, since the
+// pipeline may have gained parts.
 func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
 	m, err := ReadManifest(ctx, r.clients, r.options.Pipeline)
 	if err != nil {
 		return nil, err
 	}
-	d := &deployment{template: m.Parts["provisioning/template"]}
+	d := &deployment{template: m.Parts[contract.KeyProvisioningTemplate]}
 	if d.rules, err = r.discoverRules(ctx, m); err != nil {
 		return nil, fmt.Errorf("reading topic rules: %w", err)
 	}
@@ -59,9 +60,9 @@ func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
 }
 
 func (r *Runtime) discoverRules(ctx context.Context, m *Manifest) ([]rules.Rule, error) {
-	prefix := strings.ReplaceAll(m.Name, "-", "_") + "_"
+	prefix := contract.RuleName(m.Name, "")
 	var all []rules.Rule
-	pages := iot.NewListTopicRulesPaginator(r.clients.IoT, &iot.ListTopicRulesInput{})
+	pages := iot.NewListTopicRulesPaginator(r.clients.IoT(), &iot.ListTopicRulesInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -71,9 +72,9 @@ func (r *Runtime) discoverRules(ctx context.Context, m *Manifest) ([]rules.Rule,
 			if !m.has("rule", *item.RuleName, prefix) {
 				continue
 			}
-			out, err := r.clients.IoT.GetTopicRule(ctx, &iot.GetTopicRuleInput{RuleName: item.RuleName})
+			out, err := r.clients.IoT().GetTopicRule(ctx, &iot.GetTopicRuleInput{RuleName: item.RuleName})
 			if errors.As(err, new(*iottypes.UnauthorizedException)) {
-				continue // deleted in between [AWS 1.2]
+				continue // deleted meanwhile [AWS 1.2]
 			}
 			if err != nil {
 				return nil, err
@@ -87,7 +88,7 @@ func (r *Runtime) discoverRules(ctx context.Context, m *Manifest) ([]rules.Rule,
 
 func (r *Runtime) discoverFunctions(ctx context.Context, m *Manifest) ([]function, error) {
 	var all []function
-	pages := lambda.NewListFunctionsPaginator(r.clients.Lambda, &lambda.ListFunctionsInput{})
+	pages := lambda.NewListFunctionsPaginator(r.clients.Lambda(), &lambda.ListFunctionsInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -107,10 +108,13 @@ func (r *Runtime) discoverFunctions(ctx context.Context, m *Manifest) ([]functio
 	return all, nil
 }
 
-// discoverAsync reads how failed asynchronous invocations are retried; without a configuration Lambda's defaults hold.
+// discoverAsync reads the retry settings of asynchronous invocations; the defaults are Lambda's.
 func (r *Runtime) discoverAsync(ctx context.Context, name string) (lambdahost.AsyncConfig, error) {
 	c := lambdahost.AsyncConfig{Retries: 2, MaxAge: 6 * time.Hour}
-	out, err := r.clients.Lambda.GetFunctionEventInvokeConfig(ctx, &lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name})
+	out, err := r.clients.Lambda().GetFunctionEventInvokeConfig(
+		ctx,
+		&lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name},
+	)
 	if errors.As(err, new(*lambdatypes.ResourceNotFoundException)) {
 		return c, nil
 	}
@@ -131,7 +135,10 @@ func (r *Runtime) discoverAsync(ctx context.Context, name string) (lambdahost.As
 
 func (r *Runtime) discoverMappings(ctx context.Context, name string) ([]streams.Mapping, error) {
 	var all []streams.Mapping
-	pages := lambda.NewListEventSourceMappingsPaginator(r.clients.Lambda, &lambda.ListEventSourceMappingsInput{FunctionName: &name})
+	pages := lambda.NewListEventSourceMappingsPaginator(
+		r.clients.Lambda(),
+		&lambda.ListEventSourceMappingsInput{FunctionName: &name},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -139,7 +146,8 @@ func (r *Runtime) discoverMappings(ctx context.Context, name string) ([]streams.
 		}
 		for _, c := range page.EventSourceMappings {
 			state := aws.ToString(c.State)
-			if strings.Contains(aws.ToString(c.EventSourceArn), ":kinesis:") && (state == "Enabled" || state == "Enabling" || state == "Updating" || state == "Creating") {
+			if strings.Contains(aws.ToString(c.EventSourceArn), ":kinesis:") &&
+				(state == "Enabled" || state == "Enabling" || state == "Updating" || state == "Creating") {
 				all = append(all, mapping(c, name))
 			}
 		}
@@ -147,7 +155,7 @@ func (r *Runtime) discoverMappings(ctx context.Context, name string) ([]streams.
 	return all, nil
 }
 
-// mapping translates Lambda's words; what is not set has Lambda's defaults. [AWS 5]
+// mapping converts Lambda's configuration; the defaults are Lambda's. [AWS 5]
 func mapping(c lambdatypes.EventSourceMappingConfiguration, name string) streams.Mapping {
 	m := streams.Mapping{
 		UUID:            *c.UUID,
@@ -157,10 +165,16 @@ func mapping(c lambdatypes.EventSourceMappingConfiguration, name string) streams
 		BatchSize:       100,
 		Window:          time.Duration(aws.ToInt32(c.MaximumBatchingWindowInSeconds)) * time.Second,
 		Parallelization: int(aws.ToInt32(c.ParallelizationFactor)),
-		Start:           streams.Position{Kind: string(c.StartingPosition), Time: aws.ToTime(c.StartingPositionTimestamp)},
-		MaxRetries:      -1,
-		Bisect:          aws.ToBool(c.BisectBatchOnFunctionError),
-		ReportFailures:  slices.Contains(c.FunctionResponseTypes, lambdatypes.FunctionResponseTypeReportBatchItemFailures),
+		Start: streams.Position{
+			Kind: string(c.StartingPosition),
+			Time: aws.ToTime(c.StartingPositionTimestamp),
+		},
+		MaxRetries: -1,
+		Bisect:     aws.ToBool(c.BisectBatchOnFunctionError),
+		ReportFailures: slices.Contains(
+			c.FunctionResponseTypes,
+			lambdatypes.FunctionResponseTypeReportBatchItemFailures,
+		),
 	}
 	if c.BatchSize != nil {
 		m.BatchSize = int(*c.BatchSize)
@@ -182,7 +196,7 @@ func mapping(c lambdatypes.EventSourceMappingConfiguration, name string) streams
 	return m
 }
 
-// sameJSON compares what the SDK gives without the fields that it keeps to itself.
+// sameJSON compares SDK values without their unexported fields.
 func sameJSON(a, b any) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)

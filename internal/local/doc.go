@@ -1,5 +1,6 @@
-// Package local runs a deployed pipeline on one machine: it finds the pipeline's parts through the AWS APIs of any endpoint
-// and wires broker, rules, streams, shadows and functions together. Tests use it as programs do: [Start], then [Runtime].
+// Package local runs a deployed pipeline on one machine: it finds the pipeline's parts through the AWS APIs of any
+// endpoint and wires broker, rules, streams, shadows and functions together. Tests use it as programs do: [Start],
+// then [Runtime].
 //
-// It has no dialect of its own: rules, topics and functions are those that are deployed. It must not know Terraform.
+// It runs the deployed rules, topics and functions as they are. It must not know Terraform.
 package local

@@ -12,17 +12,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/archives"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
-// functionEnv is what all functions get: credentials, and the endpoint as their AWS.
+// functionEnv is the environment that all functions share: credentials and the endpoint.
 func (r *Runtime) functionEnv(ctx context.Context) ([]string, error) {
 	c, err := r.options.Config.Credentials.Retrieve(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("getting the AWS credentials for functions: %w", err)
 	}
-	env := []string{"AWS_ACCESS_KEY_ID=" + c.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + c.SecretAccessKey, "AWS_ENDPOINT_URL_IOT_DATA_PLANE=" + r.dataplane.URL}
+	env := []string{
+		"AWS_ACCESS_KEY_ID=" + c.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + c.SecretAccessKey,
+		"AWS_ENDPOINT_URL_IOT_DATA_PLANE=" + r.dataplane.URL,
+	}
 	if c.SessionToken != "" {
 		env = append(env, "AWS_SESSION_TOKEN="+c.SessionToken)
 	}
@@ -32,7 +36,7 @@ func (r *Runtime) functionEnv(ctx context.Context) ([]string, error) {
 	return env, nil
 }
 
-// host gives the function to the host, under the configuration that it has at AWS.
+// host runs the function with its deployed configuration.
 func (r *Runtime) host(f function) error {
 	c := f.config
 	name := *c.FunctionName
@@ -41,14 +45,20 @@ func (r *Runtime) host(f function) error {
 		return fmt.Errorf("preparing function %q: %w", name, err)
 	}
 	hosted := lambdahost.Function{
-		Name: name, ARN: aws.ToString(c.FunctionArn), Bootstrap: bootstrap, Env: map[string]string{}, MemoryMB: aws.ToInt32(c.MemorySize),
-		Timeout: time.Duration(aws.ToInt32(c.Timeout)) * time.Second, LogGroup: "/aws/lambda/" + name, Concurrency: r.options.Concurrency,
+		Name:        name,
+		ARN:         aws.ToString(c.FunctionArn),
+		Bootstrap:   bootstrap,
+		Env:         map[string]string{},
+		MemoryMB:    aws.ToInt32(c.MemorySize),
+		Timeout:     time.Duration(aws.ToInt32(c.Timeout)) * time.Second,
+		LogGroup:    "/aws/lambda/" + name,
+		Concurrency: r.options.Concurrency,
 	}
 	if c.Environment != nil {
 		maps.Copy(hosted.Env, c.Environment.Variables)
 	}
 	if _, ok := hosted.Env["IOT_DATA_ENDPOINT"]; ok {
-		hosted.Env["IOT_DATA_ENDPOINT"] = r.dataplane.URL // commands go to the devices that are connected here
+		hosted.Env["IOT_DATA_ENDPOINT"] = r.dataplane.URL // commands must reach the devices connected to this broker
 	}
 	if l := c.LoggingConfig; l != nil {
 		hosted.LogFormat, hosted.LogLevel = string(l.LogFormat), string(l.ApplicationLogLevel)
@@ -60,7 +70,8 @@ func (r *Runtime) host(f function) error {
 	r.async[name] = f.async
 	r.mu.Unlock()
 	if r.hosts.Set(hosted) {
-		r.options.Events.Send(event.Event{Kind: event.Changed, Action: name, Detail: "function " + codeName(aws.ToString(c.CodeSha256))})
+		detail := "function " + codeName(aws.ToString(c.CodeSha256))
+		r.options.Events.Send(runlog.Event{Kind: runlog.Changed, Action: name, Detail: detail})
 	}
 	return nil
 }
@@ -69,11 +80,11 @@ func codeName(sum string) string {
 	if name, architecture, ok := archives.FindBySHA256(sum); ok {
 		return name + " (deployed for " + architecture + ")"
 	}
-	return "with its own code"
+	return "with custom code"
 }
 
-// bootstrap finds the executable of a deployed function: the one that the caller gave, or the one of this build whose
-// archive has the deployed code's sum, for this machine's architecture whatever the deployed one is.
+// bootstrap finds the executable of a deployed function: the one in Options, or the one of this build whose archive has
+// the deployed code's checksum. It is for this machine's architecture, whatever the deployed one is.
 func (r *Runtime) bootstrap(name, sum string) (string, error) {
 	for key, path := range r.options.Bootstraps {
 		if key == name || r.options.Pipeline+"-"+key == name {
@@ -82,8 +93,12 @@ func (r *Runtime) bootstrap(name, sum string) (string, error) {
 	}
 	shipped, _, ok := archives.FindBySHA256(sum)
 	if !ok {
-		return "", fmt.Errorf("its code (CodeSha256 %s) is none of this build: apply with this build of the provider, or give the bootstrap with --function %s=PATH",
-			sum, strings.TrimPrefix(name, r.options.Pipeline+"-"))
+		return "", fmt.Errorf(
+			"its code (CodeSha256 %s) does not belong to this build: "+
+				"apply with this build of the provider, or set --function %s=PATH to its bootstrap",
+			sum,
+			strings.TrimPrefix(name, r.options.Pipeline+"-"),
+		)
 	}
 	archive, err := archives.Lookup(shipped, hostArchitecture())
 	if err != nil {
@@ -101,7 +116,7 @@ func (r *Runtime) bootstrap(name, sum string) (string, error) {
 	return path, err
 }
 
-// hostArchitecture is this machine's, in Lambda's words.
+// hostArchitecture is this machine's architecture, as Lambda names it.
 func hostArchitecture() string {
 	if runtime.GOARCH == "arm64" {
 		return "arm64"

@@ -15,7 +15,8 @@ import (
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
 // ErrNotDeployed is the error of a pipeline that the endpoint does not know.
@@ -38,7 +39,7 @@ type Manifest struct {
 }
 
 // ReadManifest finds a pipeline by its name: by its manifest, or at least by its thing group.
-func ReadManifest(ctx context.Context, c *clients.Set, pipeline string) (*Manifest, error) {
+func ReadManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Manifest, error) {
 	m, err := readManifest(ctx, c, pipeline)
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest of pipeline %q: %w", pipeline, err)
@@ -46,23 +47,35 @@ func ReadManifest(ctx context.Context, c *clients.Set, pipeline string) (*Manife
 	if m != nil {
 		return m, nil
 	}
-	_, err = c.IoT.DescribeThingGroup(ctx, &iot.DescribeThingGroupInput{ThingGroupName: &pipeline})
+	_, err = c.IoT().DescribeThingGroup(ctx, &iot.DescribeThingGroupInput{ThingGroupName: &pipeline})
 	if errors.As(err, new(*iottypes.ResourceNotFoundException)) {
-		return nil, fmt.Errorf("looking for pipeline %q in %s: %w: apply it first, or check name, region and endpoint", pipeline, c.Config.Region, ErrNotDeployed)
+		return nil, fmt.Errorf(
+			"looking for pipeline %q in %s: %w: apply it first, or check name, region and endpoint",
+			pipeline,
+			c.Region(),
+			ErrNotDeployed,
+		)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking for pipeline %q: %w", pipeline, err)
 	}
-	return &Manifest{Name: pipeline, TopicPrefix: pipeline, CredentialsPath: defaultCredentials(pipeline)}, nil
+	return &Manifest{
+		Name:            pipeline,
+		TopicPrefix:     pipeline,
+		CredentialsPath: contract.DefaultCredentialsPath(pipeline),
+	}, nil
 }
-
-func defaultCredentials(pipeline string) string { return "/iot-pipeline/" + pipeline + "/devices" }
 
 // readManifest returns nil when there is none. It takes no more from the document than it needs, so that manifests of
 // other versions of the provider can be read.
-func readManifest(ctx context.Context, c *clients.Set, pipeline string) (*Manifest, error) {
-	name := "/iot-pipeline/" + pipeline
-	out, err := c.SSM.GetParameters(ctx, &ssm.GetParametersInput{Names: []string{name, name + "/manifest"}, WithDecryption: aws.Bool(true)})
+func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Manifest, error) {
+	out, err := c.SSM().GetParameters(
+		ctx,
+		&ssm.GetParametersInput{
+			Names:          []string{"/iot-pipeline/" + pipeline, contract.ManifestName(pipeline)},
+			WithDecryption: aws.Bool(true),
+		},
+	)
 	if err != nil || len(out.Parameters) == 0 {
 		return nil, err
 	}
@@ -88,8 +101,16 @@ func readManifest(ctx context.Context, c *clients.Set, pipeline string) (*Manife
 			return nil, err
 		}
 	}
-	m := &Manifest{Name: pipeline, TopicPrefix: document.TopicPrefix, Parts: make(map[string]string, len(document.Parts)),
-		CredentialsPath: strings.TrimSuffix(document.Spec.Credentials.Path, "/"), SecretsManager: document.Spec.Credentials.Store == "secretsmanager"}
+	m := &Manifest{
+		Name:        pipeline,
+		TopicPrefix: document.TopicPrefix,
+		Parts:       make(map[string]string, len(document.Parts)),
+		CredentialsPath: strings.TrimSuffix(
+			document.Spec.Credentials.Path,
+			"/",
+		),
+		SecretsManager: document.Spec.Credentials.Store == "secretsmanager",
+	}
 	for key, p := range document.Parts {
 		m.Parts[key] = p.Name
 	}
@@ -97,7 +118,7 @@ func readManifest(ctx context.Context, c *clients.Set, pipeline string) (*Manife
 		m.TopicPrefix = pipeline
 	}
 	if m.CredentialsPath == "" {
-		m.CredentialsPath = defaultCredentials(pipeline)
+		m.CredentialsPath = contract.DefaultCredentialsPath(pipeline)
 	}
 	return m, nil
 }

@@ -31,9 +31,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 	paho "github.com/eclipse/paho.mqtt.golang"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 // bootstraps are the real functions, and a hook, built for this machine.
@@ -71,7 +71,7 @@ const account = mototest.AccountID
 // deployed is a pipeline "gh" made by hand, of the shape that the provider makes.
 type deployed struct {
 	server *mototest.Server
-	aws    *clients.Set
+	aws    *awsapi.Clients
 	queue  string // dead letters
 	topic  string // alerts
 }
@@ -80,7 +80,7 @@ type deployed struct {
 func deploy(t *testing.T, devices int) *deployed {
 	t.Helper()
 	server := mototest.Start(t)
-	d := &deployed{server: server, aws: clients.New(server.Config(t))}
+	d := &deployed{server: server, aws: awsapi.NewLocal(server.Config(t))}
 	d.make(t, devices)
 	return d
 }
@@ -88,41 +88,137 @@ func deploy(t *testing.T, devices int) *deployed {
 func (d *deployed) make(t *testing.T, devices int) {
 	t.Helper()
 	ctx, c := t.Context(), d.aws
-	must(c.Kinesis.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("gh"), ShardCount: aws.Int32(1)}))(t)
-	must(c.Timestream.CreateDatabase(ctx, &timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("gh")}))(t)
-	must(c.Timestream.CreateTable(ctx, &timestreamwrite.CreateTableInput{DatabaseName: aws.String("gh"), TableName: aws.String("readings")}))(t)
-	must(c.DynamoDB.CreateTable(ctx, &dynamodb.CreateTableInput{TableName: aws.String("gh"), BillingMode: ddbtypes.BillingModePayPerRequest,
-		AttributeDefinitions: []ddbtypes.AttributeDefinition{{AttributeName: aws.String("device_id"), AttributeType: "S"}},
-		KeySchema:            []ddbtypes.KeySchemaElement{{AttributeName: aws.String("device_id"), KeyType: "HASH"}}}))(t)
-	d.queue = *must(c.SQS.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("gh-dead-letters")}))(t).QueueUrl
-	d.topic = *must(c.SNS.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("gh-alerts")}))(t).TopicArn
-	must(c.S3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("gh-archive")}))(t)
+	must(
+		c.Kinesis().CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("gh"), ShardCount: aws.Int32(1)}),
+	)(
+		t,
+	)
+	must(c.TimestreamWrite().CreateDatabase(ctx, &timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("gh")}))(t)
+	must(
+		c.TimestreamWrite().CreateTable(
+			ctx,
+			&timestreamwrite.CreateTableInput{DatabaseName: aws.String("gh"), TableName: aws.String("readings")},
+		),
+	)(
+		t,
+	)
+	must(
+		c.DynamoDB().CreateTable(
+			ctx,
+			&dynamodb.CreateTableInput{TableName: aws.String("gh"), BillingMode: ddbtypes.BillingModePayPerRequest,
+				AttributeDefinitions: []ddbtypes.AttributeDefinition{
+					{AttributeName: aws.String("device_id"), AttributeType: "S"},
+				},
+				KeySchema: []ddbtypes.KeySchemaElement{
+					{AttributeName: aws.String("device_id"), KeyType: "HASH"},
+				}},
+		),
+	)(
+		t,
+	)
+	d.queue = *must(c.SQS().CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("gh-dead-letters")}))(t).QueueUrl
+	d.topic = *must(c.SNS().CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("gh-alerts")}))(t).TopicArn
+	must(c.S3().CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("gh-archive")}))(t)
 	d.functions(t)
-	d.rule(t, "telemetry", "SELECT * FROM 'gh/+/telemetry'", types.Action{Kinesis: &types.KinesisAction{RoleArn: aws.String("r"), StreamName: aws.String("gh"), PartitionKey: aws.String("${topic(2)}")}})
-	d.rule(t, "archive", "SELECT * FROM 'gh/+/telemetry'", types.Action{S3: &types.S3Action{RoleArn: aws.String("r"), BucketName: aws.String("gh-archive"), Key: aws.String("raw/${topic(2)}/${timestamp()}-${newuuid()}.json")}})
-	d.rule(t, "alerts", "SELECT encode(*, 'base64') AS payload, topic() AS topic, topic(2) AS thing, clientid() AS client_id, timestamp() AS received_at, traceid() AS trace_id FROM 'gh/+/telemetry' WHERE data.temperature > 50",
-		types.Action{Lambda: &types.LambdaAction{FunctionArn: aws.String("arn:aws:lambda:us-east-1:" + account + ":function:gh-alerts")}})
+	d.rule(
+		t,
+		"telemetry",
+		"SELECT * FROM 'gh/+/telemetry'",
+		types.Action{
+			Kinesis: &types.KinesisAction{
+				RoleArn:      aws.String("r"),
+				StreamName:   aws.String("gh"),
+				PartitionKey: aws.String("${topic(2)}"),
+			},
+		},
+	)
+	d.rule(
+		t,
+		"archive",
+		"SELECT * FROM 'gh/+/telemetry'",
+		types.Action{
+			S3: &types.S3Action{
+				RoleArn:    aws.String("r"),
+				BucketName: aws.String("gh-archive"),
+				Key:        aws.String("raw/${topic(2)}/${timestamp()}-${newuuid()}.json"),
+			},
+		},
+	)
+	d.rule(
+		t,
+		"alerts",
+		"SELECT encode(*, 'base64') AS payload, topic() AS topic, topic(2) AS thing, clientid() AS client_id, timestamp() AS received_at, traceid() AS trace_id FROM 'gh/+/telemetry' WHERE data.temperature > 50",
+		types.Action{
+			Lambda: &types.LambdaAction{
+				FunctionArn: aws.String("arn:aws:lambda:us-east-1:" + account + ":function:gh-alerts"),
+			},
+		},
+	)
 	d.fleet(t, devices)
 }
 
 func (d *deployed) functions(t *testing.T) {
 	t.Helper()
 	ctx, c := t.Context(), d.aws
-	role := must(iam.NewFromConfig(c.Config).CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("r"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`)}))(t).Role.Arn
+	role := must(c.IAM().CreateRole(ctx, &iam.CreateRoleInput{
+		RoleName:                 aws.String("r"),
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`),
+	}))(t).Role.Arn
 	for name, env := range map[string]map[string]string{
 		"processor": {"IOT_TIMESTREAM_DATABASE": "gh", "IOT_TIMESTREAM_TABLE": "readings", "IOT_TIMESTREAM_LAYOUT": "multi"},
 		"alerts":    {"IOT_ALERT_TOPIC_ARN": d.topic, "IOT_DATA_ENDPOINT": "a1b2-ats.iot.us-east-1.amazonaws.com"},
 	} {
 		env["IOT_PIPELINE"], env["IOT_TOPIC_PREFIX"], env["IOT_DEVICE_TABLE"], env["IOT_DEAD_LETTER_QUEUE_URL"] = "gh", "gh", "gh", d.queue
-		must(c.Lambda.CreateFunction(ctx, &lambda.CreateFunctionInput{FunctionName: aws.String("gh-" + name), Role: role, Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
-			Code: &lambdatypes.FunctionCode{ZipFile: emptyArchive(t)}, Timeout: aws.Int32(30), MemorySize: aws.Int32(256), Environment: &lambdatypes.Environment{Variables: env}}))(t)
+		must(
+			c.Lambda().CreateFunction(
+				ctx,
+				&lambda.CreateFunctionInput{
+					FunctionName: aws.String("gh-" + name),
+					Role:         role,
+					Runtime:      lambdatypes.RuntimeProvidedal2023,
+					Handler:      aws.String("bootstrap"),
+					Code: &lambdatypes.FunctionCode{
+						ZipFile: emptyArchive(t),
+					},
+					Timeout:     aws.Int32(30),
+					MemorySize:  aws.Int32(256),
+					Environment: &lambdatypes.Environment{Variables: env},
+				},
+			),
+		)(
+			t,
+		)
 	}
-	must(c.Lambda.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{FunctionName: aws.String("gh-processor"), EventSourceArn: aws.String("arn:aws:kinesis:us-east-1:" + account + ":stream/gh"),
-		BatchSize: aws.Int32(200), StartingPosition: lambdatypes.EventSourcePositionTrimHorizon, BisectBatchOnFunctionError: aws.Bool(true), MaximumRetryAttempts: aws.Int32(20),
-		FunctionResponseTypes: []lambdatypes.FunctionResponseType{"ReportBatchItemFailures"}}))(t)
+	must(
+		c.Lambda().CreateEventSourceMapping(
+			ctx,
+			&lambda.CreateEventSourceMappingInput{
+				FunctionName:   aws.String("gh-processor"),
+				EventSourceArn: aws.String("arn:aws:kinesis:us-east-1:" + account + ":stream/gh"),
+				BatchSize: aws.Int32(
+					200,
+				),
+				StartingPosition:           lambdatypes.EventSourcePositionTrimHorizon,
+				BisectBatchOnFunctionError: aws.Bool(true),
+				MaximumRetryAttempts:       aws.Int32(20),
+				FunctionResponseTypes:      []lambdatypes.FunctionResponseType{"ReportBatchItemFailures"},
+			},
+		),
+	)(
+		t,
+	)
 	document := `{"version":1,"rules":{"hot":{"when":"data.temperature > 50","severity":"critical","message":"Too hot: ${data.temperature} on ${thing}","command":"{\"action\":\"enter_safe_mode\"}","cooldown_seconds":300}}}`
-	must(c.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String("gh"), Item: map[string]ddbtypes.AttributeValue{
-		"device_id": &ddbtypes.AttributeValueMemberS{Value: "$rules"}, "document": &ddbtypes.AttributeValueMemberS{Value: document}}}))(t)
+	must(
+		c.DynamoDB().PutItem(
+			ctx,
+			&dynamodb.PutItemInput{TableName: aws.String("gh"), Item: map[string]ddbtypes.AttributeValue{
+				"device_id": &ddbtypes.AttributeValueMemberS{
+					Value: "$rules",
+				}, "document": &ddbtypes.AttributeValueMemberS{Value: document}}},
+		),
+	)(
+		t,
+	)
 }
 
 // emptyArchive is a function's code, in whose place runs a bootstrap.
@@ -141,9 +237,15 @@ func (d *deployed) rule(t *testing.T, key, sql string, actions ...types.Action) 
 	t.Helper()
 	payload := &types.TopicRulePayload{Sql: &sql, AwsIotSqlVersion: aws.String("2016-03-23"), Actions: actions,
 		ErrorAction: &types.Action{Sqs: &types.SqsAction{QueueUrl: &d.queue, RoleArn: aws.String("r")}}}
-	_, err := d.aws.IoT.CreateTopicRule(t.Context(), &iot.CreateTopicRuleInput{RuleName: aws.String("gh_" + key), TopicRulePayload: payload})
+	_, err := d.aws.IoT().CreateTopicRule(
+		t.Context(),
+		&iot.CreateTopicRuleInput{RuleName: aws.String("gh_" + key), TopicRulePayload: payload},
+	)
 	if errors.As(err, new(*types.ResourceAlreadyExistsException)) {
-		_, err = d.aws.IoT.ReplaceTopicRule(t.Context(), &iot.ReplaceTopicRuleInput{RuleName: aws.String("gh_" + key), TopicRulePayload: payload})
+		_, err = d.aws.IoT().ReplaceTopicRule(
+			t.Context(),
+			&iot.ReplaceTopicRuleInput{RuleName: aws.String("gh_" + key), TopicRulePayload: payload},
+		)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -161,18 +263,59 @@ func (d *deployed) fleet(t *testing.T, devices int) {
 	 {"Effect":"Allow","Action":"iot:Publish","Resource":["` + arn + `topic/gh/` + thing + `/telemetry","` + arn + `topic/gh/` + thing + `/status","` + arn + `topic/$aws/things/` + thing + `/shadow/*"]},
 	 {"Effect":"Allow","Action":"iot:Subscribe","Resource":["` + arn + `topicfilter/gh/` + thing + `/commands","` + arn + `topicfilter/$aws/things/` + thing + `/shadow/*"]},
 	 {"Effect":"Allow","Action":"iot:Receive","Resource":["` + arn + `topic/gh/` + thing + `/commands","` + arn + `topic/$aws/things/` + thing + `/shadow/*"]}]}`
-	must(c.IoT.CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: aws.String("gh"), PolicyDocument: &policy}))(t)
-	group := must(c.IoT.CreateThingGroup(ctx, &iot.CreateThingGroupInput{ThingGroupName: aws.String("gh")}))(t)
-	must(c.IoT.AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: aws.String("gh"), Target: group.ThingGroupArn}))(t)
+	must(c.IoT().CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: aws.String("gh"), PolicyDocument: &policy}))(t)
+	group := must(c.IoT().CreateThingGroup(ctx, &iot.CreateThingGroupInput{ThingGroupName: aws.String("gh")}))(t)
+	must(c.IoT().AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: aws.String("gh"), Target: group.ThingGroupArn}))(t)
 	for i := range devices {
 		name := deviceName(i)
-		must(c.IoT.CreateThing(ctx, &iot.CreateThingInput{ThingName: &name}))(t)
-		must(c.IoT.AddThingToThingGroup(ctx, &iot.AddThingToThingGroupInput{ThingName: &name, ThingGroupName: aws.String("gh")}))(t)
-		keys := must(c.IoT.CreateKeysAndCertificate(ctx, &iot.CreateKeysAndCertificateInput{SetAsActive: true}))(t)
-		must(c.IoT.AttachThingPrincipal(ctx, &iot.AttachThingPrincipalInput{ThingName: &name, Principal: keys.CertificateArn}))(t)
-		bundle := must(json.Marshal(map[string]any{"thing": name, "certificate_pem": keys.CertificatePem, "private_key": keys.KeyPair.PrivateKey, "certificate_id": keys.CertificateId,
-			"endpoint": "a1b2-ats.iot.us-east-1.amazonaws.com", "topics": map[string]string{"telemetry": "gh/" + name + "/telemetry", "status": "gh/" + name + "/status", "commands": "gh/" + name + "/commands"}}))(t)
-		must(c.SSM.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/iot-pipeline/gh/devices/" + name), Type: "SecureString", Value: aws.String(string(bundle))}))(t)
+		must(c.IoT().CreateThing(ctx, &iot.CreateThingInput{ThingName: &name}))(t)
+		must(
+			c.IoT().AddThingToThingGroup(
+				ctx,
+				&iot.AddThingToThingGroupInput{ThingName: &name, ThingGroupName: aws.String("gh")},
+			),
+		)(
+			t,
+		)
+		keys := must(c.IoT().CreateKeysAndCertificate(ctx, &iot.CreateKeysAndCertificateInput{SetAsActive: true}))(t)
+		must(
+			c.IoT().AttachThingPrincipal(
+				ctx,
+				&iot.AttachThingPrincipalInput{ThingName: &name, Principal: keys.CertificateArn},
+			),
+		)(
+			t,
+		)
+		bundle := must(
+			json.Marshal(
+				map[string]any{
+					"thing":           name,
+					"certificate_pem": keys.CertificatePem,
+					"private_key":     keys.KeyPair.PrivateKey,
+					"certificate_id":  keys.CertificateId,
+					"endpoint":        "a1b2-ats.iot.us-east-1.amazonaws.com",
+					"topics": map[string]string{
+						"telemetry": "gh/" + name + "/telemetry",
+						"status":    "gh/" + name + "/status",
+						"commands":  "gh/" + name + "/commands",
+					},
+				},
+			),
+		)(
+			t,
+		)
+		must(
+			c.SSM().PutParameter(
+				ctx,
+				&ssm.PutParameterInput{
+					Name:  aws.String("/iot-pipeline/gh/devices/" + name),
+					Type:  "SecureString",
+					Value: aws.String(string(bundle)),
+				},
+			),
+		)(
+			t,
+		)
 	}
 }
 
@@ -181,11 +324,11 @@ func deviceName(i int) string { return fmt.Sprintf("soil-%03d", i+1) }
 // log keeps the events of a runtime.
 type log struct {
 	mu     sync.Mutex
-	events []event.Event
+	events []runlog.Event
 	added  chan struct{} // of size 1
 }
 
-func (l *log) sink(e event.Event) {
+func (l *log) sink(e runlog.Event) {
 	l.mu.Lock()
 	l.events = append(l.events, e)
 	l.mu.Unlock()
@@ -196,7 +339,7 @@ func (l *log) sink(e event.Event) {
 }
 
 // await returns the first event, past or coming, that the test accepts.
-func (l *log) await(t *testing.T, accept func(event.Event) bool) event.Event {
+func (l *log) await(t *testing.T, accept func(runlog.Event) bool) runlog.Event {
 	t.Helper()
 	timeout := time.After(30 * time.Second)
 	for at := 0; ; {
@@ -225,8 +368,19 @@ func (d *deployed) run(t *testing.T) (*Runtime, *log) {
 func (d *deployed) runOn(t *testing.T, config aws.Config) (*Runtime, *log) {
 	t.Helper()
 	l := &log{added: make(chan struct{}, 1)}
-	r, err := Start(t.Context(), Options{Config: config, Pipeline: "gh", MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir(), Bootstraps: bootstraps, Events: l.sink,
-		Refresh: 50 * time.Millisecond, RetryDelay: 10 * time.Millisecond})
+	r, err := Start(
+		t.Context(),
+		Options{
+			Config:     config,
+			Pipeline:   "gh",
+			MQTTAddr:   "127.0.0.1:0",
+			StateDir:   t.TempDir(),
+			Bootstraps: bootstraps,
+			Events:     l.sink,
+			Refresh:    50 * time.Millisecond,
+			RetryDelay: 10 * time.Millisecond,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +406,17 @@ func drain(t *testing.T, r *Runtime) {
 // connect connects a device with the bundle that the pipeline stored, under the client ID.
 func (d *deployed) connect(t *testing.T, r *Runtime, thing, clientID string) (paho.Client, error) {
 	t.Helper()
-	value := must(d.aws.SSM.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/gh/devices/" + thing), WithDecryption: aws.Bool(true)}))(t).Parameter.Value
+	value := must(
+		d.aws.SSM().GetParameter(
+			t.Context(),
+			&ssm.GetParameterInput{
+				Name:           aws.String("/iot-pipeline/gh/devices/" + thing),
+				WithDecryption: aws.Bool(true),
+			},
+		),
+	)(
+		t,
+	).Parameter.Value
 	var bundle struct {
 		Certificate string `json:"certificate_pem"`
 		Key         string `json:"private_key"`
@@ -265,7 +429,11 @@ func (d *deployed) connect(t *testing.T, r *Runtime, thing, clientID string) (pa
 
 func connectWith(t *testing.T, r *Runtime, pair tls.Certificate, clientID string) (paho.Client, error) {
 	t.Helper()
-	o := paho.NewClientOptions().AddBroker("ssl://" + r.MQTTAddr()).SetClientID(clientID).SetAutoReconnect(false).SetProtocolVersion(4).
+	o := paho.NewClientOptions().
+		AddBroker("ssl://" + r.MQTTAddr()).
+		SetClientID(clientID).
+		SetAutoReconnect(false).
+		SetProtocolVersion(4).
 		SetTLSConfig(&tls.Config{RootCAs: r.Authority().Pool(), Certificates: []tls.Certificate{pair}})
 	c := paho.NewClient(o)
 	token := c.Connect()

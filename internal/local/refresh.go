@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/streams"
 )
 
-// follow keeps the runtime at what is deployed.
+// follow keeps the runtime in step with what is deployed.
 func (r *Runtime) follow(ctx context.Context) {
 	ticker := time.NewTicker(r.options.Refresh)
 	defer ticker.Stop()
@@ -24,29 +24,30 @@ func (r *Runtime) follow(ctx context.Context) {
 		case <-ticker.C:
 			err := r.refresh(ctx)
 			if ctx.Err() == nil {
-				r.tell("refresh", err)
+				r.report("refresh", err)
 			}
 		}
 	}
 }
 
-// tell reports a problem of a refresh when it is a new one.
-func (r *Runtime) tell(action string, err error) {
+// report logs a problem of a refresh, once until it changes.
+func (r *Runtime) report(action string, err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
 	r.mu.Lock()
-	known := r.told[action] == text
-	r.told[action] = text
+	known := r.reported[action] == text
+	r.reported[action] = text
 	r.mu.Unlock()
 	if !known && text != "" {
-		r.options.Events.Send(event.Event{Kind: event.Failed, Action: action, Error: text})
+		r.options.Events.Send(runlog.Event{Kind: runlog.Failed, Action: action, Error: text})
 	}
 }
 
-// refresh reads what is deployed and takes it over. Functions and rules that cannot be run are told as events and left
-// out; the error is one of reading, or ErrNotDeployed for a pipeline that has been destroyed, of which nothing runs any more.
+// refresh reads what is deployed and applies it. Functions and rules that cannot run are logged and left out. The error
+// is one of reading, or ErrNotDeployed for a destroyed pipeline: iot-local stops running it, and picks it up again if it
+// is re-created under the same name.
 func (r *Runtime) refresh(ctx context.Context) error {
 	d, err := r.discover(ctx)
 	switch {
@@ -59,13 +60,13 @@ func (r *Runtime) refresh(ctx context.Context) error {
 	before := r.current
 	r.current = d
 	r.mu.Unlock()
-	r.takeFunctions(before, d)
-	r.takeMappings(before, d)
-	r.takeRules(before, d)
+	r.applyFunctions(before, d)
+	r.applyMappings(before, d)
+	r.applyRules(before, d)
 	return err
 }
 
-func (r *Runtime) takeFunctions(before, d *deployment) {
+func (r *Runtime) applyFunctions(before, d *deployment) {
 	var problems []error
 	kept := map[string]bool{}
 	for _, f := range d.functions {
@@ -77,13 +78,15 @@ func (r *Runtime) takeFunctions(before, d *deployment) {
 	for _, f := range before.functions {
 		if !kept[*f.config.FunctionName] {
 			r.hosts.Remove(*f.config.FunctionName)
-			r.options.Events.Send(event.Event{Kind: event.Changed, Action: *f.config.FunctionName, Detail: "function removed"})
+			r.options.Events.Send(
+				runlog.Event{Kind: runlog.Changed, Action: *f.config.FunctionName, Detail: "function removed"},
+			)
 		}
 	}
-	r.tell("functions", errors.Join(problems...))
+	r.report("functions", errors.Join(problems...))
 }
 
-func (r *Runtime) takeMappings(before, d *deployment) {
+func (r *Runtime) applyMappings(before, d *deployment) {
 	r.switching.Lock()
 	defer r.switching.Unlock()
 	same := func(m streams.Mapping) bool {
@@ -109,40 +112,50 @@ func (r *Runtime) takeMappings(before, d *deployment) {
 		if running {
 			continue
 		}
-		m.Resume = stopped[m.UUID] // changed while running: it goes on where it was
+		m.Resume = stopped[m.UUID] // the new poller continues where the old one stopped
 		r.read(m)
 	}
 }
 
 // read starts a poller for the mapping.
 func (r *Runtime) read(m streams.Mapping) {
-	p, err := streams.Start(m, streams.Options{Source: streams.Kinesis{Client: r.clients.Kinesis}, Invoke: r.call, Events: r.options.Events, Region: r.options.Config.Region, Send: r.send})
+	p, err := streams.Start(
+		m,
+		streams.Options{
+			Source: streams.Kinesis{Client: r.clients.Kinesis()},
+			Invoke: r.call,
+			Events: r.options.Events,
+			Region: r.options.Config.Region,
+			Send:   r.send,
+		},
+	)
 	if err != nil {
-		r.options.Events.Send(event.Event{Kind: event.Failed, Action: m.Function, Error: err.Error()})
+		r.options.Events.Send(runlog.Event{Kind: runlog.Failed, Action: m.Function, Error: err.Error()})
 		return
 	}
 	r.mu.Lock()
 	r.pollers[m.UUID] = p
 	r.mu.Unlock()
-	r.options.Events.Send(event.Event{Kind: event.Changed, Action: m.Function, Detail: "reads " + m.StreamARN[strings.LastIndexByte(m.StreamARN, '/')+1:]})
+	detail := "reads " + m.StreamARN[strings.LastIndexByte(m.StreamARN, '/')+1:]
+	r.options.Events.Send(runlog.Event{Kind: runlog.Changed, Action: m.Function, Detail: detail})
 }
 
-func (r *Runtime) takeRules(before, d *deployment) {
+func (r *Runtime) applyRules(before, d *deployment) {
 	if sameJSON(before.rules, d.rules) {
 		return
 	}
 	if err := r.engine.Set(d.rules); err != nil {
-		r.options.Events.Send(event.Event{Kind: event.Failed, Action: "rules", Error: err.Error()})
+		r.options.Events.Send(runlog.Event{Kind: runlog.Failed, Action: "rules", Error: err.Error()})
 	}
 	for _, rule := range d.rules {
 		at := slices.IndexFunc(before.rules, func(old rules.Rule) bool { return *old.RuleName == *rule.RuleName })
 		if at < 0 || !sameJSON(before.rules[at], rule) {
-			r.options.Events.Send(event.Event{Kind: event.Changed, Rule: *rule.RuleName, Detail: describeRule(rule)})
+			r.options.Events.Send(runlog.Event{Kind: runlog.Changed, Rule: *rule.RuleName, Detail: describeRule(rule)})
 		}
 	}
 	for _, old := range before.rules {
 		if !slices.ContainsFunc(d.rules, func(n rules.Rule) bool { return *n.RuleName == *old.RuleName }) {
-			r.options.Events.Send(event.Event{Kind: event.Changed, Rule: *old.RuleName, Detail: "rule removed"})
+			r.options.Events.Send(runlog.Event{Kind: runlog.Changed, Rule: *old.RuleName, Detail: "rule removed"})
 		}
 	}
 }

@@ -15,17 +15,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/broker"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/ca"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/dataplane"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/destination"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/failuredest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/provisioning"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/registry"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/shadow"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/streams"
 )
@@ -38,17 +38,17 @@ type Options struct {
 	Pipeline string
 	// MQTTAddr is where the broker listens; "" means 127.0.0.1:8883, and port 0 lets the kernel choose.
 	MQTTAddr string
-	// Hosts are further names and addresses of this machine for the broker's certificate.
+	// Hosts are additional names and addresses of this machine for the broker's certificate.
 	Hosts []string
 	// StateDir keeps the local certificate authority; "" means iot-local in the user's cache directory.
 	StateDir string
-	// Bootstraps are executables for functions, by the function's name at AWS or its short name ("processor").
+	// Bootstraps are executables for functions, by the function's full name or its short one ("processor").
 	Bootstraps map[string]string
-	// Events takes what happens; nil takes nothing.
-	Events event.Sink
-	// Refresh is how often rules and functions are read anew; 0 means every 2 seconds.
+	// Events receives the log; it may be nil.
+	Events runlog.Sink
+	// Refresh is how often the runtime checks for changed rules and functions; 0 means every 2 seconds.
 	Refresh time.Duration
-	// Concurrency is how many processes a function may have; 0 means 4.
+	// Concurrency is the maximum number of processes per function; 0 means 4.
 	Concurrency int
 	// RetryDelay is the wait before the first retry of asynchronous invocations; 0 means one second.
 	RetryDelay time.Duration
@@ -57,7 +57,7 @@ type Options struct {
 // A Runtime is a pipeline that runs on this machine.
 type Runtime struct {
 	options   Options
-	clients   *clients.Set
+	clients   *awsapi.Clients
 	authority *ca.Authority
 	dir       string // for unpacked functions
 
@@ -68,19 +68,19 @@ type Runtime struct {
 	dataplane    *dataplane.Server
 	hosts        *lambdahost.Host
 	queue        *lambdahost.Async
-	ready        chan struct{} // closed when the rules are there, or when it is over
+	ready        chan struct{} // closed when the rules are loaded, or by close
 	stop         context.CancelFunc
 	stopOnce     sync.Once
 	running      sync.WaitGroup
 
-	switching sync.Mutex // held while pollers are stopped and others begin in their place
+	switching sync.Mutex // held while pollers are replaced
 
 	mu       sync.Mutex
 	async    map[string]lambdahost.AsyncConfig
 	unpacked map[string]string
 	current  *deployment
 	pollers  map[string]*streams.Poller // by the mapping's UUID
-	told     map[string]string          // by the refresh, of what is wrong; each once
+	reported map[string]string          // the last problem reported by each step of a refresh
 }
 
 // Start finds the pipeline and runs it. It returns when devices can connect.
@@ -91,8 +91,17 @@ func Start(ctx context.Context, o Options) (*Runtime, error) {
 	if o.Refresh == 0 {
 		o.Refresh = 2 * time.Second
 	}
-	r := &Runtime{options: o, clients: clients.New(o.Config), async: map[string]lambdahost.AsyncConfig{}, unpacked: map[string]string{},
-		pollers: map[string]*streams.Poller{}, told: map[string]string{}, current: &deployment{}, ready: make(chan struct{}), stop: func() {}}
+	r := &Runtime{
+		options:  o,
+		clients:  awsapi.NewLocal(o.Config),
+		async:    map[string]lambdahost.AsyncConfig{},
+		unpacked: map[string]string{},
+		pollers:  map[string]*streams.Poller{},
+		reported: map[string]string{},
+		current:  &deployment{},
+		ready:    make(chan struct{}),
+		stop:     func() {},
+	}
 	if err := r.start(ctx); err != nil {
 		r.close()
 		return nil, fmt.Errorf("running pipeline %q: %w", o.Pipeline, err)
@@ -107,17 +116,30 @@ func (r *Runtime) start(ctx context.Context) error {
 	if _, err := ReadManifest(ctx, r.clients, r.options.Pipeline); err != nil {
 		return err
 	}
-	account, err := r.clients.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	account, err := r.clients.STS().GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return fmt.Errorf("asking whose account it is: %w", err)
+		return fmt.Errorf("getting the caller's account: %w", err)
 	}
 	if r.dir, err = os.MkdirTemp("", "iot-local-"); err != nil {
 		return err
 	}
-	// The engine and the broker need each other: rules publish, and what is published goes through the rules.
-	r.engine = rules.New(rules.Options{Clients: r.clients, AccountID: *account.Account, Publish: r.publish, Invoke: r.invoke, Call: r.call, Stored: r.wake, Events: r.options.Events})
-	r.shadows = shadow.New(r.clients.IoTData, r.publish, r.options.Events)
-	r.provisioning = provisioning.New(provisioning.Options{API: r.clients.IoT, Hook: r.call, Reply: r.reply, Events: r.options.Events})
+	// The engine and the broker need each other: rules publish, and published messages go through the rules.
+	r.engine = rules.New(
+		rules.Options{
+			Clients:     r.clients,
+			Credentials: r.options.Config.Credentials,
+			AccountID:   *account.Account,
+			Publish:     r.publish,
+			Invoke:      r.invoke,
+			Call:        r.call,
+			Stored:      r.wake,
+			Events:      r.options.Events,
+		},
+	)
+	r.shadows = shadow.New(r.clients.IoTData(), r.publish, r.options.Events)
+	r.provisioning = provisioning.New(
+		provisioning.Options{API: r.clients.IoT(), Hook: r.call, Reply: r.reply, Events: r.options.Events},
+	)
 	if r.dataplane, err = dataplane.Start(r.publish, aws.ToString(r.options.Config.BaseEndpoint)); err != nil {
 		return err
 	}
@@ -126,10 +148,18 @@ func (r *Runtime) start(ctx context.Context) error {
 		return err
 	}
 	r.hosts = lambdahost.New(lambdahost.Options{Region: r.options.Config.Region, Env: env, Events: r.options.Events})
-	r.queue = lambdahost.NewAsync(lambdahost.AsyncOptions{Host: r.hosts, Config: r.asyncConfig, Events: r.options.Events, RetryDelay: r.options.RetryDelay,
-		Send: func(ctx context.Context, to string, record []byte) error {
-			return r.send(ctx, to, "aws/lambda/async/"+time.Now().UTC().Format("2006/01/02/2006-01-02T15.04.05.000000000"), record)
-		}})
+	r.queue = lambdahost.NewAsync(
+		lambdahost.AsyncOptions{
+			Host:       r.hosts,
+			Config:     r.asyncConfig,
+			Events:     r.options.Events,
+			RetryDelay: r.options.RetryDelay,
+			Send: func(ctx context.Context, to string, record []byte) error {
+				key := "aws/lambda/async/" + time.Now().UTC().Format("2006/01/02/2006-01-02T15.04.05.000000000")
+				return r.send(ctx, to, key, record)
+			},
+		},
+	)
 	if err := r.listen(); err != nil {
 		return err
 	}
@@ -137,14 +167,21 @@ func (r *Runtime) start(ctx context.Context) error {
 		return err
 	}
 	close(r.ready)
-	detail := fmt.Sprintf("pipeline %s: %d rules, %d functions; MQTT on %s, CA %s", r.options.Pipeline, len(r.current.rules), len(r.hosts.Names()), r.MQTTAddr(), r.CAPath())
+	detail := fmt.Sprintf(
+		"pipeline %s: %d rules, %d functions; MQTT on %s, CA %s",
+		r.options.Pipeline,
+		len(r.current.rules),
+		len(r.hosts.Names()),
+		r.MQTTAddr(),
+		r.CAPath(),
+	)
 	if r.current.template != "" {
 		detail += "; devices register with template " + r.current.template
 	}
 	background, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	r.running.Go(func() { r.follow(background) })
-	r.options.Events.Send(event.Event{Kind: event.Ready, Detail: detail})
+	r.options.Events.Send(runlog.Event{Kind: runlog.Ready, Detail: detail})
 	return nil
 }
 
@@ -154,7 +191,7 @@ func (r *Runtime) listen() error {
 	if dir == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {
-			return fmt.Errorf("finding a place for the local certificate authority: %w", err)
+			return fmt.Errorf("finding a directory for the local certificate authority: %w", err)
 		}
 		dir = filepath.Join(cache, "iot-local")
 	}
@@ -166,15 +203,22 @@ func (r *Runtime) listen() error {
 	if err != nil {
 		return err
 	}
-	r.broker, err = broker.Start(broker.Options{Address: r.options.MQTTAddr, Certificate: certificate, Authorizer: registry.New(r.clients.IoT), Events: r.options.Events,
-		Handle: func(m message.Message) {
-			<-r.ready // a device that reconnects at once must not publish before the rules are there
-			if r.provisioning.Handle(m) {
-				return
-			}
-			r.shadows.Handle(m)
-			r.engine.Handle(m)
-		}})
+	r.broker, err = broker.Start(
+		broker.Options{
+			Address:     r.options.MQTTAddr,
+			Certificate: certificate,
+			Authorizer:  registry.New(r.clients.IoT()),
+			Events:      r.options.Events,
+			Handle: func(m message.Message) {
+				<-r.ready // a device that reconnects immediately must not publish before the rules are loaded
+				if r.provisioning.Handle(m) {
+					return
+				}
+				r.shadows.Handle(m)
+				r.engine.Handle(m)
+			},
+		},
+	)
 	return err
 }
 
@@ -187,10 +231,10 @@ func (r *Runtime) CAPath() string { return r.authority.Path }
 // Authority is the local certificate authority.
 func (r *Runtime) Authority() *ca.Authority { return r.authority }
 
-// Publish sends a message as AWS itself would, to subscribers and rules.
+// publish sends a message as AWS itself would, to subscribers and rules.
 func (r *Runtime) publish(m message.Message) error { return r.broker.Publish(m) }
 
-// reply answers the one connection that asked.
+// reply answers the connection that sent the request.
 func (r *Runtime) reply(session string, m message.Message) error { return r.broker.Reply(session, m) }
 
 func (r *Runtime) asyncConfig(name string) lambdahost.AsyncConfig {
@@ -212,7 +256,7 @@ func (r *Runtime) invoke(ctx context.Context, functionARN string, payload []byte
 	return r.queue.Invoke(ctx, functionName(functionARN), payload)
 }
 
-// call runs a function and waits; a failure of the function is an error.
+// call runs a function and returns its answer; a failure of the function is an error.
 func (r *Runtime) call(ctx context.Context, functionARN string, payload []byte) ([]byte, error) {
 	result, err := r.hosts.Invoke(ctx, functionName(functionARN), payload)
 	if problem := lambdahost.Problem(result, err); problem != "" {
@@ -223,10 +267,10 @@ func (r *Runtime) call(ctx context.Context, functionARN string, payload []byte) 
 
 // send delivers a failure record.
 func (r *Runtime) send(ctx context.Context, to, key string, record []byte) error {
-	return destination.New(r.clients).Send(ctx, to, key, record)
+	return failuredest.New(r.clients).Send(ctx, to, key, record)
 }
 
-// wake lets the readers of a stream know that it has got records.
+// wake makes the pollers of a stream read its new records.
 func (r *Runtime) wake(stream string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -237,11 +281,11 @@ func (r *Runtime) wake(stream string) {
 	}
 }
 
-// Drain returns when everything that was published before the call has come to its end: rules, streams, functions and what
-// they published in turn.
+// Drain returns once everything published before the call has been processed: by rules, streams and functions, including
+// the messages that these published.
 func (r *Runtime) Drain(ctx context.Context) error {
 	if err := r.provisioning.Wait(ctx); err != nil {
-		return fmt.Errorf("waiting for the registration of devices: %w", err)
+		return fmt.Errorf("waiting for device registrations: %w", err)
 	}
 	for range 2 { // a function's command may match a rule
 		if err := r.engine.Wait(ctx); err != nil {
@@ -257,7 +301,7 @@ func (r *Runtime) Drain(ctx context.Context) error {
 	return nil
 }
 
-// drainStreams drains every poller, and whichever takes the place of one that a refresh stops meanwhile.
+// drainStreams drains every poller, including those with which a refresh replaces others meanwhile.
 func (r *Runtime) drainStreams(ctx context.Context) error {
 	for {
 		again := false
@@ -277,7 +321,7 @@ func (r *Runtime) drainStreams(ctx context.Context) error {
 	}
 }
 
-// readers are the pollers when no refresh is replacing one.
+// readers returns the pollers; it waits while a refresh replaces some.
 func (r *Runtime) readers() []*streams.Poller {
 	r.switching.Lock()
 	defer r.switching.Unlock()
@@ -286,7 +330,7 @@ func (r *Runtime) readers() []*streams.Poller {
 	return slices.Collect(maps.Values(r.pollers))
 }
 
-// Stop disconnects the devices, finishes what they have published as long as the context allows, and ends everything.
+// Stop disconnects the devices, processes what they have published until the context ends, and stops everything.
 func (r *Runtime) Stop(ctx context.Context) error {
 	r.broker.Close()
 	err := r.Drain(ctx)
@@ -297,7 +341,7 @@ func (r *Runtime) Stop(ctx context.Context) error {
 	return nil
 }
 
-// close ends whatever has been started.
+// close stops whatever has been started.
 func (r *Runtime) close() {
 	r.stopOnce.Do(func() {
 		r.stop()
@@ -312,7 +356,7 @@ func (r *Runtime) close() {
 		}
 		pollers := r.readers()
 		r.mu.Lock()
-		clear(r.pollers) // before they stop, or a drain would wait for others in their place
+		clear(r.pollers) // before they stop, or a drain would wait for their replacements
 		r.mu.Unlock()
 		for _, p := range pollers {
 			p.Stop()

@@ -27,7 +27,8 @@ type statement struct {
 	passedTo              []string // services that a role may be passed to
 }
 
-// everything is the resource of actions that AWS cannot limit to an object, or whose objects have names that nobody knows before.
+// everything is the resource of actions that AWS cannot limit to an object, or whose objects have names that nobody
+// knows before.
 var everything = []string{"*"}
 
 // table is what the provider may call, service by service, and what AWS asks for beside the call itself: tags that are
@@ -40,44 +41,129 @@ var table = []statement{
 		GetPolicy GetTopicRule ListAttachedPolicies ListCertificates ListPolicyVersions ListPrincipalThings ListTagsForResource ListTargetsForPolicy ListThingPrincipals ListThings
 		ListThingsInThingGroup ListTopicRules RegisterCACertificate RegisterCertificateWithoutCA RemoveThingFromThingGroup ReplaceTopicRule TagResource UntagResource
 		UpdateCertificate UpdateThing UpdateThingGroup UpdateThingType`},
-	{sid: "Registration", service: "iot", resources: []string{"arn:${partition}:iot:${region}:${account}:provisioningtemplate/${name}", "arn:${partition}:iot:${region}:${account}:provisioningtemplate/${name}-jit"}, actions: `
+	{
+		sid:     "Registration",
+		service: "iot",
+		resources: []string{
+			"arn:${partition}:iot:${region}:${account}:provisioningtemplate/${name}",
+			"arn:${partition}:iot:${region}:${account}:provisioningtemplate/${name}-jit",
+		},
+		actions: `
 		CreateProvisioningTemplate CreateProvisioningTemplateVersion DeleteProvisioningTemplate DeleteProvisioningTemplateVersion DescribeProvisioningTemplate
-		ListProvisioningTemplateVersions UpdateProvisioningTemplate`},
-	{sid: "RegistrationAuthorities", service: "iot", resources: []string{"arn:${partition}:iot:${region}:${account}:cacert/*"}, actions: `
-		DeleteCACertificate DescribeCACertificate UpdateCACertificate`},
-	{sid: "Stream", service: "kinesis", resources: []string{"arn:${partition}:kinesis:${region}:${account}:stream/${name}"}, actions: `
+		ListProvisioningTemplateVersions UpdateProvisioningTemplate`,
+	},
+	{
+		sid:       "RegistrationAuthorities",
+		service:   "iot",
+		resources: []string{"arn:${partition}:iot:${region}:${account}:cacert/*"},
+		actions: `
+		DeleteCACertificate DescribeCACertificate UpdateCACertificate`,
+	},
+	{
+		sid:       "Stream",
+		service:   "kinesis",
+		resources: []string{"arn:${partition}:kinesis:${region}:${account}:stream/${name}"},
+		actions: `
 		AddTagsToStream CreateStream DecreaseStreamRetentionPeriod DeleteStream DescribeStreamSummary IncreaseStreamRetentionPeriod ListTagsForStream
-		RemoveTagsFromStream StartStreamEncryption UpdateShardCount UpdateStreamMode`},
-	{sid: "DeviceState", service: "dynamodb", resources: []string{"arn:${partition}:dynamodb:${region}:${account}:table/${name}", "arn:${partition}:dynamodb:${region}:${account}:table/${name}-allow-list"}, actions: `
+		RemoveTagsFromStream StartStreamEncryption UpdateShardCount UpdateStreamMode`,
+	},
+	{
+		sid:     "DeviceState",
+		service: "dynamodb",
+		resources: []string{
+			"arn:${partition}:dynamodb:${region}:${account}:table/${name}",
+			"arn:${partition}:dynamodb:${region}:${account}:table/${name}-allow-list",
+		},
+		actions: `
 		CreateTable DeleteItem DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive GetItem ListTagsOfResource PutItem TagResource UntagResource
-		UpdateContinuousBackups UpdateTable UpdateTimeToLive`},
-	{sid: "Archive", service: "s3", resources: []string{"arn:${partition}:s3:::${name}-${account}-${region}", "arn:${partition}:s3:::${name}-${account}-${region}/*"}, actions: `
+		UpdateContinuousBackups UpdateTable UpdateTimeToLive`,
+	},
+	{
+		sid:     "Archive",
+		service: "s3",
+		resources: []string{
+			"arn:${partition}:s3:::${name}-${account}-${region}",
+			"arn:${partition}:s3:::${name}-${account}-${region}/*",
+		},
+		actions: `
 		CreateBucket DeleteBucket DeleteBucketPolicy DeleteObject DeleteObjectVersion GetBucketOwnershipControls GetBucketPolicy GetBucketPublicAccessBlock
 		GetBucketTagging GetBucketVersioning GetEncryptionConfiguration GetLifecycleConfiguration ListBucket ListBucketVersions PutBucketOwnershipControls
-		PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning PutEncryptionConfiguration PutLifecycleConfiguration`},
-	{sid: "Alerts", service: "sns", resources: []string{"arn:${partition}:sns:${region}:${account}:${name}-alerts", "arn:${partition}:sns:${region}:${account}:${name}-alerts:*"}, actions: `
+		PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning PutEncryptionConfiguration PutLifecycleConfiguration`,
+	},
+	{
+		sid:     "Alerts",
+		service: "sns",
+		resources: []string{
+			"arn:${partition}:sns:${region}:${account}:${name}-alerts",
+			"arn:${partition}:sns:${region}:${account}:${name}-alerts:*",
+		},
+		actions: `
 		CreateTopic DeleteTopic GetSubscriptionAttributes GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource SetSubscriptionAttributes
-		SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource`},
-	{sid: "DeadLetters", service: "sqs", resources: []string{"arn:${partition}:sqs:${region}:${account}:${name}-dead-letters"}, actions: `
-		CreateQueue DeleteQueue GetQueueAttributes GetQueueUrl ListQueueTags SetQueueAttributes TagQueue UntagQueue`},
-	{sid: "Functions", service: "lambda", resources: []string{"arn:${partition}:lambda:${region}:${account}:function:${name}-*"}, actions: `
+		SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource`,
+	},
+	{
+		sid:       "DeadLetters",
+		service:   "sqs",
+		resources: []string{"arn:${partition}:sqs:${region}:${account}:${name}-dead-letters"},
+		actions: `
+		CreateQueue DeleteQueue GetQueueAttributes GetQueueUrl ListQueueTags SetQueueAttributes TagQueue UntagQueue`,
+	},
+	{
+		sid:       "Functions",
+		service:   "lambda",
+		resources: []string{"arn:${partition}:lambda:${region}:${account}:function:${name}-*"},
+		actions: `
 		AddPermission CreateFunction DeleteFunction DeleteFunctionEventInvokeConfig GetFunction GetFunctionConfiguration GetFunctionEventInvokeConfig GetPolicy
-		PutFunctionEventInvokeConfig RemovePermission UpdateFunctionCode UpdateFunctionConfiguration`},
+		PutFunctionEventInvokeConfig RemovePermission UpdateFunctionCode UpdateFunctionConfiguration`,
+	},
 	{sid: "FunctionSources", service: "lambda", resources: everything, actions: `
 		CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings ListTags TagResource UntagResource UpdateEventSourceMapping`},
-	{sid: "FunctionLogs", service: "logs", resources: []string{"arn:${partition}:logs:${region}:${account}:log-group:/aws/lambda/${name}-*"}, actions: `
-		AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DisassociateKmsKey ListTagsForResource PutRetentionPolicy TagResource UntagResource`},
-	{sid: "Roles", service: "iam", resources: []string{"arn:${partition}:iam::${account}:role/${name}-${region}-*"}, actions: `
+	{
+		sid:       "FunctionLogs",
+		service:   "logs",
+		resources: []string{"arn:${partition}:logs:${region}:${account}:log-group:/aws/lambda/${name}-*"},
+		actions: `
+		AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DisassociateKmsKey ListTagsForResource PutRetentionPolicy TagResource UntagResource`,
+	},
+	{
+		sid:       "Roles",
+		service:   "iam",
+		resources: []string{"arn:${partition}:iam::${account}:role/${name}-${region}-*"},
+		actions: `
 		CreateRole DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies
-		PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy UpdateRole`},
-	{sid: "HandOnRoles", service: "iam", resources: []string{"arn:${partition}:iam::${account}:role/${name}-${region}-*"}, actions: `PassRole`,
-		passedTo: []string{"iot.amazonaws.com", "lambda.amazonaws.com"}},
-	{sid: "ManifestAndCredentials", service: "ssm", resources: []string{"arn:${partition}:ssm:${region}:${account}:parameter/iot-pipeline/${name}/*"}, actions: `
-		AddTagsToResource DeleteParameter DeleteParameters GetParameter GetParameters ListTagsForResource PutParameter RemoveTagsFromResource`},
-	{sid: "CredentialsInSecretsManager", service: "secretsmanager", resources: []string{"arn:${partition}:secretsmanager:${region}:${account}:secret:/iot-pipeline/${name}/*"}, actions: `
-		CreateSecret DeleteSecret DescribeSecret GetSecretValue TagResource UntagResource UpdateSecret`},
-	{sid: "TimeSeries", service: "timestream", resources: []string{"arn:${partition}:timestream:${region}:${account}:database/${name}", "arn:${partition}:timestream:${region}:${account}:database/${name}/table/*"}, actions: `
-		CreateDatabase CreateTable DeleteDatabase DeleteTable DescribeDatabase DescribeTable ListTagsForResource TagResource UntagResource UpdateDatabase UpdateTable`},
+		PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy UpdateRole`,
+	},
+	{
+		sid:       "HandOnRoles",
+		service:   "iam",
+		resources: []string{"arn:${partition}:iam::${account}:role/${name}-${region}-*"},
+		actions:   `PassRole`,
+		passedTo:  []string{"iot.amazonaws.com", "lambda.amazonaws.com"},
+	},
+	{
+		sid:       "ManifestAndCredentials",
+		service:   "ssm",
+		resources: []string{"arn:${partition}:ssm:${region}:${account}:parameter/iot-pipeline/${name}/*"},
+		actions: `
+		AddTagsToResource DeleteParameter DeleteParameters GetParameter GetParameters ListTagsForResource PutParameter RemoveTagsFromResource`,
+	},
+	{
+		sid:       "CredentialsInSecretsManager",
+		service:   "secretsmanager",
+		resources: []string{"arn:${partition}:secretsmanager:${region}:${account}:secret:/iot-pipeline/${name}/*"},
+		actions: `
+		CreateSecret DeleteSecret DescribeSecret GetSecretValue TagResource UntagResource UpdateSecret`,
+	},
+	{
+		sid:     "TimeSeries",
+		service: "timestream",
+		resources: []string{
+			"arn:${partition}:timestream:${region}:${account}:database/${name}",
+			"arn:${partition}:timestream:${region}:${account}:database/${name}/table/*",
+		},
+		actions: `
+		CreateDatabase CreateTable DeleteDatabase DeleteTable DescribeDatabase DescribeTable ListTagsForResource TagResource UntagResource UpdateDatabase UpdateTable`,
+	},
 	{sid: "TimeSeriesEndpoint", service: "timestream", resources: everything, actions: `DescribeEndpoints`},
 	{sid: "LogLists", service: "logs", resources: everything, actions: `DescribeLogGroups`},
 	{sid: "ParameterLists", service: "ssm", resources: everything, actions: `DescribeParameters`},
@@ -86,7 +172,16 @@ var table = []statement{
 
 // Policy is the smallest policy that lets a person apply, change, import and destroy a pipeline.
 func Policy(p Place) []Statement {
-	fill := strings.NewReplacer("${partition}", p.Partition, "${region}", p.Region, "${account}", p.Account, "${name}", p.Pipeline)
+	fill := strings.NewReplacer(
+		"${partition}",
+		p.Partition,
+		"${region}",
+		p.Region,
+		"${account}",
+		p.Account,
+		"${name}",
+		p.Pipeline,
+	)
 	statements := make([]Statement, 0, len(table))
 	for _, row := range table {
 		s := Statement{Sid: row.sid, Effect: "Allow"}

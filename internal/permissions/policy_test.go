@@ -42,7 +42,7 @@ func TestPolicyIsWhatTheSourcesCall(t *testing.T) {
 	for action := range beside {
 		called[action] = true
 	}
-	for _, dir := range []string{"drivers", "fleet", "awsapi"} {
+	for _, dir := range []string{"drivers", "certs", "credstore", "awsapi"} {
 		for action := range callsBelow(t, filepath.Join("..", dir)) {
 			called[action] = true
 		}
@@ -57,7 +57,9 @@ func TestPolicyIsWhatTheSourcesCall(t *testing.T) {
 }
 
 // input is where a call is made up: the SDK's input type names service and operation.
-var input = regexp.MustCompile(`\b(iot|kinesis|timestreamwrite|dynamodb|s3|sns|sqs|iam|lambda|cloudwatchlogs|ssm|secretsmanager|sts|kms)\.([A-Z][A-Za-z]+)Input\b`)
+var input = regexp.MustCompile(
+	`\b(iot|kinesis|timestreamwrite|dynamodb|s3|sns|sqs|iam|lambda|cloudwatchlogs|ssm|secretsmanager|sts|kms)\.([A-Z][A-Za-z]+)Input\b`,
+)
 
 func callsBelow(t *testing.T, root string) map[string]bool {
 	t.Helper()
@@ -116,7 +118,14 @@ func TestGuideShowsThePolicy(t *testing.T) {
 
 // IAM's limit for a managed policy is 6144 characters without white space [IAM quotas].
 func TestPolicyFitsIntoManagedPolicies(t *testing.T) {
-	text := Document(Place{Partition: "aws-us-gov", Region: "ap-northeast-1", Account: "123456789012", Pipeline: strings.Repeat("n", 32)})
+	text := Document(
+		Place{
+			Partition: "aws-us-gov",
+			Region:    "ap-northeast-1",
+			Account:   "123456789012",
+			Pipeline:  strings.Repeat("n", 32),
+		},
+	)
 	n := len(strings.Join(strings.Fields(text), ""))
 	t.Logf("%d characters with the longest names", n)
 	if n > 2*6144 {

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 )
 
 // Keys of parts that others name.
@@ -19,62 +18,50 @@ const (
 // builder holds what all parts are made from. It lives for one Build.
 type builder struct {
 	written Spec // as the person wrote it
-	spec    Spec // effective
+	config  Spec // effective
 	env     Env
 	names   names
 	arn     arns
 }
 
-func newBuilder(spec Spec, env Env) *builder {
+func newBuilder(config Spec, env Env) *builder {
 	return &builder{
-		written: spec,
-		spec:    Defaults(spec),
+		written: config,
+		config:  Defaults(config),
 		env:     env,
-		names:   names{pipeline: spec.Name, account: env.AccountID, region: env.Region},
+		names:   names{pipeline: config.Name, account: env.AccountID, region: env.Region},
 		arn:     arns{partition: env.Partition, region: env.Region, account: env.AccountID},
 	}
 }
 
-// Build gives the parts of the pipeline that spec describes, the manifest
-// first. It expects a spec that Validate finds nothing wrong with; while some
-// values are still unknown the keys, names and ARNs are right all the same.
+// Build returns the parts of the pipeline that config describes, the manifest first. It expects a description in which
+// Validate finds no error. While some values are still unknown, the keys, names and ARNs are correct anyway.
 //
-// What there always is: manifest, thing group and type, policy, fleet, stream,
-// device table, bucket (dead letters of whole batches need one), dead-letter
-// queue, the processor with its role and log group, and the rules telemetry and
-// status. Timestream exists when it is written, the archive rule unless it is
-// switched off. The alert topic and its subscriptions exist with the alerts
-// block, so that people keep their confirmed subscriptions while there is no
-// rule; everything else about alerts exists with the first alert rule. What lets devices register themselves exists
-// with the provisioning block.
-func Build(spec Spec, env Env) ([]assembly.Part, error) {
-	b := newBuilder(spec, env)
-	parts := slices.Concat(b.identityParts(), b.storeParts(), b.alertStoreParts())
-	for _, build := range []func() ([]assembly.Part, error){b.processorParts, b.alertsParts, b.provisioningParts} {
-		more, err := build()
-		if err != nil {
-			return nil, fmt.Errorf("building pipeline %q: %w", spec.Name, err)
+// Every pipeline has a manifest, a thing group and type, a policy, a fleet, a stream, a device table, a bucket, a
+// dead-letter queue, the processor with its role and log group, and the rules telemetry and status. The file of each
+// capability says when its other parts exist.
+func Build(config Spec, env Env) ([]assembly.Part, error) {
+	b := newBuilder(config, env)
+	var parts []assembly.Part
+	for _, c := range capabilities() {
+		if c.parts != nil {
+			parts = append(parts, c.parts(b)...)
 		}
-		parts = append(parts, more...)
 	}
-	parts = append(parts, b.ruleParts()...)
+	more, err := b.functionParts()
+	if err != nil {
+		return nil, fmt.Errorf("building pipeline %q: %w", config.Name, err)
+	}
+	parts = slices.Concat(parts, more, b.ownRuleParts())
 	manifest, err := b.manifest(parts)
 	if err != nil {
-		return nil, fmt.Errorf("building pipeline %q: %w", spec.Name, err)
+		return nil, fmt.Errorf("building pipeline %q: %w", config.Name, err)
 	}
 	return append([]assembly.Part{manifest}, parts...), nil
 }
 
-func (b *builder) prefix() string      { return *b.spec.TopicPrefix }
-func (b *builder) hasTimestream() bool { return b.spec.Timestream != nil }
-func (b *builder) hasAlertTopic() bool { return b.spec.Alerts != nil }
-func (b *builder) hasAlertRules() bool { return b.spec.Alerts != nil && len(b.spec.Alerts.Rules) > 0 }
-func (b *builder) timestreamARN() string {
-	return b.arn.timestreamTable(*b.spec.Timestream.Database, *b.spec.Timestream.Table)
-}
-
-// part is a part whose spec depends on no other part's record. Every part needs
-// the manifest, so that whatever exists can be found from it.
+// part returns a part whose desired object depends on no other part's record. Every part needs the manifest, directly
+// or through others, so that whatever exists can be found from it.
 func (b *builder) part(key, kind, name, arn string, needs []string, want any) assembly.Part {
 	if len(needs) == 0 {
 		needs = []string{KeyManifest}
@@ -83,54 +70,7 @@ func (b *builder) part(key, kind, name, arn string, needs []string, want any) as
 		Want: func(assembly.Upstream) (any, error) { return want, nil }}
 }
 
-// identityParts are what devices are and may do.
-func (b *builder) identityParts() []assembly.Part {
-	name, tags := b.names.pipeline, b.env.Tags
-	describe := "Devices of pipeline " + name
-	return []assembly.Part{
-		b.part("thing_group", object.KindThingGroup, name, b.arn.thingGroup(name), nil,
-			object.ThingGroup{Description: describe, Tags: tags}),
-		b.part("thing_type", object.KindThingType, name, b.arn.thingType(name), nil,
-			object.ThingType{Description: describe, Tags: tags}),
-		b.part("policy", object.KindIoTPolicy, name, b.arn.policy(name), []string{"thing_group"},
-			object.IoTPolicy{Document: b.devicePolicy(), TargetARN: b.arn.thingGroup(name), Tags: tags}),
-		b.part(KeyFleet, object.KindFleet, name, "", []string{"policy", "thing_group", "thing_type"}, b.fleet()),
-	}
-}
-
-func (b *builder) fleet() object.Fleet {
-	devices := make(map[string]object.Device, len(b.spec.Devices))
-	for name, d := range b.spec.Devices {
-		devices[name] = object.Device{Attributes: d.Attributes, CSRPEM: deref(d.CSRPEM), CertificatePEM: deref(d.CertificatePEM),
-			Disabled: d.Enabled != nil && !*d.Enabled}
-	}
-	if b.spec.DevicesFrom != nil {
-		devices = b.env.Roster
-	}
-	c := b.spec.Credentials
-	return object.Fleet{
-		ThingGroup: b.names.pipeline, ThingType: b.names.pipeline, Devices: devices,
-		Store:    object.CredentialsStore{Kind: *c.Store, Path: *c.Path, KMSKeyID: b.arn.key(deref(c.KMSKeyID))},
-		Endpoint: b.env.MQTTEndpoint, TopicPrefix: b.prefix(), Tags: b.env.Tags,
-	}
-}
-
-// ruleParts are all topic rules with their roles.
-func (b *builder) ruleParts() []assembly.Part {
-	parts := b.streamRules()
-	if b.hasAlertRules() {
-		parts = append(parts, b.alertRule()...)
-	}
-	if *b.spec.Archive.Enabled {
-		parts = append(parts, b.archiveRule()...)
-	}
-	for _, key := range sortedKeys(b.spec.Routes) {
-		parts = append(parts, b.route(key, b.spec.Routes[key])...)
-	}
-	return parts
-}
-
-// queueURL gives the dead-letter queue's URL, which depends on the endpoint that answered.
+// queueURL returns the URL of the dead-letter queue, which only AWS knows.
 func queueURL(up assembly.Upstream) (string, error) {
 	if url := up["dead_letters"].Outputs["url"]; url != "" {
 		return url, nil

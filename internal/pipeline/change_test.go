@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // TestChanged: each change of a description touches the parts that it is about, and the manifest, which keeps it.
@@ -17,25 +17,37 @@ func TestChanged(t *testing.T) {
 		want   []string
 	}{
 		{"nothing", func(*Spec) {}, nil},
-		{"a default written out", func(s *Spec) { s.Stream = &StreamSpec{RetentionHours: ptr(int64(DefaultStreamRetention))} }, []string{"manifest"}},
-		{"retention", func(s *Spec) { s.Stream = &StreamSpec{RetentionHours: ptr(int64(48))} }, []string{"manifest", "stream"}},
+		{"a default written out", func(s *Spec) {
+			s.Stream = &StreamSpec{RetentionHours: ptr(*StreamRetentionHours.Default)}
+		}, []string{"manifest"}},
+		{"retention", func(s *Spec) { s.Stream = &StreamSpec{RetentionHours: ptr(int64(48))} },
+			[]string{"manifest", "stream"}},
 		{"a device", func(s *Spec) { s.Devices["soil-003"] = DeviceSpec{} }, []string{"fleet"}},
 		{"log retention", func(s *Spec) { s.Functions = &FunctionsSpec{LogRetentionDays: ptr(int64(7))} },
 			[]string{"log_group/alerts", "log_group/processor", "manifest"}},
 		{"architecture", func(s *Spec) { s.Functions = &FunctionsSpec{Architecture: ptr("x86_64")} },
 			[]string{"function/alerts", "function/processor", "manifest"}},
-		{"an own function", func(s *Spec) { s.Processor = &ProcessorSpec{Package: ptr("own.zip")} }, []string{"function/processor", "manifest"}},
-		{"batching", func(s *Spec) { s.Processor = &ProcessorSpec{BatchSize: ptr(int64(7))} }, []string{"event_source", "manifest"}},
-		{"a condition", setRule("dry", AlertRuleSpec{When: "data.humidity < 30"}), []string{"alert_rules", "manifest", "rule/alerts"}},
-		{"a message", setRule("hot", AlertRuleSpec{When: "data.temperature > 50", Message: ptr("hot")}), []string{"alert_rules", "manifest"}},
-		{"one more address", func(s *Spec) { s.Alerts.Emails = append([]string{"new@example.com"}, s.Alerts.Emails...) },
+		{"an own function", func(s *Spec) { s.Processor = &ProcessorSpec{Package: ptr("own.zip")} },
+			[]string{"function/processor", "manifest"}},
+		{"batching", func(s *Spec) { s.Processor = &ProcessorSpec{BatchSize: ptr(int64(7))} },
+			[]string{"event_source", "manifest"}},
+		{"a condition", setRule("dry", AlertRuleSpec{When: "data.humidity < 30"}),
+			[]string{"alert_rules", "manifest", "rule/alerts"}},
+		{"a message", setRule("hot", AlertRuleSpec{When: "data.temperature > 50", Message: ptr("hot")}),
+			[]string{"alert_rules", "manifest"}},
+		{"one more address", func(s *Spec) {
+			s.Alerts.Emails = append([]string{"new@example.com"},
+				s.Alerts.Emails...)
+		},
 			[]string{"manifest", "subscription/email-" + shortHash("new@example.com")}},
 		{"no alert rule", func(s *Spec) { s.Alerts.Rules = nil },
-			[]string{"alert_rules", "function/alerts", "log_group/alerts", "manifest", "policy", "role/alerts", "role/rules", "rule/alerts"}},
+			[]string{"alert_rules", "function/alerts", "log_group/alerts", "manifest", "policy", "role/alerts",
+				"role/rules", "rule/alerts"}},
 		{"no archive", func(s *Spec) { s.Archive = &ArchiveSpec{Enabled: ptr(false)} },
 			[]string{"bucket", "manifest", "policy", "role/rules", "rule/archive"}},
 		{"no Timestream", func(s *Spec) { s.Timestream = nil },
-			[]string{"event_source", "function/processor", "manifest", "role/processor", "timestream/database", "timestream/table"}},
+			[]string{"event_source", "function/processor", "manifest", "role/processor", "timestream/database",
+				"timestream/table"}},
 		{"a route", func(s *Spec) {
 			s.Routes = map[string]RouteSpec{"extra": {SQL: "SELECT * FROM 'a'", Lambda: &LambdaRoute{FunctionARN: "f"}}}
 		}, []string{"manifest", "role/route/extra", "rule/extra"}},
@@ -65,15 +77,18 @@ func setRule(key string, r AlertRuleSpec) func(*Spec) {
 func TestChangedWithoutRecords(t *testing.T) {
 	parts := build(t, Spec{Name: "min"})
 	got := Changed(parts, parts, nil)
-	if want := []string{"function/processor", "rule/archive", "rule/status", "rule/telemetry"}; !slices.Equal(got, want) {
+	if want := []string{"function/processor", "rule/archive", "rule/status", "rule/telemetry"}; !slices.Equal(
+		got,
+		want,
+	) {
 		t.Errorf("parts that need the queue's URL cannot be compared without its record: got %v, want %v", got, want)
 	}
 }
 
 // TestUnknownConditionStillPlans: keys, names and ARNs of a plan do not depend on values that come later.
 func TestUnknownConditionStillPlans(t *testing.T) {
-	spec := Spec{Name: "min", Alerts: &AlertsSpec{Rules: map[string]AlertRuleSpec{"dry": {}}}}
-	parts := build(t, spec)
+	config := Spec{Name: "min", Alerts: &AlertsSpec{Rules: map[string]AlertRuleSpec{"dry": {}}}}
+	parts := build(t, config)
 	changed := Changed(parts, parts, records(parts))
 	if want := []string{"rule/alerts"}; !slices.Equal(changed, want) {
 		t.Errorf("got %v, want %v: its SQL cannot be made yet", changed, want)
@@ -81,13 +96,13 @@ func TestUnknownConditionStillPlans(t *testing.T) {
 }
 
 func TestOutputs(t *testing.T) {
-	spec, env := testSpec(t, "full"), testEnv()
-	parts := build(t, spec)
-	before := OutputsOf(spec, env, nil)
+	config, env := testSpec(t, "full"), testEnv()
+	parts := build(t, config)
+	before := OutputsOf(config, env, nil)
 	if before.DeadLetterQueueURL != nil {
 		t.Errorf("nobody has said the queue's URL yet: %s", *before.DeadLetterQueueURL)
 	}
-	after := OutputsOf(spec, env, records(parts))
+	after := OutputsOf(config, env, records(parts))
 	golden(t, "outputs", after)
 
 	arn := map[string]string{}
@@ -111,7 +126,8 @@ func TestOutputs(t *testing.T) {
 		}
 	}
 	minimal := OutputsOf(Spec{Name: "min"}, env, nil)
-	if minimal.Registration != nil || minimal.TimestreamTableARN != nil || minimal.AlertTopicARN != nil || len(minimal.FunctionARNs) != 1 {
+	if minimal.Registration != nil || minimal.TimestreamTableARN != nil || minimal.AlertTopicARN != nil ||
+		len(minimal.FunctionARNs) != 1 {
 		t.Errorf("outputs of objects that are not there: %+v", minimal)
 	}
 }
@@ -119,12 +135,32 @@ func TestOutputs(t *testing.T) {
 // TestAlertsWithoutRules: people keep their confirmed subscriptions, and nothing else of the alerts is there.
 func TestAlertsWithoutRules(t *testing.T) {
 	var keys []string
-	for _, p := range build(t, Spec{Name: "min", Archive: &ArchiveSpec{Enabled: ptr(false)}, Alerts: &AlertsSpec{Emails: []string{"a@example.com"}}}) {
+	for _, p := range build(t, Spec{Name: "min", Archive: &ArchiveSpec{Enabled: ptr(false)},
+		Alerts: &AlertsSpec{Emails: []string{"a@example.com"}}}) {
 		keys = append(keys, p.Key)
 	}
-	want := []string{"manifest", "thing_group", "thing_type", "policy", "fleet", "stream", "device_table", "bucket", "dead_letters",
-		"alert_topic", "subscription/email-" + shortHash("a@example.com"), "role/processor", "log_group/processor", "function/processor",
-		"event_source", "role/rules", "rule/telemetry", "rule/status"}
+	want := []string{
+		"manifest",
+		"thing_group",
+		"thing_type",
+		"policy",
+		"fleet",
+		"stream",
+		"device_table",
+		"bucket",
+		"dead_letters",
+		"alert_topic",
+		"subscription/email-" + shortHash("a@example.com"),
+		"role/processor",
+		"log_group/processor",
+		"function/processor",
+		"event_source",
+		"role/rules",
+		"rule/telemetry",
+		"rule/status",
+	}
+	slices.Sort(want)
+	slices.Sort(keys)
 	if diff := cmp.Diff(want, keys); diff != "" {
 		t.Errorf("parts (-want +got):\n%s", diff)
 	}
@@ -133,14 +169,14 @@ func TestAlertsWithoutRules(t *testing.T) {
 // TestEnvironmentFits: the largest environment that Validate lets through is below Lambda's 4 KB.
 func TestEnvironmentFits(t *testing.T) {
 	long := func(n int) string { return string(make([]byte, n)) }
-	spec := Spec{
+	largest := Spec{
 		Name: "a" + long(MaxNameLength-1), TopicPrefix: ptr(long(117)),
 		Telemetry:  &TelemetrySpec{DataField: ptr(long(256)), TimeField: ptr(long(256))},
 		Timestream: &TimestreamSpec{Database: ptr(long(256)), Table: ptr(long(256))},
 	}
-	parts := build(t, spec)
+	parts := build(t, largest)
 	size := 0
-	for key, value := range resolve(t, parts)["function/processor"].(object.Function).Environment {
+	for key, value := range resolve(t, parts)["function/processor"].(spec.Function).Environment {
 		size += len(key) + len(value)
 	}
 	if size > 4096 || size < 1000 {

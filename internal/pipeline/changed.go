@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // Changed gives the sorted keys of the parts that are in one list only, or whose
@@ -45,7 +45,7 @@ func same(a, b assembly.Part, recorded assembly.Upstream) bool {
 
 // plain leaves out what cannot be compared: a function's code is known by its sum.
 func plain(want any) any {
-	if f, ok := want.(object.Function); ok {
+	if f, ok := want.(spec.Function); ok {
 		f.Code = nil
 		return f
 	}

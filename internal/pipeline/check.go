@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -13,7 +14,7 @@ type Problem struct {
 	Path    string // of the attribute, such as alerts.rules["dry"].when
 	Summary string // names the thing and the outcome
 	Detail  string // what is wrong, why, and what to do
-	Warning bool   // the pipeline can be built all the same
+	Warning bool   // the pipeline can be built anyway
 }
 
 // checker collects problems. Values that are not known yet are left for the
@@ -29,27 +30,42 @@ func (c *checker) fail(path, summary, detail string, args ...any) {
 }
 
 func (c *checker) warn(path, summary, detail string, args ...any) {
-	c.problems = append(c.problems, Problem{Path: path, Summary: summary, Detail: fmt.Sprintf(detail, args...), Warning: true})
+	c.problems = append(
+		c.problems,
+		Problem{Path: path, Summary: summary, Detail: fmt.Sprintf(detail, args...), Warning: true},
+	)
+}
+
+// errors returns the problems that are no warnings.
+func (c *checker) errors() []error {
+	var errs []error
+	for _, p := range c.problems {
+		if !p.Warning {
+			errs = append(errs, errors.New(p.Summary+". "+p.Detail))
+		}
+	}
+	return errs
 }
 
 // known reports whether the value at path can be checked now.
 func (c *checker) known(path string) bool { return c.unknown == nil || !c.unknown(path) }
 
-// number checks a bound that AWS sets; source says whose.
-func (c *checker) number(path string, v *int64, low, high int64, source string) {
-	if v == nil || !c.known(path) || low <= *v && *v <= high {
+// number checks a value against its limit.
+func (c *checker) number(path string, v *int64, limit Limit) {
+	if v == nil || !c.known(path) || limit.allows(*v) {
 		return
 	}
 	c.fail(path, fmt.Sprintf("%s is out of range", lastName(path)),
-		"%d is not between %d and %d, which is what %s allows. Choose a value in that range.", *v, low, high, source)
+		"%d is not %s, which is what %s allows. Choose a value that is allowed.", *v, limit.allowed(), limit.Source)
 }
 
-func (c *checker) oneOf(path string, v *string, allowed ...string) {
-	if v == nil || !c.known(path) || slices.Contains(allowed, *v) {
+// choice checks that a value is one of those allowed.
+func (c *checker) choice(path string, v *string, allowed Choice) {
+	if v == nil || !c.known(path) || slices.Contains(allowed.Values, *v) {
 		return
 	}
 	c.fail(path, fmt.Sprintf("%s has an unknown value", lastName(path)), "%q is none of %s.%s",
-		*v, quoted(allowed), didYouMean(*v, allowed))
+		*v, quoted(allowed.Values), didYouMean(*v, allowed.Values))
 }
 
 // text checks a string against a pattern; rule says in words what the pattern says.
@@ -57,7 +73,14 @@ func (c *checker) text(path, v string, pattern *regexp.Regexp, rule string) bool
 	if !c.known(path) || pattern.MatchString(v) {
 		return true
 	}
-	c.fail(path, fmt.Sprintf("%s is not valid", lastName(path)), "%s may not be %s: %s.", lastName(path), excerpt(v), rule)
+	c.fail(
+		path,
+		fmt.Sprintf("%s is not valid", lastName(path)),
+		"%s may not be %s: %s.",
+		lastName(path),
+		excerpt(v),
+		rule,
+	)
 	return false
 }
 
@@ -68,8 +91,8 @@ func (c *checker) key(path string, v *string) {
 	}
 	reason := "write the key's ID or ARN"
 	if strings.Contains(*v, "alias/") {
-		reason = "an alias can be moved to another key, and AWS reports the key and not the alias, so that every plan would show a change; " +
-			"write the key's ID or ARN, for example aws_kms_key.<name>.arn"
+		reason = "an alias can be moved to another key, and AWS reports the key and not the alias, so that every " +
+			"plan would show a change; write the key's ID or ARN, for example aws_kms_key.<name>.arn"
 	}
 	c.fail(path, "kms_key_id does not name a key", "%s is not the name of a KMS key: %s.", excerpt(*v), reason)
 }
@@ -82,14 +105,26 @@ func (c *checker) arn(path, v, service, resource string, sameRegion bool) {
 	fields := strings.SplitN(v, ":", 6)
 	if len(fields) < 6 || fields[0] != "arn" || fields[2] != service || !strings.HasPrefix(fields[5], resource) ||
 		len(fields[5]) == len(resource) {
-		c.fail(path, lastName(path)+" is not an ARN of the right kind", "%s should look like arn:aws:%s:<region>:<account>:%s<name>.",
-			excerpt(v), service, resource)
+		c.fail(
+			path,
+			lastName(path)+" is not an ARN of the right kind",
+			"%s should look like arn:aws:%s:<region>:<account>:%s<name>.",
+			excerpt(v),
+			service,
+			resource,
+		)
 		return
 	}
 	if sameRegion && c.region != "" && fields[3] != c.region {
-		c.fail(path, lastName(path)+" is in another region",
-			"%s is in region %q, and the rule that calls it is in %q. AWS IoT calls targets of this kind in its own region only.",
-			excerpt(v), fields[3], c.region)
+		c.fail(
+			path,
+			lastName(path)+" is in another region",
+			"%s is in region %q, and the rule that calls it is in %q. AWS IoT calls targets of this kind only in its "+
+				"own region.",
+			excerpt(v),
+			fields[3],
+			c.region,
+		)
 	}
 }
 

@@ -23,7 +23,7 @@ func (b *builder) devicePolicy() string {
 	own := b.prefix() + "/" + thisThing
 	shadow := "$aws/things/" + thisThing + "/shadow/*"
 	publish := []string{b.arn.iotTopic(own + "/telemetry"), b.arn.iotTopic(own + "/status")}
-	for _, r := range b.pipelineRules() {
+	for _, r := range b.ownRules() {
 		publish = append(publish, b.arn.iotTopic("$aws/rules/"+b.names.rule(r.key)+"/"+own+"/"+r.topic))
 	}
 	publish = append(publish, b.arn.iotTopic(shadow))

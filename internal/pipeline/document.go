@@ -60,7 +60,7 @@ func encode(v any) string {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic("pipeline: encoding plain data: " + err.Error())
+		panic("pipeline: encoding plain data: " + err.Error()) //nolint:forbidigo // cannot happen, see above
 	}
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }

@@ -1,6 +1,6 @@
 package pipeline
 
-import "github.com/iot-pipeline/terraform-provider-iot/internal/object"
+import "github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 
 // Env is what a build needs to know beside the description: where the pipeline
 // is, who owns it, and the code of its functions.
@@ -17,7 +17,7 @@ type Env struct {
 	// DataEndpoint is what the alerts function publishes commands through: a host name, or a URL for emulators.
 	DataEndpoint string
 	// Roster are the devices of the file that Spec.DevicesFrom names; it counts with DevicesFrom only.
-	Roster map[string]object.Device
+	Roster map[string]spec.Device
 	// Code gives a shipped function: "processor", "alerts" or "provisioning" for "arm64" or "x86_64".
 	// The sum is the base64 of SHA-256, as Lambda reports it; zip is called only when the code must be sent.
 	Code func(function, architecture string) (sum string, zip func() ([]byte, error), err error)

@@ -9,7 +9,7 @@ import (
 	"io"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // Bounds of a manifest's text in bytes: SSM's standard tier is free and holds
@@ -68,23 +68,34 @@ func (b *builder) manifest(parts []assembly.Part) (assembly.Part, error) {
 	for _, p := range parts {
 		listed[p.Key] = ManifestPart{Kind: p.Kind, Name: p.Name, ARN: p.ARN}
 	}
-	spec := b.written
-	spec.Devices = nil
-	text, err := formatManifest(Manifest{Version: manifestVersion, ID: b.env.Owner, Name: spec.Name, Region: b.env.Region,
-		TopicPrefix: b.prefix(), Spec: spec, Parts: listed})
+	written := b.written
+	written.Devices = nil
+	text, err := formatManifest(
+		Manifest{Version: manifestVersion, ID: b.env.Owner, Name: written.Name, Region: b.env.Region,
+			TopicPrefix: b.prefix(), Spec: written, Parts: listed},
+	)
 	if err != nil {
 		return assembly.Part{}, err
 	}
 	name := b.names.manifest()
-	return assembly.Part{Key: KeyManifest, Kind: object.KindParameter, Name: name, ARN: b.arn.parameter(name),
+	return assembly.Part{Key: KeyManifest, Kind: spec.KindParameter, Name: name, ARN: b.arn.parameter(name),
 		Want: func(assembly.Upstream) (any, error) {
-			return object.Parameter{Value: text, Tags: b.env.Tags,
-				Description: "Pipeline " + spec.Name + ": what it consists of. Written by its iot_pipeline; do not edit."}, nil
+			return spec.Parameter{Value: text, Tags: b.env.Tags,
+				Description: "Pipeline " + written.Name +
+					": what it consists of. Written by its iot_pipeline; do not edit."}, nil
 		}}, nil
 }
 
 func formatManifest(m Manifest) (string, error) {
-	e := envelope{Version: m.Version, ID: m.ID, Name: m.Name, Region: m.Region, TopicPrefix: m.TopicPrefix, Spec: &m.Spec, Parts: m.Parts}
+	e := envelope{
+		Version:     m.Version,
+		ID:          m.ID,
+		Name:        m.Name,
+		Region:      m.Region,
+		TopicPrefix: m.TopicPrefix,
+		Spec:        &m.Spec,
+		Parts:       m.Parts,
+	}
 	text := encode(e)
 	if len(text) <= plainManifest {
 		return text, nil
@@ -92,8 +103,12 @@ func formatManifest(m Manifest) (string, error) {
 	e.Spec, e.Parts, e.Packed = nil, nil, pack(encode(packed{m.Spec, m.Parts}))
 	text = encode(e)
 	if len(text) > maxManifest {
-		return "", fmt.Errorf("the manifest takes %d bytes and Parameter Store holds %d: use fewer or shorter routes, alert rules and subscriptions, "+
-			"or split the pipeline", len(text), maxManifest)
+		return "", fmt.Errorf(
+			"the manifest takes %d bytes and Parameter Store holds %d: use fewer or shorter routes, alert rules and "+
+				"subscriptions, or split the pipeline",
+			len(text),
+			maxManifest,
+		)
 	}
 	return text, nil
 }
@@ -105,7 +120,11 @@ func ParseManifest(text []byte) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("reading manifest: %w", err)
 	}
 	if e.Version != manifestVersion {
-		return Manifest{}, fmt.Errorf("reading manifest: it has version %d, and this provider knows version %d", e.Version, manifestVersion)
+		return Manifest{}, fmt.Errorf(
+			"reading manifest: it has version %d, and this provider knows version %d",
+			e.Version,
+			manifestVersion,
+		)
 	}
 	content := packed{Spec: deref(e.Spec), Parts: e.Parts}
 	if e.Packed != nil {

@@ -7,33 +7,34 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-func manifestOf(t *testing.T, spec Spec) string {
+func manifestOf(t *testing.T, config Spec) string {
 	t.Helper()
-	want, err := build(t, spec)[0].Want(nil)
+	want, err := build(t, config)[0].Want(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return want.(object.Parameter).Value
+	return want.(spec.Parameter).Value
 }
 
 func TestManifestRoundTrip(t *testing.T) {
 	for _, name := range pipelines {
-		spec := testSpec(t, name)
-		text := manifestOf(t, spec)
+		config := testSpec(t, name)
+		text := manifestOf(t, config)
 		m, err := ParseManifest([]byte(text))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		written := spec
+		written := config
 		written.Devices = nil
 		if diff := cmp.Diff(written, m.Spec); diff != "" {
 			t.Errorf("%s: the description differs (-written +read):\n%s", name, diff)
 		}
-		parts := build(t, spec)
-		if m.ID != "owner-token" || m.Region != "eu-west-1" || m.TopicPrefix != *Defaults(spec).TopicPrefix || len(m.Parts) != len(parts)-1 {
+		parts := build(t, config)
+		if m.ID != "owner-token" || m.Region != "eu-west-1" || m.TopicPrefix != *Defaults(config).TopicPrefix ||
+			len(m.Parts) != len(parts)-1 {
 			t.Errorf("%s: read %+v", name, m)
 		}
 		for _, p := range parts[1:] {
@@ -54,8 +55,13 @@ func TestManifestIsSmall(t *testing.T) {
 }
 
 func TestManifestKeepsEmptyAndUnwrittenApart(t *testing.T) {
-	spec := Spec{Name: "min", Alerts: &AlertsSpec{Emails: []string{}}, Timestream: &TimestreamSpec{}, Tags: map[string]string{}}
-	m, err := ParseManifest([]byte(manifestOf(t, spec)))
+	config := Spec{
+		Name:       "min",
+		Alerts:     &AlertsSpec{Emails: []string{}},
+		Timestream: &TimestreamSpec{},
+		Tags:       map[string]string{},
+	}
+	m, err := ParseManifest([]byte(manifestOf(t, config)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,12 +74,15 @@ func TestManifestKeepsEmptyAndUnwrittenApart(t *testing.T) {
 }
 
 func TestManifestTooLarge(t *testing.T) {
-	spec := Spec{Name: "min", Routes: map[string]RouteSpec{}}
+	config := Spec{Name: "min", Routes: map[string]RouteSpec{}}
 	for i := range 400 {
-		spec.Routes[fmt.Sprintf("r%s", shortHash(fmt.Sprint(i)))] = RouteSpec{SQL: "SELECT '" + shortHash(fmt.Sprint("x", i)) + "' AS x FROM 'a'"}
+		config.Routes[fmt.Sprintf("r%s", shortHash(fmt.Sprint(i)))] = RouteSpec{
+			SQL: "SELECT '" + shortHash(fmt.Sprint("x", i)) + "' AS x FROM 'a'",
+		}
 	}
-	_, err := Build(spec, testEnv())
-	if err == nil || !strings.Contains(err.Error(), "Parameter Store holds 8192") || !strings.Contains(err.Error(), "split the pipeline") {
+	_, err := Build(config, testEnv())
+	if err == nil || !strings.Contains(err.Error(), "Parameter Store holds 8192") ||
+		!strings.Contains(err.Error(), "split the pipeline") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -83,7 +92,8 @@ func TestParseManifestErrors(t *testing.T) {
 		{"not JSON", "x", "reading manifest: invalid character"},
 		{"another version", `{"version":2,"id":"i","name":"n"}`, "it has version 2, and this provider knows version 1"},
 		{"without an owner", `{"version":1,"name":"n","spec":{"name":"n"}}`, "does not name its pipeline and owner"},
-		{"of another pipeline", `{"version":1,"id":"i","name":"n","spec":{"name":"m"}}`, "does not name its pipeline and owner"},
+		{"of another pipeline", `{"version":1,"id":"i","name":"n","spec":{"name":"m"}}`,
+			"does not name its pipeline and owner"},
 		{"damaged", `{"version":1,"id":"i","name":"n","packed":"AAAA"}`, `reading manifest of pipeline "n"`},
 	} {
 		if _, err := ParseManifest([]byte(tc.text)); err == nil || !strings.Contains(err.Error(), tc.says) {

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"regexp"
 	"strings"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
 // Every AWS name of a pipeline called "greenhouse" in eu-west-1 of account
@@ -53,7 +55,7 @@ type names struct {
 	pipeline, account, region string
 }
 
-func (n names) manifest() string    { return ManifestName(n.pipeline) }
+func (n names) manifest() string    { return contract.ManifestName(n.pipeline) }
 func (n names) alertTopic() string  { return n.pipeline + "-alerts" }
 func (n names) deadLetters() string { return n.pipeline + "-dead-letters" }
 
@@ -74,17 +76,12 @@ func (n names) function(key string) string { return n.pipeline + "-" + key }
 func (n names) logGroup(key string) string { return "/aws/lambda/" + n.function(key) }
 
 // rule gives the name of a topic rule, which may not hold a hyphen [AWS 1.3].
-func (n names) rule(key string) string {
-	return strings.ReplaceAll(n.pipeline, "-", "_") + "_" + key
-}
+func (n names) rule(key string) string { return contract.RuleName(n.pipeline, key) }
 
 // role gives the name of a role; purpose is the part key after "role/".
 func (n names) role(purpose string) string {
 	return shorten(n.pipeline+"-"+n.region+"-"+strings.ReplaceAll(purpose, "/", "-"), maxRoleName)
 }
-
-// ManifestName gives the name of the SSM parameter that holds a pipeline's manifest.
-func ManifestName(pipeline string) string { return "/iot-pipeline/" + pipeline + "/manifest" }
 
 // shorten keeps s when it fits, and else the start of it with eight hexadecimal
 // digits of its hash, so that two long names stay two.

@@ -5,28 +5,28 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // What AWS allows the objects to be called [AWS 1.3, 6.1; IAM, Lambda, SQS, S3, DynamoDB and SNS references].
 var legalNames = map[string]*regexp.Regexp{
-	object.KindParameter:          regexp.MustCompile(`^/[a-zA-Z0-9_./-]{1,1000}$`),
-	object.KindThingGroup:         regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`),
-	object.KindThingType:          regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`),
-	object.KindIoTPolicy:          regexp.MustCompile(`^[\w+=,.@-]{1,128}$`),
-	object.KindTopicRule:          regexp.MustCompile(`^[a-zA-Z0-9_]{1,128}$`),
-	object.KindStream:             regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`),
-	object.KindTimestreamDatabase: regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,256}$`),
-	object.KindTable:              regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`),
-	object.KindBucket:             regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`),
-	object.KindTopic:              regexp.MustCompile(`^[a-zA-Z0-9_-]{1,256}$`),
-	object.KindQueue:              regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}$`),
-	object.KindRole:               regexp.MustCompile(`^[\w+=,.@-]{1,64}$`),
-	object.KindLogGroup:           regexp.MustCompile(`^[a-zA-Z0-9_./#-]{1,512}$`),
-	object.KindFunction:           regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`),
-	object.KindTemplate:           regexp.MustCompile(`^[0-9A-Za-z_-]{1,36}$`),
-	object.KindCACertificate:      regexp.MustCompile(`^[0-9a-f]{64}$`),
-	object.KindClaimCertificate:   regexp.MustCompile(`^/[a-zA-Z0-9_./-]{1,1000}$`),
+	spec.KindParameter:          regexp.MustCompile(`^/[a-zA-Z0-9_./-]{1,1000}$`),
+	spec.KindThingGroup:         regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`),
+	spec.KindThingType:          regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`),
+	spec.KindIoTPolicy:          regexp.MustCompile(`^[\w+=,.@-]{1,128}$`),
+	spec.KindTopicRule:          regexp.MustCompile(`^[a-zA-Z0-9_]{1,128}$`),
+	spec.KindStream:             regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`),
+	spec.KindTimestreamDatabase: regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,256}$`),
+	spec.KindTable:              regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`),
+	spec.KindBucket:             regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`),
+	spec.KindTopic:              regexp.MustCompile(`^[a-zA-Z0-9_-]{1,256}$`),
+	spec.KindQueue:              regexp.MustCompile(`^[a-zA-Z0-9_-]{1,80}$`),
+	spec.KindRole:               regexp.MustCompile(`^[\w+=,.@-]{1,64}$`),
+	spec.KindLogGroup:           regexp.MustCompile(`^[a-zA-Z0-9_./#-]{1,512}$`),
+	spec.KindFunction:           regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`),
+	spec.KindTemplate:           regexp.MustCompile(`^[0-9A-Za-z_-]{1,36}$`),
+	spec.KindCACertificate:      regexp.MustCompile(`^[0-9a-f]{64}$`),
+	spec.KindClaimCertificate:   regexp.MustCompile(`^/[a-zA-Z0-9_./-]{1,1000}$`),
 }
 
 func TestNamesAreLegal(t *testing.T) {
@@ -38,8 +38,16 @@ func TestNamesAreLegal(t *testing.T) {
 		for _, region := range []string{"us-east-1", "ap-northeast-1", "us-gov-west-1"} {
 			env := testEnv()
 			env.Region = region
-			parts, err := Build(Spec{Name: name, Timestream: &TimestreamSpec{}, Alerts: &AlertsSpec{Rules: rulesOf("a > 1")}, Routes: routes,
-				Provisioning: &ProvisioningSpec{Claim: &ClaimSpec{}, JITP: &JITPSpec{}}}, env)
+			parts, err := Build(
+				Spec{
+					Name:         name,
+					Timestream:   &TimestreamSpec{},
+					Alerts:       &AlertsSpec{Rules: rulesOf("a > 1")},
+					Routes:       routes,
+					Provisioning: &ProvisioningSpec{Claim: &ClaimSpec{}, JITP: &JITPSpec{}},
+				},
+				env,
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,10 +99,11 @@ func TestQueueARN(t *testing.T) {
 	for _, tc := range []struct{ why, url, want string }{
 		{"of AWS", "https://sqs.us-east-1.amazonaws.com/210987654321/q", "arn:aws:sqs:us-east-1:210987654321:q"},
 		{"of an emulator", "http://127.0.0.1:5000/123456789012/q", "arn:aws:sqs:eu-west-1:123456789012:q"},
-		{"with a template", "https://sqs.eu-west-1.amazonaws.com/123456789012/${topic(2)}", "arn:aws:sqs:eu-west-1:123456789012:*"},
+		{"with a template", "https://sqs.eu-west-1.amazonaws.com/123456789012/${topic(2)}",
+			"arn:aws:sqs:eu-west-1:123456789012:*"},
 		{"nothing known", "${queue}", "arn:aws:sqs:eu-west-1:123456789012:*"},
 	} {
-		if got := b.queueARN(tc.url); got != tc.want {
+		if got := b.arn.queueAt(tc.url); got != tc.want {
 			t.Errorf("%s: got %s, want %s", tc.why, got, tc.want)
 		}
 	}

@@ -3,7 +3,8 @@ package pipeline
 import "strings"
 
 // Naming says what the objects of a device are called, so that state need not say it of each: {thing} stands for the
-// device's name and {certificate_id} for the ID that AWS gave its certificate. The JSON names are those of the attributes.
+// device's name and {certificate_id} for the ID that AWS gave its certificate. The JSON names are those of the
+// attributes.
 type Naming struct {
 	ThingARN       string `json:"thing_arn"`
 	CertificateARN string `json:"certificate_arn"`
@@ -11,11 +12,11 @@ type Naming struct {
 }
 
 // NamingOf gives the rules by which the objects of devices are named.
-func NamingOf(spec Spec, env Env) Naming { return newBuilder(spec, env).naming() }
+func NamingOf(config Spec, env Env) Naming { return newBuilder(config, env).naming() }
 
 func (b *builder) naming() Naming {
 	return Naming{ThingARN: b.arn.in("iot", "thing/{thing}"), CertificateARN: b.arn.in("iot", "cert/{certificate_id}"),
-		Credentials: *b.spec.Credentials.Path + "/{thing}"}
+		Credentials: *b.config.Credentials.Path + "/{thing}"}
 }
 
 // Thing is the ARN of a device's thing.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
 )
 
@@ -22,11 +22,12 @@ func statementsOf(t *testing.T, document string) []statement {
 // TestFunctionsMayDoWhatTheyNeed: every call on a function's list is allowed on its object, and of the pipeline's data
 // services no other call is.
 func TestFunctionsMayDoWhatTheyNeed(t *testing.T) {
-	spec := testSpec(t, "full")
-	b := newBuilder(spec, testEnv())
-	wants := resolve(t, build(t, spec))
-	for function, list := range map[string][]needs.Need{"processor": needs.Processor(), "alerts": needs.Alerts(), "provisioning": needs.Provisioning()} {
-		statements := statementsOf(t, wants["role/"+function].(object.Role).Inline[inlinePolicy])
+	config := testSpec(t, "full")
+	b := newBuilder(config, testEnv())
+	wants := resolve(t, build(t, config))
+	for _, function := range needs.Functions() {
+		list := needs.Of(function)
+		statements := statementsOf(t, wants["role/"+function].(spec.Role).Inline[inlinePolicy])
 		resources := b.resources(function)
 		var listed []string
 		for _, n := range list {
@@ -39,7 +40,8 @@ func TestFunctionsMayDoWhatTheyNeed(t *testing.T) {
 		}
 		for _, s := range statements {
 			for _, action := range s.Action {
-				if !slices.Contains(listed, action) && !strings.HasPrefix(action, "kms:") && !strings.HasPrefix(action, "xray:") {
+				if !slices.Contains(listed, action) && !strings.HasPrefix(action, "kms:") &&
+					!strings.HasPrefix(action, "xray:") {
 					t.Errorf("the role of %s allows %s, which is not on its list", function, action)
 				}
 			}
@@ -49,23 +51,33 @@ func TestFunctionsMayDoWhatTheyNeed(t *testing.T) {
 
 // TestNoTimestreamNoGrant: a role says nothing about what the pipeline does not have.
 func TestNoTimestreamNoGrant(t *testing.T) {
-	role := resolve(t, build(t, Spec{Name: "min"}))["role/processor"].(object.Role)
-	if policy := role.Inline[inlinePolicy]; strings.Contains(policy, "timestream") || strings.Contains(policy, "xray") || strings.Contains(policy, "kms") {
+	role := resolve(t, build(t, Spec{Name: "min"}))["role/processor"].(spec.Role)
+	if policy := role.Inline[inlinePolicy]; strings.Contains(policy, "timestream") ||
+		strings.Contains(policy, "xray") ||
+		strings.Contains(policy, "kms") {
 		t.Errorf("the role of a minimal pipeline allows more than it uses: %s", policy)
 	}
 }
 
 // TestRolesAreNarrow: wildcards stand only where AWS has no resource to name, and every role trusts this account only.
 func TestRolesAreNarrow(t *testing.T) {
-	noResource := []string{"timestream:DescribeEndpoints", "cloudwatch:PutMetricData", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
-		"iot:ListPrincipalThings", "iot:RegisterCertificate", "iot:RegisterThing"}
+	noResource := []string{
+		"timestream:DescribeEndpoints",
+		"cloudwatch:PutMetricData",
+		"xray:PutTelemetryRecords",
+		"xray:PutTraceSegments",
+		"iot:ListPrincipalThings",
+		"iot:RegisterCertificate",
+		"iot:RegisterThing",
+	}
 	for key, want := range resolve(t, build(t, testSpec(t, "full"))) {
-		role, ok := want.(object.Role)
+		role, ok := want.(spec.Role)
 		if !ok {
 			continue
 		}
 		for _, s := range statementsOf(t, role.Inline[inlinePolicy]) {
-			if slices.Contains(s.Resource, "*") && slices.ContainsFunc(s.Action, func(a string) bool { return !slices.Contains(noResource, a) }) {
+			if slices.Contains(s.Resource, "*") &&
+				slices.ContainsFunc(s.Action, func(a string) bool { return !slices.Contains(noResource, a) }) {
 				t.Errorf("%s allows %v on everything", key, s.Action)
 			}
 			for _, action := range s.Action {

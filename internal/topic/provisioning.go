@@ -17,8 +17,8 @@ type Provisioning struct {
 	Answer    string // "accepted" or "rejected"; "" for the topic of a request
 }
 
-// ParseProvisioning takes a topic of the device provisioning MQTT API apart; ok is false for every other topic, filters with
-// wildcards included. [AWS 4 MQTT topics]
+// ParseProvisioning takes a topic of the device provisioning MQTT API apart; ok is false for every other topic,
+// filters with wildcards included. [AWS 4 MQTT topics]
 func ParseProvisioning(name string) (p Provisioning, ok bool) {
 	rest, ok := strings.CutPrefix(name, "$aws/certificates/")
 	if ok {

@@ -1,6 +1,6 @@
-// Package topic knows what AWS IoT says about topic names and topic filters: what is valid, what a filter matches, what is
-// reserved. The rules engine, the device policy, the local broker and plan-time validation share it, so that all of them
-// agree. It must not know who asks: it has no notion of rules, clients, sessions or Terraform.
+// Package topic knows what AWS IoT says about topic names and topic filters: what is valid, what a filter matches,
+// what is reserved. The rules engine, the device policy, the local broker and plan-time validation share it, so that
+// all of them agree. It must not know who asks: it has no notion of rules, clients, sessions or Terraform.
 package topic
 
 import (
@@ -32,7 +32,8 @@ var (
 	ErrHashNotLast = errors.New("has a # before its last level")
 )
 
-// ValidateName reports why nobody may publish to s, or nil. The error wraps one of this package's Err values and quotes s.
+// ValidateName reports why nobody may publish to s, or nil. The error wraps one of this package's Err values and
+// quotes s.
 func ValidateName(s string) error {
 	if err := validate(s); err != nil {
 		return fmt.Errorf("topic %q %w", s, err)
@@ -92,8 +93,8 @@ func validateWildcards(filter string) error {
 	return nil
 }
 
-// Match reports whether an MQTT subscription to filter receives a message published to name: "a/#" covers "a" itself, and a
-// filter that starts with a wildcard does not cover names that start with "$".
+// Match reports whether an MQTT subscription to filter receives a message published to name: "a/#" covers "a" itself,
+// and a filter that starts with a wildcard does not cover names that start with "$".
 func Match(filter, name string) bool {
 	if parent, ok := strings.CutSuffix(filter, "/#"); ok && matchLevels(parent, name) {
 		return true
@@ -101,8 +102,8 @@ func Match(filter, name string) bool {
 	return matchLevels(filter, name)
 }
 
-// MatchRule reports whether a rule with filter in its FROM sees a message published to name. It differs from Match in that
-// "a/#" does not cover "a" itself. [IoT-SQL 5]
+// MatchRule reports whether a rule with filter in its FROM sees a message published to name. It differs from Match in
+// that "a/#" does not cover "a" itself. [IoT-SQL 5]
 func MatchRule(filter, name string) bool {
 	return matchLevels(filter, name)
 }
@@ -151,8 +152,8 @@ func Reserved(s string) bool {
 	return strings.HasPrefix(s, "$")
 }
 
-// TrimBasicIngest splits "$aws/rules/<rule>/<rest>" into the rule's name and the topic that the rule sees; ok is false for
-// every other topic. [IoT-SQL 5 Basic Ingest]
+// TrimBasicIngest splits "$aws/rules/<rule>/<rest>" into the rule's name and the topic that the rule sees; ok is
+// false for every other topic. [IoT-SQL 5 Basic Ingest]
 func TrimBasicIngest(name string) (rule, rest string, ok bool) {
 	tail, found := strings.CutPrefix(name, basicIngest)
 	if !found {

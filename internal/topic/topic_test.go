@@ -108,7 +108,12 @@ func TestTrimBasicIngest(t *testing.T) {
 		name, rule, rest string
 		ok               bool
 	}{
-		{"$aws/rules/BuildingManager/Buildings/Building5/Floor2/Room201/Lights", "BuildingManager", "Buildings/Building5/Floor2/Room201/Lights", true},
+		{
+			"$aws/rules/BuildingManager/Buildings/Building5/Floor2/Room201/Lights",
+			"BuildingManager",
+			"Buildings/Building5/Floor2/Room201/Lights",
+			true,
+		},
 		{"$aws/rules/r", "r", "", true},
 		{"$aws/rules/", "", "", false},
 		{"$aws/rules", "", "", false},

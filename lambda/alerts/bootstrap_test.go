@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
 // TestBootstrapInMoto drives the binary that is shipped, with every service in moto.
@@ -19,12 +19,16 @@ func TestBootstrapInMoto(t *testing.T) {
 	f := newFixture(t, twoRules)
 	f.clock = time.Now() // the process has its own
 	cfg := f.moto.Config(t)
-	topic, err := sns.NewFromConfig(cfg).CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("greenhouse-alerts")})
+	topic, err := sns.NewFromConfig(cfg).
+		CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("greenhouse-alerts")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	letters := sqs.NewFromConfig(cfg)
-	queue, err := letters.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("greenhouse-dead-letters")})
+	queue, err := letters.CreateQueue(
+		t.Context(),
+		&sqs.CreateQueueInput{QueueName: aws.String("greenhouse-dead-letters")},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +52,11 @@ func TestBootstrapInMoto(t *testing.T) {
 	}
 	notifications := f.moto.Notifications(t, *topic.TopicArn)
 	if len(notifications) != 2 {
-		t.Errorf("%d notices for five messages within the cooldowns of two rules: %+v", len(notifications), notifications)
+		t.Errorf(
+			"%d notices for five messages within the cooldowns of two rules: %+v",
+			len(notifications),
+			notifications,
+		)
 	}
 	for _, n := range notifications {
 		if !strings.Contains(n.Subject, "on soil-001") {
@@ -56,7 +64,8 @@ func TestBootstrapInMoto(t *testing.T) {
 		}
 	}
 	commands := f.moto.Published(t)
-	if len(commands) != 1 || commands[0].Topic != "greenhouse/soil-001/commands" || commands[0].Payload != `{"action":"enter_safe_mode","at":60}` {
+	if len(commands) != 1 || commands[0].Topic != "greenhouse/soil-001/commands" ||
+		commands[0].Payload != `{"action":"enter_safe_mode","at":60}` {
 		t.Errorf("commands %+v", commands)
 	}
 	got, err := letters.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl})

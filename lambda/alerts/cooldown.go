@@ -17,9 +17,9 @@ const keepCooldown = 30 * 24 * time.Hour
 
 // cooldowns is the memory of which rule has told of which device, one item for each pair.
 //
-// Lambda brings an event again when the function fails after it has claimed the cooldown, with the same request ID. The item therefore
-// holds the ID of who claimed it, and announced once the notice is out: the same request may claim again until then, so no alert is
-// lost to its own cooldown.
+// Lambda brings an event again when the function fails after it has claimed the cooldown, with the same request ID.
+// The item therefore holds the ID of who claimed it, and announced once the notice is out: the same request may claim
+// again until then, so no alert is lost to its own cooldown.
 type cooldowns struct {
 	client tableAPI
 	table  string
@@ -35,20 +35,24 @@ func cooldownKey(rule, thing string) map[string]types.AttributeValue {
 	return itemKey("$cooldown#" + rule + "#" + thing)
 }
 
-// claim asks to announce an alert now. When the rule told of this device less than the cooldown ago, the alert is counted as
-// suppressed instead.
+// claim asks to announce an alert now. When the rule told of this device less than the cooldown ago, the alert is
+// counted as suppressed instead.
 func (c *cooldowns) claim(ctx context.Context, r *rule, thing, request string, now time.Time) (claimed, error) {
 	until := now.Add(r.cooldown)
 	out, err := c.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:        aws.String(c.table),
-		Key:              cooldownKey(r.name, thing),
-		UpdateExpression: aws.String("SET #until = :until, active = :yes, expires_at = :expires, claim = :request, announced = :no"),
+		TableName: aws.String(c.table),
+		Key:       cooldownKey(r.name, thing),
+		UpdateExpression: aws.String(
+			"SET #until = :until, active = :yes, expires_at = :expires, claim = :request, announced = :no",
+		),
 		ConditionExpression: aws.String("attribute_not_exists(#until)" +
 			" OR (#until <= :now AND NOT (claim = :request AND announced = :yes))" +
 			" OR (claim = :request AND announced = :no)"),
 		ExpressionAttributeNames: map[string]string{"#until": "until"},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":until": integer(until.UnixMilli()), ":now": integer(now.UnixMilli()), ":expires": integer(until.Add(keepCooldown).Unix()),
+			":until": integer(
+				until.UnixMilli(),
+			), ":now": integer(now.UnixMilli()), ":expires": integer(until.Add(keepCooldown).Unix()),
 			":request": &types.AttributeValueMemberS{Value: request}, ":yes": boolean(true), ":no": boolean(false),
 		},
 		ReturnValues:                        types.ReturnValueAllNew,
@@ -83,7 +87,9 @@ func (c *cooldowns) announced(ctx context.Context, r *rule, thing, request strin
 		UpdateExpression:    aws.String("SET announced = :yes ADD suppressed :told"),
 		ConditionExpression: aws.String("claim = :request"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":yes": boolean(true), ":told": integer(int64(-told)), ":request": &types.AttributeValueMemberS{Value: request},
+			":yes": boolean(
+				true,
+			), ":told": integer(int64(-told)), ":request": &types.AttributeValueMemberS{Value: request},
 		},
 	})
 	var other *types.ConditionalCheckFailedException
@@ -95,7 +101,10 @@ func (c *cooldowns) announced(ctx context.Context, r *rule, thing, request strin
 
 // isActive reports whether the rule's last word on the device was an alert.
 func (c *cooldowns) isActive(ctx context.Context, r *rule, thing string) (bool, error) {
-	out, err := c.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(c.table), Key: cooldownKey(r.name, thing)})
+	out, err := c.client.GetItem(
+		ctx,
+		&dynamodb.GetItemInput{TableName: aws.String(c.table), Key: cooldownKey(r.name, thing)},
+	)
 	if err != nil {
 		return false, fmt.Errorf("reading the cooldown of alert %q for %q: %w", r.name, thing, err)
 	}
@@ -103,8 +112,9 @@ func (c *cooldowns) isActive(ctx context.Context, r *rule, thing string) (bool, 
 	return ok && active.Value, nil
 }
 
-// resolved notes that people were told that the condition no longer holds. The cooldown runs on, and an alert that it suppresses
-// does not become active: of a flapping sensor people hear one alert and one resolved notice, not one for each turn.
+// resolved notes that people were told that the condition no longer holds. The cooldown runs on, and an alert that it
+// suppresses does not become active: of a flapping sensor people hear one alert and one resolved notice, not one for
+// each turn.
 func (c *cooldowns) resolved(ctx context.Context, r *rule, thing string) error {
 	_, err := c.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:                 aws.String(c.table),

@@ -21,7 +21,8 @@ type event struct {
 	traceID    string
 }
 
-// parseEvent reads what the rule's SQL makes. An error means that no retry can help; what could be read is returned all the same.
+// parseEvent reads what the rule's SQL makes. An error means that no retry can help; what could be read is returned
+// all the same.
 func parseEvent(text []byte, now time.Time) (event, error) {
 	var raw struct {
 		Payload    *string `json:"payload"`

@@ -27,7 +27,11 @@ import (
 
 // deviceAPI is the part of the IoT data client that the alert handler uses.
 type deviceAPI interface {
-	Publish(context.Context, *iotdataplane.PublishInput, ...func(*iotdataplane.Options)) (*iotdataplane.PublishOutput, error)
+	Publish(
+		context.Context,
+		*iotdataplane.PublishInput,
+		...func(*iotdataplane.Options),
+	) (*iotdataplane.PublishOutput, error)
 }
 
 // handler handles invocations one after the other, as Lambda brings them to one process.
@@ -44,7 +48,8 @@ type handler struct {
 	now       func() time.Time
 }
 
-// newHandler does the cold start's work: it reads the environment and makes the clients. The rules are read by the first event.
+// newHandler does the cold start's work: it reads the environment and makes the clients. The rules are read by the
+// first event.
 func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 	c, err := loadConfig(getenv)
 	if err != nil {
@@ -81,8 +86,8 @@ func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 	return h, nil
 }
 
-// Invoke handles one message. After an error Lambda brings the event again, and at last puts it into the on-failure queue; an event
-// that no retry can help goes to the dead letter at once.
+// Invoke handles one message. After an error Lambda brings the event again, and at last puts it into the on-failure
+// queue; an event that no retry can help goes to the dead letter at once.
 func (h *handler) Invoke(ctx context.Context, text []byte) ([]byte, error) {
 	ctx, cancel := withReserve(ctx, h.now())
 	defer cancel()
@@ -143,7 +148,8 @@ func (h *handler) handle(ctx context.Context, text []byte, metrics *emf.Recorder
 	return errors.Join(problems...)
 }
 
-// refuse sends an event that no retry can help to the dead letter. When that fails, the error makes Lambda keep the event.
+// refuse sends an event that no retry can help to the dead letter. When that fails, the error makes Lambda keep the
+// event.
 func (h *handler) refuse(ctx context.Context, e *event, text []byte, why error, metrics *emf.Recorder) error {
 	metrics.CountReason("Rejected", "invalid_event", 1)
 	h.log.WarnContext(ctx, "event is given up", "thing", e.thing, "topic", e.topic, "detail", why.Error())
@@ -166,7 +172,14 @@ func requestID(ctx context.Context) string {
 }
 
 // decide evaluates one rule and does what follows from it.
-func (h *handler) decide(ctx context.Context, r *rule, e *event, m *iotsql.Message, thresholds map[string]json.RawMessage, metrics *emf.Recorder) error {
+func (h *handler) decide(
+	ctx context.Context,
+	r *rule,
+	e *event,
+	m *iotsql.Message,
+	thresholds map[string]json.RawMessage,
+	metrics *emf.Recorder,
+) error {
 	holds, err := r.holds.Eval(ctx, m)
 	if err != nil {
 		return fmt.Errorf("evaluating alert rule %q: %w", r.name, err)
@@ -188,7 +201,14 @@ func (h *handler) decide(ctx context.Context, r *rule, e *event, m *iotsql.Messa
 }
 
 // raise announces an alert unless its cooldown is running: people are told first, then the device.
-func (h *handler) raise(ctx context.Context, r *rule, e *event, m *iotsql.Message, thresholds map[string]json.RawMessage, metrics *emf.Recorder) error {
+func (h *handler) raise(
+	ctx context.Context,
+	r *rule,
+	e *event,
+	m *iotsql.Message,
+	thresholds map[string]json.RawMessage,
+	metrics *emf.Recorder,
+) error {
 	remembered := r.cooldown > 0 || r.notifyResolved
 	request := cmp.Or(requestID(ctx), e.traceID, e.receivedAt.Format(timeForm))
 	suppressed := 0
@@ -211,7 +231,18 @@ func (h *handler) raise(ctx context.Context, r *rule, e *event, m *iotsql.Messag
 	}
 	metrics.CountReason("Alerts", r.severity, 1)
 	metrics.Millis("Latency", []int64{e.received(h.now())})
-	h.log.InfoContext(ctx, "alert", "rule", r.name, "severity", r.severity, "thing", e.thing, "suppressed_before", suppressed)
+	h.log.InfoContext(
+		ctx,
+		"alert",
+		"rule",
+		r.name,
+		"severity",
+		r.severity,
+		"thing",
+		e.thing,
+		"suppressed_before",
+		suppressed,
+	)
 	if err := h.command(ctx, r, e, m, metrics); err != nil {
 		return err
 	}
@@ -253,9 +284,16 @@ func (h *handler) command(ctx context.Context, r *rule, e *event, m *iotsql.Mess
 	return nil
 }
 
-// resolve tells that the condition no longer holds, when the last word was that it did. It tells first and notes then: a failure in
-// between repeats the notice instead of losing it.
-func (h *handler) resolve(ctx context.Context, r *rule, e *event, m *iotsql.Message, thresholds map[string]json.RawMessage, metrics *emf.Recorder) error {
+// resolve tells that the condition no longer holds, when the last word was that it did. It tells first and notes
+// then: a failure in between repeats the notice instead of losing it.
+func (h *handler) resolve(
+	ctx context.Context,
+	r *rule,
+	e *event,
+	m *iotsql.Message,
+	thresholds map[string]json.RawMessage,
+	metrics *emf.Recorder,
+) error {
 	active, err := h.cooldowns.isActive(ctx, r, e.thing)
 	if err != nil || !active {
 		return err

@@ -19,8 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
 )
 
@@ -37,7 +37,12 @@ type fixture struct {
 
 func newFixture(t *testing.T, rules string) *fixture {
 	t.Helper()
-	f := &fixture{t: t, moto: mototest.Start(t), aws: lambdatest.StartAWS(t), clock: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
+	f := &fixture{
+		t:     t,
+		moto:  mototest.Start(t),
+		aws:   lambdatest.StartAWS(t),
+		clock: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC),
+	}
 	f.table = dynamodb.NewFromConfig(f.moto.Config(t))
 	if _, err := f.table.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: aws.String("greenhouse"), BillingMode: types.BillingModePayPerRequest,
@@ -74,7 +79,9 @@ func (f *fixture) setThreshold(key, name, value string) {
 // message is the event that the alerts rule makes of a device's message.
 func (f *fixture) message(thing, payload string) []byte {
 	text, err := json.Marshal(map[string]any{
-		"payload": base64.StdEncoding.EncodeToString([]byte(payload)), "topic": "greenhouse/" + thing + "/telemetry", "thing": thing,
+		"payload": base64.StdEncoding.EncodeToString(
+			[]byte(payload),
+		), "topic": "greenhouse/" + thing + "/telemetry", "thing": thing,
 		"client_id": thing, "received_at": f.clock.Add(-250 * time.Millisecond).UnixMilli(), "trace_id": "trace-1",
 	})
 	if err != nil {
@@ -91,7 +98,10 @@ func (f *fixture) send(thing, payload string) error {
 
 // request hands it an event under a request ID; Lambda's retries have the first try's.
 func (f *fixture) request(id string, event []byte) error {
-	ctx, cancel := context.WithDeadline(lambdacontext.NewContext(f.t.Context(), &lambdacontext.LambdaContext{AwsRequestID: id}), time.Now().Add(20*time.Second))
+	ctx, cancel := context.WithDeadline(
+		lambdacontext.NewContext(f.t.Context(), &lambdacontext.LambdaContext{AwsRequestID: id}),
+		time.Now().Add(20*time.Second),
+	)
 	defer cancel()
 	f.clock = f.clock.Add(time.Millisecond)
 	// The handler's clock is the fixture's; the deadline is the test's.
@@ -126,7 +136,11 @@ func (f *fixture) notices() []published {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		p := published{subject: form.Get("Subject"), structure: form.Get("MessageStructure"), attributes: map[string]string{}}
+		p := published{
+			subject:    form.Get("Subject"),
+			structure:  form.Get("MessageStructure"),
+			attributes: map[string]string{},
+		}
 		for i := 1; form.Has(fmt.Sprintf("MessageAttributes.entry.%d.Name", i)); i++ {
 			entry := fmt.Sprintf("MessageAttributes.entry.%d.", i)
 			p.attributes[form.Get(entry+"Name")] = form.Get(entry + "Value.StringValue")
@@ -146,7 +160,10 @@ func (f *fixture) notices() []published {
 func (f *fixture) told() []string {
 	out := []string{}
 	for _, p := range f.notices() {
-		out = append(out, fmt.Sprintf("%s %s %s %d", p.notice.State, p.notice.Rule, p.notice.Thing, p.notice.Suppressed))
+		out = append(
+			out,
+			fmt.Sprintf("%s %s %s %d", p.notice.State, p.notice.Rule, p.notice.Thing, p.notice.Suppressed),
+		)
 	}
 	return out
 }
@@ -168,7 +185,10 @@ const twoRules = `{"version":1,"thresholds":{"max_temperature":50},"rules":{
 
 func TestANoticeSaysEverything(t *testing.T) {
 	f := newFixture(t, twoRules)
-	f.mustSend("soil-001", `{"deviceId":"x","timestamp":1767268799000,"data":{"humidity":29,"temperature":21.5,"mode":"eco"}}`)
+	f.mustSend(
+		"soil-001",
+		`{"deviceId":"x","timestamp":1767268799000,"data":{"humidity":29,"temperature":21.5,"mode":"eco"}}`,
+	)
 	all := f.notices()
 	if len(all) != 1 {
 		t.Fatalf("%d notices, want the one whose condition holds", len(all))
@@ -177,7 +197,11 @@ func TestANoticeSaysEverything(t *testing.T) {
 	want := notice{
 		Pipeline: "greenhouse", Rule: "dry", Severity: "warning", State: "alert", Thing: "soil-001", Topic: "greenhouse/soil-001/telemetry",
 		Message: "Humidity 29 on soil-001", When: "data.humidity < 35", Time: "2026-01-01T11:59:59.000Z", ReceivedAt: "2026-01-01T11:59:59.750Z",
-		Values:     map[string]json.RawMessage{"humidity": json.RawMessage("29"), "temperature": json.RawMessage("21.5"), "mode": json.RawMessage(`"eco"`)},
+		Values: map[string]json.RawMessage{
+			"humidity":    json.RawMessage("29"),
+			"temperature": json.RawMessage("21.5"),
+			"mode":        json.RawMessage(`"eco"`),
+		},
 		Thresholds: map[string]json.RawMessage{"max_temperature": json.RawMessage("50")}, TraceID: "trace-1",
 	}
 	if diff := cmp.Diff(want, got.notice); diff != "" {
@@ -219,7 +243,8 @@ func TestEachRuleThatHoldsTells(t *testing.T) {
 	f.mustSend("soil-001", `{"data":{"humidity":29,"temperature":60}}`)
 	f.wantTold("both hold", "alert dry soil-001 0", "alert hot soil-001 0")
 	commands := f.aws.Calls("iot:Publish")
-	if len(commands) != 1 || commands[0].Path != "/topics/greenhouse/soil-001/commands" || commands[0].Query != "qos=1" ||
+	if len(commands) != 1 || commands[0].Path != "/topics/greenhouse/soil-001/commands" ||
+		commands[0].Query != "qos=1" ||
 		string(commands[0].Body) != `{"action":"enter_safe_mode","at":60}` {
 		t.Errorf("commands %+v", commands)
 	}
@@ -243,10 +268,21 @@ func TestCooldown(t *testing.T) {
 	f.wantTold("nothing new within the cooldown", "alert dry soil-001 0", "alert dry soil-002 0")
 	f.clock = f.clock.Add(3 * time.Minute)
 	f.mustSend("soil-001", dry)
-	f.wantTold("the next one tells how many were held back", "alert dry soil-001 0", "alert dry soil-002 0", "alert dry soil-001 3")
+	f.wantTold(
+		"the next one tells how many were held back",
+		"alert dry soil-001 0",
+		"alert dry soil-002 0",
+		"alert dry soil-001 3",
+	)
 	f.clock = f.clock.Add(6 * time.Minute)
 	f.mustSend("soil-001", dry)
-	f.wantTold("and they are told once", "alert dry soil-001 0", "alert dry soil-002 0", "alert dry soil-001 3", "alert dry soil-001 0")
+	f.wantTold(
+		"and they are told once",
+		"alert dry soil-001 0",
+		"alert dry soil-002 0",
+		"alert dry soil-001 3",
+		"alert dry soil-001 0",
+	)
 }
 
 func TestNoAlertIsLostToItsOwnCooldown(t *testing.T) {
@@ -261,7 +297,8 @@ func TestNoAlertIsLostToItsOwnCooldown(t *testing.T) {
 		}
 		return nil
 	})
-	if err := f.request("a", event); err == nil || !strings.Contains(err.Error(), `publishing alert "hot" for "soil-001"`) {
+	if err := f.request("a", event); err == nil ||
+		!strings.Contains(err.Error(), `publishing alert "hot" for "soil-001"`) {
 		t.Fatalf("error %v, want SNS's", err)
 	}
 	f.wantTold("SNS refused")
@@ -269,7 +306,8 @@ func TestNoAlertIsLostToItsOwnCooldown(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.wantTold("another event is held back: the first will come again")
-	if err := f.request("a", event); err == nil || !strings.Contains(err.Error(), `publishing the command of alert "hot" to "soil-001"`) {
+	if err := f.request("a", event); err == nil ||
+		!strings.Contains(err.Error(), `publishing the command of alert "hot" to "soil-001"`) {
 		t.Fatalf("error %v, want the device's", err)
 	}
 	if err := f.request("a", event); err != nil {
@@ -301,7 +339,10 @@ func TestOneFailingRuleDoesNotSilenceTheOthers(t *testing.T) {
 }
 
 func TestResolved(t *testing.T) {
-	f := newFixture(t, `{"version":1,"rules":{"dry":{"when":"data.humidity < 35","severity":"info","cooldown_seconds":300,"notify_resolved":true}}}`)
+	f := newFixture(
+		t,
+		`{"version":1,"rules":{"dry":{"when":"data.humidity < 35","severity":"info","cooldown_seconds":300,"notify_resolved":true}}}`,
+	)
 	wet, dry := `{"data":{"humidity":50}}`, `{"data":{"humidity":29}}`
 	f.mustSend("soil-001", wet)
 	f.wantTold("nothing to resolve")
@@ -312,7 +353,8 @@ func TestResolved(t *testing.T) {
 	f.mustSend("soil-001", wet)
 	want := []string{"alert dry soil-001 0", "resolved dry soil-001 0"}
 	f.wantTold("once", want...)
-	if n := f.notices()[1]; n.subject != "[resolved] dry on soil-001: dry: data.humidity < 35" || n.attributes["state"] != "resolved" {
+	if n := f.notices()[1]; n.subject != "[resolved] dry on soil-001: dry: data.humidity < 35" ||
+		n.attributes["state"] != "resolved" {
 		t.Errorf("subject %q, attributes %v", n.subject, n.attributes)
 	}
 	for range 5 {
@@ -323,7 +365,9 @@ func TestResolved(t *testing.T) {
 	f.clock = f.clock.Add(10 * time.Minute)
 	f.mustSend("soil-001", dry)
 	f.mustSend("soil-001", wet)
-	f.wantTold("after the cooldown it is news again", append(want, "alert dry soil-001 5", "resolved dry soil-001 0")...)
+	f.wantTold(
+		"after the cooldown it is news again",
+		append(want, "alert dry soil-001 5", "resolved dry soil-001 0")...)
 }
 
 func TestThresholds(t *testing.T) {
@@ -381,7 +425,11 @@ func TestThresholdsAreReadOnceAMinute(t *testing.T) {
 // unreachable is a table that cannot be read.
 type unreachable struct{ tableAPI }
 
-func (unreachable) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (unreachable) GetItem(
+	context.Context,
+	*dynamodb.GetItemInput,
+	...func(*dynamodb.Options),
+) (*dynamodb.GetItemOutput, error) {
 	return nil, errors.New("the table is away")
 }
 
@@ -418,11 +466,21 @@ func TestRulesDocuments(t *testing.T) {
 }
 
 func TestRulesChange(t *testing.T) {
-	f := newFixture(t, `{"version":1,"rules":{"broken":{"when":"data.humidity <","severity":"info"},"dry":{"when":"data.humidity < 35","severity":"info"}}}`)
+	f := newFixture(
+		t,
+		`{"version":1,"rules":{"broken":{"when":"data.humidity <","severity":"info"},"dry":{"when":"data.humidity < 35","severity":"info"}}}`,
+	)
 	f.mustSend("soil-001", `{"data":{"humidity":29}}`)
 	f.mustSend("soil-001", `{"data":{"humidity":29}}`)
-	f.wantTold("a broken rule does not silence the others; no cooldown, no silence", "alert dry soil-001 0", "alert dry soil-001 0")
-	f.put("$rules", map[string]types.AttributeValue{"document": &types.AttributeValueMemberS{Value: `{"version":1,"rules":{}}`}})
+	f.wantTold(
+		"a broken rule does not silence the others; no cooldown, no silence",
+		"alert dry soil-001 0",
+		"alert dry soil-001 0",
+	)
+	f.put(
+		"$rules",
+		map[string]types.AttributeValue{"document": &types.AttributeValueMemberS{Value: `{"version":1,"rules":{}}`}},
+	)
 	f.clock = f.clock.Add(time.Minute)
 	f.mustSend("soil-001", `{"data":{"humidity":29}}`)
 	if len(f.told()) != 2 {
@@ -445,8 +503,10 @@ func TestEventsThatNoRetryCanHelp(t *testing.T) {
 				t.Errorf("error %v: Lambda would try again", err)
 			}
 			got := f.aws.Letters(t)
-			if len(got) != 1 || got[0]["reason"] != "invalid_event" || got[0]["source"] != "alerts" || got[0]["sequence_number"] != "r-1" ||
-				got[0]["thing"] != c.thing || got[0]["payload_base64"] != base64.StdEncoding.EncodeToString([]byte(c.event)) {
+			if len(got) != 1 || got[0]["reason"] != "invalid_event" || got[0]["source"] != "alerts" ||
+				got[0]["sequence_number"] != "r-1" ||
+				got[0]["thing"] != c.thing ||
+				got[0]["payload_base64"] != base64.StdEncoding.EncodeToString([]byte(c.event)) {
 				t.Errorf("letters %v", got)
 			}
 			f.aws.Misbehave(func(lambdatest.Call) *lambdatest.Fault { return lambdatest.Denied })
@@ -457,11 +517,14 @@ func TestEventsThatNoRetryCanHelp(t *testing.T) {
 	}
 }
 
-// TestCallsNoMoreThanItsPolicyAllows makes the handler do everything it can do and compares its calls with the list that the provider
-// writes the policy document from, both ways.
+// TestCallsNoMoreThanItsPolicyAllows makes the handler do everything it can do and compares its calls with the list
+// that the provider writes the policy document from, both ways.
 func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
 	called := map[string]bool{}
-	f := newFixture(t, `{"version":1,"rules":{"dry":{"when":"data.humidity < 35","severity":"info","cooldown_seconds":300,"notify_resolved":true,"command":"{}"}}}`)
+	f := newFixture(
+		t,
+		`{"version":1,"rules":{"dry":{"when":"data.humidity < 35","severity":"info","cooldown_seconds":300,"notify_resolved":true,"command":"{}"}}}`,
+	)
 	setup := len(f.moto.Requests(t))
 	f.mustSend("soil-001", `{"data":{"humidity":29}}`)
 	f.mustSend("soil-001", `{"data":{"humidity":29}}`)
@@ -479,7 +542,7 @@ func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
 	for action := range called {
 		got = append(got, action)
 	}
-	for _, need := range needs.Alerts() {
+	for _, need := range needs.Of("alerts") {
 		if !need.ByLambda {
 			want = append(want, need.Action)
 		}

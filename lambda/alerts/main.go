@@ -1,5 +1,5 @@
-// Command alerts is the pipeline's alert handler: the alerts rule hands it every message for which some condition may hold; it decides
-// which do, tells people through SNS and sends the device its command.
+// Command alerts is the pipeline's alert handler: the alerts rule hands it every message for which some condition may
+// hold; it decides which do, tells people through SNS and sends the device its command.
 //
 // Rules and thresholds are in the device table, so that they change without new code; see docs/design/contracts.md.
 package main

@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
 func TestSubject(t *testing.T) {
@@ -51,7 +51,12 @@ func TestANoticeFits(t *testing.T) {
 	for i := range values {
 		values[i] = fmt.Sprintf(`"m%02d":"%s"`, i, strings.Repeat("é", 1000))
 	}
-	e := event{payload: []byte("{" + strings.Join(values, ",") + "}"), thing: "soil-001", topic: "a", receivedAt: time.Now()}
+	e := event{
+		payload:    []byte("{" + strings.Join(values, ",") + "}"),
+		thing:      "soil-001",
+		topic:      "a",
+		receivedAt: time.Now(),
+	}
 	n := newNotice("greenhouse", &rule{name: "dry", severity: "info"}, &e, nil)
 	n.Message = cut(strings.Repeat("é", 100000), maxMessage)
 	if !utf8.ValidString(n.Message) || len(n.Message) > maxMessage+len("…") {
@@ -69,12 +74,17 @@ func TestANoticeFits(t *testing.T) {
 
 func TestEnvironmentIsCheckedAtStart(t *testing.T) {
 	for _, name := range []string{"IOT_PIPELINE", "IOT_TOPIC_PREFIX", "IOT_DEVICE_TABLE", "IOT_ALERT_TOPIC_ARN", "IOT_DEAD_LETTER_QUEUE_URL", "AWS_REGION"} {
-		_, err := newHandler((&lambdatest.AWS{URL: "http://127.0.0.1:1"}).Getenv(map[string]string{name: ""}), io.Discard)
+		_, err := newHandler(
+			(&lambdatest.AWS{URL: "http://127.0.0.1:1"}).Getenv(map[string]string{name: ""}),
+			io.Discard,
+		)
 		if err == nil || !strings.Contains(err.Error(), name+" is not set") {
 			t.Errorf("without %s: error %v", name, err)
 		}
 	}
-	c, err := loadConfig((&lambdatest.AWS{}).Getenv(map[string]string{"IOT_DATA_ENDPOINT": "abc-ats.iot.us-east-1.amazonaws.com"}))
+	c, err := loadConfig(
+		(&lambdatest.AWS{}).Getenv(map[string]string{"IOT_DATA_ENDPOINT": "abc-ats.iot.us-east-1.amazonaws.com"}),
+	)
 	if err != nil || c.dataEndpoint != "https://abc-ats.iot.us-east-1.amazonaws.com" {
 		t.Errorf("data endpoint %q, %v", c.dataEndpoint, err)
 	}

@@ -31,7 +31,8 @@ type rule struct {
 	when     string
 	severity string
 	holds    *iotsql.Condition
-	// holdsNot is TRUE when the condition is FALSE, and not when it is Undefined: a message without the field says nothing.
+	// holdsNot is TRUE when the condition is FALSE, and not when it is Undefined: a message without the field says
+	// nothing.
 	holdsNot       *iotsql.Condition // nil unless a resolved notice is wanted
 	message        *iotsql.Template  // nil: a standard text
 	command        *iotsql.Template  // nil: none
@@ -53,15 +54,18 @@ type document struct {
 	} `json:"rules"`
 }
 
-// compile makes rules of a document, in the order of their names. A rule that does not compile is an error of its own, and the
-// others serve.
+// compile makes rules of a document, in the order of their names. A rule that does not compile is an error of its
+// own, and the others serve.
 func compile(text string) (rules []rule, thresholds map[string]json.RawMessage, broken []error, err error) {
 	var d document
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
 		return nil, nil, nil, fmt.Errorf("reading the rules document: %w", err)
 	}
 	if d.Version != 1 {
-		return nil, nil, nil, fmt.Errorf("reading the rules document: its version is %d, this function knows 1", d.Version)
+		return nil, nil, nil, fmt.Errorf(
+			"reading the rules document: its version is %d, this function knows 1",
+			d.Version,
+		)
 	}
 	options := iotsql.Options{Names: []string{"thing", "threshold"}}
 	for _, name := range slices.Sorted(maps.Keys(d.Rules)) {
@@ -91,7 +95,11 @@ func compile(text string) (rules []rule, thresholds map[string]json.RawMessage, 
 // tableAPI is the part of the DynamoDB client that the alert handler uses.
 type tableAPI interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	UpdateItem(
+		context.Context,
+		*dynamodb.UpdateItemInput,
+		...func(*dynamodb.Options),
+	) (*dynamodb.UpdateItemOutput, error)
 }
 
 // copied is a document read from the table, and when it is to be read again.
@@ -140,7 +148,8 @@ func (b *rulebook) current(ctx context.Context) ([]rule, []error, error) {
 	return b.rules.value, b.broken, err
 }
 
-// thresholds returns the named thresholds that hold for a device: its own, else the pipeline's, else the defaults of the rules.
+// thresholds returns the named thresholds that hold for a device: its own, else the pipeline's, else the defaults of
+// the rules.
 func (b *rulebook) thresholds(ctx context.Context, thing string) (map[string]json.RawMessage, error) {
 	if err := refresh(ctx, b, &b.overrides, func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds") }); err != nil {
 		return nil, err
@@ -162,7 +171,8 @@ func (b *rulebook) thresholds(ctx context.Context, thing string) (map[string]jso
 	return all, nil
 }
 
-// refresh reads a copy that is too old again. An old copy serves on while the table cannot be read; without any, that is an error.
+// refresh reads a copy that is too old again. An old copy serves on while the table cannot be read; without any, that
+// is an error.
 func refresh[T any](ctx context.Context, b *rulebook, c *copied[T], read func() (T, error)) error {
 	now := b.now()
 	if now.Before(c.until) {
@@ -195,7 +205,8 @@ func itemKey(key string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{"device_id": &types.AttributeValueMemberS{Value: key}}
 }
 
-// values reads a thresholds item. An item that is not there overrides nothing; neither does a value of a type that no threshold has.
+// values reads a thresholds item. An item that is not there overrides nothing; neither does a value of a type that no
+// threshold has.
 func (b *rulebook) values(ctx context.Context, key string) (map[string]json.RawMessage, error) {
 	item, err := b.item(ctx, key)
 	if err != nil {

@@ -1,7 +1,8 @@
-// Package deadletter keeps messages that could not be handled, with their reason, in the pipeline's dead-letter queue.
+// Package deadletter keeps messages that could not be handled, with their reason, in the pipeline's dead-letter
+// queue.
 //
-// It is for the project's functions and for anyone who writes one for a pipeline. It knows the form of a letter and where
-// it goes; why a message is given up is for the caller to say.
+// It is for the project's functions and for anyone who writes one for a pipeline. It knows the form of a letter and
+// where it goes; why a message is given up is for the caller to say.
 package deadletter
 
 import (
@@ -108,7 +109,13 @@ func (o *Office) storePayload(ctx context.Context, l Letter) ([]byte, error) {
 	if o.Objects == nil || o.Bucket == "" {
 		return nil, errors.New("it does not fit a message and there is no bucket for it")
 	}
-	key := o.Prefix + "payloads/" + l.ArrivedAt.UTC().Format("2006/01/02/") + strings.ReplaceAll(l.SequenceNumber, "/", "_")
+	key := o.Prefix + "payloads/" + l.ArrivedAt.UTC().
+		Format("2006/01/02/") +
+		strings.ReplaceAll(
+			l.SequenceNumber,
+			"/",
+			"_",
+		)
 	if _, err := o.Objects().PutObject(ctx, &s3.PutObjectInput{
 		Bucket: aws.String(o.Bucket), Key: aws.String(key), Body: bytes.NewReader(l.Payload),
 		ContentLength: aws.Int64(int64(len(l.Payload))), ContentType: aws.String("application/octet-stream"),
@@ -118,6 +125,6 @@ func (o *Office) storePayload(ctx context.Context, l Letter) ([]byte, error) {
 	return json.Marshal(l.document(nil, "s3://"+o.Bucket+"/"+key))
 }
 
-// TrustTransport is an option for the SQS client: it leaves out the MD5 check of the answer. The request is signed with its hash
-// and both directions are TLS, so the check finds nothing that they do not.
+// TrustTransport is an option for the SQS client: it leaves out the MD5 check of the answer. The request is signed
+// with its hash and both directions are TLS, so the check finds nothing that they do not.
 func TrustTransport(o *sqs.Options) { o.DisableMessageChecksumValidation = true }

@@ -22,7 +22,11 @@ type post struct {
 	err      error
 }
 
-func (p *post) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+func (p *post) SendMessage(
+	_ context.Context,
+	in *sqs.SendMessageInput,
+	_ ...func(*sqs.Options),
+) (*sqs.SendMessageOutput, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
@@ -30,7 +34,11 @@ func (p *post) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...fun
 	return &sqs.SendMessageOutput{}, nil
 }
 
-func (p *post) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+func (p *post) PutObject(
+	_ context.Context,
+	in *s3.PutObjectInput,
+	_ ...func(*s3.Options),
+) (*s3.PutObjectOutput, error) {
 	body, err := io.ReadAll(in.Body)
 	if err != nil {
 		return nil, err
@@ -65,7 +73,8 @@ func TestSend(t *testing.T) {
 			continue
 		}
 		head := `q {"pipeline":"greenhouse","source":"processor","thing":"soil-001","topic":"greenhouse/soil-001/status","arrived_at":"2026-01-02T03:04:05.678Z","sequence_number":"49/59",`
-		if len(p.messages) != 1 || !strings.HasPrefix(p.messages[0], head+c.want) || !strings.HasSuffix(p.messages[0], `"reason":"not_json","detail":"byte 0: not a value"}`) {
+		if len(p.messages) != 1 || !strings.HasPrefix(p.messages[0], head+c.want) ||
+			!strings.HasSuffix(p.messages[0], `"reason":"not_json","detail":"byte 0: not a value"}`) {
 			t.Errorf("%s: messages %.400q", c.why, p.messages)
 		}
 		if len(p.messages[0])-len("q ") > maxMessage {

@@ -1,9 +1,14 @@
-// Package needs lists the AWS calls each function makes, beside the code that makes them, so that a
-// function's policy document is written from the same list that its tests hold it to.
+// Package needs lists the AWS calls that each function makes. The function's policy document is written from the same
+// list that its tests check the function against.
 //
-// The package is data: it imports nothing, knows no ARN and no policy language. The provider turns a
-// Resource into the ARN of the pipeline's own object and leaves out what the pipeline does not have.
+// The package is data: it knows no ARN and no policy language. The provider turns a Resource into the ARN of the
+// pipeline's own object and leaves out what the pipeline does not have.
 package needs
+
+import (
+	"maps"
+	"slices"
+)
 
 // Resource names an object of a pipeline that a call is made on.
 type Resource string
@@ -16,6 +21,7 @@ const (
 	DeadLetterQueue    Resource = "dead-letter-queue"   // the SQS queue
 	DeadLetterBucket   Resource = "dead-letter-bucket"  // the bucket itself
 	DeadLetterPayloads Resource = "dead-letter-objects" // arn:…:<bucket>/<dead-letter prefix>*
+	FailedBatches      Resource = "failed-batches"      // arn:…:<bucket>/aws/lambda/*
 	AlertTopic         Resource = "alert-topic"         // the SNS topic
 	CommandTopics      Resource = "command-topics"      // arn:…:topic/<topic prefix>/*/commands
 	AllowList          Resource = "allow-list"          // the DynamoDB table of serials that may register
@@ -35,53 +41,57 @@ type Need struct {
 	ByLambda bool
 }
 
-// Processor is what the stream processor calls.
-func Processor() []Need {
-	return []Need{
-		{Action: "timestream:WriteRecords", On: TimestreamTable},
-		// [AWS 6.1 Endpoint discovery]: the SDK asks for the ingest endpoint first; the action has no resource.
-		{Action: "timestream:DescribeEndpoints", On: Anything, With: TimestreamTable},
-		{Action: "dynamodb:UpdateItem", On: DeviceTable},
-		{Action: "sqs:SendMessage", On: DeadLetterQueue},
-		{Action: "s3:PutObject", On: DeadLetterPayloads},
+// calls lists what each function calls, under the name of its folder below lambda/.
+var calls = map[string][]Need{"alerts": alerts, "processor": processor, "provisioning": provisioning}
 
-		// [AWS 5 Role]: the event source mapping polls the stream, and stores exhausted batches with their payload.
-		{Action: "kinesis:DescribeStream", On: Stream, ByLambda: true},
-		{Action: "kinesis:DescribeStreamSummary", On: Stream, ByLambda: true},
-		{Action: "kinesis:GetRecords", On: Stream, ByLambda: true},
-		{Action: "kinesis:GetShardIterator", On: Stream, ByLambda: true},
-		{Action: "kinesis:ListShards", On: Stream, ByLambda: true},
-		{Action: "kinesis:SubscribeToShard", On: Stream, ByLambda: true},
-		{Action: "s3:ListBucket", On: DeadLetterBucket, ByLambda: true},
-		{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
-		{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
-	}
+// Functions returns the sorted names of the functions that the project ships.
+func Functions() []string { return slices.Sorted(maps.Keys(calls)) }
+
+// Of returns what a function calls. The list is shared and must not be changed.
+func Of(function string) []Need { return calls[function] }
+
+// processor is what the stream processor calls.
+var processor = []Need{
+	{Action: "timestream:WriteRecords", On: TimestreamTable},
+	// [AWS 6.1 Endpoint discovery]: the SDK asks for the ingest endpoint first; the action has no resource.
+	{Action: "timestream:DescribeEndpoints", On: Anything, With: TimestreamTable},
+	{Action: "dynamodb:UpdateItem", On: DeviceTable},
+	{Action: "sqs:SendMessage", On: DeadLetterQueue},
+	{Action: "s3:PutObject", On: DeadLetterPayloads},
+
+	// [AWS 5 Role]: the event source mapping polls the stream, and stores exhausted batches with their payload.
+	{Action: "kinesis:DescribeStream", On: Stream, ByLambda: true},
+	{Action: "kinesis:DescribeStreamSummary", On: Stream, ByLambda: true},
+	{Action: "kinesis:GetRecords", On: Stream, ByLambda: true},
+	{Action: "kinesis:GetShardIterator", On: Stream, ByLambda: true},
+	{Action: "kinesis:ListShards", On: Stream, ByLambda: true},
+	{Action: "kinesis:SubscribeToShard", On: Stream, ByLambda: true},
+	{Action: "s3:ListBucket", On: DeadLetterBucket, ByLambda: true},
+	{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
+	{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
+	{Action: "s3:PutObject", On: FailedBatches, ByLambda: true},
 }
 
-// Alerts is what the alert handler calls.
-func Alerts() []Need {
-	return []Need{
-		{Action: "dynamodb:GetItem", On: DeviceTable},
-		{Action: "dynamodb:UpdateItem", On: DeviceTable},
-		{Action: "sns:Publish", On: AlertTopic},
-		{Action: "iot:Publish", On: CommandTopics},
-		// Also how Lambda delivers an event whose retries are used up to the on-failure queue.
-		{Action: "sqs:SendMessage", On: DeadLetterQueue},
-		{Action: "s3:PutObject", On: DeadLetterPayloads},
+// alerts is what the alert handler calls.
+var alerts = []Need{
+	{Action: "dynamodb:GetItem", On: DeviceTable},
+	{Action: "dynamodb:UpdateItem", On: DeviceTable},
+	{Action: "sns:Publish", On: AlertTopic},
+	{Action: "iot:Publish", On: CommandTopics},
+	// Also how Lambda delivers an event whose retries are used up to the on-failure queue.
+	{Action: "sqs:SendMessage", On: DeadLetterQueue},
+	{Action: "s3:PutObject", On: DeadLetterPayloads},
 
-		{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
-		{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
-	}
+	{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
+	{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
 }
 
-// Provisioning is what the pre-provisioning hook calls.
-func Provisioning() []Need {
-	return []Need{
-		{Action: "dynamodb:GetItem", On: AllowList},
-		{Action: "dynamodb:UpdateItem", On: AllowList},
-		{Action: "iot:DescribeThing", On: Things},
+// provisioning is what the pre-provisioning hook calls.
+var provisioning = []Need{
+	{Action: "dynamodb:GetItem", On: AllowList},
+	{Action: "dynamodb:UpdateItem", On: AllowList},
+	{Action: "iot:DescribeThing", On: Things},
 
-		{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
-		{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
-	}
+	{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
+	{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
 }

@@ -8,7 +8,7 @@ import (
 // What the functions really call is compared with these lists in their own tests.
 func TestListsAreWellFormed(t *testing.T) {
 	action := regexp.MustCompile(`^[a-z0-9]+:[A-Z][A-Za-z0-9]+$`)
-	for name, list := range map[string][]Need{"processor": Processor(), "alerts": Alerts(), "provisioning": Provisioning()} {
+	for name, list := range calls {
 		seen := map[Need]bool{}
 		for _, need := range list {
 			if !action.MatchString(need.Action) {

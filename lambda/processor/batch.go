@@ -37,7 +37,8 @@ func newBatch(records []stream.Record, now time.Time) *batch {
 	}
 }
 
-// reject marks a record for the dead letter. The first reason stays; details add up, for a record can hold many measures.
+// reject marks a record for the dead letter. The first reason stays; details add up, for a record can hold many
+// measures.
 func (b *batch) reject(i int, reason, detail string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )

@@ -4,11 +4,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
-// BenchmarkBootstrap measures the shipped binary as Lambda runs it: one process, events through the Runtime API, stores that
-// answer at once. The table in docs/guides/functions.md is from here.
+// BenchmarkBootstrap measures the shipped binary as Lambda runs it: one process, events through the Runtime API,
+// stores that answer at once. The table in docs/guides/functions.md is from here.
 func BenchmarkBootstrap(b *testing.B) {
 	bootstrap := lambdatest.Compile(b, "processor")
 	for _, size := range []struct {

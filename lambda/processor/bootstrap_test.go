@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
-// TestBootstrap drives the binary that is shipped as Lambda does: one cold start, then many invocations in one process, among them
-// events that are none, poison, and deadlines that are about to pass.
+// TestBootstrap drives the binary that is shipped as Lambda does: one cold start, then many invocations in one
+// process, among them events that are none, poison, and deadlines that are about to pass.
 func TestBootstrap(t *testing.T) {
 	aws := lambdatest.StartAWS(t)
 	function := lambdatest.StartFunction(t, lambdatest.Compile(t, "processor"), aws.Env(nil))
@@ -27,7 +27,8 @@ func TestBootstrap(t *testing.T) {
 			t.Fatalf("round %d: failed from %s", round, failed)
 		}
 		for _, event := range []string{`{"Records":`, `null`, ``, `{"detail-type":"Scheduled Event"}`} {
-			if reply := function.Invoke([]byte(event), 10*time.Second); !reply.Failed || !bytes.Contains(reply.Body, []byte("reading the Kinesis event")) {
+			if reply := function.Invoke([]byte(event), 10*time.Second); !reply.Failed ||
+				!bytes.Contains(reply.Body, []byte("reading the Kinesis event")) {
 				t.Fatalf("event %q: reply %s, want an error that says what is wrong", event, reply.Body)
 			}
 		}
@@ -68,7 +69,8 @@ func TestBootstrap(t *testing.T) {
 // TestBootstrapSaysWhatIsMissing starts it without an environment.
 func TestBootstrapSaysWhatIsMissing(t *testing.T) {
 	function := lambdatest.StartFunction(t, lambdatest.Compile(t, "processor"), nil)
-	if err := function.Wait(); err == nil || !strings.Contains(function.Output(), "IOT_DEAD_LETTER_QUEUE_URL is not set") {
+	if err := function.Wait(); err == nil ||
+		!strings.Contains(function.Output(), "IOT_DEAD_LETTER_QUEUE_URL is not set") {
 		t.Errorf("it ended with %v and said: %s", err, function.Output())
 	}
 }

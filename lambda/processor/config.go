@@ -41,10 +41,16 @@ func loadConfig(getenv func(string) string) (config, error) {
 		problem("IOT_DEAD_LETTER_QUEUE_URL is not set: a record that cannot be handled would have nowhere to go")
 	}
 	if c.deviceTable == "" && c.table == "" && c.database == "" {
-		problem("neither IOT_DEVICE_TABLE nor IOT_TIMESTREAM_DATABASE and IOT_TIMESTREAM_TABLE are set: records would have nowhere to go")
+		problem(
+			"neither IOT_DEVICE_TABLE nor IOT_TIMESTREAM_DATABASE and IOT_TIMESTREAM_TABLE are set: records would have nowhere to go",
+		)
 	}
 	if (c.database == "") != (c.table == "") {
-		problem("IOT_TIMESTREAM_DATABASE is %q and IOT_TIMESTREAM_TABLE is %q: set both or neither", c.database, c.table)
+		problem(
+			"IOT_TIMESTREAM_DATABASE is %q and IOT_TIMESTREAM_TABLE is %q: set both or neither",
+			c.database,
+			c.table,
+		)
 	}
 	switch layout := getenv("IOT_TIMESTREAM_LAYOUT"); layout {
 	case "", "multi":

@@ -18,7 +18,11 @@ import (
 
 // dynamoAPI is the part of the DynamoDB client that the processor uses.
 type dynamoAPI interface {
-	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	UpdateItem(
+		context.Context,
+		*dynamodb.UpdateItemInput,
+		...func(*dynamodb.Options),
+	) (*dynamodb.UpdateItemOutput, error)
 }
 
 // devices keeps the newest state of every device: one conditional update for each device of a batch.
@@ -34,8 +38,8 @@ func newDevices(c config, cfg aws.Config) *devices {
 
 const stateRejected = "device_state_rejected" // a reason for the dead letter
 
-// state is what a batch says about one device. Its three groups have a time each, because each can be newer or older than what
-// is stored on its own: a device that sends its backlog is seen now and measured then.
+// state is what a batch says about one device. Its three groups have a time each, because each can be newer or older
+// than what is stored on its own: a device that sends its backlog is seen now and measured then.
 type state struct {
 	thing string
 
@@ -50,8 +54,8 @@ type state struct {
 	statusBy int // the record
 }
 
-// byDevice orders the readable records by device, in the order of the stream within a device. Two passes and no comparison:
-// the first counts each device's records, the second puts them in their places.
+// byDevice orders the readable records by device, in the order of the stream within a device. Two passes and no
+// comparison: the first counts each device's records, the second puts them in their places.
 func byDevice(b *batch) []int {
 	ranks := make([]int, len(b.records))
 	rank := make(map[string]int, 64)
@@ -97,7 +101,8 @@ func (d *devices) store(ctx context.Context, b *batch, order []int, w *work) {
 	}
 }
 
-// newest reduces one device's records to its state. A message proves that its device is online; equal times go to the later record.
+// newest reduces one device's records to its state. A message proves that its device is online; equal times go to the
+// later record.
 func newest(b *batch, records []int) state {
 	s := state{thing: b.records[records[0]].PartitionKey, measured: -1}
 	for _, i := range records {
@@ -105,8 +110,8 @@ func newest(b *batch, records []int) state {
 		if at := b.records[i].ArrivalMillis; at >= s.seenAt {
 			s.seenAt, s.seen = at, i
 		}
-		// Both kinds go by their arrival in the stream: with the broker's clock for one and the stream's for the other, a
-		// device's farewell would lose against the message it had published just before.
+		// Both kinds go by their arrival in the stream: with the broker's clock for one and the stream's for the
+		// other, a device's farewell would lose against the message it had published just before.
 		status, statusAt := m.status, b.records[i].ArrivalMillis
 		if status == "" {
 			status = "online"
@@ -125,8 +130,8 @@ func newest(b *batch, records []int) state {
 // consumer can get in between.
 const maxRounds = 5
 
-// update writes what is newer than the stored state. The first try writes all groups; when one of them is not newer the answer
-// brings the stored item, and the next try writes the rest.
+// update writes what is newer than the stored state. The first try writes all groups; when one of them is not newer
+// the answer brings the stored item, and the next try writes the rest.
 func (d *devices) update(ctx context.Context, b *batch, s state) {
 	write := groups{seen: true, measured: s.measured >= 0, status: true}
 	for range maxRounds {
@@ -144,7 +149,8 @@ func (d *devices) update(ctx context.Context, b *batch, s state) {
 		case errors.As(err, &stale):
 			write = s.newerThan(stale.Item)
 		case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
-			// Only the measures are the device's to choose: the record that brought them is the one that cannot be stored.
+			// Only the measures are the device's to choose: the record that brought them is the one that cannot be
+			// stored.
 			bringer := s.measured
 			if bringer < 0 {
 				bringer = s.seen
@@ -218,8 +224,10 @@ func (d *devices) request(b *batch, s state, write groups) *dynamodb.UpdateItemI
 	}
 	if write.measured {
 		values[":measured"], values[":latest"] = millis(s.measuredAt), latest(b.messages[s.measured].Measures)
-		group("attribute_not_exists(measured_at) OR measured_at < :measured OR (measured_at = :measured AND last_seen <= :seen)",
-			"measured_at = :measured, latest = :latest")
+		group(
+			"attribute_not_exists(measured_at) OR measured_at < :measured OR (measured_at = :measured AND last_seen <= :seen)",
+			"measured_at = :measured, latest = :latest",
+		)
 	}
 	if write.status {
 		values[":status"], values[":status_at"] = &types.AttributeValueMemberS{Value: s.status}, millis(s.statusAt)
@@ -227,8 +235,10 @@ func (d *devices) request(b *batch, s state, write groups) *dynamodb.UpdateItemI
 		group("attribute_not_exists(status_at) OR status_at <= :status_at", "#status = :status, status_at = :status_at")
 	}
 	return &dynamodb.UpdateItemInput{
-		TableName:                           aws.String(d.table),
-		Key:                                 map[string]types.AttributeValue{"device_id": &types.AttributeValueMemberS{Value: s.thing}},
+		TableName: aws.String(d.table),
+		Key: map[string]types.AttributeValue{
+			"device_id": &types.AttributeValueMemberS{Value: s.thing},
+		},
 		UpdateExpression:                    aws.String(set),
 		ConditionExpression:                 aws.String(condition),
 		ExpressionAttributeNames:            names,

@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
 )
 
@@ -62,8 +62,8 @@ func TestWithoutOneStoreTheOtherServes(t *testing.T) {
 	}
 }
 
-// TestCallsNoMoreThanItsPolicyAllows makes the processor do everything it can do and compares its calls with the list that
-// the provider writes the policy document from, both ways.
+// TestCallsNoMoreThanItsPolicyAllows makes the processor do everything it can do and compares its calls with the list
+// that the provider writes the policy document from, both ways.
 func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
 	p, aws := start(t, nil)
 	invoke(t, p, lambdatest.Event(
@@ -75,7 +75,7 @@ func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
 	slices.Sort(called)
 
 	var allowed []string
-	for _, need := range needs.Processor() {
+	for _, need := range needs.Of("processor") {
 		if !need.ByLambda {
 			allowed = append(allowed, need.Action)
 		}
@@ -86,8 +86,8 @@ func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
 	}
 }
 
-// discover counts the discovery calls of a processor that writes many chunks at once, as actions. Discovered endpoints are HTTPS, so
-// this stand-in is.
+// discover counts the discovery calls of a processor that writes many chunks at once, as actions. Discovered
+// endpoints are HTTPS, so this stand-in is.
 func discover(t *testing.T) []string {
 	t.Helper()
 	var discoveries, writes atomic.Int64
@@ -105,7 +105,9 @@ func discover(t *testing.T) []string {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 
-	getenv := (&lambdatest.AWS{URL: server.URL}).Getenv(map[string]string{"AWS_ENABLE_ENDPOINT_DISCOVERY": "", "IOT_DEVICE_TABLE": ""})
+	getenv := (&lambdatest.AWS{URL: server.URL}).Getenv(
+		map[string]string{"AWS_ENABLE_ENDPOINT_DISCOVERY": "", "IOT_DEVICE_TABLE": ""},
+	)
 	p, err := newProcessor(getenv, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +124,11 @@ func discover(t *testing.T) []string {
 		}
 	}
 	if writes.Load() != 20 || discoveries.Load() != 1 {
-		t.Errorf("%d writes and %d discoveries in 2 batches of 10 calls, want 20 and 1", writes.Load(), discoveries.Load())
+		t.Errorf(
+			"%d writes and %d discoveries in 2 batches of 10 calls, want 20 and 1",
+			writes.Load(),
+			discoveries.Load(),
+		)
 	}
 	return []string{"timestream:DescribeEndpoints"}
 }
@@ -188,8 +194,17 @@ func TestLogsAndMetrics(t *testing.T) {
 				}
 			}
 		}
-		want := map[string]float64{"Received": 3, "Accepted": 2, "SkippedValues": 2, "Rejected": 2, "Rejected/not_json": 1, "Rejected/measure_name": 1,
-			"DeadLetters": 2, "Stored": 1, "Retried": 0}
+		want := map[string]float64{
+			"Received":              3,
+			"Accepted":              2,
+			"SkippedValues":         2,
+			"Rejected":              2,
+			"Rejected/not_json":     1,
+			"Rejected/measure_name": 1,
+			"DeadLetters":           2,
+			"Stored":                1,
+			"Retried":               0,
+		}
 		if diff := cmp.Diff(want, counts); diff != "" {
 			t.Errorf("level %q: metrics (-want +got):\n%s", level, diff)
 		}

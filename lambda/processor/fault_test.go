@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
 // fleet is ten records of five devices: sequence numbers 1 to 10, device soil-00N has N+1 and N+6.
@@ -58,7 +58,8 @@ const (
 )
 
 func TestFaults(t *testing.T) {
-	const short = 2 * time.Second // for faults that last longer than any invocation; the rest must be done within it on a busy machine
+	// for faults that last longer than any invocation; the rest must be done within it on a busy machine
+	const short = 2 * time.Second
 	type want struct {
 		failed  string            // the sequence number reported, "" for none
 		letters map[string]string // sequence number to reason
@@ -87,7 +88,8 @@ func TestFaults(t *testing.T) {
 			want{"", map[string]string{"1": timestreamReason}, 0}},
 		{"Timestream has an equal version with other values", fleet(), quick,
 			only(writeRecords, 1, lambdatest.Reject(fmt.Sprintf(`{"RecordIndex":0,"Reason":"equal","ExistingVersion":%d}`, lambdatest.Start.UnixMilli()*versionsPerMilli))),
-			want{"", none, 1}}, // the one that is sent again; the stand-in did not keep the others of a call it was told to reject
+			// the one that is sent again; the stand-in did not keep the others of a call it was told to reject
+			want{"", none, 1}},
 		{"Timestream's answer about a rejection makes no sense", fleet(), quick,
 			only(writeRecords, 1, lambdatest.Reject(`{"RecordIndex":99,"Reason":"?"}`)), want{"1", none, 0}},
 		{"Timestream refuses the call for one record", fleet(), quick,

@@ -37,7 +37,8 @@ type processor struct {
 	now      func() time.Time
 }
 
-// newProcessor does the cold start's work: it reads the environment and makes the clients. Connections are made by the first batch.
+// newProcessor does the cold start's work: it reads the environment and makes the clients. Connections are made by
+// the first batch.
 func newProcessor(getenv func(string) string, out io.Writer) (*processor, error) {
 	c, err := loadConfig(getenv)
 	if err != nil {
@@ -125,12 +126,26 @@ func (p *processor) decode(ctx context.Context, b *batch, metrics *emf.Recorder)
 }
 
 // decodeRun reads the records from start up to end, and returns how many values no measure can hold.
-func (p *processor) decodeRun(ctx context.Context, b *batch, decoder *telemetry.Decoder, start, end int) (skipped int64) {
+func (p *processor) decodeRun(
+	ctx context.Context,
+	b *batch,
+	decoder *telemetry.Decoder,
+	start, end int,
+) (skipped int64) {
 	debug := p.log.Enabled(ctx, slog.LevelDebug)
 	for i := start; i < end; i++ {
 		record := &b.records[i]
 		if debug {
-			p.log.DebugContext(ctx, "record", "thing", record.PartitionKey, "sequence_number", record.SequenceNumber, "payload", record.Data)
+			p.log.DebugContext(
+				ctx,
+				"record",
+				"thing",
+				record.PartitionKey,
+				"sequence_number",
+				record.SequenceNumber,
+				"payload",
+				record.Data,
+			)
 		}
 		m, err := read(decoder, record, b.now)
 		if err != nil {
@@ -154,8 +169,8 @@ const (
 	timeBefore70  = telemetry.Reason("time_before_1970")
 )
 
-// maxAhead is how far in the future a time may be [AWS 6.1 Future timestamps]. It holds without Timestream too: one message
-// from 2100 would keep a device's state from ever changing again.
+// maxAhead is how far in the future a time may be [AWS 6.1 Future timestamps]. It holds without Timestream too: one
+// message from 2100 would keep a device's state from ever changing again.
 const maxAhead = 15 * time.Minute
 
 // read decodes one record. The error is a *telemetry.Error.
@@ -174,10 +189,16 @@ func read(decoder *telemetry.Decoder, record *stream.Record, now time.Time) (mes
 		return message{}, err
 	}
 	if m.Time.After(now.Add(maxAhead)) {
-		return message{}, &telemetry.Error{Reason: timeInFuture, Detail: "the message's time, " + m.Time.Format(time.RFC3339) + ", is more than 15 minutes ahead"}
+		return message{}, &telemetry.Error{
+			Reason: timeInFuture,
+			Detail: "the message's time, " + m.Time.Format(time.RFC3339) + ", is more than 15 minutes ahead",
+		}
 	}
 	if m.Time.Unix() < 0 {
-		return message{}, &telemetry.Error{Reason: timeBefore70, Detail: "the message's time, " + m.Time.Format(time.RFC3339) + ", is before 1970"}
+		return message{}, &telemetry.Error{
+			Reason: timeBefore70,
+			Detail: "the message's time, " + m.Time.Format(time.RFC3339) + ", is before 1970",
+		}
 	}
 	return message{Message: m}, nil
 }
@@ -199,8 +220,8 @@ func (p *processor) store(ctx context.Context, b *batch) {
 // work is calls to make, concurrency of them at a time.
 type work []func()
 
-// do makes the calls and waits for them. The workers live for many calls each: the stack that the SDK's layers of middleware need
-// is grown once for each worker and not once for each call.
+// do makes the calls and waits for them. The workers live for many calls each: the stack that the SDK's layers of
+// middleware need is grown once for each worker and not once for each call.
 func (w work) do() {
 	var (
 		next    atomic.Int64
@@ -237,7 +258,17 @@ func (p *processor) answer(ctx context.Context, b *batch, metrics *emf.Recorder)
 	if lowest == len(b.records) {
 		return stream.Done()
 	}
-	p.log.WarnContext(ctx, "records are handed back", "from_sequence_number", b.records[lowest].SequenceNumber,
-		"records", len(b.records)-lowest, "failed", len(b.failed), "error", cmp.Or(b.failed[lowest], errors.New("unknown")).Error())
+	p.log.WarnContext(
+		ctx,
+		"records are handed back",
+		"from_sequence_number",
+		b.records[lowest].SequenceNumber,
+		"records",
+		len(b.records)-lowest,
+		"failed",
+		len(b.failed),
+		"error",
+		cmp.Or(b.failed[lowest], errors.New("unknown")).Error(),
+	)
 	return stream.FailedFrom(b.records[lowest].SequenceNumber)
 }

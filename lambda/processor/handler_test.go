@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
 // start makes a processor as the bootstrap does, against a stand-in for AWS.
@@ -28,7 +28,8 @@ func start(t *testing.T, more map[string]string) (*processor, *lambdatest.AWS) {
 	return p, aws
 }
 
-// invoke hands the processor an event with an amount of time left, and returns the sequence number it reports, "" for none.
+// invoke hands the processor an event with an amount of time left, and returns the sequence number it reports, "" for
+// none.
 func invoke(t *testing.T, p *processor, event []byte, left time.Duration) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), left)
@@ -130,7 +131,11 @@ func TestStoresTheDocumentedShapes(t *testing.T) {
 }
 
 func one(name, value, kind string, arrived int64) lambdatest.Stored {
-	return lambdatest.Stored{Version: arrived * 1000, Values: map[string]string{name: value}, Types: map[string]string{name: kind}}
+	return lambdatest.Stored{
+		Version: arrived * 1000,
+		Values:  map[string]string{name: value},
+		Types:   map[string]string{name: kind},
+	}
 }
 
 func TestGivesUpWhatCannotBeStored(t *testing.T) {
@@ -237,8 +242,13 @@ func TestAcceptsWhatIsOnlyUnusual(t *testing.T) {
 func TestAPayloadMayNameItsDevice(t *testing.T) {
 	for layout, want := range map[string]map[string]string{"multi": {"v": "1"}, "single": {"device_id": "x"}} {
 		p, aws := start(t, map[string]string{"IOT_TIMESTREAM_LAYOUT": layout})
-		invoke(t, p, lambdatest.Event(lambdatest.Record{Thing: "soil-001", Payload: `{"device_id":"x","v":1,"none":""}`},
-			lambdatest.Record{Thing: "soil-002", Payload: `{"device_id":"x"}`}), quick)
+		invoke(
+			t,
+			p,
+			lambdatest.Event(lambdatest.Record{Thing: "soil-001", Payload: `{"device_id":"x","v":1,"none":""}`},
+				lambdatest.Record{Thing: "soil-002", Payload: `{"device_id":"x"}`}),
+			quick,
+		)
 		found := false
 		for key, record := range aws.Records() {
 			found = found || strings.HasPrefix(key, "device_id=soil-001 ") && cmp.Equal(record.Values, want)

@@ -17,7 +17,11 @@ import (
 
 // timestreamAPI is the part of the Timestream client that the processor uses.
 type timestreamAPI interface {
-	WriteRecords(context.Context, *timestreamwrite.WriteRecordsInput, ...func(*timestreamwrite.Options)) (*timestreamwrite.WriteRecordsOutput, error)
+	WriteRecords(
+		context.Context,
+		*timestreamwrite.WriteRecordsInput,
+		...func(*timestreamwrite.Options),
+	) (*timestreamwrite.WriteRecordsOutput, error)
 }
 
 // history writes the measures of every message to Timestream.
@@ -59,8 +63,8 @@ type row struct {
 	version int64
 }
 
-// store checks the messages and adds the calls that write them to w. order is grouped by device, so that most calls are about
-// one device and name it once.
+// store checks the messages and adds the calls that write them to w. order is grouped by device, so that most calls
+// are about one device and name it once.
 func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 	rows := make([]row, 0, len(order))
 	for at, i := range order {
@@ -89,8 +93,9 @@ func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 	}
 }
 
-// writes reports whether a measure has a place in Timestream: there is no empty value, and in the multi layout no second
-// column of the dimension's name. A payload that names its device says nothing that the topic has not said better.
+// writes reports whether a measure has a place in Timestream: there is no empty value, and in the multi layout no
+// second column of the dimension's name. A payload that names its device says nothing that the topic has not said
+// better.
 func (h *history) writes(m *telemetry.Measure) bool {
 	return m.Text != "" && (h.single || m.Name != deviceDimension)
 }
@@ -104,21 +109,24 @@ func (h *history) hasValue(measures []telemetry.Measure) bool {
 	return false
 }
 
-// Versions: a record with a higher version replaces one with the same device, time and name; the same version with the same
-// values is accepted and changes nothing [AWS 6.1 Upsert]. The arrival time is the same in every replay and grows with the stream, so
-// it is the version. Thousandths of it order messages that share a device, a time and an arrival millisecond.
+// Versions: a record with a higher version replaces one with the same device, time and name; the same version with
+// the same values is accepted and changes nothing [AWS 6.1 Upsert]. The arrival time is the same in every replay and
+// grows with the stream, so it is the version. Thousandths of it order messages that share a device, a time and an
+// arrival millisecond.
 const versionsPerMilli = 1000
 
 // lookBack bounds the search for such a message. One that is missed is put right when Timestream rejects it, see again.
 const lookBack = 64
 
-// setVersion gives message i its version. before are the messages in order before it; those of its device are at the end.
+// setVersion gives message i its version. before are the messages in order before it; those of its device are at the
+// end.
 func setVersion(b *batch, before []int, i int) {
 	m := &b.messages[i]
 	m.version = max(1, b.records[i].ArrivalMillis*versionsPerMilli)
 	for n := 1; n <= len(before) && n <= lookBack; n++ {
 		j := before[len(before)-n]
-		if b.records[j].PartitionKey != b.records[i].PartitionKey || b.records[j].ArrivalMillis < b.records[i].ArrivalMillis {
+		if b.records[j].PartitionKey != b.records[i].PartitionKey ||
+			b.records[j].ArrivalMillis < b.records[i].ArrivalMillis {
 			return
 		}
 		if b.messages[j].Time.UnixMilli() == m.Time.UnixMilli() && b.messages[j].version >= m.version {
@@ -130,7 +138,11 @@ func setVersion(b *batch, before []int, i int) {
 // check refuses what Timestream would refuse the whole call for. It returns the reason, or "".
 func (h *history) check(m *telemetry.Message, thing string) (reason, detail string) {
 	if len(m.Measures) > maxMeasures && !h.single {
-		return tooManyMeasures, fmt.Sprintf("the message has %d measures, a record takes %d", len(m.Measures), maxMeasures)
+		return tooManyMeasures, fmt.Sprintf(
+			"the message has %d measures, a record takes %d",
+			len(m.Measures),
+			maxMeasures,
+		)
 	}
 	const fixed = len(deviceDimension) + len(multiName) + 8 // the dimension's and the measure's name, and the time
 	size := fixed + len(thing)
@@ -204,8 +216,8 @@ func (h *history) write(ctx context.Context, b *batch, rows []row) {
 	}
 }
 
-// again reads the answer about each rejected row and returns those to send once more; the others are dead letters with AWS's own
-// reason. What the answer does not name is stored [AWS 6.1 RejectedRecordsException].
+// again reads the answer about each rejected row and returns those to send once more; the others are dead letters
+// with AWS's own reason. What the answer does not name is stored [AWS 6.1 RejectedRecordsException].
 func again(b *batch, rows []row, rejected []types.RejectedRecord) []row {
 	retry := make([]row, 0, len(rejected))
 	for _, r := range rejected {
@@ -216,10 +228,11 @@ func again(b *batch, rows []row, rejected []types.RejectedRecord) []row {
 			}
 			return nil
 		}
-		if existing := aws.ToInt64(r.ExistingVersion); existing > 0 && existing/versionsPerMilli == rows[i].version/versionsPerMilli {
-			// Two messages of one device, time and arrival millisecond. When their versions are equal the later one, this one,
-			// takes the next; when this one's is lower, it is the earlier one in a replay, and lost long ago.
-			// A version of a later millisecond is none of this: AWS's reason tells.
+		if existing := aws.ToInt64(r.ExistingVersion); existing > 0 &&
+			existing/versionsPerMilli == rows[i].version/versionsPerMilli {
+			// Two messages of one device, time and arrival millisecond. When their versions are equal the later one,
+			// this one, takes the next; when this one's is lower, it is the earlier one in a replay, and lost long
+			// ago. A version of a later millisecond is none of this: AWS's reason tells.
 			if existing == rows[i].version {
 				next := rows[i]
 				next.version = existing + 1

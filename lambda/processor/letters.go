@@ -25,8 +25,9 @@ func newOffice(c config, cfg aws.Config) *deadletter.Office {
 	}
 }
 
-// deliver sends the dead letters of the records that Lambda will not bring again; the others get theirs when they come back,
-// so that no letter is written twice for a failure elsewhere. A letter that cannot be sent makes its record fail.
+// deliver sends the dead letters of the records that Lambda will not bring again; the others get theirs when they
+// come back, so that no letter is written twice for a failure elsewhere. A letter that cannot be sent makes its
+// record fail.
 func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder) {
 	lowest := b.lowestFailed()
 	var w work
@@ -38,7 +39,16 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 		w = append(w, func() {
 			record := &b.records[i]
 			// The detail can name measures, and names are the payload's: it is for the letter.
-			p.log.WarnContext(ctx, "record is given up", "thing", record.PartitionKey, "sequence_number", record.SequenceNumber, "reason", why.reason)
+			p.log.WarnContext(
+				ctx,
+				"record is given up",
+				"thing",
+				record.PartitionKey,
+				"sequence_number",
+				record.SequenceNumber,
+				"reason",
+				why.reason,
+			)
 			err := p.office.Send(ctx, deadletter.Letter{
 				Pipeline: p.pipeline, Source: "processor", Thing: record.PartitionKey, Topic: p.topic(record),
 				ArrivedAt: record.Arrival(), SequenceNumber: record.SequenceNumber, Payload: []byte(record.Data),
@@ -54,7 +64,8 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 	w.do()
 }
 
-// topic is where a record was published: a status message says so, and the stream's only other source is the telemetry rule.
+// topic is where a record was published: a status message says so, and the stream's only other source is the
+// telemetry rule.
 func (p *processor) topic(record *stream.Record) string {
 	if topic := statusTopic(record.Data); topic != "" {
 		return topic

@@ -1,7 +1,8 @@
 // Command processor is the pipeline's stream processor: it takes batches of Kinesis records, which are what devices
 // published, and stores them in Timestream and in the device table.
 //
-// It decides nothing about the pipeline: names, layout and limits come from its environment, see docs/design/contracts.md.
+// It decides nothing about the pipeline: names, layout and limits come from its environment, see
+// docs/design/contracts.md.
 package main
 
 import (

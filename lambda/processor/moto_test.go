@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 // pipeline is a processor and what it writes to, in moto.
@@ -71,7 +71,9 @@ func motoPipeline(t *testing.T, more map[string]string) pipeline {
 func device(t *testing.T, table *dynamodb.Client, thing string) map[string]string {
 	t.Helper()
 	out, err := table.GetItem(t.Context(), &dynamodb.GetItemInput{
-		TableName: aws.String("greenhouse"), Key: map[string]types.AttributeValue{"device_id": &types.AttributeValueMemberS{Value: thing}},
+		TableName: aws.String(
+			"greenhouse",
+		), Key: map[string]types.AttributeValue{"device_id": &types.AttributeValueMemberS{Value: thing}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,10 +117,20 @@ func TestDeviceStateInMoto(t *testing.T) {
 			Payload: fmt.Sprintf(`{"timestamp":%s,"data":{"v":%d}}`, at(measured), v)}
 	}
 	status := func(after time.Duration, text string) lambdatest.Record {
-		return lambdatest.Record{Thing: "soil-001", After: after, Payload: lambdatest.Status("soil-001", text, lambdatest.Start.Add(after))}
+		return lambdatest.Record{
+			Thing:   "soil-001",
+			After:   after,
+			Payload: lambdatest.Status("soil-001", text, lambdatest.Start.Add(after)),
+		}
 	}
 	item := func(seen, measured time.Duration, latest, status string, statusAt time.Duration) map[string]string {
-		return map[string]string{"last_seen": at(seen), "measured_at": at(measured), "latest": latest, "status": strconv.Quote(status), "status_at": at(statusAt)}
+		return map[string]string{
+			"last_seen":   at(seen),
+			"measured_at": at(measured),
+			"latest":      latest,
+			"status":      strconv.Quote(status),
+			"status_at":   at(statusAt),
+		}
 	}
 	p := motoPipeline(t, nil)
 	first := lambdatest.Event(telemetry(10*ms, 5*ms, 1), telemetry(20*ms, 15*ms, 2))
@@ -173,14 +185,16 @@ func TestWholeBatchInMoto(t *testing.T) {
 			t.Fatalf("Timestream has %d records, want 300", len(records))
 		}
 		for _, r := range records {
-			if r.MeasureName != "telemetry" || len(r.MeasureValues) != 4 || len(r.Dimensions) != 1 || r.Dimensions[0].Name != "device_id" {
+			if r.MeasureName != "telemetry" || len(r.MeasureValues) != 4 || len(r.Dimensions) != 1 ||
+				r.Dimensions[0].Name != "device_id" {
 				t.Fatalf("record %+v", r)
 			}
 		}
 	}
 	for i := range 3 {
 		thing := fmt.Sprintf("soil-%03d", i)
-		if item := device(t, p.table, thing); !strings.Contains(item["latest"], "temperature=") || item["status"] != `"online"` {
+		if item := device(t, p.table, thing); !strings.Contains(item["latest"], "temperature=") ||
+			item["status"] != `"online"` {
 			t.Errorf("%s is %v", thing, item)
 		}
 	}
@@ -191,7 +205,10 @@ func TestDeadLetterInMoto(t *testing.T) {
 	if failed := invoke(t, p.processor, lambdatest.Event(lambdatest.Record{Thing: "soil-001", Payload: "broken"}), quick); failed != "" {
 		t.Fatalf("failed from %s", failed)
 	}
-	got, err := p.letters.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: aws.String(p.queue), MaxNumberOfMessages: 10})
+	got, err := p.letters.ReceiveMessage(
+		t.Context(),
+		&sqs.ReceiveMessageInput{QueueUrl: aws.String(p.queue), MaxNumberOfMessages: 10},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

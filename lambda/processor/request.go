@@ -11,6 +11,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
@@ -19,9 +20,9 @@ const (
 	multiName       = "telemetry" // the measure name of every record of the multi layout
 )
 
-// writeRecords makes one WriteRecords call for the rows. Endpoint discovery, signing, retries and errors are the SDK's; the body is
-// written here, straight from the measures, because the SDK's own types (a pointer for each name, value and time) and their
-// serializer cost more than everything else that the processor does to a batch.
+// writeRecords makes one WriteRecords call for the rows. Endpoint discovery, signing, retries and errors are the
+// SDK's; the body is written here, straight from the measures, because the SDK's own types (a pointer for each name,
+// value and time) and their serializer cost more than everything else that the processor does to a batch.
 func (h *history) writeRecords(ctx context.Context, b *batch, rows []row) error {
 	body := h.body(b, rows)
 	_, err := h.client.WriteRecords(ctx,
@@ -43,10 +44,17 @@ type serializer struct{ body []byte }
 func (serializer) ID() string { return "OperationSerializer" }
 
 // HandleSerialize makes the HTTP request.
-func (s serializer) HandleSerialize(ctx context.Context, in middleware.SerializeInput, next middleware.SerializeHandler) (middleware.SerializeOutput, middleware.Metadata, error) {
+func (s serializer) HandleSerialize(
+	ctx context.Context,
+	in middleware.SerializeInput,
+	next middleware.SerializeHandler,
+) (middleware.SerializeOutput, middleware.Metadata, error) {
 	request, ok := in.Request.(*smithyhttp.Request)
 	if !ok {
-		return middleware.SerializeOutput{}, middleware.Metadata{}, fmt.Errorf("writing WriteRecords: unknown transport %T", in.Request)
+		return middleware.SerializeOutput{}, middleware.Metadata{}, fmt.Errorf(
+			"writing WriteRecords: unknown transport %T",
+			in.Request,
+		)
 	}
 	request.Method = "POST"
 	if request.URL.Path == "" {
@@ -62,12 +70,13 @@ func (s serializer) HandleSerialize(ctx context.Context, in middleware.Serialize
 	return next.HandleSerialize(ctx, in)
 }
 
-// body writes the JSON of WriteRecordsInput. What all rows share is said once, in CommonAttributes: mostly the device too.
+// body writes the JSON of WriteRecordsInput. What all rows share is said once, in CommonAttributes: mostly the device
+// too.
 func (h *history) body(b *batch, rows []row) []byte {
 	common := oneDevice(b, rows)
 	out := make([]byte, 0, 512+len(rows)*h.rowSize(b, rows[0]))
-	out = appendString(append(out, `{"DatabaseName":`...), h.database)
-	out = appendString(append(out, `,"TableName":`...), h.table)
+	out = jsontext.AppendString(append(out, `{"DatabaseName":`...), h.database)
+	out = jsontext.AppendString(append(out, `,"TableName":`...), h.table)
 	out = append(out, `,"CommonAttributes":{"TimeUnit":"MILLISECONDS"`...)
 	if !h.single {
 		out = append(out, `,"MeasureName":"`+multiName+`","MeasureValueType":"MULTI"`...)
@@ -117,13 +126,16 @@ func oneDevice(b *batch, rows []row) bool {
 }
 
 func appendDevice(out []byte, b *batch, r row) []byte {
-	out = appendString(append(out, `,"Dimensions":[{"Name":"`+deviceDimension+`","Value":`...), b.records[r.message].PartitionKey)
+	out = jsontext.AppendString(
+		append(out, `,"Dimensions":[{"Name":"`+deviceDimension+`","Value":`...),
+		b.records[r.message].PartitionKey,
+	)
 	return append(out, `}]`...)
 }
 
 func appendSingle(out []byte, m *telemetry.Measure) []byte {
-	out = appendString(append(out, `,"MeasureName":`...), m.Name)
-	out = appendString(append(out, `,"MeasureValue":`...), m.Text)
+	out = jsontext.AppendString(append(out, `,"MeasureName":`...), m.Name)
+	out = jsontext.AppendString(append(out, `,"MeasureValue":`...), m.Text)
 	return append(append(append(out, `,"MeasureValueType":"`...), valueType(m.Kind)...), '"')
 }
 
@@ -139,8 +151,8 @@ func (h *history) appendMulti(out []byte, measures []telemetry.Measure) []byte {
 			out = append(out, ',')
 		}
 		first = false
-		out = appendString(append(out, `{"Name":`...), m.Name)
-		out = appendString(append(out, `,"Value":`...), m.Text)
+		out = jsontext.AppendString(append(out, `{"Name":`...), m.Name)
+		out = jsontext.AppendString(append(out, `,"Value":`...), m.Text)
 		out = append(append(append(out, `,"Type":"`...), valueType(m.Kind)...), `"}`...)
 	}
 	return append(out, ']')
@@ -154,26 +166,4 @@ func valueType(k telemetry.Kind) string {
 		return "VARCHAR"
 	}
 	return "DOUBLE"
-}
-
-// appendString writes a JSON string. The decoder has made sure that the text is UTF-8.
-func appendString(out []byte, text string) []byte {
-	out = append(out, '"')
-	start := 0
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		out = append(out, text[start:i]...)
-		switch {
-		case c >= ' ':
-			out = append(out, '\\', c)
-		default:
-			const hex = "0123456789abcdef"
-			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-		start = i + 1
-	}
-	return append(append(out, text[start:]...), '"')
 }

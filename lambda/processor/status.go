@@ -31,14 +31,15 @@ func statusTopic(data string) string {
 	return *envelope.Topic
 }
 
-// readStatus reads a status message. Its time is that of its arrival, never the payload's: a last will is written when the
-// device connects and sent when it is gone.
+// readStatus reads a status message. Its time is that of its arrival, never the payload's: a last will is written
+// when the device connects and sent when it is gone.
 func readStatus(record *stream.Record) (message, error) {
 	refuse := func(detail string) (message, error) {
 		return message{}, &telemetry.Error{Reason: unknownStatus, Detail: detail}
 	}
 	var envelope statusEnvelope
-	if err := json.Unmarshal([]byte(record.Data), &envelope); err != nil || envelope.Payload == nil || envelope.Topic == nil {
+	if err := json.Unmarshal([]byte(record.Data), &envelope); err != nil || envelope.Payload == nil ||
+		envelope.Topic == nil {
 		return refuse("the message has status_payload and status_topic but not in the form of the status rule")
 	}
 	payload, err := base64.StdEncoding.DecodeString(*envelope.Payload)
@@ -52,8 +53,8 @@ func readStatus(record *stream.Record) (message, error) {
 	return message{Message: telemetry.Message{Time: record.Arrival()}, status: status}, nil
 }
 
-// statusOf reads what devices send: online or offline, as plain text, as a JSON string, as the member "status" or "state" of
-// an object, or as its Boolean member "online" or "connected". It returns "" for anything else.
+// statusOf reads what devices send: online or offline, as plain text, as a JSON string, as the member "status" or
+// "state" of an object, or as its Boolean member "online" or "connected". It returns "" for anything else.
 func statusOf(payload []byte) string {
 	var object struct {
 		Status, State     string

@@ -17,7 +17,11 @@ import (
 // tableAPI is the part of the DynamoDB client that the hook uses.
 type tableAPI interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	UpdateItem(
+		context.Context,
+		*dynamodb.UpdateItemInput,
+		...func(*dynamodb.Options),
+	) (*dynamodb.UpdateItemOutput, error)
 }
 
 // allowList is the table of the serials that may register.
@@ -57,7 +61,10 @@ func parseEntry(item map[string]types.AttributeValue) (entry, *refusal) {
 	if id, ok := item["certificate_id"]; ok {
 		s, ok := id.(*types.AttributeValueMemberS)
 		if !ok || s.Value == "" {
-			return e, refuse(invalidItem, "certificate_id is neither a certificate's ID nor absent; to free a serial, remove the attribute")
+			return e, refuse(
+				invalidItem,
+				"certificate_id is neither a certificate's ID nor absent; to free a serial, remove the attribute",
+			)
 		}
 		e.usedBy = s.Value
 	}
@@ -80,14 +87,19 @@ func parseEntry(item map[string]types.AttributeValue) (entry, *refusal) {
 	return e, nil
 }
 
-// use uses the serial up for the certificate, in one conditional write: of any number of requests at the same time one succeeds. A request
-// that is repeated with its certificate succeeds again, for its first answer may have been lost on the way to the device.
+// use uses the serial up for the certificate, in one conditional write: of any number of requests at the same time
+// one succeeds. A request that is repeated with its certificate succeeds again, for its first answer may have been
+// lost on the way to the device.
 func (l *allowList) use(ctx context.Context, r *registration, now time.Time) *refusal {
 	_, err := l.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:           aws.String(l.table),
-		Key:                 serialKey(r.serial),
-		UpdateExpression:    aws.String("SET certificate_id = :id, thing = :thing, client_id = :client, registered_at = :now"),
-		ConditionExpression: aws.String("attribute_exists(serial) AND (attribute_not_exists(certificate_id) OR certificate_id = :id)"),
+		TableName: aws.String(l.table),
+		Key:       serialKey(r.serial),
+		UpdateExpression: aws.String(
+			"SET certificate_id = :id, thing = :thing, client_id = :client, registered_at = :now",
+		),
+		ConditionExpression: aws.String(
+			"attribute_exists(serial) AND (attribute_not_exists(certificate_id) OR certificate_id = :id)",
+		),
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":id": text(r.certificateID), ":thing": text(r.thing), ":client": text(r.clientID),
 			":now": &types.AttributeValueMemberN{Value: strconv.FormatInt(now.UnixMilli(), 10)},

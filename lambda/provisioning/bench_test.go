@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
 // startStores answers at once as list and registry do for a serial that is on the list, unused, and has no thing.
@@ -57,8 +57,8 @@ func BenchmarkInvoke(b *testing.B) {
 	}
 }
 
-// BenchmarkBootstrap measures the shipped binary as Lambda runs it, through the Runtime API. The numbers in docs/guides/functions.md are
-// from here.
+// BenchmarkBootstrap measures the shipped binary as Lambda runs it, through the Runtime API. The numbers in
+// docs/guides/functions.md are from here.
 func BenchmarkBootstrap(b *testing.B) {
 	bootstrap := lambdatest.Compile(b, "provisioning")
 	event := changed(b)

@@ -9,11 +9,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
-// TestBootstrapInMoto drives the binary that is shipped, with list and registry in moto: one process, one request after the other, as Lambda
-// does it.
+// TestBootstrapInMoto drives the binary that is shipped, with list and registry in moto: one process, one request
+// after the other, as Lambda does it.
 func TestBootstrapInMoto(t *testing.T) {
 	f := newFixture(t, map[string]string{"IOT_THING_NAME_PREFIX": "dev-"})
 	f.put(parameters(map[string]string{"bay": "12"}))
@@ -28,7 +28,10 @@ func TestBootstrapInMoto(t *testing.T) {
 		}
 		return parseAnswer(t, reply.Body)
 	}
-	yes := events.IoTPreProvisionHookResponse{AllowProvisioning: true, ParameterOverrides: map[string]string{"bay": "12"}}
+	yes := events.IoTPreProvisionHookResponse{
+		AllowProvisioning:  true,
+		ParameterOverrides: map[string]string{"bay": "12"},
+	}
 	no := events.IoTPreProvisionHookResponse{}
 	steps := []struct {
 		why   string
@@ -42,7 +45,12 @@ func TestBootstrapInMoto(t *testing.T) {
 		{"on the list", changed(t), yes, ""},
 		{"the same once more", changed(t), yes, ""},
 		{"another device with the same serial", changed(t, from(another)), no, serialUsed},
-		{"from another template", changed(t, func(r *events.IoTPreProvisionHookRequest) { r.TemplateARN += "x" }), no, otherTemplate},
+		{
+			"from another template",
+			changed(t, func(r *events.IoTPreProvisionHookRequest) { r.TemplateARN += "x" }),
+			no,
+			otherTemplate,
+		},
 		{"after all that", changed(t), yes, ""},
 	}
 	for _, step := range steps {

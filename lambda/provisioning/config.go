@@ -36,14 +36,24 @@ func loadConfig(getenv func(string) string) (config, error) {
 		}
 	}
 	if c.prefix != "" && !thing.Valid(c.prefix) {
-		problems = append(problems, fmt.Errorf("IOT_THING_NAME_PREFIX is %q, which no thing's name starts with", c.prefix))
+		problems = append(
+			problems,
+			fmt.Errorf("IOT_THING_NAME_PREFIX is %q, which no thing's name starts with", c.prefix),
+		)
 	}
 	if names := getenv("IOT_ATTRIBUTES"); names != "" {
 		c.attributes = strings.Split(names, ",")
 	}
 	for i, name := range c.attributes {
-		if name == "" || name == serialParameter || name == certificateParameter || slices.Contains(c.attributes[:i], name) {
-			problems = append(problems, fmt.Errorf("IOT_ATTRIBUTES has the name %q, which is empty, there twice or a parameter of another meaning", name))
+		if name == "" || name == serialParameter || name == certificateParameter ||
+			slices.Contains(c.attributes[:i], name) {
+			problems = append(
+				problems,
+				fmt.Errorf(
+					"IOT_ATTRIBUTES has the name %q, which is empty, there twice or a parameter of another meaning",
+					name,
+				),
+			)
 		}
 	}
 	if len(problems) > 0 {

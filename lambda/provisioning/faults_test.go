@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
 // only applies a fault to the calls of an action, the first n of them; n 0 means all.
@@ -112,7 +112,8 @@ func TestWithReserve(t *testing.T) {
 			ctx, cancel = context.WithDeadline(ctx, now.Add(c.deadline))
 		}
 		got, end := ofAWS.withReserve(ctx, now)
-		if deadline, ok := got.Deadline(); !ok || deadline.Sub(now) != c.want && c.deadline >= 0 || deadline.After(now.Add(max(c.want, c.deadline))) {
+		if deadline, ok := got.Deadline(); !ok || deadline.Sub(now) != c.want && c.deadline >= 0 ||
+			deadline.After(now.Add(max(c.want, c.deadline))) {
 			t.Errorf("%s: the calls end after %v, want %v", c.why, deadline.Sub(now), c.want)
 		}
 		end()

@@ -18,8 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const (
@@ -61,8 +61,8 @@ func newFixture(t *testing.T, more map[string]string) *fixture {
 	return f.again(t, more)
 }
 
-// again is a fixture for another test with the same moto, which costs less than an empty one: the list and the registry keep what they hold,
-// everything else is new.
+// again is a fixture for another test with the same moto, which costs less than an empty one: the list and the
+// registry keep what they hold, everything else is new.
 func (f *fixture) again(t *testing.T, more map[string]string) *fixture {
 	t.Helper()
 	next := *f
@@ -106,7 +106,10 @@ func (f *fixture) forget() {
 // listed reads the serial's item.
 func (f *fixture) listed() map[string]types.AttributeValue {
 	f.t.Helper()
-	out, err := f.table.GetItem(f.t.Context(), &dynamodb.GetItemInput{TableName: aws.String(allowTable), Key: serialKey(serial)})
+	out, err := f.table.GetItem(
+		f.t.Context(),
+		&dynamodb.GetItemInput{TableName: aws.String(allowTable), Key: serialKey(serial)},
+	)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -127,7 +130,10 @@ func (f *fixture) thing(name string, attributes map[string]string) {
 func (f *fixture) ask(event []byte, left time.Duration) events.IoTPreProvisionHookResponse {
 	f.t.Helper()
 	start := time.Now()
-	ctx, cancel := context.WithDeadline(lambdacontext.NewContext(f.t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"}), start.Add(left))
+	ctx, cancel := context.WithDeadline(
+		lambdacontext.NewContext(f.t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"}),
+		start.Add(left),
+	)
 	defer cancel()
 	text, err := f.Invoke(ctx, event)
 	if err != nil {
@@ -213,7 +219,8 @@ func recorded(t testing.TB) events.IoTPreProvisionHookRequest {
 	return request
 }
 
-// changed is the recorded request with changes, as an event. One more parameter, which is no attribute, must never be printed.
+// changed is the recorded request with changes, as an event. One more parameter, which is no attribute, must never be
+// printed.
 func changed(t testing.TB, changes ...func(*events.IoTPreProvisionHookRequest)) []byte {
 	t.Helper()
 	request := recorded(t)

@@ -22,22 +22,36 @@ type generous struct {
 	used []string
 }
 
-func (g *generous) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (g *generous) GetItem(
+	_ context.Context,
+	in *dynamodb.GetItemInput,
+	_ ...func(*dynamodb.Options),
+) (*dynamodb.GetItemOutput, error) {
 	return &dynamodb.GetItemOutput{Item: in.Key}, nil
 }
 
-func (g *generous) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (g *generous) UpdateItem(
+	_ context.Context,
+	in *dynamodb.UpdateItemInput,
+	_ ...func(*dynamodb.Options),
+) (*dynamodb.UpdateItemOutput, error) {
 	g.used = append(g.used, in.Key["serial"].(*types.AttributeValueMemberS).Value)
 	return &dynamodb.UpdateItemOutput{}, nil
 }
 
-func (g *generous) DescribeThing(context.Context, *iot.DescribeThingInput, ...func(*iot.Options)) (*iot.DescribeThingOutput, error) {
+func (g *generous) DescribeThing(
+	context.Context,
+	*iot.DescribeThingInput,
+	...func(*iot.Options),
+) (*iot.DescribeThingOutput, error) {
 	return nil, &iottypes.ResourceNotFoundException{}
 }
 
-// FuzzAdmit: whatever comes, the hook decides, admits nothing but what the contract has, and has nothing to log that is long or unprintable.
+// FuzzAdmit: whatever comes, the hook decides, admits nothing but what the contract has, and has nothing to log that
+// is long or unprintable.
 //
-// It fuzzes the decision alone: timers and the log make coverage depend on chance, which the fuzzer takes for discoveries.
+// It fuzzes the decision alone: timers and the log make coverage depend on chance, which the fuzzer takes for
+// discoveries.
 func FuzzAdmit(f *testing.F) {
 	file, err := os.ReadFile("testdata/event.json")
 	if err != nil {
@@ -57,11 +71,20 @@ func FuzzAdmit(f *testing.F) {
 	f.Fuzz(func(t *testing.T, event []byte) {
 		g := &generous{}
 		h := &handler{
-			config: config{pipeline: "greenhouse", table: allowTable, templateARN: template, owner: "token", prefix: "dev-", attributes: []string{"bay"}},
-			list:   &allowList{client: g, table: allowTable}, registry: g, now: time.Now,
+			config: config{
+				pipeline:    "greenhouse",
+				table:       allowTable,
+				templateARN: template,
+				owner:       "token",
+				prefix:      "dev-",
+				attributes:  []string{"bay"},
+			},
+			list: &allowList{client: g, table: allowTable}, registry: g, now: time.Now,
 		}
 		r, why := h.admit(t.Context(), event)
-		if len(r.clientID) > maxClientID || !utf8.ValidString(r.clientID) || r.serial != "" && !validSerial(r.serial) || !fits(r.certificateID, maxCertificate) || !fits(r.thing, 128) {
+		if len(r.clientID) > maxClientID || !utf8.ValidString(r.clientID) || r.serial != "" && !validSerial(r.serial) ||
+			!fits(r.certificateID, maxCertificate) ||
+			!fits(r.thing, 128) {
 			t.Errorf("a registration that cannot be logged or stored: %+v", r)
 		}
 		if why != nil {
@@ -75,7 +98,9 @@ func FuzzAdmit(f *testing.F) {
 			t.Fatalf("admitted an event that is none: %v", err)
 		}
 		if request.TemplateARN != template || request.CertificateID != r.certificateID || r.certificateID == "" || request.Parameters["SerialNumber"] != r.serial ||
-			r.thing != "dev-"+r.serial || request.Parameters["bay"] == "" || len(r.overrides) != 0 || !slices.Equal(g.used, []string{r.serial}) {
+			r.thing != "dev-"+r.serial || request.Parameters["bay"] == "" ||
+			len(r.overrides) != 0 ||
+			!slices.Equal(g.used, []string{r.serial}) {
 			t.Errorf("admitted %+v for %+v, used up %q", r, request, g.used)
 		}
 	})

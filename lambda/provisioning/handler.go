@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
@@ -25,18 +26,14 @@ import (
 // limits are how long the hook tries.
 type limits struct {
 	answer time.Duration // for everything, from the invocation on
-	try    time.Duration // for one call's connection and for its answer, so that a dead connection leaves time for other tries
+	// for one call's connection and for its answer, so that a dead connection leaves time for other tries
+	try time.Duration
 }
 
-// ofAWS are the limits for AWS IoT, which waits 5 s for an answer and takes none for a refusal [AWS 4 Pre-provisioning hook]. A serial that is
-// used up for an answer that comes too late helps no device, so calls end well before that, whatever the function's own timeout is.
+// ofAWS are the limits for AWS IoT, which waits 5 s for an answer and takes none for a refusal [AWS 4
+// Pre-provisioning hook]. A serial that is used up for an answer that comes too late helps no device, so calls end
+// well before that, whatever the function's own timeout is.
 var ofAWS = limits{answer: 4 * time.Second, try: 1200 * time.Millisecond}
-
-// Attributes of the things that registered with a pipeline (docs/design/contracts.md).
-const (
-	ownerAttribute      = "iot-pipeline"            // the owner token
-	registeredAttribute = "iot-pipeline-registered" // how the thing came: "claim" or "jitp"; absent on a thing that the provider made
-)
 
 // refusedAnswer is the answer to every request that is not admitted; AWS IoT tells the device no reason.
 const refusedAnswer = `{"allowProvisioning":false}`
@@ -78,7 +75,8 @@ func newHandler(getenv func(string) string, out io.Writer, l limits) (*handler, 
 	return h, nil
 }
 
-// Invoke answers one request. It returns no error: whatever goes wrong, the answer is that the device is not admitted, and the log says why.
+// Invoke answers one request. It returns no error: whatever goes wrong, the answer is that the device is not
+// admitted, and the log says why.
 func (h *handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	ctx, cancel := h.withReserve(ctx, time.Now())
 	defer cancel()
@@ -88,7 +86,9 @@ func (h *handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 		return []byte(refusedAnswer), nil
 	}
 	// Strings always have a JSON form.
-	answer, _ := json.Marshal(events.IoTPreProvisionHookResponse{AllowProvisioning: true, ParameterOverrides: r.overrides})
+	answer, _ := json.Marshal(
+		events.IoTPreProvisionHookResponse{AllowProvisioning: true, ParameterOverrides: r.overrides},
+	)
 	return answer, nil
 }
 
@@ -104,8 +104,8 @@ func (l limits) withReserve(ctx context.Context, now time.Time) (context.Context
 	return context.WithDeadline(ctx, end)
 }
 
-// admit decides. What costs least comes first, and the write that uses the serial up comes last, so that no refused request uses one up.
-// The registration holds what was known when the decision fell, also with a refusal.
+// admit decides. What costs least comes first, and the write that uses the serial up comes last, so that no refused
+// request uses one up. The registration holds what was known when the decision fell, also with a refusal.
 func (h *handler) admit(ctx context.Context, event []byte) (r registration, why *refusal) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -131,8 +131,8 @@ func (h *handler) admit(ctx context.Context, event []byte) (r registration, why 
 	return r, h.list.use(ctx, &r, h.now())
 }
 
-// checkThing refuses a name that a thing has which did not register with this pipeline: the template would attach the certificate to it, and
-// the device would become that thing.
+// checkThing refuses a name that a thing has which did not register with this pipeline: the template would attach the
+// certificate to it, and the device would become that thing.
 func (h *handler) checkThing(ctx context.Context, name string) *refusal {
 	out, err := h.registry.DescribeThing(ctx, &iot.DescribeThingInput{ThingName: aws.String(name)})
 	var missing *iottypes.ResourceNotFoundException
@@ -142,7 +142,7 @@ func (h *handler) checkThing(ctx context.Context, name string) *refusal {
 	if err != nil {
 		return failed(ctx, err, fmt.Sprintf("describing thing %q", name))
 	}
-	owner, registered := out.Attributes[ownerAttribute], out.Attributes[registeredAttribute]
+	owner, registered := out.Attributes[contract.OwnerAttribute], out.Attributes[contract.RegisteredAttribute]
 	switch {
 	case owner != h.owner:
 		return refuse(thingExists, "there is a thing %q, and it is not of this pipeline", name)

@@ -30,7 +30,13 @@ var (
 	everything              = []string{getItem, describeThing, updateItem}
 	unused                  = item(nil)
 	ours                    = map[string]string{"iot-pipeline": "owner-token", "iot-pipeline-registered": "claim"}
-	untold       cmp.Option = cmpopts.IgnoreUnexported(types.AttributeValueMemberS{}, types.AttributeValueMemberN{}, types.AttributeValueMemberM{}, types.AttributeValueMemberNULL{}, types.AttributeValueMemberBOOL{})
+	untold       cmp.Option = cmpopts.IgnoreUnexported(
+		types.AttributeValueMemberS{},
+		types.AttributeValueMemberN{},
+		types.AttributeValueMemberM{},
+		types.AttributeValueMemberNULL{},
+		types.AttributeValueMemberBOOL{},
+	)
 )
 
 // decision is one request, what there is when it comes, and what becomes of it.
@@ -113,22 +119,71 @@ func TestDecisions(t *testing.T) {
 func admissions() []decision {
 	all := []decision{
 		{why: "a serial of the list, the device's own value", item: unused},
-		{why: "a device may name its own certificate", change: with("AWS::IoT::Certificate::Id", certificate), item: unused},
-		{why: "no attributes are wanted", env: map[string]string{"IOT_ATTRIBUTES": ""}, change: with("bay", ""), item: unused},
-		{why: "the same certificate again", item: item(map[string]types.AttributeValue{"certificate_id": text(certificate)})},
-		{why: "the list's value goes before the device's", item: parameters(map[string]string{"bay": "12"}), overrides: map[string]string{"bay": "12"}},
-		{why: "the list's value will do", change: with("bay", ""), item: parameters(map[string]string{"bay": "12"}), overrides: map[string]string{"bay": "12"}},
-		{why: "only names of attributes are overridden", env: map[string]string{"IOT_ATTRIBUTES": "bay,hall"}, change: with("hall", "north"),
-			item:      parameters(map[string]string{"bay": "12", "SerialNumber": "B2", "AWS::IoT::Certificate::Id": another, "spare": "not a value, é"}),
-			overrides: map[string]string{"bay": "12"}},
+		{
+			why:    "a device may name its own certificate",
+			change: with("AWS::IoT::Certificate::Id", certificate),
+			item:   unused,
+		},
+		{
+			why:    "no attributes are wanted",
+			env:    map[string]string{"IOT_ATTRIBUTES": ""},
+			change: with("bay", ""),
+			item:   unused,
+		},
+		{
+			why:  "the same certificate again",
+			item: item(map[string]types.AttributeValue{"certificate_id": text(certificate)}),
+		},
+		{
+			why:       "the list's value goes before the device's",
+			item:      parameters(map[string]string{"bay": "12"}),
+			overrides: map[string]string{"bay": "12"},
+		},
+		{
+			why:       "the list's value will do",
+			change:    with("bay", ""),
+			item:      parameters(map[string]string{"bay": "12"}),
+			overrides: map[string]string{"bay": "12"},
+		},
+		{
+			why:    "only names of attributes are overridden",
+			env:    map[string]string{"IOT_ATTRIBUTES": "bay,hall"},
+			change: with("hall", "north"),
+			item: parameters(
+				map[string]string{
+					"bay":                       "12",
+					"SerialNumber":              "B2",
+					"AWS::IoT::Certificate::Id": another,
+					"spare":                     "not a value, é",
+				},
+			),
+			overrides: map[string]string{"bay": "12"},
+		},
 		{why: "an empty map overrides nothing", item: parameters(nil)},
 		{why: "every character that AWS IoT takes", change: with("bay", `aZ09_.,@/:#=[]-`), item: unused},
 		{why: "the longest value", change: with("bay", strings.Repeat("7", 800)), item: unused},
 		{why: "the thing registered before, and the serial was freed", item: unused, thing: ours},
-		{why: "the thing registered by its own CA's certificate before", item: unused, thing: map[string]string{"iot-pipeline": "owner-token", "iot-pipeline-registered": "jitp"}},
+		{
+			why:   "the thing registered by its own CA's certificate before",
+			item:  unused,
+			thing: map[string]string{"iot-pipeline": "owner-token", "iot-pipeline-registered": "jitp"},
+		},
 		{why: "names start with a prefix", env: map[string]string{"IOT_THING_NAME_PREFIX": "dev-"}, item: unused},
-		{why: "a thing without the prefix is another thing", env: map[string]string{"IOT_THING_NAME_PREFIX": "dev-"}, item: unused, thing: map[string]string{}},
-		{why: "other attributes of the item are the operators' own", item: item(map[string]types.AttributeValue{"note": text("pallet 9"), "batch": &types.AttributeValueMemberN{Value: "4"}})},
+		{
+			why:   "a thing without the prefix is another thing",
+			env:   map[string]string{"IOT_THING_NAME_PREFIX": "dev-"},
+			item:  unused,
+			thing: map[string]string{},
+		},
+		{
+			why: "other attributes of the item are the operators' own",
+			item: item(
+				map[string]types.AttributeValue{
+					"note":  text("pallet 9"),
+					"batch": &types.AttributeValueMemberN{Value: "4"},
+				},
+			),
+		},
 	}
 	for i := range all {
 		all[i].calls = everything
@@ -171,7 +226,13 @@ func (c decision) test(f *fixture) {
 		}
 		return
 	}
-	before["certificate_id"], before["thing"], before["client_id"] = text(certificate), text(c.env["IOT_THING_NAME_PREFIX"]+serial), text(recorded(t).ClientID)
+	before["certificate_id"], before["thing"], before["client_id"] = text(
+		certificate,
+	), text(
+		c.env["IOT_THING_NAME_PREFIX"]+serial,
+	), text(
+		recorded(t).ClientID,
+	)
 	before["registered_at"] = &types.AttributeValueMemberN{Value: "1767225600123"}
 	if diff := cmp.Diff(before, f.listed(), untold); diff != "" {
 		t.Errorf("item (-want +got):\n%s", diff)
@@ -190,10 +251,13 @@ func (f *fixture) wantPrinted(want reason, detail string) {
 	default:
 		level = "WARN"
 	}
-	if log.text("level") != level || log.text("reason") != string(want) || !strings.Contains(log.text("detail"), detail) || log.text("requestId") != "request-1" {
+	if log.text("level") != level || log.text("reason") != string(want) ||
+		!strings.Contains(log.text("detail"), detail) ||
+		log.text("requestId") != "request-1" {
 		f.t.Errorf("log line %v, want level %s, reason %q and detail %q", log, level, want, detail)
 	}
-	if got := log.text("serial"); got != "" && !validSerial(got) || got == "" && want != invalidSerial && want != malformedEvent {
+	if got := log.text("serial"); got != "" && !validSerial(got) ||
+		got == "" && want != invalidSerial && want != malformedEvent {
 		f.t.Errorf("serial %q in log line %v", got, log)
 	}
 	for name, value := range log {
@@ -302,13 +366,18 @@ func TestASerialIsFreed(t *testing.T) {
 	f.wantPrinted(serialUsed, another)
 }
 
-// meeting is a table whose writes wait for each other, so that every request has read the list before the first one writes.
+// meeting is a table whose writes wait for each other, so that every request has read the list before the first one
+// writes.
 type meeting struct {
 	tableAPI
 	everyone *sync.WaitGroup
 }
 
-func (m meeting) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (m meeting) UpdateItem(
+	ctx context.Context,
+	in *dynamodb.UpdateItemInput,
+	options ...func(*dynamodb.Options),
+) (*dynamodb.UpdateItemOutput, error) {
 	m.everyone.Done()
 	m.everyone.Wait()
 	return m.tableAPI.UpdateItem(ctx, in, options...)
@@ -354,7 +423,11 @@ type interloper struct {
 	meanwhile func()
 }
 
-func (i interloper) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (i interloper) UpdateItem(
+	ctx context.Context,
+	in *dynamodb.UpdateItemInput,
+	options ...func(*dynamodb.Options),
+) (*dynamodb.UpdateItemOutput, error) {
 	i.meanwhile()
 	return i.tableAPI.UpdateItem(ctx, in, options...)
 }
@@ -385,7 +458,11 @@ func TestTheListChangesDuringARequest(t *testing.T) {
 // explosive is a registry client with a bug.
 type explosive struct{ value any }
 
-func (e explosive) DescribeThing(context.Context, *iot.DescribeThingInput, ...func(*iot.Options)) (*iot.DescribeThingOutput, error) {
+func (e explosive) DescribeThing(
+	context.Context,
+	*iot.DescribeThingInput,
+	...func(*iot.Options),
+) (*iot.DescribeThingOutput, error) {
 	panic(e.value)
 }
 
@@ -414,8 +491,8 @@ func TestAPanicIsARefusal(t *testing.T) {
 	}
 }
 
-// TestCallsNoMoreThanItsPolicyAllows makes the hook do everything it can do and compares its calls with the list that the provider
-// writes the policy document from, both ways.
+// TestCallsNoMoreThanItsPolicyAllows makes the hook do everything it can do and compares its calls with the list that
+// the provider writes the policy document from, both ways.
 func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
 	f := newFixture(t, nil)
 	f.put(parameters(map[string]string{"bay": "9"}))
@@ -425,7 +502,7 @@ func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
 	f.ask(changed(t, from(another)), quick)
 	called := f.aws.Actions()
 	var allowed []string
-	for _, need := range needs.Provisioning() {
+	for _, need := range needs.Of("provisioning") {
 		if !need.ByLambda {
 			allowed = append(allowed, need.Action)
 		}
@@ -436,7 +513,8 @@ func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
 	}
 	// The policy names one table, and things by the prefix of their names.
 	for _, call := range f.aws.Calls("") {
-		if call.Action == describeThing && call.Path != "/things/"+serial || call.Action != describeThing && !strings.Contains(string(call.Body), `"TableName":"`+allowTable+`"`) {
+		if call.Action == describeThing && call.Path != "/things/"+serial ||
+			call.Action != describeThing && !strings.Contains(string(call.Body), `"TableName":"`+allowTable+`"`) {
 			t.Errorf("a call on another object: %s %s %s", call.Action, call.Path, call.Body)
 		}
 		if call.Action == getItem && !strings.Contains(string(call.Body), `"ConsistentRead":true`) {

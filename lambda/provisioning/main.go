@@ -1,7 +1,8 @@
-// Command provisioning is the pipeline's pre-provisioning hook: AWS IoT asks it about every device that wants to register with the
-// claim certificate, and registers only those that it admits.
+// Command provisioning is the pipeline's pre-provisioning hook: AWS IoT asks it about every device that wants to
+// register with the claim certificate, and registers only those that it admits.
 //
-// Which serials may register is in the allow-list table, so that it changes without new code; see docs/design/contracts.md.
+// Which serials may register is in the allow-list table, so that it changes without new code; see
+// docs/design/contracts.md.
 package main
 
 import (

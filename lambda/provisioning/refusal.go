@@ -28,8 +28,8 @@ const (
 	panicked         reason = "panic"
 )
 
-// refusal is the verdict on a request that is not admitted; nil is the other one. It is no error: the hook has answered. Detail is for
-// operators: it may quote what a device sent, through shown, and never holds the certificate.
+// refusal is the verdict on a request that is not admitted; nil is the other one. It is no error: the hook has
+// answered. Detail is for operators: it may quote what a device sent, through shown, and never holds the certificate.
 type refusal struct {
 	reason reason
 	detail string
@@ -57,8 +57,8 @@ func failed(ctx context.Context, err error, object string) *refusal {
 // maxStack is how much of a panic's stack one log line has, in bytes.
 const maxStack = 4096
 
-// recovered is the refusal for a panic. A stack has addresses and lengths of strings, not their text; the panic's value is only told
-// when it is an error.
+// recovered is the refusal for a panic. A stack has addresses and lengths of strings, not their text; the panic's
+// value is only told when it is an error.
 func recovered(value any) *refusal {
 	r := &refusal{reason: panicked, detail: fmt.Sprintf("a panic with %T", value)}
 	if err, ok := value.(error); ok {

@@ -22,7 +22,8 @@ const (
 	maxValue       = 800 // characters of an attribute's value [AWS 1.3 attributes per thing]
 )
 
-// registration is one device that wants to register: what was read of its request, and what it will be when it is admitted.
+// registration is one device that wants to register: what was read of its request, and what it will be when it is
+// admitted.
 type registration struct {
 	serial        string
 	certificateID string
@@ -32,8 +33,8 @@ type registration struct {
 	overrides     map[string]string // what the allow list puts in their place
 }
 
-// read takes an event apart and checks what can be checked without a call. With a refusal the registration has what could be read
-// and is safe to log.
+// read takes an event apart and checks what can be checked without a call. With a refusal the registration has what
+// could be read and is safe to log.
 //
 // The certificate itself is not kept: nothing depends on it, and what is not there is not logged.
 func (c *config) read(event []byte) (registration, *refusal) {
@@ -57,15 +58,32 @@ func (c *config) read(event []byte) (registration, *refusal) {
 	case request.TemplateARN == "":
 		return r, refuse(malformedEvent, "the event has no template")
 	case request.TemplateARN != c.templateARN:
-		return r, refuse(otherTemplate, "the request is for template %s, the hook belongs to %s", shown(request.TemplateARN, 2*maxShown), c.templateARN)
+		return r, refuse(
+			otherTemplate,
+			"the request is for template %s, the hook belongs to %s",
+			shown(request.TemplateARN, 2*maxShown),
+			c.templateARN,
+		)
 	case !given:
 		return r, refuse(invalidSerial, "the device sent no parameter %s", serialParameter)
 	case !valid:
-		return r, refuse(invalidSerial, "the serial %s is not 1 to %d letters, digits, - and _", shown(serial, maxShown), maxSerial)
+		return r, refuse(
+			invalidSerial,
+			"the serial %s is not 1 to %d letters, digits, - and _",
+			shown(serial, maxShown),
+			maxSerial,
+		)
 	}
-	// AWS IoT sets this parameter itself. Whatever a device sets must not make the template activate another certificate.
+	// AWS IoT sets this parameter itself. Whatever a device sets must not make the template activate another
+	// certificate.
 	if id, ok := request.Parameters[certificateParameter]; ok && id != request.CertificateID {
-		return r, refuse(otherCertificate, "the parameter %s is %s, the request is for %s", certificateParameter, shown(id, maxShown), request.CertificateID)
+		return r, refuse(
+			otherCertificate,
+			"the parameter %s is %s, the request is for %s",
+			certificateParameter,
+			shown(id, maxShown),
+			request.CertificateID,
+		)
 	}
 	r.thing = c.prefix + serial
 	if !thing.Valid(r.thing) {
@@ -97,11 +115,12 @@ func alphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// attributeValue is what AWS IoT takes as the value of a thing's attribute [AWS 1.3 attributes per thing], beside its length.
+// attributeValue is what AWS IoT takes as the value of a thing's attribute [AWS 1.3 attributes per thing], beside its
+// length.
 var attributeValue = regexp.MustCompile(`^[a-zA-Z0-9_.,@/:#=\[\]-]+$`)
 
-// fill decides the value of each attribute: the allow list's goes before the device's own. Each must have one that AWS IoT takes, or
-// the template fails after the serial is used up.
+// fill decides the value of each attribute: the allow list's goes before the device's own. Each must have one that
+// AWS IoT takes, or the template fails after the serial is used up.
 func (c *config) fill(r *registration, e entry) *refusal {
 	r.overrides = map[string]string{}
 	for _, name := range c.attributes {
@@ -112,9 +131,19 @@ func (c *config) fill(r *registration, e entry) *refusal {
 		}
 		switch {
 		case value == "":
-			return refuse(missingAttribute, "attribute %s has no value, neither from the device nor from the allow list", name)
+			return refuse(
+				missingAttribute,
+				"attribute %s has no value, neither from the device nor from the allow list",
+				name,
+			)
 		case len(value) > maxValue || !attributeValue.MatchString(value):
-			return refuse(invalidAttribute, "AWS IoT does not take the value that attribute %s has from %s: %s", name, from, shown(value, maxShown))
+			return refuse(
+				invalidAttribute,
+				"AWS IoT does not take the value that attribute %s has from %s: %s",
+				name,
+				from,
+				shown(value, maxShown),
+			)
 		}
 	}
 	return nil

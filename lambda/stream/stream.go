@@ -1,4 +1,5 @@
-// Package stream reads the event that Lambda makes of a batch of Kinesis records, and writes the partial batch response.
+// Package stream reads the event that Lambda makes of a batch of Kinesis records, and writes the partial batch
+// response.
 //
 // It is for the project's processor and for anyone who writes one. It does what aws-lambda-go's events.KinesisEvent
 // does for the fields that a pipeline uses, in one pass and two allocations for any number of records. It must not
@@ -15,8 +16,11 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/jsonscan"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
 )
+
+// maxNesting is how many arrays and objects of the event may be open at once; Lambda opens four.
+const maxNesting = 128
 
 // Record is one record of a batch.
 type Record struct {
@@ -40,7 +44,7 @@ func Parse(event []byte) ([]Record, error) {
 	// Each record's envelope is some 400 bytes, so this is seldom too small and never far too large.
 	records := make([]Record, 0, len(event)/400+1)
 	// The event is only read, and outlives every use of the records: see above.
-	r := jsonscan.New(unsafe.String(unsafe.SliceData(event), len(event)))
+	r := jsontext.NewBytes(event, maxNesting)
 	found := false
 	err := members(&r, func(key string) error {
 		if key != "Records" {
@@ -65,7 +69,7 @@ func Parse(event []byte) ([]Record, error) {
 }
 
 // members calls visit for each member of the object that is next, with the reader at the member's value.
-func members(r *jsonscan.Reader, visit func(key string) error) error {
+func members(r *jsontext.Reader, visit func(key string) error) error {
 	if err := r.Enter('{'); err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func members(r *jsonscan.Reader, visit func(key string) error) error {
 	}
 }
 
-func readRecords(r *jsonscan.Reader, records []Record) ([]Record, error) {
+func readRecords(r *jsontext.Reader, records []Record) ([]Record, error) {
 	var record Record
 	// The visitors are made once, not once for each record: they would escape to the heap.
 	kinesis := func(key string) (err error) {
@@ -124,7 +128,7 @@ func readRecords(r *jsonscan.Reader, records []Record) ([]Record, error) {
 }
 
 // readArrival reads seconds with a fraction, as [AWS 5 Batch event] has them.
-func readArrival(r *jsonscan.Reader) (int64, error) {
+func readArrival(r *jsontext.Reader) (int64, error) {
 	text, err := r.NumberText()
 	if err != nil {
 		return 0, err

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
 func TestParseReadsWhatTheEventsPackageReads(t *testing.T) {
@@ -65,11 +65,19 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestDamagedDataIsMarked(t *testing.T) {
-	got, err := Parse([]byte(`{"Records":[{"kinesis":{"sequenceNumber":"1","data":"%%%"}},{"kinesis":{"sequenceNumber":"2","data":"e30="}},{"kinesis":{"sequenceNumber":"3","data":"e3"}}]}`))
+	got, err := Parse(
+		[]byte(
+			`{"Records":[{"kinesis":{"sequenceNumber":"1","data":"%%%"}},{"kinesis":{"sequenceNumber":"2","data":"e30="}},{"kinesis":{"sequenceNumber":"3","data":"e3"}}]}`,
+		),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Record{{SequenceNumber: "1", Data: "%%%", Damaged: true}, {SequenceNumber: "2", Data: "{}"}, {SequenceNumber: "3", Data: "e3", Damaged: true}}
+	want := []Record{
+		{SequenceNumber: "1", Data: "%%%", Damaged: true},
+		{SequenceNumber: "2", Data: "{}"},
+		{SequenceNumber: "3", Data: "e3", Damaged: true},
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/jsonscan"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
 )
 
 const (
@@ -18,6 +18,7 @@ const (
 	DefaultTimeField = "timestamp"
 
 	maxDepth    = 16      // objects inside objects; deeper is no telemetry
+	maxNesting  = 128     // arrays and objects that may be open at once, also in what is skipped
 	slabSize    = 1024    // measures allocated at a time
 	indexFrom   = 32      // measures from which a map finds duplicates faster than a scan
 	maxInterned = 1 << 12 // dotted names remembered
@@ -76,18 +77,18 @@ func reasoned(err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
-	var syntax *jsonscan.SyntaxError
+	var syntax *jsontext.SyntaxError
 	if errors.As(err, &syntax) && syntax.TooDeep {
 		return &Error{Reason: TooDeep, Detail: err.Error()}
 	}
 	return &Error{Reason: NotJSON, Detail: err.Error()}
 }
 
-// message reads the outermost object. Whether the payload is an envelope is known when its data member comes by, which may
-// be after other members: measures read before it are then dropped, members after it are only checked.
+// message reads the outermost object. Whether the payload is an envelope is known when its data member comes by,
+// which may be after other members: measures read before it are then dropped, members after it are only checked.
 func (d *Decoder) message(payload string, m *Message) error {
-	r := jsonscan.New(payload)
-	if r.Peek() != jsonscan.Object {
+	r := jsontext.New(payload, maxNesting)
+	if r.Peek() != jsontext.Object {
 		if err := r.Skip(); err != nil {
 			return err
 		}
@@ -112,7 +113,7 @@ func (d *Decoder) message(payload string, m *Message) error {
 		switch {
 		case rank >= 0:
 			err = d.time(&r, rank, &timeRank, m)
-		case key == d.dataField && r.Peek() == jsonscan.Object:
+		case key == d.dataField && r.Peek() == jsontext.Object:
 			d.slab, m.Skipped, envelope = d.slab[:d.start], 0, true
 			err = d.object(&r, "", 1, m)
 		case envelope:
@@ -136,38 +137,44 @@ func (d *Decoder) timeRank(key string) int {
 }
 
 // time reads a time member; the first of the configured and documented names that is there decides, null is not there.
-func (d *Decoder) time(r *jsonscan.Reader, rank int, best *int, m *Message) error {
+func (d *Decoder) time(r *jsontext.Reader, rank int, best *int, m *Message) error {
 	var (
 		text string
 		err  error
 	)
 	parse := parseEpoch
 	switch r.Peek() {
-	case jsonscan.Null:
+	case jsontext.Null:
 		return r.Skip()
-	case jsonscan.Number:
+	case jsontext.Number:
 		text, err = r.NumberText()
-	case jsonscan.String:
+	case jsontext.String:
 		text, err = r.Text()
 		parse = parseText
 	default:
 		if err := r.Skip(); err != nil {
 			return err
 		}
-		return &Error{Reason: InvalidTime, Detail: fmt.Sprintf("member %q is neither a number nor a string", d.timeFields[rank])}
+		return &Error{
+			Reason: InvalidTime,
+			Detail: fmt.Sprintf("member %q is neither a number nor a string", d.timeFields[rank]),
+		}
 	}
 	if err != nil || rank > *best {
 		return err
 	}
 	t, ok := parse(text)
 	if !ok {
-		return &Error{Reason: InvalidTime, Detail: fmt.Sprintf("member %q is neither an epoch nor an ISO 8601 time", d.timeFields[rank])}
+		return &Error{
+			Reason: InvalidTime,
+			Detail: fmt.Sprintf("member %q is neither an epoch nor an ISO 8601 time", d.timeFields[rank]),
+		}
 	}
 	*best, m.Time, m.HasTime = rank, t, true
 	return nil
 }
 
-func (d *Decoder) object(r *jsonscan.Reader, prefix string, depth int, m *Message) error {
+func (d *Decoder) object(r *jsontext.Reader, prefix string, depth int, m *Message) error {
 	if depth > maxDepth {
 		return &Error{Reason: TooDeep, Detail: fmt.Sprintf("objects are nested more than %d deep", maxDepth)}
 	}
@@ -186,9 +193,9 @@ func (d *Decoder) object(r *jsonscan.Reader, prefix string, depth int, m *Messag
 }
 
 // member reads one value as a measure, an object as many, and skips what no measure can hold.
-func (d *Decoder) member(r *jsonscan.Reader, prefix, key string, depth int, m *Message) error {
+func (d *Decoder) member(r *jsontext.Reader, prefix, key string, depth int, m *Message) error {
 	kind := r.Peek()
-	if kind == jsonscan.Array || kind == jsonscan.Null {
+	if kind == jsontext.Array || kind == jsontext.Null {
 		m.Skipped++
 		return r.Skip()
 	}
@@ -197,9 +204,9 @@ func (d *Decoder) member(r *jsonscan.Reader, prefix, key string, depth int, m *M
 	}
 	name := d.join(prefix, key)
 	switch kind {
-	case jsonscan.Object:
+	case jsontext.Object:
 		return d.object(r, name, depth+1, m)
-	case jsonscan.Number:
+	case jsontext.Number:
 		text, err := r.NumberText()
 		if err != nil {
 			return err
@@ -208,13 +215,13 @@ func (d *Decoder) member(r *jsonscan.Reader, prefix, key string, depth int, m *M
 			return err
 		}
 		d.add(Measure{Name: name, Text: text, Kind: Number})
-	case jsonscan.Bool:
+	case jsontext.Bool:
 		v, err := r.Bool()
 		if err != nil {
 			return err
 		}
 		d.add(Measure{Name: name, Text: strconv.FormatBool(v), Kind: Bool})
-	case jsonscan.String:
+	case jsontext.String:
 		text, err := r.Text()
 		if err != nil {
 			return err

@@ -1,7 +1,7 @@
 // Package telemetry reads what devices publish: measures with a name and a type, and the time they were taken.
 //
-// It is for the project's functions and for anyone who writes a processor of their own. It knows payloads only:
-// not where they came from (a device's identity is its topic, never a payload field), and not where they go.
+// It is for the project's functions and for anyone who writes a processor of their own. It knows payloads only: not
+// where they came from (a device's identity is its topic, never a payload field), and not where they go.
 //
 // Accepted are the documented shapes, with configurable field names:
 //

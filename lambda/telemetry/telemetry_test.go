@@ -128,7 +128,8 @@ func TestRefuses(t *testing.T) {
 
 func TestErrorsHoldNoPayload(t *testing.T) {
 	for _, payload := range []string{"topsecret", `{"topsecret":`, `{"timestamp":"topsecret"}`, `{"a":"topsecret`, `{"topsecret":{"":1}}`} {
-		if _, err := NewDecoder("", "").Decode([]byte(payload), arrival); err == nil || strings.Contains(err.Error(), "topsecret") {
+		if _, err := NewDecoder("", "").Decode([]byte(payload), arrival); err == nil ||
+			strings.Contains(err.Error(), "topsecret") {
 			t.Errorf("%s: error %v", payload, err)
 		}
 	}
@@ -223,7 +224,8 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		var object map[string]any
-		if err := json.Unmarshal(payload, &object); err != nil && !strings.Contains(err.Error(), "cannot unmarshal number") {
+		if err := json.Unmarshal(payload, &object); err != nil &&
+			!strings.Contains(err.Error(), "cannot unmarshal number") {
 			t.Fatalf("%q is no object: %v", payload, err)
 		}
 		seen := map[string]bool{}

@@ -13,15 +13,15 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/tfcli"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/tftest"
 	"github.com/iot-pipeline/terraform-provider-iot/provider"
 )
 
 const address = "iot_pipeline.test"
 
-// account leads the provider to AWS when IOT_ACC_AWS is set, with the credentials of the environment, else to a local AWS.
-// It gives the provider block.
+// account leads the provider to AWS when IOT_ACC_AWS is set, with the credentials of the environment, else to a local
+// AWS. It gives the provider block.
 func account(t *testing.T) string {
 	if os.Getenv("IOT_ACC_AWS") != "" {
 		return "provider \"iot\" {}\n"
@@ -34,7 +34,7 @@ func account(t *testing.T) string {
 }
 
 func TestAccPipelineLife(t *testing.T) {
-	if err := tfcli.ForFramework(); err != nil {
+	if err := tftest.ForFramework(); err != nil {
 		t.Fatal(err)
 	}
 	block := account(t)
@@ -67,7 +67,11 @@ resource "iot_pipeline" "test" {
 		Steps: []resource.TestStep{
 			{Config: config(24, one), ConfigPlanChecks: unchanged, Check: resource.ComposeAggregateTestCheckFunc(
 				resource.TestCheckResourceAttr(address, "parts.stream.status", "ready"),
-				resource.TestMatchResourceAttr(address, "identities.a.certificate_id", regexp.MustCompile(`^[0-9a-f]{64}$`)),
+				resource.TestMatchResourceAttr(
+					address,
+					"identities.a.certificate_id",
+					regexp.MustCompile(`^[0-9a-f]{64}$`),
+				),
 				resource.TestCheckResourceAttrSet(address, "mqtt_endpoint"),
 				resource.TestCheckResourceAttr(address, "topics.telemetry", name+"/{thing}/telemetry"),
 			)},

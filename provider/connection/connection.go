@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
 )
 
 // Connection is handed from the provider to its resources.
@@ -45,11 +45,16 @@ func (c *Connection) In(region string) (*awsapi.Clients, error) {
 	case c == nil:
 		return nil, errors.New("the provider is not configured")
 	case c.Clients == nil:
-		return nil, fmt.Errorf("the provider block depends on values that are not known yet (%s); apply what they come from first, with -target", strings.Join(c.Unknown, ", "))
+		return nil, fmt.Errorf(
+			"the provider block depends on values that are not known yet (%s); apply what they come from first, with -target",
+			strings.Join(c.Unknown, ", "),
+		)
 	}
 	clients := c.Clients.InRegion(region)
 	if clients.AccountID() == "" {
-		return nil, errors.New("the account is not known: skip_requesting_account_id is set, or AWS did not say; a pipeline's ARNs need it. Unset the skip argument, or list exactly one account in allowed_account_ids")
+		return nil, errors.New(
+			"the account is not known: skip_requesting_account_id is set, or AWS did not say; a pipeline's ARNs need it. Unset the skip argument, or list exactly one account in allowed_account_ids",
+		)
 	}
 	return clients, nil
 }
@@ -59,7 +64,7 @@ func (c *Connection) Context(ctx context.Context) context.Context {
 	if len(c.IgnoreTags.Keys)+len(c.IgnoreTags.KeyPrefixes) == 0 {
 		return ctx
 	}
-	return owned.WithIgnored(ctx, c.IgnoreTags.Has)
+	return ownertag.WithIgnored(ctx, c.IgnoreTags.Has)
 }
 
 // Tags are default_tags and a resource's own tags together, without the ignored ones. The resource's win.

@@ -30,7 +30,11 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 // request is a certificate signing request of a new key.
 func request(t *testing.T, name string) string {
 	t.Helper()
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}, newKey(t))
+	der, err := x509.CreateCertificateRequest(
+		rand.Reader,
+		&x509.CertificateRequest{Subject: pkix.Name{CommonName: name}},
+		newKey(t),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +45,12 @@ func request(t *testing.T, name string) string {
 func certificate(t *testing.T, name string) string {
 	t.Helper()
 	key := newKey(t)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour * 24 * 365)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: name},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour * 24 * 365),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -53,8 +62,16 @@ func certificate(t *testing.T, name string) string {
 func authority(t *testing.T) string {
 	t.Helper()
 	key := newKey(t)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "device CA"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour * 24 * 365), BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "device CA"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter: time.Now().
+			Add(time.Hour * 24 * 365),
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		KeyUsage:              x509.KeyUsageCertSign,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -142,10 +159,18 @@ func TestEverythingSet(t *testing.T) {
 				statecheck.ExpectKnownValue(address, at("timestream_table_arn"), knownvalue.NotNull()),
 				statecheck.ExpectKnownValue(address, at("rule_arns"), knownvalue.MapSizeExact(6)),
 				statecheck.ExpectKnownValue(address, at("function_arns"), knownvalue.MapSizeExact(3)),
-				statecheck.ExpectKnownValue(address, at("registration", "claim_credentials"), knownvalue.StringExact("farm/devices-claim")),
+				statecheck.ExpectKnownValue(
+					address,
+					at("registration", "claim_credentials"),
+					knownvalue.StringExact("farm/devices-claim"),
+				),
 				statecheck.ExpectKnownValue(address, at("registered_devices_count"), knownvalue.Int64Exact(0)),
 				statecheck.ExpectKnownValue(address, at("identities", "own-key", "credentials"), knownvalue.NotNull()),
-				statecheck.ExpectKnownValue(address, at("tags_all"), knownvalue.MapExact(map[string]knownvalue.Check{"cost-center": knownvalue.StringExact("4711")})),
+				statecheck.ExpectKnownValue(
+					address,
+					at("tags_all"),
+					knownvalue.MapExact(map[string]knownvalue.Check{"cost-center": knownvalue.StringExact("4711")}),
+				),
 			},
 		},
 		resource.TestStep{ // applying the same again writes nothing

@@ -11,14 +11,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// A deep check looks at what the registry's lists do not tell: whether each device's certificate is attached to it, and
-// whether its credentials bundle is there. A refresh makes it where the state says so; a plan makes it when the
-// configuration says so for the first time. An apply makes it only when the one before has found something, so that what
-// it repairs is what the plan has shown.
+// A deep check looks at what the registry's lists do not tell: whether each device's certificate is attached to it,
+// and whether its credentials bundle is there. A refresh makes it where the state says so; a plan makes it when the
+// configuration says so for the first time. An apply makes it only when the one before has found something, so that
+// what it repairs is what the plan has shown.
 
 // maxDeep is the number of devices up to which a refresh is a deep check when deep_check does not say.
 const maxDeep = 20
@@ -54,12 +54,12 @@ func (s *session) deepCheck(purpose purpose, devices int) bool {
 }
 
 // undone says that the next apply gives the device a certificate or a bundle.
-func undone(f *object.DeviceState) bool {
+func undone(f *spec.DeviceState) bool {
 	return f != nil && (f.CertificateID == "" || f.Interrupted || slices.Contains(f.Lost, fleet.LostCredentials))
 }
 
 // missedOf are the sorted names of the devices of which a deep check has found something missing.
-func missedOf(devices map[string]object.Device) []string {
+func missedOf(devices map[string]spec.Device) []string {
 	var names []string
 	for name, device := range devices {
 		if device.Found != nil && len(device.Found.Lost) > 0 {
@@ -88,7 +88,8 @@ func missedIn(ctx context.Context, from private) bool {
 func (p *planner) lookDeep(ctx context.Context, s *session) error {
 	d := p.planned.spec.DeepCheck
 	devices := len(s.wantedFleet().Devices)
-	if p.prior == nil || d == nil || !*d || p.prior.deep(p.prior.devices()) || p.deepTakes(s, devices) > p.planned.limit("read", readTimeout) {
+	if p.prior == nil || d == nil || !*d || p.prior.deep(p.prior.devices()) ||
+		p.deepTakes(s, devices) > p.planned.limit("read", readTimeout) {
 		return nil
 	}
 	var err error
@@ -116,17 +117,24 @@ func (p *planner) warnMissed() {
 	if len(names) == 1 {
 		summary = fmt.Sprintf("A device of pipeline %q will be repaired", p.planned.spec.Name)
 	}
-	p.warnings.AddAttributeWarning(path.Root("deep_check"), summary, "The deep check has found:\n"+strings.Join(lines, "\n"))
+	p.warnings.AddAttributeWarning(
+		path.Root("deep_check"),
+		summary,
+		"The deep check has found:\n"+strings.Join(lines, "\n"),
+	)
 }
 
 // missing says what is missing of a device and what becomes of it.
-func missing(device object.Device) string {
+func missing(device spec.Device) string {
 	var texts []string
 	if slices.Contains(device.Found.Lost, fleet.LostAttachment) {
 		texts = append(texts, "its certificate is not attached to it")
 	}
 	if slices.Contains(device.Found.Lost, fleet.LostCredentials) {
-		texts = append(texts, "its credentials are not in the store; when they held the only copy of its key, it gets another key and certificate")
+		texts = append(
+			texts,
+			"its credentials are not in the store; when they held the only copy of its key, it gets another key and certificate",
+		)
 	}
 	return strings.Join(texts, ", and ")
 }
@@ -147,8 +155,21 @@ func (p *planner) warnDeep(s *session, diags *diag.Diagnostics) {
 	if p.prior != nil && p.looked == nil {
 		without = " This plan was made without the check."
 	}
-	diags.AddAttributeWarning(path.Root("deep_check"), fmt.Sprintf("The deep check of pipeline %q takes longer than a refresh may", p.planned.spec.Name),
-		fmt.Sprintf("A refresh looks at each of %d devices, and %s is held to %g requests per second, so that it takes at least %s; the timeout of the operation is %s.%s\n\n"+
-			"Before you apply, set timeouts = { read = %q }, or take deep_check away. If the account's quota is higher, say so in request_rates of the provider block.",
-			len(want.Devices), slowest, s.clients.Rate(slowest), takes.Round(time.Second), limit, without, withRoom(takes)))
+	diags.AddAttributeWarning(
+		path.Root("deep_check"),
+		fmt.Sprintf("The deep check of pipeline %q takes longer than a refresh may", p.planned.spec.Name),
+		fmt.Sprintf(
+			"A refresh looks at each of %d devices, and %s is held to %g requests per second, so that it takes at least %s; the timeout of the operation is %s.%s\n\n"+
+				"Before you apply, set timeouts = { read = %q }, or take deep_check away. If the account's quota is higher, say so in request_rates of the provider block.",
+			len(
+				want.Devices,
+			),
+			slowest,
+			s.clients.Rate(slowest),
+			takes.Round(time.Second),
+			limit,
+			without,
+			withRoom(takes),
+		),
+	)
 }

@@ -59,7 +59,8 @@ const bundles = "/iot-pipeline/greenhouse/devices/"
 func (w *world) attached(r *recorded, devices ...string) resource.TestCheckFunc {
 	return func(*terraform.State) error {
 		for _, name := range devices {
-			if got := w.account.Principals(w.t, name); len(got) != 1 || !strings.HasSuffix(got[0], ":cert/"+r.certificate[name]) {
+			if got := w.account.Principals(w.t, name); len(got) != 1 ||
+				!strings.HasSuffix(got[0], ":cert/"+r.certificate[name]) {
 				return fmt.Errorf("%s has the principals %v, want certificate %s", name, got, r.certificate[name])
 			}
 			if bundle := w.account.Parameter(w.t, bundles+name); !strings.Contains(bundle, r.certificate[name]) {
@@ -70,8 +71,8 @@ func (w *world) attached(r *recorded, devices ...string) resource.TestCheckFunc 
 	}
 }
 
-// With many devices, what lists do not tell is found when deep_check says so: by the plan that says it first, and then by
-// each refresh. Saying it, and taking it back, changes nothing but the manifest.
+// With many devices, what lists do not tell is found when deep_check says so: by the plan that says it first, and
+// then by each refresh. Saying it, and taking it back, changes nothing but the manifest.
 func TestDeepCheck(t *testing.T) {
 	w := newWorld(t)
 	plain := w.swift(pipeline(fleetOf(manyDevices())))
@@ -85,7 +86,9 @@ func TestDeepCheck(t *testing.T) {
 		}
 	}
 	updated := func(more ...plancheck.PlanCheck) resource.ConfigPlanChecks {
-		return resource.ConfigPlanChecks{PreApply: append(more, plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate))}
+		return resource.ConfigPlanChecks{
+			PreApply: append(more, plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)),
+		}
 	}
 	w.run(
 		resource.TestStep{Config: plain, Check: state.take},
@@ -96,22 +99,54 @@ func TestDeepCheck(t *testing.T) {
 			Config: deep,
 			ConfigPlanChecks: updated(
 				plancheck.ExpectUnknownValue(address, at("identities", "soil-007", "certificate_id")),
-				plancheck.ExpectKnownValue(address, at("identities", "soil-003", "certificate_id"), knownvalue.NotNull()),
+				plancheck.ExpectKnownValue(
+					address,
+					at("identities", "soil-003", "certificate_id"),
+					knownvalue.NotNull(),
+				),
 			),
-			Check: resource.ComposeTestCheckFunc(state.renewed("soil-007"), w.attached(state, "soil-003", "soil-007"),
-				w.counted(map[string]int{"iot:CreateCertificateFromCsr": 1}, "iot:AttachThingPrincipal", "iot:UpdateCertificate", "iot:UpdateThing", "iot:DetachThingPrincipal")),
+			Check: resource.ComposeTestCheckFunc(
+				state.renewed("soil-007"),
+				w.attached(state, "soil-003", "soil-007"),
+				w.counted(
+					map[string]int{"iot:CreateCertificateFromCsr": 1},
+					"iot:AttachThingPrincipal",
+					"iot:UpdateCertificate",
+					"iot:UpdateThing",
+					"iot:DetachThingPrincipal",
+				),
+			),
 		},
 		resource.TestStep{
 			PreConfig: damage("soil-011", "soil-012"), RefreshState: true, ExpectNonEmptyPlan: true,
-			Check: resource.TestMatchResourceAttr(address, "parts.fleet.status",
-				regexp.MustCompile(`^drifted: devices\["soil-011"\]\.certificate, devices\["soil-012"\]\.credentials$`)),
+			Check: resource.TestMatchResourceAttr(
+				address,
+				"parts.fleet.status",
+				regexp.MustCompile(
+					`^drifted: devices\["soil-011"\]\.certificate, devices\["soil-012"\]\.credentials$`,
+				),
+			),
 		},
-		resource.TestStep{Config: deep, ConfigPlanChecks: updated(), Check: resource.ComposeTestCheckFunc(state.renewed("soil-012"), w.attached(state, "soil-011", "soil-012"))},
+		resource.TestStep{
+			Config:           deep,
+			ConfigPlanChecks: updated(),
+			Check: resource.ComposeTestCheckFunc(
+				state.renewed("soil-012"),
+				w.attached(state, "soil-011", "soil-012"),
+			),
+		},
 		resource.TestStep{ // one device more: its own requests, and no second look at the others
 			PreConfig: w.mark, Config: w.swift(pipeline(fleetOf(map[string]string{"soil-100": "{}"}, manyDevices()) + "  deep_check = true\n")),
-			Check: resource.ComposeTestCheckFunc(w.counted(map[string]int{"iot:CreateThing": 1, "iot:CreateCertificateFromCsr": 1})),
+			Check: resource.ComposeTestCheckFunc(
+				w.counted(map[string]int{"iot:CreateThing": 1, "iot:CreateCertificateFromCsr": 1}),
+			),
 		},
-		resource.TestStep{ResourceName: address, ImportState: true, ImportStateId: "greenhouse", ImportStateVerify: true},
+		resource.TestStep{
+			ResourceName:      address,
+			ImportState:       true,
+			ImportStateId:     "greenhouse",
+			ImportStateVerify: true,
+		},
 	)
 }
 
@@ -139,13 +174,16 @@ func TestDeepCheckOfAFile(t *testing.T) {
 		resource.TestStep{
 			PreConfig: w.mark, Config: deep,
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: plans(nil, []string{"soil-003", "soil-007"}, nil)},
-			Check: resource.ComposeTestCheckFunc(file.reports("changed,soil-003", "changed,soil-007"), func(*terraform.State) error {
-				if got := w.account.Principals(t, "soil-003"); len(got) != 1 {
-					return fmt.Errorf("soil-003 has the principals %v", got)
-				}
-				w.account.Parameter(t, bundles+"soil-007")
-				return nil
-			}),
+			Check: resource.ComposeTestCheckFunc(
+				file.reports("changed,soil-003", "changed,soil-007"),
+				func(*terraform.State) error {
+					if got := w.account.Principals(t, "soil-003"); len(got) != 1 {
+						return fmt.Errorf("soil-003 has the principals %v", got)
+					}
+					w.account.Parameter(t, bundles+"soil-007")
+					return nil
+				},
+			),
 		},
 		resource.TestStep{ // seen by the refresh
 			PreConfig: func() { w.account.RemoveParameter(t, bundles+"soil-009") }, Config: deep,

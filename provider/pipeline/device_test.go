@@ -28,21 +28,38 @@ func TestOneDeviceOutOfMany(t *testing.T) {
 		}
 		return resource.TestStep{
 			PreConfig: w.mark, Config: w.config(pipeline(fleetOf(devices))),
-			ConfigPlanChecks:  resource.ConfigPlanChecks{PreApply: checks},
-			ConfigStateChecks: []statecheck.StateCheck{keep.AddStateValue(address, at("identities", "soil-000", "certificate_id"))},
-			Check:             w.counted(counts),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: checks},
+			ConfigStateChecks: []statecheck.StateCheck{
+				keep.AddStateValue(address, at("identities", "soil-000", "certificate_id")),
+			},
+			Check: w.counted(counts),
 		}
 	}
 	w.run(
 		resource.TestStep{Config: w.config(pipeline(fleetOf(devices))),
-			ConfigStateChecks: []statecheck.StateCheck{keep.AddStateValue(address, at("identities", "soil-000", "certificate_id"))}},
-		step("soil-100", "{}", map[string]int{"iot:CreateThing": 1, "iot:CreateCertificateFromCsr": 1, "iot:AttachThingPrincipal": 1},
+			ConfigStateChecks: []statecheck.StateCheck{
+				keep.AddStateValue(address, at("identities", "soil-000", "certificate_id")),
+			}},
+		step(
+			"soil-100",
+			"{}",
+			map[string]int{"iot:CreateThing": 1, "iot:CreateCertificateFromCsr": 1, "iot:AttachThingPrincipal": 1},
 			plancheck.ExpectUnknownValue(address, at("identities", "soil-100", "certificate_id")),
-			plancheck.ExpectKnownValue(address, at("identities", "soil-000", "certificate_id"), knownvalue.NotNull())),
+			plancheck.ExpectKnownValue(address, at("identities", "soil-000", "certificate_id"), knownvalue.NotNull()),
+		),
 		step("soil-100", `{ attributes = { bay = "7" } }`, map[string]int{"iot:UpdateThing": 1},
 			plancheck.ExpectKnownValue(address, at("identities", "soil-100", "certificate_id"), knownvalue.NotNull())),
 		step("soil-100", `{ attributes = { bay = "7" }, enabled = false }`, map[string]int{"iot:UpdateCertificate": 1}),
-		step("soil-100", "", map[string]int{"iot:DeleteThing": 1, "iot:DeleteCertificate": 1, "iot:DetachThingPrincipal": 1, "ssm:DeleteParameters": 1}),
+		step(
+			"soil-100",
+			"",
+			map[string]int{
+				"iot:DeleteThing":          1,
+				"iot:DeleteCertificate":    1,
+				"iot:DetachThingPrincipal": 1,
+				"ssm:DeleteParameters":     1,
+			},
+		),
 	)
 }
 
@@ -63,15 +80,26 @@ func fleetOf(groups ...map[string]string) string {
 // counted checks how often operations on devices were called since the mark: those named as often as said, and no other
 // device written to; more are operations that may be called more often.
 func (w *world) counted(want map[string]int, more ...string) resource.TestCheckFunc {
-	perDevice := []string{"iot:CreateThing", "iot:UpdateThing", "iot:DeleteThing", "iot:CreateCertificateFromCsr", "iot:CreateKeysAndCertificate",
-		"iot:AttachThingPrincipal", "iot:DetachThingPrincipal", "iot:UpdateCertificate", "iot:DeleteCertificate", "ssm:DeleteParameters"}
+	perDevice := []string{
+		"iot:CreateThing",
+		"iot:UpdateThing",
+		"iot:DeleteThing",
+		"iot:CreateCertificateFromCsr",
+		"iot:CreateKeysAndCertificate",
+		"iot:AttachThingPrincipal",
+		"iot:DetachThingPrincipal",
+		"iot:UpdateCertificate",
+		"iot:DeleteCertificate",
+		"ssm:DeleteParameters",
+	}
 	return func(*terraform.State) error {
 		got := map[string]int{}
 		for _, r := range w.server.Requests(w.t)[w.seen:] {
 			got[r.Service+":"+r.Operation]++
 		}
 		for _, operation := range perDevice {
-			if n, named := want[operation]; got[operation] > 1 && !slices.Contains(more, operation) || named && got[operation] != n {
+			if n, named := want[operation]; got[operation] > 1 && !slices.Contains(more, operation) ||
+				named && got[operation] != n {
 				return fmt.Errorf("%s was called %d times, want %d", operation, got[operation], n)
 			}
 		}

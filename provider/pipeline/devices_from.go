@@ -13,10 +13,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet/roster"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/devicefile"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 )
 
@@ -111,12 +111,13 @@ func (m *model) recordedFleet() *fleetState {
 	return &f
 }
 
-// readRoster reads the file of the devices. A read of the pipeline does without one that cannot be read: it may run elsewhere.
-func readRoster(ctx context.Context, purpose purpose, m *model) (*roster.Roster, error) {
+// readRoster reads the file of the devices. A read of the pipeline does without one that cannot be read: it may run
+// elsewhere.
+func readRoster(ctx context.Context, purpose purpose, m *model) (*devicefile.Roster, error) {
 	if !m.fromFile() {
 		return nil, nil
 	}
-	list, err := roster.Read(m.spec.DevicesFrom.File, pipeline.CheckDevices())
+	list, err := devicefile.Read(m.spec.DevicesFrom.File, pipeline.CheckDevices())
 	if err != nil && purpose == reading {
 		tflog.Warn(ctx, "the devices were not compared with their file", map[string]any{"reason": err.Error()})
 		return nil, nil
@@ -125,9 +126,9 @@ func readRoster(ctx context.Context, purpose purpose, m *model) (*roster.Roster,
 }
 
 // compare says how the registry differs from the file, and writes the report when there is to be one.
-func (s *session) compare(have map[string]object.Device) (*pending, error) {
+func (s *session) compare(have map[string]spec.Device) (*pending, error) {
 	want := s.wantedFleet()
-	plan := fleet.Compare(object.Fleet{Devices: have}, want)
+	plan := fleet.Compare(spec.Fleet{Devices: have}, want)
 	report := s.model.report()
 	if report != "" {
 		if err := writeReport(report, plan); err != nil {
@@ -137,8 +138,8 @@ func (s *session) compare(have map[string]object.Device) (*pending, error) {
 	return &pending{Digest: s.roster.Digest, Report: report, Changes: changesOf(plan)}, nil
 }
 
-// observeFile puts what was observed of the devices into the attribute fleet, and gives what a plan needs to know. A file
-// that was edited since the last apply is no drift of the registry.
+// observeFile puts what was observed of the devices into the attribute fleet, and gives what a plan needs to know. A
+// file that was edited since the last apply is no drift of the registry.
 func (s *session) observeFile(ctx context.Context, records []assembly.Record) (*pending, error) {
 	have, was := s.fleet.Observed(), s.model.recordedFleet()
 	if !s.model.fromFile() || have == nil {
@@ -167,7 +168,8 @@ func (s *session) observeFile(ctx context.Context, records []assembly.Record) (*
 // undrift makes a fleet count as ready whose devices differ from a file that has not been applied.
 func undrift(records []assembly.Record) {
 	for i := range records {
-		if records[i].Key == pipeline.KeyFleet && strings.HasPrefix(string(records[i].Status), string(assembly.Drifted)) {
+		if records[i].Key == pipeline.KeyFleet &&
+			strings.HasPrefix(string(records[i].Status), string(assembly.Drifted)) {
 			records[i].Status = assembly.Ready
 		}
 	}
@@ -196,8 +198,8 @@ func (p *planner) predictFleet(ctx context.Context, s *session) error {
 	return p.planned.set("fleet", now)
 }
 
-// pending is how the registry differs from the file: as the refresh has found, when it was for this file, else by a look
-// at the registry now. A pipeline that does not exist yet has no devices.
+// pending is how the registry differs from the file: as the refresh has found, when it was for this file, else by a
+// look at the registry now. A pipeline that does not exist yet has no devices.
 func (p *planner) pending(ctx context.Context, s *session) (*pending, error) {
 	if p.prior == nil {
 		return s.compare(nil)
@@ -205,7 +207,8 @@ func (p *planner) pending(ctx context.Context, s *session) (*pending, error) {
 	if p.looked != nil {
 		return s.compare(p.looked)
 	}
-	if left := pendingIn(ctx, p.private); left != nil && left.Digest == s.roster.Digest && left.Report == p.planned.report() {
+	if left := pendingIn(ctx, p.private); left != nil && left.Digest == s.roster.Digest &&
+		left.Report == p.planned.report() {
 		return left, nil
 	}
 	have, err := p.observe(ctx, s)
@@ -216,7 +219,7 @@ func (p *planner) pending(ctx context.Context, s *session) (*pending, error) {
 }
 
 // observe looks at the devices of a pipeline that exists.
-func (p *planner) observe(ctx context.Context, s *session) (map[string]object.Device, error) {
+func (p *planner) observe(ctx context.Context, s *session) (map[string]spec.Device, error) {
 	ref := assembly.Ref{Name: s.model.spec.Name, Owner: s.env.Owner}
 	records, err := p.prior.records()
 	if err != nil {
@@ -236,8 +239,10 @@ func (p *planner) observe(ctx context.Context, s *session) (map[string]object.De
 func holdFile(m *model, digest string) error {
 	planned := m.recordedFleet()
 	if planned == nil || planned.Digest == nil || *planned.Digest != digest {
-		return fmt.Errorf("the devices in %q are not those of the plan any more: the file, or one that it names, has changed since; plan again",
-			m.spec.DevicesFrom.File)
+		return fmt.Errorf(
+			"the devices in %q are not those of the plan any more: the file, or one that it names, has changed since; plan again",
+			m.spec.DevicesFrom.File,
+		)
 	}
 	return nil
 }
@@ -260,7 +265,7 @@ const maxFaults = 500
 
 // reportFaults adds what is wrong with a file of devices, all in one diagnostic. It reports whether err is about that.
 func reportFaults(diags *diag.Diagnostics, err error) bool {
-	var faulty *roster.FaultsError
+	var faulty *devicefile.FaultsError
 	if !errors.As(err, &faulty) {
 		return false
 	}

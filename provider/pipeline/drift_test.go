@@ -16,7 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/provider/account"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/awstest"
 )
 
 // recorded takes over what the state knows of the pipeline, for changes by hand.
@@ -34,8 +34,19 @@ func (r *recorded) take(s *terraform.State) error {
 	for name, value := range attributes {
 		if m := part.FindStringSubmatch(name); m != nil {
 			prefix := "parts." + m[1] + "."
-			r.parts[m[1]] = assembly.Record{Key: m[1], Kind: value, Name: attributes[prefix+"name"], ID: attributes[prefix+"id"], ARN: attributes[prefix+"arn"],
-				Needs: list(attributes, prefix+"needs"), Status: assembly.Ready, Outputs: map[string]string{"url": attributes[prefix+"outputs.url"]}}
+			r.parts[m[1]] = assembly.Record{
+				Key:  m[1],
+				Kind: value,
+				Name: attributes[prefix+"name"],
+				ID:   attributes[prefix+"id"],
+				ARN:  attributes[prefix+"arn"],
+				Needs: list(
+					attributes,
+					prefix+"needs",
+				),
+				Status:  assembly.Ready,
+				Outputs: map[string]string{"url": attributes[prefix+"outputs.url"]},
+			}
 		}
 		if m := device.FindStringSubmatch(name); m != nil {
 			r.certificate[m[1]] = value
@@ -60,7 +71,9 @@ func list(attributes map[string]string, name string) []string {
 func repaired(w *world, config string, before func()) resource.TestStep {
 	return resource.TestStep{
 		PreConfig: before, Config: config,
-		ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}},
+		ConfigPlanChecks: resource.ConfigPlanChecks{
+			PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)},
+		},
 	}
 }
 
@@ -70,7 +83,7 @@ func TestDriftOfFields(t *testing.T) {
 	config := w.config(block(everything(t)))
 	state := &recorded{}
 	tamper := func() {
-		for _, change := range account.Tamperings {
+		for _, change := range awstest.Tamperings {
 			change.Do(t, w.account, state.parts[change.Part])
 		}
 		w.account.ChangeThing(t, "soil-001", map[string]string{"bay": "9"})
@@ -80,12 +93,20 @@ func TestDriftOfFields(t *testing.T) {
 		resource.TestCheckResourceAttr(address, "devices.soil-001.attributes.bay", "9"),
 		resource.TestCheckResourceAttr(address, "devices.soil-002.enabled", "false"),
 	}
-	for _, change := range account.Tamperings {
-		checks = append(checks, resource.TestMatchResourceAttr(address, "parts."+change.Part+".status", regexp.MustCompile(`^drifted: \w`)))
+	for _, change := range awstest.Tamperings {
+		checks = append(
+			checks,
+			resource.TestMatchResourceAttr(address, "parts."+change.Part+".status", regexp.MustCompile(`^drifted: \w`)),
+		)
 	}
 	w.run(
 		resource.TestStep{Config: config, Check: state.take},
-		resource.TestStep{PreConfig: tamper, RefreshState: true, ExpectNonEmptyPlan: true, Check: resource.ComposeAggregateTestCheckFunc(checks...)},
+		resource.TestStep{
+			PreConfig:          tamper,
+			RefreshState:       true,
+			ExpectNonEmptyPlan: true,
+			Check:              resource.ComposeAggregateTestCheckFunc(checks...),
+		},
 		repaired(w, config, nil),
 	)
 }
@@ -113,7 +134,12 @@ func TestDisappearance(t *testing.T) {
 				plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}},
 			Check: resource.ComposeAggregateTestCheckFunc(state.take, func(*terraform.State) error {
 				if now := stable(w.account.Objects(t)); !slices.Equal(now, objects) {
-					return fmt.Errorf("after the loss of %v there are\n%s\nand there were\n%s", layer, strings.Join(now, "\n"), strings.Join(objects, "\n"))
+					return fmt.Errorf(
+						"after the loss of %v there are\n%s\nand there were\n%s",
+						layer,
+						strings.Join(now, "\n"),
+						strings.Join(objects, "\n"),
+					)
 				}
 				return nil
 			}),
@@ -153,8 +179,8 @@ func stable(objects []string) []string {
 	return list
 }
 
-// The last copy of a generated key is lost, or the certificate itself: the plan says that the device gets another one, and
-// no other device does.
+// The last copy of a generated key is lost, or the certificate itself: the plan says that the device gets another
+// one, and no other device does.
 func TestLostCredentials(t *testing.T) {
 	w := newWorld(t)
 	config := w.config(pipeline(`
@@ -170,7 +196,8 @@ func TestLostCredentials(t *testing.T) {
 			if err := after.take(s); err != nil {
 				return err
 			}
-			if after.certificate[lost] == state.certificate[lost] || after.certificate[other] != state.certificate[other] {
+			if after.certificate[lost] == state.certificate[lost] ||
+				after.certificate[other] != state.certificate[other] {
 				return fmt.Errorf("certificates %v became %v", state.certificate, after.certificate)
 			}
 			var bundle struct {
@@ -189,8 +216,16 @@ func TestLostCredentials(t *testing.T) {
 	}
 	w.run(
 		resource.TestStep{Config: config, Check: state.take},
-		replaced("soil-001", "soil-002", func() { w.account.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-001") }),
-		replaced("soil-002", "soil-001", func() { w.account.RemoveCertificate(t, "soil-002", state.certificate["soil-002"]) }),
+		replaced(
+			"soil-001",
+			"soil-002",
+			func() { w.account.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-001") },
+		),
+		replaced(
+			"soil-002",
+			"soil-001",
+			func() { w.account.RemoveCertificate(t, "soil-002", state.certificate["soil-002"]) },
+		),
 	)
 }
 

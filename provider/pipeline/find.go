@@ -9,13 +9,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 )
 
-// find adds what the last run has made and not recorded, because an answer was lost or the process died. Where every part is
-// recorded, and the manifest is what the state says, it sends nothing.
+// find adds what the last run has made and not recorded, because an answer was lost or the process died. Where every
+// part is recorded, and the manifest is what the state says, it sends nothing.
 func (s *session) find(ctx context.Context, records []assembly.Record) ([]assembly.Record, error) {
 	found, err := s.engine.Find(ctx, s.attempted(ctx, records), records)
 	if err != nil {
@@ -23,7 +24,7 @@ func (s *session) find(ctx context.Context, records []assembly.Record) ([]assemb
 	}
 	recorded := byKey(records)
 	for i, r := range found {
-		if _, known := recorded[r.Key]; !known && r.Kind == object.KindBucket {
+		if _, known := recorded[r.Key]; !known && r.Kind == spec.KindBucket {
 			found[i].Outputs = forceDestroy(s.model.spec.ForceDestroy != nil && *s.model.spec.ForceDestroy)
 		}
 	}
@@ -35,17 +36,22 @@ func forceDestroy(force bool) map[string]string {
 	return map[string]string{"force_destroy": strconv.FormatBool(force)}
 }
 
-// attempted are the parts that the last run was to make. The state says which, unless that run died before it could save
-// one; then the manifest does, which a run writes before anything else.
+// attempted are the parts that the last run was to make. The state says which, unless that run died before it could
+// save one; then the manifest does, which a run writes before anything else.
 func (s *session) attempted(ctx context.Context, records []assembly.Record) []assembly.Part {
 	at := slices.IndexFunc(records, func(r assembly.Record) bool { return r.Key == pipeline.KeyManifest })
-	if at < 0 || records[at].Status == assembly.Ready || records[at].Status == assembly.Missing || records[at].Status == assembly.Foreign {
+	if at < 0 || records[at].Status == assembly.Ready || records[at].Status == assembly.Missing ||
+		records[at].Status == assembly.Foreign {
 		return s.parts
 	}
 	parts, err := s.manifestParts(ctx)
 	if err != nil {
 		// Somebody has changed it by hand, which is in the record's status, and the next apply writes it anew.
-		tflog.Warn(ctx, "the manifest is of no help in looking for unrecorded objects", map[string]any{"error": err.Error()})
+		tflog.Warn(
+			ctx,
+			"the manifest is of no help in looking for unrecorded objects",
+			map[string]any{"error": err.Error()},
+		)
 		return s.parts
 	}
 	for _, p := range s.parts {
@@ -58,7 +64,7 @@ func (s *session) attempted(ctx context.Context, records []assembly.Record) []as
 
 // manifestParts are the parts that the manifest describes; none when it is another pipeline's.
 func (s *session) manifestParts(ctx context.Context) ([]assembly.Part, error) {
-	text, err := s.clients.ReadParameter(ctx, pipeline.ManifestName(s.model.spec.Name))
+	text, err := s.clients.ReadParameter(ctx, contract.ManifestName(s.model.spec.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +75,9 @@ func (s *session) manifestParts(ctx context.Context) ([]assembly.Part, error) {
 	return pipeline.Build(manifest.Spec, s.env)
 }
 
-// warnForeign looks again at recorded parts under whose names the last read has seen somebody else's objects, and says that an
-// apply will be refused. It is no error, since Terraform plans before a destroy as well, which leaves such objects alone.
+// warnForeign looks again at recorded parts under whose names the last read has seen somebody else's objects, and
+// says that an apply will be refused. It is no error, since Terraform plans before a destroy as well, which leaves
+// such objects alone.
 func (p *planner) warnForeign(ctx context.Context, s *session) error {
 	if p.prior == nil || !shaped(p.planned.unknown) {
 		return nil
@@ -89,7 +96,11 @@ func (p *planner) warnForeign(ctx context.Context, s *session) error {
 		return nil
 	}
 	var diags diag.Diagnostics
-	tfdiag.Failure(&diags, failed, tfdiag.Run{Doing: "Planning", Name: p.planned.spec.Name, Next: "An apply will be refused. " + takenNext})
+	tfdiag.Failure(
+		&diags,
+		failed,
+		tfdiag.Run{Doing: "Planning", Name: p.planned.spec.Name, Next: "An apply will be refused. " + takenNext},
+	)
 	for _, d := range diags {
 		p.warnings.AddWarning(d.Summary(), d.Detail())
 	}

@@ -13,14 +13,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/tfcli"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/awstest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/tftest"
 	"github.com/iot-pipeline/terraform-provider-iot/provider"
-	"github.com/iot-pipeline/terraform-provider-iot/provider/account"
 )
 
 func TestMain(m *testing.M) {
-	if err := tfcli.ForFramework(); err != nil {
+	if err := tftest.ForFramework(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 type world struct {
 	t       *testing.T
 	server  *mototest.Server
-	account account.Account
+	account awstest.Account
 	before  []string // objects that were there first
 	seen    int      // requests up to the last mark
 }
@@ -40,7 +40,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
 	server := mototest.Start(t)
-	w := &world{t: t, server: server, account: account.New(t, server.Config(t))}
+	w := &world{t: t, server: server, account: awstest.New(t, server.Config(t))}
 	w.before = w.account.Objects(t)
 	return w
 }

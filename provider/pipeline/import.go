@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
@@ -16,7 +17,11 @@ import (
 
 // ImportState takes a pipeline over by its name, or name@region. The manifest gives the
 // description and the owner token; the read that follows finds the objects.
-func (r *resourceType) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+func (r *resourceType) ImportState(
+	ctx context.Context,
+	req resource.ImportStateRequest,
+	resp *resource.ImportStateResponse,
+) {
 	name, region, _ := strings.Cut(req.ID, "@")
 	summary := fmt.Sprintf("Importing pipeline %q failed", name)
 	clients, err := r.connection.In(region)
@@ -24,11 +29,14 @@ func (r *resourceType) ImportState(ctx context.Context, req resource.ImportState
 		resp.Diagnostics.AddError(summary, tfdiag.Detail(err, ""))
 		return
 	}
-	text, err := clients.ReadParameter(ctx, pipeline.ManifestName(name))
+	text, err := clients.ReadParameter(ctx, contract.ManifestName(name))
 	if errors.Is(err, awsapi.ErrNotFound) {
-		resp.Diagnostics.AddError(summary, fmt.Sprintf("There is no pipeline %q in account %s and region %s: SSM parameter %q does not exist.\n\n"+
-			"Import with the pipeline's name, or name@region for a region other than the provider's.",
-			name, clients.AccountID(), clients.Region(), pipeline.ManifestName(name)))
+		resp.Diagnostics.AddError(
+			summary,
+			fmt.Sprintf("There is no pipeline %q in account %s and region %s: SSM parameter %q does not exist.\n\n"+
+				"Import with the pipeline's name, or name@region for a region other than the provider's.",
+				name, clients.AccountID(), clients.Region(), contract.ManifestName(name)),
+		)
 		return
 	}
 	if err != nil {

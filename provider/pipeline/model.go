@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
@@ -100,7 +100,8 @@ func (m *model) set(name string, source any) error {
 	return nil
 }
 
-// read fills target from an attribute without its unknown values. It reports whether the attribute was known and not null.
+// read fills target from an attribute without its unknown values. It reports whether the attribute was known and not
+// null.
 func (m *model) read(name string, target any) (bool, error) {
 	tree := m.tree[name]
 	if tree == nil || tfvalue.IsUnknown(tree) {
@@ -128,15 +129,19 @@ type identityState struct {
 }
 
 // identities are what is recorded of the devices, with what follows from their names.
-func (m *model) identities(naming pipeline.Naming) map[string]object.DeviceIdentity {
+func (m *model) identities(naming pipeline.Naming) map[string]spec.DeviceIdentity {
 	var recorded map[string]identityState
 	if ok, err := m.read("identities", &recorded); !ok || err != nil {
 		return nil
 	}
-	identities := make(map[string]object.DeviceIdentity, len(recorded))
+	identities := make(map[string]spec.DeviceIdentity, len(recorded))
 	for name, r := range recorded {
-		identities[name] = object.DeviceIdentity{ThingARN: naming.Thing(name), CertificateARN: naming.Certificate(r.CertificateID),
-			CertificateID: r.CertificateID, Credentials: r.Credentials}
+		identities[name] = spec.DeviceIdentity{
+			ThingARN:       naming.Thing(name),
+			CertificateARN: naming.Certificate(r.CertificateID),
+			CertificateID:  r.CertificateID,
+			Credentials:    r.Credentials,
+		}
 	}
 	return identities
 }
@@ -178,7 +183,15 @@ func (m *model) setRecords(records []assembly.Record) error {
 		if needs == nil {
 			needs = []string{}
 		}
-		parts[r.Key] = partState{Kind: r.Kind, Name: r.Name, ID: r.ID, ARN: r.ARN, Status: string(r.Status), Needs: needs, Outputs: r.Outputs}
+		parts[r.Key] = partState{
+			Kind:    r.Kind,
+			Name:    r.Name,
+			ID:      r.ID,
+			ARN:     r.ARN,
+			Status:  string(r.Status),
+			Needs:   needs,
+			Outputs: r.Outputs,
+		}
 	}
 	return m.set("parts", parts)
 }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
@@ -35,8 +35,8 @@ func (s *session) save(state *tfsdk.State, diags *diag.Diagnostics, records []as
 	addError(diags, "Writing the state", err)
 }
 
-// identities are what the devices are now. The bundle of a device that gets another one is not named, so that a plan does
-// not promise what it will hold.
+// identities are what the devices are now. The bundle of a device that gets another one is not named, so that a plan
+// does not promise what it will hold.
 func (s *session) identities() map[string]identityState {
 	if s.model.fromFile() {
 		return map[string]identityState{}
@@ -96,8 +96,12 @@ func wrote(failed error) bool {
 func afterCreate(m *model, failed error, records []assembly.Record) string {
 	switch taken := takenParts(failed); {
 	case taken[pipeline.KeyManifest]:
-		return fmt.Sprintf("There is a pipeline of this name already. If it is yours and its state was lost, import it:\n\n"+
-			"  terraform import 'iot_pipeline.<LABEL>' '%s@%s'\n\nOtherwise choose another name.", m.spec.Name, m.region())
+		return fmt.Sprintf(
+			"There is a pipeline of this name already. If it is yours and its state was lost, import it:\n\n"+
+				"  terraform import 'iot_pipeline.<LABEL>' '%s@%s'\n\nOtherwise choose another name.",
+			m.spec.Name,
+			m.region(),
+		)
 	case len(taken) > 0:
 		return takenNext
 	}
@@ -142,7 +146,13 @@ func takenParts(failed error) map[string]bool {
 func refused(name string, err error) (summary, detail string) {
 	var registered *registeredError
 	if errors.As(err, &registered) {
-		return fmt.Sprintf("Pipeline %q has devices that registered themselves and was not deleted", name), tfdiag.Detail(err, registeredNext)
+		return fmt.Sprintf(
+				"Pipeline %q has devices that registered themselves and was not deleted",
+				name,
+			), tfdiag.Detail(
+				err,
+				registeredNext,
+			)
 	}
 	return fmt.Sprintf("Pipeline %q holds data and was not deleted", name), tfdiag.Detail(err, dataNext)
 }
@@ -156,28 +166,13 @@ func (s *session) guard(ctx context.Context, records []assembly.Record) error {
 		if r.Status == assembly.Missing || r.Status == assembly.Foreign {
 			continue
 		}
-		switch r.Kind {
-		case object.KindBucket:
-			n, more, err := s.clients.CountObjects(ctx, r.Name)
-			if err != nil {
-				return err
-			}
-			if n > 0 {
-				return fmt.Errorf("bucket %q holds %s", r.Name, count(n, more))
-			}
-		case object.KindTimestreamTable:
-			return fmt.Errorf("table %q of Timestream may hold time series; AWS does not say how much", r.Name)
+		data, err := s.engine.Drivers[r.Kind].Data(ctx, assembly.Ref{Name: r.Name, ID: r.ID})
+		if err != nil {
+			return err
+		}
+		if data != "" {
+			return fmt.Errorf("%s %q %s", strings.ReplaceAll(r.Kind, "_", " "), r.Name, data)
 		}
 	}
 	return s.guardRegistered(ctx, records)
-}
-
-func count(n int, more bool) string {
-	switch {
-	case more:
-		return fmt.Sprintf("more than %d objects and old versions", n)
-	case n == 1:
-		return "1 object or old version"
-	}
-	return fmt.Sprintf("%d objects and old versions", n)
 }

@@ -36,12 +36,15 @@ func writePackage(t *testing.T, path, content string) {
 	}
 }
 
-// The user's own function replaces the shipped one; new content of its file is a change of the code and of nothing else.
+// The user's own function replaces the shipped one; new content of its file is a change of the code and of nothing
+// else.
 func TestPackageOfTheUsersOwn(t *testing.T) {
 	w := newWorld(t)
 	path := filepath.Join(t.TempDir(), "processor.zip")
 	config := w.config(pipeline(minimal + fmt.Sprintf("processor = { package = %q }", path)))
-	update := resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}}
+	update := resource.ConfigPlanChecks{
+		PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)},
+	}
 	w.run(
 		resource.TestStep{Config: w.config(pipeline(minimal))},
 		resource.TestStep{
@@ -61,9 +64,15 @@ func TestCredentialsMoveToAnotherStore(t *testing.T) {
 	keep := statecheck.CompareValue(compareSame{})
 	step := func(more, credentials string) resource.TestStep {
 		return resource.TestStep{
-			Config:            w.config(pipeline(minimal + more)),
-			ConfigStateChecks: []statecheck.StateCheck{keep.AddStateValue(address, at("identities", "soil-001", "certificate_id"))},
-			Check:             resource.TestMatchResourceAttr(address, "identities.soil-001.credentials", words(credentials)),
+			Config: w.config(pipeline(minimal + more)),
+			ConfigStateChecks: []statecheck.StateCheck{
+				keep.AddStateValue(address, at("identities", "soil-001", "certificate_id")),
+			},
+			Check: resource.TestMatchResourceAttr(
+				address,
+				"identities.soil-001.credentials",
+				words(credentials),
+			),
 		}
 	}
 	moved := func(s resource.TestStep) resource.TestStep {

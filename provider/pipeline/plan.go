@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -12,14 +13,18 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
 // ModifyPlan says what an apply will do: which parts it makes, which it repairs, and what stays as it is.
-func (r *resourceType) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+func (r *resourceType) ModifyPlan(
+	ctx context.Context,
+	req resource.ModifyPlanRequest,
+	resp *resource.ModifyPlanResponse,
+) {
 	planned, err := newModel(req.Plan.Raw)
 	if err != nil || planned == nil { // nil: a destroy
 		addError(&resp.Diagnostics, "Reading the plan", err)
@@ -69,9 +74,9 @@ type planner struct {
 	config, planned, prior *model
 	private                private
 	warnings               diag.Diagnostics
-	added, removed         int                      // devices
-	looked                 map[string]object.Device // what a deep check of the plan itself has found, if there was one
-	blind                  bool                     // the provider or the place is not known: the framework's plan stands
+	added, removed         int                    // devices
+	looked                 map[string]spec.Device // what a deep check of the plan itself has found, if there was one
+	blind                  bool                   // the provider or the place is not known: the framework's plan stands
 }
 
 func (p *planner) report(diags *diag.Diagnostics, err error) {
@@ -79,13 +84,21 @@ func (p *planner) report(diags *diag.Diagnostics, err error) {
 		return
 	}
 	if errors.Is(err, awsapi.ErrTimestreamClosed) {
-		diags.AddAttributeError(path.Root("timestream"), "The account cannot use Timestream LiveAnalytics", tfdiag.Detail(err,
-			"Remove the timestream block: the pipeline works without it, with device state in DynamoDB and the archive in S3. Nothing was changed."))
+		diags.AddAttributeError(
+			path.Root("timestream"),
+			"The account cannot use Timestream LiveAnalytics",
+			tfdiag.Detail(
+				err,
+				"Remove the timestream block: the pipeline works without it, with device state in DynamoDB and the archive in S3. Nothing was changed.",
+			),
+		)
 		return
 	}
 	if errors.Is(err, errLoss) {
-		diags.AddAttributeError(path.Root("timestream"), "The change would delete time series", tfdiag.Detail(err,
-			"Nothing was changed. To delete the data, set force_destroy = true, run terraform apply, and then make this change."))
+		diags.AddAttributeError(path.Root("timestream"), "The change would delete time series", tfdiag.Detail(
+			err,
+			"Nothing was changed. To delete the data, set force_destroy = true, run terraform apply, and then make this change.",
+		))
 		return
 	}
 	diags.AddError("Planning pipeline \""+p.planned.spec.Name+"\" failed", tfdiag.Detail(err, "Nothing was changed."))
@@ -130,7 +143,8 @@ func (p *planner) fill(ctx context.Context) error {
 		return err
 	}
 	unknown := p.planned.unknown
-	located := p.connection != nil && p.connection.Clients != nil && !unknown.Covers("name") && !unknown.Covers("region")
+	located := p.connection != nil && p.connection.Clients != nil && !unknown.Covers("name") &&
+		!unknown.Covers("region")
 	if !located {
 		p.blind = true
 		return nil
@@ -175,7 +189,8 @@ func (p *planner) fill(ctx context.Context) error {
 	return p.predictParts(ctx, s)
 }
 
-// enableDevices writes the default of devices[*].enabled, which is computed so that an import can tell it from the registry.
+// enableDevices writes the default of devices[*].enabled, which is computed so that an import can tell it from the
+// registry.
 func (p *planner) enableDevices() {
 	devices, _ := p.planned.tree["devices"].(map[string]any)
 	configured := p.config.tree["devices"]
@@ -213,8 +228,19 @@ func shapes(at string) bool {
 	steps := tfvalue.Steps(at)
 	last := steps[len(steps)-1]
 	switch steps[0] {
-	case "devices", "devices_from", "tags", "telemetry", "processor", "functions", "device_state", "stream", "topic_prefix",
-		"permissions_boundary", "force_destroy", "deep_check", "timeouts":
+	case "devices",
+		"devices_from",
+		"tags",
+		"telemetry",
+		"processor",
+		"functions",
+		"device_state",
+		"stream",
+		"topic_prefix",
+		"permissions_boundary",
+		"force_destroy",
+		"deep_check",
+		"timeouts":
 		return false
 	case "credentials":
 		return len(steps) == 1 || last == "path" // the claim certificate's bundle is called after it
@@ -225,7 +251,8 @@ func shapes(at string) bool {
 	case "timestream":
 		return len(steps) == 1 || last == "database" || last == "table"
 	case "alerts":
-		return len(steps) == 1 || steps[1] == "emails" || steps[1] == "subscriptions" || steps[1] == "rules" && len(steps) == 2
+		return len(steps) == 1 || steps[1] == "emails" || steps[1] == "subscriptions" ||
+			steps[1] == "rules" && len(steps) == 2
 	case "routes":
 		return len(steps) < 4 && last != "sql" && last != "description" && last != "enabled" && last != "kms_key_arns"
 	}
@@ -241,13 +268,14 @@ func shaped(unknown tfvalue.Paths) bool {
 	return true
 }
 
-// errLoss is a plan that would delete time series.
-var errLoss = errors.New("the plan deletes a Timestream table, and force_destroy is not true")
+// errLoss is a plan that would delete data.
+var errLoss = errors.New("the plan deletes it with its data, and force_destroy is not true")
 
-// checkLoss refuses an update that removes or renames the Timestream table, unless data may be deleted.
+// checkLoss refuses an update that removes or renames an object with data, unless data may be deleted.
 func (p *planner) checkLoss(s *session) error {
 	force := p.planned.spec.ForceDestroy
-	if p.prior == nil || force != nil && *force || p.planned.unknown.Covers("force_destroy") || !shaped(p.planned.unknown) {
+	if p.prior == nil || force != nil && *force || p.planned.unknown.Covers("force_destroy") ||
+		!shaped(p.planned.unknown) {
 		return nil
 	}
 	records, err := p.prior.records()
@@ -255,9 +283,13 @@ func (p *planner) checkLoss(s *session) error {
 		return err
 	}
 	for _, rec := range records {
-		kept := slices.ContainsFunc(s.parts, func(part assembly.Part) bool { return part.Key == rec.Key && part.Name == rec.Name })
-		if rec.Kind == object.KindTimestreamTable && rec.Status != assembly.Missing && rec.Status != assembly.Foreign && !kept {
-			return fmt.Errorf("table %q: %w", rec.Name, errLoss)
+		kept := slices.ContainsFunc(
+			s.parts,
+			func(part assembly.Part) bool { return part.Key == rec.Key && part.Name == rec.Name },
+		)
+		if s.engine.Drivers[rec.Kind].HoldsData() && rec.Status != assembly.Missing && rec.Status != assembly.Foreign &&
+			!kept {
+			return fmt.Errorf("%s %q: %w", strings.ReplaceAll(rec.Kind, "_", " "), rec.Name, errLoss)
 		}
 	}
 	return nil

@@ -6,8 +6,7 @@ import (
 	"slices"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
@@ -77,7 +76,7 @@ func (p *planner) predictIdentities(s *session) {
 			was = nil
 		}
 		identity := map[string]any{"certificate_id": tfvalue.Unknown, "credentials": tfvalue.Unknown}
-		if arn := fleet.BundleARN(store, naming.Thing(name), name); located && arn != "" {
+		if arn := credstore.ARN(store, naming.Thing(name), name); located && arn != "" {
 			identity["credentials"] = arn
 		}
 		if was != nil && was["certificate_id"] != "" && was["credentials"] != "" && p.sameSource(name) {
@@ -132,12 +131,13 @@ func (p *planner) predictParts(ctx context.Context, s *session) error {
 	remade := remade(s.parts, recorded)
 	parts := make(map[string]any, len(s.parts))
 	for _, part := range s.parts {
+		kind := s.engine.Drivers[part.Kind].Kind()
 		rec, ok := recorded[part.Key]
 		if !ok || rec.Kind != part.Kind || rec.Name != part.Name {
-			parts[part.Key] = newPart(part)
+			parts[part.Key] = newPart(part, kind)
 			continue
 		}
-		parts[part.Key] = keptPart(part, rec, changed[part.Key] || remade[part.Key], remade[part.Key])
+		parts[part.Key] = keptPart(part, kind, rec, changed[part.Key] || remade[part.Key], remade[part.Key])
 	}
 	p.planned.tree["parts"] = parts
 	return nil
@@ -162,34 +162,24 @@ func remade(parts []assembly.Part, recorded map[string]assembly.Record) map[stri
 	return all
 }
 
-// invented are the kinds whose ID AWS makes up, each time anew.
-var invented = map[string]bool{object.KindEventSource: true, object.KindSubscription: true, object.KindClaimCertificate: true}
-
-// renewed are the kinds of which a change may make another one, with another ID, in place.
-var renewed = map[string]bool{object.KindClaimCertificate: true}
-
-// talkative are the kinds whose drivers record outputs.
-var talkative = map[string]bool{object.KindBucket: true, object.KindFleet: true, object.KindFunction: true,
-	object.KindIoTPolicy: true, object.KindQueue: true, object.KindRole: true, object.KindClaimCertificate: true}
-
 // newPart is what is known of a part before it exists.
-func newPart(part assembly.Part) map[string]any {
+func newPart(part assembly.Part, kind assembly.Kind) map[string]any {
 	planned := map[string]any{"kind": part.Kind, "name": part.Name, "arn": part.ARN, "status": string(assembly.Ready),
 		"needs": list(part.Needs), "id": tfvalue.Unknown}
 	if part.ARN == "" {
 		planned["arn"] = tfvalue.Unknown
 	}
-	if talkative[part.Kind] {
+	if kind.Outputs {
 		planned["outputs"] = tfvalue.Unknown
 	}
 	return planned
 }
 
-// keptPart is a recorded part after the apply. One that is touched may say other things about itself.
-func keptPart(part assembly.Part, rec assembly.Record, touched, remade bool) map[string]any {
-	planned := newPart(part)
+// keptPart is a recorded part after the apply. A part that is touched may get other outputs.
+func keptPart(part assembly.Part, kind assembly.Kind, rec assembly.Record, touched, remade bool) map[string]any {
+	planned := newPart(part, kind)
 	found := rec.ID != "" // an import looks for parts that may never have been made
-	if found && (!remade || !invented[part.Kind]) && (!touched || !renewed[part.Kind]) {
+	if found && (!remade || !kind.ServerID) && (!touched || !kind.UpdateChangesID) {
 		planned["id"], planned["arn"] = rec.ID, rec.ARN
 	}
 	if !touched {
@@ -219,7 +209,13 @@ func list(texts []string) []any {
 
 // changes gives the parts that come out differently than the recorded description says. When that cannot be built any
 // more, every part counts as changed.
-func changes(ctx context.Context, conn *connection.Connection, prior *model, now *session, records []assembly.Record) map[string]bool {
+func changes(
+	ctx context.Context,
+	conn *connection.Connection,
+	prior *model,
+	now *session,
+	records []assembly.Record,
+) map[string]bool {
 	changed := map[string]bool{}
 	before, err := openWith(ctx, conn, planning, prior, now.roster)
 	if err != nil {

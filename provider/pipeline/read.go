@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 )
 
@@ -32,7 +32,10 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 	defer cancel()
 	s, err := r.openRead(ctx, m)
 	if err != nil {
-		resp.Diagnostics.AddError(fmt.Sprintf("Reading pipeline %q failed", m.spec.Name), tfdiag.Detail(err, "Nothing was changed."))
+		resp.Diagnostics.AddError(
+			fmt.Sprintf("Reading pipeline %q failed", m.spec.Name),
+			tfdiag.Detail(err, "Nothing was changed."),
+		)
 		return
 	}
 	observed, failed := s.observe(ctx)
@@ -52,7 +55,8 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 	s.save(&resp.State, &resp.Diagnostics, observed)
 }
 
-// openRead prepares a read. An import does not know the devices yet, since the manifest does not hold them: they are read first.
+// openRead prepares a read. An import does not know the devices yet, since the manifest does not hold them: they are
+// read first.
 func (r *resourceType) openRead(ctx context.Context, m *model) (*session, error) {
 	s, err := open(ctx, r.connection, reading, m)
 	if err != nil || !m.imported() || m.fromFile() {
@@ -68,8 +72,8 @@ func (r *resourceType) openRead(ctx context.Context, m *model) (*session, error)
 	return open(ctx, r.connection, reading, m)
 }
 
-// observe reads the recorded parts, and what a run that was cut off has made and not recorded; after an import, which has no
-// record, everything that the description needs.
+// observe reads the recorded parts, and what a run that was cut off has made and not recorded; after an import, which
+// has no record, everything that the description needs.
 func (s *session) observe(ctx context.Context) ([]assembly.Record, error) {
 	if s.model.imported() {
 		return s.discover(ctx)
@@ -116,9 +120,16 @@ func (s *session) discover(ctx context.Context) ([]assembly.Record, error) {
 
 // notFound is the record of a part that is yet to be found. What AWS does not keep of it is taken from the description.
 func notFound(p assembly.Part) assembly.Record {
-	record := assembly.Record{Key: p.Key, Kind: p.Kind, Name: p.Name, ARN: p.ARN, Needs: p.Needs, Status: assembly.Missing}
+	record := assembly.Record{
+		Key:    p.Key,
+		Kind:   p.Kind,
+		Name:   p.Name,
+		ARN:    p.ARN,
+		Needs:  p.Needs,
+		Status: assembly.Missing,
+	}
 	if want, err := p.Want(nil); err == nil {
-		if bucket, ok := want.(object.Bucket); ok {
+		if bucket, ok := want.(spec.Bucket); ok {
 			record.Outputs = forceDestroy(bucket.ForceDestroy)
 		}
 	}
@@ -128,7 +139,7 @@ func notFound(p assembly.Part) assembly.Record {
 // gone says that nothing of the pipeline is left, or only objects of somebody else under its names.
 func gone(records []assembly.Record) bool {
 	for _, r := range records {
-		if r.Status != assembly.Missing && r.Status != assembly.Foreign && r.Kind != object.KindFleet {
+		if r.Status != assembly.Missing && r.Status != assembly.Foreign && r.Kind != spec.KindFleet {
 			return false
 		}
 	}
@@ -157,9 +168,12 @@ func (s *session) observeDevices() {
 }
 
 // observedDevice changes of a described device only what is different, so that an unwritten attribute stays unwritten.
-func observedDevice(was map[string]any, described pipeline.DeviceSpec, have object.Device) map[string]any {
+func observedDevice(was map[string]any, described pipeline.DeviceSpec, have spec.Device) map[string]any {
 	device := map[string]any{"attributes": was["attributes"], "enabled": !have.Disabled,
-		"csr_pem": pem(was["csr_pem"], have.CSRPEM), "certificate_pem": pem(was["certificate_pem"], have.CertificatePEM)}
+		"csr_pem": pem(
+			was["csr_pem"],
+			have.CSRPEM,
+		), "certificate_pem": pem(was["certificate_pem"], have.CertificatePEM)}
 	if !maps.Equal(described.Attributes, have.Attributes) {
 		attributes := make(map[string]any, len(have.Attributes))
 		for key, value := range have.Attributes {

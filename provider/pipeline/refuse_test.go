@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 // words makes a pattern of a text as Terraform wraps it: any white space, and the frame's bars, between words.
@@ -40,7 +40,10 @@ func TestPlanErrors(t *testing.T) {
 		{"name = \"g-one\"\n devices = { d = { csr_pem = \"x\" } }", `csr_pem`},
 		{"name = \"g-one\"\n timeouts = { create = \"soon\" }", `Timeout "soon" is not valid`},
 	} {
-		steps = append(steps, resource.TestStep{Config: w.config(pipeline(c.body)), PlanOnly: true, ExpectError: words(c.want)})
+		steps = append(
+			steps,
+			resource.TestStep{Config: w.config(pipeline(c.body)), PlanOnly: true, ExpectError: words(c.want)},
+		)
 	}
 	w.run(steps...)
 }
@@ -49,8 +52,16 @@ func TestAccountClosedToTimestream(t *testing.T) {
 	w := newWorld(t)
 	w.run(resource.TestStep{
 		PreConfig: func() {
-			w.server.Fail(t, mototest.Fault{Service: "timestream-write", Operation: "DescribeEndpoints", Code: "AccessDeniedException",
-				Message: "Only existing Timestream for LiveAnalytics customers can access the service.", Times: 100})
+			w.server.Fail(
+				t,
+				mototest.Fault{
+					Service:   "timestream-write",
+					Operation: "DescribeEndpoints",
+					Code:      "AccessDeniedException",
+					Message:   "Only existing Timestream for LiveAnalytics customers can access the service.",
+					Times:     100,
+				},
+			)
 		},
 		Config:      w.config(pipeline("name = \"g-one\"\n timestream = {}")),
 		ExpectError: words("The account cannot use Timestream LiveAnalytics"),
@@ -131,8 +142,11 @@ func TestWrongCredentials(t *testing.T) {
 	w := newWorld(t)
 	w.run(resource.TestStep{
 		PreConfig: func() {
-			w.server.Fail(t, mototest.Fault{Service: "sts", Operation: "GetCallerIdentity", Code: "InvalidClientTokenId",
-				Message: "The security token included in the request is invalid.", Times: 100})
+			w.server.Fail(
+				t,
+				mototest.Fault{Service: "sts", Operation: "GetCallerIdentity", Code: "InvalidClientTokenId",
+					Message: "The security token included in the request is invalid.", Times: 100},
+			)
 		},
 		Config:      w.config(pipeline(minimal)),
 		ExpectError: words("InvalidClientTokenId: The security token included in the request is invalid."),
@@ -146,10 +160,12 @@ func TestDestroyWithData(t *testing.T) {
 	w.run(
 		resource.TestStep{Config: w.config(pipeline(minimal))},
 		resource.TestStep{
-			PreConfig:   func() { w.account.PutObject(t, bucket, "archive/one.json"); w.mark() },
-			Config:      w.config(pipeline(minimal)),
-			Destroy:     true,
-			ExpectError: words(`Bucket "greenhouse-123456789012-us-east-1" holds 1 object or old version. Nothing was deleted. To delete the data as well, set force_destroy = true`),
+			PreConfig: func() { w.account.PutObject(t, bucket, "archive/one.json"); w.mark() },
+			Config:    w.config(pipeline(minimal)),
+			Destroy:   true,
+			ExpectError: words(
+				`S3 bucket "greenhouse-123456789012-us-east-1" holds 1 object or old version. Nothing was deleted. To delete the data as well, set force_destroy = true`,
+			),
 		},
 		resource.TestStep{
 			PreConfig: func() {
@@ -169,7 +185,16 @@ func TestCreateStopsHalfWay(t *testing.T) {
 	w.run(
 		resource.TestStep{
 			PreConfig: func() {
-				w.server.Fail(t, mototest.Fault{Service: "kinesis", Operation: "CreateStream", Code: "LimitExceededException", Message: "Too many streams.", Times: 1})
+				w.server.Fail(
+					t,
+					mototest.Fault{
+						Service:   "kinesis",
+						Operation: "CreateStream",
+						Code:      "LimitExceededException",
+						Message:   "Too many streams.",
+						Times:     1,
+					},
+				)
 			},
 			Config:      config,
 			ExpectError: words(`LimitExceededException: Too many streams. Exists now and is recorded:`),

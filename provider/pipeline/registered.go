@@ -8,13 +8,13 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
-// Devices that registered themselves are counted by a refresh. An apply keeps the number that its plan has shown, because devices
-// may register at any time and what was planned must come true.
+// Devices that registered themselves are counted by a refresh. An apply keeps the number that its plan has shown,
+// because devices may register at any time and what was planned must come true.
 
 const registeredCount = "registered_devices_count"
 
@@ -40,10 +40,17 @@ func (p *planner) predictRegistered() error {
 		return p.planned.setRegistered(0)
 	}
 	n := p.prior.registered()
-	if n > 0 && p.prior.spec.Provisioning != nil && p.planned.spec.Provisioning == nil && !p.planned.unknown.Covers("provisioning") {
-		p.warnings = append(p.warnings, diag.NewAttributeWarningDiagnostic(path.Root("provisioning"), fmt.Sprintf("%d devices have registered themselves and stay", n),
-			"Without provisioning no further device can register. Those that have keep their certificates and go on working, and count in "+registeredCount+
-				", until they are deleted by hand or the pipeline is destroyed with force_destroy."))
+	if n > 0 && p.prior.spec.Provisioning != nil && p.planned.spec.Provisioning == nil &&
+		!p.planned.unknown.Covers("provisioning") {
+		p.warnings = append(
+			p.warnings,
+			diag.NewAttributeWarningDiagnostic(
+				path.Root("provisioning"),
+				fmt.Sprintf("%d devices have registered themselves and stay", n),
+				"Without provisioning no further device can register. Those that have keep their certificates and go on working, and count in "+registeredCount+
+					", until they are deleted by hand or the pipeline is destroyed with force_destroy.",
+			),
+		)
 	}
 	return p.planned.setRegistered(n)
 }
@@ -66,7 +73,7 @@ func (s *session) guardRegistered(ctx context.Context, records []assembly.Record
 		if r.Key == pipeline.KeyFleet {
 			group = &records[i]
 		}
-		possible = possible || r.Kind == object.KindTemplate
+		possible = possible || r.Kind == spec.KindTemplate
 	}
 	if !possible || group == nil {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 )
 
 // writeReport writes every device that an apply will touch, as CSV: what happens to it, and its name. The file appears

@@ -16,11 +16,12 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/archives"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/bulk"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/devicefile"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet/roster"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 )
 
@@ -31,7 +32,7 @@ type session struct {
 	parts   []assembly.Part
 	clients *awsapi.Clients
 	fleet   *fleet.Driver
-	roster  *roster.Roster // the file of the devices; nil without one
+	roster  *devicefile.Roster // the file of the devices; nil without one
 	engine  *assembly.Engine
 	undone  []string // devices whose certificate or credentials bundle an apply will make anew, after a read
 }
@@ -44,7 +45,7 @@ func connect(ctx context.Context, conn *connection.Connection, m *model) (*sessi
 	}
 	s := &session{model: m, clients: clients, env: pipeline.Env{Owner: m.text("id"),
 		AccountID: clients.AccountID(), Region: clients.Region(), Partition: clients.Partition()}}
-	s.equip(ctx, deleting, object.Fleet{})
+	s.equip(ctx, deleting, spec.Fleet{})
 	return s, nil
 }
 
@@ -63,7 +64,13 @@ func open(ctx context.Context, conn *connection.Connection, purpose purpose, m *
 }
 
 // openWith is open with the file of the devices, if there is one, as read already.
-func openWith(ctx context.Context, conn *connection.Connection, purpose purpose, m *model, list *roster.Roster) (*session, error) {
+func openWith(
+	ctx context.Context,
+	conn *connection.Connection,
+	purpose purpose,
+	m *model,
+	list *devicefile.Roster,
+) (*session, error) {
 	clients, err := conn.In(m.region())
 	if err != nil {
 		return nil, err
@@ -93,7 +100,7 @@ const (
 )
 
 // equip makes the engine. Wanted is the fleet as described; it stands in for what the record does not say.
-func (s *session) equip(ctx context.Context, purpose purpose, wanted object.Fleet) {
+func (s *session) equip(ctx context.Context, purpose purpose, wanted spec.Fleet) {
 	var names []string
 	if purpose == applying {
 		names = slices.Sorted(maps.Keys(wanted.Devices))
@@ -105,13 +112,18 @@ func (s *session) equip(ctx context.Context, purpose purpose, wanted object.Flee
 		ReadBundles:  s.model.imported() && !s.model.fromFile(),
 		NoIdentities: s.model.fromFile(),
 		DeepCheck:    s.deepCheck(purpose, len(wanted.Devices)),
-		Progress:     fleet.Paced(progressInterval, time.Now, func(p fleet.Progress) { logProgress(ctx, p) }),
+		Progress:     bulk.Paced(progressInterval, time.Now, func(p bulk.Progress) { logProgress(ctx, p) }),
 	})
 	s.engine = &assembly.Engine{Drivers: drivers.Registry(s.clients, s.fleet), Owner: s.env.Owner, Log: log}
 }
 
 // environment is where the pipeline is and what its functions are made of.
-func environment(ctx context.Context, conn *connection.Connection, clients *awsapi.Clients, m *model) (pipeline.Env, error) {
+func environment(
+	ctx context.Context,
+	conn *connection.Connection,
+	clients *awsapi.Clients,
+	m *model,
+) (pipeline.Env, error) {
 	endpoint := m.text("mqtt_endpoint")
 	if endpoint == "" {
 		var err error
@@ -153,21 +165,21 @@ func packaged(path string) (string, func() ([]byte, error), error) {
 }
 
 // wantedFleet is what the fleet part wants; it depends on no other part.
-func (s *session) wantedFleet() object.Fleet {
+func (s *session) wantedFleet() spec.Fleet {
 	for _, p := range s.parts {
 		if p.Key == pipeline.KeyFleet {
 			if want, err := p.Want(nil); err == nil {
-				return want.(object.Fleet)
+				return want.(spec.Fleet)
 			}
 		}
 	}
-	return object.Fleet{}
+	return spec.Fleet{}
 }
 
 // progressInterval is the time between two lines of the log that say how far a fleet has come.
 const progressInterval = 10 * time.Second
 
-func logProgress(ctx context.Context, p fleet.Progress) {
+func logProgress(ctx context.Context, p bulk.Progress) {
 	fields := map[string]any{"what": p.What, "done": p.Done, "per_second": math.Round(p.PerSecond*10) / 10}
 	if p.Total > 0 {
 		fields["total"] = p.Total

@@ -14,19 +14,27 @@ import (
 // maxDeviceBytes is what a device of the map may take of the state, with two short attributes.
 const maxDeviceBytes = 600
 
-// The state grows by less than maxDeviceBytes per device where names are long: the longest name of a pipeline, one of the longest
-// names of a region, and the store whose ARNs are the longer ones.
+// The state grows by less than maxDeviceBytes per device where names are long: the longest name of a pipeline, one of
+// the longest names of a region, and the store whose ARNs are the longer ones.
 func TestStateBytesPerDevice(t *testing.T) {
 	w := newWorld(t)
 	sizes := map[int]int{}
 	with := func(devices int) resource.TestStep {
 		var entries strings.Builder
 		for i := range devices {
-			fmt.Fprintf(&entries, "    \"device-%05d\" = { attributes = { bay = \"%d\", row = \"%d\" } }\n", i, 10+i, 100+i)
+			fmt.Fprintf(
+				&entries,
+				"    \"device-%05d\" = { attributes = { bay = \"%d\", row = \"%d\" } }\n",
+				i,
+				10+i,
+				100+i,
+			)
 		}
 		return resource.TestStep{
-			Config: "output \"here\" {\n  value = abspath(path.root)\n}\n" + w.config(pipeline(fmt.Sprintf("  name        = %q\n  region      = \"ap-southeast-1\"\n"+
-				"  credentials = { store = \"secretsmanager\" }\n  devices = {\n%s  }\n", "greenhouse-north-district-number", entries.String()))),
+			Config: "output \"here\" {\n  value = abspath(path.root)\n}\n" + w.config(
+				pipeline(fmt.Sprintf("  name        = %q\n  region      = \"ap-southeast-1\"\n"+
+					"  credentials = { store = \"secretsmanager\" }\n  devices = {\n%s  }\n", "greenhouse-north-district-number", entries.String())),
+			),
 			Check: func(s *terraform.State) error {
 				here, _ := s.RootModule().Outputs["here"].Value.(string)
 				text, err := os.ReadFile(filepath.Join(here, "terraform.tfstate"))

@@ -8,7 +8,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/fleet"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 )
 
 // slowStore is how long storing credentials may take before a plan speaks of it.
@@ -44,22 +45,40 @@ func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 	if !late && !slow {
 		return
 	}
-	detail := fmt.Sprintf("%d devices are added and %d removed, and %s is held to %g requests per second, so that they take at least %s. "+
-		"What is done is kept as it comes, and an apply that is interrupted goes on from there.",
-		p.added, p.removed, slowest, s.clients.Rate(slowest), takes.Round(time.Second))
-	if slow && store == fleet.StoreSSM {
-		other, _ := fleet.Estimate(p.added, p.removed, fleet.StoreSecrets, s.clients.Rate)
-		detail += fmt.Sprintf("\n\nWith credentials = { store = \"secretsmanager\" }, set before the first apply, they take %s. "+
-			"Or raise the account's Parameter Store throughput and say so in request_rates of the provider block.", other.Round(time.Second))
+	detail := fmt.Sprintf(
+		"%d devices are added and %d removed, and %s is held to %g requests per second, so that they take at least %s. "+
+			"What is done is kept as it comes, and an apply that is interrupted goes on from there.",
+		p.added,
+		p.removed,
+		slowest,
+		s.clients.Rate(slowest),
+		takes.Round(time.Second),
+	)
+	if slow && store == credstore.ParameterStore {
+		other, _ := fleet.Estimate(p.added, p.removed, credstore.SecretsManager, s.clients.Rate)
+		detail += fmt.Sprintf(
+			"\n\nWith credentials = { store = \"secretsmanager\" }, set before the first apply, they take %s. "+
+				"Or raise the account's Parameter Store throughput and say so in request_rates of the provider block.",
+			other.Round(time.Second),
+		)
 	}
 	if late {
-		detail += fmt.Sprintf("\n\nThe timeout of the operation is %s: set timeouts = { %s = %q }.", limit, operation, withRoom(takes))
+		detail += fmt.Sprintf(
+			"\n\nThe timeout of the operation is %s: set timeouts = { %s = %q }.",
+			limit,
+			operation,
+			withRoom(takes),
+		)
 	}
 	at := path.Root("devices")
 	if p.planned.spec.DevicesFrom != nil {
 		at = path.Root("devices_from")
 	}
-	diags.AddAttributeWarning(at, fmt.Sprintf("The devices of pipeline %q take about %s", p.planned.spec.Name, takes.Round(time.Minute)), detail)
+	diags.AddAttributeWarning(
+		at,
+		fmt.Sprintf("The devices of pipeline %q take about %s", p.planned.spec.Name, takes.Round(time.Minute)),
+		detail,
+	)
 }
 
 // withRoom is a timeout for what takes at least so long.

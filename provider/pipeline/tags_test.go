@@ -28,7 +28,9 @@ func TestTags(t *testing.T) {
 				plancheck.ExpectKnownValue(address, at("tags_all", "team"), knownvalue.StringExact("farm")),
 				plancheck.ExpectKnownValue(address, at("tags_all", "cost-center"), knownvalue.StringExact("4711")),
 			}},
-			ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectKnownValue(address, at("tags_all"), knownvalue.MapSizeExact(2))},
+			ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownValue(address, at("tags_all"), knownvalue.MapSizeExact(2)),
+			},
 			Check: func(*terraform.State) error {
 				tags := w.account.StreamTags(t, "greenhouse")
 				if tags["team"] != "farm" || tags["cost-center"] != "4711" || tags["iot-pipeline:id"] != state.owner {
@@ -38,8 +40,10 @@ func TestTags(t *testing.T) {
 			},
 		},
 		resource.TestStep{
-			PreConfig:        func() { w.account.TagStream(t, "greenhouse", "scanner:seen", "yes") },
-			Config:           tagged("  default_tags {\n    tags = { cost-center = \"4711\" }\n  }\n  ignore_tags {\n    key_prefixes = [\"scanner:\"]\n  }"),
+			PreConfig: func() { w.account.TagStream(t, "greenhouse", "scanner:seen", "yes") },
+			Config: tagged(
+				"  default_tags {\n    tags = { cost-center = \"4711\" }\n  }\n  ignore_tags {\n    key_prefixes = [\"scanner:\"]\n  }",
+			),
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
 		},
 		resource.TestStep{ // without ignore_tags the other's tag is drift
@@ -59,13 +63,25 @@ func TestTags(t *testing.T) {
 // A change of the name or the region is another pipeline.
 func TestReplacement(t *testing.T) {
 	w := newWorld(t)
-	replaced := resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, plancheck.ResourceActionDestroyBeforeCreate)}}
+	replaced := resource.ConfigPlanChecks{
+		PreApply: []plancheck.PlanCheck{
+			plancheck.ExpectResourceAction(address, plancheck.ResourceActionDestroyBeforeCreate),
+		},
+	}
 	w.run(
 		resource.TestStep{Config: w.config(pipeline(minimal))},
-		resource.TestStep{Config: w.config(pipeline(strings.Replace(minimal, `"greenhouse"`, `"orchard"`, 1))), ConfigPlanChecks: replaced},
-		resource.TestStep{Config: w.config(pipeline(strings.Replace(minimal, `"greenhouse"`, "\"orchard\"\n  region = \"eu-west-1\"", 1))), ConfigPlanChecks: replaced,
+		resource.TestStep{
+			Config:           w.config(pipeline(strings.Replace(minimal, `"greenhouse"`, `"orchard"`, 1))),
+			ConfigPlanChecks: replaced,
+		},
+		resource.TestStep{
+			Config: w.config(
+				pipeline(strings.Replace(minimal, `"greenhouse"`, "\"orchard\"\n  region = \"eu-west-1\"", 1)),
+			),
+			ConfigPlanChecks: replaced,
 			ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectKnownValue(address, at("stream_arn"),
-				knownvalue.StringExact("arn:aws:kinesis:eu-west-1:123456789012:stream/orchard"))}},
+				knownvalue.StringExact("arn:aws:kinesis:eu-west-1:123456789012:stream/orchard"))},
+		},
 	)
 }
 
@@ -75,8 +91,16 @@ func TestTimestreamIsNotRemovedByMistake(t *testing.T) {
 	config := func(more string) string { return w.config(pipeline(minimal + more)) }
 	w.run(
 		resource.TestStep{Config: config("timestream = {}")},
-		resource.TestStep{Config: config(""), PlanOnly: true, ExpectError: words(`The change would delete time series`)},
-		resource.TestStep{Config: config("timestream = { table = \"other\" }"), PlanOnly: true, ExpectError: words(`The change would delete time series`)},
+		resource.TestStep{
+			Config:      config(""),
+			PlanOnly:    true,
+			ExpectError: words(`The change would delete time series`),
+		},
+		resource.TestStep{
+			Config:      config("timestream = { table = \"other\" }"),
+			PlanOnly:    true,
+			ExpectError: words(`The change would delete time series`),
+		},
 		resource.TestStep{Config: config("timestream = {}\n force_destroy = true")},
 		resource.TestStep{Config: config("timestream = { table = \"other\" }\n force_destroy = true")},
 		resource.TestStep{Config: config("force_destroy = true")},
@@ -96,7 +120,11 @@ func TestUnknownValues(t *testing.T) {
   routes  = { copy = { sql = "SELECT * FROM 'a'", republish = { topic = "copy/${terraform_data.later.output}" } } }`)),
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 				plancheck.ExpectUnknownValue(address, at("tags_all")),
-				plancheck.ExpectKnownValue(address, at("parts", "rule/copy", "name"), knownvalue.StringExact("greenhouse_copy")),
+				plancheck.ExpectKnownValue(
+					address,
+					at("parts", "rule/copy", "name"),
+					knownvalue.StringExact("greenhouse_copy"),
+				),
 			}},
 		},
 		resource.TestStep{

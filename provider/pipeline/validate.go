@@ -12,7 +12,11 @@ import (
 )
 
 // ValidateConfig refuses what can never work, as far as it is known.
-func (r *resourceType) ValidateConfig(_ context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+func (r *resourceType) ValidateConfig(
+	_ context.Context,
+	req resource.ValidateConfigRequest,
+	resp *resource.ValidateConfigResponse,
+) {
 	config, err := newModel(req.Config.Raw)
 	if err != nil {
 		resp.Diagnostics.AddError("Reading the configuration", err.Error())
@@ -32,7 +36,10 @@ func timeoutProblems(m *model) []pipeline.Problem {
 		}
 		if d, err := time.ParseDuration(*text); err != nil || d <= 0 {
 			problems = append(problems, pipeline.Problem{Path: "timeouts." + operation,
-				Summary: fmt.Sprintf("Timeout %q is not valid", *text), Detail: "Write a duration such as \"30m\" or \"1h30m\"."})
+				Summary: fmt.Sprintf(
+					"Timeout %q is not valid",
+					*text,
+				), Detail: "Write a duration such as \"30m\" or \"1h30m\"."})
 		}
 	}
 	return problems

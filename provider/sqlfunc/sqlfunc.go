@@ -37,12 +37,21 @@ func (eval) Definition(_ context.Context, _ function.DefinitionRequest, resp *fu
 		MarkdownDescription: "Says what the rules engine makes of a message: `matched` is whether the topic fits the FROM clause and the WHERE clause holds, `output` is the " +
 			"JSON that the rule's actions get, or null. It runs on this machine; functions that call AWS, such as `get_thing_shadow`, are errors.",
 		Parameters: []function.Parameter{
-			function.StringParameter{Name: "sql", MarkdownDescription: "Statement, such as `SELECT * FROM 'farm/+/telemetry' WHERE humidity < 35`."},
+			function.StringParameter{
+				Name:                "sql",
+				MarkdownDescription: "Statement, such as `SELECT * FROM 'farm/+/telemetry' WHERE humidity < 35`.",
+			},
 			function.StringParameter{Name: "topic", MarkdownDescription: "Topic of the message."},
-			function.StringParameter{Name: "payload_json", MarkdownDescription: "Payload of the message; `jsonencode({…})` or any text."},
+			function.StringParameter{
+				Name:                "payload_json",
+				MarkdownDescription: "Payload of the message; `jsonencode({…})` or any text.",
+			},
 		},
-		VariadicParameter: function.DynamicParameter{Name: "context", MarkdownDescription: "At most one object with what the message brings beside its payload, each optional: `client_id`, " +
-			"`principal`, `source_ip`, `account_id`, `trace_id`, `time` (RFC 3339; default: now), `sql_version`."},
+		VariadicParameter: function.DynamicParameter{
+			Name: "context",
+			MarkdownDescription: "At most one object with what the message brings beside its payload, each optional: `client_id`, " +
+				"`principal`, `source_ip`, `account_id`, `trace_id`, `time` (RFC 3339; default: now), `sql_version`.",
+		},
 		Return: function.ObjectReturn{AttributeTypes: resultTypes},
 	}
 }
@@ -79,7 +88,10 @@ func resultOf(r iotsql.Result) types.Object {
 	if r.Matched {
 		output = types.StringValue(string(r.Payload))
 	}
-	return types.ObjectValueMust(resultTypes, map[string]attr.Value{"matched": types.BoolValue(r.Matched), "output": output})
+	return types.ObjectValueMust(
+		resultTypes,
+		map[string]attr.Value{"matched": types.BoolValue(r.Matched), "output": output},
+	)
 }
 
 // surroundings is what a message brings beside topic and payload.
@@ -135,12 +147,22 @@ func decode(v attr.Value, s *surroundings) error {
 }
 
 func strict(members map[string]string, s *surroundings) error {
-	fields := map[string]*string{"client_id": &s.ClientID, "principal": &s.Principal, "source_ip": &s.SourceIP, "account_id": &s.AccountID,
-		"trace_id": &s.TraceID, "time": &s.Time, "sql_version": &s.SQLVersion}
+	fields := map[string]*string{
+		"client_id":   &s.ClientID,
+		"principal":   &s.Principal,
+		"source_ip":   &s.SourceIP,
+		"account_id":  &s.AccountID,
+		"trace_id":    &s.TraceID,
+		"time":        &s.Time,
+		"sql_version": &s.SQLVersion,
+	}
 	for name, value := range members {
 		field, ok := fields[name]
 		if !ok {
-			return fmt.Errorf("context has no member %q; it has client_id, principal, source_ip, account_id, trace_id, time and sql_version", name)
+			return fmt.Errorf(
+				"context has no member %q; it has client_id, principal, source_ip, account_id, trace_id, time and sql_version",
+				name,
+			)
 		}
 		*field = value
 	}
@@ -157,8 +179,10 @@ func (check) Definition(_ context.Context, _ function.DefinitionRequest, resp *f
 	resp.Definition = function.Definition{
 		Summary:             "Lists what is wrong with an AWS IoT SQL statement",
 		MarkdownDescription: "Gives up to ten messages with line and column, in the order of the text; an empty list means that the statement is right.",
-		Parameters:          []function.Parameter{function.StringParameter{Name: "sql", MarkdownDescription: "Statement."}},
-		Return:              function.ListReturn{ElementType: types.StringType},
+		Parameters: []function.Parameter{
+			function.StringParameter{Name: "sql", MarkdownDescription: "Statement."},
+		},
+		Return: function.ListReturn{ElementType: types.StringType},
 	}
 }
 

@@ -64,7 +64,8 @@ func TestEval(t *testing.T) {
 			continue
 		}
 		got := value.(types.Object).Attributes()
-		if got["matched"].(types.Bool).ValueBool() != c.matched || got["output"].(types.String).ValueString() != c.output {
+		if got["matched"].(types.Bool).ValueBool() != c.matched ||
+			got["output"].(types.String).ValueString() != c.output {
 			t.Errorf("%s: %v", reason, value)
 		}
 	}
@@ -83,7 +84,8 @@ func TestEvalRefuses(t *testing.T) {
 		"no object":                       {"SELECT * FROM 't'", surround(text("x")), "must be an object"},
 		"two contexts":                    {"SELECT * FROM 't'", surround(object(nil), object(nil)), "one context at most"},
 	} {
-		if _, err := call(t, eval{}, text(c.sql), text("t"), text("{}"), c.context); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := call(t, eval{}, text(c.sql), text("t"), text("{}"), c.context); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", reason, err, c.want)
 		}
 	}

@@ -22,7 +22,14 @@ type cause struct {
 }
 
 // expired are the codes of credentials that AWS accepted before [IAM common errors].
-var expired = []string{"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired", "UnrecognizedClientException", "InvalidClientTokenId"}
+var expired = []string{
+	"ExpiredToken",
+	"ExpiredTokenException",
+	"RequestExpired",
+	"TokenRefreshRequired",
+	"UnrecognizedClientException",
+	"InvalidClientTokenId",
+}
 
 var causes = []cause{
 	{
@@ -44,7 +51,12 @@ var causes = []cause{
 }
 
 // told adds one diagnostic for each cause that stopped the run, and gives the problems that have a cause of their own.
-func told(diags *diag.Diagnostics, problems []*assembly.PartError, run Run, next func() string) (own []*assembly.PartError) {
+func told(
+	diags *diag.Diagnostics,
+	problems []*assembly.PartError,
+	run Run,
+	next func() string,
+) (own []*assembly.PartError) {
 	own = problems
 	for _, c := range causes {
 		var same, others []*assembly.PartError
@@ -71,7 +83,14 @@ func (c cause) detail(problems []*assembly.PartError, next string) string {
 	text := c.text
 	if c.each {
 		for _, p := range problems[:min(len(problems), maxListed)] {
-			text += "\n- " + string(p.Operation) + " " + kind(p.Kind) + " \"" + p.Name + "\": " + strings.TrimSuffix(plain(p.Err), ": "+context.DeadlineExceeded.Error())
+			text += "\n- " + string(
+				p.Operation,
+			) + " " + kind(
+				p.Kind,
+			) + " \"" + p.Name + "\": " + strings.TrimSuffix(
+				plain(p.Err),
+				": "+context.DeadlineExceeded.Error(),
+			)
 		}
 	}
 	text += "\n\n" + next + "\n\nParts: " + list(keys)
@@ -82,7 +101,15 @@ func (c cause) detail(problems []*assembly.PartError, next string) string {
 }
 
 // denied are the codes by which services refuse a request for want of a permission.
-var denied = []string{"AccessDenied", "AccessDeniedException", "UnauthorizedException", "AuthorizationError", "AuthorizationErrorException", "NotAuthorized", "UnauthorizedOperation"}
+var denied = []string{
+	"AccessDenied",
+	"AccessDeniedException",
+	"UnauthorizedException",
+	"AuthorizationError",
+	"AuthorizationErrorException",
+	"NotAuthorized",
+	"UnauthorizedOperation",
+}
 
 // missing names the action that the credentials may not do, since AWS does not always say it; empty for other errors.
 func missing(err error) string {

@@ -63,7 +63,8 @@ func Problems(diags *diag.Diagnostics, t tftypes.Type, problems []pipeline.Probl
 	}
 }
 
-// Path turns a path as text into Terraform's, as far as type t has such a place. Elements of sets cannot be named; the set is.
+// Path turns a path as text into Terraform's, as far as type t has such a place. Elements of sets cannot be named;
+// the set is.
 func Path(t tftypes.Type, text string) path.Path {
 	at := path.Empty()
 	for _, step := range tfvalue.Steps(text) {
@@ -99,8 +100,8 @@ type Run struct {
 	Next string
 }
 
-// Failure adds one diagnostic for each part that failed, and one for all that have the same cause. The first says what exists
-// and what was skipped, so that no diagnostic needs the others to be understood and none repeats them.
+// Failure adds one diagnostic for each part that failed, and one for all that have the same cause. The first says
+// what exists and what was skipped, so that no diagnostic needs the others to be understood and none repeats them.
 func Failure(diags *diag.Diagnostics, err error, run Run) {
 	var failure *assembly.Failure
 	if !errors.As(err, &failure) {

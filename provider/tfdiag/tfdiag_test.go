@@ -15,7 +15,9 @@ import (
 )
 
 func TestPath(t *testing.T) {
-	device := tftypes.Object{AttributeTypes: map[string]tftypes.Type{"attributes": tftypes.Map{ElementType: tftypes.String}}}
+	device := tftypes.Object{
+		AttributeTypes: map[string]tftypes.Type{"attributes": tftypes.Map{ElementType: tftypes.String}},
+	}
 	root := tftypes.Object{AttributeTypes: map[string]tftypes.Type{
 		"name":    tftypes.String,
 		"devices": tftypes.Map{ElementType: device},
@@ -23,12 +25,13 @@ func TestPath(t *testing.T) {
 		"set":     tftypes.Set{ElementType: device},
 	}}
 	for text, want := range map[string]string{
-		"name":                               "name",
-		`devices["soil-001"]`:                `devices["soil-001"]`,
-		`devices["a.b"].attributes["x"]`:     `devices["a.b"].attributes["x"]`,
-		`devices.soil.attributes.bay`:        `devices["soil"].attributes["bay"]`,
-		`list[2].attributes`:                 `list[2].attributes`,
-		`set[0].attributes`:                  `set`,                 // elements of a set have no place that can be named
+		"name":                           "name",
+		`devices["soil-001"]`:            `devices["soil-001"]`,
+		`devices["a.b"].attributes["x"]`: `devices["a.b"].attributes["x"]`,
+		`devices.soil.attributes.bay`:    `devices["soil"].attributes["bay"]`,
+		`list[2].attributes`:             `list[2].attributes`,
+		// elements of a set have no place that can be named
+		`set[0].attributes`:                  `set`,
 		`devices["soil-001"].nothing.deeper`: `devices["soil-001"]`, // as far as it goes
 	} {
 		if got := Path(root, text).String(); got != want {
@@ -40,14 +43,33 @@ func TestPath(t *testing.T) {
 func TestFailureSaysWhatExistsOnce(t *testing.T) {
 	failure := &assembly.Failure{Wrote: true,
 		Problems: []*assembly.PartError{
-			{Key: "bucket", Kind: "s3_bucket", Name: "b", Operation: assembly.Creating, Err: errors.New("out of space")},
-			{Key: "stream", Kind: "kinesis_stream", Name: "s", Operation: assembly.Waiting, Err: errors.New("out of time")},
+			{
+				Key:       "bucket",
+				Kind:      "s3_bucket",
+				Name:      "b",
+				Operation: assembly.Creating,
+				Err:       errors.New("out of space"),
+			},
+			{
+				Key:       "stream",
+				Kind:      "kinesis_stream",
+				Name:      "s",
+				Operation: assembly.Waiting,
+				Err:       errors.New("out of time"),
+			},
 		},
 		Skipped: []assembly.Skip{{Key: "event_source", Because: []string{"stream"}}},
 	}
 	var diags diag.Diagnostics
-	Failure(&diags, fmt.Errorf("around: %w", failure), Run{Doing: "Creating", Name: "p", Next: "Do this.", Done: []assembly.Record{
-		{Key: "manifest", Status: assembly.Ready}, {Key: "stream", Status: assembly.Incomplete}, {Key: "gone", Status: assembly.Missing}}})
+	Failure(
+		&diags,
+		fmt.Errorf("around: %w", failure),
+		Run{Doing: "Creating", Name: "p", Next: "Do this.", Done: []assembly.Record{
+			{
+				Key:    "manifest",
+				Status: assembly.Ready,
+			}, {Key: "stream", Status: assembly.Incomplete}, {Key: "gone", Status: assembly.Missing}}},
+	)
 	var got []string
 	for _, d := range diags {
 		got = append(got, d.Summary()+"\n"+d.Detail())
@@ -65,7 +87,13 @@ func TestFailureSaysWhatExistsOnce(t *testing.T) {
 
 func TestFailureBeforeTheFirstWrite(t *testing.T) {
 	failure := &assembly.Failure{Problems: []*assembly.PartError{
-		{Key: "stream", Kind: "kinesis_stream", Name: "s", Operation: assembly.Reading, Err: &assembly.ForeignError{Owner: "other"}}}}
+		{
+			Key:       "stream",
+			Kind:      "kinesis_stream",
+			Name:      "s",
+			Operation: assembly.Reading,
+			Err:       &assembly.ForeignError{Owner: "other"},
+		}}}
 	var diags diag.Diagnostics
 	Failure(&diags, failure, Run{Doing: "Creating", Name: "p"})
 	if got := diags[0].Summary(); got != `Creating pipeline "p": kinesis stream "s" is not its own` {
@@ -78,7 +106,13 @@ func TestFailureBeforeTheFirstWrite(t *testing.T) {
 
 func TestOneCauseIsToldOnce(t *testing.T) {
 	failure := &assembly.Failure{Wrote: true, Problems: []*assembly.PartError{
-		{Key: "a", Kind: "kinesis_stream", Name: "s", Operation: assembly.Waiting, Err: fmt.Errorf("waiting until it is active: %w", context.DeadlineExceeded)},
+		{
+			Key:       "a",
+			Kind:      "kinesis_stream",
+			Name:      "s",
+			Operation: assembly.Waiting,
+			Err:       fmt.Errorf("waiting until it is active: %w", context.DeadlineExceeded),
+		},
 		{Key: "b", Kind: "s3_bucket", Name: "b", Operation: assembly.Creating, Err: context.Canceled},
 		{Key: "c", Kind: "sqs_queue", Name: "q", Operation: assembly.Creating, Err: context.Canceled},
 		{Key: "d", Kind: "iot_policy", Name: "p", Operation: assembly.Creating, Err: errors.New("out of space")},
@@ -95,7 +129,8 @@ func TestOneCauseIsToldOnce(t *testing.T) {
 		t.Fatalf("got %d diagnostics, want %d: %v", len(diags), len(want), diags)
 	}
 	for i, d := range diags {
-		if d.Summary() != want[i].summary || !strings.Contains(d.Detail(), want[i].detail) || (i > 0) != strings.Contains(d.Detail(), see) {
+		if d.Summary() != want[i].summary || !strings.Contains(d.Detail(), want[i].detail) ||
+			(i > 0) != strings.Contains(d.Detail(), see) {
 			t.Errorf("%d: %s\n%s\nwant %+v", i, d.Summary(), d.Detail(), want[i])
 		}
 	}

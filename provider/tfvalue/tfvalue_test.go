@@ -9,8 +9,13 @@ import (
 )
 
 var (
-	device = tftypes.Object{AttributeTypes: map[string]tftypes.Type{"enabled": tftypes.Bool, "attributes": tftypes.Map{ElementType: tftypes.String}}}
-	whole  = tftypes.Object{AttributeTypes: map[string]tftypes.Type{
+	device = tftypes.Object{
+		AttributeTypes: map[string]tftypes.Type{
+			"enabled":    tftypes.Bool,
+			"attributes": tftypes.Map{ElementType: tftypes.String},
+		},
+	}
+	whole = tftypes.Object{AttributeTypes: map[string]tftypes.Type{
 		"name":    tftypes.String,
 		"days":    tftypes.Number,
 		"emails":  tftypes.Set{ElementType: tftypes.String},
@@ -57,7 +62,10 @@ func TestValueRefuses(t *testing.T) {
 
 func TestDecodeSaysWhatIsUnknown(t *testing.T) {
 	value, err := Value(whole, map[string]any{"name": Unknown, "days": json.Number("7"), "devices": map[string]any{
-		"soil-001": map[string]any{"enabled": Unknown, "attributes": map[string]any{"bay": Unknown, "row": "2"}}, "soil-002": Unknown}})
+		"soil-001": map[string]any{
+			"enabled":    Unknown,
+			"attributes": map[string]any{"bay": Unknown, "row": "2"},
+		}, "soil-002": Unknown}})
 	if err != nil {
 		t.Fatal(err)
 	}

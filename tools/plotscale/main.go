@@ -1,4 +1,4 @@
-// Command plotscale turns the results of internal/scale into what docs/performance.md shows: the table between its
+// Command plotscale turns the results of internal/test/scale into what docs/performance.md shows: the table between its
 // markers and the plot beside it.
 package main
 
@@ -63,8 +63,20 @@ func read(name string) ([]row, error) {
 				return nil, fmt.Errorf("reading %q: %w", name, err)
 			}
 		}
-		rows = append(rows, row{source: r[0], quotas: r[1], command: r[3], devices: int(numbers[0]), seconds: numbers[1], dictated: numbers[2],
-			requests: int(numbers[3]), mib: int(numbers[4]), state: int(numbers[5])})
+		rows = append(
+			rows,
+			row{
+				source:   r[0],
+				quotas:   r[1],
+				command:  r[3],
+				devices:  int(numbers[0]),
+				seconds:  numbers[1],
+				dictated: numbers[2],
+				requests: int(numbers[3]),
+				mib:      int(numbers[4]),
+				state:    int(numbers[5]),
+			},
+		)
 	}
 	slices.SortStableFunc(rows, func(a, b row) int {
 		return cmp.Or(strings.Compare(a.source, b.source), -strings.Compare(a.quotas, b.quotas), a.devices-b.devices)
@@ -86,13 +98,27 @@ func writeTable(name string, rows []row) error {
 		return fmt.Errorf("%s has no markers for the results", name)
 	}
 	var table strings.Builder
-	table.WriteString("| devices in | quotas | devices | command | seconds | by the quotas | requests | provider, MiB | state, KiB |\n|---|---|---:|---|---:|---:|---:|---:|---:|\n")
+	table.WriteString(
+		"| devices in | quotas | devices | command | seconds | by the quotas | requests | provider, MiB | state, KiB |\n|---|---|---:|---|---:|---:|---:|---:|---:|\n",
+	)
 	for _, r := range rows {
 		dictated := ""
 		if r.dictated > 0 {
 			dictated = fmt.Sprintf("%.0f", r.dictated)
 		}
-		fmt.Fprintf(&table, "| %s | %s | %d | %s | %.1f | %s | %d | %d | %.1f |\n", r.source, r.quotas, r.devices, r.command, r.seconds, dictated, r.requests, r.mib, float64(r.state)/1024)
+		fmt.Fprintf(
+			&table,
+			"| %s | %s | %d | %s | %.1f | %s | %d | %d | %.1f |\n",
+			r.source,
+			r.quotas,
+			r.devices,
+			r.command,
+			r.seconds,
+			dictated,
+			r.requests,
+			r.mib,
+			float64(r.state)/1024,
+		)
 	}
 	return os.WriteFile(name, []byte(before+begin+table.String()+end+after), 0o644)
 }

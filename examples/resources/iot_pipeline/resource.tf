@@ -2,7 +2,7 @@ resource "iot_pipeline" "greenhouse" {
   name = "greenhouse"
 
   devices = {
-    "soil-001" = { attributes = { bay = "1" } } # AWS makes the key; it goes to Parameter Store
+    "soil-001" = { attributes = { bay = "1" } } # the provider makes the key and keeps it in Parameter Store
     "soil-002" = { attributes = { bay = "2" }, enabled = false }
   }
 

@@ -19,22 +19,22 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iotaccess"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iottags"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // deactivationTimeout bounds the wait until a deletion sees that the certificate is INACTIVE by now.
 const deactivationTimeout = time.Minute
 
-// Driver implements assembly.Driver for certificate authorities; name and ID are both the certificate's ID, the SHA-256 of
-// its DER form in hex [AWS 1.3 certificate id].
+// Driver implements assembly.Driver for certificate authorities; name and ID are both the certificate's ID, the
+// SHA-256 of its DER form in hex [AWS 1.3 certificate id].
 type Driver struct{ iot *iot.Client }
 
 // New makes a driver that works with c.
 func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
 
 // Observe reads the certificate and its registration; its tags only before it is recorded and for deep reads.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.CACertificate], error) {
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.CACertificate], error) {
 	out, err := d.iot.DescribeCACertificate(ctx, &iot.DescribeCACertificateInput{CertificateId: id(ref)})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
@@ -46,10 +46,11 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if c == nil {
 		return nil, fmt.Errorf("reading CA certificate %q: the answer holds no description", *id(ref))
 	}
-	o := &assembly.Object[object.CACertificate]{Identity: identity(c.CertificateId, c.CertificateArn)}
-	o.Spec = object.CACertificate{
+	o := &assembly.Observed[spec.CACertificate]{Identity: identity(c.CertificateId, c.CertificateArn)}
+	o.Spec = spec.CACertificate{
 		CertificatePEM: aws.ToString(c.CertificatePem),
-		Inactive:       c.Status != types.CACertificateStatusActive || c.AutoRegistrationStatus != types.AutoRegistrationStatusEnable,
+		Inactive: c.Status != types.CACertificateStatusActive ||
+			c.AutoRegistrationStatus != types.AutoRegistrationStatusEnable,
 	}
 	if r := out.RegistrationConfig; r != nil {
 		o.Spec.Template, o.Spec.RoleARN = aws.ToString(r.TemplateName), aws.ToString(r.RoleArn)
@@ -60,7 +61,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 
 // Create registers the certificate, active, with its tags. The mode SNI_ONLY takes no proof of the key, and lets other
 // accounts register the same certificate.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.CACertificate) (assembly.Identity, error) {
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.CACertificate) (assembly.Identity, error) {
 	in := &iot.RegisterCACertificateInput{
 		CaCertificate:         &want.CertificatePEM,
 		CertificateMode:       types.CertificateModeSniOnly,
@@ -70,12 +71,16 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.CACer
 		Tags:                  iottags.WithOwner(ref.Owner, want.Tags),
 	}
 	var out *iot.RegisterCACertificateOutput
-	err := iotaccess.Retry(ctx, "waiting until AWS IoT can use the role of the registrations", func(ctx context.Context) (err error) {
-		out, err = d.iot.RegisterCACertificate(ctx, in)
-		return err
-	})
+	err := iotaccess.Retry(
+		ctx,
+		"waiting until AWS IoT can use the role of the registrations",
+		func(ctx context.Context) (err error) {
+			out, err = d.iot.RegisterCACertificate(ctx, in)
+			return err
+		},
+	)
 	if awsapi.Is(err, "ResourceAlreadyExistsException") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
@@ -84,7 +89,13 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.CACer
 }
 
 // Update changes status and registration with one call, and tags.
-func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.CACertificate], want object.CACertificate, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	ref assembly.Ref,
+	have *assembly.Observed[spec.CACertificate],
+	want spec.CACertificate,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	in := &iot.UpdateCACertificateInput{CertificateId: &have.ID}
 	settings, tags := false, false
 	for _, c := range changes {
@@ -96,14 +107,18 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 		case "tags":
 			tags = true
 		default:
-			return have.Identity, owned.Unknown(c)
+			return have.Identity, ownertag.Unknown(c)
 		}
 	}
 	if settings {
-		err := iotaccess.Retry(ctx, "waiting until AWS IoT can use the role of the registrations", func(ctx context.Context) error {
-			_, err := d.iot.UpdateCACertificate(ctx, in)
-			return err
-		})
+		err := iotaccess.Retry(
+			ctx,
+			"waiting until AWS IoT can use the role of the registrations",
+			func(ctx context.Context) error {
+				_, err := d.iot.UpdateCACertificate(ctx, in)
+				return err
+			},
+		)
 		if err != nil {
 			return have.Identity, err
 		}
@@ -116,7 +131,10 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 
 // Delete deactivates the certificate and deletes it. Certificates of devices that it signed stay.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	_, err := d.iot.UpdateCACertificate(ctx, &iot.UpdateCACertificateInput{CertificateId: id(ref), NewStatus: types.CACertificateStatusInactive})
+	_, err := d.iot.UpdateCACertificate(
+		ctx,
+		&iot.UpdateCACertificateInput{CertificateId: id(ref), NewStatus: types.CACertificateStatusInactive},
+	)
 	if awsapi.IsNotFound(err) {
 		return nil
 	}
@@ -135,20 +153,27 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return err
 }
 
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{} }
+
 // Diff names certificate_pem, enabled, template, role and tags. Another certificate is another object.
-func (d *Driver) Diff(have, want object.CACertificate) []assembly.Change {
+func (d *Driver) Diff(have, want spec.CACertificate) []assembly.Change {
 	var changes []assembly.Change
 	add := func(differs bool, c assembly.Change) {
 		if differs {
 			changes = append(changes, c)
 		}
 	}
-	add(!sameCertificate(have.CertificatePEM, want.CertificatePEM), assembly.Change{Field: "certificate_pem", Replace: true})
+	add(
+		!sameCertificate(have.CertificatePEM, want.CertificatePEM),
+		assembly.Change{Field: "certificate_pem", Replace: true},
+	)
 	add(have.Inactive, assembly.Change{Field: "enabled"})
 	add(have.Template != want.Template, assembly.Change{Field: "template"})
-	// Beside a template's name AWS may leave the role out or show the template's own (C): only two that are named can differ.
+	// Beside a template's name AWS may leave the role out or show the template's own (C): only two that are named can
+	// differ.
 	add(have.RoleARN != "" && want.RoleARN != "" && have.RoleARN != want.RoleARN, assembly.Change{Field: "role"})
-	add(owned.TagsDiffer(have.Tags, want.Tags), assembly.Change{Field: "tags"})
+	add(ownertag.TagsDiffer(have.Tags, want.Tags), assembly.Change{Field: "tags"})
 	return changes
 }
 
@@ -162,7 +187,7 @@ func sameCertificate(a, b string) bool {
 	return bytes.Equal(left.Bytes, right.Bytes)
 }
 
-func registration(want object.CACertificate) *types.RegistrationConfig {
+func registration(want spec.CACertificate) *types.RegistrationConfig {
 	r := &types.RegistrationConfig{TemplateName: &want.Template}
 	if want.RoleARN != "" {
 		r.RoleArn = &want.RoleARN

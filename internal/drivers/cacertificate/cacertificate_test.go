@@ -22,9 +22,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const role = "arn:aws:iam::123456789012:role/greenhouse-registration"
@@ -36,8 +36,15 @@ func authority(t *testing.T) (text, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "greenhouse CA"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "greenhouse CA"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -50,15 +57,17 @@ func authority(t *testing.T) (text, id string) {
 func templates(t *testing.T, c *awsapi.Clients, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		_, err := c.IoT().CreateProvisioningTemplate(t.Context(), &iot.CreateProvisioningTemplateInput{TemplateName: &name, Type: types.TemplateTypeJitp,
-			TemplateBody: aws.String(`{"Resources":{}}`), ProvisioningRoleArn: aws.String(role)})
+		_, err := c.IoT().
+			CreateProvisioningTemplate(t.Context(), &iot.CreateProvisioningTemplateInput{TemplateName: &name, Type: types.TemplateTypeJitp,
+				TemplateBody: aws.String(`{"Resources":{}}`), ProvisioningRoleArn: aws.String(role)})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// moto keeps these fields through this repository's launcher only (launcher/amend/provisioning.py); the wire shapes are tested below.
+// moto keeps these fields through this repository's launcher only (launcher/amend/provisioning.py); the wire shapes
+// are tested below.
 func TestLife(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	templates(t, c, "jit", "other")
@@ -72,10 +81,15 @@ func TestLife(t *testing.T) {
 		}
 	}
 	updated := []string{"UpdateCACertificate"}
-	drivertest.Life[object.CACertificate]{
+	drivertest.Life[spec.CACertificate]{
 		Clients: c, Driver: New(c), Name: id, Reads: 1,
-		Full: object.CACertificate{CertificatePEM: text, Template: "jit", RoleARN: role, Tags: map[string]string{"team": "bay"}},
-		Steps: []drivertest.Step[object.CACertificate]{
+		Full: spec.CACertificate{
+			CertificatePEM: text,
+			Template:       "jit",
+			RoleARN:        role,
+			Tags:           map[string]string{"team": "bay"},
+		},
+		Steps: []drivertest.Step[spec.CACertificate]{
 			{Why: "deactivated by hand", Fields: []string{"enabled"}, Writes: updated,
 				Drift: byHand(func(in *iot.UpdateCACertificateInput) { in.NewStatus = "INACTIVE" })},
 			{Why: "registrations stopped by hand", Fields: []string{"enabled"}, Writes: updated,
@@ -84,27 +98,41 @@ func TestLife(t *testing.T) {
 				Drift: byHand(func(in *iot.UpdateCACertificateInput) { in.RemoveAutoRegistration = true })},
 			{Why: "another template and role by hand", Fields: []string{"template", "role"}, Writes: updated,
 				Drift: byHand(func(in *iot.UpdateCACertificateInput) {
-					in.RegistrationConfig = &types.RegistrationConfig{TemplateName: aws.String("other"), RoleArn: aws.String(role + "-other")}
+					in.RegistrationConfig = &types.RegistrationConfig{
+						TemplateName: aws.String("other"),
+						RoleArn:      aws.String(role + "-other"),
+					}
 				})},
 			{Why: "a body by hand in place of a template", Fields: []string{"template"}, Writes: updated,
 				Drift: byHand(func(in *iot.UpdateCACertificateInput) {
-					in.RegistrationConfig = &types.RegistrationConfig{TemplateBody: aws.String(`{"Resources":{}}`), RoleArn: aws.String(role)}
+					in.RegistrationConfig = &types.RegistrationConfig{
+						TemplateBody: aws.String(`{"Resources":{}}`),
+						RoleArn:      aws.String(role),
+					}
 				})},
 			{Why: "a role that is left out is no difference", Drift: byHand(func(in *iot.UpdateCACertificateInput) {
 				in.RegistrationConfig = &types.RegistrationConfig{TemplateName: aws.String("jit")}
 			})},
 			{Why: "another template wanted", Fields: []string{"template"}, Writes: updated,
-				Want: drivertest.Changing(func(s *object.CACertificate) { s.Template = "other" })},
-			{Why: "the template's own role wanted", Want: drivertest.Changing(func(s *object.CACertificate) { s.RoleARN = "" })},
+				Want: drivertest.Changing(func(s *spec.CACertificate) { s.Template = "other" })},
+			{
+				Why:  "the template's own role wanted",
+				Want: drivertest.Changing(func(s *spec.CACertificate) { s.RoleARN = "" }),
+			},
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"UntagResource", "TagResource"},
 				Drift: func(ctx context.Context) error {
-					_, err := c.IoT().TagResource(ctx, &iot.TagResourceInput{ResourceArn: aws.String("arn:aws:iot:us-east-1:123456789012:cacert/" + id), Tags: []types.Tag{
-						{Key: aws.String("team"), Value: aws.String("x")}, {Key: aws.String("extra"), Value: aws.String("y")}}})
+					_, err := c.IoT().
+						TagResource(ctx, &iot.TagResourceInput{ResourceArn: aws.String("arn:aws:iot:us-east-1:123456789012:cacert/" + id), Tags: []types.Tag{
+							{
+								Key:   aws.String("team"),
+								Value: aws.String("x"),
+							}, {Key: aws.String("extra"), Value: aws.String("y")}}})
 					return err
 				}},
 		},
 		Foreign: func(ctx context.Context) error {
-			_, err := c.IoT().RegisterCACertificate(ctx, &iot.RegisterCACertificateInput{CaCertificate: &text, CertificateMode: types.CertificateModeSniOnly})
+			_, err := c.IoT().
+				RegisterCACertificate(ctx, &iot.RegisterCACertificateInput{CaCertificate: &text, CertificateMode: types.CertificateModeSniOnly})
 			return err
 		},
 	}.Run(t)
@@ -114,10 +142,12 @@ func TestAnotherCertificateIsAnotherObject(t *testing.T) {
 	d := New(drivertest.RESTStub(t, nil))
 	one, _ := authority(t)
 	other, _ := authority(t)
-	if changes := d.Diff(object.CACertificate{CertificatePEM: strings.ReplaceAll(one, "\n", "\r\n")}, object.CACertificate{CertificatePEM: one}); len(changes) > 0 {
+	if changes := d.Diff(spec.CACertificate{CertificatePEM: strings.ReplaceAll(one, "\n", "\r\n")}, spec.CACertificate{CertificatePEM: one}); len(
+		changes,
+	) > 0 {
 		t.Errorf("line ends are no difference: %v", changes)
 	}
-	if diff := cmp.Diff([]assembly.Change{{Field: "certificate_pem", Replace: true}}, d.Diff(object.CACertificate{CertificatePEM: one}, object.CACertificate{CertificatePEM: other})); diff != "" {
+	if diff := cmp.Diff([]assembly.Change{{Field: "certificate_pem", Replace: true}}, d.Diff(spec.CACertificate{CertificatePEM: one}, spec.CACertificate{CertificatePEM: other})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -142,7 +172,9 @@ func TestWhatAWSRefuses(t *testing.T) {
 			tc.fault.Service, tc.fault.Operation = "iot", "RegisterCACertificate"
 			server.Fail(t, tc.fault)
 			text, certificate := authority(t)
-			id, err := New(c).Create(drivertest.Context(t), assembly.Ref{Name: certificate, Owner: drivertest.Owner}, object.CACertificate{CertificatePEM: text, Template: "jit"})
+			id, err := New(
+				c,
+			).Create(drivertest.Context(t), assembly.Ref{Name: certificate, Owner: drivertest.Owner}, spec.CACertificate{CertificatePEM: text, Template: "jit"})
 			if tc.fails == "" && (err != nil || id.ID != certificate) {
 				t.Errorf("%+v, %v", id, err)
 			}
@@ -163,12 +195,19 @@ func TestDeletionWaitsForTheDeactivation(t *testing.T) {
 	d := New(c)
 	text, id := authority(t)
 	ref := assembly.Ref{Name: id, Owner: drivertest.Owner}
-	if _, err := d.Create(t.Context(), ref, object.CACertificate{CertificatePEM: text, Template: "jit"}); err != nil {
+	if _, err := d.Create(t.Context(), ref, spec.CACertificate{CertificatePEM: text, Template: "jit"}); err != nil {
 		t.Fatal(err)
 	}
-	refusal := mototest.Fault{Service: "iot", Operation: "DeleteCACertificate", Code: "CertificateStateException", Message: "must be deactivated", Times: 1000}
+	refusal := mototest.Fault{
+		Service:   "iot",
+		Operation: "DeleteCACertificate",
+		Code:      "CertificateStateException",
+		Message:   "must be deactivated",
+		Times:     1000,
+	}
 	server.Fail(t, refusal)
-	if err := d.Delete(drivertest.Context(t), ref); !awsapi.Is(err, "CertificateStateException") || !strings.Contains(err.Error(), "1m0s") {
+	if err := d.Delete(drivertest.Context(t), ref); !awsapi.Is(err, "CertificateStateException") ||
+		!strings.Contains(err.Error(), "1m0s") {
 		t.Errorf("after a minute: %v", err)
 	}
 }
@@ -186,7 +225,11 @@ func TestWireShapes(t *testing.T) {
 			registered = input
 			return `{"certificateArn":"` + arn + `","certificateId":"` + certificate + `"}`
 		case "GET /cacertificate/" + certificate:
-			return `{"certificateDescription":{"certificateArn":"` + arn + `","certificateId":"` + certificate + `","status":"INACTIVE","certificatePem":"` + strings.ReplaceAll(text, "\n", `\n`) + `",
+			return `{"certificateDescription":{"certificateArn":"` + arn + `","certificateId":"` + certificate + `","status":"INACTIVE","certificatePem":"` + strings.ReplaceAll(
+				text,
+				"\n",
+				`\n`,
+			) + `",
 				"ownedBy":"123456789012","creationDate":1.7E9,"autoRegistrationStatus":"DISABLE","lastModifiedDate":1.7E9,"customerVersion":1,"generationId":"a1b2","validity":{"notBefore":1.7E9,"notAfter":1.8E9},
 				"certificateMode":"SNI_ONLY"},"registrationConfig":{"templateName":"jit","roleArn":"` + role + `"}}`
 		case "PUT /cacertificate/" + certificate + "?newAutoRegistrationStatus=ENABLE&newStatus=ACTIVE":
@@ -202,12 +245,16 @@ func TestWireShapes(t *testing.T) {
 	})
 	d, ctx, ref := New(c), drivertest.Context(t), assembly.Ref{Name: certificate, Owner: drivertest.Owner}
 
-	id, err := d.Create(ctx, ref, object.CACertificate{CertificatePEM: text, Template: "jit"})
+	id, err := d.Create(ctx, ref, spec.CACertificate{CertificatePEM: text, Template: "jit"})
 	if err != nil || id.ID != certificate || id.ARN != arn {
 		t.Fatalf("%+v, %v", id, err)
 	}
-	want := map[string]any{"caCertificate": text, "certificateMode": "SNI_ONLY", "registrationConfig": map[string]any{"templateName": "jit"},
-		"tags": []any{map[string]any{"Key": object.OwnerTag, "Value": drivertest.Owner}}}
+	want := map[string]any{
+		"caCertificate":      text,
+		"certificateMode":    "SNI_ONLY",
+		"registrationConfig": map[string]any{"templateName": "jit"},
+		"tags":               []any{map[string]any{"Key": spec.OwnerTag, "Value": drivertest.Owner}},
+	}
 	if diff := cmp.Diff(want, registered); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
@@ -216,13 +263,14 @@ func TestWireShapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(object.CACertificate{CertificatePEM: text, Template: "jit", RoleARN: role, Inactive: true}, have.Spec); diff != "" || have.ARN != arn {
+	if diff := cmp.Diff(spec.CACertificate{CertificatePEM: text, Template: "jit", RoleARN: role, Inactive: true}, have.Spec); diff != "" ||
+		have.ARN != arn {
 		t.Errorf("observed (-want +got):\n%s", diff)
 	}
 	if gone, err := d.Observe(ctx, assembly.Ref{Name: "gone"}); gone != nil || err != nil {
 		t.Errorf("absent: %+v, %v", gone, err)
 	}
-	next := object.CACertificate{CertificatePEM: text, Template: "other"}
+	next := spec.CACertificate{CertificatePEM: text, Template: "other"}
 	if _, err := d.Update(ctx, ref, have, next, d.Diff(have.Spec, next)); err != nil {
 		t.Fatal(err)
 	}

@@ -15,15 +15,15 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // forever is the API's number for retries and ages without a bound [AWS 5].
 const forever = -1
 
-// Driver implements assembly.Driver and assembly.Waiter for event source mappings; the ID is the mapping's UUID. AWS gives
-// mappings no names: the reference's is "stream|function".
+// Driver implements assembly.Driver and assembly.Waiter for event source mappings; the ID is the mapping's UUID. AWS
+// gives mappings no names: the reference's is "stream|function".
 type Driver struct{ lambda *lambda.Client }
 
 // New makes a driver that works with c.
@@ -31,12 +31,12 @@ func New(c *awsapi.Clients) *Driver { return &Driver{lambda: c.Lambda()} }
 
 // Observe reads the mapping by its UUID, or else looks for one between the stream and the function; its tags only
 // before it is recorded and for deep reads.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.EventSource], error) {
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.EventSource], error) {
 	m, err := d.find(ctx, ref)
 	if m == nil || err != nil {
 		return nil, err
 	}
-	o := &assembly.Object[object.EventSource]{
+	o := &assembly.Observed[spec.EventSource]{
 		Identity: assembly.Identity{ID: aws.ToString(m.UUID), ARN: aws.ToString(m.EventSourceMappingArn)},
 		Owner:    ref.Owner,
 		Spec:     specOf(m),
@@ -48,7 +48,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if err != nil {
 		return nil, fmt.Errorf("reading its tags: %w", err)
 	}
-	o.Owner, o.Spec.Tags = owned.Split(ctx, out.Tags)
+	o.Owner, o.Spec.Tags = ownertag.Split(ctx, out.Tags)
 	return o, nil
 }
 
@@ -80,7 +80,10 @@ func (d *Driver) find(ctx context.Context, ref assembly.Ref) (*types.EventSource
 // between looks for the mapping from a stream to a function; AWS allows one.
 func (d *Driver) between(ctx context.Context, name string) (*types.EventSourceMappingConfiguration, error) {
 	stream, function, _ := strings.Cut(name, "|")
-	pages := lambda.NewListEventSourceMappingsPaginator(d.lambda, &lambda.ListEventSourceMappingsInput{FunctionName: &function})
+	pages := lambda.NewListEventSourceMappingsPaginator(
+		d.lambda,
+		&lambda.ListEventSourceMappingsInput{FunctionName: &function},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if awsapi.IsNotFound(err) { // there is no such function
@@ -90,7 +93,8 @@ func (d *Driver) between(ctx context.Context, name string) (*types.EventSourceMa
 			return nil, err
 		}
 		for _, m := range page.EventSourceMappings {
-			if strings.HasSuffix(aws.ToString(m.EventSourceArn), ":stream/"+stream) && aws.ToString(m.State) != stateDeleting {
+			if strings.HasSuffix(aws.ToString(m.EventSourceArn), ":stream/"+stream) &&
+				aws.ToString(m.State) != stateDeleting {
 				return &m, nil
 			}
 		}
@@ -99,7 +103,7 @@ func (d *Driver) between(ctx context.Context, name string) (*types.EventSourceMa
 }
 
 // Create makes the mapping with its tags, from the oldest record that the stream still has.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.EventSource) (assembly.Identity, error) {
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.EventSource) (assembly.Identity, error) {
 	var out *lambda.CreateEventSourceMappingOutput
 	err := retry(ctx, "waiting until Lambda may read the stream", func(ctx context.Context) (err error) {
 		out, err = d.lambda.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
@@ -113,13 +117,15 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Event
 			MaximumRecordAgeInSeconds:      &want.MaxRecordAgeSeconds,
 			DestinationConfig:              destination(want),
 			BisectBatchOnFunctionError:     aws.Bool(true),
-			FunctionResponseTypes:          []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures},
-			Tags:                           owned.Tags(ref.Owner, want.Tags),
+			FunctionResponseTypes: []types.FunctionResponseType{
+				types.FunctionResponseTypeReportBatchItemFailures,
+			},
+			Tags: ownertag.Tags(ref.Owner, want.Tags),
 		})
 		return err
 	})
 	if awsapi.Is(err, "ResourceConflictException") && awsapi.MessageHas(err, "exist") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
@@ -128,7 +134,13 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Event
 }
 
 // Update writes all settings at once, and changes tags.
-func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.EventSource], want object.EventSource, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	ref assembly.Ref,
+	have *assembly.Observed[spec.EventSource],
+	want spec.EventSource,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	isTags := func(c assembly.Change) bool { return c.Field == "tags" }
 	if slices.ContainsFunc(changes, func(c assembly.Change) bool { return !isTags(c) }) {
 		err := retry(ctx, "waiting until the mapping takes a change", func(ctx context.Context) error {
@@ -143,7 +155,9 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 				MaximumRecordAgeInSeconds:      &want.MaxRecordAgeSeconds,
 				DestinationConfig:              destination(want),
 				BisectBatchOnFunctionError:     aws.Bool(true),
-				FunctionResponseTypes:          []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures},
+				FunctionResponseTypes: []types.FunctionResponseType{
+					types.FunctionResponseTypeReportBatchItemFailures,
+				},
 			})
 			return err
 		})
@@ -154,7 +168,7 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 	if !slices.ContainsFunc(changes, isTags) {
 		return have.Identity, nil
 	}
-	return have.Identity, owned.Retag(have.Spec.Tags, want.Tags,
+	return have.Identity, ownertag.Retag(have.Spec.Tags, want.Tags,
 		func(add map[string]string) error {
 			_, err := d.lambda.TagResource(ctx, &lambda.TagResourceInput{Resource: &have.ARN, Tags: add})
 			return err
@@ -166,7 +180,7 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 }
 
 // destination is never nil: an empty one takes the old one away.
-func destination(want object.EventSource) *types.DestinationConfig {
+func destination(want spec.EventSource) *types.DestinationConfig {
 	d := &types.DestinationConfig{OnFailure: &types.OnFailure{}}
 	if want.OnFailureARN != "" {
 		d.OnFailure.Destination = &want.OnFailureARN
@@ -174,8 +188,8 @@ func destination(want object.EventSource) *types.DestinationConfig {
 	return d
 }
 
-func specOf(m *types.EventSourceMappingConfiguration) object.EventSource {
-	s := object.EventSource{
+func specOf(m *types.EventSourceMappingConfiguration) spec.EventSource {
+	s := spec.EventSource{
 		StreamARN:             aws.ToString(m.EventSourceArn),
 		FunctionARN:           aws.ToString(m.FunctionArn),
 		FunctionName:          aws.ToString(m.FunctionArn)[strings.LastIndex(aws.ToString(m.FunctionArn), ":")+1:],
@@ -204,8 +218,12 @@ func specOf(m *types.EventSourceMappingConfiguration) object.EventSource {
 	return s
 }
 
-// Diff names stream (a replacement), function, enabled, partial_batches, the settings by their names, on_failure and tags.
-func (d *Driver) Diff(have, want object.EventSource) []assembly.Change {
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{ServerID: true} }
+
+// Diff names stream (a replacement), function, enabled, partial_batches, the settings by their names, on_failure and
+// tags.
+func (d *Driver) Diff(have, want spec.EventSource) []assembly.Change {
 	var changes []assembly.Change
 	if have.StreamARN != want.StreamARN {
 		changes = append(changes, assembly.Change{Field: "stream", Replace: true})
@@ -224,6 +242,6 @@ func (d *Driver) Diff(have, want object.EventSource) []assembly.Change {
 	add(have.MaxRetries != want.MaxRetries, "max_retries")
 	add(have.MaxRecordAgeSeconds != want.MaxRecordAgeSeconds, "max_record_age_seconds")
 	add(have.OnFailureARN != want.OnFailureARN, "on_failure")
-	add(owned.TagsDiffer(have.Tags, want.Tags), "tags")
+	add(ownertag.TagsDiffer(have.Tags, want.Tags), "tags")
 	return changes
 }

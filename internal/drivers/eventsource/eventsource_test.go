@@ -19,9 +19,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const (
@@ -32,8 +32,8 @@ const (
 	motoService = "awslambda" // moto's name of Lambda
 )
 
-func wanted() object.EventSource {
-	return object.EventSource{
+func wanted() spec.EventSource {
+	return spec.EventSource{
 		StreamARN:    "arn:aws:kinesis:us-east-1:123456789012:stream/" + stream,
 		FunctionName: function, FunctionARN: "arn:aws:lambda:us-east-1:123456789012:function:" + function,
 		BatchSize: 200, BatchWindowSeconds: 5, ParallelizationFactor: 2, MaxRetries: 3, MaxRecordAgeSeconds: 3600,
@@ -52,8 +52,11 @@ func ends(t *testing.T, c *awsapi.Clients, functions ...string) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	role, err := c.IAM().CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("r"), AssumeRolePolicyDocument: aws.String(
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)})
+	role, err := c.IAM().
+		CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("r"), AssumeRolePolicyDocument: aws.String(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`,
+		),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,8 +64,9 @@ func ends(t *testing.T, c *awsapi.Clients, functions ...string) {
 		t.Fatal(err)
 	}
 	for _, f := range functions {
-		_, err := c.Lambda().CreateFunction(t.Context(), &lambda.CreateFunctionInput{FunctionName: &f, Role: role.Role.Arn,
-			Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Code: &types.FunctionCode{ZipFile: archive.Bytes()}})
+		_, err := c.Lambda().
+			CreateFunction(t.Context(), &lambda.CreateFunctionInput{FunctionName: &f, Role: role.Role.Arn,
+				Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Code: &types.FunctionCode{ZipFile: archive.Bytes()}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,40 +95,56 @@ func TestLife(t *testing.T) {
 		}
 	}
 	updated := []string{"UpdateEventSourceMapping"}
-	drivertest.Life[object.EventSource]{
+	drivertest.Life[spec.EventSource]{
 		Clients: c, Driver: New(c), Name: name, Reads: 1, Full: wanted(),
-		Steps: []drivertest.Step[object.EventSource]{
+		Steps: []drivertest.Step[spec.EventSource]{
 			{Why: "settings changed by hand: one write repairs them all", Writes: updated,
-				Fields: []string{"batch_size", "batch_window_seconds", "parallelization_factor", "max_retries", "max_record_age_seconds", "on_failure"},
+				Fields: []string{
+					"batch_size",
+					"batch_window_seconds",
+					"parallelization_factor",
+					"max_retries",
+					"max_record_age_seconds",
+					"on_failure",
+				},
 				Drift: byHand(lambda.UpdateEventSourceMappingInput{
-					BatchSize: aws.Int32(1), MaximumBatchingWindowInSeconds: aws.Int32(0), ParallelizationFactor: aws.Int32(1),
-					MaximumRetryAttempts: aws.Int32(-1), MaximumRecordAgeInSeconds: aws.Int32(-1), DestinationConfig: &types.DestinationConfig{},
+					BatchSize: aws.Int32(
+						1,
+					), MaximumBatchingWindowInSeconds: aws.Int32(0), ParallelizationFactor: aws.Int32(1),
+					MaximumRetryAttempts: aws.Int32(
+						-1,
+					), MaximumRecordAgeInSeconds: aws.Int32(-1), DestinationConfig: &types.DestinationConfig{},
 				})},
 			{Why: "stopped by hand", Fields: []string{"enabled"}, Writes: updated,
 				Drift: byHand(lambda.UpdateEventSourceMappingInput{Enabled: aws.Bool(false)})},
 			{Why: "bisecting switched off by hand", Fields: []string{"partial_batches"}, Writes: updated,
 				Drift: byHand(lambda.UpdateEventSourceMappingInput{BisectBatchOnFunctionError: aws.Bool(false)})},
 			{Why: "partial responses switched off by hand", Fields: []string{"partial_batches"}, Writes: updated,
-				Drift: byHand(lambda.UpdateEventSourceMappingInput{FunctionResponseTypes: []types.FunctionResponseType{}})},
+				Drift: byHand(
+					lambda.UpdateEventSourceMappingInput{FunctionResponseTypes: []types.FunctionResponseType{}},
+				)},
 			{Why: "pointed at another function by hand", Fields: []string{"function"}, Writes: updated,
 				Drift: byHand(lambda.UpdateEventSourceMappingInput{FunctionName: aws.String("another")})},
 			{Why: "larger batches wanted", Fields: []string{"batch_size"}, Writes: updated,
-				Want: drivertest.Changing(func(s *object.EventSource) { s.BatchSize = 500 })},
+				Want: drivertest.Changing(func(s *spec.EventSource) { s.BatchSize = 500 })},
 			{Why: "no destination wanted", Fields: []string{"on_failure"}, Writes: updated,
-				Want: drivertest.Changing(func(s *object.EventSource) { s.OnFailureARN = "" })},
+				Want: drivertest.Changing(func(s *spec.EventSource) { s.OnFailureARN = "" })},
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"TagResource", "UntagResource"},
 				Drift: func(ctx context.Context) error {
 					m, err := find(ctx)
 					if err != nil {
 						return err
 					}
-					_, err = c.Lambda().TagResource(ctx, &lambda.TagResourceInput{Resource: m.EventSourceMappingArn, Tags: map[string]string{"team": "x", "extra": "y"}})
+					_, err = c.Lambda().
+						TagResource(ctx, &lambda.TagResourceInput{Resource: m.EventSourceMappingArn, Tags: map[string]string{"team": "x", "extra": "y"}})
 					return err
 				}},
 		},
 		Foreign: func(ctx context.Context) error {
 			_, err := c.Lambda().CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
-				EventSourceArn: aws.String(wanted().StreamARN), FunctionName: aws.String(function), StartingPosition: types.EventSourcePositionLatest})
+				EventSourceArn: aws.String(
+					wanted().StreamARN,
+				), FunctionName: aws.String(function), StartingPosition: types.EventSourcePositionLatest})
 			return err
 		},
 	}.Run(t)
@@ -142,7 +162,16 @@ func TestAnotherStreamIsAReplacement(t *testing.T) {
 func TestWithoutAFunctionThereIsNoMapping(t *testing.T) {
 	server := mototest.Start(t)
 	d := New(drivertest.Clients(t, server))
-	server.Fail(t, mototest.Fault{Service: motoService, Operation: "ListEventSourceMappings", Code: "ResourceNotFoundException", Message: "Function not found", Times: 2})
+	server.Fail(
+		t,
+		mototest.Fault{
+			Service:   motoService,
+			Operation: "ListEventSourceMappings",
+			Code:      "ResourceNotFoundException",
+			Message:   "Function not found",
+			Times:     2,
+		},
+	)
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
 	if got, err := d.Observe(t.Context(), ref); got != nil || err != nil {
 		t.Errorf("%+v, %v", got, err)
@@ -210,7 +239,16 @@ func TestDeletionWaitsForAChangeUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	ref.ID = id.ID
-	server.Fail(t, mototest.Fault{Service: motoService, Operation: "DeleteEventSourceMapping", Code: "ResourceInUseException", Message: "Cannot delete the event source mapping because it is in use", Times: 4})
+	server.Fail(
+		t,
+		mototest.Fault{
+			Service:   motoService,
+			Operation: "DeleteEventSourceMapping",
+			Code:      "ResourceInUseException",
+			Message:   "Cannot delete the event source mapping because it is in use",
+			Times:     4,
+		},
+	)
 	if err := d.Delete(drivertest.Context(t), ref); err != nil {
 		t.Error(err)
 	}

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// propagationTimeout bounds the wait until Lambda sees the role's policies, or has finished another write [AWS 2.2 CreateEventSourceMapping].
+	// propagationTimeout bounds the wait until Lambda sees the role's policies, or has finished another write [AWS
+	// 2.2 CreateEventSourceMapping].
 	propagationTimeout = 5 * time.Minute
 	// settleTimeout bounds the wait until a mapping works, or is gone [AWS 2.2].
 	settleTimeout = 10 * time.Minute
@@ -26,7 +27,11 @@ const stateDeleting = "Deleting"
 var underWay = []string{"Creating", "Enabling", "Disabling", "Updating"}
 
 // notYet are the texts with which Lambda refuses a role before all of IAM knows it [AWS 2.2 CreateEventSourceMapping].
-var notYet = []string{"cannot be assumed by Lambda", "execution role does not have permissions", "ensure the role can perform"}
+var notYet = []string{
+	"cannot be assumed by Lambda",
+	"execution role does not have permissions",
+	"ensure the role can perform",
+}
 
 // retry repeats what passes by itself: see notYet, and another change of the mapping or the function under way. A
 // conflict because the mapping exists already comes back at once.
@@ -40,22 +45,32 @@ func retry(ctx context.Context, what string, call func(context.Context) error) e
 
 // Wait returns when the mapping is enabled.
 func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
-	return awsapi.Poll(ctx, "waiting until the event source mapping is enabled", settleTimeout, func(ctx context.Context) (bool, error) {
-		out, err := d.lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
-		if err != nil {
-			return false, err
-		}
-		switch state := aws.ToString(out.State); {
-		case slices.Contains(underWay, state):
-			return false, nil
-		case state != "Enabled":
-			return false, errors.New("the event source mapping is in the state " + state + ": " + aws.ToString(out.StateTransitionReason))
-		}
-		return true, nil
-	})
+	return awsapi.Poll(
+		ctx,
+		"waiting until the event source mapping is enabled",
+		settleTimeout,
+		func(ctx context.Context) (bool, error) {
+			out, err := d.lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
+			if err != nil {
+				return false, err
+			}
+			switch state := aws.ToString(out.State); {
+			case slices.Contains(underWay, state):
+				return false, nil
+			case state != "Enabled":
+				return false, errors.New(
+					"the event source mapping is in the state " + state + ": " + aws.ToString(
+						out.StateTransitionReason,
+					),
+				)
+			}
+			return true, nil
+		},
+	)
 }
 
-// Delete removes the mapping and waits until it is gone: a new one between the same stream and function is refused before.
+// Delete removes the mapping and waits until it is gone: a new one between the same stream and function is refused
+// before.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	if ref.ID == "" {
 		m, err := d.between(ctx, ref.Name)
@@ -74,11 +89,16 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	if err != nil {
 		return err
 	}
-	return awsapi.Poll(ctx, "waiting until the event source mapping is gone", settleTimeout, func(ctx context.Context) (bool, error) {
-		_, err := d.lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
-		if awsapi.IsNotFound(err) {
-			return true, nil
-		}
-		return false, err
-	})
+	return awsapi.Poll(
+		ctx,
+		"waiting until the event source mapping is gone",
+		settleTimeout,
+		func(ctx context.Context) (bool, error) {
+			_, err := d.lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
+			if awsapi.IsNotFound(err) {
+				return true, nil
+			}
+			return false, err
+		},
+	)
 }

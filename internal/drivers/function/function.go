@@ -15,8 +15,8 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // handler is required by the API and ignored by Go functions: the archive's executable has this name [AWS 8].
@@ -36,11 +36,11 @@ func New(c *awsapi.Clients) *Driver { return &Driver{lambda: c.Lambda()} }
 
 // Observe reads the function, its resource policy and its asynchronous settings; the latter two only where they are
 // recorded, before the function is recorded, and for deep reads.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.Function], error) {
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Function], error) {
 	all := ref.ID == "" || assembly.Deep(ctx)
 	var out *lambda.GetFunctionOutput
-	var permissions []object.Permission
-	var async *object.AsyncConfig
+	var permissions []spec.Permission
+	var async *spec.AsyncConfig
 	calls, callCtx := errgroup.WithContext(ctx)
 	calls.Go(func() (err error) {
 		out, err = d.lambda.GetFunction(callCtx, &lambda.GetFunctionInput{FunctionName: &ref.Name})
@@ -65,18 +65,18 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if err != nil {
 		return nil, err
 	}
-	o := &assembly.Object[object.Function]{
+	o := &assembly.Observed[spec.Function]{
 		Spec:  specOf(out.Configuration),
 		Extra: settledNow(out.Configuration.State, out.Configuration.LastUpdateStatus),
 	}
 	o.Spec.Permissions, o.Spec.Async = permissions, async
 	o.Identity = identity(out.Configuration.FunctionName, out.Configuration.FunctionArn, o.Spec)
-	o.Owner, o.Spec.Tags = owned.Split(ctx, out.Tags)
+	o.Owner, o.Spec.Tags = ownertag.Split(ctx, out.Tags)
 	return o, nil
 }
 
 // Create makes the function with its tags, then its permissions and asynchronous settings.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Function) (assembly.Identity, error) {
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Function) (assembly.Identity, error) {
 	zip, err := want.Code()
 	if err != nil {
 		return assembly.Identity{}, fmt.Errorf("reading its code: %w", err)
@@ -87,7 +87,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Funct
 		return err
 	})
 	if awsapi.Is(err, "ResourceConflictException") && awsapi.MessageHas(err, "already exist") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
@@ -110,7 +110,13 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Funct
 
 // Update sends the configuration, the code, the permissions and the rest, each only when it changed, and waits between
 // writes until the function takes the next.
-func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.Function], want object.Function, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	ref assembly.Ref,
+	have *assembly.Observed[spec.Function],
+	want spec.Function,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	id := have.Identity
 	settled, _ := have.Extra.(bool)
 	for _, s := range steps(changes) {
@@ -171,7 +177,7 @@ func steps(changes []assembly.Change) []step {
 }
 
 // updateConfiguration reports whether the function is settled already.
-func (d *Driver) updateConfiguration(ctx context.Context, name string, want object.Function) (bool, error) {
+func (d *Driver) updateConfiguration(ctx context.Context, name string, want spec.Function) (bool, error) {
 	var out *lambda.UpdateFunctionConfigurationOutput
 	err := retry(ctx, "waiting until Lambda takes the function's configuration", func(ctx context.Context) (err error) {
 		out, err = d.lambda.UpdateFunctionConfiguration(ctx, configurationInput(name, want))
@@ -184,7 +190,7 @@ func (d *Driver) updateConfiguration(ctx context.Context, name string, want obje
 }
 
 // updateCode sends the archive, and with it the architecture, which Lambda changes in no other call.
-func (d *Driver) updateCode(ctx context.Context, name string, want object.Function) (bool, error) {
+func (d *Driver) updateCode(ctx context.Context, name string, want spec.Function) (bool, error) {
 	zip, err := want.Code()
 	if err != nil {
 		return false, fmt.Errorf("reading its code: %w", err)
@@ -203,7 +209,7 @@ func (d *Driver) updateCode(ctx context.Context, name string, want object.Functi
 }
 
 func (d *Driver) updateTags(ctx context.Context, arn string, have, want map[string]string) error {
-	return owned.Retag(have, want,
+	return ownertag.Retag(have, want,
 		func(add map[string]string) error {
 			_, err := d.lambda.TagResource(ctx, &lambda.TagResourceInput{Resource: &arn, Tags: add})
 			return err
@@ -226,11 +232,11 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return err
 }
 
-func identity(name, arn *string, spec object.Function) assembly.Identity {
+func identity(name, arn *string, spec spec.Function) assembly.Identity {
 	return assembly.Identity{ID: aws.ToString(name), ARN: aws.ToString(arn), Outputs: outputs(spec)}
 }
 
-func outputs(spec object.Function) map[string]string {
+func outputs(spec spec.Function) map[string]string {
 	if len(spec.Permissions) == 0 && spec.Async == nil {
 		return nil
 	}

@@ -16,9 +16,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const (
@@ -51,8 +51,10 @@ func archive(t *testing.T, text string) (code func() ([]byte, error), sum string
 func newRole(t *testing.T, c *awsapi.Clients, name string) string {
 	t.Helper()
 	out, err := c.IAM().CreateRole(t.Context(), &iam.CreateRoleInput{
-		RoleName:                 &name,
-		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`),
+		RoleName: &name,
+		AssumeRolePolicyDocument: aws.String(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`,
+		),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -60,18 +62,27 @@ func newRole(t *testing.T, c *awsapi.Clients, name string) string {
 	return aws.ToString(out.Role.Arn)
 }
 
-func wanted(t *testing.T, role string) object.Function {
+func wanted(t *testing.T, role string) spec.Function {
 	code, sum := archive(t, "first")
-	return object.Function{
+	return spec.Function{
 		Description: "alerts of greenhouse", RoleARN: role, Architecture: "arm64", MemoryMB: 128, TimeoutSeconds: 30,
 		Environment: map[string]string{"IOT_PIPELINE": "greenhouse"},
 		LogGroup:    "/aws/lambda/greenhouse/alerts", LogLevel: "WARN", Tracing: true,
 		Code: code, CodeSHA256: sum,
-		Permissions: []object.Permission{
-			{StatementID: "rule", Principal: "iot.amazonaws.com", SourceARN: "arn:aws:iot:us-east-1:123456789012:rule/greenhouse_alerts", SourceAccount: "123456789012"},
-			{StatementID: "another", Principal: "events.amazonaws.com", SourceARN: "arn:aws:events:us-east-1:123456789012:rule/r"},
+		Permissions: []spec.Permission{
+			{
+				StatementID:   "rule",
+				Principal:     "iot.amazonaws.com",
+				SourceARN:     "arn:aws:iot:us-east-1:123456789012:rule/greenhouse_alerts",
+				SourceAccount: "123456789012",
+			},
+			{
+				StatementID: "another",
+				Principal:   "events.amazonaws.com",
+				SourceARN:   "arn:aws:events:us-east-1:123456789012:rule/r",
+			},
 		},
-		Async: &object.AsyncConfig{MaxRetries: 1, MaxAgeSeconds: 3600, OnFailureARN: queue},
+		Async: &spec.AsyncConfig{MaxRetries: 1, MaxAgeSeconds: 3600, OnFailureARN: queue},
 		Tags:  map[string]string{"team": "bay"},
 	}
 }
@@ -89,11 +100,19 @@ func TestLife(t *testing.T) {
 		}
 	}
 	reconfigured := []string{"UpdateFunctionConfiguration"}
-	drivertest.Life[object.Function]{
+	drivertest.Life[spec.Function]{
 		Clients: c, Driver: New(c), Name: name, Reads: 3, Full: wanted(t, role),
-		Steps: []drivertest.Step[object.Function]{
+		Steps: []drivertest.Step[spec.Function]{
 			{Why: "settings changed by hand: one write repairs them all", Writes: reconfigured,
-				Fields: []string{"description", "memory_mb", "timeout_seconds", "environment", "log_group", "log_level", "tracing"},
+				Fields: []string{
+					"description",
+					"memory_mb",
+					"timeout_seconds",
+					"environment",
+					"log_group",
+					"log_level",
+					"tracing",
+				},
 				Drift: byHand(lambda.UpdateFunctionConfigurationInput{
 					Description: aws.String("mine"), MemorySize: aws.Int32(512), Timeout: aws.Int32(3),
 					Environment:   &types.Environment{Variables: map[string]string{"IOT_PIPELINE": "x", "MORE": "y"}},
@@ -104,56 +123,85 @@ func TestLife(t *testing.T) {
 				Drift: byHand(lambda.UpdateFunctionConfigurationInput{LoggingConfig: &types.LoggingConfig{
 					LogFormat: types.LogFormatJson, ApplicationLogLevel: types.ApplicationLogLevelTrace, LogGroup: aws.String("/aws/lambda/greenhouse/alerts")}})},
 			{Why: "no variables wanted", Fields: []string{"environment"}, Writes: reconfigured,
-				Want: drivertest.Changing(func(s *object.Function) { s.Environment = nil })},
+				Want: drivertest.Changing(func(s *spec.Function) { s.Environment = nil })},
 			{Why: "another role wanted", Fields: []string{"role"}, Writes: reconfigured,
-				Want: drivertest.Changing(func(s *object.Function) { s.RoleARN = second })},
+				Want: drivertest.Changing(func(s *spec.Function) { s.RoleARN = second })},
 			{Why: "other code put in by hand", Fields: []string{"code"}, Writes: []string{"UpdateFunctionCode"},
 				Drift: func(ctx context.Context) error {
 					zip, _ := code()
-					_, err := c.Lambda().UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{FunctionName: function, ZipFile: zip})
+					_, err := c.Lambda().
+						UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{FunctionName: function, ZipFile: zip})
 					return err
 				}},
-			{Why: "another architecture wanted, which has other code, and more memory", Fields: []string{"memory_mb", "architecture", "code"},
+			{
+				Why:    "another architecture wanted, which has other code, and more memory",
+				Fields: []string{"memory_mb", "architecture", "code"},
 				Writes: []string{"UpdateFunctionConfiguration", "UpdateFunctionCode"},
-				Want: drivertest.Changing(func(s *object.Function) {
+				Want: drivertest.Changing(func(s *spec.Function) {
 					s.Architecture, s.Code, s.CodeSHA256, s.MemoryMB = "x86_64", code, sum, 256
-				})},
+				}),
+			},
 			{Why: "a permission removed by hand", Fields: []string{"permissions"}, Writes: []string{"AddPermission"},
 				Drift: func(ctx context.Context) error {
-					_, err := c.Lambda().RemovePermission(ctx, &lambda.RemovePermissionInput{FunctionName: function, StatementId: aws.String("rule")})
+					_, err := c.Lambda().
+						RemovePermission(ctx, &lambda.RemovePermissionInput{FunctionName: function, StatementId: aws.String("rule")})
 					return err
 				}},
-			{Why: "a permission for another account added by hand", Fields: []string{"permissions"}, Writes: []string{"RemovePermission"},
+			{
+				Why:    "a permission for another account added by hand",
+				Fields: []string{"permissions"},
+				Writes: []string{"RemovePermission"},
 				Drift: func(ctx context.Context) error {
-					_, err := c.Lambda().AddPermission(ctx, &lambda.AddPermissionInput{FunctionName: function, StatementId: aws.String("mine"),
-						Action: aws.String(invokeAction), Principal: aws.String("210987654321")})
+					_, err := c.Lambda().
+						AddPermission(ctx, &lambda.AddPermissionInput{FunctionName: function, StatementId: aws.String("mine"),
+							Action: aws.String(invokeAction), Principal: aws.String("210987654321")})
 					return err
-				}},
-			{Why: "a permission for another rule wanted", Fields: []string{"permissions"}, Writes: []string{"RemovePermission", "AddPermission"},
-				Want: drivertest.Changing(func(s *object.Function) {
+				},
+			},
+			{
+				Why:    "a permission for another rule wanted",
+				Fields: []string{"permissions"},
+				Writes: []string{"RemovePermission", "AddPermission"},
+				Want: drivertest.Changing(func(s *spec.Function) {
 					other := s.Permissions[0]
 					other.SourceARN += "_2"
-					s.Permissions = []object.Permission{other, s.Permissions[1]}
-				})},
-			{Why: "retries changed by hand", Fields: []string{"async"}, Writes: []string{"PutFunctionEventInvokeConfig"},
+					s.Permissions = []spec.Permission{other, s.Permissions[1]}
+				}),
+			},
+			{
+				Why:    "retries changed by hand",
+				Fields: []string{"async"},
+				Writes: []string{"PutFunctionEventInvokeConfig"},
 				Drift: func(ctx context.Context) error {
-					_, err := c.Lambda().PutFunctionEventInvokeConfig(ctx, &lambda.PutFunctionEventInvokeConfigInput{FunctionName: function, MaximumRetryAttempts: aws.Int32(0)})
+					_, err := c.Lambda().
+						PutFunctionEventInvokeConfig(ctx, &lambda.PutFunctionEventInvokeConfigInput{FunctionName: function, MaximumRetryAttempts: aws.Int32(0)})
 					return err
-				}},
+				},
+			},
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"UntagResource", "TagResource"},
 				Drift: func(ctx context.Context) error {
-					_, err := c.Lambda().TagResource(ctx, &lambda.TagResourceInput{Resource: aws.String(arn), Tags: map[string]string{"team": "x", "extra": "y"}})
+					_, err := c.Lambda().
+						TagResource(ctx, &lambda.TagResourceInput{Resource: aws.String(arn), Tags: map[string]string{"team": "x", "extra": "y"}})
 					return err
 				}},
-			{Why: "no asynchronous settings wanted", Fields: []string{"async"}, Writes: []string{"DeleteFunctionEventInvokeConfig"},
-				Want: drivertest.Changing(func(s *object.Function) { s.Async = nil })},
-			{Why: "no permissions wanted", Fields: []string{"permissions"}, Writes: []string{"RemovePermission", "RemovePermission"},
-				Want: drivertest.Changing(func(s *object.Function) { s.Permissions = nil })},
+			{
+				Why:    "no asynchronous settings wanted",
+				Fields: []string{"async"},
+				Writes: []string{"DeleteFunctionEventInvokeConfig"},
+				Want:   drivertest.Changing(func(s *spec.Function) { s.Async = nil }),
+			},
+			{
+				Why:    "no permissions wanted",
+				Fields: []string{"permissions"},
+				Writes: []string{"RemovePermission", "RemovePermission"},
+				Want:   drivertest.Changing(func(s *spec.Function) { s.Permissions = nil }),
+			},
 		},
 		Foreign: func(ctx context.Context) error {
 			zip, _ := code()
-			_, err := c.Lambda().CreateFunction(ctx, &lambda.CreateFunctionInput{FunctionName: function, Role: &role, Runtime: types.RuntimeProvidedal2023,
-				Handler: aws.String("bootstrap"), Code: &types.FunctionCode{ZipFile: zip}})
+			_, err := c.Lambda().
+				CreateFunction(ctx, &lambda.CreateFunctionInput{FunctionName: function, Role: &role, Runtime: types.RuntimeProvidedal2023,
+					Handler: aws.String("bootstrap"), Code: &types.FunctionCode{ZipFile: zip}})
 			return err
 		},
 	}.Run(t)
@@ -170,7 +218,10 @@ func TestAFunctionWithoutSatellitesIsReadInOneCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := len(server.Requests(t))
-	got, err := d.Observe(t.Context(), assembly.Ref{Name: name, ID: id.ID, Owner: drivertest.Owner, Outputs: id.Outputs})
+	got, err := d.Observe(
+		t.Context(),
+		assembly.Ref{Name: name, ID: id.ID, Owner: drivertest.Owner, Outputs: id.Outputs},
+	)
 	if err != nil || len(d.Diff(got.Spec, want)) > 0 {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -179,7 +230,8 @@ func TestAFunctionWithoutSatellitesIsReadInOneCall(t *testing.T) {
 	}
 }
 
-// moto accepts a new role and the next write at once; codes and texts are AWS's [AWS 2.2 CreateFunction, AddPermission].
+// moto accepts a new role and the next write at once; codes and texts are AWS's [AWS 2.2 CreateFunction,
+// AddPermission].
 func TestWhatAWSRefusesAtFirst(t *testing.T) {
 	const assume = "The role defined for the function cannot be assumed by Lambda."
 	for _, tc := range []struct {
@@ -233,11 +285,21 @@ func TestCreateThatIsCutShortLeavesItsIdentity(t *testing.T) {
 	server := mototest.Start(t)
 	c := drivertest.Clients(t, server)
 	want := wanted(t, newRole(t, c, "role"))
-	server.Fail(t, mototest.Fault{Service: motoService, Operation: "AddPermission", Code: "PolicyLengthExceededException", Message: "too long", Times: 1})
+	server.Fail(
+		t,
+		mototest.Fault{
+			Service:   motoService,
+			Operation: "AddPermission",
+			Code:      "PolicyLengthExceededException",
+			Message:   "too long",
+			Times:     1,
+		},
+	)
 	d := New(c)
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
 	id, err := d.Create(drivertest.Context(t), ref, want)
-	if id.ID != name || !awsapi.Is(err, "PolicyLengthExceededException") || !strings.Contains(err.Error(), `adding permission "another"`) {
+	if id.ID != name || !awsapi.Is(err, "PolicyLengthExceededException") ||
+		!strings.Contains(err.Error(), `adding permission "another"`) {
 		t.Fatalf("%+v, %v", id, err)
 	}
 	again, err := d.Create(drivertest.Context(t), ref, want)

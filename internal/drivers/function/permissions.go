@@ -12,13 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 const invokeAction = "lambda:InvokeFunction"
 
 // permissions reads the function's resource policy; a function without one has none.
-func (d *Driver) permissions(ctx context.Context, name string) ([]object.Permission, error) {
+func (d *Driver) permissions(ctx context.Context, name string) ([]spec.Permission, error) {
 	out, err := d.lambda.GetPolicy(ctx, &lambda.GetPolicyInput{FunctionName: &name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
@@ -38,12 +38,12 @@ type statement struct {
 	Condition map[string]map[string]string
 }
 
-func parsePolicy(text string) ([]object.Permission, error) {
+func parsePolicy(text string) ([]spec.Permission, error) {
 	var policy struct{ Statement []json.RawMessage }
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
 		return nil, fmt.Errorf("reading its resource policy: %w", err)
 	}
-	list := make([]object.Permission, 0, len(policy.Statement))
+	list := make([]spec.Permission, 0, len(policy.Statement))
 	for _, raw := range policy.Statement {
 		list = append(list, permissionOf(raw))
 	}
@@ -52,18 +52,19 @@ func parsePolicy(text string) ([]object.Permission, error) {
 
 // permissionOf reads one statement. A statement in any other form than ours keeps its ID and differs from everything
 // wanted, so that it is removed.
-func permissionOf(raw json.RawMessage) object.Permission {
+func permissionOf(raw json.RawMessage) spec.Permission {
 	var s statement
 	if json.Unmarshal(raw, &s) != nil {
 		var only struct{ Sid string }
 		_ = json.Unmarshal(raw, &only) // no ID then: RemovePermission will say so
-		return object.Permission{StatementID: only.Sid, Principal: string(raw)}
+		return spec.Permission{StatementID: only.Sid, Principal: string(raw)}
 	}
 	var principal struct{ Service string }
-	if json.Unmarshal(s.Principal, &principal) != nil || principal.Service == "" || s.Effect != "Allow" || s.Action != invokeAction {
-		return object.Permission{StatementID: s.Sid, Principal: string(raw)}
+	if json.Unmarshal(s.Principal, &principal) != nil || principal.Service == "" || s.Effect != "Allow" ||
+		s.Action != invokeAction {
+		return spec.Permission{StatementID: s.Sid, Principal: string(raw)}
 	}
-	p := object.Permission{StatementID: s.Sid, Principal: principal.Service}
+	p := spec.Permission{StatementID: s.Sid, Principal: principal.Service}
 	for _, conditions := range s.Condition {
 		for key, value := range conditions {
 			switch strings.ToLower(key) { // AWS writes AWS:SourceArn
@@ -77,19 +78,25 @@ func permissionOf(raw json.RawMessage) object.Permission {
 	return p
 }
 
-func ordered(list []object.Permission) []object.Permission {
-	return slices.SortedFunc(slices.Values(list), func(a, b object.Permission) int { return cmp.Compare(a.StatementID, b.StatementID) })
+func ordered(list []spec.Permission) []spec.Permission {
+	return slices.SortedFunc(
+		slices.Values(list),
+		func(a, b spec.Permission) int { return cmp.Compare(a.StatementID, b.StatementID) },
+	)
 }
 
-// updatePermissions removes what is not wanted and adds what is missing, one after the other: Lambda loses statements that
-// are added at the same time [AWS 2.2 AddPermission].
-func (d *Driver) updatePermissions(ctx context.Context, name string, have, want []object.Permission) error {
+// updatePermissions removes what is not wanted and adds what is missing, one after the other: Lambda loses statements
+// that are added at the same time [AWS 2.2 AddPermission].
+func (d *Driver) updatePermissions(ctx context.Context, name string, have, want []spec.Permission) error {
 	for _, p := range ordered(have) {
 		if slices.Contains(want, p) {
 			continue
 		}
 		err := retry(ctx, "waiting until Lambda takes the removal of a permission", func(ctx context.Context) error {
-			_, err := d.lambda.RemovePermission(ctx, &lambda.RemovePermissionInput{FunctionName: &name, StatementId: &p.StatementID})
+			_, err := d.lambda.RemovePermission(
+				ctx,
+				&lambda.RemovePermissionInput{FunctionName: &name, StatementId: &p.StatementID},
+			)
 			return err
 		})
 		if err != nil && !awsapi.IsNotFound(err) {
@@ -107,8 +114,13 @@ func (d *Driver) updatePermissions(ctx context.Context, name string, have, want 
 	return nil
 }
 
-func (d *Driver) addPermission(ctx context.Context, name string, p object.Permission) error {
-	in := &lambda.AddPermissionInput{FunctionName: &name, StatementId: &p.StatementID, Action: aws.String(invokeAction), Principal: &p.Principal}
+func (d *Driver) addPermission(ctx context.Context, name string, p spec.Permission) error {
+	in := &lambda.AddPermissionInput{
+		FunctionName: &name,
+		StatementId:  &p.StatementID,
+		Action:       aws.String(invokeAction),
+		Principal:    &p.Principal,
+	}
 	if p.SourceARN != "" {
 		in.SourceArn = &p.SourceARN
 	}
@@ -119,7 +131,8 @@ func (d *Driver) addPermission(ctx context.Context, name string, p object.Permis
 		_, err := d.lambda.AddPermission(ctx, in)
 		return err
 	})
-	// Statements of this ID with another content were removed just before, so the one that exists is an earlier try of this.
+	// Statements of this ID with another content were removed just before, so the one that exists is an earlier try
+	// of this.
 	if awsapi.Is(err, "ResourceConflictException") && awsapi.MessageHas(err, "already exist") {
 		return nil
 	}

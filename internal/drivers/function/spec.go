@@ -10,14 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // defaultLogLevel is what Lambda assumes for JSON logs [AWS 8].
 const defaultLogLevel = "INFO"
 
-func createInput(ref assembly.Ref, want object.Function, zip []byte) *lambda.CreateFunctionInput {
+func createInput(ref assembly.Ref, want spec.Function, zip []byte) *lambda.CreateFunctionInput {
 	return &lambda.CreateFunctionInput{
 		FunctionName:  &ref.Name,
 		Description:   &want.Description,
@@ -31,11 +31,11 @@ func createInput(ref assembly.Ref, want object.Function, zip []byte) *lambda.Cre
 		LoggingConfig: logging(want),
 		TracingConfig: tracing(want),
 		Code:          &types.FunctionCode{ZipFile: zip},
-		Tags:          owned.Tags(ref.Owner, want.Tags),
+		Tags:          ownertag.Tags(ref.Owner, want.Tags),
 	}
 }
 
-func configurationInput(name string, want object.Function) *lambda.UpdateFunctionConfigurationInput {
+func configurationInput(name string, want spec.Function) *lambda.UpdateFunctionConfigurationInput {
 	return &lambda.UpdateFunctionConfigurationInput{
 		FunctionName:  &name,
 		Description:   &want.Description,
@@ -48,7 +48,7 @@ func configurationInput(name string, want object.Function) *lambda.UpdateFunctio
 	}
 }
 
-func environment(want object.Function) *types.Environment {
+func environment(want spec.Function) *types.Environment {
 	variables := want.Environment
 	if variables == nil {
 		variables = map[string]string{} // an absent map would leave the old variables
@@ -57,7 +57,7 @@ func environment(want object.Function) *types.Environment {
 }
 
 // logging asks for JSON, without which levels have no effect [AWS 8].
-func logging(want object.Function) *types.LoggingConfig {
+func logging(want spec.Function) *types.LoggingConfig {
 	c := &types.LoggingConfig{
 		LogFormat:           types.LogFormatJson,
 		ApplicationLogLevel: types.ApplicationLogLevel(cmp.Or(want.LogLevel, defaultLogLevel)),
@@ -69,15 +69,15 @@ func logging(want object.Function) *types.LoggingConfig {
 	return c
 }
 
-func tracing(want object.Function) *types.TracingConfig {
+func tracing(want spec.Function) *types.TracingConfig {
 	if want.Tracing {
 		return &types.TracingConfig{Mode: types.TracingModeActive}
 	}
 	return &types.TracingConfig{Mode: types.TracingModePassThrough}
 }
 
-func specOf(c *types.FunctionConfiguration) object.Function {
-	s := object.Function{
+func specOf(c *types.FunctionConfiguration) spec.Function {
+	s := spec.Function{
 		Description:    aws.ToString(c.Description),
 		RoleARN:        aws.ToString(c.Role),
 		Architecture:   string(types.ArchitectureX8664),
@@ -102,9 +102,12 @@ func specOf(c *types.FunctionConfiguration) object.Function {
 	return s
 }
 
-// Diff names description, role, memory_mb, timeout_seconds, environment, log_group, log_level, tracing, architecture, code,
-// permissions, async and tags.
-func (d *Driver) Diff(have, want object.Function) []assembly.Change {
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{Outputs: true} }
+
+// Diff names description, role, memory_mb, timeout_seconds, environment, log_group, log_level, tracing, architecture,
+// code, permissions, async and tags.
+func (d *Driver) Diff(have, want spec.Function) []assembly.Change {
 	var changes []assembly.Change
 	add := func(differs bool, field string) {
 		if differs {
@@ -123,6 +126,6 @@ func (d *Driver) Diff(have, want object.Function) []assembly.Change {
 	add(have.CodeSHA256 != want.CodeSHA256, "code")
 	add(!slices.Equal(ordered(have.Permissions), ordered(want.Permissions)), "permissions")
 	add(!sameAsync(have.Async, want.Async), "async")
-	add(owned.TagsDiffer(have.Tags, want.Tags), "tags")
+	add(ownertag.TagsDiffer(have.Tags, want.Tags), "tags")
 	return changes
 }

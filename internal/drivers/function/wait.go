@@ -14,13 +14,15 @@ import (
 )
 
 const (
-	// propagationTimeout bounds the wait until Lambda sees a role and its policies, or has finished another write [AWS 2.2 CreateFunction].
+	// propagationTimeout bounds the wait until Lambda sees a role and its policies, or has finished another write
+	// [AWS 2.2 CreateFunction].
 	propagationTimeout = 5 * time.Minute
 	// settleTimeout bounds the wait until a function is Active after a write.
 	settleTimeout = 10 * time.Minute
 )
 
-// notYet are the texts with which Lambda refuses a role, or a key that a role opens, before all of IAM knows it [AWS 2.2].
+// notYet are the texts with which Lambda refuses a role, or a key that a role opens, before all of IAM knows it [AWS
+// 2.2].
 var notYet = []string{
 	"The role defined for the function cannot be assumed by Lambda",
 	"role does not have permissions",
@@ -66,15 +68,23 @@ func (d *Driver) settle(ctx context.Context, name string, known bool) error {
 	return err
 }
 
-// settled waits until no write to the function is under way. An idle function is Inactive until its next invocation, and
-// takes writes.
+// settled waits until no write to the function is under way. An idle function is Inactive until its next invocation,
+// and takes writes.
 func (d *Driver) settled(ctx context.Context, name string) (out *lambda.GetFunctionConfigurationOutput, err error) {
-	err = awsapi.Poll(ctx, "waiting until the function is active", settleTimeout, func(ctx context.Context) (bool, error) {
-		out, err = d.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
-		if err != nil {
-			return false, err
-		}
-		return out.State != types.StatePending && out.LastUpdateStatus != types.LastUpdateStatusInProgress, nil
-	})
+	err = awsapi.Poll(
+		ctx,
+		"waiting until the function is active",
+		settleTimeout,
+		func(ctx context.Context) (bool, error) {
+			out, err = d.lambda.GetFunctionConfiguration(
+				ctx,
+				&lambda.GetFunctionConfigurationInput{FunctionName: &name},
+			)
+			if err != nil {
+				return false, err
+			}
+			return out.State != types.StatePending && out.LastUpdateStatus != types.LastUpdateStatusInProgress, nil
+		},
+	)
 	return out, err
 }

@@ -14,9 +14,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 var errNoCode = errors.New("the provider was built without its functions: run make build")
@@ -39,7 +39,13 @@ func states(t *testing.T, answers ...string) *Driver {
 }
 
 func state(state, update, reason string) string {
-	return fmt.Sprintf(`{"State":%q,"StateReason":%q,"LastUpdateStatus":%q,"LastUpdateStatusReason":%q}`, state, reason, update, reason)
+	return fmt.Sprintf(
+		`{"State":%q,"StateReason":%q,"LastUpdateStatus":%q,"LastUpdateStatusReason":%q}`,
+		state,
+		reason,
+		update,
+		reason,
+	)
 }
 
 func TestWait(t *testing.T) {
@@ -74,7 +80,12 @@ func TestAFailedUpdateDoesNotStopItsRepair(t *testing.T) {
 func TestResourcePolicies(t *testing.T) {
 	const ours = `{"Sid":"a","Effect":"Allow","Principal":{"Service":"iot.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"r",
 		"Condition":{"StringEquals":{"AWS:SourceAccount":"123456789012"},"ArnLike":{"AWS:SourceArn":"arn:aws:iot:r:a:rule/x"}}}`
-	a := object.Permission{StatementID: "a", Principal: "iot.amazonaws.com", SourceARN: "arn:aws:iot:r:a:rule/x", SourceAccount: "123456789012"}
+	a := spec.Permission{
+		StatementID:   "a",
+		Principal:     "iot.amazonaws.com",
+		SourceARN:     "arn:aws:iot:r:a:rule/x",
+		SourceAccount: "123456789012",
+	}
 	for _, tc := range []struct {
 		why, statement string
 		ours           bool

@@ -18,8 +18,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi/policyjson"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iottags"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // deletionTimeout: a detached policy cannot be deleted for up to five minutes [AWS 1.4 DeletePolicy].
@@ -35,7 +35,7 @@ type Driver struct{ iot *iot.Client }
 func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
 
 // Observe reads the default version and the targets; tags only before the policy is recorded and for deep reads.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.IoTPolicy], error) {
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.IoTPolicy], error) {
 	out, err := d.iot.GetPolicy(ctx, &iot.GetPolicyInput{PolicyName: &ref.Name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
@@ -43,7 +43,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if err != nil {
 		return nil, err
 	}
-	o := &assembly.Object[object.IoTPolicy]{Identity: identity(out.PolicyName, out.PolicyArn, "")}
+	o := &assembly.Observed[spec.IoTPolicy]{Identity: identity(out.PolicyName, out.PolicyArn, "")}
 	o.Spec.Document = aws.ToString(out.PolicyDocument)
 	var targets []string
 	calls, callCtx := errgroup.WithContext(ctx)
@@ -89,14 +89,14 @@ func (d *Driver) targets(ctx context.Context, name string) ([]string, error) {
 }
 
 // Create makes the policy with its tags and attaches it.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.IoTPolicy) (assembly.Identity, error) {
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.IoTPolicy) (assembly.Identity, error) {
 	out, err := d.iot.CreatePolicy(ctx, &iot.CreatePolicyInput{
 		PolicyName:     &ref.Name,
 		PolicyDocument: &want.Document,
 		Tags:           iottags.WithOwner(ref.Owner, want.Tags),
 	})
 	if awsapi.Is(err, "ResourceAlreadyExistsException") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
@@ -108,7 +108,13 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.IoTPo
 }
 
 // Update writes a new default version, moves the attachment, and changes tags.
-func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.IoTPolicy], want object.IoTPolicy, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	ref assembly.Ref,
+	have *assembly.Observed[spec.IoTPolicy],
+	want spec.IoTPolicy,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	id := have.Identity
 	for _, c := range changes {
 		var err error
@@ -123,7 +129,7 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 		case "tags":
 			err = iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
 		default:
-			err = owned.Unknown(c)
+			err = ownertag.Unknown(c)
 		}
 		if err != nil {
 			return id, err
@@ -176,7 +182,10 @@ func byNumber(a, b string) int {
 
 func (d *Driver) deleteVersion(ctx context.Context, name, version string) error {
 	err := retryConflict(ctx, func(ctx context.Context) error {
-		_, err := d.iot.DeletePolicyVersion(ctx, &iot.DeletePolicyVersionInput{PolicyName: &name, PolicyVersionId: &version})
+		_, err := d.iot.DeletePolicyVersion(
+			ctx,
+			&iot.DeletePolicyVersionInput{PolicyName: &name, PolicyVersionId: &version},
+		)
 		return err
 	})
 	if err != nil && !awsapi.IsNotFound(err) {
@@ -246,8 +255,11 @@ func retryConflict(ctx context.Context, deletion func(context.Context) error) er
 		func(err error) bool { return awsapi.Is(err, "DeleteConflictException") }, deletion)
 }
 
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{Outputs: true} }
+
 // Diff names document, target and tags.
-func (d *Driver) Diff(have, want object.IoTPolicy) []assembly.Change {
+func (d *Driver) Diff(have, want spec.IoTPolicy) []assembly.Change {
 	var changes []assembly.Change
 	if !policyjson.Equal(have.Document, want.Document) {
 		changes = append(changes, assembly.Change{Field: "document"})
@@ -255,7 +267,7 @@ func (d *Driver) Diff(have, want object.IoTPolicy) []assembly.Change {
 	if have.TargetARN != want.TargetARN {
 		changes = append(changes, assembly.Change{Field: "target"})
 	}
-	if owned.TagsDiffer(have.Tags, want.Tags) {
+	if ownertag.TagsDiffer(have.Tags, want.Tags) {
 		changes = append(changes, assembly.Change{Field: "tags"})
 	}
 	return changes

@@ -11,15 +11,18 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const name = "greenhouse"
 
 func document(action string) string {
-	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["%s"],"Resource":"*"}]}`, action)
+	return fmt.Sprintf(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["%s"],"Resource":"*"}]}`,
+		action,
+	)
 }
 
 // group makes a thing group to attach to and gives its ARN.
@@ -36,25 +39,31 @@ func TestLife(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	first, second := group(t, c, "first"), group(t, c, "second")
 	policy, arn := aws.String(name), aws.String("arn:aws:iot:us-east-1:123456789012:policy/"+name)
-	drivertest.Life[object.IoTPolicy]{
+	drivertest.Life[spec.IoTPolicy]{
 		Clients: c, Driver: New(c), Name: name, Reads: 2,
-		Full: object.IoTPolicy{Document: document("iot:Connect"), TargetARN: first, Tags: map[string]string{"team": "bay"}},
-		Steps: []drivertest.Step[object.IoTPolicy]{
+		Full: spec.IoTPolicy{
+			Document:  document("iot:Connect"),
+			TargetARN: first,
+			Tags:      map[string]string{"team": "bay"},
+		},
+		Steps: []drivertest.Step[spec.IoTPolicy]{
 			{Why: "widened by hand", Fields: []string{"document"}, Writes: []string{"CreatePolicyVersion"},
 				Drift: func(ctx context.Context) error {
-					_, err := c.IoT().CreatePolicyVersion(ctx, &iot.CreatePolicyVersionInput{PolicyName: policy, PolicyDocument: aws.String(document("iot:*")), SetAsDefault: true})
+					_, err := c.IoT().
+						CreatePolicyVersion(ctx, &iot.CreatePolicyVersionInput{PolicyName: policy, PolicyDocument: aws.String(document("iot:*")), SetAsDefault: true})
 					return err
 				}},
 			{Why: "another document wanted", Fields: []string{"document"}, Writes: []string{"CreatePolicyVersion"},
-				Want: drivertest.Changing(func(s *object.IoTPolicy) { s.Document = document("iot:Publish") })},
+				Want: drivertest.Changing(func(s *spec.IoTPolicy) { s.Document = document("iot:Publish") })},
 			{Why: "a version that is in force for nobody", Writes: nil,
 				Drift: func(ctx context.Context) error {
-					_, err := c.IoT().CreatePolicyVersion(ctx, &iot.CreatePolicyVersionInput{PolicyName: policy, PolicyDocument: aws.String(document("iot:*"))})
+					_, err := c.IoT().
+						CreatePolicyVersion(ctx, &iot.CreatePolicyVersionInput{PolicyName: policy, PolicyDocument: aws.String(document("iot:*"))})
 					return err
 				}},
 			{Why: "the sixth version: the oldest makes room", Fields: []string{"document"},
 				Writes: []string{"CreatePolicyVersion", "DeletePolicyVersion", "CreatePolicyVersion"},
-				Want:   drivertest.Changing(func(s *object.IoTPolicy) { s.Document = document("iot:Receive") })},
+				Want:   drivertest.Changing(func(s *spec.IoTPolicy) { s.Document = document("iot:Receive") })},
 			{Why: "detached by hand", Fields: []string{"target"}, Writes: []string{"AttachPolicy"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.IoT().DetachPolicy(ctx, &iot.DetachPolicyInput{PolicyName: policy, Target: &first})
@@ -62,14 +71,16 @@ func TestLife(t *testing.T) {
 				}},
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"TagResource"},
 				Drift: func(ctx context.Context) error {
-					_, err := c.IoT().UntagResource(ctx, &iot.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"team"}})
+					_, err := c.IoT().
+						UntagResource(ctx, &iot.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"team"}})
 					return err
 				}},
 			{Why: "another group wanted", Fields: []string{"target"}, Writes: []string{"AttachPolicy", "DetachPolicy"},
-				Want: drivertest.Changing(func(s *object.IoTPolicy) { s.TargetARN = second })},
+				Want: drivertest.Changing(func(s *spec.IoTPolicy) { s.TargetARN = second })},
 		},
 		Foreign: func(ctx context.Context) error {
-			_, err := c.IoT().CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: policy, PolicyDocument: aws.String(document("iot:*")), Tags: []types.Tag{}})
+			_, err := c.IoT().
+				CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: policy, PolicyDocument: aws.String(document("iot:*")), Tags: []types.Tag{}})
 			return err
 		},
 	}.Run(t)
@@ -79,7 +90,13 @@ func TestAttachmentsOfOthersStay(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	d := New(c)
 	ours, theirs := group(t, c, "ours"), group(t, c, "a-group-of-theirs") // sorts before ours
-	ref, want := assembly.Ref{Name: name, Owner: drivertest.Owner}, object.IoTPolicy{Document: document("iot:Connect"), TargetARN: ours}
+	ref, want := assembly.Ref{
+		Name:  name,
+		Owner: drivertest.Owner,
+	}, spec.IoTPolicy{
+		Document:  document("iot:Connect"),
+		TargetARN: ours,
+	}
 	id, err := d.Create(t.Context(), ref, want)
 	if err != nil {
 		t.Fatal(err)
@@ -101,9 +118,24 @@ func TestAttachmentsOfOthersStay(t *testing.T) {
 func TestCreateThatCannotAttachLeavesItsIdentity(t *testing.T) {
 	server := mototest.Start(t)
 	c := drivertest.Clients(t, server)
-	server.Fail(t, mototest.Fault{Service: "iot", Operation: "AttachPolicy", Code: "LimitExceededException", Message: "The number of policies attached to the target exceeds the limit", Times: 1})
+	server.Fail(
+		t,
+		mototest.Fault{
+			Service:   "iot",
+			Operation: "AttachPolicy",
+			Code:      "LimitExceededException",
+			Message:   "The number of policies attached to the target exceeds the limit",
+			Times:     1,
+		},
+	)
 	d := New(c)
-	ref, want := assembly.Ref{Name: name, Owner: drivertest.Owner}, object.IoTPolicy{Document: document("iot:Connect"), TargetARN: group(t, c, "g")}
+	ref, want := assembly.Ref{
+		Name:  name,
+		Owner: drivertest.Owner,
+	}, spec.IoTPolicy{
+		Document:  document("iot:Connect"),
+		TargetARN: group(t, c, "g"),
+	}
 	id, err := d.Create(t.Context(), ref, want)
 	if id.ID != name || !awsapi.Is(err, "LimitExceededException") {
 		t.Fatalf("%+v, %v", id, err)
@@ -118,15 +150,21 @@ func TestDeletionWaitsUntilTheDetachingIsSeen(t *testing.T) {
 	server := mototest.Start(t)
 	d := New(drivertest.Clients(t, server))
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-	if _, err := d.Create(t.Context(), ref, object.IoTPolicy{Document: document("iot:Connect")}); err != nil {
+	if _, err := d.Create(t.Context(), ref, spec.IoTPolicy{Document: document("iot:Connect")}); err != nil {
 		t.Fatal(err)
 	}
-	refusal := mototest.Fault{Service: "iot", Operation: "DeletePolicy", Code: "DeleteConflictException", Message: "Cannot delete the policy because it is attached to one or more principals", Times: 10}
+	refusal := mototest.Fault{
+		Service:   "iot",
+		Operation: "DeletePolicy",
+		Code:      "DeleteConflictException",
+		Message:   "Cannot delete the policy because it is attached to one or more principals",
+		Times:     10,
+	}
 	server.Fail(t, refusal)
 	if err := d.Delete(drivertest.Context(t), ref); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Create(t.Context(), ref, object.IoTPolicy{Document: document("iot:Connect")}); err != nil {
+	if _, err := d.Create(t.Context(), ref, spec.IoTPolicy{Document: document("iot:Connect")}); err != nil {
 		t.Fatal(err)
 	}
 	refusal.Times = 1000

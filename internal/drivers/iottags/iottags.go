@@ -10,21 +10,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
 )
 
 // WithOwner gives the tags of a create call: the wanted ones and the owner token, in key order.
 func WithOwner(owner string, want map[string]string) []types.Tag {
-	return list(owned.Tags(owner, want))
+	return list(ownertag.Tags(owner, want))
 }
 
 func list(all map[string]string) []types.Tag {
-	return owned.List(all, func(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} })
+	return ownertag.List(all, func(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} })
 }
 
 // Observe gives the owner token and the other tags of an object. An object that is recorded (ref.ID) is taken for ours
 // without a call unless everything is asked for; its tags are nil then: not read.
-func Observe(ctx context.Context, client *iot.Client, ref assembly.Ref, arn string) (owner string, rest map[string]string, err error) {
+func Observe(
+	ctx context.Context,
+	client *iot.Client,
+	ref assembly.Ref,
+	arn string,
+) (owner string, rest map[string]string, err error) {
 	if ref.ID != "" && !assembly.Deep(ctx) {
 		return ref.Owner, nil, nil
 	}
@@ -37,13 +42,16 @@ func Observe(ctx context.Context, client *iot.Client, ref assembly.Ref, arn stri
 		}
 		all = append(all, page.Tags...)
 	}
-	owner, rest = owned.Split(ctx, owned.Map(all, func(t types.Tag) (key, value *string) { return t.Key, t.Value }))
+	owner, rest = ownertag.Split(
+		ctx,
+		ownertag.Map(all, func(t types.Tag) (key, value *string) { return t.Key, t.Value }),
+	)
 	return owner, rest, nil
 }
 
 // Update brings an object's tags from have to want.
 func Update(ctx context.Context, client *iot.Client, arn string, have, want map[string]string) error {
-	return owned.Retag(have, want,
+	return ownertag.Retag(have, want,
 		func(add map[string]string) error {
 			_, err := client.TagResource(ctx, &iot.TagResourceInput{ResourceArn: &arn, Tags: list(add)})
 			return err

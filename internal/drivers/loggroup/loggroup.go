@@ -15,8 +15,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/kmskey"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // conflictTimeout bounds the wait until another change of the group is done.
@@ -32,15 +32,18 @@ type Driver struct {
 func New(c *awsapi.Clients) *Driver { return &Driver{clients: c, logs: c.Logs()} }
 
 // Observe reads the group; its tags only before it is recorded and for deep reads.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.LogGroup], error) {
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.LogGroup], error) {
 	group, err := d.find(ctx, ref.Name)
 	if group == nil || err != nil {
 		return nil, err
 	}
-	o := &assembly.Object[object.LogGroup]{
+	o := &assembly.Observed[spec.LogGroup]{
 		Identity: identity(group),
 		Owner:    ref.Owner,
-		Spec:     object.LogGroup{RetentionDays: aws.ToInt32(group.RetentionInDays), KMSKeyID: aws.ToString(group.KmsKeyId)},
+		Spec: spec.LogGroup{
+			RetentionDays: aws.ToInt32(group.RetentionInDays),
+			KMSKeyID:      aws.ToString(group.KmsKeyId),
+		},
 	}
 	if ref.ID != "" && !assembly.Deep(ctx) {
 		return o, nil
@@ -49,7 +52,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if err != nil {
 		return nil, fmt.Errorf("reading its tags: %w", err)
 	}
-	o.Owner, o.Spec.Tags = owned.Split(ctx, out.Tags)
+	o.Owner, o.Spec.Tags = ownertag.Split(ctx, out.Tags)
 	return o, nil
 }
 
@@ -69,8 +72,8 @@ func (d *Driver) find(ctx context.Context, name string) (*types.LogGroup, error)
 }
 
 // Create makes the group with its tags, then sets its retention.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.LogGroup) (assembly.Identity, error) {
-	in := &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &ref.Name, Tags: owned.Tags(ref.Owner, want.Tags)}
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.LogGroup) (assembly.Identity, error) {
+	in := &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &ref.Name, Tags: ownertag.Tags(ref.Owner, want.Tags)}
 	if want.KMSKeyID != "" {
 		in.KmsKeyId = &want.KMSKeyID
 	}
@@ -79,7 +82,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.LogGr
 		return err
 	})
 	if awsapi.Is(err, "ResourceAlreadyExistsException") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
@@ -109,7 +112,13 @@ func (d *Driver) retain(ctx context.Context, name string, days int32) error {
 }
 
 // Update changes everything in place. Another key is used for new events only.
-func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.LogGroup], want object.LogGroup, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	ref assembly.Ref,
+	have *assembly.Observed[spec.LogGroup],
+	want spec.LogGroup,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	for _, c := range changes {
 		var err error
 		switch c.Field {
@@ -120,7 +129,7 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 		case "tags":
 			err = d.retag(ctx, have.ARN, have.Spec.Tags, want.Tags)
 		default:
-			err = owned.Unknown(c)
+			err = ownertag.Unknown(c)
 		}
 		if err != nil {
 			return have.Identity, err
@@ -141,7 +150,7 @@ func (d *Driver) encrypt(ctx context.Context, name, key string) error {
 }
 
 func (d *Driver) retag(ctx context.Context, arn string, have, want map[string]string) error {
-	return owned.Retag(have, want,
+	return ownertag.Retag(have, want,
 		func(add map[string]string) error {
 			_, err := d.logs.TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: &arn, Tags: add})
 			return err
@@ -164,8 +173,11 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return err
 }
 
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{} }
+
 // Diff names retention_days, kms_key_id and tags.
-func (d *Driver) Diff(have, want object.LogGroup) []assembly.Change {
+func (d *Driver) Diff(have, want spec.LogGroup) []assembly.Change {
 	var changes []assembly.Change
 	if have.RetentionDays != want.RetentionDays {
 		changes = append(changes, assembly.Change{Field: "retention_days"})
@@ -173,7 +185,7 @@ func (d *Driver) Diff(have, want object.LogGroup) []assembly.Change {
 	if !kmskey.Same(have.KMSKeyID, want.KMSKeyID) {
 		changes = append(changes, assembly.Change{Field: "kms_key_id"})
 	}
-	if owned.TagsDiffer(have.Tags, want.Tags) {
+	if ownertag.TagsDiffer(have.Tags, want.Tags) {
 		changes = append(changes, assembly.Change{Field: "tags"})
 	}
 	return changes
@@ -185,7 +197,11 @@ func retry(ctx context.Context, call func(context.Context) error) error {
 		func(err error) bool { return awsapi.Is(err, "OperationAbortedException") }, call)
 }
 
-// identity has the ARN of the group itself: the older field ends in ":*", for all its streams, which the tag API refuses.
+// identity has the ARN of the group itself: the older field ends in ":*", for all its streams, which the tag API
+// refuses.
 func identity(group *types.LogGroup) assembly.Identity {
-	return assembly.Identity{ID: aws.ToString(group.LogGroupName), ARN: strings.TrimSuffix(aws.ToString(group.Arn), ":*")}
+	return assembly.Identity{
+		ID:  aws.ToString(group.LogGroupName),
+		ARN: strings.TrimSuffix(aws.ToString(group.Arn), ":*"),
+	}
 }

@@ -10,9 +10,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const (
@@ -28,20 +28,30 @@ func TestLife(t *testing.T) {
 	if _, err := c.Logs().CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(name + "-2")}); err != nil {
 		t.Fatal(err)
 	}
-	drivertest.Life[object.LogGroup]{
+	drivertest.Life[spec.LogGroup]{
 		Clients: c, Driver: New(c), Name: name, Reads: 1,
-		Full: object.LogGroup{RetentionDays: 30, KMSKeyID: key, Tags: map[string]string{"team": "bay"}},
-		Steps: []drivertest.Step[object.LogGroup]{
-			{Why: "retention removed by hand", Fields: []string{"retention_days"}, Writes: []string{"PutRetentionPolicy"},
+		Full: spec.LogGroup{RetentionDays: 30, KMSKeyID: key, Tags: map[string]string{"team": "bay"}},
+		Steps: []drivertest.Step[spec.LogGroup]{
+			{
+				Why:    "retention removed by hand",
+				Fields: []string{"retention_days"},
+				Writes: []string{"PutRetentionPolicy"},
 				Drift: func(ctx context.Context) error {
-					_, err := c.Logs().DeleteRetentionPolicy(ctx, &cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: group})
+					_, err := c.Logs().
+						DeleteRetentionPolicy(ctx, &cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: group})
 					return err
-				}},
-			{Why: "events wanted for ever", Fields: []string{"retention_days"}, Writes: []string{"DeleteRetentionPolicy"},
-				Want: drivertest.Changing(func(s *object.LogGroup) { s.RetentionDays = 0 })},
+				},
+			},
+			{
+				Why:    "events wanted for ever",
+				Fields: []string{"retention_days"},
+				Writes: []string{"DeleteRetentionPolicy"},
+				Want:   drivertest.Changing(func(s *spec.LogGroup) { s.RetentionDays = 0 }),
+			},
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"UntagResource", "TagResource"},
 				Drift: func(ctx context.Context) error {
-					_, err := c.Logs().TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: aws.String(arn), Tags: map[string]string{"team": "x", "extra": "y"}})
+					_, err := c.Logs().
+						TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: aws.String(arn), Tags: map[string]string{"team": "x", "extra": "y"}})
 					return err
 				}},
 		},
@@ -50,7 +60,8 @@ func TestLife(t *testing.T) {
 				return err
 			}
 			// moto keeps the tags of a deleted group for the next one of its name.
-			_, err := c.Logs().UntagResource(ctx, &cloudwatchlogs.UntagResourceInput{ResourceArn: aws.String(arn), TagKeys: []string{object.OwnerTag, "team"}})
+			_, err := c.Logs().
+				UntagResource(ctx, &cloudwatchlogs.UntagResourceInput{ResourceArn: aws.String(arn), TagKeys: []string{spec.OwnerTag, "team"}})
 			return err
 		},
 	}.Run(t)
@@ -64,9 +75,9 @@ func TestTheKeyChangesInPlace(t *testing.T) {
 		sent = append(sent, operation+" "+k)
 		return "{}"
 	}))
-	have := &assembly.Object[object.LogGroup]{Identity: assembly.Identity{ID: name, ARN: arn}, Spec: object.LogGroup{}}
+	have := &assembly.Observed[spec.LogGroup]{Identity: assembly.Identity{ID: name, ARN: arn}, Spec: spec.LogGroup{}}
 	for _, want := range []string{key, ""} {
-		spec := object.LogGroup{KMSKeyID: want}
+		spec := spec.LogGroup{KMSKeyID: want}
 		if _, err := d.Update(t.Context(), assembly.Ref{Name: name}, have, spec, d.Diff(have.Spec, spec)); err != nil {
 			t.Fatal(err)
 		}
@@ -79,9 +90,18 @@ func TestTheKeyChangesInPlace(t *testing.T) {
 
 func TestARefusalBecauseOfAnotherChangePasses(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(t, mototest.Fault{Service: "logs", Operation: "CreateLogGroup", Code: "OperationAbortedException", Message: "A conflicting operation is currently in progress against this resource. Please try again.", Times: 3})
+	server.Fail(
+		t,
+		mototest.Fault{
+			Service:   "logs",
+			Operation: "CreateLogGroup",
+			Code:      "OperationAbortedException",
+			Message:   "A conflicting operation is currently in progress against this resource. Please try again.",
+			Times:     3,
+		},
+	)
 	c := drivertest.Clients(t, server)
-	id, err := New(c).Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, object.LogGroup{})
+	id, err := New(c).Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.LogGroup{})
 	if err != nil || id.ARN != arn || c.Requests()["logs:CreateLogGroup"] != 4 {
 		t.Errorf("%+v, %v after %v", id, err, c.Requests())
 	}
@@ -89,9 +109,18 @@ func TestARefusalBecauseOfAnotherChangePasses(t *testing.T) {
 
 func TestCreateThatIsCutShortLeavesItsIdentity(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(t, mototest.Fault{Service: "logs", Operation: "PutRetentionPolicy", Code: "InvalidParameterException", Message: "13 is not allowed", Times: 1})
+	server.Fail(
+		t,
+		mototest.Fault{
+			Service:   "logs",
+			Operation: "PutRetentionPolicy",
+			Code:      "InvalidParameterException",
+			Message:   "13 is not allowed",
+			Times:     1,
+		},
+	)
 	d := New(drivertest.Clients(t, server))
-	ref, want := assembly.Ref{Name: name, Owner: drivertest.Owner}, object.LogGroup{RetentionDays: 30}
+	ref, want := assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.LogGroup{RetentionDays: 30}
 	id, err := d.Create(t.Context(), ref, want)
 	if id.ID != name || !awsapi.Is(err, "InvalidParameterException") {
 		t.Fatalf("%+v, %v", id, err)

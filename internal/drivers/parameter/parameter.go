@@ -17,8 +17,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/kmskey"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // defaultKey is the account's own key, which SSM uses when none is named.
@@ -35,7 +35,7 @@ func New(c *awsapi.Clients) *Driver { return &Driver{clients: c, ssm: c.SSM()} }
 
 // Observe reads the decrypted value. Description, key and tags take two calls more and are read only before the
 // parameter is recorded and for deep reads; otherwise Tags is nil, and Diff leaves all three alone.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.Parameter], error) {
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Parameter], error) {
 	out, err := d.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: &ref.Name, WithDecryption: aws.Bool(true)})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
@@ -43,10 +43,10 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if err != nil {
 		return nil, err
 	}
-	o := &assembly.Object[object.Parameter]{
+	o := &assembly.Observed[spec.Parameter]{
 		Identity: assembly.Identity{ID: ref.Name, ARN: aws.ToString(out.Parameter.ARN)},
 		Owner:    ref.Owner,
-		Spec:     object.Parameter{Value: aws.ToString(out.Parameter.Value)},
+		Spec:     spec.Parameter{Value: aws.ToString(out.Parameter.Value)},
 	}
 	if ref.ID != "" && !assembly.Deep(ctx) {
 		return o, nil
@@ -54,11 +54,17 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.Go(func() error { return d.describe(ctx, ref.Name, &o.Spec) })
 	calls.Go(func() error {
-		out, err := d.ssm.ListTagsForResource(ctx, &ssm.ListTagsForResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &ref.Name})
+		out, err := d.ssm.ListTagsForResource(
+			ctx,
+			&ssm.ListTagsForResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &ref.Name},
+		)
 		if err != nil {
 			return fmt.Errorf("reading its tags: %w", err)
 		}
-		o.Owner, o.Spec.Tags = owned.Split(ctx, owned.Map(out.TagList, func(t types.Tag) (key, value *string) { return t.Key, t.Value }))
+		o.Owner, o.Spec.Tags = ownertag.Split(
+			ctx,
+			ownertag.Map(out.TagList, func(t types.Tag) (key, value *string) { return t.Key, t.Value }),
+		)
 		return nil
 	})
 	if err := calls.Wait(); err != nil {
@@ -68,9 +74,11 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 }
 
 // describe reads what GetParameter leaves out.
-func (d *Driver) describe(ctx context.Context, name string, spec *object.Parameter) error {
+func (d *Driver) describe(ctx context.Context, name string, spec *spec.Parameter) error {
 	pages := ssm.NewDescribeParametersPaginator(d.ssm, &ssm.DescribeParametersInput{
-		ParameterFilters: []types.ParameterStringFilter{{Key: aws.String("Name"), Option: aws.String("Equals"), Values: []string{name}}},
+		ParameterFilters: []types.ParameterStringFilter{
+			{Key: aws.String("Name"), Option: aws.String("Equals"), Values: []string{name}},
+		},
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -89,22 +97,31 @@ func (d *Driver) describe(ctx context.Context, name string, spec *object.Paramet
 }
 
 // Create makes the parameter with its tags. It never overwrites: tags and overwriting exclude each other in one call.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Parameter) (assembly.Identity, error) {
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Parameter) (assembly.Identity, error) {
 	in := input(ref.Name, want)
-	in.Tags = list(owned.Tags(ref.Owner, want.Tags))
+	in.Tags = list(ownertag.Tags(ref.Owner, want.Tags))
 	_, err := d.ssm.PutParameter(ctx, in)
 	if awsapi.Is(err, "ParameterAlreadyExists") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
 	}
 	// The put call does not answer with the ARN.
-	return assembly.Identity{ID: ref.Name, ARN: d.clients.ARN("ssm", "parameter/"+strings.TrimPrefix(ref.Name, "/"))}, nil
+	return assembly.Identity{
+		ID:  ref.Name,
+		ARN: d.clients.ARN("ssm", "parameter/"+strings.TrimPrefix(ref.Name, "/")),
+	}, nil
 }
 
 // Update writes value, description and key at once, and changes tags.
-func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.Parameter], want object.Parameter, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	ref assembly.Ref,
+	have *assembly.Observed[spec.Parameter],
+	want spec.Parameter,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	isTags := func(c assembly.Change) bool { return c.Field == "tags" }
 	if slices.ContainsFunc(changes, func(c assembly.Change) bool { return !isTags(c) }) {
 		in := input(ref.Name, want)
@@ -116,7 +133,7 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 	if !slices.ContainsFunc(changes, isTags) {
 		return have.Identity, nil
 	}
-	return have.Identity, owned.Retag(have.Spec.Tags, want.Tags,
+	return have.Identity, ownertag.Retag(have.Spec.Tags, want.Tags,
 		func(add map[string]string) error {
 			_, err := d.ssm.AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{
 				ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &ref.Name, Tags: list(add),
@@ -140,8 +157,11 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return err
 }
 
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{} }
+
 // Diff names value, description, kms_key_id and tags.
-func (d *Driver) Diff(have, want object.Parameter) []assembly.Change {
+func (d *Driver) Diff(have, want spec.Parameter) []assembly.Change {
 	var changes []assembly.Change
 	if have.Value != want.Value {
 		changes = append(changes, assembly.Change{Field: "value"})
@@ -156,14 +176,14 @@ func (d *Driver) Diff(have, want object.Parameter) []assembly.Change {
 		// A parameter in plain text cannot become a SecureString.
 		changes = append(changes, assembly.Change{Field: "kms_key_id", Replace: have.KMSKeyID == kmskey.None})
 	}
-	if owned.TagsDiffer(have.Tags, want.Tags) {
+	if ownertag.TagsDiffer(have.Tags, want.Tags) {
 		changes = append(changes, assembly.Change{Field: "tags"})
 	}
 	return changes
 }
 
 // input asks for the tier that fits the value: over 4 KB a parameter must be an advanced one.
-func input(name string, want object.Parameter) *ssm.PutParameterInput {
+func input(name string, want spec.Parameter) *ssm.PutParameterInput {
 	return &ssm.PutParameterInput{
 		Name:        &name,
 		Value:       &want.Value,
@@ -175,5 +195,5 @@ func input(name string, want object.Parameter) *ssm.PutParameterInput {
 }
 
 func list(tags map[string]string) []types.Tag {
-	return owned.List(tags, func(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} })
+	return ownertag.List(tags, func(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} })
 }

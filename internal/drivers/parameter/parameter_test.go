@@ -11,9 +11,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const (
@@ -31,27 +31,58 @@ func TestLife(t *testing.T) {
 			return err
 		}
 	}
-	drivertest.Life[object.Parameter]{
+	drivertest.Life[spec.Parameter]{
 		Clients: c, Driver: New(c), Name: name, Reads: 1,
-		Full: object.Parameter{Value: `{"version":1}`, Description: "the manifest", KMSKeyID: key, Tags: map[string]string{"team": "bay"}},
-		Steps: []drivertest.Step[object.Parameter]{
+		Full: spec.Parameter{
+			Value:       `{"version":1}`,
+			Description: "the manifest",
+			KMSKeyID:    key,
+			Tags:        map[string]string{"team": "bay"},
+		},
+		Steps: []drivertest.Step[spec.Parameter]{
 			{Why: "the value changed by hand", Fields: []string{"value"}, Writes: []string{"PutParameter"},
-				Drift: byHand(ssm.PutParameterInput{Value: aws.String("{}"), Description: aws.String("the manifest"), KeyId: aws.String(key)})},
-			{Why: "everything changed by hand: one write repairs it", Fields: []string{"value", "description", "kms_key_id"}, Writes: []string{"PutParameter"},
-				Drift: byHand(ssm.PutParameterInput{Value: aws.String("{}"), Description: aws.String("mine"), KeyId: aws.String("alias/mine")})},
-			{Why: "a value too large for the standard tier wanted", Fields: []string{"value"}, Writes: []string{"PutParameter"},
-				Want: drivertest.Changing(func(s *object.Parameter) { s.Value = strings.Repeat("x", 5000) })},
+				Drift: byHand(
+					ssm.PutParameterInput{
+						Value:       aws.String("{}"),
+						Description: aws.String("the manifest"),
+						KeyId:       aws.String(key),
+					},
+				)},
+			{
+				Why:    "everything changed by hand: one write repairs it",
+				Fields: []string{"value", "description", "kms_key_id"},
+				Writes: []string{"PutParameter"},
+				Drift: byHand(
+					ssm.PutParameterInput{
+						Value:       aws.String("{}"),
+						Description: aws.String("mine"),
+						KeyId:       aws.String("alias/mine"),
+					},
+				),
+			},
+			{
+				Why:    "a value too large for the standard tier wanted",
+				Fields: []string{"value"},
+				Writes: []string{"PutParameter"},
+				Want:   drivertest.Changing(func(s *spec.Parameter) { s.Value = strings.Repeat("x", 5000) }),
+			},
 			{Why: "the account's own key wanted", Fields: []string{"kms_key_id"}, Writes: []string{"PutParameter"},
-				Want: drivertest.Changing(func(s *object.Parameter) { s.KMSKeyID = "" })},
-			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"AddTagsToResource", "RemoveTagsFromResource"},
+				Want: drivertest.Changing(func(s *spec.Parameter) { s.KMSKeyID = "" })},
+			{
+				Why:    "tags changed by hand",
+				Fields: []string{"tags"},
+				Writes: []string{"AddTagsToResource", "RemoveTagsFromResource"},
 				Drift: func(ctx context.Context) error {
-					_, err := c.SSM().AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: parameter,
-						Tags: list(map[string]string{"team": "x", "extra": "y"})})
+					_, err := c.SSM().
+						AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: parameter,
+							Tags: list(map[string]string{"team": "x", "extra": "y"})})
 					return err
-				}},
+				},
+			},
 		},
 		Foreign: func(ctx context.Context) error {
-			_, err := c.SSM().PutParameter(ctx, &ssm.PutParameterInput{Name: parameter, Value: aws.String("theirs"), Type: types.ParameterTypeString})
+			_, err := c.SSM().
+				PutParameter(ctx, &ssm.PutParameterInput{Name: parameter, Value: aws.String("theirs"), Type: types.ParameterTypeString})
 			return err
 		},
 	}.Run(t)
@@ -59,7 +90,7 @@ func TestLife(t *testing.T) {
 
 func TestItIsWrittenAsASecret(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
-	if _, err := New(c).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, object.Parameter{Value: "v"}); err != nil {
+	if _, err := New(c).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.Parameter{Value: "v"}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := c.SSM().GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String(name)})
@@ -71,7 +102,7 @@ func TestItIsWrittenAsASecret(t *testing.T) {
 func TestPlainTextIsReplaced(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	if _, err := c.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String(name), Value: aws.String("v"), Type: types.ParameterTypeString,
-		Tags: list(map[string]string{object.OwnerTag: drivertest.Owner})}); err != nil {
+		Tags: list(map[string]string{spec.OwnerTag: drivertest.Owner})}); err != nil {
 		t.Fatal(err)
 	}
 	d := New(c)
@@ -79,7 +110,7 @@ func TestPlainTextIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changes := d.Diff(got.Spec, object.Parameter{Value: "v"})
+	changes := d.Diff(got.Spec, spec.Parameter{Value: "v"})
 	if len(changes) != 1 || changes[0] != (assembly.Change{Field: "kms_key_id", Replace: true}) {
 		t.Errorf("%v", changes)
 	}
@@ -87,8 +118,19 @@ func TestPlainTextIsReplaced(t *testing.T) {
 
 func TestErrorsHoldNoValue(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(t, mototest.Fault{Service: "ssm", Operation: "PutParameter", Code: "InvalidKeyId", Message: "no such key", Times: 1})
-	_, err := New(drivertest.Clients(t, server)).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, object.Parameter{Value: "very-secret"})
+	server.Fail(
+		t,
+		mototest.Fault{
+			Service:   "ssm",
+			Operation: "PutParameter",
+			Code:      "InvalidKeyId",
+			Message:   "no such key",
+			Times:     1,
+		},
+	)
+	_, err := New(
+		drivertest.Clients(t, server),
+	).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.Parameter{Value: "very-secret"})
 	if !awsapi.Is(err, "InvalidKeyId") || strings.Contains(err.Error(), "very-secret") {
 		t.Errorf("%v", err)
 	}
@@ -96,9 +138,19 @@ func TestErrorsHoldNoValue(t *testing.T) {
 
 func TestALostAnswerIsNotAFailure(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(t, mototest.Fault{Service: "ssm", Operation: "PutParameter", Code: "ThrottlingException", Message: "Rate exceeded", Times: 1, After: true})
+	server.Fail(
+		t,
+		mototest.Fault{
+			Service:   "ssm",
+			Operation: "PutParameter",
+			Code:      "ThrottlingException",
+			Message:   "Rate exceeded",
+			Times:     1,
+			After:     true,
+		},
+	)
 	c := drivertest.Clients(t, server)
-	id, err := New(c).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, object.Parameter{Value: "v"})
+	id, err := New(c).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.Parameter{Value: "v"})
 	if err != nil || id.ID != name || c.Requests()["ssm:PutParameter"] != 2 {
 		t.Errorf("%+v, %v after %v", id, err, c.Requests())
 	}

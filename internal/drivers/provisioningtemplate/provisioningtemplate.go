@@ -23,15 +23,15 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iotaccess"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iottags"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // hookVersion is the one version of a hook's payload that there is [AWS 4 Pre-provisioning hook].
 const hookVersion = "2020-04-01"
 
-// deletionTimeout bounds the wait until AWS has noticed that no certificate authority uses a template any more, and until
-// another write to it is through. AWS names no time for either.
+// deletionTimeout bounds the wait until AWS has noticed that no certificate authority uses a template any more, and
+// until another write to it is through. AWS names no time for either.
 const deletionTimeout = 2 * time.Minute
 
 // Driver implements assembly.Driver for provisioning templates; the ID is the template's name.
@@ -41,7 +41,7 @@ type Driver struct{ iot *iot.Client }
 func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
 
 // Observe reads the template with the body in force; its tags only before it is recorded and for deep reads.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.ProvisioningTemplate], error) {
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.ProvisioningTemplate], error) {
 	out, err := d.iot.DescribeProvisioningTemplate(ctx, &iot.DescribeProvisioningTemplateInput{TemplateName: &ref.Name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
@@ -49,14 +49,17 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if err != nil {
 		return nil, err
 	}
-	o := &assembly.Object[object.ProvisioningTemplate]{Identity: identity(out.TemplateName, out.TemplateArn), Spec: specOf(out)}
+	o := &assembly.Observed[spec.ProvisioningTemplate]{
+		Identity: identity(out.TemplateName, out.TemplateArn),
+		Spec:     specOf(out),
+	}
 	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.iot, ref, o.ARN)
 	return o, err
 }
 
-func specOf(out *iot.DescribeProvisioningTemplateOutput) object.ProvisioningTemplate {
-	s := object.ProvisioningTemplate{
-		Type:        cmp.Or(string(out.Type), object.TemplateFleetProvisioning),
+func specOf(out *iot.DescribeProvisioningTemplateOutput) spec.ProvisioningTemplate {
+	s := spec.ProvisioningTemplate{
+		Type:        cmp.Or(string(out.Type), spec.TemplateFleetProvisioning),
 		Description: aws.ToString(out.Description),
 		Body:        aws.ToString(out.TemplateBody),
 		RoleARN:     aws.ToString(out.ProvisioningRoleArn),
@@ -69,7 +72,11 @@ func specOf(out *iot.DescribeProvisioningTemplateOutput) object.ProvisioningTemp
 }
 
 // Create makes the template, enabled, with its tags.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.ProvisioningTemplate) (assembly.Identity, error) {
+func (d *Driver) Create(
+	ctx context.Context,
+	ref assembly.Ref,
+	want spec.ProvisioningTemplate,
+) (assembly.Identity, error) {
 	in := &iot.CreateProvisioningTemplateInput{
 		TemplateName:        &ref.Name,
 		Type:                types.TemplateType(want.Type),
@@ -81,12 +88,16 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Provi
 		Tags:                iottags.WithOwner(ref.Owner, want.Tags),
 	}
 	var out *iot.CreateProvisioningTemplateOutput
-	err := iotaccess.Retry(ctx, "waiting until AWS IoT can use the template's role and hook", func(ctx context.Context) (err error) {
-		out, err = d.iot.CreateProvisioningTemplate(ctx, in)
-		return err
-	})
+	err := iotaccess.Retry(
+		ctx,
+		"waiting until AWS IoT can use the template's role and hook",
+		func(ctx context.Context) (err error) {
+			out, err = d.iot.CreateProvisioningTemplate(ctx, in)
+			return err
+		},
+	)
 	if awsapi.Is(err, "ResourceAlreadyExistsException") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
@@ -95,7 +106,13 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Provi
 }
 
 // Update changes the settings with one call, puts a new version in force for a new body, and changes tags.
-func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.ProvisioningTemplate], want object.ProvisioningTemplate, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	ref assembly.Ref,
+	have *assembly.Observed[spec.ProvisioningTemplate],
+	want spec.ProvisioningTemplate,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	in := &iot.UpdateProvisioningTemplateInput{TemplateName: &ref.Name}
 	settings, body, tags := false, false, false
 	for _, c := range changes {
@@ -116,7 +133,7 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 		case "tags":
 			tags = true
 		default:
-			return have.Identity, owned.Unknown(c)
+			return have.Identity, ownertag.Unknown(c)
 		}
 	}
 	if settings {
@@ -136,20 +153,35 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 }
 
 func (d *Driver) update(ctx context.Context, in *iot.UpdateProvisioningTemplateInput) error {
-	return iotaccess.Retry(ctx, "waiting until AWS IoT can use the template's role and hook", func(ctx context.Context) error {
-		_, err := d.iot.UpdateProvisioningTemplate(ctx, in)
-		return err
-	})
+	return iotaccess.Retry(
+		ctx,
+		"waiting until AWS IoT can use the template's role and hook",
+		func(ctx context.Context) error {
+			_, err := d.iot.UpdateProvisioningTemplate(ctx, in)
+			return err
+		},
+	)
 }
 
-// newVersion puts body in force. A template has room for five versions, like a policy: the oldest that is not in force goes
-// [AWS 1.4 CreatePolicyVersion]; the model gives CreateProvisioningTemplateVersion the same refusal.
+// newVersion puts body in force. A template has room for five versions, like a policy: the oldest that is not in
+// force goes [AWS 1.4 CreatePolicyVersion]; the model gives CreateProvisioningTemplateVersion the same refusal.
 func (d *Driver) newVersion(ctx context.Context, name, body string) error {
 	create := func(ctx context.Context) error {
-		return iotaccess.Retry(ctx, "waiting until AWS IoT takes another version of the template", func(ctx context.Context) error {
-			_, err := d.iot.CreateProvisioningTemplateVersion(ctx, &iot.CreateProvisioningTemplateVersionInput{TemplateName: &name, TemplateBody: &body, SetAsDefault: true})
-			return err
-		})
+		return iotaccess.Retry(
+			ctx,
+			"waiting until AWS IoT takes another version of the template",
+			func(ctx context.Context) error {
+				_, err := d.iot.CreateProvisioningTemplateVersion(
+					ctx,
+					&iot.CreateProvisioningTemplateVersionInput{
+						TemplateName: &name,
+						TemplateBody: &body,
+						SetAsDefault: true,
+					},
+				)
+				return err
+			},
+		)
 	}
 	err := create(ctx)
 	if !awsapi.Is(err, "VersionsLimitExceededException") {
@@ -162,7 +194,10 @@ func (d *Driver) newVersion(ctx context.Context, name, body string) error {
 	if !found {
 		return err
 	}
-	_, err = d.iot.DeleteProvisioningTemplateVersion(ctx, &iot.DeleteProvisioningTemplateVersionInput{TemplateName: &name, VersionId: &oldest})
+	_, err = d.iot.DeleteProvisioningTemplateVersion(
+		ctx,
+		&iot.DeleteProvisioningTemplateVersionInput{TemplateName: &name, VersionId: &oldest},
+	)
 	if err != nil && !awsapi.IsNotFound(err) {
 		return fmt.Errorf("deleting its version %d: %w", oldest, err)
 	}
@@ -172,7 +207,10 @@ func (d *Driver) newVersion(ctx context.Context, name, body string) error {
 // oldestVersion gives the oldest version that is not in force.
 func (d *Driver) oldestVersion(ctx context.Context, name string) (oldest int32, found bool, err error) {
 	var old []int32
-	pages := iot.NewListProvisioningTemplateVersionsPaginator(d.iot, &iot.ListProvisioningTemplateVersionsInput{TemplateName: &name})
+	pages := iot.NewListProvisioningTemplateVersionsPaginator(
+		d.iot,
+		&iot.ListProvisioningTemplateVersionsInput{TemplateName: &name},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -197,7 +235,10 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 			return awsapi.Is(err, "DeleteConflictException", "ConflictingResourceUpdateException")
 		},
 		func(ctx context.Context) error {
-			_, err := d.iot.DeleteProvisioningTemplate(ctx, &iot.DeleteProvisioningTemplateInput{TemplateName: &ref.Name})
+			_, err := d.iot.DeleteProvisioningTemplate(
+				ctx,
+				&iot.DeleteProvisioningTemplateInput{TemplateName: &ref.Name},
+			)
 			return err
 		})
 	if awsapi.IsNotFound(err) {
@@ -206,8 +247,11 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return err
 }
 
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{} }
+
 // Diff names type, description, body, role, hook, enabled and tags. The type cannot be changed [AWS 4 Types].
-func (d *Driver) Diff(have, want object.ProvisioningTemplate) []assembly.Change {
+func (d *Driver) Diff(have, want spec.ProvisioningTemplate) []assembly.Change {
 	var changes []assembly.Change
 	add := func(differs bool, c assembly.Change) {
 		if differs {
@@ -220,12 +264,13 @@ func (d *Driver) Diff(have, want object.ProvisioningTemplate) []assembly.Change 
 	add(have.RoleARN != want.RoleARN, assembly.Change{Field: "role"})
 	add(have.HookARN != want.HookARN, assembly.Change{Field: "hook"})
 	add(have.Disabled, assembly.Change{Field: "enabled"})
-	add(owned.TagsDiffer(have.Tags, want.Tags), assembly.Change{Field: "tags"})
+	add(ownertag.TagsDiffer(have.Tags, want.Tags), assembly.Change{Field: "tags"})
 	return changes
 }
 
-// sameJSON reports whether two bodies are the same document. White space and the order of keys do not count; the order of
-// lists does, since it is that of a function's arguments. Texts that are not JSON are the same only when they are equal.
+// sameJSON reports whether two bodies are the same document. White space and the order of keys do not count; the
+// order of lists does, since it is that of a function's arguments. Texts that are not JSON are the same only when
+// they are equal.
 func sameJSON(a, b string) bool {
 	left, err := parse(a)
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const (
@@ -31,12 +31,19 @@ func body(thing string) string {
 		"Properties":{"ThingName":{"Fn::Join":["-",["%s",{"Ref":"SerialNumber"}]]}}}}}`, thing)
 }
 
-func template() object.ProvisioningTemplate {
-	return object.ProvisioningTemplate{Type: object.TemplateFleetProvisioning, Description: "registers devices", Body: body("dev"), RoleARN: role, HookARN: function,
-		Tags: map[string]string{"team": "bay"}}
+func template() spec.ProvisioningTemplate {
+	return spec.ProvisioningTemplate{
+		Type:        spec.TemplateFleetProvisioning,
+		Description: "registers devices",
+		Body:        body("dev"),
+		RoleARN:     role,
+		HookARN:     function,
+		Tags:        map[string]string{"team": "bay"},
+	}
 }
 
-// moto knows templates through this repository's launcher only (launcher/amend/provisioning.py); the wire shapes are tested below.
+// moto knows templates through this repository's launcher only (launcher/amend/provisioning.py); the wire shapes are
+// tested below.
 func TestLife(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	byHand := func(edit func(*iot.UpdateProvisioningTemplateInput)) func(context.Context) error {
@@ -49,43 +56,70 @@ func TestLife(t *testing.T) {
 	}
 	newVersion := func(text string, inForce bool) func(context.Context) error {
 		return func(ctx context.Context) error {
-			_, err := c.IoT().CreateProvisioningTemplateVersion(ctx, &iot.CreateProvisioningTemplateVersionInput{TemplateName: aws.String(name), TemplateBody: &text, SetAsDefault: inForce})
+			_, err := c.IoT().
+				CreateProvisioningTemplateVersion(ctx, &iot.CreateProvisioningTemplateVersionInput{TemplateName: aws.String(name), TemplateBody: &text, SetAsDefault: inForce})
 			return err
 		}
 	}
 	updated, versioned := []string{"UpdateProvisioningTemplate"}, []string{"CreateProvisioningTemplateVersion"}
-	drivertest.Life[object.ProvisioningTemplate]{
+	drivertest.Life[spec.ProvisioningTemplate]{
 		Clients: c, Driver: New(c), Name: name, Reads: 1, Full: template(),
-		Steps: []drivertest.Step[object.ProvisioningTemplate]{
+		Steps: []drivertest.Step[spec.ProvisioningTemplate]{
 			{Why: "disabled by hand", Fields: []string{"enabled"}, Writes: updated,
 				Drift: byHand(func(in *iot.UpdateProvisioningTemplateInput) { in.Enabled = aws.Bool(false) })},
 			{Why: "the hook taken off by hand", Fields: []string{"hook"}, Writes: updated,
-				Drift: byHand(func(in *iot.UpdateProvisioningTemplateInput) { in.RemovePreProvisioningHook = aws.Bool(true) })},
-			{Why: "everything changed by hand takes one call", Fields: []string{"description", "role", "hook", "enabled"}, Writes: updated,
+				Drift: byHand(
+					func(in *iot.UpdateProvisioningTemplateInput) { in.RemovePreProvisioningHook = aws.Bool(true) },
+				)},
+			{
+				Why:    "everything changed by hand takes one call",
+				Fields: []string{"description", "role", "hook", "enabled"},
+				Writes: updated,
 				Drift: byHand(func(in *iot.UpdateProvisioningTemplateInput) {
-					in.Description, in.ProvisioningRoleArn, in.Enabled = aws.String("mine"), aws.String(role+"-other"), aws.Bool(false)
+					in.Description, in.ProvisioningRoleArn, in.Enabled = aws.String(
+						"mine",
+					), aws.String(
+						role+"-other",
+					), aws.Bool(
+						false,
+					)
 					in.PreProvisioningHook = hook(function + "-other")
-				})},
-			{Why: "another body by hand", Fields: []string{"body"}, Writes: versioned, Drift: newVersion(body("mine"), true)},
+				}),
+			},
+			{
+				Why:    "another body by hand",
+				Fields: []string{"body"},
+				Writes: versioned,
+				Drift:  newVersion(body("mine"), true),
+			},
 			{Why: "another body wanted", Fields: []string{"body"}, Writes: versioned,
-				Want: drivertest.Changing(func(s *object.ProvisioningTemplate) { s.Body = body("sensor") })},
+				Want: drivertest.Changing(func(s *spec.ProvisioningTemplate) { s.Body = body("sensor") })},
 			{Why: "a version that is not in force", Drift: newVersion(body("mine"), false)},
 			{Why: "the sixth version: the oldest makes room", Fields: []string{"body"},
-				Writes: []string{"CreateProvisioningTemplateVersion", "DeleteProvisioningTemplateVersion", "CreateProvisioningTemplateVersion"},
-				Want:   drivertest.Changing(func(s *object.ProvisioningTemplate) { s.Body = body("sixth") })},
+				Writes: []string{
+					"CreateProvisioningTemplateVersion",
+					"DeleteProvisioningTemplateVersion",
+					"CreateProvisioningTemplateVersion",
+				},
+				Want: drivertest.Changing(func(s *spec.ProvisioningTemplate) { s.Body = body("sixth") })},
 			{Why: "no hook wanted", Fields: []string{"hook"}, Writes: updated,
-				Want: drivertest.Changing(func(s *object.ProvisioningTemplate) { s.HookARN = "" })},
+				Want: drivertest.Changing(func(s *spec.ProvisioningTemplate) { s.HookARN = "" })},
 			{Why: "no description wanted", Fields: []string{"description"}, Writes: updated,
-				Want: drivertest.Changing(func(s *object.ProvisioningTemplate) { s.Description = "" })},
+				Want: drivertest.Changing(func(s *spec.ProvisioningTemplate) { s.Description = "" })},
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"UntagResource", "TagResource"},
 				Drift: func(ctx context.Context) error {
-					_, err := c.IoT().TagResource(ctx, &iot.TagResourceInput{ResourceArn: aws.String(arn), Tags: []types.Tag{
-						{Key: aws.String("team"), Value: aws.String("x")}, {Key: aws.String("extra"), Value: aws.String("y")}}})
+					_, err := c.IoT().
+						TagResource(ctx, &iot.TagResourceInput{ResourceArn: aws.String(arn), Tags: []types.Tag{
+							{
+								Key:   aws.String("team"),
+								Value: aws.String("x"),
+							}, {Key: aws.String("extra"), Value: aws.String("y")}}})
 					return err
 				}},
 		},
 		Foreign: func(ctx context.Context) error {
-			_, err := c.IoT().CreateProvisioningTemplate(ctx, &iot.CreateProvisioningTemplateInput{TemplateName: aws.String(name), TemplateBody: aws.String(body("x")), ProvisioningRoleArn: aws.String(role)})
+			_, err := c.IoT().
+				CreateProvisioningTemplate(ctx, &iot.CreateProvisioningTemplateInput{TemplateName: aws.String(name), TemplateBody: aws.String(body("x")), ProvisioningRoleArn: aws.String(role)})
 			return err
 		},
 	}.Run(t)
@@ -95,7 +129,7 @@ func TestJITP(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	d := New(c)
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-	want := object.ProvisioningTemplate{Type: object.TemplateJITP, Body: body("dev"), RoleARN: role}
+	want := spec.ProvisioningTemplate{Type: spec.TemplateJITP, Body: body("dev"), RoleARN: role}
 	if _, err := d.Create(t.Context(), ref, want); err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +137,7 @@ func TestJITP(t *testing.T) {
 	if err != nil || len(d.Diff(got.Spec, want)) > 0 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if diff := cmp.Diff([]assembly.Change{{Field: "type", Replace: true}}, d.Diff(got.Spec, object.ProvisioningTemplate{Type: object.TemplateFleetProvisioning, Body: body("dev"), RoleARN: role})); diff != "" {
+	if diff := cmp.Diff([]assembly.Change{{Field: "type", Replace: true}}, d.Diff(got.Spec, spec.ProvisioningTemplate{Type: spec.TemplateFleetProvisioning, Body: body("dev"), RoleARN: role})); diff != "" {
 		t.Errorf("the type cannot be changed (-want +got):\n%s", diff)
 	}
 }
@@ -127,7 +161,8 @@ func TestBodiesAreComparedByMeaning(t *testing.T) {
 	}
 }
 
-// moto sees a role at once and has no second writer; codes are of AWS's model, the text about the role is not documented (C).
+// moto sees a role at once and has no second writer; codes are of AWS's model, the text about the role is not
+// documented (C).
 func TestWhatAWSRefusesAtFirst(t *testing.T) {
 	const assume = "Role " + role + " cannot be assumed by AWS IoT"
 	for _, tc := range []struct {
@@ -146,7 +181,9 @@ func TestWhatAWSRefusesAtFirst(t *testing.T) {
 			tc.fault.Service, tc.fault.Operation = "iot", "CreateProvisioningTemplate"
 			server.Fail(t, tc.fault)
 			c := drivertest.Clients(t, server)
-			id, err := New(c).Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, template())
+			id, err := New(
+				c,
+			).Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, template())
 			if tc.fails == "" && (err != nil || id.ID != name || id.ARN != arn) {
 				t.Errorf("%+v, %v", id, err)
 			}
@@ -164,7 +201,13 @@ func TestDeletionWaitsForTheAuthorityToGo(t *testing.T) {
 	server := mototest.Start(t)
 	d := New(drivertest.Clients(t, server))
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-	refusal := mototest.Fault{Service: "iot", Operation: "DeleteProvisioningTemplate", Code: "DeleteConflictException", Message: "attached to one or more resources", Times: 10}
+	refusal := mototest.Fault{
+		Service:   "iot",
+		Operation: "DeleteProvisioningTemplate",
+		Code:      "DeleteConflictException",
+		Message:   "attached to one or more resources",
+		Times:     10,
+	}
 	for _, code := range []string{"DeleteConflictException", "ConflictingResourceUpdateException"} {
 		if _, err := d.Create(t.Context(), ref, template()); err != nil {
 			t.Fatal(err)
@@ -180,7 +223,8 @@ func TestDeletionWaitsForTheAuthorityToGo(t *testing.T) {
 	}
 	refusal.Times = 1000
 	server.Fail(t, refusal)
-	if err := d.Delete(drivertest.Context(t), ref); !awsapi.Is(err, "ConflictingResourceUpdateException") || !strings.Contains(err.Error(), "2m0s") {
+	if err := d.Delete(drivertest.Context(t), ref); !awsapi.Is(err, "ConflictingResourceUpdateException") ||
+		!strings.Contains(err.Error(), "2m0s") {
 		t.Errorf("after two minutes: %v", err)
 	}
 }
@@ -210,10 +254,12 @@ func TestWireShapes(t *testing.T) {
 			return `{"versions":[{"versionId":5,"creationDate":1.7E9,"isDefaultVersion":false}],"nextToken":"more"}`
 		case "GET /provisioning-templates/" + name + "/versions?nextToken=more":
 			return `{"versions":[{"versionId":3,"creationDate":1.7E9,"isDefaultVersion":true},{"versionId":2,"creationDate":1.7E9,"isDefaultVersion":false}]}`
-		case "PATCH /provisioning-templates/" + name, "DELETE /provisioning-templates/" + name + "/versions/2", "DELETE /provisioning-templates/" + name:
+		case "PATCH /provisioning-templates/" + name,
+			"DELETE /provisioning-templates/" + name + "/versions/2",
+			"DELETE /provisioning-templates/" + name:
 			return `{}`
 		case "GET /tags?resourceArn=" + strings.ReplaceAll(strings.ReplaceAll(arn, ":", "%3A"), "/", "%2F"):
-			return `{"tags":[{"Key":"` + object.OwnerTag + `","Value":"` + drivertest.Owner + `"},{"Key":"team","Value":"bay"}]}`
+			return `{"tags":[{"Key":"` + spec.OwnerTag + `","Value":"` + drivertest.Owner + `"},{"Key":"team","Value":"bay"}]}`
 		}
 		t.Errorf("unexpected %s", call)
 		return `{}`
@@ -223,9 +269,19 @@ func TestWireShapes(t *testing.T) {
 	if id, err := d.Create(ctx, ref, template()); err != nil || id.ID != name || id.ARN != arn {
 		t.Fatalf("%+v, %v", id, err)
 	}
-	created := map[string]any{"templateName": name, "description": "registers devices", "templateBody": body("dev"), "enabled": true, "provisioningRoleArn": role,
-		"type": "FLEET_PROVISIONING", "preProvisioningHook": map[string]any{"payloadVersion": "2020-04-01", "targetArn": function},
-		"tags": []any{map[string]any{"Key": object.OwnerTag, "Value": drivertest.Owner}, map[string]any{"Key": "team", "Value": "bay"}}}
+	created := map[string]any{
+		"templateName":        name,
+		"description":         "registers devices",
+		"templateBody":        body("dev"),
+		"enabled":             true,
+		"provisioningRoleArn": role,
+		"type":                "FLEET_PROVISIONING",
+		"preProvisioningHook": map[string]any{"payloadVersion": "2020-04-01", "targetArn": function},
+		"tags": []any{
+			map[string]any{"Key": spec.OwnerTag, "Value": drivertest.Owner},
+			map[string]any{"Key": "team", "Value": "bay"},
+		},
+	}
 	if diff := cmp.Diff(created, sent["POST /provisioning-templates"]); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
@@ -233,14 +289,21 @@ func TestWireShapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(object.ProvisioningTemplate{Type: "FLEET_PROVISIONING", Description: "d", Body: `{"Resources":{}}`, RoleARN: role, HookARN: function, Tags: map[string]string{"team": "bay"}}, have.Spec); diff != "" || have.Owner != drivertest.Owner {
+	if diff := cmp.Diff(spec.ProvisioningTemplate{Type: "FLEET_PROVISIONING", Description: "d", Body: `{"Resources":{}}`, RoleARN: role, HookARN: function, Tags: map[string]string{"team": "bay"}}, have.Spec); diff != "" ||
+		have.Owner != drivertest.Owner {
 		t.Errorf("observed (-want +got):\n%s", diff)
 	}
 	if gone, err := d.Observe(ctx, assembly.Ref{Name: "gone"}); gone != nil || err != nil {
 		t.Errorf("absent: %+v, %v", gone, err)
 	}
 	full = true
-	want := object.ProvisioningTemplate{Type: "FLEET_PROVISIONING", Description: "new", Body: body("dev"), RoleARN: role, Tags: map[string]string{"team": "bay"}}
+	want := spec.ProvisioningTemplate{
+		Type:        "FLEET_PROVISIONING",
+		Description: "new",
+		Body:        body("dev"),
+		RoleARN:     role,
+		Tags:        map[string]string{"team": "bay"},
+	}
 	if _, err := d.Update(ctx, ref, have, want, d.Diff(have.Spec, want)); err != nil {
 		t.Fatal(err)
 	}

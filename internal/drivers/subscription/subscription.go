@@ -14,13 +14,13 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 const (
-	// Pending is the ID of a subscription that was found by its endpoint and is not confirmed: SNS shows its ARN only to
-	// the call that made it.
+	// Pending is the ID of a subscription that was found by its endpoint and is not confirmed: SNS shows its ARN only
+	// to the call that made it.
 	Pending = "pending confirmation"
 	// pendingARN is what ListSubscriptionsByTopic has in place of such an ARN.
 	pendingARN = "PendingConfirmation"
@@ -30,7 +30,8 @@ const (
 	unread       = "unread" // FilterPolicy of an observed subscription without ARN; Diff leaves it alone
 )
 
-// Driver reads and writes subscriptions. Ref.Name is "topic ARN|protocol|endpoint"; Ref.ID is the subscription's ARN, or Pending.
+// Driver reads and writes subscriptions. Ref.Name is "topic ARN|protocol|endpoint"; Ref.ID is the subscription's ARN,
+// or Pending.
 type Driver struct{ c *awsapi.Clients }
 
 // New gives the driver for the clients' account and region.
@@ -38,15 +39,15 @@ func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
 // Observe reads a subscription with one call when its ARN is known, else looks through the topic's. One that nobody
 // confirmed is gone after some days, and then absent: the next apply asks again.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.Subscription], error) {
-	parts, err := object.SplitName(ref.Name, 3)
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Subscription], error) {
+	parts, err := spec.SplitName(ref.Name, 3)
 	if err != nil {
 		return nil, err
 	}
-	o := &assembly.Object[object.Subscription]{
+	o := &assembly.Observed[spec.Subscription]{
 		Identity: assembly.Identity{ID: ref.ID},
 		Owner:    ref.Owner,
-		Spec:     object.Subscription{TopicARN: parts[0], Protocol: parts[1], Endpoint: parts[2]},
+		Spec:     spec.Subscription{TopicARN: parts[0], Protocol: parts[1], Endpoint: parts[2]},
 	}
 	if o.ID == "" || o.ID == Pending {
 		if o.ID, err = d.find(ctx, o.Spec); err != nil || o.ID == "" {
@@ -72,8 +73,11 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 }
 
 // find gives the ID of the topic's subscription with that protocol and endpoint, or empty. An absent topic has none.
-func (d *Driver) find(ctx context.Context, s object.Subscription) (string, error) {
-	pages := sns.NewListSubscriptionsByTopicPaginator(d.c.SNS(), &sns.ListSubscriptionsByTopicInput{TopicArn: &s.TopicARN})
+func (d *Driver) find(ctx context.Context, s spec.Subscription) (string, error) {
+	pages := sns.NewListSubscriptionsByTopicPaginator(
+		d.c.SNS(),
+		&sns.ListSubscriptionsByTopicInput{TopicArn: &s.TopicARN},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if awsapi.IsNotFound(err) {
@@ -99,14 +103,19 @@ func (d *Driver) find(ctx context.Context, s object.Subscription) (string, error
 
 // Create subscribes. For an e-mail address or a URL AWS sends a request for confirmation, and again whenever an
 // unconfirmed endpoint is subscribed. The ARN is given at once all the same.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Subscription) (assembly.Identity, error) {
-	in := &sns.SubscribeInput{TopicArn: &want.TopicARN, Protocol: &want.Protocol, Endpoint: &want.Endpoint, ReturnSubscriptionArn: true}
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Subscription) (assembly.Identity, error) {
+	in := &sns.SubscribeInput{
+		TopicArn:              &want.TopicARN,
+		Protocol:              &want.Protocol,
+		Endpoint:              &want.Endpoint,
+		ReturnSubscriptionArn: true,
+	}
 	if want.FilterPolicy != "" {
 		in.Attributes = map[string]string{filterPolicy: want.FilterPolicy}
 	}
 	out, err := d.c.SNS().Subscribe(ctx, in)
 	if awsapi.MessageHas(err, "already exists with different attributes") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
@@ -116,10 +125,16 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Subsc
 }
 
 // Update sets the filter.
-func (d *Driver) Update(ctx context.Context, _ assembly.Ref, have *assembly.Object[object.Subscription], want object.Subscription, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	_ assembly.Ref,
+	have *assembly.Observed[spec.Subscription],
+	want spec.Subscription,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	for _, c := range changes {
 		if c.Field != "filter_policy" {
-			return have.Identity, owned.Unknown(c)
+			return have.Identity, ownertag.Unknown(c)
 		}
 		filter := want.FilterPolicy
 		if filter == "" {
@@ -147,8 +162,11 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return err
 }
 
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{ServerID: true} }
+
 // Diff compares; filters by what their JSON says.
-func (d *Driver) Diff(have, want object.Subscription) []assembly.Change {
+func (d *Driver) Diff(have, want spec.Subscription) []assembly.Change {
 	var changes []assembly.Change
 	add := func(field string, differs, replace bool) {
 		if differs {
@@ -168,5 +186,6 @@ func sameJSON(a, b string) bool {
 		return true
 	}
 	var left, right any
-	return json.Unmarshal([]byte(a), &left) == nil && json.Unmarshal([]byte(b), &right) == nil && reflect.DeepEqual(left, right)
+	return json.Unmarshal([]byte(a), &left) == nil && json.Unmarshal([]byte(b), &right) == nil &&
+		reflect.DeepEqual(left, right)
 }

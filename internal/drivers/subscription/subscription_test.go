@@ -15,9 +15,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const (
@@ -27,8 +27,8 @@ const (
 )
 
 var (
-	name = object.NameIn(topic, "email", endpoint)
-	full = object.Subscription{TopicARN: topic, Protocol: "email", Endpoint: endpoint, FilterPolicy: filter}
+	name = spec.NameIn(topic, "email", endpoint)
+	full = spec.Subscription{TopicARN: topic, Protocol: "email", Endpoint: endpoint, FilterPolicy: filter}
 )
 
 func TestLife(t *testing.T) {
@@ -43,17 +43,23 @@ func TestLife(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = c.SNS().SetSubscriptionAttributes(ctx, &sns.SetSubscriptionAttributesInput{SubscriptionArn: &o.ID, AttributeName: aws.String("FilterPolicy"), AttributeValue: &value})
+			_, err = c.SNS().
+				SetSubscriptionAttributes(ctx, &sns.SetSubscriptionAttributesInput{SubscriptionArn: &o.ID, AttributeName: aws.String("FilterPolicy"), AttributeValue: &value})
 			return err
 		}
 	}
-	drivertest.Life[object.Subscription]{
+	drivertest.Life[spec.Subscription]{
 		Clients: c, Driver: d, Name: name, Reads: 1, Ownerless: true, Full: full,
-		Steps: []drivertest.Step[object.Subscription]{
-			{Why: "filter changed by hand", Fields: []string{"filter_policy"}, Writes: []string{"SetSubscriptionAttributes"}, Drift: set(`{"severity":["info"]}`)},
+		Steps: []drivertest.Step[spec.Subscription]{
+			{
+				Why:    "filter changed by hand",
+				Fields: []string{"filter_policy"},
+				Writes: []string{"SetSubscriptionAttributes"},
+				Drift:  set(`{"severity":["info"]}`),
+			},
 			{Why: "filter written otherwise", Drift: set(`{ "severity": ["warning", "critical"] }`)},
 			{Why: "everything wanted", Fields: []string{"filter_policy"}, Writes: []string{"SetSubscriptionAttributes"},
-				Want: drivertest.Changing(func(s *object.Subscription) { s.FilterPolicy = "" })},
+				Want: drivertest.Changing(func(s *spec.Subscription) { s.FilterPolicy = "" })},
 		},
 	}.Run(t)
 }
@@ -66,10 +72,10 @@ func TestAbsentTopicMeansAbsentSubscription(t *testing.T) {
 }
 
 func TestAnotherEndpointIsAnotherSubscription(t *testing.T) {
-	for field, edit := range map[string]func(*object.Subscription){
-		"topic":    func(s *object.Subscription) { s.TopicARN = "x" },
-		"protocol": func(s *object.Subscription) { s.Protocol = "x" },
-		"endpoint": func(s *object.Subscription) { s.Endpoint = "x" },
+	for field, edit := range map[string]func(*spec.Subscription){
+		"topic":    func(s *spec.Subscription) { s.TopicARN = "x" },
+		"protocol": func(s *spec.Subscription) { s.Protocol = "x" },
+		"endpoint": func(s *spec.Subscription) { s.Endpoint = "x" },
 	} {
 		want := full
 		edit(&want)
@@ -122,7 +128,11 @@ func pending(t *testing.T) *awsapi.Clients {
 	}))
 	t.Cleanup(server.Close)
 	return awsapi.New(aws.Config{Region: mototest.Region, BaseEndpoint: &server.URL,
-		Credentials: credentials.NewStaticCredentialsProvider("stub", "stub", "")}, awsapi.Options{}).WithAccount(mototest.AccountID)
+		Credentials: credentials.NewStaticCredentialsProvider(
+			"stub",
+			"stub",
+			"",
+		)}, awsapi.Options{}).WithAccount(mototest.AccountID)
 }
 
 func escape(t *testing.T, text string) string {

@@ -12,8 +12,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iottags"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // Driver implements assembly.Driver for thing groups; the ID is the group's name.
@@ -23,7 +23,7 @@ type Driver struct{ iot *iot.Client }
 func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
 
 // Observe reads the group; its tags only before it is recorded and for deep reads.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.ThingGroup], error) {
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.ThingGroup], error) {
 	out, err := d.iot.DescribeThingGroup(ctx, &iot.DescribeThingGroupInput{ThingGroupName: &ref.Name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
@@ -31,7 +31,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if err != nil {
 		return nil, err
 	}
-	o := &assembly.Object[object.ThingGroup]{Identity: identity(out.ThingGroupName, out.ThingGroupArn)}
+	o := &assembly.Observed[spec.ThingGroup]{Identity: identity(out.ThingGroupName, out.ThingGroupArn)}
 	if p := out.ThingGroupProperties; p != nil {
 		o.Spec.Description = aws.ToString(p.ThingGroupDescription)
 	}
@@ -41,14 +41,14 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 
 // Create makes the group with its tags. AWS answers 200 also when an equal group is there already [AWS 1.4
 // CreateThingGroup], so who owns the group is read back.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.ThingGroup) (assembly.Identity, error) {
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ThingGroup) (assembly.Identity, error) {
 	out, err := d.iot.CreateThingGroup(ctx, &iot.CreateThingGroupInput{
 		ThingGroupName:       &ref.Name,
 		ThingGroupProperties: &types.ThingGroupProperties{ThingGroupDescription: &want.Description},
 		Tags:                 iottags.WithOwner(ref.Owner, want.Tags),
 	})
 	if awsapi.Is(err, "ResourceAlreadyExistsException") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
@@ -65,7 +65,13 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Thing
 }
 
 // Update changes the description and the tags.
-func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.ThingGroup], want object.ThingGroup, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	ref assembly.Ref,
+	have *assembly.Observed[spec.ThingGroup],
+	want spec.ThingGroup,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	for _, c := range changes {
 		var err error
 		switch c.Field {
@@ -77,7 +83,7 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 		case "tags":
 			err = iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
 		default:
-			err = owned.Unknown(c)
+			err = ownertag.Unknown(c)
 		}
 		if err != nil {
 			return have.Identity, err
@@ -95,13 +101,16 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return err
 }
 
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{} }
+
 // Diff names description and tags.
-func (d *Driver) Diff(have, want object.ThingGroup) []assembly.Change {
+func (d *Driver) Diff(have, want spec.ThingGroup) []assembly.Change {
 	var changes []assembly.Change
 	if have.Description != want.Description {
 		changes = append(changes, assembly.Change{Field: "description"})
 	}
-	if owned.TagsDiffer(have.Tags, want.Tags) {
+	if ownertag.TagsDiffer(have.Tags, want.Tags) {
 		changes = append(changes, assembly.Change{Field: "tags"})
 	}
 	return changes

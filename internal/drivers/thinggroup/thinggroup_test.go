@@ -14,9 +14,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const name = "greenhouse"
@@ -30,18 +30,21 @@ func TestLife(t *testing.T) {
 		})
 		return err
 	}
-	drivertest.Life[object.ThingGroup]{
+	drivertest.Life[spec.ThingGroup]{
 		Clients: c, Driver: New(c), Name: name, Reads: 1,
-		Full: object.ThingGroup{Description: "devices of greenhouse", Tags: map[string]string{"team": "bay"}},
-		Steps: []drivertest.Step[object.ThingGroup]{
+		Full: spec.ThingGroup{Description: "devices of greenhouse", Tags: map[string]string{"team": "bay"}},
+		Steps: []drivertest.Step[spec.ThingGroup]{
 			{Why: "description changed by hand", Fields: []string{"description"}, Writes: []string{"UpdateThingGroup"},
 				Drift: func(ctx context.Context) error { return describe(ctx, "mine now") }},
 			{Why: "another description wanted", Fields: []string{"description"}, Writes: []string{"UpdateThingGroup"},
-				Want: drivertest.Changing(func(s *object.ThingGroup) { s.Description = "all devices" })},
+				Want: drivertest.Changing(func(s *spec.ThingGroup) { s.Description = "all devices" })},
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"UntagResource", "TagResource"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.IoT().TagResource(ctx, &iot.TagResourceInput{ResourceArn: arn, Tags: []types.Tag{
-						{Key: aws.String("team"), Value: aws.String("x")}, {Key: aws.String("extra"), Value: aws.String("y")},
+						{
+							Key:   aws.String("team"),
+							Value: aws.String("x"),
+						}, {Key: aws.String("extra"), Value: aws.String("y")},
 					}})
 					return err
 				}},
@@ -53,8 +56,8 @@ func TestLife(t *testing.T) {
 	}.Run(t)
 }
 
-// AWS answers 200 to the creation of an equal group, whoever made it [AWS 1.4 CreateThingGroup]. A stub with its shapes, for moto
-// has no group that was made between the survey and the create.
+// AWS answers 200 to the creation of an equal group, whoever made it [AWS 1.4 CreateThingGroup]. A stub with its
+// shapes, for moto has no group that was made between the survey and the create.
 func TestAnEqualGroupOfSomebodyElseIsNotTakenOver(t *testing.T) {
 	const arn = "arn:aws:iot:us-east-1:123456789012:thinggroup/" + name
 	mux := http.NewServeMux()
@@ -62,7 +65,7 @@ func TestAnEqualGroupOfSomebodyElseIsNotTakenOver(t *testing.T) {
 		w.Write([]byte(`{"thingGroupName":"` + name + `","thingGroupArn":"` + arn + `","thingGroupId":"5f1c"}`))
 	})
 	mux.HandleFunc("GET /tags", func(w http.ResponseWriter, _ *http.Request) {
-		w.Write([]byte(`{"tags":[{"Key":"` + object.OwnerTag + `","Value":"` + drivertest.Other + `"}]}`))
+		w.Write([]byte(`{"tags":[{"Key":"` + spec.OwnerTag + `","Value":"` + drivertest.Other + `"}]}`))
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
@@ -71,7 +74,7 @@ func TestAnEqualGroupOfSomebodyElseIsNotTakenOver(t *testing.T) {
 		Credentials: credentials.NewStaticCredentialsProvider("stub", "stub", ""),
 	}, awsapi.Options{}))
 
-	id, err := d.Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, object.ThingGroup{})
+	id, err := d.Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.ThingGroup{})
 	var foreign *assembly.ForeignError
 	if !errors.As(err, &foreign) || foreign.Owner != drivertest.Other || id.ID != "" {
 		t.Errorf("%+v, %v; want a refusal that names the owner", id, err)
@@ -80,14 +83,24 @@ func TestAnEqualGroupOfSomebodyElseIsNotTakenOver(t *testing.T) {
 
 func TestALostAnswerIsNotAFailure(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(t, mototest.Fault{Service: "iot", Operation: "CreateThingGroup", Code: "ThrottlingException", Message: "lost", Times: 1, After: true})
+	server.Fail(
+		t,
+		mototest.Fault{
+			Service:   "iot",
+			Operation: "CreateThingGroup",
+			Code:      "ThrottlingException",
+			Message:   "lost",
+			Times:     1,
+			After:     true,
+		},
+	)
 	d := New(drivertest.Clients(t, server))
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-	if id, err := d.Create(drivertest.Context(t), ref, object.ThingGroup{Description: "d"}); err != nil || id.ID != name {
+	if id, err := d.Create(drivertest.Context(t), ref, spec.ThingGroup{Description: "d"}); err != nil || id.ID != name {
 		t.Fatalf("%+v, %v", id, err)
 	}
 	// A later run may want something else of the group that it does not know to have made.
-	want := object.ThingGroup{Description: "e"}
+	want := spec.ThingGroup{Description: "e"}
 	if id, err := d.Create(drivertest.Context(t), ref, want); err != nil || id.ID != name {
 		t.Fatalf("%+v, %v", id, err)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iottags"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // deletionTimeout is the five minutes between deprecation and deletion, and one to spare [AWS 1.4 DeleteThingType].
@@ -28,7 +28,7 @@ type Driver struct{ iot *iot.Client }
 func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
 
 // Observe reads the type; its tags only before it is recorded and for deep reads.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.ThingType], error) {
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.ThingType], error) {
 	out, err := d.iot.DescribeThingType(ctx, &iot.DescribeThingTypeInput{ThingTypeName: &ref.Name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
@@ -36,7 +36,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if err != nil {
 		return nil, err
 	}
-	o := &assembly.Object[object.ThingType]{Identity: identity(out.ThingTypeName, out.ThingTypeArn)}
+	o := &assembly.Observed[spec.ThingType]{Identity: identity(out.ThingTypeName, out.ThingTypeArn)}
 	if p := out.ThingTypeProperties; p != nil {
 		o.Spec.Description = aws.ToString(p.ThingTypeDescription)
 	}
@@ -47,14 +47,14 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 
 // Create makes the type with its tags. As with groups, success may mean that an equal type was there already, so who
 // owns the type is read back.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.ThingType) (assembly.Identity, error) {
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ThingType) (assembly.Identity, error) {
 	out, err := d.iot.CreateThingType(ctx, &iot.CreateThingTypeInput{
 		ThingTypeName:       &ref.Name,
 		ThingTypeProperties: properties(want),
 		Tags:                iottags.WithOwner(ref.Owner, want.Tags),
 	})
 	if awsapi.Is(err, "ResourceAlreadyExistsException") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
@@ -71,18 +71,30 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Thing
 }
 
 // Update changes the description and the tags, and takes a deprecation back.
-func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.ThingType], want object.ThingType, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	ref assembly.Ref,
+	have *assembly.Observed[spec.ThingType],
+	want spec.ThingType,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	for _, c := range changes {
 		var err error
 		switch c.Field {
 		case "description":
-			_, err = d.iot.UpdateThingType(ctx, &iot.UpdateThingTypeInput{ThingTypeName: &ref.Name, ThingTypeProperties: properties(want)})
+			_, err = d.iot.UpdateThingType(
+				ctx,
+				&iot.UpdateThingTypeInput{ThingTypeName: &ref.Name, ThingTypeProperties: properties(want)},
+			)
 		case "deprecated":
-			_, err = d.iot.DeprecateThingType(ctx, &iot.DeprecateThingTypeInput{ThingTypeName: &ref.Name, UndoDeprecate: true})
+			_, err = d.iot.DeprecateThingType(
+				ctx,
+				&iot.DeprecateThingTypeInput{ThingTypeName: &ref.Name, UndoDeprecate: true},
+			)
 		case "tags":
 			err = iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
 		default:
-			err = owned.Unknown(c)
+			err = ownertag.Unknown(c)
 		}
 		if err != nil {
 			return have.Identity, err
@@ -107,14 +119,16 @@ func (d *Driver) Retire(ctx context.Context, ref assembly.Ref) error {
 	return nil
 }
 
-// Delete removes the type, which Retire has deprecated or else is deprecated now, and waits as long as AWS makes it wait.
+// Delete removes the type, which Retire has deprecated or else is deprecated now, and waits as long as AWS makes it
+// wait.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	if err := d.Retire(ctx, ref); err != nil {
 		return err
 	}
 	err := awsapi.Retry(ctx, "waiting until AWS lets the deprecated thing type go", deletionTimeout,
 		func(err error) bool {
-			return awsapi.Is(err, "InvalidRequestException") && awsapi.MessageHas(err, "Please wait for 5 minutes after deprecation")
+			return awsapi.Is(err, "InvalidRequestException") &&
+				awsapi.MessageHas(err, "Please wait for 5 minutes after deprecation")
 		},
 		func(ctx context.Context) error {
 			_, err := d.iot.DeleteThingType(ctx, &iot.DeleteThingTypeInput{ThingTypeName: &ref.Name})
@@ -126,8 +140,11 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return err
 }
 
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{} }
+
 // Diff names description, deprecated and tags.
-func (d *Driver) Diff(have, want object.ThingType) []assembly.Change {
+func (d *Driver) Diff(have, want spec.ThingType) []assembly.Change {
 	var changes []assembly.Change
 	if have.Deprecated != want.Deprecated {
 		changes = append(changes, assembly.Change{Field: "deprecated"})
@@ -135,13 +152,13 @@ func (d *Driver) Diff(have, want object.ThingType) []assembly.Change {
 	if have.Description != want.Description {
 		changes = append(changes, assembly.Change{Field: "description"})
 	}
-	if owned.TagsDiffer(have.Tags, want.Tags) {
+	if ownertag.TagsDiffer(have.Tags, want.Tags) {
 		changes = append(changes, assembly.Change{Field: "tags"})
 	}
 	return changes
 }
 
-func properties(want object.ThingType) *types.ThingTypeProperties {
+func properties(want spec.ThingType) *types.ThingTypeProperties {
 	return &types.ThingTypeProperties{ThingTypeDescription: &want.Description}
 }
 

@@ -15,9 +15,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const name = "greenhouse"
@@ -25,19 +25,26 @@ const name = "greenhouse"
 func TestLife(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	thingType, arn := aws.String(name), aws.String("arn:aws:iot:us-east-1:123456789012:thingtype/"+name)
-	drivertest.Life[object.ThingType]{
+	drivertest.Life[spec.ThingType]{
 		Clients: c, Driver: New(c), Name: name, Reads: 1,
-		Full: object.ThingType{Description: "devices of greenhouse", Tags: map[string]string{"team": "bay"}},
-		Steps: []drivertest.Step[object.ThingType]{
-			{Why: "deprecated by hand: no thing could be added", Fields: []string{"deprecated"}, Writes: []string{"DeprecateThingType"},
+		Full: spec.ThingType{Description: "devices of greenhouse", Tags: map[string]string{"team": "bay"}},
+		Steps: []drivertest.Step[spec.ThingType]{
+			{
+				Why:    "deprecated by hand: no thing could be added",
+				Fields: []string{"deprecated"},
+				Writes: []string{"DeprecateThingType"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.IoT().DeprecateThingType(ctx, &iot.DeprecateThingTypeInput{ThingTypeName: thingType})
 					return err
-				}},
+				},
+			},
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"UntagResource", "TagResource"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.IoT().TagResource(ctx, &iot.TagResourceInput{ResourceArn: arn, Tags: []types.Tag{
-						{Key: aws.String("team"), Value: aws.String("x")}, {Key: aws.String("extra"), Value: aws.String("y")},
+						{
+							Key:   aws.String("team"),
+							Value: aws.String("x"),
+						}, {Key: aws.String("extra"), Value: aws.String("y")},
 					}})
 					return err
 				}},
@@ -65,8 +72,11 @@ func TestDescriptionChangesInPlace(t *testing.T) {
 		Region: mototest.Region, BaseEndpoint: &server.URL,
 		Credentials: credentials.NewStaticCredentialsProvider("stub", "stub", ""),
 	}, awsapi.Options{}))
-	have := &assembly.Object[object.ThingType]{Identity: assembly.Identity{ID: name}, Spec: object.ThingType{Description: "old"}}
-	want := object.ThingType{Description: "new"}
+	have := &assembly.Observed[spec.ThingType]{
+		Identity: assembly.Identity{ID: name},
+		Spec:     spec.ThingType{Description: "old"},
+	}
+	want := spec.ThingType{Description: "new"}
 	if _, err := d.Update(t.Context(), assembly.Ref{Name: name}, have, want, d.Diff(have.Spec, want)); err != nil {
 		t.Fatal(err)
 	}
@@ -90,13 +100,22 @@ func TestDeletionWaitsForAWS(t *testing.T) {
 			server := mototest.Start(t)
 			d := New(drivertest.Clients(t, server))
 			ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-			if _, err := d.Create(t.Context(), ref, object.ThingType{}); err != nil {
+			if _, err := d.Create(t.Context(), ref, spec.ThingType{}); err != nil {
 				t.Fatal(err)
 			}
 			if err := d.Retire(t.Context(), ref); err != nil {
 				t.Fatal(err)
 			}
-			server.Fail(t, mototest.Fault{Service: "iot", Operation: "DeleteThingType", Code: "InvalidRequestException", Message: tc.message, Times: tc.times})
+			server.Fail(
+				t,
+				mototest.Fault{
+					Service:   "iot",
+					Operation: "DeleteThingType",
+					Code:      "InvalidRequestException",
+					Message:   tc.message,
+					Times:     tc.times,
+				},
+			)
 			err := d.Delete(drivertest.Context(t), ref)
 			if (err != nil) != tc.fails {
 				t.Fatalf("got %v", err)

@@ -15,14 +15,16 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/kmskey"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // ErrClosed says that the account did not use Timestream LiveAnalytics before
 // 2025-06-20, when AWS closed it to new customers [AWS 10].
-var ErrClosed = errors.New("this account cannot use Timestream for LiveAnalytics, which AWS closed to new customers on 2025-06-20: " +
-	"leave out timestream (the device table and the archive hold the data), or use an account that already has it")
+var ErrClosed = errors.New(
+	"this account cannot use Timestream for LiveAnalytics, which AWS closed to new customers on 2025-06-20: " +
+		"leave out timestream (the device table and the archive hold the data), or use an account that already has it",
+)
 
 // Check asks Timestream for its endpoints, the first call any client makes, and
 // returns an error that wraps ErrClosed when the account is refused. A refusal for
@@ -51,8 +53,9 @@ func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
 // Observe reads a database with two calls. KMSKeyID is always the ARN of a key:
 // Timestream does not say whether it is AWS's own.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.TimestreamDatabase], error) {
-	out, err := d.c.TimestreamWrite().DescribeDatabase(ctx, &timestreamwrite.DescribeDatabaseInput{DatabaseName: &ref.Name})
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.TimestreamDatabase], error) {
+	out, err := d.c.TimestreamWrite().
+		DescribeDatabase(ctx, &timestreamwrite.DescribeDatabaseInput{DatabaseName: &ref.Name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -66,23 +69,30 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if err != nil {
 		return nil, err
 	}
-	o := &assembly.Object[object.TimestreamDatabase]{
+	o := &assembly.Observed[spec.TimestreamDatabase]{
 		Identity: identity(out.Database),
-		Spec:     object.TimestreamDatabase{KMSKeyID: aws.ToString(out.Database.KmsKeyId)},
+		Spec:     spec.TimestreamDatabase{KMSKeyID: aws.ToString(out.Database.KmsKeyId)},
 	}
-	o.Owner, o.Spec.Tags = owned.Split(ctx, all)
+	o.Owner, o.Spec.Tags = ownertag.Split(ctx, all)
 	return o, nil
 }
 
 // Create makes the database with its tags in one call.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.TimestreamDatabase) (assembly.Identity, error) {
-	in := &timestreamwrite.CreateDatabaseInput{DatabaseName: &ref.Name, Tags: NewTags(owned.Tags(ref.Owner, want.Tags))}
+func (d *Driver) Create(
+	ctx context.Context,
+	ref assembly.Ref,
+	want spec.TimestreamDatabase,
+) (assembly.Identity, error) {
+	in := &timestreamwrite.CreateDatabaseInput{
+		DatabaseName: &ref.Name,
+		Tags:         NewTags(ownertag.Tags(ref.Owner, want.Tags)),
+	}
 	if want.KMSKeyID != "" {
 		in.KmsKeyId = &want.KMSKeyID
 	}
 	out, err := d.c.TimestreamWrite().CreateDatabase(ctx, in)
 	if awsapi.Is(err, "ConflictException") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, explain(err)
@@ -91,16 +101,23 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Times
 }
 
 // Update changes the key and the tags.
-func (d *Driver) Update(ctx context.Context, _ assembly.Ref, have *assembly.Object[object.TimestreamDatabase], want object.TimestreamDatabase, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	_ assembly.Ref,
+	have *assembly.Observed[spec.TimestreamDatabase],
+	want spec.TimestreamDatabase,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	for _, c := range changes {
 		var err error
 		switch c.Field {
 		case "kms_key_id":
-			_, err = d.c.TimestreamWrite().UpdateDatabase(ctx, &timestreamwrite.UpdateDatabaseInput{DatabaseName: &have.ID, KmsKeyId: &want.KMSKeyID})
+			_, err = d.c.TimestreamWrite().
+				UpdateDatabase(ctx, &timestreamwrite.UpdateDatabaseInput{DatabaseName: &have.ID, KmsKeyId: &want.KMSKeyID})
 		case "tags":
 			err = Retag(ctx, d.c, have.ARN, have.Spec.Tags, want.Tags)
 		default:
-			err = owned.Unknown(c)
+			err = ownertag.Unknown(c)
 		}
 		if err != nil {
 			return have.Identity, fmt.Errorf("changing %s: %w", c.Field, err)
@@ -118,14 +135,17 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return err
 }
 
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{} }
+
 // Diff compares. An empty wanted key means whichever the database has: AWS's own key on creation, and after that there
 // is no call that goes back to it.
-func (d *Driver) Diff(have, want object.TimestreamDatabase) []assembly.Change {
+func (d *Driver) Diff(have, want spec.TimestreamDatabase) []assembly.Change {
 	var changes []assembly.Change
 	if want.KMSKeyID != "" && !kmskey.Same(have.KMSKeyID, want.KMSKeyID) {
 		changes = append(changes, assembly.Change{Field: "kms_key_id"})
 	}
-	if owned.TagsDiffer(have.Tags, want.Tags) {
+	if ownertag.TagsDiffer(have.Tags, want.Tags) {
 		changes = append(changes, assembly.Change{Field: "tags"})
 	}
 	return changes

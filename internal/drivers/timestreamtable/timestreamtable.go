@@ -16,9 +16,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/timestreamdb"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 const deletionLimit = 5 * time.Minute
@@ -30,7 +30,7 @@ type Driver struct{ c *awsapi.Clients }
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
 // Observe reads a table with two calls. A table on its way out counts as absent.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.TimestreamTable], error) {
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.TimestreamTable], error) {
 	t, err := d.describe(ctx, ref.Name)
 	if err != nil || t == nil || t.TableStatus == types.TableStatusDeleting {
 		return nil, err
@@ -42,18 +42,19 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 	if err != nil {
 		return nil, err
 	}
-	o := &assembly.Object[object.TimestreamTable]{Identity: identity(t), Spec: spec(t)}
-	o.Owner, o.Spec.Tags = owned.Split(ctx, all)
+	o := &assembly.Observed[spec.TimestreamTable]{Identity: identity(t), Spec: specOf(t)}
+	o.Owner, o.Spec.Tags = ownertag.Split(ctx, all)
 	return o, nil
 }
 
 // describe gives nil for a table that does not exist.
 func (d *Driver) describe(ctx context.Context, name string) (*types.Table, error) {
-	names, err := object.SplitName(name, 2)
+	names, err := spec.SplitName(name, 2)
 	if err != nil {
 		return nil, err
 	}
-	out, err := d.c.TimestreamWrite().DescribeTable(ctx, &timestreamwrite.DescribeTableInput{DatabaseName: &names[0], TableName: &names[1]})
+	out, err := d.c.TimestreamWrite().
+		DescribeTable(ctx, &timestreamwrite.DescribeTableInput{DatabaseName: &names[0], TableName: &names[1]})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -63,8 +64,8 @@ func (d *Driver) describe(ctx context.Context, name string) (*types.Table, error
 	return out.Table, nil
 }
 
-func spec(t *types.Table) object.TimestreamTable {
-	s := object.TimestreamTable{Database: aws.ToString(t.DatabaseName)}
+func specOf(t *types.Table) spec.TimestreamTable {
+	s := spec.TimestreamTable{Database: aws.ToString(t.DatabaseName)}
 	if r := t.RetentionProperties; r != nil {
 		s.MemoryRetentionHours = aws.ToInt64(r.MemoryStoreRetentionPeriodInHours)
 		s.MagneticRetentionDays = aws.ToInt64(r.MagneticStoreRetentionPeriodInDays)
@@ -80,8 +81,8 @@ func spec(t *types.Table) object.TimestreamTable {
 }
 
 // Create makes the table with its tags in one call.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.TimestreamTable) (assembly.Identity, error) {
-	names, err := object.SplitName(ref.Name, 2)
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.TimestreamTable) (assembly.Identity, error) {
+	names, err := spec.SplitName(ref.Name, 2)
 	if err != nil {
 		return assembly.Identity{}, err
 	}
@@ -89,10 +90,10 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Times
 		DatabaseName: &names[0], TableName: &names[1],
 		RetentionProperties:          retention(want),
 		MagneticStoreWriteProperties: magnetic(want),
-		Tags:                         timestreamdb.NewTags(owned.Tags(ref.Owner, want.Tags)),
+		Tags:                         timestreamdb.NewTags(ownertag.Tags(ref.Owner, want.Tags)),
 	})
 	if awsapi.Is(err, "ConflictException") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
@@ -101,7 +102,13 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.Times
 }
 
 // Update changes retention and magnetic writes with one call, and the tags.
-func (d *Driver) Update(ctx context.Context, _ assembly.Ref, have *assembly.Object[object.TimestreamTable], want object.TimestreamTable, changes []assembly.Change) (assembly.Identity, error) {
+func (d *Driver) Update(
+	ctx context.Context,
+	_ assembly.Ref,
+	have *assembly.Observed[spec.TimestreamTable],
+	want spec.TimestreamTable,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	settings := false
 	for _, c := range changes {
 		switch c.Field {
@@ -112,13 +119,13 @@ func (d *Driver) Update(ctx context.Context, _ assembly.Ref, have *assembly.Obje
 		case "memory_retention_hours", "magnetic_retention_days", "magnetic_writes", "rejected_records":
 			settings = true
 		default:
-			return have.Identity, owned.Unknown(c)
+			return have.Identity, ownertag.Unknown(c)
 		}
 	}
 	if !settings {
 		return have.Identity, nil
 	}
-	names, err := object.SplitName(have.ID, 2)
+	names, err := spec.SplitName(have.ID, 2)
 	if err != nil {
 		return have.Identity, err
 	}
@@ -132,11 +139,12 @@ func (d *Driver) Update(ctx context.Context, _ assembly.Ref, have *assembly.Obje
 
 // Delete removes the table with its data and returns when it is gone: its database cannot be deleted before.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	names, err := object.SplitName(ref.Name, 2)
+	names, err := spec.SplitName(ref.Name, 2)
 	if err != nil {
 		return err
 	}
-	_, err = d.c.TimestreamWrite().DeleteTable(ctx, &timestreamwrite.DeleteTableInput{DatabaseName: &names[0], TableName: &names[1]})
+	_, err = d.c.TimestreamWrite().
+		DeleteTable(ctx, &timestreamwrite.DeleteTableInput{DatabaseName: &names[0], TableName: &names[1]})
 	if awsapi.IsNotFound(err) {
 		return nil
 	}
@@ -149,8 +157,11 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	})
 }
 
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{} }
+
 // Diff compares; where rejected records go counts only with magnetic writes.
-func (d *Driver) Diff(have, want object.TimestreamTable) []assembly.Change {
+func (d *Driver) Diff(have, want spec.TimestreamTable) []assembly.Change {
 	var changes []assembly.Change
 	add := func(field string, differs, replace bool) {
 		if differs {
@@ -163,22 +174,25 @@ func (d *Driver) Diff(have, want object.TimestreamTable) []assembly.Change {
 	add("magnetic_writes", have.MagneticWrites != want.MagneticWrites, false)
 	add("rejected_records", have.MagneticWrites && want.MagneticWrites &&
 		(have.RejectedBucket != want.RejectedBucket || have.RejectedPrefix != want.RejectedPrefix), false)
-	add("tags", owned.TagsDiffer(have.Tags, want.Tags), false)
+	add("tags", ownertag.TagsDiffer(have.Tags, want.Tags), false)
 	return changes
 }
 
 func identity(t *types.Table) assembly.Identity {
-	return assembly.Identity{ID: object.NameIn(aws.ToString(t.DatabaseName), aws.ToString(t.TableName)), ARN: aws.ToString(t.Arn)}
+	return assembly.Identity{
+		ID:  spec.NameIn(aws.ToString(t.DatabaseName), aws.ToString(t.TableName)),
+		ARN: aws.ToString(t.Arn),
+	}
 }
 
-func retention(want object.TimestreamTable) *types.RetentionProperties {
+func retention(want spec.TimestreamTable) *types.RetentionProperties {
 	return &types.RetentionProperties{
 		MemoryStoreRetentionPeriodInHours:  &want.MemoryRetentionHours,
 		MagneticStoreRetentionPeriodInDays: &want.MagneticRetentionDays,
 	}
 }
 
-func magnetic(want object.TimestreamTable) *types.MagneticStoreWriteProperties {
+func magnetic(want spec.TimestreamTable) *types.MagneticStoreWriteProperties {
 	m := &types.MagneticStoreWriteProperties{EnableMagneticStoreWrites: &want.MagneticWrites}
 	if want.MagneticWrites && want.RejectedBucket != "" {
 		s3 := &types.S3Configuration{BucketName: &want.RejectedBucket, EncryptionOption: types.S3EncryptionOptionSseS3}
@@ -188,4 +202,9 @@ func magnetic(want object.TimestreamTable) *types.MagneticStoreWriteProperties {
 		m.MagneticStoreRejectedDataLocation = &types.MagneticStoreRejectedDataLocation{S3Configuration: s3}
 	}
 	return m
+}
+
+// Data implements [assembly.DataHolder].
+func (d *Driver) Data(context.Context, assembly.Ref) (string, error) {
+	return "may hold time series; AWS does not report how much", nil
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const (
@@ -34,30 +34,68 @@ func TestLife(t *testing.T) {
 			return err
 		}
 	}
-	drivertest.Life[object.TimestreamTable]{
-		Clients: c, Driver: New(c), Name: object.NameIn(database, table), Reads: 2,
-		Full: object.TimestreamTable{Database: database, MemoryRetentionHours: 24, MagneticRetentionDays: 365,
+	drivertest.Life[spec.TimestreamTable]{
+		Clients: c, Driver: New(c), Name: spec.NameIn(database, table), Reads: 2,
+		Full: spec.TimestreamTable{Database: database, MemoryRetentionHours: 24, MagneticRetentionDays: 365,
 			MagneticWrites: true, RejectedBucket: "greenhouse-archive", RejectedPrefix: "rejected/", Tags: map[string]string{"team": "bay"}},
-		Steps: []drivertest.Step[object.TimestreamTable]{
-			{Why: "retention changed by hand", Fields: []string{"memory_retention_hours", "magnetic_retention_days"}, Writes: []string{"UpdateTable"},
-				Drift: byHand(timestreamwrite.UpdateTableInput{RetentionProperties: &types.RetentionProperties{MemoryStoreRetentionPeriodInHours: aws.Int64(1), MagneticStoreRetentionPeriodInDays: aws.Int64(2)}})},
-			{Why: "magnetic writes switched off by hand", Fields: []string{"magnetic_writes"}, Writes: []string{"UpdateTable"},
-				Drift: byHand(timestreamwrite.UpdateTableInput{MagneticStoreWriteProperties: &types.MagneticStoreWriteProperties{EnableMagneticStoreWrites: aws.Bool(false)}})},
-			{Why: "rejected records go elsewhere", Fields: []string{"rejected_records"}, Writes: []string{"UpdateTable"},
-				Want: drivertest.Changing(func(s *object.TimestreamTable) { s.RejectedPrefix = "" })},
+		Steps: []drivertest.Step[spec.TimestreamTable]{
+			{
+				Why:    "retention changed by hand",
+				Fields: []string{"memory_retention_hours", "magnetic_retention_days"},
+				Writes: []string{"UpdateTable"},
+				Drift: byHand(
+					timestreamwrite.UpdateTableInput{
+						RetentionProperties: &types.RetentionProperties{
+							MemoryStoreRetentionPeriodInHours:  aws.Int64(1),
+							MagneticStoreRetentionPeriodInDays: aws.Int64(2),
+						},
+					},
+				),
+			},
+			{
+				Why:    "magnetic writes switched off by hand",
+				Fields: []string{"magnetic_writes"},
+				Writes: []string{"UpdateTable"},
+				Drift: byHand(
+					timestreamwrite.UpdateTableInput{
+						MagneticStoreWriteProperties: &types.MagneticStoreWriteProperties{
+							EnableMagneticStoreWrites: aws.Bool(false),
+						},
+					},
+				),
+			},
+			{
+				Why:    "rejected records go elsewhere",
+				Fields: []string{"rejected_records"},
+				Writes: []string{"UpdateTable"},
+				Want:   drivertest.Changing(func(s *spec.TimestreamTable) { s.RejectedPrefix = "" }),
+			},
 			{Why: "no magnetic writes wanted", Fields: []string{"magnetic_writes"}, Writes: []string{"UpdateTable"},
-				Want: drivertest.Changing(func(s *object.TimestreamTable) { s.MagneticWrites, s.RejectedBucket = false, "" })},
-			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"TagResource"}, Drift: func(ctx context.Context) error {
-				_, err := ts.UntagResource(ctx, &timestreamwrite.UntagResourceInput{ResourceARN: aws.String(arn), TagKeys: []string{"team"}})
-				return err
-			}},
+				Want: drivertest.Changing(
+					func(s *spec.TimestreamTable) { s.MagneticWrites, s.RejectedBucket = false, "" },
+				)},
+			{
+				Why:    "tags changed by hand",
+				Fields: []string{"tags"},
+				Writes: []string{"TagResource"},
+				Drift: func(ctx context.Context) error {
+					_, err := ts.UntagResource(
+						ctx,
+						&timestreamwrite.UntagResourceInput{ResourceARN: aws.String(arn), TagKeys: []string{"team"}},
+					)
+					return err
+				},
+			},
 		},
 		Foreign: func(ctx context.Context) error {
 			if _, err := ts.CreateTable(ctx, &timestreamwrite.CreateTableInput{DatabaseName: aws.String(database), TableName: aws.String(table)}); err != nil {
 				return err
 			}
 			// moto keeps the tags of what is deleted.
-			_, err := ts.UntagResource(ctx, &timestreamwrite.UntagResourceInput{ResourceARN: aws.String(arn), TagKeys: []string{object.OwnerTag}})
+			_, err := ts.UntagResource(
+				ctx,
+				&timestreamwrite.UntagResourceInput{ResourceARN: aws.String(arn), TagKeys: []string{spec.OwnerTag}},
+			)
 			return err
 		},
 	}.Run(t)
@@ -74,7 +112,7 @@ func TestAbsentDatabaseMeansAbsentTable(t *testing.T) {
 }
 
 func TestAnotherDatabaseIsAnotherTable(t *testing.T) {
-	got := New(nil).Diff(object.TimestreamTable{Database: "a"}, object.TimestreamTable{Database: "b"})
+	got := New(nil).Diff(spec.TimestreamTable{Database: "a"}, spec.TimestreamTable{Database: "b"})
 	if diff := cmp.Diff([]assembly.Change{{Field: "database", Replace: true}}, got); diff != "" {
 		t.Error(diff)
 	}

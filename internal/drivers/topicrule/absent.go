@@ -11,9 +11,9 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 )
 
-// absent reports whether err, the answer to a call about one rule, means that there is no such rule. AWS does not say:
-// it answers UnauthorizedException, as it does to somebody who may not read the rule [AWS 1.2 GetTopicRule]. So the
-// rules are listed. When the rule exists after all, or err is about something else, err is returned.
+// absent reports whether err, returned by a call about one rule, means that the rule does not exist. AWS returns
+// UnauthorizedException both for a missing rule and to a caller who may not read it [AWS 1.2 GetTopicRule], so absent
+// looks for the rule in the list of all rules. It returns err if the rule exists or err has another cause.
 func (d *Driver) absent(ctx context.Context, name string, err error) (bool, error) {
 	if awsapi.IsNotFound(err) {
 		return true, nil
@@ -31,25 +31,25 @@ func (d *Driver) absent(ctx context.Context, name string, err error) (bool, erro
 	return true, nil
 }
 
-// listTimeout bounds a listing, which nobody's cancellation ends.
+// listTimeout limits a listing, which does not end when a caller is cancelled.
 const listTimeout = time.Minute
 
-// listing is one ListTopicRules under way.
+// listing is a ListTopicRules in progress.
 type listing struct {
 	done  chan struct{}
 	names map[string]bool
 	err   error
 }
 
-// list gives the names of all rules. AWS allows one such call a second [AWS 1.1], so callers that come while one is
-// under way share its answer.
+// list returns the names of all rules. AWS allows one such call per second [AWS 1.1], so callers share a listing that
+// is already in progress.
 func (d *Driver) list(ctx context.Context) (map[string]bool, error) {
 	d.mu.Lock()
 	l := d.listing
 	if l == nil {
 		l = &listing{done: make(chan struct{})}
 		d.listing = l
-		// The listing belongs to all who wait for it and must outlive the first of them.
+		// All waiting callers share the listing, so it must not end when the first of them is cancelled.
 		go d.run(context.WithoutCancel(ctx), l)
 	}
 	d.mu.Unlock()

@@ -1,5 +1,4 @@
-// Package topicrule knows AWS IoT topic rules. It must not know what a rule is
-// for, nor the meaning of its SQL.
+// Package topicrule manages AWS IoT topic rules. It does not know what a rule is for or what its SQL means.
 package topicrule
 
 import (
@@ -19,11 +18,11 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iotaccess"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iottags"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/owned"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// A rule whose spec names no SQL version has sqlVersion; AWS takes a rule without one for firstSQLVersion [IoT-SQL].
+// A spec without an SQL version means sqlVersion; AWS treats a rule without one as firstSQLVersion [IoT-SQL].
 const (
 	sqlVersion      = "2016-03-23"
 	firstSQLVersion = "2015-10-08"
@@ -35,14 +34,14 @@ type Driver struct {
 	iot     *iot.Client
 
 	mu      sync.Mutex
-	listing *listing // a listing under way that others may wait for
+	listing *listing // in progress; others wait for it
 }
 
-// New makes a driver that works with c.
+// New returns a driver that uses the given clients.
 func New(c *awsapi.Clients) *Driver { return &Driver{clients: c, iot: c.IoT()} }
 
-// Observe reads the rule; its tags only before it is recorded and for deep reads.
-func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Object[object.TopicRule], error) {
+// Observe reads the rule. It reads the tags only before the rule is recorded and for deep reads.
+func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.TopicRule], error) {
 	out, err := d.iot.GetTopicRule(ctx, &iot.GetTopicRuleInput{RuleName: &ref.Name})
 	if err != nil {
 		absent, err := d.absent(ctx, ref.Name, err)
@@ -51,37 +50,49 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Objec
 		}
 		return nil, err
 	}
-	o := &assembly.Object[object.TopicRule]{Identity: assembly.Identity{ID: ref.Name, ARN: aws.ToString(out.RuleArn)}, Spec: specOf(out.Rule)}
+	o := &assembly.Observed[spec.TopicRule]{
+		Identity: assembly.Identity{ID: ref.Name, ARN: aws.ToString(out.RuleArn)},
+		Spec:     specOf(out.Rule),
+	}
 	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.iot, ref, o.ARN)
 	return o, err
 }
 
-// Create makes the rule with its tags.
-func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want object.TopicRule) (assembly.Identity, error) {
+// Create creates the rule with its tags.
+func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.TopicRule) (assembly.Identity, error) {
 	err := retry(ctx, func(ctx context.Context) error {
 		_, err := d.iot.CreateTopicRule(ctx, &iot.CreateTopicRuleInput{
 			RuleName:         &ref.Name,
 			TopicRulePayload: payload(want),
-			Tags:             aws.String(query(owned.Tags(ref.Owner, want.Tags))),
+			Tags:             aws.String(query(ownertag.Tags(ref.Owner, want.Tags))),
 		})
 		return err
 	})
 	if awsapi.Is(err, "ResourceAlreadyExistsException") {
-		return owned.Resume(ctx, d, ref, want, err)
+		return ownertag.Resume(ctx, d, ref, want, err)
 	}
 	if err != nil {
 		return assembly.Identity{}, err
 	}
-	// The create call answers nothing at all.
+	// The response to the create call is empty.
 	return assembly.Identity{ID: ref.Name, ARN: d.clients.ARN("iot", "rule/"+ref.Name)}, nil
 }
 
-// Update replaces the rule's payload as a whole, once, and changes tags.
-func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Object[object.TopicRule], want object.TopicRule, changes []assembly.Change) (assembly.Identity, error) {
+// Update replaces the whole payload of the rule in one call, and changes tags.
+func (d *Driver) Update(
+	ctx context.Context,
+	ref assembly.Ref,
+	have *assembly.Observed[spec.TopicRule],
+	want spec.TopicRule,
+	changes []assembly.Change,
+) (assembly.Identity, error) {
 	isTags := func(c assembly.Change) bool { return c.Field == "tags" }
 	if slices.ContainsFunc(changes, func(c assembly.Change) bool { return !isTags(c) }) {
 		err := retry(ctx, func(ctx context.Context) error {
-			_, err := d.iot.ReplaceTopicRule(ctx, &iot.ReplaceTopicRuleInput{RuleName: &ref.Name, TopicRulePayload: payload(want)})
+			_, err := d.iot.ReplaceTopicRule(
+				ctx,
+				&iot.ReplaceTopicRuleInput{RuleName: &ref.Name, TopicRulePayload: payload(want)},
+			)
 			return err
 		})
 		if err != nil {
@@ -94,7 +105,7 @@ func (d *Driver) Update(ctx context.Context, ref assembly.Ref, have *assembly.Ob
 	return have.Identity, nil
 }
 
-// Delete removes the rule.
+// Delete deletes the rule.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	err := retry(ctx, func(ctx context.Context) error {
 		_, err := d.iot.DeleteTopicRule(ctx, &iot.DeleteTopicRuleInput{RuleName: &ref.Name})
@@ -110,8 +121,11 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return err
 }
 
-// Diff names sql, description, enabled, actions, error_action and tags.
-func (d *Driver) Diff(have, want object.TopicRule) []assembly.Change {
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind { return assembly.Kind{} }
+
+// Diff reports the fields sql, description, enabled, actions, error_action and tags.
+func (d *Driver) Diff(have, want spec.TopicRule) []assembly.Change {
 	var changes []assembly.Change
 	add := func(differs bool, field string) {
 		if differs {
@@ -123,28 +137,28 @@ func (d *Driver) Diff(have, want object.TopicRule) []assembly.Change {
 	add(have.Disabled != want.Disabled, "enabled")
 	add(!slices.EqualFunc(have.Actions, want.Actions, sameAction), "actions")
 	add(!sameErrorAction(have.ErrorAction, want.ErrorAction), "error_action")
-	add(owned.TagsDiffer(have.Tags, want.Tags), "tags")
+	add(ownertag.TagsDiffer(have.Tags, want.Tags), "tags")
 	return changes
 }
 
-func sameAction(a, b object.Action) bool {
-	return reflect.DeepEqual(specOfAction(action(a)), specOfAction(action(b)))
+func sameAction(a, b spec.Action) bool {
+	return reflect.DeepEqual(decode(encode(a)), decode(encode(b)))
 }
 
-func sameErrorAction(a, b *object.Action) bool {
+func sameErrorAction(a, b *spec.Action) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
 	return sameAction(*a, *b)
 }
 
-// retry repeats what passes by itself: IoT does not see the role yet [AWS 2.2 CreateTopicRule], or another write to the
-// rule is under way. SqlParseException and every other refusal come back at once.
+// retry repeats a call that fails temporarily: IoT does not see the role yet [AWS 2.2 CreateTopicRule], or another
+// write to the rule is in progress. SqlParseException and every other error are returned at once.
 func retry(ctx context.Context, call func(context.Context) error) error {
 	return iotaccess.Retry(ctx, "waiting until AWS IoT can assume the rule's role", call)
 }
 
-// query writes tags as the URL query string that CreateTopicRule takes [AWS 2.1].
+// query encodes tags as the URL query string that CreateTopicRule expects [AWS 2.1].
 func query(tags map[string]string) string {
 	values := url.Values{}
 	for key, value := range tags {
@@ -153,7 +167,7 @@ func query(tags map[string]string) string {
 	return strings.ReplaceAll(values.Encode(), "+", "%20")
 }
 
-func payload(want object.TopicRule) *types.TopicRulePayload {
+func payload(want spec.TopicRule) *types.TopicRulePayload {
 	p := &types.TopicRulePayload{
 		AwsIotSqlVersion: aws.String(cmp.Or(want.SQLVersion, sqlVersion)),
 		Sql:              &want.SQL,
@@ -162,27 +176,27 @@ func payload(want object.TopicRule) *types.TopicRulePayload {
 		Actions:          make([]types.Action, len(want.Actions)),
 	}
 	for i, a := range want.Actions {
-		p.Actions[i] = action(a)
+		p.Actions[i] = encode(a)
 	}
 	if want.ErrorAction != nil {
-		a := action(*want.ErrorAction)
+		a := encode(*want.ErrorAction)
 		p.ErrorAction = &a
 	}
 	return p
 }
 
-func specOf(r *types.TopicRule) object.TopicRule {
-	s := object.TopicRule{
+func specOf(r *types.TopicRule) spec.TopicRule {
+	s := spec.TopicRule{
 		SQL:         aws.ToString(r.Sql),
 		SQLVersion:  cmp.Or(aws.ToString(r.AwsIotSqlVersion), firstSQLVersion),
 		Description: aws.ToString(r.Description),
 		Disabled:    aws.ToBool(r.RuleDisabled),
 	}
 	for _, a := range r.Actions {
-		s.Actions = append(s.Actions, specOfAction(a))
+		s.Actions = append(s.Actions, decode(a))
 	}
 	if r.ErrorAction != nil {
-		a := specOfAction(*r.ErrorAction)
+		a := decode(*r.ErrorAction)
 		s.ErrorAction = &a
 	}
 	return s

@@ -11,13 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/aws/smithy-go"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/drivertest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/object"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const (
@@ -25,13 +24,17 @@ const (
 	role = "arn:aws:iam::123456789012:role/greenhouse-rules"
 )
 
-func rule() object.TopicRule {
-	return object.TopicRule{
+func rule() spec.TopicRule {
+	return spec.TopicRule{
 		SQL:         "SELECT * FROM 'greenhouse/+/telemetry'",
 		Description: "telemetry to the stream",
-		Actions:     []object.Action{{Kinesis: &object.KinesisAction{RoleARN: role, StreamName: "greenhouse", PartitionKey: "${topic(2)}"}}},
-		ErrorAction: &object.Action{SQS: &object.SQSAction{RoleARN: role, QueueURL: "https://sqs.us-east-1.amazonaws.com/123456789012/dead"}},
-		Tags:        map[string]string{"team": "bay & barn = 1", "empty": ""},
+		Actions: []spec.Action{
+			{Kinesis: &spec.KinesisAction{RoleARN: role, StreamName: "greenhouse", PartitionKey: "${topic(2)}"}},
+		},
+		ErrorAction: &spec.Action{
+			SQS: &spec.SQSAction{RoleARN: role, QueueURL: "https://sqs.us-east-1.amazonaws.com/123456789012/dead"},
+		},
+		Tags: map[string]string{"team": "bay & barn = 1", "empty": ""},
 	}
 }
 
@@ -42,122 +45,78 @@ func TestLife(t *testing.T) {
 		return func(ctx context.Context) error {
 			p := payload(rule())
 			edit(p)
-			_, err := c.IoT().ReplaceTopicRule(ctx, &iot.ReplaceTopicRuleInput{RuleName: topicRule, TopicRulePayload: p})
+			_, err := c.IoT().
+				ReplaceTopicRule(ctx, &iot.ReplaceTopicRuleInput{RuleName: topicRule, TopicRulePayload: p})
 			return err
 		}
 	}
 	replaced := []string{"ReplaceTopicRule"}
-	drivertest.Life[object.TopicRule]{
+	drivertest.Life[spec.TopicRule]{
 		Clients: c, Driver: New(c), Name: name, Reads: 1, Full: rule(),
-		Steps: []drivertest.Step[object.TopicRule]{
+		Steps: []drivertest.Step[spec.TopicRule]{
 			{Why: "SQL changed by hand", Fields: []string{"sql"}, Writes: replaced,
 				Drift: replaceByHand(func(p *types.TopicRulePayload) { p.Sql = aws.String("SELECT a FROM 'b'") })},
 			{Why: "an older SQL version", Fields: []string{"sql"}, Writes: replaced,
-				Drift: replaceByHand(func(p *types.TopicRulePayload) { p.AwsIotSqlVersion = aws.String("2015-10-08") })},
+				Drift: replaceByHand(
+					func(p *types.TopicRulePayload) { p.AwsIotSqlVersion = aws.String("2015-10-08") },
+				)},
 			{Why: "disabled by hand", Fields: []string{"enabled"}, Writes: replaced,
 				Drift: func(ctx context.Context) error {
 					_, err := c.IoT().DisableTopicRule(ctx, &iot.DisableTopicRuleInput{RuleName: topicRule})
 					return err
 				}},
-			{Why: "the partition key dropped by hand", Fields: []string{"actions"}, Writes: replaced,
+			{Why: "the partition key removed by hand", Fields: []string{"actions"}, Writes: replaced,
 				Drift: replaceByHand(func(p *types.TopicRulePayload) { p.Actions[0].Kinesis.PartitionKey = nil })},
-			{Why: "an action of a kind no pipeline writes", Fields: []string{"actions"}, Writes: replaced,
+			{Why: "an action of a kind without a codec", Fields: []string{"actions"}, Writes: replaced,
 				Drift: replaceByHand(func(p *types.TopicRulePayload) {
-					p.Actions[0] = types.Action{OpenSearch: &types.OpenSearchAction{RoleArn: aws.String(role), Endpoint: aws.String("https://e"), Index: aws.String("i"), Type: aws.String("t"), Id: aws.String("1")}}
+					p.Actions[0] = types.Action{
+						OpenSearch: &types.OpenSearchAction{
+							RoleArn:  aws.String(role),
+							Endpoint: aws.String("https://e"),
+							Index:    aws.String("i"),
+							Type:     aws.String("t"),
+							Id:       aws.String("1"),
+						},
+					}
 				})},
-			{Why: "the error action dropped by hand, and the description", Fields: []string{"description", "error_action"}, Writes: replaced,
-				Drift: replaceByHand(func(p *types.TopicRulePayload) { p.ErrorAction, p.Description = nil, nil })},
-			{Why: "another action wanted beside", Fields: []string{"actions"}, Writes: replaced,
-				Want: drivertest.Changing(func(s *object.TopicRule) {
-					s.Actions = append(s.Actions[:1:1], object.Action{Lambda: &object.LambdaAction{FunctionARN: "arn:aws:lambda:us-east-1:123456789012:function:f"}})
+			{
+				Why:    "the error action and the description removed by hand",
+				Fields: []string{"description", "error_action"},
+				Writes: replaced,
+				Drift:  replaceByHand(func(p *types.TopicRulePayload) { p.ErrorAction, p.Description = nil, nil }),
+			},
+			{Why: "one more action desired", Fields: []string{"actions"}, Writes: replaced,
+				Want: drivertest.Changing(func(s *spec.TopicRule) {
+					s.Actions = append(
+						s.Actions[:1:1],
+						spec.Action{
+							Lambda: &spec.LambdaAction{FunctionARN: "arn:aws:lambda:us-east-1:123456789012:function:f"},
+						},
+					)
 				})},
 			{Why: "paused", Fields: []string{"enabled"}, Writes: replaced,
-				Want: drivertest.Changing(func(s *object.TopicRule) { s.Disabled = true })},
+				Want: drivertest.Changing(func(s *spec.TopicRule) { s.Disabled = true })},
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"UntagResource", "TagResource"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.IoT().TagResource(ctx, &iot.TagResourceInput{ResourceArn: arn, Tags: []types.Tag{
-						{Key: aws.String("team"), Value: aws.String("x")}, {Key: aws.String("extra"), Value: aws.String("y")},
+						{
+							Key:   aws.String("team"),
+							Value: aws.String("x"),
+						}, {Key: aws.String("extra"), Value: aws.String("y")},
 					}})
 					return err
 				}},
 		},
 		Foreign: func(ctx context.Context) error {
-			_, err := c.IoT().CreateTopicRule(ctx, &iot.CreateTopicRuleInput{RuleName: topicRule, TopicRulePayload: payload(rule())})
+			_, err := c.IoT().
+				CreateTopicRule(ctx, &iot.CreateTopicRuleInput{RuleName: topicRule, TopicRulePayload: payload(rule())})
 			return err
 		},
 	}.Run(t)
 }
 
-// actions holds one action of every kind with every member set.
-func actions() []object.Action {
-	return []object.Action{
-		{Kinesis: &object.KinesisAction{RoleARN: role, StreamName: "s", PartitionKey: "k"}},
-		{S3: &object.S3Action{RoleARN: role, Bucket: "b", Key: "k", CannedACL: "bucket-owner-full-control"}},
-		{Lambda: &object.LambdaAction{FunctionARN: "arn:aws:lambda:us-east-1:123456789012:function:f"}},
-		{SNS: &object.SNSAction{RoleARN: role, TargetARN: "arn:aws:sns:us-east-1:123456789012:t", MessageFormat: "JSON"}},
-		{SQS: &object.SQSAction{RoleARN: role, QueueURL: "https://q", UseBase64: true}},
-		{DynamoDB: &object.DynamoDBAction{RoleARN: role, TableName: "t", HashKeyField: "h", HashKeyType: "NUMBER", HashKeyValue: "1",
-			RangeKeyField: "r", RangeKeyType: "STRING", RangeKeyValue: "2", PayloadField: "p", Operation: "UPDATE"}},
-		{DynamoDBv2: &object.DynamoDBv2Action{RoleARN: role, TableName: "t"}},
-		{Firehose: &object.FirehoseAction{RoleARN: role, DeliveryStreamName: "d", Separator: "\n", BatchMode: true}},
-		{Timestream: &object.TimestreamAction{RoleARN: role, Database: "d", Table: "t", TimestampValue: "${ts}", TimestampUnit: "SECONDS",
-			Dimensions: []object.TimestreamDimension{{Name: "thing", Value: "${topic(2)}"}}}},
-		{CloudWatchMetric: &object.CloudWatchMetricAction{RoleARN: role, Namespace: "n", Name: "m", Value: "1", Unit: "Count", Timestamp: "2"}},
-		{CloudWatchLogs: &object.CloudWatchLogsAction{RoleARN: role, LogGroup: "/g", BatchMode: true}},
-		{CloudWatchAlarm: &object.CloudWatchAlarmAction{RoleARN: role, AlarmName: "a", StateReason: "r", StateValue: "OK"}},
-		{Republish: &object.RepublishAction{RoleARN: role, Topic: "t", QoS: 1, Headers: &object.RepublishHeaders{
-			PayloadFormatIndicator: "UTF8_DATA", ContentType: "c", ResponseTopic: "r", CorrelationData: "d", MessageExpiry: "9",
-			UserProperties: []object.Header{{Key: "k", Value: "v"}}}}},
-		{HTTP: &object.HTTPAction{URL: "https://u", ConfirmationURL: "https://c", Headers: []object.Header{{Key: "k", Value: "v"}},
-			SigV4: &object.SigV4{RoleARN: role, ServiceName: "s", SigningRegion: "eu-west-1"}}},
-		{StepFunctions: &object.StepFunctionsAction{RoleARN: role, StateMachine: "m", ExecutionNamePrefix: "p"}},
-	}
-}
-
-func TestEveryActionComesBackAsWritten(t *testing.T) {
-	c := drivertest.Clients(t, mototest.Start(t))
-	d := New(c)
-	for _, a := range actions() {
-		ref := assembly.Ref{Name: "one", Owner: drivertest.Owner}
-		want := object.TopicRule{SQL: "SELECT * FROM 'a'", Actions: []object.Action{a}, ErrorAction: &a}
-		if _, err := d.Create(t.Context(), ref, want); err != nil {
-			t.Fatal(err)
-		}
-		got, err := d.Observe(t.Context(), ref)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want.Actions, got.Spec.Actions); diff != "" {
-			t.Error(diff)
-		}
-		if changes := d.Diff(got.Spec, want); len(changes) > 0 {
-			t.Errorf("%+v: %v", a, changes)
-		}
-		if err := d.Delete(t.Context(), ref); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func TestDefaultsAreNoDifference(t *testing.T) {
-	d := New(awsapi.New(aws.Config{}, awsapi.Options{}))
-	for _, tc := range []struct{ have, want object.Action }{
-		{object.Action{SNS: &object.SNSAction{MessageFormat: "RAW"}}, object.Action{SNS: &object.SNSAction{}}},
-		{object.Action{S3: &object.S3Action{CannedACL: "private"}}, object.Action{S3: &object.S3Action{}}},
-		{object.Action{DynamoDB: &object.DynamoDBAction{HashKeyType: "STRING", PayloadField: "payload", Operation: "INSERT"}}, object.Action{DynamoDB: &object.DynamoDBAction{}}},
-		{object.Action{Timestream: &object.TimestreamAction{TimestampValue: "1", TimestampUnit: "MILLISECONDS"}}, object.Action{Timestream: &object.TimestreamAction{TimestampValue: "1"}}},
-	} {
-		if changes := d.Diff(object.TopicRule{Actions: []object.Action{tc.have}}, object.TopicRule{Actions: []object.Action{tc.want}}); len(changes) > 0 {
-			t.Errorf("%+v against %+v: %v", tc.have, tc.want, changes)
-		}
-		if changes := d.Diff(object.TopicRule{Actions: actions()[:1]}, object.TopicRule{Actions: []object.Action{tc.want}}); len(changes) == 0 {
-			t.Errorf("%+v differs from nothing", tc.want)
-		}
-	}
-}
-
 // moto sees a new role at once and parses no SQL; codes and texts are AWS's [AWS 2.2 CreateTopicRule].
-func TestWhatAWSRefusesAtFirst(t *testing.T) {
+func TestCreateRetriesWhatPasses(t *testing.T) {
 	const assume = "iot.amazonaws.com is unable to perform: sts:AssumeRole on resource: " + role
 	for _, tc := range []struct {
 		why   string
@@ -165,12 +124,29 @@ func TestWhatAWSRefusesAtFirst(t *testing.T) {
 		sent  int // CreateTopicRule calls
 		fails string
 	}{
-		{why: "the role is not there yet", fault: mototest.Fault{Code: "InvalidRequestException", Message: assume, Times: 5}, sent: 6},
-		{why: "the answer was lost", fault: mototest.Fault{Code: "ThrottlingException", Message: "Rate exceeded", Times: 1, After: true}, sent: 2},
-		{why: "another request that is invalid", fault: mototest.Fault{Code: "InvalidRequestException", Message: "Kinesis stream name is invalid", Times: 1}, sent: 1,
-			fails: "Kinesis stream name is invalid"},
-		{why: "SQL that does not parse", fault: mototest.Fault{Code: "SqlParseException", Message: "Expected a FROM, sts:AssumeRole or not", Times: 1}, sent: 1,
-			fails: "Expected a FROM"},
+		{
+			why:   "the role is not visible yet",
+			fault: mototest.Fault{Code: "InvalidRequestException", Message: assume, Times: 5},
+			sent:  6,
+		},
+		{
+			why:   "the response was lost",
+			fault: mototest.Fault{Code: "ThrottlingException", Message: "Rate exceeded", Times: 1, After: true},
+			sent:  2,
+		},
+		{
+			why:   "the request is invalid for another reason",
+			fault: mototest.Fault{Code: "InvalidRequestException", Message: "Kinesis stream name is invalid", Times: 1},
+			sent:  1,
+			fails: "Kinesis stream name is invalid",
+		},
+		{
+			why: "the SQL does not parse",
+			fault: mototest.Fault{
+				Code: "SqlParseException", Message: "Expected a FROM, sts:AssumeRole or not", Times: 1},
+			sent:  1,
+			fails: "Expected a FROM",
+		},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			server := mototest.Start(t)
@@ -184,7 +160,7 @@ func TestWhatAWSRefusesAtFirst(t *testing.T) {
 				t.Errorf("%+v, %v", id, err)
 			}
 			if tc.fails != "" && (err == nil || !strings.Contains(err.Error(), tc.fails)) {
-				t.Errorf("got %v, want AWS's reason", err)
+				t.Errorf("got %v, want the reason that AWS gave", err)
 			}
 			if n := c.Requests()["iot:CreateTopicRule"]; n != tc.sent {
 				t.Errorf("sent %d creates, want %d", n, tc.sent)
@@ -193,10 +169,21 @@ func TestWhatAWSRefusesAtFirst(t *testing.T) {
 	}
 }
 
-func TestARoleThatNeverComesEndsTheWait(t *testing.T) {
+func TestCreateGivesUpOnAMissingRole(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(t, mototest.Fault{Service: "iot", Operation: "CreateTopicRule", Code: "InvalidRequestException", Message: "unable to perform: sts:AssumeRole", Times: 1000})
-	_, err := New(drivertest.Clients(t, server)).Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, rule())
+	server.Fail(
+		t,
+		mototest.Fault{
+			Service:   "iot",
+			Operation: "CreateTopicRule",
+			Code:      "InvalidRequestException",
+			Message:   "unable to perform: sts:AssumeRole",
+			Times:     1000,
+		},
+	)
+	_, err := New(
+		drivertest.Clients(t, server),
+	).Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, rule())
 	if err == nil || !strings.Contains(err.Error(), "2m0s") || !awsapi.Is(err, "InvalidRequestException") {
 		t.Errorf("%v", err)
 	}
@@ -210,7 +197,16 @@ func TestARefusalToReadIsNotAbsence(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, operation := range []string{"GetTopicRule", "DeleteTopicRule"} {
-		server.Fail(t, mototest.Fault{Service: "iot", Operation: operation, Code: "UnauthorizedException", Message: "Access to topic rule '" + name + "' was denied", Times: 1})
+		server.Fail(
+			t,
+			mototest.Fault{
+				Service:   "iot",
+				Operation: operation,
+				Code:      "UnauthorizedException",
+				Message:   "Access to topic rule '" + name + "' was denied",
+				Times:     1,
+			},
+		)
 	}
 	if got, err := d.Observe(t.Context(), ref); got != nil || !awsapi.Is(err, "UnauthorizedException") {
 		t.Errorf("observing: %+v, %v", got, err)
@@ -220,7 +216,7 @@ func TestARefusalToReadIsNotAbsence(t *testing.T) {
 	}
 }
 
-// AWS lets the rules be listed once a second [AWS 1.1]; a create asks for each of its rules.
+// AWS allows one listing of the rules per second [AWS 1.1], and a create looks for each rule of the pipeline.
 func TestReadersShareAListing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(awsapi.New(aws.Config{}, awsapi.Options{})) // every request would fail: there is no region
@@ -246,9 +242,21 @@ func TestReadersShareAListing(t *testing.T) {
 
 func TestAFailedListingDoesNotHideTheRefusal(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(t, mototest.Fault{Service: "iot", Operation: "ListTopicRules", Code: "AccessDeniedException", Message: "not authorized to perform: iot:ListTopicRules", Times: 1})
-	got, err := New(drivertest.Clients(t, server)).Observe(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner})
-	if got != nil || err == nil || !strings.Contains(err.Error(), "was denied") || !strings.Contains(err.Error(), "iot:ListTopicRules") {
-		t.Errorf("%+v, %v; want both answers", got, err)
+	server.Fail(
+		t,
+		mototest.Fault{
+			Service:   "iot",
+			Operation: "ListTopicRules",
+			Code:      "AccessDeniedException",
+			Message:   "not authorized to perform: iot:ListTopicRules",
+			Times:     1,
+		},
+	)
+	got, err := New(
+		drivertest.Clients(t, server),
+	).Observe(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner})
+	if got != nil || err == nil || !strings.Contains(err.Error(), "was denied") ||
+		!strings.Contains(err.Error(), "iot:ListTopicRules") {
+		t.Errorf("%+v, %v; want both errors", got, err)
 	}
 }

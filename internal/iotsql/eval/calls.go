@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -87,10 +88,10 @@ func (c *compiler) call(x *syntax.Call) node {
 	impl := def.Call
 	if def.Prepare != nil {
 		prepared, err := def.Prepare(c.version, constants(args))
-		switch {
-		case err != nil:
+		if err != nil {
 			c.badArgument(x, err)
-		case prepared != nil:
+		}
+		if prepared != nil {
 			impl = prepared
 		}
 	}
@@ -136,11 +137,11 @@ func constants(args []node) []*value.Value {
 	return list
 }
 
-// badArgument reports a constant that a function cannot use: as an error when this engine is the one that cannot, as a
-// warning when the result is Undefined in AWS too.
+// badArgument warns about a constant that a function cannot use, or that AWS may treat differently.
 func (c *compiler) badArgument(x *syntax.Call, err error) {
-	if u, ok := err.(*funcs.Unsupported); ok {
-		c.report.Error(x.Args[u.Arg].Position(), syntax.BadConstant, err)
+	var caveat *funcs.Caveat
+	if errors.As(err, &caveat) {
+		c.report.Warn(x.Args[caveat.Arg].Position(), syntax.Unproven, caveat)
 		return
 	}
 	c.report.Warn(x.Position(), syntax.AlwaysUndefined, x.Name, err)

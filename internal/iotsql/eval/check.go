@@ -9,7 +9,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/value"
 )
 
-// checkCall looks at what AWS demands of a call besides types: constant arguments and calls per statement. [IoT-SQL 14.6]
+// checkCall looks at what AWS demands of a call besides types: constant arguments and calls per statement. [IoT-SQL
+// 14.6]
 func (c *compiler) checkCall(def *funcs.Func, x *syntax.Call) {
 	for i, what := range def.Constants {
 		if i < 0 {

@@ -123,8 +123,8 @@ func (c *compiler) number(x *syntax.Number) node {
 	return constant{v}
 }
 
-// path compiles a name with the members behind it. Names that are looked up in the message become one reference, so that
-// nothing else of the payload is decoded.
+// path compiles a name with the members behind it. Names that are looked up in the message become one reference, so
+// that nothing else of the payload is decoded.
 func (c *compiler) path(x syntax.Expr) node {
 	names, root := chain(x)
 	if root == nil {
@@ -287,8 +287,8 @@ func (c *compiler) object(x *syntax.Object) node {
 	return n
 }
 
-// nested compiles a query over an array or object. Names in it mean the element's fields; enclosing aliases, variables and
-// declared extra names stay visible. [IoT-SQL 12]
+// nested compiles a query over an array or object. Names in it mean the element's fields; enclosing aliases,
+// variables and declared extra names stay visible. [IoT-SQL 12]
 func (c *compiler) nested(q *syntax.Select) *nested {
 	c.needsVersion2(q, "nested queries")
 	n := &nested{depth: len(c.aliases), source: undefined}

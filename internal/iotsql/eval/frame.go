@@ -1,6 +1,6 @@
-// Package eval checks the tree of a statement, condition or template, compiles it into nodes, and evaluates these against
-// messages. Order of work, scopes, operators and projections are here; the meaning of values and functions is not, and
-// neither is anything about rules' actions.
+// Package eval checks the tree of a statement, condition or template, compiles it into nodes, and evaluates these
+// against messages. Order of work, scopes, operators and projections are here; the meaning of values and functions is
+// not, and neither is anything about rules' actions.
 package eval
 
 import (

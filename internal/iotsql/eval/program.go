@@ -138,8 +138,8 @@ func (q *Query) Eval(ctx context.Context, m *message.Message) (Result, error) {
 	return Result{Matched: true, Payload: append([]byte{}, f.out...), JSON: len(f.out) > 0}, nil
 }
 
-// sees decides by topic. A Basic Ingest publish goes to the rule that it names, whatever FROM says; to a rule whose name is
-// not known here when what is left of the topic matches. [IoT-SQL 5]
+// sees decides by topic. A Basic Ingest publish goes to the rule that it names, whatever FROM says; to a rule whose
+// name is not known here when what is left of the topic matches. [IoT-SQL 5]
 func (q *Query) sees(name string) bool {
 	rule, rest, ingest := topic.TrimBasicIngest(name)
 	switch {

@@ -3,6 +3,7 @@ package eval
 import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/funcs"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/value"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
 )
 
 // column is one item of a SELECT.
@@ -150,7 +151,7 @@ func (s *selection) write(f *frame) error {
 		if len(f.out) > 1 {
 			f.out = append(f.out, ',')
 		}
-		f.out = value.AppendString(f.out, c.path[0])
+		f.out = jsontext.AppendString(f.out, c.path[0])
 		f.out = append(f.out, ':')
 		if err := f.append(v); err != nil {
 			return err

@@ -17,8 +17,14 @@ var collectionFuncs = []*Func{
 		Doc: "The element of an Array or the character of a String at an index, counted from 0, or the member of an Object with a name, which has to be a String. Undefined where there " +
 			"is none.",
 		Examples: []Example{
-			{SQL: "get(['a', 'b', 'c'], 1)", Want: `"b"`}, {SQL: "get({'a': 'b'}, 'a')", Want: `"b"`}, {SQL: "get('abc', 0)", Want: `"a"`},
-			{SQL: "get(['a'], 1)", Want: "Undefined"}, {SQL: "get(data, 'my-key')", Payload: `{"data":{"my-key":1}}`, Want: "1"},
+			{
+				SQL:  "get(['a', 'b', 'c'], 1)",
+				Want: `"b"`,
+			}, {SQL: "get({'a': 'b'}, 'a')", Want: `"b"`}, {SQL: "get('abc', 0)", Want: `"a"`},
+			{
+				SQL:  "get(['a'], 1)",
+				Want: "Undefined",
+			}, {SQL: "get(data, 'my-key')", Payload: `{"data":{"my-key":1}}`, Want: "1"},
 		},
 		Call: get,
 	},
@@ -26,21 +32,32 @@ var collectionFuncs = []*Func{
 		Name: "get_or_default", Section: sectionCollections, Signature: "get_or_default(expression [, default])", V2: true, Min: 1, Max: 2, Result: Anything,
 		Doc: "The value of the expression; the default where it is Null or Undefined or where an external function in it fails. The default may not call get_secret, get_dynamodb, aws_lambda, " +
 			"get_thing_shadow, machinelearning_predict or a protobuf decode.",
-		Examples: []Example{{SQL: "get_or_default(temperature, -1)", Payload: `{"temperature":null}`, Want: "-1"}, {SQL: "get_or_default(5, -1)", Want: "5"}},
+		Examples: []Example{
+			{SQL: "get_or_default(temperature, -1)", Payload: `{"temperature":null}`, Want: "-1"},
+			{SQL: "get_or_default(5, -1)", Want: "5"},
+		},
 		// The evaluator catches the failure, which an argument that is a value cannot show any more.
 		Call: func(_ *Env, args []value.Value) value.Value { return args[0] },
 	},
 	{
 		Name: "isNull", Section: sectionCollections, Signature: "isNull(value)", V2: true, Min: 1, Max: 1, Result: Boolean,
-		Doc:      "Whether the value is Null. Undefined is not Null.",
-		Examples: []Example{{SQL: "isNull(5)", Want: "false"}, {SQL: "isNull(Null)", Want: "true"}, {SQL: "isNull(missing)", Want: "false"}},
-		Call:     func(_ *Env, args []value.Value) value.Value { return value.OfBool(args[0].Kind() == value.Null) },
+		Doc: "Whether the value is Null. Undefined is not Null.",
+		Examples: []Example{
+			{SQL: "isNull(5)", Want: "false"},
+			{SQL: "isNull(Null)", Want: "true"},
+			{SQL: "isNull(missing)", Want: "false"},
+		},
+		Call: func(_ *Env, args []value.Value) value.Value { return value.OfBool(args[0].Kind() == value.Null) },
 	},
 	{
 		Name: "isUndefined", Section: sectionCollections, Signature: "isUndefined(value)", V2: true, Min: 1, Max: 1, Result: Boolean,
-		Doc:      "Whether there is no value. Null is a value.",
-		Examples: []Example{{SQL: "isUndefined(5)", Want: "false"}, {SQL: "isUndefined(floor([1, 2, 3]))", Want: "true"}, {SQL: "isUndefined(NULL)", Want: "false"}},
-		Call:     func(_ *Env, args []value.Value) value.Value { return value.OfBool(args[0].IsUndefined()) },
+		Doc: "Whether there is no value. Null is a value.",
+		Examples: []Example{
+			{SQL: "isUndefined(5)", Want: "false"},
+			{SQL: "isUndefined(floor([1, 2, 3]))", Want: "true"},
+			{SQL: "isUndefined(NULL)", Want: "false"},
+		},
+		Call: func(_ *Env, args []value.Value) value.Value { return value.OfBool(args[0].IsUndefined()) },
 	},
 	{
 		Name: "transform", Section: sectionCollections, Signature: "transform('enrichArray', object, array)", V2: true, Min: 3, Max: 3, Result: List,
@@ -57,16 +74,22 @@ var collectionFuncs = []*Func{
 		Doc: "With 'base64': the decoded text, or the value of the JSON document that it is; Null where the text is not base64. With 'proto': a protobuf message as an Object, with " +
 			"a descriptor set from S3; the data are * or base64 text.",
 		Examples: []Example{
-			{SQL: `decode("eyAidGVtcGVyYXR1cmUiOiAzMyB9Cg==", "base64").temperature`, Want: "33"}, {SQL: "decode('aGVsbG8=', 'base64')", Want: `"hello"`},
+			{
+				SQL:  `decode("eyAidGVtcGVyYXR1cmUiOiAzMyB9Cg==", "base64").temperature`,
+				Want: "33",
+			}, {SQL: "decode('aGVsbG8=', 'base64')", Want: `"hello"`},
 			{SQL: "decode('%', 'base64')", Want: "null"},
 		},
 		Raw: true, Constants: map[int]string{1: "scheme"}, Call: decode,
 	},
 	{
 		Name: "encode", Section: sectionCollections, Signature: "encode(value, 'base64')", V2: true, Min: 2, Max: 2, Result: Text,
-		Doc:      "The base64 text of a value, converted to a String first, or of the payload's own bytes when the value is *.",
-		Examples: []Example{{SQL: "encode('hello', 'base64')", Want: `"aGVsbG8="`}, {SQL: "encode(*, 'base64')", Payload: `{"a": 1}`, Want: `"eyJhIjogMX0="`}},
-		Raw:      true, Constants: map[int]string{1: "scheme"},
+		Doc: "The base64 text of a value, converted to a String first, or of the payload's own bytes when the value is *.",
+		Examples: []Example{
+			{SQL: "encode('hello', 'base64')", Want: `"aGVsbG8="`},
+			{SQL: "encode(*, 'base64')", Payload: `{"a": 1}`, Want: `"eyJhIjogMX0="`},
+		},
+		Raw: true, Constants: map[int]string{1: "scheme"},
 		Call: func(_ *Env, args []value.Value) value.Value {
 			s, ok := bytesOf(args[0])
 			if !ok || !isScheme(args[1], "base64") {
@@ -80,7 +103,12 @@ var collectionFuncs = []*Func{
 		Name: "cast", Section: "7", Signature: "cast(value AS type)", Min: 1, Max: 1, Result: Anything,
 		Doc: "The value as another type: String (Nvarchar, Text, Ntext, Varchar), Int (Integer), Double, and in version 2016-03-23 Decimal and Boolean (Bool). Decimals become Ints by rounding " +
 			"down; Null and what cannot be converted become Undefined.",
-		Examples: []Example{{SQL: "cast(true AS Int)", Want: "1"}, {SQL: "cast('2.7' AS Int)", Want: "2"}, {SQL: "cast(0 AS Boolean)", Want: "false"}, {SQL: "cast(22 AS String)", Want: `"22"`}},
+		Examples: []Example{
+			{SQL: "cast(true AS Int)", Want: "1"},
+			{SQL: "cast('2.7' AS Int)", Want: "2"},
+			{SQL: "cast(0 AS Boolean)", Want: "false"},
+			{SQL: "cast(22 AS String)", Want: `"22"`},
+		},
 	},
 }
 
@@ -120,7 +148,8 @@ func (e *Env) position(key value.Value) (int64, bool) {
 const maxTransform = 128 << 10
 
 func transform(e *Env, args []value.Value) value.Value {
-	if args[0].Kind() != value.String || args[0].Text() != "enrichArray" || args[1].Kind() != value.Object || args[2].Kind() != value.Array {
+	if args[0].Kind() != value.String || args[0].Text() != "enrichArray" || args[1].Kind() != value.Object ||
+		args[2].Kind() != value.Array {
 		return value.Value{}
 	}
 	extra := args[1].Members()
@@ -210,6 +239,10 @@ func decodeProtobuf(e *Env, args []value.Value) value.Value {
 		return value.Value{}
 	}
 	return e.external("decode", func(x message.External) ([]byte, error) {
-		return x.DecodeProtobuf(e.Context, data, message.ProtobufType{Bucket: names[0], Key: names[1], File: names[2], MessageType: names[3]})
+		return x.DecodeProtobuf(
+			e.Context,
+			data,
+			message.ProtobufType{Bucket: names[0], Key: names[1], File: names[2], MessageType: names[3]},
+		)
 	})
 }

@@ -15,7 +15,11 @@ var contextFuncs = []*Func{
 		Name: "topic", Section: sectionContext, Signature: "topic([n])", Max: 1, Result: Text,
 		Doc: "The topic of the message, or its n-th level, counted from 1; Undefined where there is no such level. The prefix of a Basic Ingest topic does not count. A level is always a " +
 			"String.",
-		Examples: []Example{{SQL: "topic()", Want: `"things/myThings/thingOne"`}, {SQL: "topic(1)", Want: `"things"`}, {SQL: "topic(9)", Want: "Undefined"}},
+		Examples: []Example{
+			{SQL: "topic()", Want: `"things/myThings/thingOne"`},
+			{SQL: "topic(1)", Want: `"things"`},
+			{SQL: "topic(9)", Want: "Undefined"},
+		},
 		Call: func(e *Env, args []value.Value) value.Value {
 			if len(args) == 0 {
 				return value.OfString(e.Topic)
@@ -79,15 +83,21 @@ var contextFuncs = []*Func{
 		Name: "get_mqtt_property", Section: sectionContext, Signature: "get_mqtt_property(name)", Min: 1, Max: 1, Result: Text,
 		Doc: "An MQTT 5 property: format_indicator (UTF8_DATA or UNSPECIFIED_BYTES), content_type, response_topic, or correlation_data as base64 text. Undefined where the message has no such " +
 			"property.",
-		Examples: []Example{{SQL: "get_mqtt_property('format_indicator')", Want: `"UTF8_DATA"`}, {SQL: "get_mqtt_property('content_type')", Want: `"application/json"`}},
-		Call:     mqttProperty,
+		Examples: []Example{
+			{SQL: "get_mqtt_property('format_indicator')", Want: `"UTF8_DATA"`},
+			{SQL: "get_mqtt_property('content_type')", Want: `"application/json"`},
+		},
+		Call: mqttProperty,
 	},
 	{
 		Name: "get_user_properties", Section: sectionContext, Signature: "get_user_properties([key])", Max: 1, Result: List,
 		Doc: "The MQTT 5 user properties in order: all values of a key, or, without a key, one Object for each property. Undefined for a key that no property has.",
 		Examples: []Example{
 			{SQL: "get_user_properties('some key')", Want: `["some value","value with duplicate key"]`},
-			{SQL: "get_user_properties()", Want: `[{"some key":"some value"},{"other key":"a different value"},{"some key":"value with duplicate key"}]`},
+			{
+				SQL:  "get_user_properties()",
+				Want: `[{"some key":"some value"},{"other key":"a different value"},{"some key":"value with duplicate key"}]`,
+			},
 			{SQL: "get_user_properties('no such key')", Want: "Undefined"},
 		},
 		Call: userProperties,

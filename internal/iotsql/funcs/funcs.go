@@ -1,6 +1,6 @@
-// Package funcs is the table of the functions of AWS IoT SQL: for each its name, signature, version, description, examples and
-// implementation. The evaluator, the documentation and "did you mean" read the same table. A function must not know the tree
-// it was called from: it gets values and an Env.
+// Package funcs is the table of the functions of AWS IoT SQL: for each its name, signature, version, description,
+// examples and implementation. The evaluator, the documentation and "did you mean" read the same table. A function
+// must not know the tree it was called from: it gets values and an Env.
 package funcs
 
 import (
@@ -28,8 +28,8 @@ type Func struct {
 
 	// Call computes the result. It may not keep args. Wrong types give Undefined, not an error. [IoT-SQL 6]
 	Call Impl
-	// Prepare, where there is one, specialises the function for the arguments that are constants (nil for the others), or
-	// says why they cannot work. A nil Impl without error means Call.
+	// Prepare, where there is one, specialises the function for the arguments that are constants (nil for the
+	// others), or says why they cannot work. A nil Impl without error means Call.
 	Prepare func(v value.Version, args []*value.Value) (Impl, error)
 
 	External  bool           // calls a service, and may fail
@@ -123,9 +123,10 @@ type Env struct {
 	SQL     string // the version as sql_version() returns it
 	Topic   string // without a Basic Ingest prefix
 
-	now  time.Time
-	err  error
-	work int
+	now         time.Time
+	err         error
+	work        int
+	backtracked time.Duration // spent on backtracking patterns
 }
 
 // MaxWork bounds the cost of one evaluation, counted in bytes made and elements visited.
@@ -180,7 +181,15 @@ func (e *Env) Spend(work int) bool {
 
 // table holds all functions in the order of the reference.
 var table = slices.Concat(
-	numericFuncs, doubleFuncs, stringFuncs, regexpFuncs, hashFuncs, collectionFuncs, timeFuncs, contextFuncs, externalFuncs,
+	numericFuncs,
+	doubleFuncs,
+	stringFuncs,
+	regexpFuncs,
+	hashFuncs,
+	collectionFuncs,
+	timeFuncs,
+	contextFuncs,
+	externalFuncs,
 )
 
 var byName = func() map[string]*Func {
@@ -209,11 +218,12 @@ func Names() []string {
 // MaxProtobufDecodes is how many protobuf decodes a statement may hold. [IoT-SQL 13]
 const MaxProtobufDecodes = 2
 
-// Unsupported says that this engine cannot run a constant argument that AWS may well accept.
-type Unsupported struct {
+// Caveat is the error of Prepare for a constant that AWS may treat differently from this engine. The implementation
+// that Prepare returns beside it is used.
+type Caveat struct {
 	Arg    int // index of the argument
 	Reason string
 }
 
 // Error is the reason.
-func (u *Unsupported) Error() string { return u.Reason }
+func (c *Caveat) Error() string { return c.Reason }

@@ -16,8 +16,8 @@ type jdkItem struct {
 	count    int
 	names    []string // of a text field, index 0 is the first value
 	base     int      // the value that names[0] stands for
-	// Of a number: how many digits it has, whether a sign may stand before it, and how many digits the numbers have that
-	// follow without anything between, which a longer number has to leave alone.
+	// Of a number: how many digits it has, whether a sign may stand before it, and how many digits the numbers have
+	// that follow without anything between, which a longer number has to leave alone.
 	min, max int
 	signed   bool
 	reserved int
@@ -26,9 +26,22 @@ type jdkItem struct {
 func (i jdkItem) isNumber() bool { return i.max > 0 }
 
 var (
-	monthNames = []string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"}
-	dayNames   = []string{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"}
-	quarters   = []string{"1st quarter", "2nd quarter", "3rd quarter", "4th quarter"}
+	monthNames = []string{
+		"January",
+		"February",
+		"March",
+		"April",
+		"May",
+		"June",
+		"July",
+		"August",
+		"September",
+		"October",
+		"November",
+		"December",
+	}
+	dayNames = []string{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"}
+	quarters = []string{"1st quarter", "2nd quarter", "3rd quarter", "4th quarter"}
 )
 
 func compileJDK(pattern string) (jdkPattern, error) {
@@ -144,7 +157,8 @@ func jdkField(item patternItem) (jdkItem, error) {
 	return jdkZone(field, tooMany)
 }
 
-// jdkTextField is a number with one or two letters, a short name with three, a full one with four, an initial with five.
+// jdkTextField is a number with one or two letters, a short name with three, a full one with four, an initial with
+// five.
 func jdkTextField(field jdkItem, names []string, base int) (jdkItem, error) {
 	field.base = base
 	isDay := field.letter == 'E' || field.letter == 'e' || field.letter == 'c'
@@ -162,7 +176,10 @@ func jdkTextField(field jdkItem, names []string, base int) (jdkItem, error) {
 	case field.count == 4:
 		field.names = names
 	default:
-		return field, fmt.Errorf("initials such as %s cannot be parsed", strings.Repeat(string(rune(field.letter)), field.count))
+		return field, fmt.Errorf(
+			"initials such as %s cannot be parsed",
+			strings.Repeat(string(rune(field.letter)), field.count),
+		)
 	}
 	return field, nil
 }

@@ -68,8 +68,9 @@ func (p jdkPattern) read(text string, d *parsed) (rest string, ok bool) {
 	return text, true
 }
 
-// readNumber follows the formatter's strict mode: as many digits as the field may have, less those that directly following
-// fields need; a sign only where the field allows one, and then + only before more digits than the pattern has letters.
+// readNumber follows the formatter's strict mode: as many digits as the field may have, less those that directly
+// following fields need; a sign only where the field allows one, and then + only before more digits than the pattern
+// has letters.
 func (i *jdkItem) readNumber(text string, d *parsed) (string, bool) {
 	sign := byte(0)
 	if text != "" && (text[0] == '-' || text[0] == '+') {

@@ -2,8 +2,9 @@ package funcs
 
 import "time"
 
-// resolve turns the fields into milliseconds since 1970, as the formatter's SMART mode does: a day beyond the end of a month
-// is its last day, 24:00 is the next midnight. No time is midnight and no zone is UTC. [IoT-SQL 14.4 time_to_epoch]
+// resolve turns the fields into milliseconds since 1970, as the formatter's SMART mode does: a day beyond the end of
+// a month is its last day, 24:00 is the next midnight. No time is midnight and no zone is UTC. [IoT-SQL 14.4
+// time_to_epoch]
 func (d *parsed) resolve() (ms int64, ok bool) {
 	year, month, day, ok := d.date()
 	if !ok {
@@ -73,7 +74,8 @@ func (d *parsed) date() (year int, month time.Month, day int, ok bool) {
 	return year, time.Month(m), min(int(n), last), true
 }
 
-// weekDate counts weeks as the United States do, which is the locale of Y and w: from Sunday, the first holding 1 January.
+// weekDate counts weeks as the United States do, which is the locale of Y and w: from Sunday, the first holding 1
+// January.
 func (d *parsed) weekDate() (year int, month time.Month, day int, ok bool) {
 	y, w, weekday := d.fields['Y'], d.fields['w'], d.fields['E']
 	if y < 1 || y > maxYear || w < 1 || w > 53 {
@@ -134,7 +136,10 @@ func (d *parsed) hour() (hour int64, given, ok bool) {
 }
 
 var timeRanges = map[byte][2]int64{
-	'H': {0, 24}, 'k': {1, 24}, 'K': {0, 11}, 'h': {1, 12}, 'm': {0, 59}, 's': {0, 59}, 'n': {0, 999_999_999}, 'N': {0, 1 << 62}, 'A': {0, 1 << 40},
+	'H': {
+		0,
+		24,
+	}, 'k': {1, 24}, 'K': {0, 11}, 'h': {1, 12}, 'm': {0, 59}, 's': {0, 59}, 'n': {0, 999_999_999}, 'N': {0, 1 << 62}, 'A': {0, 1 << 40},
 }
 
 func (d *parsed) timeInRange() bool {
@@ -146,8 +151,8 @@ func (d *parsed) timeInRange() bool {
 	return true
 }
 
-// inZone reads a local time in a zone as Java does: where clocks are set back, the earlier of two times; where they are set
-// forward, a time that does not exist is later by the gap.
+// inZone reads a local time in a zone as Java does: where clocks are set back, the earlier of two times; where they
+// are set forward, a time that does not exist is later by the gap.
 func inZone(local time.Time, zone *time.Location) time.Time {
 	_, before := local.Add(-24 * time.Hour).In(zone).Zone()
 	_, after := local.Add(24 * time.Hour).In(zone).Zone()

@@ -14,8 +14,8 @@ var md2Shuffle = [256]byte{
 
 const md2Block = 16
 
-// md2 is the hash of RFC 1319, which the standard library does not have. It has been broken for decades and is here because
-// AWS IoT SQL offers it.
+// md2 is the hash of RFC 1319, which the standard library does not have. It has been broken for decades and is here
+// because AWS IoT SQL offers it.
 func md2(data []byte) [md2Block]byte {
 	padding := md2Block - len(data)%md2Block
 	padded := append([]byte(nil), data...)

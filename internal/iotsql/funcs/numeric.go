@@ -13,9 +13,13 @@ const sectionNumeric = "14.1"
 var numericFuncs = []*Func{
 	{
 		Name: "abs", Section: sectionNumeric, Signature: "abs(number)", Min: 1, Max: 1, Result: Numeric,
-		Doc:      "The absolute value. A numeric String counts as a Decimal; any other type gives Undefined.",
-		Examples: []Example{{SQL: "abs(-5)", Want: "5"}, {SQL: "abs('-5.123')", Want: "5.123"}, {SQL: "abs(true)", Want: "Undefined"}},
-		Call:     numeric(abs),
+		Doc: "The absolute value. A numeric String counts as a Decimal; any other type gives Undefined.",
+		Examples: []Example{
+			{SQL: "abs(-5)", Want: "5"},
+			{SQL: "abs('-5.123')", Want: "5.123"},
+			{SQL: "abs(true)", Want: "Undefined"},
+		},
+		Call: numeric(abs),
 	},
 	{
 		Name: "ceil", Section: sectionNumeric, Signature: "ceil(number)", Min: 1, Max: 1, Result: Numeric,
@@ -31,16 +35,27 @@ var numericFuncs = []*Func{
 	},
 	{
 		Name: "round", Section: sectionNumeric, Signature: "round(number)", Min: 1, Max: 1, Result: Numeric,
-		Doc:      "The nearest Int. Halves go away from zero, as AWS's examples show.",
-		Examples: []Example{{SQL: "Round(1.2)", Want: "1"}, {SQL: "Round(1.5)", Want: "2"}, {SQL: "Round(1.7)", Want: "2"}, {SQL: "Round(-1.1)", Want: "-1"}, {SQL: "Round(-1.5)", Want: "-2"}},
-		Call:     numeric(func(e *Env, x value.Value) value.Value { return e.Version.Round(x) }),
+		Doc: "The nearest Int. Halves go away from zero, as AWS's examples show.",
+		Examples: []Example{
+			{SQL: "Round(1.2)", Want: "1"},
+			{SQL: "Round(1.5)", Want: "2"},
+			{SQL: "Round(1.7)", Want: "2"},
+			{SQL: "Round(-1.1)", Want: "-1"},
+			{SQL: "Round(-1.5)", Want: "-2"},
+		},
+		Call: numeric(func(e *Env, x value.Value) value.Value { return e.Version.Round(x) }),
 	},
 	{
 		Name: "trunc", Section: sectionNumeric, Signature: "trunc(number, digits)", Min: 2, Max: 2, Result: Numeric,
 		Doc: "The number cut to so many digits after the point, without trailing zeros. A number of digits below 0 counts as 0, above 34 as 34; a fraction of it is " +
 			"dropped.",
-		Examples: []Example{{SQL: "trunc(2.3, 0)", Want: "2"}, {SQL: "trunc(2.3123, 2)", Want: "2.31"}, {SQL: "trunc(2.888, 2)", Want: "2.88"}, {SQL: "trunc(2.00, 5)", Want: "2"}},
-		Call:     trunc,
+		Examples: []Example{
+			{SQL: "trunc(2.3, 0)", Want: "2"},
+			{SQL: "trunc(2.3123, 2)", Want: "2.31"},
+			{SQL: "trunc(2.888, 2)", Want: "2.88"},
+			{SQL: "trunc(2.00, 5)", Want: "2"},
+		},
+		Call: trunc,
 	},
 	{
 		Name: "sign", Section: sectionNumeric, Signature: "sign(number)", Min: 1, Max: 1, Result: Whole,
@@ -50,9 +65,13 @@ var numericFuncs = []*Func{
 	},
 	{
 		Name: "mod", Section: sectionNumeric, Signature: "mod(dividend, divisor)", Min: 2, Max: 2, Result: Numeric,
-		Doc:      "The remainder of a division, with the sign of the dividend; the same as the operator %.",
-		Examples: []Example{{SQL: "mod(8, 3)", Want: "2"}, {SQL: "mod(-8, 3)", Want: "-2"}, {SQL: "mod(8, 0)", Want: "Undefined"}},
-		Call:     remainder,
+		Doc: "The remainder of a division, with the sign of the dividend; the same as the operator %.",
+		Examples: []Example{
+			{SQL: "mod(8, 3)", Want: "2"},
+			{SQL: "mod(-8, 3)", Want: "-2"},
+			{SQL: "mod(8, 0)", Want: "Undefined"},
+		},
+		Call: remainder,
 	},
 	{
 		Name: "remainder", Section: sectionNumeric, Signature: "remainder(dividend, divisor)", Min: 2, Max: 2, Result: Numeric,
@@ -100,8 +119,12 @@ var numericFuncs = []*Func{
 	},
 	{
 		Name: "nanvl", Section: sectionNumeric, Signature: "nanvl(value, otherwise)", Min: 2, Max: 2, Result: Anything,
-		Doc:      "The first value, or the second where the first is Undefined, Null or not a number (NaN).",
-		Examples: []Example{{SQL: "Nanvl(8, 3)", Want: "8"}, {SQL: "nanvl(NULL, 3)", Want: "3"}, {SQL: "nanvl('a', 3)", Want: `"a"`}},
+		Doc: "The first value, or the second where the first is Undefined, Null or not a number (NaN).",
+		Examples: []Example{
+			{SQL: "Nanvl(8, 3)", Want: "8"},
+			{SQL: "nanvl(NULL, 3)", Want: "3"},
+			{SQL: "nanvl('a', 3)", Want: `"a"`},
+		},
 		Call: func(_ *Env, args []value.Value) value.Value {
 			if args[0].IsUndefined() || args[0].Kind() == value.Null {
 				return args[1]

@@ -16,17 +16,27 @@ var stringFuncs = []*Func{
 		Doc: "With an Array among the arguments: one Array, in which array arguments are spliced and others appended. Otherwise, with at least one String: the joined text. " +
 			"A single argument is returned as it is.",
 		Examples: []Example{
-			{SQL: "concat()", Want: "Undefined"}, {SQL: "concat(1)", Want: "1"}, {SQL: "concat([1, 2, 3], 4)", Want: "[1,2,3,4]"},
-			{SQL: "concat([1, 2, 3], 'hello', [4, 5, 6])", Want: `[1,2,3,"hello",4,5,6]`}, {SQL: "concat('con', 'cat')", Want: `"concat"`},
+			{
+				SQL:  "concat()",
+				Want: "Undefined",
+			}, {SQL: "concat(1)", Want: "1"}, {SQL: "concat([1, 2, 3], 4)", Want: "[1,2,3,4]"},
+			{
+				SQL:  "concat([1, 2, 3], 'hello', [4, 5, 6])",
+				Want: `[1,2,3,"hello",4,5,6]`,
+			}, {SQL: "concat('con', 'cat')", Want: `"concat"`},
 			{SQL: "concat(1, 'hello')", Want: `"1hello"`}, {SQL: "concat('he', 'is', 'man')", Want: `"heisman"`},
 		},
 		Call: concat,
 	},
 	{
 		Name: "length", Section: sectionStrings, Signature: "length(text)", V2: true, Min: 1, Max: 1, Result: Whole,
-		Doc:      "The number of characters.",
-		Examples: []Example{{SQL: "length('hi')", Want: "2"}, {SQL: "length(false)", Want: "5"}, {SQL: "length('€')", Want: "1"}},
-		Call:     text(func(s string) value.Value { return value.OfInt(int64(utf8.RuneCountInString(s))) }),
+		Doc: "The number of characters.",
+		Examples: []Example{
+			{SQL: "length('hi')", Want: "2"},
+			{SQL: "length(false)", Want: "5"},
+			{SQL: "length('€')", Want: "1"},
+		},
+		Call: text(func(s string) value.Value { return value.OfInt(int64(utf8.RuneCountInString(s))) }),
 	},
 	{
 		Name: "numbytes", Section: sectionStrings, Signature: "numbytes(text)", V2: true, Min: 1, Max: 1, Result: Whole,
@@ -81,9 +91,18 @@ var stringFuncs = []*Func{
 		Doc: "The characters from index from, counted from 0, up to but not including index to, or up to the end. Fractions of an index are dropped; an index outside the " +
 			"text counts as the nearest end; the text is empty where from is not before to.",
 		Examples: []Example{
-			{SQL: "substring('012345', 0)", Want: `"012345"`}, {SQL: "substring('012345', 2)", Want: `"2345"`}, {SQL: "substring('012345', 2.745)", Want: `"2345"`},
-			{SQL: "substring(123, 2)", Want: `"3"`}, {SQL: "substring('012345', -1)", Want: `"012345"`}, {SQL: "substring(true, 1.2)", Want: `"rue"`},
-			{SQL: "substring(false, -2.411E247)", Want: `"false"`}, {SQL: "substring('012345', 1, 3)", Want: `"12"`}, {SQL: "substring('012345', -50, 50)", Want: `"012345"`},
+			{
+				SQL:  "substring('012345', 0)",
+				Want: `"012345"`,
+			}, {SQL: "substring('012345', 2)", Want: `"2345"`}, {SQL: "substring('012345', 2.745)", Want: `"2345"`},
+			{
+				SQL:  "substring(123, 2)",
+				Want: `"3"`,
+			}, {SQL: "substring('012345', -1)", Want: `"012345"`}, {SQL: "substring(true, 1.2)", Want: `"rue"`},
+			{
+				SQL:  "substring(false, -2.411E247)",
+				Want: `"false"`,
+			}, {SQL: "substring('012345', 1, 3)", Want: `"12"`}, {SQL: "substring('012345', -50, 50)", Want: `"012345"`},
 			{SQL: "substring('012345', 3, 1)", Want: `""`},
 		},
 		Call: substring,
@@ -114,14 +133,21 @@ var stringFuncs = []*Func{
 	},
 	{
 		Name: "replace", Section: sectionStrings, Signature: "replace(text, old, new)", Min: 3, Max: 3, Result: Text,
-		Doc:      "The text with all occurrences of old, taken literally, replaced by new.",
-		Examples: []Example{{SQL: "replace('abcd', 'bc', 'x')", Want: `"axd"`}, {SQL: "replace('abcdabcd', 'b', 'x')", Want: `"axcdaxcd"`}},
-		Call:     replace,
+		Doc: "The text with all occurrences of old, taken literally, replaced by new.",
+		Examples: []Example{
+			{SQL: "replace('abcd', 'bc', 'x')", Want: `"axd"`},
+			{SQL: "replace('abcdabcd', 'b', 'x')", Want: `"axcdaxcd"`},
+		},
+		Call: replace,
 	},
 	{
 		Name: "chr", Section: sectionStrings, Signature: "chr(code)", Min: 1, Max: 1, Result: Text,
-		Doc:      "The character of an ASCII code from 0 to 127; a fraction of the code is dropped.",
-		Examples: []Example{{SQL: "chr(65)", Want: `"A"`}, {SQL: "chr(49)", Want: `"1"`}, {SQL: "chr(128)", Want: "Undefined"}},
+		Doc: "The character of an ASCII code from 0 to 127; a fraction of the code is dropped.",
+		Examples: []Example{
+			{SQL: "chr(65)", Want: `"A"`},
+			{SQL: "chr(49)", Want: `"1"`},
+			{SQL: "chr(128)", Want: "Undefined"},
+		},
 		Call: func(e *Env, args []value.Value) value.Value {
 			n, ok := e.Version.ToFloor(args[0])
 			if code := n.Int64(); ok && code >= 0 && code <= 127 {

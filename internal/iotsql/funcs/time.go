@@ -21,7 +21,10 @@ var timeFuncs = []*Func{
 		Doc: "Milliseconds since 1970 as text, by a Joda-Time pattern, in a zone such as 'America/Belize' or '+01:00'; in UTC without one. A pattern or zone that does not exist gives " +
 			"Undefined.",
 		Examples: []Example{
-			{SQL: `parse_time("yyyy.MM.dd G 'at' HH:mm:ss z", 100000000, 'America/Belize')`, Want: `"1970.01.01 AD at 21:46:40 CST"`},
+			{
+				SQL:  `parse_time("yyyy.MM.dd G 'at' HH:mm:ss z", 100000000, 'America/Belize')`,
+				Want: `"1970.01.01 AD at 21:46:40 CST"`,
+			},
 			{SQL: "parse_time('yyyy', timestamp(), 'UTC')", Want: `"2016"`},
 		},
 		Call: parseTime, Prepare: prepareParseTime,
@@ -33,7 +36,10 @@ var timeFuncs = []*Func{
 		Examples: []Example{
 			{SQL: `time_to_epoch("2020-04-03 09:45:18 UTC+01:00", "yyyy-MM-dd HH:mm:ss VV")`, Want: "1585903518000"},
 			{SQL: `time_to_epoch("18 December 2015", "dd MMMM yyyy")`, Want: "1450396800000"},
-			{SQL: `time_to_epoch("2007-12-03 10:15:30.592 America/Los_Angeles", "yyyy-MM-dd HH:mm:ss.SSS z")`, Want: "1196705730592"},
+			{
+				SQL:  `time_to_epoch("2007-12-03 10:15:30.592 America/Los_Angeles", "yyyy-MM-dd HH:mm:ss.SSS z")`,
+				Want: "1196705730592",
+			},
 		},
 		Call: timeToEpoch, Prepare: prepareTimeToEpoch,
 	},

@@ -88,8 +88,8 @@ func takeDigits(s string, n int) (value int, rest string, ok bool) {
 // zoneName is what Java calls a zone: short ("CST") and long ("Central Standard Time").
 type zoneName struct{ short, long string }
 
-// zoneAbbreviations are the zone names in English that are worth knowing beyond what the tz database has: their long forms,
-// and, for parsing, a zone that each stands for.
+// zoneAbbreviations are the zone names in English that are worth knowing beyond what the tz database has: their long
+// forms, and, for parsing, a zone that each stands for.
 var zoneAbbreviations = map[string]struct{ long, zone string }{
 	"UTC":  {"Coordinated Universal Time", "UTC"},
 	"GMT":  {"Greenwich Mean Time", "GMT"},
@@ -135,7 +135,8 @@ var zoneAbbreviations = map[string]struct{ long, zone string }{
 	"EAT":  {"Eastern African Time", "Africa/Nairobi"},
 }
 
-// zoneExceptions are zones whose abbreviation the tz database no longer has, or whose abbreviation means another zone above.
+// zoneExceptions are zones whose abbreviation the tz database no longer has, or whose abbreviation means another zone
+// above.
 var zoneExceptions = map[string]zoneName{
 	"Asia/Shanghai":                  {"CST", "China Standard Time"},
 	"Asia/Taipei":                    {"CST", "China Standard Time"},

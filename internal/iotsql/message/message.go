@@ -1,5 +1,5 @@
-// Package message holds what a rule is evaluated against: one published message, how it arrived, and the services that the
-// external SQL functions call. It knows nothing about SQL; the functions and the evaluator read it.
+// Package message defines the input of a rule: one published message, how it arrived, and the services behind the
+// external SQL functions. It does not know SQL; the functions and the evaluator read it.
 package message
 
 import (
@@ -11,10 +11,11 @@ import (
 
 // Message is one published message. The zero value of a field means unknown; the evaluator never changes a Message.
 type Message struct {
-	Topic     string                     // as published, Basic Ingest prefix included
-	Payload   []byte                     // as published
-	ClientID  string                     // MQTT client id; empty when not sent over MQTT
-	Principal string                     // certificate thumbprint, role id and session, or user id [IoT-SQL 14.5 principal]
+	Topic    string // as published, Basic Ingest prefix included
+	Payload  []byte // as published
+	ClientID string // MQTT client id; empty when not sent over MQTT
+	// certificate thumbprint, role id and session, or user id [IoT-SQL 14.5 principal]
+	Principal string
 	SourceIP  string                     // IPv4 or IPv6
 	AccountID string                     // twelve digits
 	TraceID   string                     // UUID; empty when not sent over MQTT
@@ -24,12 +25,13 @@ type Message struct {
 	External  External                   // nil: external functions fail
 }
 
-// Properties are the MQTT 5 properties of a message that SQL can read. [IoT-SQL 14.5]
+// Properties are the MQTT 5 properties of a message. SQL can read all but ExpirySeconds. [IoT-SQL 14.5]
 type Properties struct {
 	UTF8            bool // payload format indicator
 	ContentType     string
 	ResponseTopic   string
 	CorrelationData []byte
+	ExpirySeconds   uint32         // 0: the message does not expire
 	User            []UserProperty // in the order of arrival
 }
 

@@ -70,7 +70,6 @@ const (
 	NoProtobufInTemplate   Message = "decode(…, 'proto', …) is not allowed in a substitution template"
 	GuardedFallback        Message = "the default of get_or_default may not call %s"
 	CalledTooOften         Message = "%s is allowed %s in a statement"
-	BadConstant            Message = "%v"
 )
 
 // What a well-formed text may say, to no good end.
@@ -82,5 +81,6 @@ const (
 	NeverOrdered    Message = "this comparison is always Undefined: %s has no order with numbers"
 	NotACondition   Message = "this is never true: it is %s, not a Boolean"
 	AlwaysUndefined Message = "%s is always Undefined here: %s"
+	Unproven        Message = "%v"
 	NoFrom          Message = "a rule without FROM only sees messages published to $aws/rules/<rule>/…"
 )

@@ -114,8 +114,8 @@ func (p *parser) clauseEnd(rule, where bool) {
 	}
 }
 
-// isValueKeyword decides whether the word after SELECT is the keyword VALUE or a field of that name: it is the keyword when
-// an expression follows. [IoT-SQL 2]
+// isValueKeyword decides whether the word after SELECT is the keyword VALUE or a field of that name: it is the
+// keyword when an expression follows. [IoT-SQL 2]
 func (p *parser) isValueKeyword() bool {
 	if !p.is("VALUE") {
 		return false
@@ -135,7 +135,9 @@ func (p *parser) isValueKeyword() bool {
 		case "(", "[", "{":
 			return true
 		case "*":
-			return after.kind == tokEOF || matches(after, "FROM") || matches(after, "WHERE") || matches(after, ".") || matches(after, ",") || matches(after, "AS")
+			return after.kind == tokEOF || matches(after, "FROM") || matches(after, "WHERE") || matches(after, ".") ||
+				matches(after, ",") ||
+				matches(after, "AS")
 		case "-":
 			return t.space && !after.space
 		}
@@ -176,7 +178,8 @@ func (p *parser) isItemEnd(rule bool) bool {
 	return p.peek().kind == tokEOF || p.isAny(",", "FROM", "WHERE") || !rule && p.is(")")
 }
 
-// isFrom reports whether the next word is the keyword FROM where a name is wanted, rather than a name that looks like it.
+// isFrom reports whether the next word is the keyword FROM where a name is wanted, rather than a name that looks like
+// it.
 func (p *parser) isFrom() bool {
 	return p.is("FROM") && p.peekAt(1).kind == tokString
 }

@@ -23,7 +23,8 @@ func newParser(tokens []token, report *Report) *parser {
 	return &parser{tokens: tokens, report: report, failed: -1}
 }
 
-// ParseStatement reads a rule's SQL. The statement is complete where the report has no error and usable everywhere else.
+// ParseStatement reads a rule's SQL. The statement is complete where the report has no error and usable everywhere
+// else.
 func ParseStatement(text string) (*Statement, *Report) {
 	report := NewReport(text)
 	if len(text) > MaxBytes {
@@ -147,8 +148,8 @@ func (p *parser) expect(text string) bool {
 	return false
 }
 
-// isMisspelt reports whether the next token is a word that most likely means this keyword. Reading on as if it did spares
-// the user the errors that would follow.
+// isMisspelt reports whether the next token is a word that most likely means this keyword. Reading on as if it did
+// spares the user the errors that would follow.
 func (p *parser) isMisspelt(keyword string) bool {
 	t := p.peek()
 	return t.kind == tokWord && !isReserved(t.text) && Suggest(t.text, keywords) == keyword

@@ -2,8 +2,8 @@ package syntax
 
 import "strings"
 
-// Print writes a statement in canonical form: one line, upper-case keywords, as few parentheses as possible. Parsing the
-// result gives the same tree.
+// Print writes a statement in canonical form: one line, upper-case keywords, as few parentheses as possible. Parsing
+// the result gives the same tree.
 func Print(s *Statement) string {
 	var p printer
 	if len(s.Set) > 0 {
@@ -86,8 +86,8 @@ func (p *printer) query(s *Select) {
 	}
 }
 
-// isAmbiguous reports whether the text of the first item could make SELECT take a field called value for the keyword, or the
-// keyword, before a *, for a factor.
+// isAmbiguous reports whether the text of the first item could make SELECT take a field called value for the keyword,
+// or the keyword, before a *, for a factor.
 func isAmbiguous(x Expr, value bool) bool {
 	_, product := x.(*Binary)
 	for {

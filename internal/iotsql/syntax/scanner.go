@@ -14,8 +14,8 @@ type scanner struct {
 	report *Report
 }
 
-// scan returns the tokens from offset start on, ended by a tokEOF. In a template it stops at the } that closes the ${ and
-// puts the tokEOF there; closed then says whether that } exists.
+// scan returns the tokens from offset start on, ended by a tokEOF. In a template it stops at the } that closes the ${
+// and puts the tokEOF there; closed then says whether that } exists.
 func scan(text string, start int, template bool, report *Report) (tokens []token, closed bool) {
 	s := &scanner{text: text, pos: start, report: report}
 	depth := 0
@@ -111,8 +111,8 @@ func (s *scanner) skipSpace() {
 	}
 }
 
-// skipComment reports and skips what other dialects read as a comment. "--" is one only before white space: a--5 is a minus
-// minus five.
+// skipComment reports and skips what other dialects read as a comment. "--" is one only before white space: a--5 is a
+// minus minus five.
 func (s *scanner) skipComment() bool {
 	rest := s.text[s.pos:]
 	var end string
@@ -135,8 +135,8 @@ func (s *scanner) skipComment() bool {
 	return true
 }
 
-// scanString reads up to the same quote. A backslash is an ordinary character: AWS documents no escapes, and patterns such
-// as '\d+' must reach the regular expression as they are. [IoT-SQL 3, 18.11]
+// scanString reads up to the same quote. A backslash is an ordinary character: AWS documents no escapes, and patterns
+// such as '\d+' must reach the regular expression as they are. [IoT-SQL 3, 18.11]
 func (s *scanner) scanString(quote byte) token {
 	start := s.pos
 	content := s.text[start+1:]

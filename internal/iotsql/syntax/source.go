@@ -1,6 +1,6 @@
-// Package syntax turns the text of an AWS IoT SQL statement, condition or substitution template into a tree, and a tree back
-// into text. It knows the grammar of [IoT-SQL 2, 3] and how a mistake in a text is reported. It must not know what anything
-// means: no functions, no types, no SQL versions, no messages.
+// Package syntax turns the text of an AWS IoT SQL statement, condition or substitution template into a tree, and a
+// tree back into text. It knows the grammar of [IoT-SQL 2, 3] and how a mistake in a text is reported. It must not
+// know what anything means: no functions, no types, no SQL versions, no messages.
 package syntax
 
 import (
@@ -105,8 +105,8 @@ func (r *Report) diagnostic(m remark) Diagnostic {
 	}
 }
 
-// excerpt cuts a window around column out of line and puts a caret below that column. Tabs are kept in the caret's line, so
-// that both lines indent the same wherever they are shown.
+// excerpt cuts a window around column out of line and puts a caret below that column. Tabs are kept in the caret's
+// line, so that both lines indent the same wherever they are shown.
 func excerpt(line []rune, column int) string {
 	first := 0
 	if len(line) > excerptWidth {

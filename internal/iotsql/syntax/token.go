@@ -57,8 +57,8 @@ func shorten(s string, most int) string {
 	return s
 }
 
-// reserved are the words that cannot start an expression as a name. VALUE, SET, CAST and all function names are not among
-// them: AWS's examples use such words as fields and aliases. [IoT-SQL 2, 3]
+// reserved are the words that cannot start an expression as a name. VALUE, SET, CAST and all function names are not
+// among them: AWS's examples use such words as fields and aliases. [IoT-SQL 2, 3]
 var reserved = map[string]bool{
 	"SELECT": true, "FROM": true, "WHERE": true, "AS": true, "AND": true, "OR": true, "NOT": true, "IN": true,
 	"CASE": true, "WHEN": true, "THEN": true, "ELSE": true, "END": true, "TRUE": true, "FALSE": true, "NULL": true,

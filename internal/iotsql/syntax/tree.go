@@ -124,7 +124,8 @@ type Assignment struct {
 	Value Expr
 }
 
-// Select is a SELECT with its clauses, of a rule or nested. A rule has Topic or nothing after FROM, a nested query Source.
+// Select is a SELECT with its clauses, of a rule or nested. A rule has Topic or nothing after FROM, a nested query
+// Source.
 type Select struct {
 	At
 	Value  bool // SELECT VALUE: one item, without key

@@ -29,9 +29,18 @@ func (g grower) exprs(depth int) []Expr {
 
 func (g grower) expr(depth int) Expr {
 	if depth <= 0 {
-		return pick[Expr](g,
-			&Number{Text: pick(g, "0", "15", "22.5", "1E3", "2.5e-7")}, &String{Text: pick(g, "", "x", `say "hi"`, "it's", `\d+`, "a\nb")},
-			&Bool{Value: true}, &Bool{}, &Null{}, &Name{Name: g.name()}, &Variable{Name: g.name()}, &Star{},
+		return pick[Expr](
+			g,
+			&Number{
+				Text: pick(g, "0", "15", "22.5", "1E3", "2.5e-7"),
+			},
+			&String{Text: pick(g, "", "x", `say "hi"`, "it's", `\d+`, "a\nb")},
+			&Bool{Value: true},
+			&Bool{},
+			&Null{},
+			&Name{Name: g.name()},
+			&Variable{Name: g.name()},
+			&Star{},
 		)
 	}
 	depth--
@@ -41,7 +50,11 @@ func (g grower) expr(depth int) Expr {
 	case 1:
 		return &Unary{Op: pick(g, "-", "NOT"), X: g.expr(depth)}
 	case 2, 3, 4, 5:
-		return &Binary{Op: pick(g, "AND", "OR", "=", "<>", "<", "<=", ">", ">=", "IN", "+", "-", "*", "/", "%"), X: g.expr(depth), Y: g.expr(depth)}
+		return &Binary{
+			Op: pick(g, "AND", "OR", "=", "<>", "<", "<=", ">", ">=", "IN", "+", "-", "*", "/", "%"),
+			X:  g.expr(depth),
+			Y:  g.expr(depth),
+		}
 	case 6:
 		return &Call{Name: pick(g, "upper", "get", "value", "a"), Args: g.exprs(depth)}
 	case 7:
@@ -127,12 +140,28 @@ func TestParseBroken(t *testing.T) {
 
 func TestPrint(t *testing.T) {
 	tests := []struct{ text, want, why string }{
-		{"select a,b as c from 'x' where not a=1 and(b=2 or c=3)", "SELECT a, b AS c FROM 'x' WHERE NOT a = 1 AND (b = 2 OR c = 3)", "keywords and parentheses"},
-		{"SELECT ((a+b))*c, a+(b*c), a-(b-c), (a-b)-c, -(-a), -(a+b) FROM 'x'", "SELECT (a + b) * c, a + b * c, a - (b - c), a - b - c, --a, -(a + b) FROM 'x'", "as few parentheses as possible"},
+		{
+			"select a,b as c from 'x' where not a=1 and(b=2 or c=3)",
+			"SELECT a, b AS c FROM 'x' WHERE NOT a = 1 AND (b = 2 OR c = 3)",
+			"keywords and parentheses",
+		},
+		{
+			"SELECT ((a+b))*c, a+(b*c), a-(b-c), (a-b)-c, -(-a), -(a+b) FROM 'x'",
+			"SELECT (a + b) * c, a + b * c, a - (b - c), a - b - c, --a, -(a + b) FROM 'x'",
+			"as few parentheses as possible",
+		},
 		{"SELECT (value) FROM 'x'", "SELECT (value) FROM 'x'", "a field that could be the keyword"},
 		{"SELECT \"it's\", 'say \"hi\"' FROM \"x\"", "SELECT \"it's\", 'say \"hi\"' FROM 'x'", "quotes"},
-		{"SELECT isNull(SELECT a FROM b) AS c FROM 'x'", "SELECT isNull((SELECT a FROM b)) AS c FROM 'x'", "a bare subquery"},
-		{"set @a=1,@b=@a select value {'k':[@b]} from 'x'", "SET @a = 1, @b = @a SELECT VALUE {'k': [@b]} FROM 'x'", "SET and literals"},
+		{
+			"SELECT isNull(SELECT a FROM b) AS c FROM 'x'",
+			"SELECT isNull((SELECT a FROM b)) AS c FROM 'x'",
+			"a bare subquery",
+		},
+		{
+			"set @a=1,@b=@a select value {'k':[@b]} from 'x'",
+			"SET @a = 1, @b = @a SELECT VALUE {'k': [@b]} FROM 'x'",
+			"SET and literals",
+		},
 		{"SELECT case a when 1 then 2 else 3 end FROM 'x'", "SELECT CASE a WHEN 1 THEN 2 ELSE 3 END FROM 'x'", "CASE"},
 	}
 	for _, tt := range tests {
@@ -150,7 +179,10 @@ func TestPrint(t *testing.T) {
 func TestSuggest(t *testing.T) {
 	candidates := []string{"upper", "lower", "sqrt", "topic", "regexp_matches", "FROM"}
 	tests := []struct{ word, want string }{
-		{"uper", "upper"}, {"UPER", "upper"}, {"sqr", "sqrt"}, {"form", "FROM"}, {"tpoic", "topic"}, {"regex_match", "regexp_matches"},
+		{
+			"uper",
+			"upper",
+		}, {"UPER", "upper"}, {"sqr", "sqrt"}, {"form", "FROM"}, {"tpoic", "topic"}, {"regex_match", "regexp_matches"},
 		{"drop", ""}, {"x", ""}, {"frobnicate", ""}, {"", ""},
 	}
 	for _, tt := range tests {

@@ -7,8 +7,9 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// The four operations and the remainder take numbers; a String operand has been converted before. Int with Int gives Int,
-// anything with a Decimal gives Decimal, which version 2 turns into an Int where it is whole. [IoT-SQL 8 Arithmetic]
+// The four operations and the remainder take numbers; a String operand has been converted before. Int with Int gives
+// Int, anything with a Decimal gives Decimal, which version 2 turns into an Int where it is whole. [IoT-SQL 8
+// Arithmetic]
 
 // Add returns a + b.
 func (v Version) Add(a, b Value) Value {
@@ -150,7 +151,8 @@ func (v Version) Ceil(a Value) Value { return v.round(a, 0, toMore) }
 // Round returns the nearest whole number, halves away from zero. [IoT-SQL 18.7]
 func (v Version) Round(a Value) Value { return v.round(a, 0, nearest) }
 
-// Truncate cuts a number to so many digits after the point; the result is an Int where it is whole. [IoT-SQL 14.1 trunc]
+// Truncate cuts a number to so many digits after the point; the result is an Int where it is whole. [IoT-SQL 14.1
+// trunc]
 func (v Version) Truncate(a Value, digits int32) Value { return v.round(a, digits, down) }
 
 // round keeps so many digits after the point.

@@ -160,8 +160,8 @@ func (v Version) castDecimal(a Value, t Type) Value {
 	return n
 }
 
-// Equal reports whether a and b are of one type and the same; an Int is compared with a Decimal by value. Undefined is not
-// equal to anything: the caller decides what a comparison with it gives. [IoT-SQL 8]
+// Equal reports whether a and b are of one type and the same; an Int is compared with a Decimal by value. Undefined
+// is not equal to anything: the caller decides what a comparison with it gives. [IoT-SQL 8]
 func Equal(a, b Value) bool {
 	if a.IsNumber() && b.IsNumber() {
 		return compareNumbers(a, b) == 0

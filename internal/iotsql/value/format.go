@@ -9,8 +9,8 @@ import (
 // smallestPlain is the exponent below which a number is written as 1.5E-7.
 const smallestPlain = -6
 
-// appendNumber writes a number: in full while it has up to 34 digits and is not below 1E-6, otherwise as 1.5E-7. Version 1's
-// whole Decimals end in ".0". [IoT-SQL 7, 18.11]
+// appendNumber writes a number: in full while it has up to 34 digits and is not below 1E-6, otherwise as 1.5E-7.
+// Version 1's whole Decimals end in ".0". [IoT-SQL 7, 18.11]
 func (v Value) appendNumber(dst []byte) []byte {
 	var memory [24]byte
 	var digits []byte

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/apd/v3"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
 )
 
 // Limits on numbers. [IoT-SQL 6]
@@ -44,8 +46,8 @@ func (v Version) ofSmall(n int64, exp int32, whole bool) Value {
 	return Value{kind: kind, n: n, exp: exp}
 }
 
-// ofApd returns d in canonical form: rounded to 34 digits, Undefined when too large, zero when too small. whole says that d
-// came from Ints only, so that it stays an Int in version 1 too.
+// ofApd returns d in canonical form: rounded to 34 digits, Undefined when too large, zero when too small. whole says
+// that d came from Ints only, so that it stays an Int in version 1 too.
 func (v Version) ofApd(d *apd.Decimal, whole bool) Value {
 	if d.Form != apd.Finite {
 		return Value{}
@@ -89,10 +91,11 @@ func (v Value) apd(scratch *apd.Decimal) *apd.Decimal {
 	return scratch.SetFinite(v.n, v.exp)
 }
 
-// Number reads a number in JSON's notation; ok is false when text is something else. A number beyond the range of the type
-// is Undefined. Integers keep up to a thousand digits, so that ids survive even when they are longer than AWS promises.
+// Number reads a number in JSON's notation; ok is false when text is something else. A number beyond the range of the
+// type is Undefined. Integers keep up to a thousand digits, so that ids survive even when they are longer than AWS
+// promises.
 func (v Version) Number(text string) (result Value, ok bool) {
-	if skipNumber(text, 0) != len(text) {
+	if !jsontext.IsNumber(text) {
 		return Value{}, false
 	}
 	return v.number(text), true
@@ -152,7 +155,7 @@ func (v Version) outOfRange(mantissa, exponent string) Value {
 }
 
 // smallNumber reads what has at most 18 characters and no exponent; other text than a number is not for it.
-func smallNumber[T bytestring](v Version, text T) (Value, bool) {
+func smallNumber[T string | []byte](v Version, text T) (Value, bool) {
 	i, negative := 0, false
 	if text[0] == '-' {
 		i, negative = 1, true
@@ -181,7 +184,8 @@ func smallNumber[T bytestring](v Version, text T) (Value, bool) {
 	return v.ofSmall(n, -int32(len(text)-point-1), false), true
 }
 
-// OfFloat returns a double-precision result with the fewest digits that tell it apart; Undefined for infinities and NaN.
+// OfFloat returns a double-precision result with the fewest digits that tell it apart; Undefined for infinities and
+// NaN.
 func (v Version) OfFloat(f float64) Value {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return Value{}

@@ -32,7 +32,12 @@ func TestNumberText(t *testing.T) {
 		{"0.0000001", "1E-7", "1E-7", "scientific below"},
 		{"1.25e-7", "1.25E-7", "1.25E-7", "scientific below"},
 		{"12345678901234567890.5", "12345678901234567890.5", "12345678901234567890.5", "beyond 64 bits"},
-		{"1234567890123456789012345678901234", "1234567890123456789012345678901234", "1234567890123456789012345678901234", "34 digits"},
+		{
+			"1234567890123456789012345678901234",
+			"1234567890123456789012345678901234",
+			"1234567890123456789012345678901234",
+			"34 digits",
+		},
 		{"1e33", "1000000000000000000000000000000000", "1000000000000000000000000000000000.0", "34 digits"},
 		{"1e34", "1E34", "1E34", "35 digits"},
 		{"1.5e999", "1.5E999", "1.5E999", "the largest exponent"},
@@ -41,9 +46,19 @@ func TestNumberText(t *testing.T) {
 		{"1e-1000", "0", "0.0", "too small"},
 		{"0e99999999999999999999", "0", "0.0", "zero with any exponent"},
 		{"1e99999999999999999999", "", "", "too large for an exponent"},
-		{"0.12345678901234567890123456789012345", "0.1234567890123456789012345678901234", "0.1234567890123456789012345678901234", "rounded half to even"},
+		{
+			"0.12345678901234567890123456789012345",
+			"0.1234567890123456789012345678901234",
+			"0.1234567890123456789012345678901234",
+			"rounded half to even",
+		},
 		{"9999999999999999999999999999999999.9", "1E34", "1E34", "rounded up"},
-		{"12345678901234567890123456789012345678", "12345678901234567890123456789012345678", "12345678901234567890123456789012345678", "a longer Int is exact"},
+		{
+			"12345678901234567890123456789012345678",
+			"12345678901234567890123456789012345678",
+			"12345678901234567890123456789012345678",
+			"a longer Int is exact",
+		},
 	}
 	for _, tt := range tests {
 		if got := jsonText(number(t, V2, tt.in)); got != tt.v2 {
@@ -60,7 +75,8 @@ func TestNumberText(t *testing.T) {
 	}
 }
 
-// TestArithmeticAgainstRationals compares with exact fractions: a result may differ from the exact one in the 34th digit only.
+// TestArithmeticAgainstRationals compares with exact fractions: a result may differ from the exact one in the 34th
+// digit only.
 func TestArithmeticAgainstRationals(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	operand := func() string {
@@ -164,7 +180,12 @@ func TestMembers(t *testing.T) {
 
 func TestPaths(t *testing.T) {
 	var p Paths
-	slots := []int{p.Add([]string{"a"}), p.Add([]string{"a", "b"}), p.Add([]string{"c", "d", "e"}), p.Add([]string{"a", "b"})}
+	slots := []int{
+		p.Add([]string{"a"}),
+		p.Add([]string{"a", "b"}),
+		p.Add([]string{"c", "d", "e"}),
+		p.Add([]string{"a", "b"}),
+	}
 	if slots[1] != slots[3] || p.Len() != 3 {
 		t.Fatalf("slots %v of %d", slots, p.Len())
 	}

@@ -1,7 +1,12 @@
 package value
 
-// Paths is a set of member paths to look for in payloads, so that a condition on two fields reads two fields. The zero value
-// is empty; it must not change any more once Find is in use.
+import "github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
+
+// MaxDepth is how deep arrays and objects of a payload may nest.
+const MaxDepth = 1000
+
+// Paths is a set of member paths to look for in payloads, so that a condition on two fields reads two fields. The
+// zero value is empty; it must not change any more once Find is in use.
 type Paths struct {
 	root  step
 	count int
@@ -38,7 +43,7 @@ func (p *Paths) Add(path []string) int {
 }
 
 func (s *step) child(name string) *step {
-	if c := s.match([]byte(name), true); c != nil {
+	if c := s.match(name); c != nil {
 		return c
 	}
 	c := &step{name: name, slot: -1}
@@ -57,50 +62,47 @@ func (s *step) child(name string) *step {
 // Len is the number of slots.
 func (p *Paths) Len() int { return p.count }
 
-// Find goes through text once. It reports whether text is a well-formed JSON object or array, and notes in spans, by slot,
-// where the value of each path is. Where a key repeats, the last one counts.
+// Find goes through text once. It reports whether text is a well-formed JSON object or array, and notes in spans, by
+// slot, where the value of each path is. Where a key repeats, the last one counts.
 func (p *Paths) Find(text []byte, spans []Span) bool {
-	i := skipSpace(text, 0)
-	if i >= len(text) || text[i] != '{' && text[i] != '[' {
+	r := jsontext.NewBytes(text, MaxDepth)
+	if kind := r.Peek(); kind != jsontext.Object && kind != jsontext.Array {
 		return false
 	}
-	end := p.root.find(text, i, 0, spans)
-	return end >= 0 && skipSpace(text, end) == len(text)
+	return p.root.find(&r, spans) == nil && r.End() == nil
 }
 
-// find skips the value at i and notes what the step's paths select below it.
-func (s *step) find(text []byte, i, depth int, spans []Span) int {
-	if len(s.next) == 0 || i < 0 || i >= len(text) || text[i] != '{' {
-		return skipValue(text, i, depth)
+// find skips a value and notes what the step's paths select below it.
+func (s *step) find(r *jsontext.Reader, spans []Span) error {
+	if len(s.next) == 0 || r.Peek() != jsontext.Object {
+		return r.Skip()
 	}
-	i, done := open(text, i, '}', depth+1)
-	for !done {
-		end, plain := skipString(text, i)
-		if end < 0 {
-			return -1
+	if err := r.Enter('{'); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		key, ok, err := r.Member(first)
+		if err != nil || !ok {
+			return err
 		}
-		wanted := s.match(text[i+1:end-1], plain)
-		i = skipColon(text, end)
-		if wanted == nil {
-			i = skipValue(text, i, depth+1)
+		if wanted := s.match(key); wanted != nil {
+			err = wanted.note(r, spans)
 		} else {
-			i = wanted.note(text, i, depth+1, spans)
+			err = r.Skip()
 		}
-		i, done = next(text, i, '}')
+		if err != nil {
+			return err
+		}
 	}
-	return i
 }
 
 // match returns the step below s that a key names.
-func (s *step) match(key []byte, plain bool) *step {
-	if !plain {
-		key = []byte(unescape(string(key)))
-	}
+func (s *step) match(key string) *step {
 	if s.index != nil {
-		return s.index[string(key)]
+		return s.index[key]
 	}
 	for _, c := range s.next {
-		if c.name == string(key) {
+		if c.name == key {
 			return c
 		}
 	}
@@ -108,15 +110,19 @@ func (s *step) match(key []byte, plain bool) *step {
 }
 
 // note skips the value of a wanted key, which makes earlier ones of the same key void.
-func (s *step) note(text []byte, i, depth int, spans []Span) int {
+func (s *step) note(r *jsontext.Reader, spans []Span) error {
 	for _, slot := range s.slots {
 		spans[slot] = Span{}
 	}
-	end := s.find(text, i, depth, spans)
-	if s.slot >= 0 && end >= 0 {
-		spans[s.slot] = Span{i, end}
+	r.Peek()
+	start := r.Offset()
+	if err := s.find(r, spans); err != nil {
+		return err
 	}
-	return end
+	if s.slot >= 0 {
+		spans[s.slot] = Span{start, r.Offset()}
+	}
+	return nil
 }
 
 // Decode reads the value at a span that Find returned for this text. Only the span is copied, if at all.
@@ -130,7 +136,6 @@ func (v Version) Decode(text []byte, at Span) Value {
 			return n
 		}
 	}
-	d := decoder{text: string(text), version: v}
-	result, _ := d.value(0, 0)
+	result, _ := v.ParseJSON(string(text))
 	return result
 }

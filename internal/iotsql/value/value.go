@@ -1,6 +1,6 @@
 // Package value holds the types of AWS IoT SQL and what happens between them: numbers of 34 digits, ordered objects,
-// Undefined, conversions, comparison, arithmetic, and JSON in both directions. It follows [IoT-SQL 6, 7, 8]. It must not know
-// expressions, functions or messages.
+// Undefined, conversions, comparison, arithmetic, and JSON in both directions. It follows [IoT-SQL 6, 7, 8]. It must
+// not know expressions, functions or messages.
 package value
 
 // Version is a dialect of the SQL. The zero value is the recommended one.
@@ -26,7 +26,17 @@ const (
 	Binary // the raw payload, which only encode and decode can read
 )
 
-var kindNames = [...]string{"Undefined", "Null", "a Boolean", "an Int", "a Decimal", "a String", "an Array", "an Object", "binary data"}
+var kindNames = [...]string{
+	"Undefined",
+	"Null",
+	"a Boolean",
+	"an Int",
+	"a Decimal",
+	"a String",
+	"an Array",
+	"an Object",
+	"binary data",
+}
 
 // String is the kind with its article, as a diagnostic says it.
 func (k Kind) String() string { return kindNames[k] }
@@ -133,7 +143,8 @@ func (m *Members) find(key string) int {
 	return -1
 }
 
-// Set adds or replaces a member. An Undefined value is left out: a new key is not added, an old one is kept. [IoT-SQL 6]
+// Set adds or replaces a member. An Undefined value is left out: a new key is not added, an old one is kept. [IoT-SQL
+// 6]
 func (m *Members) Set(key string, v Value) {
 	if v.IsUndefined() {
 		return

@@ -1,8 +1,8 @@
-// Package broker is the MQTT side of AWS IoT Core on one machine: mutual TLS, one policy decision for everything that a
-// device does, presence events, and every accepted message handed on.
+// Package broker is a local MQTT broker for AWS IoT Core: it requires mutual TLS, checks every action of a device against
+// its policies, publishes presence events, and passes on every accepted message.
 //
-// It does not know the AWS API, rules or shadows: who a device is comes from an Authorizer, and what happens to a message
-// is the business of the Handle function.
+// It does not know the AWS API, rules or shadows: an Authorizer identifies devices, and the Handle function processes
+// messages.
 package broker
 
 import (
@@ -21,52 +21,52 @@ import (
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/registry"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
 // The limits of AWS IoT's broker. [AWS 1.3]
 const (
 	maxPayload = 128 << 10
 	maxQoS     = 1
-	// The fixed header, a topic of 256 bytes and MQTT 5 properties of 8 KB stand beside the payload.
+	// Besides the payload, a packet holds the fixed header, a topic of 256 bytes and MQTT 5 properties of 8 KB.
 	maxPacket = maxPayload + 16<<10
 )
 
-// An Authorizer says who a certificate is and what it may do.
+// An Authorizer identifies certificates and decides what they may do.
 type Authorizer interface {
-	// Active fails when the certificate may not be used; it is asked during the TLS handshake.
+	// Active fails unless the certificate may be used. The broker calls it during the TLS handshake.
 	Active(ctx context.Context, c *x509.Certificate) (arn string, err error)
-	// Authorize is asked for every connection, and again while it lasts.
+	// Authorize is called for every connection, and repeatedly while it lasts.
 	Authorize(ctx context.Context, c *x509.Certificate, clientID, sourceIP string) (*registry.Grant, error)
 }
 
-// Options say where and for whom the broker works.
+// Options configure a broker.
 type Options struct {
 	Address     string          // to listen on, such as "127.0.0.1:8883"; port 0 lets the kernel choose
-	Certificate tls.Certificate // the server's own
+	Certificate tls.Certificate // the server certificate
 	Authorizer  Authorizer
-	// Handle takes every accepted message, in the order of arrival per client. While it blocks, its client's next message
-	// waits, and a QoS 1 message is acknowledged only after it returns.
+	// Handle processes every accepted message, in order per client. While it blocks, the client's next message waits. A
+	// QoS 1 message is acknowledged after Handle returns.
 	Handle func(message.Message)
-	Events event.Sink
-	// Refresh is how often the permissions of connected devices are read anew; 0 means every 15 seconds.
+	Events runlog.Sink
+	// Refresh is how often the permissions of connected devices are reloaded; 0 means every 15 seconds.
 	Refresh time.Duration
 }
 
-// A Broker is listening.
+// A Broker accepts connections until it is closed.
 type Broker struct {
 	options  Options
 	server   *mqtt.Server
-	inline   *mqtt.Client // publishes in our own name
+	inline   *mqtt.Client // publishes the broker's own messages
 	listener net.Listener
 	sessions sessions
 	stop     context.CancelFunc
 	once     sync.Once
 }
 
-// Start listens and serves.
+// Start starts a broker.
 func Start(o Options) (*Broker, error) {
 	if o.Refresh == 0 {
 		o.Refresh = 15 * time.Second
@@ -86,9 +86,9 @@ func Start(o Options) (*Broker, error) {
 	b.server = mqtt.New(&mqtt.Options{
 		Capabilities: capabilities,
 		InlineClient: true,
-		Logger:       slog.New(slog.NewTextHandler(io.Discard, nil)), // everything of interest is an event
+		Logger:       slog.New(slog.NewTextHandler(io.Discard, nil)), // events replace its log
 	})
-	b.inline, _ = b.server.Clients.Get(mqtt.InlineClientId) // there from the start, by the option above
+	b.inline, _ = b.server.Clients.Get(mqtt.InlineClientId) // exists because of InlineClient
 	if err := b.server.AddHook(&hook{broker: b}, nil); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("preparing the MQTT broker: %w", err)
@@ -108,8 +108,8 @@ func Start(o Options) (*Broker, error) {
 // Address is where the broker listens, as host:port.
 func (b *Broker) Address() string { return b.listener.Addr().String() }
 
-// closer is a listener that disconnects its clients by itself. The server's own way takes one read lock twice (Clients.GetByListener
-// in mochi-mqtt 2.7.9), which never ends when a client goes away between the two.
+// closer is a listener that disconnects its clients itself. The server's own method takes one read lock twice
+// (Clients.GetByListener in mochi-mqtt 2.7.9), which deadlocks when a client disconnects in between.
 type closer struct {
 	*listeners.Net
 	disconnectAll func()
@@ -124,7 +124,7 @@ func (b *Broker) disconnectAll() {
 	}
 }
 
-// Close disconnects everybody and stops listening.
+// Close disconnects all clients and stops listening.
 func (b *Broker) Close() {
 	b.once.Do(func() {
 		b.stop()
@@ -133,8 +133,7 @@ func (b *Broker) Close() {
 	})
 }
 
-// tlsConfig asks for a client certificate and accepts those that the registry knows as active: AWS IoT trusts what is
-// registered, whoever signed it.
+// tlsConfig requires a client certificate that is registered and active. Like AWS IoT, it does not care who signed it.
 func (b *Broker) tlsConfig(ctx context.Context) *tls.Config {
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS12,
@@ -145,7 +144,14 @@ func (b *Broker) tlsConfig(ctx context.Context) *tls.Config {
 			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 			defer cancel()
 			if _, err := b.options.Authorizer.Active(ctx, state.PeerCertificates[0]); err != nil {
-				b.options.Events.Send(event.Event{Kind: event.Refused, Action: "TLS", Detail: err.Error(), Thing: state.PeerCertificates[0].Subject.CommonName})
+				b.options.Events.Send(
+					runlog.Event{
+						Kind:   runlog.Refused,
+						Action: "TLS",
+						Detail: err.Error(),
+						Thing:  state.PeerCertificates[0].Subject.CommonName,
+					},
+				)
 				return err
 			}
 			return nil
@@ -153,24 +159,24 @@ func (b *Broker) tlsConfig(ctx context.Context) *tls.Config {
 	}
 }
 
-// Publish sends a message that comes from AWS itself (a republish action, a command, a shadow's answer) to the
-// subscribers and to Handle.
+// Publish sends a message of AWS itself (a republish action, a command, a shadow's answer) to the subscribers and to
+// Handle.
 func (b *Broker) Publish(m message.Message) error {
 	stamp(&m)
 	b.options.Handle(m)
 	return b.Deliver(m)
 }
 
-// Deliver sends a message to the subscribers only.
+// Deliver sends a message only to the subscribers.
 func (b *Broker) Deliver(m message.Message) error {
 	pk := packets.Packet{
 		FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: min(m.QoS, maxQoS), Retain: m.Retain},
 		TopicName:   m.Topic,
 		Payload:     m.Payload,
-		PacketID:    uint16(m.QoS), // an inline client awaits no acknowledgement, but a QoS above 0 needs some ID
+		PacketID:    uint16(m.QoS), // an inline client gets no acknowledgement, but QoS 1 requires an ID
 	}
-	if m.Properties != nil {
-		pk.Properties = wireProperties(m.Properties)
+	if m.MQTT5 != nil {
+		pk.Properties = wireProperties(m.MQTT5)
 	}
 	if err := b.server.InjectPacket(b.inline, pk); err != nil {
 		return fmt.Errorf("publishing to %q: %w", m.Topic, err)
@@ -187,7 +193,8 @@ func stamp(m *message.Message) {
 	}
 }
 
-// refresh keeps long connections honest: AWS cuts a device whose certificate leaves ACTIVE within minutes. [AWS 1.4]
+// refresh enforces changed permissions: AWS disconnects a device within minutes after its certificate is deactivated.
+// [AWS 1.4]
 func (b *Broker) refresh(ctx context.Context) {
 	ticker := time.NewTicker(b.options.Refresh)
 	defer ticker.Stop()
@@ -201,7 +208,7 @@ func (b *Broker) refresh(ctx context.Context) {
 	}
 }
 
-// RefreshNow reads the permissions of all connected devices anew and disconnects those that may no longer connect.
+// RefreshNow reloads the permissions of all connected devices and disconnects those that may no longer connect.
 func (b *Broker) RefreshNow(ctx context.Context) {
 	for client, s := range b.sessions.snapshot() {
 		grant, err := b.options.Authorizer.Authorize(ctx, s.certificate, client.ID, s.sourceIP)
@@ -212,7 +219,9 @@ func (b *Broker) RefreshNow(ctx context.Context) {
 			err = mayConnect(grant, client.ID, s.connect)
 		}
 		if err != nil {
-			b.options.Events.Send(event.Event{Kind: event.Refused, Thing: client.ID, Action: "iot:Connect", Detail: err.Error()})
+			b.options.Events.Send(
+				runlog.Event{Kind: runlog.Refused, Thing: client.ID, Action: "iot:Connect", Detail: err.Error()},
+			)
 			b.disconnect(client, packets.ErrNotAuthorized)
 			continue
 		}
@@ -220,12 +229,15 @@ func (b *Broker) RefreshNow(ctx context.Context) {
 	}
 }
 
-// disconnect closes the connection; only MQTT 5 has a packet with which a server says why. The client's reader finds the
-// connection closed and does the rest. (The server's own way to stop a client loses the last will when the reader is not waiting.)
+// disconnect closes the connection; only MQTT 5 lets a server send the reason. The client's reader notices the closed
+// connection and cleans up. (The server's own way to stop a client loses the last will when the reader is not waiting.)
 func (b *Broker) disconnect(client *mqtt.Client, code packets.Code) {
 	if client.Properties.ProtocolVersion == 5 {
-		_ = client.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Disconnect}, ReasonCode: code.Code,
-			Properties: packets.Properties{ReasonString: code.Reason}}) // a client that has gone needs no reason
+		_ = client.WritePacket(packets.Packet{ // a client that has gone needs no reason
+			FixedHeader: packets.FixedHeader{Type: packets.Disconnect},
+			ReasonCode:  code.Code,
+			Properties:  packets.Properties{ReasonString: code.Reason},
+		})
 	}
 	client.Net.Conn.Close()
 }

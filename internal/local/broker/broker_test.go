@@ -19,10 +19,10 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/ca"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/policy"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/registry"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
 const devicePolicy = `{"Statement":[
@@ -46,7 +46,11 @@ func (f *fakeRegistry) Active(_ context.Context, c *x509.Certificate) (string, e
 	return "arn", nil
 }
 
-func (f *fakeRegistry) Authorize(ctx context.Context, c *x509.Certificate, clientID, sourceIP string) (*registry.Grant, error) {
+func (f *fakeRegistry) Authorize(
+	ctx context.Context,
+	c *x509.Certificate,
+	clientID, sourceIP string,
+) (*registry.Grant, error) {
 	if _, err := f.Active(ctx, c); err != nil {
 		return nil, err
 	}
@@ -60,7 +64,11 @@ func (f *fakeRegistry) Authorize(ctx context.Context, c *x509.Certificate, clien
 	if c.Subject.CommonName == clientID {
 		subject.Thing = clientID
 	}
-	return &registry.Grant{CertificateID: registry.Fingerprint(c), Thing: subject.Thing, Policies: policy.Compile([]*policy.Document{d}, subject)}, nil
+	return &registry.Grant{
+		CertificateID: registry.Fingerprint(c),
+		Thing:         subject.Thing,
+		Policies:      policy.Compile([]*policy.Document{d}, subject),
+	}, nil
 }
 
 func (f *fakeRegistry) set(change func()) {
@@ -75,7 +83,7 @@ type rig struct {
 	registry *fakeRegistry
 	roots    *x509.CertPool
 	handled  chan message.Message
-	events   chan event.Event
+	events   chan runlog.Event
 }
 
 func start(t *testing.T) *rig {
@@ -89,9 +97,11 @@ func start(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{registry: &fakeRegistry{inactive: map[string]bool{}, text: devicePolicy}, roots: authority.Pool(),
-		handled: make(chan message.Message, 100), events: make(chan event.Event, 1000)}
-	r.Broker, err = Start(Options{Address: "127.0.0.1:0", Certificate: certificate, Authorizer: r.registry, Refresh: time.Hour,
-		Handle: func(m message.Message) { r.handled <- m }, Events: func(e event.Event) { r.events <- e }})
+		handled: make(chan message.Message, 100), events: make(chan runlog.Event, 1000)}
+	r.Broker, err = Start(
+		Options{Address: "127.0.0.1:0", Certificate: certificate, Authorizer: r.registry, Refresh: time.Hour,
+			Handle: func(m message.Message) { r.handled <- m }, Events: func(e runlog.Event) { r.events <- e }},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +125,7 @@ func (r *rig) next(t *testing.T) message.Message {
 }
 
 // told returns the next event of the kind.
-func (r *rig) told(t *testing.T, kind event.Kind) event.Event {
+func (r *rig) told(t *testing.T, kind runlog.Kind) runlog.Event {
 	t.Helper()
 	for {
 		select {
@@ -135,7 +145,11 @@ func deviceCertificate(t *testing.T, thing string) tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: thing}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: thing},
+		NotAfter:     time.Now().Add(time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +163,11 @@ func (r *rig) tls(t *testing.T, thing string) *tls.Config {
 }
 
 // connect connects with the thing's certificate under the client ID; lost is closed when the connection is.
-func (r *rig) connect(t *testing.T, thing, clientID string, change ...func(*paho.ClientOptions)) (client paho.Client, lost chan struct{}, err error) {
+func (r *rig) connect(
+	t *testing.T,
+	thing, clientID string,
+	change ...func(*paho.ClientOptions),
+) (client paho.Client, lost chan struct{}, err error) {
 	t.Helper()
 	lost = make(chan struct{})
 	o := paho.NewClientOptions().AddBroker("ssl://" + r.Address()).SetClientID(clientID).SetTLSConfig(r.tls(t, thing)).
@@ -167,7 +185,11 @@ func (r *rig) connect(t *testing.T, thing, clientID string, change ...func(*paho
 	return client, lost, token.Error()
 }
 
-func (r *rig) mustConnect(t *testing.T, thing string, change ...func(*paho.ClientOptions)) (paho.Client, chan struct{}) {
+func (r *rig) mustConnect(
+	t *testing.T,
+	thing string,
+	change ...func(*paho.ClientOptions),
+) (paho.Client, chan struct{}) {
 	t.Helper()
 	c, lost, err := r.connect(t, thing, thing, change...)
 	if err != nil {
@@ -201,7 +223,8 @@ func TestMessageIsHandedOnWithItsPublisher(t *testing.T) {
 	}
 	m := r.next(t)
 	if m.Topic != "gh/soil-001/telemetry" || string(m.Payload) != "\x00\xff" || m.ClientID != "soil-001" || m.SourceIP != "127.0.0.1" ||
-		len(m.Principal) != 64 || m.TraceID == "" || m.Time.IsZero() || m.Properties != nil {
+		len(m.Principal) != 64 || m.TraceID == "" || m.Time.IsZero() ||
+		m.MQTT5 != nil {
 		t.Errorf("got %+v", m)
 	}
 }
@@ -216,9 +239,12 @@ func TestConnectIsRefused(t *testing.T) {
 		if _, _, err := r.connect(t, who[0], who[1]); err == nil {
 			t.Errorf("connected with %s", reason)
 		}
-		r.told(t, event.Refused)
+		r.told(t, runlog.Refused)
 	}
-	bare := paho.NewClientOptions().AddBroker("ssl://" + r.Address()).SetClientID("soil-001").SetTLSConfig(&tls.Config{RootCAs: r.roots})
+	bare := paho.NewClientOptions().
+		AddBroker("ssl://" + r.Address()).
+		SetClientID("soil-001").
+		SetTLSConfig(&tls.Config{RootCAs: r.roots})
 	if err := wait(t, paho.NewClient(bare).Connect()); err == nil {
 		t.Error("connected without a certificate")
 	}
@@ -242,7 +268,7 @@ func TestForbiddenPublishDisconnects(t *testing.T) {
 			client, lost := r.mustConnect(t, "soil-001")
 			client.Publish(c.topic, c.qos, false, make([]byte, c.payload))
 			awaitLoss(t, lost)
-			r.told(t, event.Disconnected)
+			r.told(t, runlog.Disconnected)
 			for len(r.handled) > 0 {
 				if m := <-r.handled; !strings.HasPrefix(m.Topic, "$aws/events/") {
 					t.Errorf("the message was handed on: %s", m.Topic)
@@ -275,7 +301,9 @@ func TestSubscriptionsFollowThePolicy(t *testing.T) {
 	}
 	// gh/# is subscribed, but only the device's own topics may be received.
 	for _, topic := range []string{"gh/soil-002/commands", "gh/soil-001/commands"} {
-		if err := r.Publish(message.Message{Topic: topic, Payload: []byte("x"), QoS: 1}); err != nil {
+		m := message.New(topic, []byte("x"))
+		m.QoS = 1
+		if err := r.Publish(m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -299,7 +327,8 @@ func TestPresenceAndLastWill(t *testing.T) {
 	r := start(t)
 	r.mustConnect(t, "soil-001", func(o *paho.ClientOptions) { o.SetWill("gh/soil-001/status", "gone", 1, false) })
 	connected := <-r.handled
-	if connected.Topic != "$aws/events/presence/connected/soil-001" || !strings.Contains(string(connected.Payload), `"eventType":"connected"`) {
+	if connected.Topic != "$aws/events/presence/connected/soil-001" ||
+		!strings.Contains(string(connected.Payload), `"eventType":"connected"`) {
 		t.Fatalf("got %s %s", connected.Topic, connected.Payload)
 	}
 	r.registry.set(func() { r.registry.inactive["soil-001"] = true })

@@ -13,36 +13,45 @@ import (
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/policy"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/topic"
 )
 
-// hook is where the MQTT server asks and tells.
+// hook receives the callbacks of the MQTT server.
 type hook struct {
 	mqtt.HookBase
 	broker *Broker
 }
 
-// ID names the hook.
+// ID implements mqtt.Hook.
 func (h *hook) ID() string { return "aws-iot" }
 
-// Provides lists the calls that the server shall make.
+// Provides lists the callbacks that the server should call.
 func (h *hook) Provides(b byte) bool {
 	switch b {
-	case mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnSubscribe, mqtt.OnSubscribed,
-		mqtt.OnPublish, mqtt.OnWill, mqtt.OnWillSent:
+	case mqtt.OnConnectAuthenticate,
+		mqtt.OnACLCheck,
+		mqtt.OnSessionEstablished,
+		mqtt.OnDisconnect,
+		mqtt.OnSubscribe,
+		mqtt.OnSubscribed,
+		mqtt.OnPublish,
+		mqtt.OnWill,
+		mqtt.OnWillSent:
 		return true
 	}
 	return false
 }
 
 func (h *hook) refuse(cl *mqtt.Client, action, topicName, why string) {
-	h.broker.options.Events.Send(event.Event{Kind: event.Refused, Thing: cl.ID, Action: action, Topic: topicName, Detail: why})
+	h.broker.options.Events.Send(
+		runlog.Event{Kind: runlog.Refused, Thing: cl.ID, Action: action, Topic: topicName, Detail: why},
+	)
 }
 
-// OnConnectAuthenticate decides whether the client may connect under the ID that it claims.
+// OnConnectAuthenticate decides whether the client may connect under its client ID.
 func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	conn, ok := cl.Net.Conn.(*tls.Conn)
 	if !ok {
@@ -67,7 +76,8 @@ func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	return h.broker.sessions.add(cl, newSession(uuid.NewString(), certificate, host, connect, grant))
 }
 
-// connectAttributes are what the CONNECT packet asks for, in the words of the condition key iot:ConnectAttributes. [AWS 3 CONP]
+// connectAttributes returns what the CONNECT packet asks for, as values of the condition key iot:ConnectAttributes.
+// [AWS 3 CONP]
 func connectAttributes(pk packets.Packet) []string {
 	var asked []string
 	persistent := !pk.Connect.Clean
@@ -83,15 +93,15 @@ func connectAttributes(pk packets.Packet) []string {
 	return asked
 }
 
-// OnSessionEstablished tells everybody that the device is there. [AWS 2.1 LCE]
+// OnSessionEstablished publishes the device's connected event. [AWS 2.1 LCE]
 func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 	if s := h.broker.sessions.of(cl); s != nil {
-		h.broker.options.Events.Send(event.Event{Kind: event.Connected, Thing: cl.ID})
+		h.broker.options.Events.Send(runlog.Event{Kind: runlog.Connected, Thing: cl.ID})
 		h.presence(cl, s, "connected", nil)
 	}
 }
 
-// OnDisconnect tells everybody that it has gone, and why.
+// OnDisconnect publishes the device's disconnected event with the reason.
 func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
 	s := h.broker.sessions.remove(cl)
 	if s == nil {
@@ -104,8 +114,13 @@ func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
 	case err != nil:
 		reason = "CONNECTION_LOST"
 	}
-	h.broker.options.Events.Send(event.Event{Kind: event.Disconnected, Thing: cl.ID, Detail: reason})
-	h.presence(cl, s, "disconnected", map[string]any{"disconnectReason": reason, "clientInitiatedDisconnect": err == nil})
+	h.broker.options.Events.Send(runlog.Event{Kind: runlog.Disconnected, Thing: cl.ID, Detail: reason})
+	h.presence(
+		cl,
+		s,
+		"disconnected",
+		map[string]any{"disconnectReason": reason, "clientInitiatedDisconnect": err == nil},
+	)
 }
 
 // presence publishes a lifecycle event; rules and subscribers both see it.
@@ -122,15 +137,17 @@ func (h *hook) presence(cl *mqtt.Client, s *session, kind string, more map[strin
 	}
 	payload, err := json.Marshal(body)
 	if err == nil {
-		err = h.broker.Publish(message.Message{Topic: "$aws/events/presence/" + kind + "/" + cl.ID, Payload: payload})
+		err = h.broker.Publish(message.New("$aws/events/presence/"+kind+"/"+cl.ID, payload))
 	}
 	if err != nil {
-		h.broker.options.Events.Send(event.Event{Kind: event.Failed, Thing: cl.ID, Action: "presence", Error: err.Error()})
+		h.broker.options.Events.Send(
+			runlog.Event{Kind: runlog.Failed, Thing: cl.ID, Action: "presence", Error: err.Error()},
+		)
 	}
 }
 
-// OnSubscribe decides on each filter. The server asks again through OnACLCheck, where a filter and the topic of a message
-// to be received look alike; what is decided here is kept for that question until OnSubscribed.
+// OnSubscribe decides on each filter. The server asks again through OnACLCheck, which cannot tell a filter from the topic
+// of a message to be received; it therefore uses the decisions made here, until OnSubscribed.
 func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	s := h.broker.sessions.of(cl)
 	if s == nil {
@@ -144,14 +161,14 @@ func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 		}
 		err := topic.ValidateFilter(name)
 		if _, _, basic := topic.TrimBasicIngest(name + "/"); err == nil && basic {
-			err = fmt.Errorf("nobody can subscribe to Basic Ingest topics") // [IoT-SQL 5 Basic Ingest]
+			err = fmt.Errorf("devices cannot subscribe to Basic Ingest topics") // [IoT-SQL 5 Basic Ingest]
 		}
 		if err == nil && !s.allows(policy.Subscribe, "topicfilter/", name) {
 			err = fmt.Errorf("no policy allows it")
 		}
 		if err != nil {
 			h.refuse(cl, policy.Subscribe, sub.Filter, err.Error())
-			pk.Filters[i].Filter = "" // which the server refuses as well
+			pk.Filters[i].Filter = "" // the server rejects an empty filter
 			continue
 		}
 		allowed[sub.Filter] = true
@@ -160,8 +177,8 @@ func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	return pk
 }
 
-// OnSubscribed ends what OnSubscribe began, and turns "invalid filter", the server's word for an emptied one, into
-// "not authorized".
+// OnSubscribed forgets the decisions of OnSubscribe and turns "invalid filter", the server's code for an emptied filter,
+// into "not authorized".
 func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 	if s := h.broker.sessions.of(cl); s != nil {
 		s.beginSubscribing(nil)
@@ -173,8 +190,8 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 	}
 }
 
-// OnACLCheck decides whether the client may receive a message. Publishing is decided in OnPublish, where the topic alias
-// has been resolved and a refusal can disconnect.
+// OnACLCheck decides whether the client may receive a message. Publishing is decided in OnPublish, where the topic
+// alias has been resolved and a refusal can disconnect.
 func (h *hook) OnACLCheck(cl *mqtt.Client, name string, write bool) bool {
 	if write || cl.Net.Inline {
 		return true
@@ -189,51 +206,52 @@ func (h *hook) OnACLCheck(cl *mqtt.Client, name string, write bool) bool {
 	return s.allows(policy.Receive, "topic/", name)
 }
 
-// OnPublish takes a device's message: decides, hands it on, and lets the server deliver it to the subscribers.
+// OnPublish authorizes a device's message, passes it on, and lets the server deliver it to the subscribers.
 func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	if cl.Net.Inline {
-		return pk, nil // ours; already handed on
+		return pk, nil // the broker's own message, already passed on
 	}
 	s := h.broker.sessions.of(cl)
 	if s == nil {
 		return pk, packets.ErrRejectPacket
 	}
 	if err := s.mayPublish(pk.TopicName, pk.Payload, pk.FixedHeader.Retain); err != nil {
-		// AWS IoT closes the connection of a client that publishes where it may not.
+		// AWS IoT closes the connection of a client that publishes without permission.
 		h.refuse(cl, policy.Publish, pk.TopicName, err.Error())
 		h.broker.disconnect(cl, packets.ErrNotAuthorized)
 		return pk, packets.ErrRejectPacket
 	}
-	h.handOn(cl, s, pk)
+	h.passOn(cl, s, pk)
 	if _, _, basic := topic.TrimBasicIngest(pk.TopicName); basic {
-		return pk, packets.CodeSuccessIgnore // acknowledged, and seen by its rule only
+		return pk, packets.CodeSuccessIgnore // acknowledged, but only for its rule
 	}
 	if _, provisioning := topic.ParseProvisioning(pk.TopicName); provisioning {
-		return pk, packets.CodeSuccessIgnore // holds a token that other devices with the same claim must not see
+		return pk, packets.CodeSuccessIgnore // contains a token that other devices with this claim must not see
 	}
 	return pk, nil
 }
 
-func (h *hook) handOn(cl *mqtt.Client, s *session, pk packets.Packet) {
-	m := message.Message{
-		Topic: pk.TopicName, Payload: pk.Payload, QoS: pk.FixedHeader.Qos, Retain: pk.FixedHeader.Retain,
-		ClientID: cl.ID, Principal: s.certificateID(), SourceIP: s.sourceIP, Session: s.id,
-	}
+func (h *hook) passOn(cl *mqtt.Client, s *session, pk packets.Packet) {
+	m := message.New(pk.TopicName, pk.Payload)
+	m.QoS, m.Retain = pk.FixedHeader.Qos, pk.FixedHeader.Retain
+	m.ClientID, m.Principal, m.SourceIP, m.Session = cl.ID, s.certificateID(), s.sourceIP, s.id
 	if cl.Properties.ProtocolVersion == 5 {
-		m.Properties = messageProperties(&pk.Properties)
+		m.MQTT5 = messageProperties(&pk.Properties)
 	}
 	stamp(&m)
-	h.broker.options.Events.Send(event.Event{Time: m.Time, Kind: event.Received, Thing: cl.ID, Topic: m.Topic, Bytes: len(m.Payload)})
+	h.broker.options.Events.Send(
+		runlog.Event{Time: m.Time, Kind: runlog.Received, Thing: cl.ID, Topic: m.Topic, Bytes: len(m.Payload)},
+	)
 	h.broker.options.Handle(m)
 }
 
-// mayPublish says why not: the limits of the broker, then the policies.
+// mayPublish returns the reason why the device may not publish; it checks the broker's limits, then the policies.
 func (s *session) mayPublish(name string, payload []byte, retain bool) error {
 	if err := topic.ValidateName(name); err != nil {
 		return err
 	}
 	if len(payload) > maxPayload {
-		return fmt.Errorf("the payload of %d bytes is over AWS IoT's limit of %d", len(payload), maxPayload)
+		return fmt.Errorf("the payload of %d bytes exceeds AWS IoT's limit of %d", len(payload), maxPayload)
 	}
 	if topic.Reserved(name) {
 		if err := served(name); err != nil {
@@ -249,7 +267,7 @@ func (s *session) mayPublish(name string, payload []byte, retain bool) error {
 	return nil
 }
 
-// served says why devices cannot publish to the reserved topic; nil when they can.
+// served returns the reason why devices cannot publish to the reserved topic, or nil.
 func served(name string) error {
 	if _, _, basic := topic.TrimBasicIngest(name); basic {
 		return nil
@@ -257,9 +275,11 @@ func served(name string) error {
 	if p, ok := topic.ParseProvisioning(name); ok {
 		switch {
 		case p.Answer != "":
-			return fmt.Errorf("the answers of device provisioning come from AWS IoT only")
+			return fmt.Errorf("only AWS IoT may publish the answers of device provisioning")
 		case p.Format != "json":
-			return fmt.Errorf("device provisioning is served here with JSON payloads only: publish to the topic that ends in /json")
+			return fmt.Errorf(
+				"iot-local serves device provisioning with JSON payloads only: publish to the topic that ends in /json",
+			)
 		}
 		return nil
 	}
@@ -268,10 +288,10 @@ func served(name string) error {
 	if ok && found && strings.HasPrefix(rest, "shadow/") {
 		return nil
 	}
-	return fmt.Errorf("reserved topic that is not served here (shadows, device provisioning and Basic Ingest are)")
+	return fmt.Errorf("iot-local serves no other reserved topics than shadows, device provisioning and Basic Ingest")
 }
 
-// OnWill decides on the last will at the moment at which it would be sent.
+// OnWill authorizes the last will when it is about to be sent.
 func (h *hook) OnWill(cl *mqtt.Client, will mqtt.Will) (mqtt.Will, error) {
 	s := h.broker.sessions.of(cl)
 	if s == nil {
@@ -279,14 +299,14 @@ func (h *hook) OnWill(cl *mqtt.Client, will mqtt.Will) (mqtt.Will, error) {
 	}
 	if err := s.mayPublish(will.TopicName, will.Payload, will.Retain); err != nil {
 		h.refuse(cl, policy.Publish, will.TopicName, "last will: "+err.Error())
-		return mqtt.Will{}, nil // without a topic it reaches nobody
+		return mqtt.Will{}, nil // without a topic it is not sent
 	}
 	return will, nil
 }
 
-// OnWillSent hands the last will on as the message that it is.
+// OnWillSent passes the last will on like any other message.
 func (h *hook) OnWillSent(cl *mqtt.Client, pk packets.Packet) {
 	if s := h.broker.sessions.of(cl); s != nil && pk.TopicName != "" {
-		h.handOn(cl, s, pk)
+		h.passOn(cl, s, pk)
 	}
 }

@@ -50,14 +50,21 @@ func TestMQTT5PropertiesPassBothWays(t *testing.T) {
 		User: paho.UserProperties{{Key: "b", Value: "1"}, {Key: "a", Value: "2"}}}}); err != nil {
 		t.Fatal(err)
 	}
-	want := &message.Properties{PayloadFormatUTF8: true, ContentType: "application/json", ResponseTopic: "gh/soil-001/answers", CorrelationData: []byte{1, 2},
-		User: []message.UserProperty{{Key: "b", Value: "1"}, {Key: "a", Value: "2"}}}
-	if diff := cmp.Diff(want, r.next(t).Properties); diff != "" {
+	want := &message.Properties{
+		UTF8:            true,
+		ContentType:     "application/json",
+		ResponseTopic:   "gh/soil-001/answers",
+		CorrelationData: []byte{1, 2},
+		User:            []message.UserProperty{{Key: "b", Value: "1"}, {Key: "a", Value: "2"}},
+	}
+	if diff := cmp.Diff(want, r.next(t).MQTT5); diff != "" {
 		t.Errorf("handed-on properties (-want +got):\n%s", diff)
 	}
 
-	if err := r.Publish(message.Message{Topic: "gh/soil-001/commands", QoS: 1, Payload: []byte("go"),
-		Properties: &message.Properties{ContentType: "text/plain", User: []message.UserProperty{{Key: "k", Value: "v"}}}}); err != nil {
+	m := message.New("gh/soil-001/commands", []byte("go"))
+	m.QoS = 1
+	m.MQTT5 = &message.Properties{ContentType: "text/plain", User: []message.UserProperty{{Key: "k", Value: "v"}}}
+	if err := r.Publish(m); err != nil {
 		t.Fatal(err)
 	}
 	p := <-received

@@ -8,11 +8,11 @@ import (
 
 func messageProperties(p *packets.Properties) *message.Properties {
 	m := &message.Properties{
-		PayloadFormatUTF8: p.PayloadFormatFlag && p.PayloadFormat == 1,
-		ContentType:       p.ContentType,
-		ResponseTopic:     p.ResponseTopic,
-		CorrelationData:   p.CorrelationData,
-		ExpirySeconds:     p.MessageExpiryInterval,
+		UTF8:            p.PayloadFormatFlag && p.PayloadFormat == 1,
+		ContentType:     p.ContentType,
+		ResponseTopic:   p.ResponseTopic,
+		CorrelationData: p.CorrelationData,
+		ExpirySeconds:   p.MessageExpiryInterval,
 	}
 	for _, u := range p.User {
 		m.User = append(m.User, message.UserProperty{Key: u.Key, Value: u.Val})
@@ -27,7 +27,7 @@ func wireProperties(m *message.Properties) packets.Properties {
 		CorrelationData:       m.CorrelationData,
 		MessageExpiryInterval: m.ExpirySeconds,
 	}
-	if m.PayloadFormatUTF8 {
+	if m.UTF8 {
 		p.PayloadFormat, p.PayloadFormatFlag = 1, true
 	}
 	for _, u := range m.User {

@@ -6,8 +6,8 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
 // claimPolicy has the shape of the policies of claim certificates.
@@ -42,11 +42,12 @@ func TestProvisioningIsBetweenOneDeviceAndAWS(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := r.next(t)
-	if m.Topic != "$aws/certificates/create/json" || m.ClientID != "claim:A1" || len(m.Principal) != 64 || m.Session == "" {
+	if m.Topic != "$aws/certificates/create/json" || m.ClientID != "claim:A1" || len(m.Principal) != 64 ||
+		m.Session == "" {
 		t.Fatalf("handed on: %+v", m)
 	}
 	for _, topic := range []string{"$aws/certificates/create/json/accepted", "$aws/provisioning-templates/gh/provision/json/rejected"} {
-		if err := r.Reply(m.Session, message.Message{Topic: topic, Payload: []byte("for A1")}); err != nil {
+		if err := r.Reply(m.Session, message.New(topic, []byte("for A1"))); err != nil {
 			t.Fatal(err)
 		}
 		if got := <-answers; got != topic+" for A1" {
@@ -54,7 +55,11 @@ func TestProvisioningIsBetweenOneDeviceAndAWS(t *testing.T) {
 		}
 	}
 	if len(answers)+len(overheard) != 0 {
-		t.Errorf("the device got %d more messages and another with the same claim %d, want none", len(answers), len(overheard))
+		t.Errorf(
+			"the device got %d more messages and another with the same claim %d, want none",
+			len(answers),
+			len(overheard),
+		)
 	}
 }
 
@@ -66,34 +71,36 @@ func TestReplyReachesNobodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := r.next(t)
-	if err := r.Reply(m.Session, message.Message{Topic: "$aws/certificates/create-from-csr/json/accepted"}); err == nil || !strings.Contains(err.Error(), "has not subscribed") {
+	if err := r.Reply(m.Session, message.New("$aws/certificates/create-from-csr/json/accepted", nil)); err == nil ||
+		!strings.Contains(err.Error(), "has not subscribed") {
 		t.Errorf("a topic that the client has not subscribed to: got error %v", err)
 	}
 	r.registry.set(func() { r.registry.text = strings.Replace(r.registry.text, `"iot:Receive"`, `"iot:Nothing"`, 1) })
 	r.RefreshNow(t.Context())
-	if err := r.Reply(m.Session, message.Message{Topic: "$aws/certificates/create/json/accepted"}); err != nil {
+	if err := r.Reply(m.Session, message.New("$aws/certificates/create/json/accepted", nil)); err != nil {
 		t.Error(err)
 	}
-	if e := r.told(t, event.Refused); e.Action != "iot:Receive" || e.Thing != "claim:A1" {
+	if e := r.told(t, runlog.Refused); e.Action != "iot:Receive" || e.Thing != "claim:A1" {
 		t.Errorf("a policy without iot:Receive: got event %+v", e)
 	}
 
 	// The same client ID on another connection is not the one that asked.
 	_, taken, _ := r.claim(t, "claim:A1")
-	r.told(t, event.Disconnected)
-	if err := r.Reply(m.Session, message.Message{Topic: "$aws/certificates/create/json/accepted"}); err == nil || !strings.Contains(err.Error(), "has disconnected") {
+	r.told(t, runlog.Disconnected)
+	if err := r.Reply(m.Session, message.New("$aws/certificates/create/json/accepted", nil)); err == nil ||
+		!strings.Contains(err.Error(), "has disconnected") {
 		t.Errorf("a client that has gone: got error %v", err)
 	}
 	if len(arrived)+len(taken) != 0 {
-		t.Error("an answer arrived all the same")
+		t.Error("an answer arrived anyway")
 	}
 }
 
 func TestProvisioningThatIsNotServed(t *testing.T) {
 	for topic, want := range map[string]string{
 		"$aws/certificates/create/cbor":                             "publish to the topic that ends in /json",
-		"$aws/certificates/create/json/accepted":                    "come from AWS IoT only",
-		"$aws/provisioning-templates/gh/provision/json/rejected":    "come from AWS IoT only",
+		"$aws/certificates/create/json/accepted":                    "only AWS IoT may publish the answers",
+		"$aws/provisioning-templates/gh/provision/json/rejected":    "only AWS IoT may publish the answers",
 		"$aws/provisioning-templates/other/provision/json":          "no policy allows it",
 		"$aws/certificates/create/json/accepted/and/something/else": "reserved topic",
 		"gh/A1/telemetry": "no policy allows it",
@@ -104,7 +111,7 @@ func TestProvisioningThatIsNotServed(t *testing.T) {
 			client, _, lost := r.claim(t, "claim:A1")
 			client.Publish(topic, 1, false, "{}")
 			awaitLoss(t, lost)
-			if e := r.told(t, event.Refused); !strings.Contains(e.Detail, want) {
+			if e := r.told(t, runlog.Refused); !strings.Contains(e.Detail, want) {
 				t.Errorf("refused with %q, want %q", e.Detail, want)
 			}
 		})

@@ -12,12 +12,12 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/registry"
 )
 
-// sessions holds what the broker knows of each connected client.
+// sessions holds the session of each connected client.
 type sessions struct {
 	sync.RWMutex
 	all     map[*mqtt.Client]*session
 	version int  // of presence events, counted over all clients
-	ended   bool // no more may be added
+	ended   bool // no session may be added
 }
 
 func (s *sessions) of(client *mqtt.Client) *session {
@@ -26,7 +26,7 @@ func (s *sessions) of(client *mqtt.Client) *session {
 	return s.all[client]
 }
 
-// add says whether the client may connect, which it may not when the broker is being closed.
+// add reports whether the client may connect; while the broker closes, it may not.
 func (s *sessions) add(client *mqtt.Client, one *session) bool {
 	s.Lock()
 	defer s.Unlock()
@@ -37,7 +37,7 @@ func (s *sessions) add(client *mqtt.Client, one *session) bool {
 	return true
 }
 
-// end lets nobody connect any more, and returns those who have.
+// end prevents further connections and returns the connected clients.
 func (s *sessions) end() map[*mqtt.Client]*session {
 	s.Lock()
 	defer s.Unlock()
@@ -53,7 +53,7 @@ func (s *sessions) remove(client *mqtt.Client) *session {
 	return one
 }
 
-// find returns the connected client of a session; nil when it has gone.
+// find returns the client of a session, or nil after it has disconnected.
 func (s *sessions) find(id string) (*mqtt.Client, *session) {
 	s.RLock()
 	defer s.RUnlock()
@@ -78,7 +78,7 @@ func (s *sessions) next() int {
 	return s.version
 }
 
-// decisionsKept bounds the remembered decisions of one session; a device uses few topics.
+// decisionsKept limits the cached decisions of one session; a device uses few topics.
 const decisionsKept = 256
 
 // A session is one connected client with its permissions.
@@ -86,30 +86,38 @@ type session struct {
 	id          string // sessionIdentifier of the presence events, and message.Message.Session
 	certificate *x509.Certificate
 	sourceIP    string
-	connect     []string // what the client asked for, as iot:ConnectAttributes
+	connect     []string // the iot:ConnectAttributes of its CONNECT packet
 
 	mu        sync.Mutex
 	grant     *registry.Grant
 	decisions map[decision]bool
-	// subscribing is the exact filters of the SUBSCRIBE packet in progress that are allowed; see hook.OnACLCheck.
+	// subscribing holds the allowed filters of the SUBSCRIBE packet in progress; see hook.OnACLCheck.
 	subscribing map[string]bool
 }
 
 type decision struct{ action, resource string }
 
 func newSession(id string, c *x509.Certificate, sourceIP string, connect []string, g *registry.Grant) *session {
-	return &session{id: id, certificate: c, sourceIP: sourceIP, connect: connect, grant: g, decisions: map[decision]bool{}}
+	return &session{
+		id:          id,
+		certificate: c,
+		sourceIP:    sourceIP,
+		connect:     connect,
+		grant:       g,
+		decisions:   map[decision]bool{},
+	}
 }
 
-// mayConnect says why the grant does not let this client connect.
+// mayConnect returns the reason why the grant does not allow this client to connect.
 func mayConnect(g *registry.Grant, clientID string, connect []string) error {
 	if !g.Allows(policy.Connect, "client/"+clientID, connect...) {
-		return fmt.Errorf("no policy of certificate %s… allows iot:Connect as client %q", g.CertificateID[:8], clientID)
+		const text = "no policy of certificate %s… allows iot:Connect as client %q"
+		return fmt.Errorf(text, g.CertificateID[:8], clientID)
 	}
 	return nil
 }
 
-// allows decides once per action and resource and remembers: policies do not change under a session but by replace.
+// allows caches its decisions: a session's policies change only through replace.
 func (s *session) allows(action, kind, name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package ca is the local runtime's own certificate authority: it signs the certificate with which the broker proves to
-// devices that it is the broker. Device certificates come from AWS IoT and are none of its business.
+// Package ca is the local runtime's certificate authority. It signs the broker's server certificate; device certificates
+// come from AWS IoT.
 package ca
 
 import (
@@ -23,7 +23,7 @@ import (
 const (
 	certificateFile = "ca.pem"
 	keyFile         = "ca-key.pem"
-	// A server certificate is made anew at every start, so it need not last.
+	// Every start makes a new server certificate, so it need not last.
 	serverLife = 30 * 24 * time.Hour
 	caLife     = 10 * 365 * 24 * time.Hour
 )
@@ -37,7 +37,7 @@ type Authority struct {
 	key         *ecdsa.PrivateKey
 }
 
-// Open reads the authority kept in the directory, or makes one there on first use. The key is readable by its owner only.
+// Open reads the authority in the directory, or creates it on first use. Only the owner can read its key.
 func Open(dir string) (*Authority, error) {
 	a, err := load(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -57,11 +57,17 @@ func load(dir string) (*Authority, error) {
 	}
 	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("its key is a %T, not the ECDSA key that it was made with; remove the directory to make a new one", pair.PrivateKey)
+		return nil, fmt.Errorf(
+			"its key is a %T, not an ECDSA key; remove the directory to create a new authority",
+			pair.PrivateKey,
+		)
 	}
 	a.key, a.certificate = key, pair.Leaf
 	if time.Now().After(a.certificate.NotAfter) {
-		return nil, fmt.Errorf("it expired on %s; remove the directory to make a new one", a.certificate.NotAfter.Format(time.DateOnly))
+		return nil, fmt.Errorf(
+			"it expired on %s; remove the directory to create a new authority",
+			a.certificate.NotAfter.Format(time.DateOnly),
+		)
 	}
 	return a, nil
 }
@@ -76,8 +82,14 @@ func create(dir string) (*Authority, error) {
 	}
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber: serial(now), Subject: pkix.Name{CommonName: "iot-local"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(caLife),
-		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber:          serial(now),
+		Subject:               pkix.Name{CommonName: "iot-local"},
+		NotBefore:             now.Add(-time.Hour),
+		NotAfter:              now.Add(caLife),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		MaxPathLenZero:        true,
+		KeyUsage:              x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -87,10 +99,12 @@ func create(dir string) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, keyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600); err != nil {
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
+	if err := os.WriteFile(filepath.Join(dir, keyFile), keyPEM, 0o600); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, certificateFile), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
+	certificatePEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if err := os.WriteFile(filepath.Join(dir, certificateFile), certificatePEM, 0o644); err != nil {
 		return nil, err
 	}
 	return load(dir)
@@ -105,16 +119,20 @@ func (a *Authority) Pool() *x509.CertPool {
 	return pool
 }
 
-// Server makes a certificate for the host names and addresses.
+// Server issues a server certificate for the host names and addresses.
 func (a *Authority) Server(hosts ...string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("making a server certificate: %w", err)
+		return tls.Certificate{}, fmt.Errorf("issuing a server certificate: %w", err)
 	}
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber: serial(now), Subject: pkix.Name{CommonName: "iot-local broker"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(serverLife),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SerialNumber: serial(now),
+		Subject:      pkix.Name{CommonName: "iot-local broker"},
+		NotBefore:    now.Add(-time.Hour),
+		NotAfter:     now.Add(serverLife),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	for _, h := range hosts {
 		if ip := net.ParseIP(h); ip != nil {
@@ -125,7 +143,7 @@ func (a *Authority) Server(hosts ...string) (tls.Certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("making a server certificate: %w", err)
+		return tls.Certificate{}, fmt.Errorf("issuing a server certificate: %w", err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der, a.certificate.Raw}, PrivateKey: key}, nil
 }

@@ -1,5 +1,5 @@
-// Package dataplane is the HTTP side of the local AWS IoT data plane: Publish reaches the local broker, and everything else
-// (shadows, retained messages) is passed on to the endpoint. Hosted functions use it in place of AWS's.
+// Package dataplane is the local AWS IoT data plane over HTTP: it publishes to the local broker and forwards every other
+// request (shadows, retained messages) to the endpoint. Hosted functions use it instead of AWS's.
 package dataplane
 
 import (
@@ -22,7 +22,7 @@ import (
 // maxPayload is the largest message in bytes. [AWS 1.3]
 const maxPayload = 128 << 10
 
-// A Server listens on a port of the loopback interface that the kernel chose.
+// A Server listens on a free port of the loopback interface.
 type Server struct {
 	// URL is its base address.
 	URL string
@@ -30,7 +30,7 @@ type Server struct {
 	server *http.Server
 }
 
-// Start serves; publish sends a message, and endpoint is where everything else goes ("" answers it with an error).
+// Start starts a server. Requests other than Publish go to the endpoint; with "" they fail.
 func Start(publish func(message.Message) error, endpoint string) (*Server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -46,12 +46,15 @@ func Start(publish func(message.Message) error, endpoint string) (*Server, error
 		}
 		mux.Handle("/", &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(target) }})
 	}
-	s := &Server{URL: "http://" + listener.Addr().String(), server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}
+	s := &Server{
+		URL:    "http://" + listener.Addr().String(),
+		server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second},
+	}
 	go s.server.Serve(listener) // until Close
 	return s, nil
 }
 
-// Close stops listening, after the requests in progress.
+// Close stops listening and finishes the requests in progress.
 func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -60,11 +63,11 @@ func (s *Server) Close() {
 	}
 }
 
-// servePublish is the Publish operation: the topic in the path, the rest in the query.
+// servePublish serves the Publish operation, with the topic in the path and options in the query.
 func servePublish(w http.ResponseWriter, r *http.Request, publish func(message.Message) error) {
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
 	if err != nil {
-		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "the payload is over 128 KB")
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "the payload exceeds 128 KB")
 		return
 	}
 	name := strings.TrimPrefix(r.URL.Path, "/topics/")
@@ -73,13 +76,18 @@ func servePublish(w http.ResponseWriter, r *http.Request, publish func(message.M
 		return
 	}
 	q := r.URL.Query()
-	m := message.Message{Topic: name, Payload: payload, Retain: q.Get("retain") == "true"}
+	m := message.New(name, payload)
+	m.Retain = q.Get("retain") == "true"
 	if q.Get("qos") == "1" {
 		m.QoS = 1
 	}
 	if q.Has("contentType") || q.Has("responseTopic") || q.Has("messageExpiry") {
 		expiry, _ := strconv.ParseUint(q.Get("messageExpiry"), 10, 32) // none is 0
-		m.Properties = &message.Properties{ContentType: q.Get("contentType"), ResponseTopic: q.Get("responseTopic"), ExpirySeconds: uint32(expiry)}
+		m.MQTT5 = &message.Properties{
+			ContentType:   q.Get("contentType"),
+			ResponseTopic: q.Get("responseTopic"),
+			ExpirySeconds: uint32(expiry),
+		}
 	}
 	if err := publish(m); err != nil {
 		refuse(w, http.StatusInternalServerError, "InternalFailureException", err.Error())

@@ -23,8 +23,14 @@ func client(t *testing.T, publish func(message.Message) error, endpoint string) 
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return iotdataplane.NewFromConfig(aws.Config{Region: "us-east-1", BaseEndpoint: &s.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} }})
+	return iotdataplane.NewFromConfig(
+		aws.Config{
+			Region:       "us-east-1",
+			BaseEndpoint: &s.URL,
+			Credentials:  credentials.NewStaticCredentialsProvider("a", "b", ""),
+			Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
+		},
+	)
 }
 
 func TestPublishReachesTheBroker(t *testing.T) {
@@ -36,10 +42,10 @@ func TestPublishReachesTheBroker(t *testing.T) {
 	if _, err := c.Publish(t.Context(), &iotdataplane.PublishInput{Topic: aws.String("$aws/things/a b/shadow/update"), Payload: []byte("{}")}); err != nil {
 		t.Fatal(err)
 	}
-	want := []message.Message{
-		{Topic: "gh/soil-001/commands", QoS: 1, Retain: true, Payload: []byte("\x00{}"), Properties: &message.Properties{ContentType: "application/json"}},
-		{Topic: "$aws/things/a b/shadow/update", Payload: []byte("{}")},
-	}
+	command := message.New("gh/soil-001/commands", []byte("\x00{}"))
+	command.QoS, command.Retain = 1, true
+	command.MQTT5 = &message.Properties{ContentType: "application/json"}
+	want := []message.Message{command, message.New("$aws/things/a b/shadow/update", []byte("{}"))}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("published (-want +got):\n%s", diff)
 	}

@@ -53,12 +53,24 @@ func TestFleetIsAccountedFor(t *testing.T) {
 	sending.Wait()
 	accepted := time.Since(began)
 	w.drain(t)
-	t.Logf("%d messages accepted in %v and handled in %v: %.0f per second", fleetMessages, accepted, time.Since(began), fleetMessages/time.Since(began).Seconds())
+	t.Logf(
+		"%d messages accepted in %v and handled in %v: %.0f per second",
+		fleetMessages,
+		accepted,
+		time.Since(began),
+		fleetMessages/time.Since(began).Seconds(),
+	)
 
 	stored := len(w.server.TimestreamRecords(t, name, "telemetry"))
 	letters := w.letters(t)
 	if stored+letters != fleetMessages || letters != badMessagesOf() {
-		t.Errorf("%d stored and %d dead letters of %d sent, %d of them bad", stored, letters, fleetMessages, badMessagesOf())
+		t.Errorf(
+			"%d stored and %d dead letters of %d sent, %d of them bad",
+			stored,
+			letters,
+			fleetMessages,
+			badMessagesOf(),
+		)
 	}
 	checkOrder(t, w)
 }
@@ -109,10 +121,21 @@ func (d *device) sendAll(ctx context.Context) error {
 func checkOrder(t *testing.T, w *world) {
 	t.Helper()
 	next, total := map[string]int{}, 0
-	for _, shard := range must(w.aws.Kinesis.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: aws.String(name)}))(t).Shards {
-		iterator := must(w.aws.Kinesis.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{StreamName: aws.String(name), ShardId: shard.ShardId, ShardIteratorType: "TRIM_HORIZON"}))(t).ShardIterator
+	for _, shard := range must(w.aws.Kinesis().ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: aws.String(name)}))(t).Shards {
+		iterator := must(
+			w.aws.Kinesis().GetShardIterator(
+				t.Context(),
+				&kinesis.GetShardIteratorInput{
+					StreamName:        aws.String(name),
+					ShardId:           shard.ShardId,
+					ShardIteratorType: "TRIM_HORIZON",
+				},
+			),
+		)(
+			t,
+		).ShardIterator
 		for {
-			page := must(w.aws.Kinesis.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator}))(t)
+			page := must(w.aws.Kinesis().GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator}))(t)
 			if len(page.Records) == 0 {
 				break
 			}
@@ -125,7 +148,8 @@ func checkOrder(t *testing.T, w *world) {
 				if !telemetry {
 					continue // a status message
 				}
-				if m.Data != nil && m.Data.N != n || m.Data == nil && string(r.Data) != fmt.Sprintf("not JSON, number %d", n) {
+				if m.Data != nil && m.Data.N != n ||
+					m.Data == nil && string(r.Data) != fmt.Sprintf("not JSON, number %d", n) {
 					t.Fatalf("device %s: %s where number %d was expected", *r.PartitionKey, r.Data, n)
 				}
 				next[*r.PartitionKey] = n + 1

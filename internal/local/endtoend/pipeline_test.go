@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	paho "github.com/eclipse/paho.mqtt.golang"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 // pipeline is the configuration of the tests: three devices, everything on.
@@ -65,8 +65,14 @@ func TestPipeline(t *testing.T) {
 
 func everyShape(t *testing.T, w *world, d *device) {
 	const at = 1767225600000 // 2026-01-01T00:00:00Z in milliseconds
-	d.send(t, fmt.Sprintf(`{"deviceId":"liar","timestamp":%d,"data":{"temperature":21.5,"open":true,"mode":"auto"}}`, at))
-	d.send(t, fmt.Sprintf(`{"name":"bay","humidity":29,"timeStampEpoch":%d,"timeStampIso":"2030-01-01T00:00:00Z"}`, at+1000))
+	d.send(
+		t,
+		fmt.Sprintf(`{"deviceId":"liar","timestamp":%d,"data":{"temperature":21.5,"open":true,"mode":"auto"}}`, at),
+	)
+	d.send(
+		t,
+		fmt.Sprintf(`{"name":"bay","humidity":29,"timeStampEpoch":%d,"timeStampIso":"2030-01-01T00:00:00Z"}`, at+1000),
+	)
 	d.send(t, fmt.Sprintf(`{"timestamp":%d,"data":{"temperature":1}}`, (at+2000)/1000))
 	d.send(t, `{"timestamp":"2026-01-01T00:00:03.5Z","data":{"temperature":2}}`)
 	before := time.Now()
@@ -97,12 +103,28 @@ func everyShape(t *testing.T, w *world, d *device) {
 	if len(got) != 1 {
 		t.Errorf("%d more records than messages with a time, want 1", len(got))
 	}
-	state := must(w.aws.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(name), Key: map[string]ddbtypes.AttributeValue{"device_id": &ddbtypes.AttributeValueMemberS{Value: "soil-001"}}}))(t).Item
+	state := must(
+		w.aws.DynamoDB().GetItem(
+			t.Context(),
+			&dynamodb.GetItemInput{
+				TableName: aws.String(name),
+				Key: map[string]ddbtypes.AttributeValue{
+					"device_id": &ddbtypes.AttributeValueMemberS{Value: "soil-001"},
+				},
+			},
+		),
+	)(
+		t,
+	).Item
 	if latest, ok := state["latest"].(*ddbtypes.AttributeValueMemberM); !ok || len(latest.Value) == 0 {
 		t.Errorf("device state: %v", state)
 	}
 	bucket := name + "-" + mototest.AccountID + "-" + mototest.Region
-	objects := must(w.aws.S3.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("telemetry/")}))(t).Contents
+	objects := must(
+		w.aws.S3().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("telemetry/")}),
+	)(
+		t,
+	).Contents
 	if len(objects) != 5 {
 		t.Errorf("%d archived objects, want 5", len(objects))
 	}
@@ -118,7 +140,8 @@ func alerts(t *testing.T, w *world, hot, other *device) {
 		t.Errorf("command %s", c)
 	}
 	w.drain(t)
-	if n := w.server.Notifications(t, topic); len(n) != 1 || !strings.Contains(n[0].Message, "Too hot: 60") || !strings.Contains(n[0].Message, "soil-001") {
+	if n := w.server.Notifications(t, topic); len(n) != 1 || !strings.Contains(n[0].Message, "Too hot: 60") ||
+		!strings.Contains(n[0].Message, "soil-001") {
 		t.Errorf("notifications: %+v, want one", n)
 	}
 	other.send(t, `{"data":{"temperature":70}}`)
@@ -140,7 +163,13 @@ func badMessages(t *testing.T, w *world, d *device) {
 		wide[fmt.Sprintf("measure_%03d", i)] = i
 	}
 	tooMany := string(must(json.Marshal(map[string]any{"data": wide}))(t))
-	bad := []string{"no json", "\x00\x01\xff", `{"data":`, tooMany, `{"data":{"text":"` + strings.Repeat("x", 100_000) + `"}}`}
+	bad := []string{
+		"no json",
+		"\x00\x01\xff",
+		`{"data":`,
+		tooMany,
+		`{"data":{"text":"` + strings.Repeat("x", 100_000) + `"}}`,
+	}
 	for _, payload := range bad {
 		d.send(t, payload)
 	}
@@ -152,7 +181,10 @@ func badMessages(t *testing.T, w *world, d *device) {
 	}
 	for _, l := range letters {
 		var letter struct{ Pipeline, Source, Thing, Reason string }
-		if err := json.Unmarshal([]byte(l), &letter); err != nil || letter.Pipeline != name || letter.Source != "processor" || letter.Thing != "soil-001" || letter.Reason == "" {
+		if err := json.Unmarshal([]byte(l), &letter); err != nil || letter.Pipeline != name ||
+			letter.Source != "processor" ||
+			letter.Thing != "soil-001" ||
+			letter.Reason == "" {
 			t.Errorf("dead letter %.300s: %v", l, err)
 		}
 	}
@@ -194,9 +226,9 @@ func changedRule(t *testing.T, w *world, d *device) {
 	if c := d.command(t); c != `{"word":"one"}` {
 		t.Errorf("echo before the change: %s", c)
 	}
-	changed := func(e event.Event) bool { return e.Kind == event.Changed && strings.HasSuffix(e.Rule, "_echo") }
+	changed := func(e runlog.Event) bool { return e.Kind == runlog.Changed && strings.HasSuffix(e.Rule, "_echo") }
 	before := w.count(changed)
-	w.apply(t, "-var=word=two")
+	w.Apply("-var=word=two")
 	w.await(t, before+1, changed)
 	d.publish(t, d.Topics.Status, `{"state":"online"}`)
 	if c := d.command(t); c != `{"word":"two"}` {
@@ -217,13 +249,15 @@ func isolation(t *testing.T, w *world) {
 	}
 	d.Publish(strings.ReplaceAll(d.Topics.Telemetry, "soil-003", "soil-001"), 1, false, "{}")
 	w.await(t, 1, refused("soil-003", "Publish"))
-	w.await(t, 1, func(e event.Event) bool { return e.Kind == event.Disconnected && e.Thing == "soil-003" })
+	w.await(t, 1, func(e runlog.Event) bool { return e.Kind == runlog.Disconnected && e.Thing == "soil-003" })
 
-	w.apply(t, "-var=word=two", "-var=second=false")
+	w.Apply("-var=word=two", "-var=second=false")
 	if _, err := w.try(t, "soil-002", "soil-002"); err == nil {
 		t.Error("connected after enabled = false was applied")
 	}
-	if w.count(func(e event.Event) bool { return e.Kind == event.Refused && strings.Contains(e.Detail, "INACTIVE") }) == 0 {
+	if w.count(
+		func(e runlog.Event) bool { return e.Kind == runlog.Refused && strings.Contains(e.Detail, "INACTIVE") },
+	) == 0 {
 		t.Error("the refusal of a disabled device was not told")
 	}
 }

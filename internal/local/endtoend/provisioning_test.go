@@ -20,7 +20,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/simulate"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
 const registering = `
@@ -50,19 +50,41 @@ type claimer struct {
 // claim connects with the claim certificate and listens for answers.
 func (w *world) claim(t *testing.T, clientID string) *claimer {
 	t.Helper()
-	bundle := must(w.aws.SSM.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/" + name + "/devices-claim"), WithDecryption: aws.Bool(true)}))(t)
-	var b simulate.Bundle
+	bundle := must(
+		w.aws.SSM().GetParameter(
+			t.Context(),
+			&ssm.GetParameterInput{
+				Name:           aws.String("/iot-pipeline/" + name + "/devices-claim"),
+				WithDecryption: aws.Bool(true),
+			},
+		),
+	)(
+		t,
+	)
+	var b contract.Bundle
 	if err := json.Unmarshal([]byte(*bundle.Parameter.Value), &b); err != nil {
 		t.Fatal(err)
 	}
 	w.devices["the claim certificate"] = b
-	c := &claimer{t: t, client: must(w.try(t, "the claim certificate", clientID))(t), answers: make(chan paho.Message, 10)}
+	c := &claimer{
+		t:       t,
+		client:  must(w.try(t, "the claim certificate", clientID))(t),
+		answers: make(chan paho.Message, 10),
+	}
 	for _, topic := range []string{"$aws/certificates/create-from-csr/json/+", "$aws/provisioning-templates/" + name + "/provision/json/+"} {
-		token := c.client.Subscribe(strings.TrimSuffix(topic, "+")+"accepted", 1, func(_ paho.Client, m paho.Message) { c.answers <- m })
+		token := c.client.Subscribe(
+			strings.TrimSuffix(topic, "+")+"accepted",
+			1,
+			func(_ paho.Client, m paho.Message) { c.answers <- m },
+		)
 		if !token.WaitTimeout(patience) || token.Error() != nil {
 			t.Fatalf("subscribing to %s: %v", topic, token.Error())
 		}
-		token = c.client.Subscribe(strings.TrimSuffix(topic, "+")+"rejected", 1, func(_ paho.Client, m paho.Message) { c.answers <- m })
+		token = c.client.Subscribe(
+			strings.TrimSuffix(topic, "+")+"rejected",
+			1,
+			func(_ paho.Client, m paho.Message) { c.answers <- m },
+		)
 		if !token.WaitTimeout(patience) || token.Error() != nil {
 			t.Fatalf("subscribing to %s: %v", topic, token.Error())
 		}
@@ -91,17 +113,28 @@ func (c *claimer) ask(topic string, request any) (map[string]any, bool) {
 }
 
 // certify asks for a certificate of a key of the device's own.
-func (c *claimer) certify() (certificate simulate.Bundle, token string) {
+func (c *claimer) certify() (certificate contract.Bundle, token string) {
 	c.t.Helper()
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(c.t)
-	csr := must(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "made on the device"}}, key))(c.t)
+	csr := must(
+		x509.CreateCertificateRequest(
+			rand.Reader,
+			&x509.CertificateRequest{Subject: pkix.Name{CommonName: "made on the device"}},
+			key,
+		),
+	)(
+		c.t,
+	)
 	der := must(x509.MarshalPKCS8PrivateKey(key))(c.t)
 	answer, ok := c.ask("$aws/certificates/create-from-csr/json", map[string]any{
 		"certificateSigningRequest": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}))})
 	if !ok {
 		c.t.Fatalf("no certificate: %v", answer)
 	}
-	return simulate.Bundle{CertificatePEM: answer["certificatePem"].(string), PrivateKey: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))},
+	return contract.Bundle{
+			CertificatePEM: answer["certificatePem"].(string),
+			PrivateKey:     string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		},
 		answer["certificateOwnershipToken"].(string)
 }
 
@@ -112,7 +145,10 @@ func (c *claimer) register(token, serial string, more map[string]string) (map[st
 	for key, value := range more {
 		parameters[key] = value
 	}
-	return c.ask("$aws/provisioning-templates/"+name+"/provision/json", map[string]any{"certificateOwnershipToken": token, "parameters": parameters})
+	return c.ask(
+		"$aws/provisioning-templates/"+name+"/provision/json",
+		map[string]any{"certificateOwnershipToken": token, "parameters": parameters},
+	)
 }
 
 // admit puts a serial on the allow-list.
@@ -122,12 +158,21 @@ func (w *world) admit(t *testing.T, serial string, parameters map[string]string)
 	for key, value := range parameters {
 		values[key] = &types.AttributeValueMemberS{Value: value}
 	}
-	must(w.aws.DynamoDB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(name + "-allow-list"), Item: map[string]types.AttributeValue{
-		"serial": &types.AttributeValueMemberS{Value: serial}, "parameters": &types.AttributeValueMemberM{Value: values}}}))(t)
+	must(
+		w.aws.DynamoDB().PutItem(
+			t.Context(),
+			&dynamodb.PutItemInput{TableName: aws.String(name + "-allow-list"), Item: map[string]types.AttributeValue{
+				"serial": &types.AttributeValueMemberS{
+					Value: serial,
+				}, "parameters": &types.AttributeValueMemberM{Value: values}}},
+		),
+	)(
+		t,
+	)
 }
 
-// TestDevicesRegisterThemselves: from an empty account to a device that has registered with a claim certificate and whose telemetry
-// arrives, with the hook as it is shipped; then a destroy that refuses, and one that leaves nothing.
+// TestDevicesRegisterThemselves: from an empty account to a device that has registered with a claim certificate and
+// whose telemetry arrives, with the hook as it is shipped; then a destroy that refuses, and one that leaves nothing.
 func TestDevicesRegisterThemselves(t *testing.T) {
 	w := newWorld(t, strings.ReplaceAll(registering, "NAME", name))
 	w.admit(t, "A1", map[string]string{"site": "hall-3"})
@@ -139,8 +184,9 @@ func TestDevicesRegisterThemselves(t *testing.T) {
 	if !ok || answer["thingName"] != "probe-A1" {
 		t.Fatalf("registering A1: accepted %t, %v", ok, answer)
 	}
-	thing := must(w.aws.IoT.DescribeThing(t.Context(), &iot.DescribeThingInput{ThingName: aws.String("probe-A1")}))(t)
-	if thing.Attributes["iot-pipeline-registered"] != "claim" || thing.Attributes["site"] != "hall-3" || thing.Attributes["iot-pipeline"] == "" {
+	thing := must(w.aws.IoT().DescribeThing(t.Context(), &iot.DescribeThingInput{ThingName: aws.String("probe-A1")}))(t)
+	if thing.Attributes["iot-pipeline-registered"] != "claim" || thing.Attributes["site"] != "hall-3" ||
+		thing.Attributes["iot-pipeline"] == "" {
 		t.Errorf("attributes %v", thing.Attributes)
 	}
 	checkRefusals(t, w, c)
@@ -151,7 +197,7 @@ func TestDevicesRegisterThemselves(t *testing.T) {
 	device := w.connect(t, "probe-A1")
 	device.send(t, `{"data":{"humidity":44}}`)
 	w.drain(t)
-	item := must(w.aws.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(name),
+	item := must(w.aws.DynamoDB().GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(name),
 		Key: map[string]types.AttributeValue{"device_id": &types.AttributeValueMemberS{Value: "probe-A1"}}}))(t)
 	if item.Item["latest"] == nil {
 		t.Errorf("the telemetry of the registered device did not arrive: %v", item.Item)
@@ -168,7 +214,8 @@ func checkRefusals(t *testing.T, w *world, c *claimer) {
 			t.Errorf("%s was admitted, %s: %v", serial, why, answer)
 		}
 	}
-	if answer, ok := c.register(token, "A2", map[string]string{"site": "hall-4"}); !ok || answer["thingName"] != "probe-A2" {
+	if answer, ok := c.register(token, "A2", map[string]string{"site": "hall-4"}); !ok ||
+		answer["thingName"] != "probe-A2" {
 		t.Errorf("a refused device may try again with what was missing: %t, %v", ok, answer)
 	}
 	if _, err := w.try(t, "the claim certificate", "gateway"); err == nil {
@@ -182,27 +229,27 @@ func checkRefusals(t *testing.T, w *world, c *claimer) {
 // checkDestroy: the devices are counted, keep a destroy from beginning, and go with a forced one.
 func checkDestroy(t *testing.T, w *world) {
 	t.Helper()
-	w.apply(t)
-	if out := must(w.terraform(t, "output", "-raw", "registered"))(t); out != "2" {
+	w.Apply()
+	if out := w.Run("output", "-raw", "registered"); out != "2" {
 		t.Errorf("%s devices are counted, want 2", out)
 	}
-	if out, err := w.terraform(t, "plan", "-detailed-exitcode"); err != nil {
-		t.Errorf("registered devices are no drift: %v\n%s", err, out)
+	w.Unchanged() // devices that registered themselves are no drift
+	refused := w.Try("destroy", "-auto-approve")
+	if refused.Code == 0 || !refused.Says("2 devices have registered themselves") ||
+		!refused.Says("set force_destroy = true") {
+		t.Errorf("the destroy should refuse:\n%s", refused.Output)
 	}
-	out, err := w.terraform(t, "destroy", "-auto-approve")
-	if plain := strings.Join(strings.Fields(strings.ReplaceAll(out, "│", " ")), " "); err == nil || !strings.Contains(plain, "2 devices have registered themselves") ||
-		!strings.Contains(plain, "set force_destroy = true") {
-		t.Errorf("the destroy should refuse: %v\n%s", err, out)
-	}
-	w.apply(t, "-var=force=true")
-	if out, err := w.terraform(t, "destroy", "-auto-approve", "-var=force=true"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	things := must(w.aws.IoT.ListThings(t.Context(), &iot.ListThingsInput{}))(t)
-	certificates := must(w.aws.IoT.ListCertificates(t.Context(), &iot.ListCertificatesInput{}))(t)
-	tables := must(w.aws.DynamoDB.ListTables(t.Context(), &dynamodb.ListTablesInput{}))(t)
-	parameters := must(w.aws.SSM.DescribeParameters(t.Context(), &ssm.DescribeParametersInput{}))(t)
+	w.Apply("-var=force=true")
+	w.Destroy("-var=force=true")
+	things := must(w.aws.IoT().ListThings(t.Context(), &iot.ListThingsInput{}))(t)
+	certificates := must(w.aws.IoT().ListCertificates(t.Context(), &iot.ListCertificatesInput{}))(t)
+	tables := must(w.aws.DynamoDB().ListTables(t.Context(), &dynamodb.ListTablesInput{}))(t)
+	parameters := must(w.aws.SSM().DescribeParameters(t.Context(), &ssm.DescribeParametersInput{}))(t)
 	if diff := cmp.Diff([]int{0, 0, 0, 0}, []int{len(things.Things), len(certificates.Certificates), len(tables.TableNames), len(parameters.Parameters)}); diff != "" {
-		t.Errorf("left of things, certificates, tables, parameters (-want +got):\n%s\n%v", diff, certificates.Certificates)
+		t.Errorf(
+			"left of things, certificates, tables, parameters (-want +got):\n%s\n%v",
+			diff,
+			certificates.Certificates,
+		)
 	}
 }

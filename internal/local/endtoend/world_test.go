@@ -1,15 +1,11 @@
-// Package endtoend_test runs whole pipelines as a user does: Terraform applies them to a local AWS, the local runtime runs
-// them, and devices connect over mutual TLS with the certificates that the pipeline made.
+// Package endtoend_test runs whole pipelines as a user does: Terraform applies them to a local AWS, the local runtime
+// runs them, and devices connect over mutual TLS with the certificates that the pipeline made.
 package endtoend_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,12 +16,13 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/simulate"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/tfcli"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/tftest"
 )
 
 // name is the pipeline's.
@@ -34,37 +31,7 @@ const name = "gh-e2e"
 // patience is how long a test waits for one thing on a busy machine.
 const patience = 2 * time.Minute
 
-var (
-	cli    string // Terraform or OpenTofu
-	rcFile string // its configuration, which leads to the provider as built here
-)
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "endtoend-")
-	if err == nil {
-		err = prepare(dir)
-	}
-	code := 1
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code = m.Run()
-	}
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-func prepare(dir string) error {
-	var err error
-	if cli, err = tfcli.Find(); err != nil {
-		return err
-	}
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "terraform-provider-iot"), "../../..").CombinedOutput(); err != nil {
-		return fmt.Errorf("building the provider: %w\n%s", err, out)
-	}
-	rcFile = filepath.Join(dir, "cli.tfrc")
-	return tfcli.Override(rcFile, dir)
-}
+func TestMain(m *testing.M) { tftest.Main(m) }
 
 func must[T any](v T, err error) func(testing.TB) T {
 	return func(t testing.TB) T {
@@ -78,32 +45,36 @@ func must[T any](v T, err error) func(testing.TB) T {
 
 // world is an applied pipeline that runs.
 type world struct {
+	*tftest.Project
 	server  *mototest.Server
-	aws     *clients.Set
+	aws     *awsapi.Clients
 	runtime *local.Runtime
-	dir     string
-	env     []string
-	devices map[string]simulate.Bundle
+	devices map[string]contract.Bundle
 
 	mu     sync.Mutex
-	events []event.Event
+	events []runlog.Event
 	told   chan struct{} // of size 1
 }
 
 // newWorld applies the configuration and runs the pipeline.
 func newWorld(t *testing.T, pipeline string) *world {
 	t.Helper()
-	w := &world{server: mototest.Start(t), dir: t.TempDir(), told: make(chan struct{}, 1), devices: map[string]simulate.Bundle{}}
-	w.aws = clients.New(w.server.Config(t))
-	w.env = append(os.Environ(), append(w.server.Env(), "TF_CLI_CONFIG_FILE="+rcFile, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", "TF_CLI_ARGS=-no-color")...)
-	const provider = "terraform {\n  required_providers {\n    iot = { source = \"iot-pipeline/iot\" }\n  }\n}\n\nprovider \"iot\" {\n  s3_use_path_style = true\n}\n\n"
-	if err := os.WriteFile(filepath.Join(w.dir, "main.tf"), []byte(provider+pipeline), 0o600); err != nil {
-		t.Fatal(err)
+	server := mototest.Start(t)
+	w := &world{
+		Project: tftest.New(t, server.Env()...),
+		server:  server,
+		told:    make(chan struct{}, 1),
+		devices: map[string]contract.Bundle{},
 	}
-	w.apply(t)
+	w.aws = awsapi.NewLocal(w.server.Config(t))
+	w.Write("main.tf", tftest.Header+"provider \"iot\" {\n  s3_use_path_style = true\n}\n\n"+pipeline)
+	w.Apply()
 	var err error
-	w.runtime, err = local.Start(t.Context(), local.Options{Config: w.server.Config(t), Pipeline: name, MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir(),
-		Events: w.note, Refresh: 200 * time.Millisecond, RetryDelay: 50 * time.Millisecond})
+	w.runtime, err = local.Start(
+		t.Context(),
+		local.Options{Config: w.server.Config(t), Pipeline: name, MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir(),
+			Events: w.note, Refresh: 200 * time.Millisecond, RetryDelay: 50 * time.Millisecond},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,25 +96,7 @@ func newWorld(t *testing.T, pipeline string) *world {
 	return w
 }
 
-func (w *world) apply(t *testing.T, arguments ...string) {
-	t.Helper()
-	if out, err := w.terraform(t, append([]string{"apply", "-auto-approve"}, arguments...)...); err != nil {
-		t.Fatalf("terraform apply: %v\n%s", err, out)
-	}
-}
-
-// terraform runs the command line and gives what it printed.
-func (w *world) terraform(t *testing.T, arguments ...string) (string, error) {
-	t.Helper()
-	command := exec.CommandContext(t.Context(), cli, arguments...)
-	command.Dir, command.Env = w.dir, w.env
-	var out bytes.Buffer
-	command.Stdout, command.Stderr = &out, &out
-	err := command.Run()
-	return out.String(), err
-}
-
-func (w *world) note(e event.Event) {
+func (w *world) note(e runlog.Event) {
 	w.mu.Lock()
 	w.events = append(w.events, e)
 	w.mu.Unlock()
@@ -154,7 +107,7 @@ func (w *world) note(e event.Event) {
 }
 
 // count is how many events the test accepts.
-func (w *world) count(accept func(event.Event) bool) int {
+func (w *world) count(accept func(runlog.Event) bool) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0
@@ -167,7 +120,7 @@ func (w *world) count(accept func(event.Event) bool) int {
 }
 
 // await waits until n events are such.
-func (w *world) await(t *testing.T, n int, accept func(event.Event) bool) {
+func (w *world) await(t *testing.T, n int, accept func(runlog.Event) bool) {
 	t.Helper()
 	timeout := time.After(patience)
 	for w.count(accept) < n {
@@ -190,7 +143,7 @@ func (w *world) drain(t *testing.T) {
 
 // device is a connected device.
 type device struct {
-	simulate.Bundle
+	contract.Bundle
 	paho.Client
 	commands chan string
 }
@@ -200,8 +153,16 @@ func (w *world) try(t *testing.T, thing, clientID string) (paho.Client, error) {
 	t.Helper()
 	b := w.devices[thing]
 	pair := must(tls.X509KeyPair([]byte(b.CertificatePEM), []byte(b.PrivateKey)))(t)
-	c := paho.NewClient(paho.NewClientOptions().AddBroker("ssl://" + w.runtime.MQTTAddr()).SetClientID(clientID).SetAutoReconnect(false).SetProtocolVersion(4).
-		SetConnectTimeout(patience).SetPingTimeout(patience).SetTLSConfig(&tls.Config{RootCAs: w.runtime.Authority().Pool(), Certificates: []tls.Certificate{pair}}))
+	c := paho.NewClient(
+		paho.NewClientOptions().
+			AddBroker("ssl://" + w.runtime.MQTTAddr()).
+			SetClientID(clientID).
+			SetAutoReconnect(false).
+			SetProtocolVersion(4).
+			SetConnectTimeout(patience).
+			SetPingTimeout(patience).
+			SetTLSConfig(&tls.Config{RootCAs: w.runtime.Authority().Pool(), Certificates: []tls.Certificate{pair}}),
+	)
 	token := c.Connect()
 	if !token.WaitTimeout(patience) {
 		t.Fatal("no answer to CONNECT")
@@ -215,7 +176,11 @@ func (w *world) connect(t *testing.T, thing string) *device {
 	t.Helper()
 	c := must(w.try(t, thing, thing))(t)
 	d := &device{Bundle: w.devices[thing], Client: c, commands: make(chan string, 100)}
-	token := c.Subscribe(d.Topics.Commands, 1, func(_ paho.Client, m paho.Message) { d.commands <- string(m.Payload()) })
+	token := c.Subscribe(
+		d.Topics.Commands,
+		1,
+		func(_ paho.Client, m paho.Message) { d.commands <- string(m.Payload()) },
+	)
 	if !token.WaitTimeout(patience) || token.Error() != nil {
 		t.Fatalf("subscribing to %s: %v", d.Topics.Commands, token.Error())
 	}
@@ -276,8 +241,17 @@ func (w *world) stored(t *testing.T, thing string) map[string]map[string]string 
 // letters is how many dead letters there are.
 func (w *world) letters(t *testing.T) int {
 	t.Helper()
-	out := must(w.aws.SQS.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: aws.String(w.server.URL + "/" + mototest.AccountID + "/" + name + "-dead-letters"),
-		AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages}}))(t)
+	out := must(
+		w.aws.SQS().GetQueueAttributes(
+			t.Context(),
+			&sqs.GetQueueAttributesInput{
+				QueueUrl:       aws.String(w.server.URL + "/" + mototest.AccountID + "/" + name + "-dead-letters"),
+				AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
+			},
+		),
+	)(
+		t,
+	)
 	n := 0
 	fmt.Sscan(out.Attributes["ApproximateNumberOfMessages"], &n)
 	return n
@@ -289,16 +263,23 @@ func (w *world) takeLetters(t *testing.T) []string {
 	queue := aws.String(w.server.URL + "/" + mototest.AccountID + "/" + name + "-dead-letters")
 	var all []string
 	for w.letters(t) > 0 {
-		for _, m := range must(w.aws.SQS.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue, MaxNumberOfMessages: 10}))(t).Messages {
+		for _, m := range must(w.aws.SQS().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue, MaxNumberOfMessages: 10}))(t).Messages {
 			all = append(all, *m.Body)
-			must(w.aws.SQS.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: queue, ReceiptHandle: m.ReceiptHandle}))(t)
+			must(
+				w.aws.SQS().DeleteMessage(
+					t.Context(),
+					&sqs.DeleteMessageInput{QueueUrl: queue, ReceiptHandle: m.ReceiptHandle},
+				),
+			)(
+				t,
+			)
 		}
 	}
 	return all
 }
 
-func refused(thing, action string) func(event.Event) bool {
-	return func(e event.Event) bool {
-		return e.Kind == event.Refused && e.Thing == thing && strings.Contains(e.Action, action)
+func refused(thing, action string) func(runlog.Event) bool {
+	return func(e runlog.Event) bool {
+		return e.Kind == runlog.Refused && e.Thing == thing && strings.Contains(e.Action, action)
 	}
 }

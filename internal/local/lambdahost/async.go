@@ -8,40 +8,41 @@ import (
 	"sync"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/pending"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lane"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/retries"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
-// An AsyncConfig is how asynchronous invocations of one function are retried; see Lambda's event invoke configuration.
+// An AsyncConfig is Lambda's event invoke configuration: how asynchronous invocations of a function are retried.
 type AsyncConfig struct {
 	Retries int           // after the first attempt; AWS: 2 unless configured
 	MaxAge  time.Duration // AWS: 6 hours unless configured
-	// OnFailure is the ARN of the destination of events that could not be processed; "" drops them, with an event.
+	// OnFailure is the ARN of the destination of failed events; "" drops them and logs it.
 	OnFailure string
 }
 
-// AsyncOptions say how the queue works.
+// AsyncOptions configure a queue.
 type AsyncOptions struct {
 	Host   *Host
 	Config func(function string) AsyncConfig
 	// Send delivers an invocation record to a destination.
 	Send   func(ctx context.Context, destination string, record []byte) error
-	Events event.Sink
-	// RetryDelay is the wait before the first retry; it doubles. AWS waits one minute, then two; 0 means one second, so that
-	// a person at a terminal sees what happens.
+	Events runlog.Sink
+	// RetryDelay is the delay before the first retry; it doubles. 0 means one second, so that a person at a terminal sees
+	// the retries (AWS: one minute, then two).
 	RetryDelay time.Duration
-	// Workers is how many events are in progress at once; 0 means 8.
+	// Workers is the number of events processed at once; 0 means 8.
 	Workers int
 }
 
-// An Async is the queue in front of a host, through which rules invoke functions.
+// An Async is a queue in front of a host, for asynchronous invocations.
 type Async struct {
 	options AsyncOptions
 	queue   chan job
 	ctx     context.Context
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
-	pending pending.Counter // events accepted and neither processed nor given up
+	pending lane.Counter // queued events and those in progress
 }
 
 type job struct {
@@ -50,7 +51,7 @@ type job struct {
 	accepted time.Time
 }
 
-// queueLength bounds what is accepted and not yet in progress; beyond it, Invoke waits.
+// queueLength limits the queued events; a full queue blocks Invoke.
 const queueLength = 10000
 
 // NewAsync starts the workers.
@@ -69,7 +70,7 @@ func NewAsync(o AsyncOptions) *Async {
 	return a
 }
 
-// Invoke accepts an event, as Lambda does with HTTP 202. The error is an unknown function or a closed queue.
+// Invoke queues an event, as Lambda does with HTTP 202. It fails for an unknown function and after Close.
 func (a *Async) Invoke(ctx context.Context, function string, payload []byte) error {
 	if !a.options.Host.has(function) {
 		return fmt.Errorf("invoking function %q: %w", function, ErrUnknown)
@@ -93,10 +94,10 @@ func (h *Host) has(name string) bool {
 	return h.functions[name] != nil
 }
 
-// Wait returns when every accepted event has been processed or given up.
+// Wait returns once every queued event has been processed or given up.
 func (a *Async) Wait(ctx context.Context) error { return a.pending.Wait(ctx) }
 
-// Close gives up what is not in progress.
+// Close drops the queued events.
 func (a *Async) Close() {
 	a.cancel()
 	a.workers.Wait()
@@ -114,19 +115,27 @@ func (a *Async) work() {
 	}
 }
 
-// process tries until success, the end of the retries, or the event's age.
+// process invokes the function until it succeeds, its retries are used up, or the event is too old.
 func (a *Async) process(j job) {
 	config := a.options.Config(j.function)
-	delay := a.options.RetryDelay
-	for attempt := 1; ; attempt++ {
+	delays := retries.Doubling(a.options.RetryDelay, config.MaxAge)
+	for attempt := 1; a.ctx.Err() == nil; attempt++ {
 		began := time.Now()
 		result, err := a.options.Host.Invoke(a.ctx, j.function, j.payload)
 		if a.ctx.Err() != nil {
 			return
 		}
 		problem := Problem(result, err)
-		a.options.Events.Send(event.Event{Kind: event.Invoked, Action: j.function, Target: result.RequestID, Duration: time.Since(began), Error: problem})
-		condition := ""
+		a.options.Events.Send(
+			runlog.Event{
+				Kind:     runlog.Invoked,
+				Action:   j.function,
+				Target:   result.RequestID,
+				Duration: time.Since(began),
+				Error:    problem,
+			},
+		)
+		condition, delay := "", delays.NextBackOff()
 		switch {
 		case problem == "":
 			return
@@ -139,16 +148,11 @@ func (a *Async) process(j job) {
 			a.giveUp(j, config, condition, attempt, result)
 			return
 		}
-		select {
-		case <-time.After(delay):
-		case <-a.ctx.Done():
-			return
-		}
-		delay *= 2
+		retries.Sleep(a.ctx, delay)
 	}
 }
 
-// Problem is the text of an invocation that did not succeed, or "".
+// Problem describes why an invocation failed; "" means success.
 func Problem(r Result, err error) string {
 	if err != nil {
 		return err.Error()
@@ -166,28 +170,47 @@ func Problem(r Result, err error) string {
 // giveUp sends the invocation record that Lambda sends to an on-failure destination.
 func (a *Async) giveUp(j job, config AsyncConfig, condition string, attempts int, r Result) {
 	if config.OnFailure == "" {
-		a.options.Events.Send(event.Event{Kind: event.Failed, Action: j.function, Error: "event given up (" + condition + "); the function has no on-failure destination"})
+		a.options.Events.Send(
+			runlog.Event{
+				Kind:   runlog.Failed,
+				Action: j.function,
+				Error:  "the event is lost (" + condition + "): the function has no on-failure destination",
+			},
+		)
 		return
 	}
 	record, err := json.Marshal(map[string]any{
-		"version":         "1.0",
-		"timestamp":       time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
-		"requestContext":  map[string]any{"requestId": r.RequestID, "functionArn": a.options.Host.arn(j.function) + ":$LATEST", "condition": condition, "approximateInvokeCount": attempts},
-		"requestPayload":  raw(j.payload),
-		"responseContext": map[string]any{"statusCode": 200, "executedVersion": "$LATEST", "functionError": r.FunctionError},
+		"version":   "1.0",
+		"timestamp": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
+		"requestContext": map[string]any{
+			"requestId":              r.RequestID,
+			"functionArn":            a.options.Host.arn(j.function) + ":$LATEST",
+			"condition":              condition,
+			"approximateInvokeCount": attempts,
+		},
+		"requestPayload": raw(j.payload),
+		"responseContext": map[string]any{
+			"statusCode":      200,
+			"executedVersion": "$LATEST",
+			"functionError":   r.FunctionError,
+		},
 		"responsePayload": raw(r.Payload),
 	})
 	if err == nil {
 		err = a.options.Send(a.ctx, config.OnFailure, record)
 	}
 	if err != nil {
-		a.options.Events.Send(event.Event{Kind: event.Failed, Action: j.function, Target: config.OnFailure, Error: err.Error()})
+		a.options.Events.Send(
+			runlog.Event{Kind: runlog.Failed, Action: j.function, Target: config.OnFailure, Error: err.Error()},
+		)
 		return
 	}
-	a.options.Events.Send(event.Event{Kind: event.Acted, Action: "on-failure", Target: config.OnFailure, Detail: condition})
+	a.options.Events.Send(
+		runlog.Event{Kind: runlog.Acted, Action: "on-failure", Target: config.OnFailure, Detail: condition},
+	)
 }
 
-// raw passes JSON through and makes a string of anything else.
+// raw returns JSON unchanged and anything else as a string.
 func raw(payload []byte) any {
 	if json.Valid(payload) {
 		return json.RawMessage(payload)

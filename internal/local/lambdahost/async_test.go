@@ -7,27 +7,30 @@ import (
 	"testing"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
 type sent struct{ destination, record string }
 
-func async(t *testing.T, config AsyncConfig) (a *Async, records chan sent, events chan event.Event) {
+func async(t *testing.T, config AsyncConfig) (a *Async, records chan sent, events chan runlog.Event) {
 	t.Helper()
 	h, _ := host(t, function())
-	records, events = make(chan sent, 10), make(chan event.Event, 100)
+	records, events = make(chan sent, 10), make(chan runlog.Event, 100)
 	a = NewAsync(AsyncOptions{Host: h, Config: func(string) AsyncConfig { return config }, RetryDelay: time.Millisecond,
 		Send: func(_ context.Context, destination string, record []byte) error {
 			records <- sent{destination, string(record)}
 			return nil
 		},
-		Events: func(e event.Event) { events <- e }})
+		Events: func(e runlog.Event) { events <- e }})
 	t.Cleanup(a.Close)
 	return a, records, events
 }
 
 func TestAsyncRetriesThenSendsTheRecord(t *testing.T) {
-	a, records, events := async(t, AsyncConfig{Retries: 2, MaxAge: time.Hour, OnFailure: "arn:aws:sqs:us-east-1:123456789012:dead"})
+	a, records, events := async(
+		t,
+		AsyncConfig{Retries: 2, MaxAge: time.Hour, OnFailure: "arn:aws:sqs:us-east-1:123456789012:dead"},
+	)
 	if err := a.Invoke(t.Context(), "f", ask("fail", "no")); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +39,7 @@ func TestAsyncRetriesThenSendsTheRecord(t *testing.T) {
 	}
 	attempts := 0
 	for len(events) > 0 {
-		if e := <-events; e.Kind == event.Invoked {
+		if e := <-events; e.Kind == runlog.Invoked {
 			attempts++
 		}
 	}
@@ -59,7 +62,8 @@ func TestAsyncRetriesThenSendsTheRecord(t *testing.T) {
 	}
 	c := record.RequestContext
 	if c.FunctionARN != function().ARN+":$LATEST" || c.Condition != "RetriesExhausted" || c.ApproximateInvokeCount != 3 ||
-		record.RequestPayload.Value != "no" || record.ResponseContext.FunctionError != "Unhandled" || record.ResponsePayload.ErrorMessage != "no" {
+		record.RequestPayload.Value != "no" || record.ResponseContext.FunctionError != "Unhandled" ||
+		record.ResponsePayload.ErrorMessage != "no" {
 		t.Errorf("got record %s", r.record)
 	}
 }
@@ -75,7 +79,8 @@ func TestAsyncGivesUpOldEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	var record struct{ RequestContext struct{ Condition string } }
-	if err := json.Unmarshal([]byte((<-records).record), &record); err != nil || record.RequestContext.Condition != "EventAgeExceeded" {
+	if err := json.Unmarshal([]byte((<-records).record), &record); err != nil ||
+		record.RequestContext.Condition != "EventAgeExceeded" {
 		t.Errorf("got condition %q, error %v", record.RequestContext.Condition, err)
 	}
 }
@@ -89,7 +94,7 @@ func TestAsyncTellsOfEventsThatNobodyKeeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-events
-	if e := <-events; e.Kind != event.Failed || len(records) != 0 {
+	if e := <-events; e.Kind != runlog.Failed || len(records) != 0 {
 		t.Errorf("got event %+v and %d records", e, len(records))
 	}
 	if err := a.Invoke(t.Context(), "other", nil); !errors.Is(err, ErrUnknown) {

@@ -1,8 +1,7 @@
-// Package lambdahost runs Lambda functions on this machine: the real bootstrap binaries, each process behind its own
-// Lambda Runtime API server, several per function at once, with the function's environment and timeout. [AWS 8]
+// Package lambdahost runs Lambda functions on this machine: real bootstrap binaries, several processes per function, each
+// with its own Lambda Runtime API server and the function's environment and timeout. [AWS 8]
 //
-// It knows processes and the Runtime API. What invokes a function, and what a function is called at AWS, is decided
-// elsewhere.
+// It knows processes and the Runtime API, but not what invokes a function.
 package lambdahost
 
 import (
@@ -14,21 +13,21 @@ import (
 	"sync"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
-// A Function is what the host needs to run one.
+// A Function describes a function to run.
 type Function struct {
 	Name      string
 	ARN       string
 	Bootstrap string            // path of the executable
-	Env       map[string]string // the function's own variables
+	Env       map[string]string // variables of this function
 	Timeout   time.Duration
 	MemoryMB  int32
 	LogGroup  string
 	LogFormat string // "Text" or "JSON"
 	LogLevel  string // of the application, with JSON
-	// Concurrency is how many processes may run at once; 0 means 4.
+	// Concurrency is the maximum number of processes; 0 means 4.
 	Concurrency int
 }
 
@@ -46,14 +45,14 @@ type Result struct {
 }
 
 // ErrUnknown is the error of invoking a function that the host does not run.
-var ErrUnknown = errors.New("the function is not run here")
+var ErrUnknown = errors.New("iot-local does not run this function")
 
 // Options hold what all functions share.
 type Options struct {
 	Region string
-	// Env is set for every function, as KEY=VALUE: AWS credentials and the endpoint that is the function's AWS.
+	// Env is set for every function, as KEY=VALUE: AWS credentials and the endpoint.
 	Env    []string
-	Events event.Sink
+	Events runlog.Sink
 }
 
 // A Host runs functions until it is closed.
@@ -70,8 +69,8 @@ func New(o Options) *Host {
 	return &Host{options: o, functions: map[string]*pool{}}
 }
 
-// Set adds a function, or replaces it when anything of it differs: invocations in progress end in the old processes. It
-// says whether anything changed.
+// Set adds a function, or replaces one that differs; invocations in progress finish in the old processes. It reports
+// whether anything changed.
 func (h *Host) Set(f Function) bool {
 	if f.Concurrency == 0 {
 		f.Concurrency = 4
@@ -89,7 +88,7 @@ func (h *Host) Set(f Function) bool {
 	return true
 }
 
-// Remove forgets the function.
+// Remove removes the function.
 func (h *Host) Remove(name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -106,8 +105,8 @@ func (h *Host) Names() []string {
 	return slices.Sorted(maps.Keys(h.functions))
 }
 
-// Invoke runs the function once and waits for its answer. The error is one of the host: an unknown function, a process
-// that cannot be started, a cancelled context; a failure of the function itself is in the result.
+// Invoke runs the function once and returns its answer. The error is one of the host: an unknown function, a process
+// that does not start, a cancelled context. A failure of the function itself is in the result.
 func (h *Host) Invoke(ctx context.Context, name string, payload []byte) (Result, error) {
 	h.mu.Lock()
 	p := h.functions[name]
@@ -135,7 +134,7 @@ func (h *Host) Close() {
 	}
 }
 
-// A pool is the processes of one function.
+// A pool holds the processes of one function.
 type pool struct {
 	function Function
 	options  Options
@@ -143,7 +142,7 @@ type pool struct {
 	running  sync.WaitGroup
 
 	mu      sync.Mutex
-	idle    []*instance // the most recently used last, so that few processes stay warm
+	idle    []*instance // the most recently used last, so that few stay warm
 	all     map[*instance]bool
 	retired bool
 }
@@ -167,7 +166,7 @@ func (p *pool) invoke(ctx context.Context, payload []byte) (Result, error) {
 		result, err := i.invoke(ctx, payload)
 		if errors.Is(err, errGone) && !fresh {
 			p.discard(i)
-			continue // it died while idle, before it saw this invocation
+			continue // it died while idle, before this invocation
 		}
 		p.giveBack(i)
 		return result, err
@@ -210,7 +209,7 @@ func (p *pool) discard(i *instance) {
 	i.kill()
 }
 
-// retire ends the idle processes now and the busy ones after their invocation.
+// retire kills the idle processes now and the busy ones after their invocation.
 func (p *pool) retire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -222,7 +221,7 @@ func (p *pool) retire() {
 	p.idle = nil
 }
 
-// wait kills what is still running and returns when all processes are gone.
+// wait kills the remaining processes and returns when all have exited.
 func (p *pool) wait() {
 	p.mu.Lock()
 	for i := range p.all {

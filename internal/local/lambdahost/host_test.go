@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
 // bootstrap is the compiled test function.
@@ -35,14 +35,26 @@ func TestMain(m *testing.M) {
 }
 
 func function() Function {
-	return Function{Name: "f", ARN: "arn:aws:lambda:us-east-1:123456789012:function:f", Bootstrap: bootstrap, Timeout: 10 * time.Second, MemoryMB: 128}
+	return Function{
+		Name:      "f",
+		ARN:       "arn:aws:lambda:us-east-1:123456789012:function:f",
+		Bootstrap: bootstrap,
+		Timeout:   10 * time.Second,
+		MemoryMB:  128,
+	}
 }
 
 // host runs the function; events gets what the host tells.
-func host(t *testing.T, f Function) (h *Host, events chan event.Event) {
+func host(t *testing.T, f Function) (h *Host, events chan runlog.Event) {
 	t.Helper()
-	events = make(chan event.Event, 1000)
-	h = New(Options{Region: "us-east-1", Env: []string{"AWS_ENDPOINT_URL=http://localhost:1"}, Events: func(e event.Event) { events <- e }})
+	events = make(chan runlog.Event, 1000)
+	h = New(
+		Options{
+			Region: "us-east-1",
+			Env:    []string{"AWS_ENDPOINT_URL=http://localhost:1"},
+			Events: func(e runlog.Event) { events <- e },
+		},
+	)
 	t.Cleanup(h.Close)
 	h.Set(f)
 	return h, events
@@ -130,7 +142,7 @@ func TestFailedInitialization(t *testing.T) {
 	if r.FunctionError == "" || !strings.Contains(string(r.Payload), "exit status 7") {
 		t.Errorf("got %s", r.Payload)
 	}
-	if e := <-events; e.Kind != event.Logged || e.Detail != "no way to start" {
+	if e := <-events; e.Kind != runlog.Logged || e.Detail != "no way to start" {
 		t.Errorf("got event %+v, want what the process printed", e)
 	}
 	f.Bootstrap = filepath.Join(t.TempDir(), "missing")
@@ -183,7 +195,11 @@ func TestCancelledInvocationLeavesNoStaleAnswer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		_, err := h.Invoke(ctx, "f", ask("print", "begun")) // too quick to be cancelled in time, or not: both must be well
+		_, err := h.Invoke(
+			ctx,
+			"f",
+			ask("print", "begun"),
+		) // too quick to be cancelled in time, or not: both must be well
 		ended <- err
 	}()
 	<-events

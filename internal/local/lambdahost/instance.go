@@ -17,29 +17,29 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
-// initLimit is how long a new process may take until it asks for its first event, as at AWS.
+// initLimit is how long a new process may take to request its first event, as at AWS.
 const initLimit = 10 * time.Second
 
-// errGone is the end of a process outside of any invocation.
-var errGone = errors.New("the process has ended")
+// errGone means that a process ended while it had no invocation.
+var errGone = errors.New("the process has exited")
 
-// An instance is one process and its Runtime API server. It does one invocation at a time.
+// An instance is one process and its Runtime API server. It runs one invocation at a time.
 type instance struct {
 	function Function
 	options  Options
 	cmd      *exec.Cmd
 	server   *http.Server
 	next     chan *invocation
-	exited   chan struct{} // closed when the process has ended
-	ready    chan struct{} // closed when it has asked for its first event
+	exited   chan struct{} // closed when the process has exited
+	ready    chan struct{} // closed when it has requested its first event
 	asked    sync.Once
 
 	mu      sync.Mutex
 	current *invocation
-	exit    error // how the process ended, valid after exited
+	exit    error // the process's exit error, valid after exited
 }
 
 type invocation struct {
@@ -48,13 +48,19 @@ type invocation struct {
 	done    chan Result // of size 1
 }
 
-// startInstance starts a process and its server on a port of its own: AWS_LAMBDA_RUNTIME_API has no room for a path.
+// startInstance starts a process and its server, each on its own port: AWS_LAMBDA_RUNTIME_API cannot hold a path.
 func startInstance(f Function, o Options) (*instance, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("starting its Runtime API: %w", err)
 	}
-	i := &instance{function: f, options: o, next: make(chan *invocation), exited: make(chan struct{}), ready: make(chan struct{})}
+	i := &instance{
+		function: f,
+		options:  o,
+		next:     make(chan *invocation),
+		exited:   make(chan struct{}),
+		ready:    make(chan struct{}),
+	}
 	i.server = &http.Server{Handler: i.routes(), ReadHeaderTimeout: 10 * time.Second}
 	i.cmd = exec.Command(f.Bootstrap)
 	i.cmd.Env = i.environment(listener.Addr().String())
@@ -66,25 +72,25 @@ func startInstance(f Function, o Options) (*instance, error) {
 	}
 	i.cmd.Stdout, i.cmd.Stderr = input, input
 	err = i.cmd.Start()
-	input.Close() // the process has its own copy
+	input.Close() // the process holds its own copy
 	if err != nil {
 		listener.Close()
 		output.Close()
 		return nil, fmt.Errorf("starting its process: %w", err)
 	}
-	go i.server.Serve(listener) // returns when the process has ended and the server is closed
+	go i.server.Serve(listener) // until watch closes the server
 	go i.watch(output)
 	return i, nil
 }
 
-// watch shows what the process prints, and notices its end.
+// watch logs what the process prints and waits for its exit.
 func (i *instance) watch(output *os.File) {
 	lines := bufio.NewScanner(output)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		i.options.Events.Send(event.Event{Kind: event.Logged, Action: i.function.Name, Detail: lines.Text()})
+		i.options.Events.Send(runlog.Event{Kind: runlog.Logged, Action: i.function.Name, Detail: lines.Text()})
 	}
-	io.Copy(io.Discard, output) // after a line that was too long
+	io.Copy(io.Discard, output) // a line was too long
 	output.Close()
 	i.exit = i.cmd.Wait()
 	close(i.exited)
@@ -117,7 +123,7 @@ func (i *instance) environment(runtimeAPI string) []string {
 	return env
 }
 
-// invoke gives the process one event. After a timeout the process is dead, as at AWS.
+// invoke sends one event to the process. As at AWS, a timeout kills the process.
 func (i *instance) invoke(ctx context.Context, payload []byte) (Result, error) {
 	inv := &invocation{id: uuid.NewString(), payload: payload, done: make(chan Result, 1)}
 	if err := i.await(ctx); err != nil {
@@ -137,21 +143,26 @@ func (i *instance) invoke(ctx context.Context, payload []byte) (Result, error) {
 		return r, nil
 	case <-i.exited:
 		select {
-		case r := <-inv.done: // it answered and then ended
+		case r := <-inv.done: // it answered and then exited
 			return r, nil
 		default:
 		}
-		return failure(inv.id, "Runtime.ExitError", fmt.Sprintf("RequestId: %s Error: Runtime exited: %v", inv.id, i.exit)), nil
+		text := fmt.Sprintf("RequestId: %s Error: Runtime exited: %v", inv.id, i.exit)
+		return failure(inv.id, "Runtime.ExitError", text), nil
 	case <-timer.C:
 		i.kill()
-		return failure(inv.id, "Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.id, i.function.Timeout.Seconds())), nil
+		return failure(
+			inv.id,
+			"Sandbox.Timedout",
+			fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.id, i.function.Timeout.Seconds()),
+		), nil
 	case <-ctx.Done():
-		i.kill() // its answer to this event must not be taken for one to the next
+		i.kill() // its answer must not count as one to the next event
 		return Result{}, ctx.Err()
 	}
 }
 
-// await waits until a new process has asked for its first event.
+// await waits until a new process has requested its first event.
 func (i *instance) await(ctx context.Context) error {
 	select {
 	case <-i.ready:
@@ -164,10 +175,10 @@ func (i *instance) await(ctx context.Context) error {
 	case <-i.ready:
 		return nil
 	case <-i.exited:
-		return fmt.Errorf("the process ended during initialization: %w", orExit0(i.exit))
+		return fmt.Errorf("the process exited during initialization: %w", orExit0(i.exit))
 	case <-timer.C:
 		i.kill()
-		return fmt.Errorf("the process asked for no event within %v", initLimit)
+		return fmt.Errorf("the process requested no event within %v", initLimit)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -201,4 +212,4 @@ func (i *instance) alive() bool {
 	}
 }
 
-func (i *instance) kill() { i.cmd.Process.Kill() } // an error means that it has ended already
+func (i *instance) kill() { i.cmd.Process.Kill() } // an error means that it has exited already

@@ -7,20 +7,26 @@ import (
 	"time"
 )
 
-// maxAnswer is the largest answer of a function, in bytes. [AWS 8: sync payload 6 MB]
+// maxAnswer is the largest response of a function, in bytes. [AWS 8: sync payload 6 MB]
 const maxAnswer = 6<<20 + 100
 
 // routes is the Lambda Runtime API of one process. [AWS 8 RAPI]
 func (i *instance) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", i.serveNext)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) { i.serveAnswer(w, r, "") })
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) { i.serveAnswer(w, r, "Unhandled") })
+	mux.HandleFunc(
+		"POST /2018-06-01/runtime/invocation/{id}/response",
+		func(w http.ResponseWriter, r *http.Request) { i.serveAnswer(w, r, "") },
+	)
+	mux.HandleFunc(
+		"POST /2018-06-01/runtime/invocation/{id}/error",
+		func(w http.ResponseWriter, r *http.Request) { i.serveAnswer(w, r, "Unhandled") },
+	)
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", i.serveInitError)
 	return mux
 }
 
-// serveNext waits, without a limit, for the next event.
+// serveNext waits for the next event, without a time limit.
 func (i *instance) serveNext(w http.ResponseWriter, r *http.Request) {
 	i.asked.Do(func() { close(i.ready) })
 	select {
@@ -33,24 +39,32 @@ func (i *instance) serveNext(w http.ResponseWriter, r *http.Request) {
 		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(i.function.Timeout).UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", i.function.ARN)
-		w.Write(inv.payload) // a process that does not read it has died, which is noticed there
+		w.Write(inv.payload) // if the process has died, watch notices it
 	case <-r.Context().Done():
 	case <-i.exited:
 	}
 }
 
-// serveAnswer takes the result of the current event. A streamed answer tells of its failure in trailers.
+// serveAnswer receives the result of the current event. A streamed response reports its failure in trailers.
 func (i *instance) serveAnswer(w http.ResponseWriter, r *http.Request, functionError string) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAnswer))
 	if err != nil {
-		http.Error(w, `{"errorMessage":"the answer is over 6 MB","errorType":"RequestEntityTooLarge"}`, http.StatusRequestEntityTooLarge)
+		http.Error(
+			w,
+			`{"errorMessage":"the response exceeds 6 MB","errorType":"RequestEntityTooLarge"}`,
+			http.StatusRequestEntityTooLarge,
+		)
 		return
 	}
 	i.mu.Lock()
 	inv := i.current
 	if inv == nil || inv.id != r.PathValue("id") {
 		i.mu.Unlock()
-		http.Error(w, `{"errorMessage":"no such invocation is in progress","errorType":"InvalidRequestID"}`, http.StatusBadRequest)
+		http.Error(
+			w,
+			`{"errorMessage":"this invocation is not in progress","errorType":"InvalidRequestID"}`,
+			http.StatusBadRequest,
+		)
 		return
 	}
 	i.current = nil
@@ -64,7 +78,7 @@ func (i *instance) serveAnswer(w http.ResponseWriter, r *http.Request, functionE
 	io.WriteString(w, `{"status":"OK"}`)
 }
 
-// serveInitError takes a failed initialization; the process ends by itself, with what it printed as the explanation.
+// serveInitError acknowledges a failed initialization. The process then exits; its output explains the failure.
 func (i *instance) serveInitError(w http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxAnswer))
 	w.WriteHeader(http.StatusAccepted)

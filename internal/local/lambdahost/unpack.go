@@ -26,7 +26,7 @@ func Unpack(archive []byte, dir string) (string, error) {
 		}
 		return path, nil
 	}
-	return "", errors.New("unpacking a function: the archive holds no file named bootstrap at its root")
+	return "", errors.New("unpacking a function: the archive has no file named bootstrap at its root")
 }
 
 func extract(f *zip.File, path string) error {

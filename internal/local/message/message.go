@@ -1,37 +1,26 @@
-// Package message is the one form in which a published message travels between the broker, the rules, the shadows and
+// Package message defines the form in which a published message travels between the broker, the rules, the shadows and
 // the data plane of the local runtime.
 package message
 
-import "time"
+import iotsql "github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/message"
 
-// A Message is one publish that the broker accepted.
+// A Message is one publish that the broker accepted: what rules can read, and what only the broker needs. Its payload
+// never changes after publishing, so it may be shared.
 type Message struct {
-	Topic   string
-	Payload []byte // never changed after publishing; may be shared
-	QoS     byte   // 0 or 1
-	Retain  bool
-	// ClientID is the publisher's MQTT client ID; "" when it came over HTTP or from AWS itself.
-	ClientID string
-	// Principal is the publisher's certificate ID; "" without a certificate.
-	Principal string
-	// Session is the publisher's connection, for an answer that is for nobody else; "" when there is no ClientID.
-	Session  string
-	SourceIP string
-	Time     time.Time // of arrival
-	// TraceID follows the message through the rules; the broker makes one per message.
-	TraceID    string
-	Properties *Properties // nil for MQTT 3.1.1
+	iotsql.Message
+	QoS    byte // 0 or 1
+	Retain bool
+	// Session identifies the publisher's connection, the only one that may receive an answer; "" without a ClientID.
+	Session string
 }
 
-// Properties are the MQTT 5 properties of a publish that rules can read and republish can set.
-type Properties struct {
-	PayloadFormatUTF8 bool
-	ContentType       string
-	ResponseTopic     string
-	CorrelationData   []byte
-	ExpirySeconds     uint32 // 0: none
-	User              []UserProperty
-}
+// Properties are the MQTT 5 properties of a message.
+type Properties = iotsql.Properties
 
-// A UserProperty is one name and value; names may repeat, and order counts.
-type UserProperty struct{ Key, Value string }
+// UserProperty is one MQTT 5 user property.
+type UserProperty = iotsql.UserProperty
+
+// New returns a message without a sender, as AWS itself publishes it.
+func New(topic string, payload []byte) Message {
+	return Message{Message: iotsql.Message{Topic: topic, Payload: payload}}
+}

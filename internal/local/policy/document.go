@@ -59,7 +59,9 @@ type rawStatement struct {
 }
 
 func (r rawStatement) parse() (statement, error) {
-	for name, element := range map[string]json.RawMessage{"NotAction": r.NotAction, "NotResource": r.NotResource, "Principal": r.Principal} {
+	for name, element := range map[string]json.RawMessage{
+		"NotAction": r.NotAction, "NotResource": r.NotResource, "Principal": r.Principal,
+	} {
 		if element != nil {
 			return statement{}, fmt.Errorf("%s is not an element of an IoT policy", name)
 		}
@@ -80,10 +82,10 @@ func (r rawStatement) parse() (statement, error) {
 	return s, nil
 }
 
-// list is a JSON array of T, or one T in its place.
+// list is a JSON array of T, or a single T.
 type list[T any] []T
 
-// UnmarshalJSON takes both forms.
+// UnmarshalJSON accepts both forms.
 func (l *list[T]) UnmarshalJSON(text []byte) error {
 	if len(text) > 0 && text[0] == '[' {
 		return json.Unmarshal(text, (*[]T)(l))
@@ -96,10 +98,10 @@ func (l *list[T]) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// scalar is a condition value: a string, or a Boolean or number as its text.
+// scalar is a condition value: a string, or the text of a boolean or number.
 type scalar string
 
-// UnmarshalJSON takes any JSON scalar.
+// UnmarshalJSON accepts any JSON scalar.
 func (s *scalar) UnmarshalJSON(text []byte) error {
 	var v any
 	if err := json.Unmarshal(text, &v); err != nil {
@@ -111,7 +113,7 @@ func (s *scalar) UnmarshalJSON(text []byte) error {
 	case bool, float64:
 		*s = scalar(text)
 	default:
-		return fmt.Errorf("condition value %s is no scalar", text)
+		return fmt.Errorf("condition value %s is not a scalar", text)
 	}
 	return nil
 }

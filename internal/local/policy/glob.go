@@ -3,7 +3,7 @@ package policy
 import "strings"
 
 // A glob is a pattern in which '*' matches any text and '?' any one character. In a compiled pattern the wildcards are
-// bytes that no UTF-8 text holds, so that a variable's value (a client may call itself "*") stays literal. [AWS 3]
+// bytes that never occur in UTF-8, so that the value of a variable stays literal (a client ID may be "*"). [AWS 3]
 type glob string
 
 const (
@@ -11,7 +11,7 @@ const (
 	anyChar = '\xfe'
 )
 
-// match is the usual two-pointer search: on a mismatch it returns to the last star and lets it take one byte more.
+// match is a two-pointer search: on a mismatch it returns to the last star and extends it by one byte.
 func (g glob) match(s string) bool {
 	p, i := 0, 0
 	star, mark := -1, 0
@@ -42,7 +42,7 @@ func (g glob) match(s string) bool {
 	return p == len(g)
 }
 
-// compile replaces wildcards and ${variables}. ok is false when a variable has no value: such a pattern matches nothing.
+// compile replaces wildcards and ${variables}. ok is false if a variable has no value; such a pattern matches nothing.
 func compile(pattern string, value func(name string) (string, bool)) (g glob, ok bool) {
 	var b strings.Builder
 	for i := 0; i < len(pattern); i++ {
@@ -69,7 +69,7 @@ func compile(pattern string, value func(name string) (string, bool)) (g glob, ok
 	return glob(b.String()), true
 }
 
-// variable resolves what stands between ${ and }; ${*}, ${?} and ${$} are the characters themselves.
+// variable resolves the text between ${ and }; ${*}, ${?} and ${$} are those characters.
 func variable(name string, value func(string) (string, bool)) (string, bool) {
 	switch name {
 	case "*", "?", "$":

@@ -28,9 +28,18 @@ func statement1(effect, action, resource, condition string) string {
 }
 
 func TestAllows(t *testing.T) {
-	device := Subject{ClientID: "soil-001", Thing: "soil-001", ThingType: "probe", Attributes: map[string]string{"bay": "1"}, SourceIP: "10.1.2.3",
-		Certificate: &x509.Certificate{Subject: pkix.Name{CommonName: "cn-1", Organization: []string{"a", "b"}}}}
-	stranger := Subject{ClientID: "soil-002", SourceIP: "10.1.2.3"} // its certificate is attached to no thing of this name
+	device := Subject{
+		ClientID:    "soil-001",
+		Thing:       "soil-001",
+		ThingType:   "probe",
+		Attributes:  map[string]string{"bay": "1"},
+		SourceIP:    "10.1.2.3",
+		Certificate: &x509.Certificate{Subject: pkix.Name{CommonName: "cn-1", Organization: []string{"a", "b"}}},
+	}
+	stranger := Subject{
+		ClientID: "soil-002",
+		SourceIP: "10.1.2.3",
+	} // its certificate is attached to no thing of this name
 	star := Subject{ClientID: "*", Thing: "*"}
 	allowAll := statement1("Allow", "iot:*", "*", "")
 
@@ -98,7 +107,7 @@ func TestParseRefusesWhatItWouldHaveToIgnore(t *testing.T) {
 		`{"Statement":[{"Effect":"Maybe","Action":"*","Resource":"*"}]}`:                      "neither Allow nor Deny",
 		`{"Statement":[{"Effect":"Allow","NotAction":"iot:Publish","Resource":"*"}]}`:         "NotAction",
 		`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}]}`:      "Principal",
-		`{"Statement":{"Effect":"Allow","Action":"*","Condition":{"Bool":{"a":{"b":true}}}}}`: "no scalar",
+		`{"Statement":{"Effect":"Allow","Action":"*","Condition":{"Bool":{"a":{"b":true}}}}}`: "is not a scalar",
 	} {
 		if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want one with %q", text, err, want)

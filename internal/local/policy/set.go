@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The actions of a device, as policies name them.
+// The actions of a device in policies.
 const (
 	Connect       = "iot:Connect"
 	Publish       = "iot:Publish"
@@ -17,25 +17,25 @@ const (
 	Receive       = "iot:Receive"
 )
 
-// What a client asks for when it connects: the values of the condition key iot:ConnectAttributes. [AWS 3]
+// The values of the condition key iot:ConnectAttributes: what a client may ask for when it connects. [AWS 3]
 const (
 	PersistentConnect = "PersistentConnect"
 	LastWill          = "LastWill"
 )
 
-// A Subject is who asks: one MQTT connection.
+// A Subject is one MQTT connection.
 type Subject struct {
 	ClientID string
 	SourceIP string
-	// Thing is the registry's thing whose name is the client ID and to which the certificate is attached; "" without one.
+	// Thing is the thing that has the client ID as its name and the certificate attached; "" if there is none.
 	Thing      string
 	ThingType  string
 	Attributes map[string]string
-	// Certificate is the client certificate; nil when there is none.
+	// Certificate is the client certificate; it may be nil.
 	Certificate *x509.Certificate
 }
 
-// A Set is the policies of one subject, ready to decide.
+// A Set holds the compiled policies of one subject.
 type Set struct {
 	allow, deny []compiled
 	subject     Subject
@@ -54,13 +54,13 @@ func Compile(documents []*Document, subject Subject) *Set {
 		for _, st := range d.statements {
 			c := compiled{conditions: st.conditions}
 			for _, a := range st.actions {
-				// Actions are compared without regard to case, as IAM does.
+				// As in IAM, the case of actions does not matter.
 				if g, ok := compile(strings.ToLower(a), none); ok {
 					c.actions = append(c.actions, g)
 				}
 			}
 			for _, r := range st.resources {
-				// [AWS 3 TPV] an unresolved variable means that the resource is not this one.
+				// [AWS 3 TPV] a resource with an unresolved variable matches nothing.
 				if g, ok := compile(r, subject.value); ok {
 					c.resources = append(c.resources, g)
 				}
@@ -77,12 +77,12 @@ func Compile(documents []*Document, subject Subject) *Set {
 
 func none(string) (string, bool) { return "", false }
 
-// Allows says whether the action on the resource (a full ARN) is allowed and not denied. connect lists what a Connect
-// asks for; it is empty for every other action.
+// Allows reports whether the action on the resource (a full ARN) is allowed and not denied. connect holds the attributes
+// of a Connect; it is empty for every other action.
 func (s *Set) Allows(action, resource string, connect ...string) bool {
 	action = strings.ToLower(action)
 	for _, c := range s.deny {
-		// A condition that cannot be evaluated holds for a Deny and fails for an Allow: in doubt, no.
+		// A condition that cannot be evaluated holds for a Deny and fails for an Allow: when in doubt, deny.
 		if c.matches(action, resource) && s.hold(c.conditions, connect, true) {
 			return false
 		}
@@ -140,12 +140,17 @@ func (s Subject) value(name string) (string, bool) {
 	return "", false
 }
 
-// nameField returns one field of an X.509 name; a field with several values gives its first, or with ".n" the n-th.
+// nameField returns a field of an X.509 name: its first value, or with ".n" its n-th.
 func nameField(n pkix.Name, field string) (string, bool) {
 	field, number, indexed := strings.Cut(field, ".")
 	values := map[string][]string{
-		"CommonName": {n.CommonName}, "SerialNumber": {n.SerialNumber}, "Country": n.Country, "Organization": n.Organization,
-		"OrganizationalUnit": n.OrganizationalUnit, "LocalityName": n.Locality, "State": n.Province,
+		"CommonName":         {n.CommonName},
+		"SerialNumber":       {n.SerialNumber},
+		"Country":            n.Country,
+		"Organization":       n.Organization,
+		"OrganizationalUnit": n.OrganizationalUnit,
+		"LocalityName":       n.Locality,
+		"State":              n.Province,
 	}[field]
 	i := 0
 	if indexed {
@@ -169,7 +174,7 @@ func (s *Set) hold(conditions []condition, connect []string, unknown bool) bool 
 	return true
 }
 
-// holds evaluates one condition; unknown is the answer for an operator that IoT policies here do not use.
+// holds evaluates one condition; unknown is the result for an unsupported operator.
 func (s *Set) holds(c condition, connect []string, unknown bool) bool {
 	operator, quantifier := c.operator, ""
 	if q, rest, ok := strings.Cut(operator, ":"); ok {
@@ -184,7 +189,7 @@ func (s *Set) holds(c condition, connect []string, unknown bool) bool {
 		}
 	}
 	if len(actual) == 0 && (ifExists || quantifier == "ForAllValues") {
-		return true // nothing asked for is within any set
+		return true // the empty set satisfies the condition
 	}
 	test, negated := operators[strings.TrimPrefix(operator, "Not")], false
 	if rest, ok := strings.CutPrefix(operator, "StringNot"); ok {
@@ -212,8 +217,8 @@ func (s *Set) holds(c condition, connect []string, unknown bool) bool {
 	return negated && len(actual) == 0 && quantifier == ""
 }
 
-func (s *Set) oneOf(test func(actual, wanted string, subject Subject) bool, actual string, wanted []string) bool {
-	for _, w := range wanted {
+func (s *Set) oneOf(test func(actual, expected string, subject Subject) bool, actual string, expected []string) bool {
+	for _, w := range expected {
 		if test(actual, w, s.subject) {
 			return true
 		}
@@ -221,8 +226,8 @@ func (s *Set) oneOf(test func(actual, wanted string, subject Subject) bool, actu
 	return false
 }
 
-// operators compare an actual value with one wanted value, in which variables may stand.
-var operators = map[string]func(actual, wanted string, subject Subject) bool{
+// operators compare an actual value with a policy's value, which may contain variables.
+var operators = map[string]func(actual, expected string, subject Subject) bool{
 	"Bool":                   func(a, w string, _ Subject) bool { return strings.EqualFold(a, w) },
 	"StringEquals":           func(a, w string, s Subject) bool { return a == literal(w, s) },
 	"StringEqualsIgnoreCase": func(a, w string, s Subject) bool { return strings.EqualFold(a, literal(w, s)) },
@@ -243,9 +248,10 @@ var operators = map[string]func(actual, wanted string, subject Subject) bool{
 	},
 }
 
-// literal resolves the variables of a value whose wildcards are plain characters; "\xff", equal to nothing, without a value.
-func literal(wanted string, s Subject) string {
-	g, ok := compile(wanted, s.value)
+// literal resolves the variables of a value in which wildcards are plain characters. If a variable has no value, it
+// returns "\xff", which equals nothing.
+func literal(expected string, s Subject) string {
+	g, ok := compile(expected, s.value)
 	if !ok {
 		return "\xff"
 	}

@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,20 +11,20 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/topic"
 )
 
-// A rejection is why a device does not get what it asked for, in the shape in which it is told. [AWS 4 RegisterThing payload]
+// A rejection is the answer to a request that fails. [AWS 4 RegisterThing payload]
 //
-// The codes InvalidParameters and InvalidCertificateOwnershipToken are AWS's own, as users have shown them; AccessDenied is the
-// documented ACCESS_DENIED in the same spelling; AWS does not document the others.
+// Users have seen the codes InvalidParameters and InvalidCertificateOwnershipToken at AWS; AccessDenied is the documented
+// ACCESS_DENIED in the same spelling; AWS does not document the others.
 type rejection struct {
 	Status  int    `json:"statusCode"`
 	Code    string `json:"errorCode"`
 	Message string `json:"errorMessage"`
-	// reason is more than a device should know: for the log.
+	// reason is for the log only; the device must not see it.
 	reason error
 }
 
@@ -35,7 +36,7 @@ func (r *rejection) Error() string {
 	return r.Message
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (r *rejection) Unwrap() error { return r.reason }
 
 func badPayload(format string, args ...any) error {
@@ -43,7 +44,12 @@ func badPayload(format string, args ...any) error {
 }
 
 func badToken(format string, args ...any) error {
-	return &rejection{Status: http.StatusBadRequest, Code: "InvalidCertificateOwnershipToken", Message: "The certificate ownership token is not valid.", reason: fmt.Errorf(format, args...)}
+	return &rejection{
+		Status:  http.StatusBadRequest,
+		Code:    "InvalidCertificateOwnershipToken",
+		Message: "The certificate ownership token is not valid.",
+		reason:  fmt.Errorf(format, args...),
+	}
 }
 
 func badParameters(err error) error {
@@ -51,22 +57,37 @@ func badParameters(err error) error {
 }
 
 func badTemplate(name string, err error) error {
-	return &rejection{Status: http.StatusBadRequest, Code: "InvalidTemplate", Message: "The provisioning template cannot be used.", reason: fmt.Errorf("provisioning template %q: %w", name, err)}
+	return &rejection{
+		Status:  http.StatusBadRequest,
+		Code:    "InvalidTemplate",
+		Message: "The provisioning template cannot be used.",
+		reason:  fmt.Errorf("provisioning template %q: %w", name, err),
+	}
 }
 
-// denied hides from the device why the hook refuses it, as AWS does. [AWS 4 Pre-provisioning hook]
+// denied hides the hook's reason from the device, as AWS does. [AWS 4 Pre-provisioning hook]
 func denied(format string, args ...any) error {
-	return &rejection{Status: http.StatusForbidden, Code: "AccessDenied", Message: "Access denied.", reason: fmt.Errorf(format, args...)}
+	return &rejection{
+		Status:  http.StatusForbidden,
+		Code:    "AccessDenied",
+		Message: "Access denied.",
+		reason:  fmt.Errorf(format, args...),
+	}
 }
 
-// conflict is AWS's ResourceConflictsException, of a thing that exists and that the template does not let be changed.
+// conflict is AWS's ResourceConflictsException: the thing exists, and the template does not allow changing it.
 func conflict(format string, args ...any) error {
 	return &rejection{Status: http.StatusConflict, Code: "ResourceConflicts", Message: fmt.Sprintf(format, args...)}
 }
 
-// failed is the rejection for a call to AWS IoT that went wrong: the device learns which step and AWS's code, no more.
+// failed rejects a request because a call to AWS IoT failed. The device learns only the step and AWS's code.
 func failed(doing string, err error) *rejection {
-	r := &rejection{Status: http.StatusInternalServerError, Code: "InternalFailure", Message: "The request could not be finished.", reason: fmt.Errorf("%s: %w", doing, err)}
+	r := &rejection{
+		Status:  http.StatusInternalServerError,
+		Code:    "InternalFailure",
+		Message: "The request could not be finished.",
+		reason:  fmt.Errorf("%s: %w", doing, err),
+	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return r
@@ -81,22 +102,22 @@ func failed(doing string, err error) *rejection {
 }
 
 // serve answers one request.
-func (s *Service) serve(r request) {
+func (s *Service) serve(ctx context.Context, r request) {
 	began := time.Now()
 	var answer any
 	var err error
-	e := event.Event{Thing: r.ClientID, Topic: r.Topic, Action: "certificate"}
+	e := runlog.Event{Thing: r.ClientID, Topic: r.Topic, Action: "certificate"}
 	switch r.Operation {
 	case topic.CreateKeys:
-		answer, e.Target, err = s.createKeys(r)
+		answer, e.Target, err = s.createKeys(ctx, r)
 	case topic.CreateFromCSR:
-		answer, e.Target, err = s.createFromCSR(r)
+		answer, e.Target, err = s.createFromCSR(ctx, r)
 	case topic.Provision:
 		e.Action = "provision"
-		answer, e.Target, err = s.provision(r)
+		answer, e.Target, err = s.provision(ctx, r)
 	}
 	e.Duration = time.Since(began)
-	s.tell(e, err)
+	s.log(e, err)
 	suffix := "/accepted"
 	if err != nil {
 		suffix = "/rejected"
@@ -108,36 +129,38 @@ func (s *Service) serve(r request) {
 	}
 	payload, err := json.Marshal(answer)
 	if err == nil {
-		err = s.options.Reply(r.Session, message.Message{Topic: r.Topic + suffix, Payload: payload})
+		err = s.options.Reply(r.Session, message.New(r.Topic+suffix, payload))
 	}
 	if err != nil {
-		s.options.Events.Send(event.Event{Kind: event.Failed, Thing: r.ClientID, Action: e.Action, Error: err.Error()})
+		s.options.Events.Send(
+			runlog.Event{Kind: runlog.Failed, Thing: r.ClientID, Action: e.Action, Error: err.Error()},
+		)
 	}
 }
 
-// tell notes what became of a request: a certificate was made, a device was admitted or refused, or something failed here.
-func (s *Service) tell(e event.Event, err error) {
-	e.Kind = event.Acted
+// log records the outcome of a request: a certificate was created, a device was admitted or refused, or a call failed.
+func (s *Service) log(e runlog.Event, err error) {
+	e.Kind = runlog.Acted
 	if e.Action == "provision" {
-		e.Kind = event.Admitted
+		e.Kind = runlog.Admitted
 	}
 	var why *rejection
 	switch {
 	case errors.As(err, &why) && why.Status < http.StatusInternalServerError:
-		e.Kind, e.Detail = event.Refused, why.Code+": "+why.Error()
+		e.Kind, e.Detail = runlog.Refused, why.Code+": "+why.Error()
 	case err != nil:
-		e.Kind, e.Error = event.Failed, err.Error()
+		e.Kind, e.Error = runlog.Failed, err.Error()
 	}
 	s.options.Events.Send(e)
 }
 
-// read takes a request's payload apart. An empty one is an empty object, as CreateKeysAndCertificate has it.
+// read decodes a request. An empty payload counts as an empty object, as for CreateKeysAndCertificate.
 func read(payload []byte, into any) error {
 	if len(payload) == 0 {
 		return nil
 	}
 	if err := json.Unmarshal(payload, into); err != nil {
-		return badPayload("The payload is not the JSON object that this request takes.")
+		return badPayload("The payload is not a JSON object of this request.")
 	}
 	return nil
 }

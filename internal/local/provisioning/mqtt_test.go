@@ -16,9 +16,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/broker"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/ca"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/registry"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
 const arn = "arn:aws:iot:us-east-1:123456789012:"
@@ -37,20 +37,31 @@ func startOnAir(t *testing.T) *onAir {
 	w := &onAir{rig: start(t), handled: make(chan message.Message, 100)}
 	authority := must(ca.Open(t.TempDir()))(t)
 	w.roots = authority.Pool()
-	w.broker = must(broker.Start(broker.Options{Address: "127.0.0.1:0", Certificate: must(authority.Server("127.0.0.1"))(t), Authorizer: registry.New(w.aws.Client),
-		Events: func(e event.Event) { w.events <- e },
-		Handle: func(m message.Message) {
-			if !w.Handle(m) {
-				w.handled <- m
-			}
-		}}))(t)
+	w.broker = must(
+		broker.Start(
+			broker.Options{
+				Address:     "127.0.0.1:0",
+				Certificate: must(authority.Server("127.0.0.1"))(t),
+				Authorizer:  registry.New(w.aws.Client),
+				Events:      func(e runlog.Event) { w.events <- e },
+				Handle: func(m message.Message) {
+					if !w.Handle(m) {
+						w.handled <- m
+					}
+				},
+			},
+		),
+	)(
+		t,
+	)
 	t.Cleanup(w.broker.Close)
 	w.options.Reply = w.broker.Reply // before the first request
 	w.claim = w.policies(t)
 	return w
 }
 
-// policies makes the policy of the fleet, on its group, and a claim certificate with the policy that the contract gives it.
+// policies makes the policy of the fleet, on its group, and a claim certificate with the policy that the contract
+// gives it.
 func (w *onAir) policies(t *testing.T) tls.Certificate {
 	t.Helper()
 	ctx := t.Context()
@@ -72,7 +83,17 @@ func (w *onAir) policies(t *testing.T) tls.Certificate {
 	if err := json.Unmarshal([]byte(request), &csr); err != nil {
 		t.Fatal(err)
 	}
-	made := must(w.aws.CreateCertificateFromCsr(ctx, &iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csr.CertificateSigningRequest, SetAsActive: true}))(t)
+	made := must(
+		w.aws.CreateCertificateFromCsr(
+			ctx,
+			&iot.CreateCertificateFromCsrInput{
+				CertificateSigningRequest: &csr.CertificateSigningRequest,
+				SetAsActive:               true,
+			},
+		),
+	)(
+		t,
+	)
 	attach("gh-claim", `{"Version":"2012-10-17","Statement":[
 	 {"Effect":"Allow","Action":"iot:Connect","Resource":"`+arn+`client/claim:*"},
 	 {"Effect":"Allow","Action":["iot:Publish","iot:Receive"],"Resource":`+topics("topic")+`},
@@ -90,9 +111,16 @@ type device struct {
 func (w *onAir) connect(t *testing.T, certificate tls.Certificate, clientID string) (*device, error) {
 	t.Helper()
 	d := &device{answers: make(chan paho.Message, 10), lost: make(chan struct{})}
-	d.Client = paho.NewClient(paho.NewClientOptions().AddBroker("ssl://" + w.broker.Address()).SetClientID(clientID).SetProtocolVersion(4).SetAutoReconnect(false).
-		SetConnectTimeout(patience).SetTLSConfig(&tls.Config{RootCAs: w.roots, Certificates: []tls.Certificate{certificate}}).
-		SetConnectionLostHandler(func(paho.Client, error) { close(d.lost) }))
+	d.Client = paho.NewClient(
+		paho.NewClientOptions().
+			AddBroker("ssl://" + w.broker.Address()).
+			SetClientID(clientID).
+			SetProtocolVersion(4).
+			SetAutoReconnect(false).
+			SetConnectTimeout(patience).
+			SetTLSConfig(&tls.Config{RootCAs: w.roots, Certificates: []tls.Certificate{certificate}}).
+			SetConnectionLostHandler(func(paho.Client, error) { close(d.lost) }),
+	)
 	token := d.Connect()
 	if !token.WaitTimeout(patience) {
 		t.Fatal("no answer to CONNECT")
@@ -139,7 +167,8 @@ func (d *device) request(t *testing.T, topic, payload string) (string, document)
 func (w *onAir) reports(t *testing.T, certificate tls.Certificate, thing string) {
 	t.Helper()
 	d := must(w.connect(t, certificate, thing))(t)
-	if token := d.Publish("gh/"+thing+"/telemetry", 1, false, "{}"); !token.WaitTimeout(patience) || token.Error() != nil {
+	if token := d.Publish("gh/"+thing+"/telemetry", 1, false, "{}"); !token.WaitTimeout(patience) ||
+		token.Error() != nil {
 		t.Fatal(token.Error())
 	}
 	for {
@@ -161,7 +190,15 @@ func TestDeviceWithItsOwnKey(t *testing.T) {
 	if _, err := w.connect(t, own, "hall-A1"); err == nil {
 		t.Error("connected with a certificate that is not provisioned yet")
 	}
-	how, answer := d.request(t, provisionTopic, provisionRequest(t, made.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1", "site": "hall-3"}))
+	how, answer := d.request(
+		t,
+		provisionTopic,
+		provisionRequest(
+			t,
+			made.text("certificateOwnershipToken"),
+			map[string]string{"SerialNumber": "A1", "site": "hall-3"},
+		),
+	)
 	if how != "accepted" || answer.text("thingName") != "hall-A1" {
 		t.Fatalf("%s %v", how, answer)
 	}
@@ -184,7 +221,8 @@ func TestDeviceThatIsGivenItsKey(t *testing.T) {
 		t.Error("another device with the same claim got an answer")
 	}
 	for len(w.events) > 0 {
-		if told := fmt.Sprint(<-w.events); strings.Contains(told, "PRIVATE KEY") || strings.Contains(told, made.text("certificateOwnershipToken")) {
+		if told := fmt.Sprint(<-w.events); strings.Contains(told, "PRIVATE KEY") ||
+			strings.Contains(told, made.text("certificateOwnershipToken")) {
 			t.Error("an event holds a secret")
 		}
 	}
@@ -210,21 +248,21 @@ func TestRejections(t *testing.T) {
 		status              float64
 		code, log           string
 	}{
-		{"no CSR", csrTopic, `{}`, nil, 400, "InvalidPayload", "no certificate signing request"},
-		{"something else than a CSR", csrTopic, `{"certificateSigningRequest":"x"}`, nil, 400, "InvalidPayload", "no certificate signing request"},
-		{"a CSR that is broken", csrTopic, strings.Replace(request, "BEGIN CERTIFICATE REQUEST-----\\n", "BEGIN CERTIFICATE REQUEST-----\\nAAAA", 1), nil, 400, "InvalidPayload", "cannot be read"},
-		{"no JSON", csrTopic, `{`, nil, 400, "InvalidPayload", "not the JSON object"},
-		{"keys, with another payload than none", createTopic, `[1]`, nil, 400, "InvalidPayload", "not the JSON object"},
-		{"a thing, and no JSON", provisionTopic, `A1`, nil, 400, "InvalidPayload", "not the JSON object"},
-		{"a parameter that is no text", provisionTopic, `{"certificateOwnershipToken":"x","parameters":{"SerialNumber":1}}`, nil, 400, "InvalidPayload", "not the JSON object"},
-		{"a parameter that is AWS's own", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), map[string]string{"AWS::IoT::Certificate::Id": others.text("certificateId")}), nil, 400, "InvalidParameters", "AWS's own"},
-		{"no token", provisionTopic, `{"parameters":{}}`, nil, 400, "InvalidCertificateOwnershipToken", "holds no certificateOwnershipToken"},
-		{"an unknown token", provisionTopic, provisionRequest(t, "guessed", good), nil, 400, "InvalidCertificateOwnershipToken", "not known"},
+		{"no CSR", csrTopic, `{}`, nil, 400, "InvalidPayload", "not a PEM certificate signing request"},
+		{"something else than a CSR", csrTopic, `{"certificateSigningRequest":"x"}`, nil, 400, "InvalidPayload", "not a PEM certificate signing request"},
+		{"a CSR that is broken", csrTopic, strings.Replace(request, "BEGIN CERTIFICATE REQUEST-----\\n", "BEGIN CERTIFICATE REQUEST-----\\nAAAA", 1), nil, 400, "InvalidPayload", "cannot be parsed"},
+		{"no JSON", csrTopic, `{`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
+		{"keys, with another payload than none", createTopic, `[1]`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
+		{"a thing, and no JSON", provisionTopic, `A1`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
+		{"a parameter that is no text", provisionTopic, `{"certificateOwnershipToken":"x","parameters":{"SerialNumber":1}}`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
+		{"a parameter that is AWS's own", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), map[string]string{"AWS::IoT::Certificate::Id": others.text("certificateId")}), nil, 400, "InvalidParameters", "must not begin with AWS::"},
+		{"no token", provisionTopic, `{"parameters":{}}`, nil, 400, "InvalidCertificateOwnershipToken", "has no certificateOwnershipToken"},
+		{"an unknown token", provisionTopic, provisionRequest(t, "guessed", good), nil, 400, "InvalidCertificateOwnershipToken", "is unknown"},
 		{"an expired token", provisionTopic, provisionRequest(t, expired.text("certificateOwnershipToken"), good), nil, 400, "InvalidCertificateOwnershipToken", "expired"},
 		{"the token of another client's certificate", provisionTopic, provisionRequest(t, others.text("certificateOwnershipToken"), good), nil, 400, "InvalidCertificateOwnershipToken", `another client, "claim:A2"`},
 		{"a missing parameter", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), map[string]string{"site": "hall-3"}), nil, 400, "InvalidParameters", `"SerialNumber"`},
 		{"a name that no thing can have", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A 1", "site": "hall-3"}), nil, 400, "InvalidParameters", "no name that a thing can have"},
-		{"a hook that says no", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), good), no, 403, "AccessDenied", "does not allow it"},
+		{"a hook that says no", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), good), no, 403, "AccessDenied", "denied the request"},
 		{"a hook that takes too long", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), good), fails, 403, "AccessDenied", "did not answer"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -235,10 +273,13 @@ func TestRejections(t *testing.T) {
 				<-w.events
 			}
 			how, answer := d.request(t, c.topic, c.payload)
-			if how != "rejected" || answer["statusCode"] != c.status || answer.text("errorCode") != c.code || answer.text("errorMessage") == "" || len(answer) != 3 {
+			if how != "rejected" || answer["statusCode"] != c.status || answer.text("errorCode") != c.code ||
+				answer.text("errorMessage") == "" ||
+				len(answer) != 3 {
 				t.Errorf("got %s %v", how, answer)
 			}
-			if e := w.told(t, event.Refused); e.Thing != "claim:A1" || e.Topic != c.topic || !strings.Contains(e.Detail, c.log) {
+			if e := w.told(t, runlog.Refused); e.Thing != "claim:A1" || e.Topic != c.topic ||
+				!strings.Contains(e.Detail, c.log) {
 				t.Errorf("told %+v, want %q", e, c.log)
 			}
 		})
@@ -265,7 +306,14 @@ func TestTemplateThatDoesNotExist(t *testing.T) {
 func TestClaimIsForNothingElse(t *testing.T) {
 	w := startOnAir(t)
 	must(w.aws.CreateThing(t.Context(), &iot.CreateThingInput{ThingName: aws.String("hall-A1")}))(t)
-	must(w.aws.AddThingToThingGroup(t.Context(), &iot.AddThingToThingGroupInput{ThingName: aws.String("hall-A1"), ThingGroupName: aws.String("gh")}))(t)
+	must(
+		w.aws.AddThingToThingGroup(
+			t.Context(),
+			&iot.AddThingToThingGroupInput{ThingName: aws.String("hall-A1"), ThingGroupName: aws.String("gh")},
+		),
+	)(
+		t,
+	)
 	if _, err := w.connect(t, w.claim, "hall-A1"); err == nil {
 		t.Error("connected as a thing")
 	}

@@ -25,9 +25,9 @@ type provisioned struct {
 	ThingName     string         `json:"thingName"`
 }
 
-// provision registers a device: RegisterThing of the MQTT API. Asked the same again with the same token, it goes through all of
-// it again and answers the same, since a device cannot know whether an answer was lost or never given.
-func (s *Service) provision(r request) (any, string, error) {
+// provision registers a device: RegisterThing of the MQTT API. A repeated request with the same token repeats every step
+// and gets the same answer, since a device cannot know why no answer arrived.
+func (s *Service) provision(ctx context.Context, r request) (any, string, error) {
 	var asked struct {
 		Token      string            `json:"certificateOwnershipToken"`
 		Parameters map[string]string `json:"parameters"`
@@ -37,7 +37,7 @@ func (s *Service) provision(r request) (any, string, error) {
 	}
 	for name := range asked.Parameters {
 		if strings.HasPrefix(name, "AWS::") {
-			return nil, "", badParameters(errors.New("parameters whose names begin with AWS:: are AWS's own"))
+			return nil, "", badParameters(errors.New("names of parameters must not begin with AWS::"))
 		}
 	}
 	t, err := s.tokens.find(asked.Token, r.ClientID, r.Principal, s.options.Now())
@@ -49,7 +49,7 @@ func (s *Service) provision(r request) (any, string, error) {
 	if t.use != nil && !t.use.same(r.Template, asked.Parameters) {
 		return nil, "", badToken("the token was used for thing %q, with other parameters", t.use.thing)
 	}
-	plan, err := s.plan(r, t, asked.Parameters)
+	plan, err := s.plan(ctx, r, t, asked.Parameters)
 	if err != nil {
 		return nil, "", err
 	}
@@ -58,18 +58,19 @@ func (s *Service) provision(r request) (any, string, error) {
 		name = plan.Thing.Name
 	}
 	if t.use != nil && t.use.thing != name {
-		return nil, "", badToken("the token was used for thing %q, and the hook now wants %q", t.use.thing, name)
+		return nil, "", badToken("the token was used for thing %q, but the hook now returns %q", t.use.thing, name)
 	}
-	if err := s.register(t, plan, &use{template: r.Template, parameters: asked.Parameters, thing: name}); err != nil {
+	u := &use{template: r.Template, parameters: asked.Parameters, thing: name}
+	if err := s.register(ctx, t, plan, u); err != nil {
 		return nil, "", err
 	}
 	t.done = true
 	return provisioned{plan.Configuration, name}, name, nil
 }
 
-// plan finds out what to register, asking the template's hook.
-func (s *Service) plan(r request, t *token, parameters map[string]string) (*template.Plan, error) {
-	described, err := s.describe(r.Template)
+// plan resolves the template, after calling its hook.
+func (s *Service) plan(ctx context.Context, r request, t *token, parameters map[string]string) (*template.Plan, error) {
+	described, err := s.describe(ctx, r.Template)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +80,12 @@ func (s *Service) plan(r request, t *token, parameters map[string]string) (*temp
 	}
 	values := maps.Clone(parameters)
 	if hook := described.PreProvisioningHook; hook != nil {
-		overrides, err := s.ask(hook, preProvisioning{ClaimCertificateID: r.Principal, CertificateID: t.id, CertificatePEM: t.pem,
-			TemplateARN: aws.ToString(described.TemplateArn), ClientID: r.ClientID, Parameters: parameters})
+		overrides, err := s.ask(
+			ctx,
+			hook,
+			preProvisioning{ClaimCertificateID: r.Principal, CertificateID: t.id, CertificatePEM: t.pem,
+				TemplateARN: aws.ToString(described.TemplateArn), ClientID: r.ClientID, Parameters: parameters},
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -94,28 +99,35 @@ func (s *Service) plan(r request, t *token, parameters map[string]string) (*temp
 		return nil, badParameters(err)
 	}
 	if plan.CertificateID != t.id {
-		return nil, badTemplate(r.Template, errors.New("its certificate is not the one that the device was given"))
+		return nil, badTemplate(r.Template, errors.New("its certificate is not the one issued to the device"))
 	}
 	return plan, nil
 }
 
 // describe reads a template that devices can use. [AWS 4 Types]
-func (s *Service) describe(name string) (*iot.DescribeProvisioningTemplateOutput, error) {
-	out, err := s.options.API.DescribeProvisioningTemplate(s.ctx, &iot.DescribeProvisioningTemplateInput{TemplateName: &name})
+func (s *Service) describe(ctx context.Context, name string) (*iot.DescribeProvisioningTemplateOutput, error) {
+	out, err := s.options.API.DescribeProvisioningTemplate(
+		ctx,
+		&iot.DescribeProvisioningTemplateInput{TemplateName: &name},
+	)
 	switch {
 	case errors.As(err, new(*types.ResourceNotFoundException)):
-		return nil, &rejection{Status: http.StatusNotFound, Code: "ResourceNotFound", Message: "There is no such provisioning template."}
+		return nil, &rejection{
+			Status:  http.StatusNotFound,
+			Code:    "ResourceNotFound",
+			Message: "The provisioning template does not exist.",
+		}
 	case err != nil:
 		return nil, failed("reading the provisioning template", err)
 	case !aws.ToBool(out.Enabled):
 		return nil, badTemplate(name, errors.New("it is not enabled"))
-	case out.Type != types.TemplateTypeFleetProvisioning && out.Type != "": // which is the default
+	case out.Type != types.TemplateTypeFleetProvisioning && out.Type != "": // the default type
 		return nil, badTemplate(name, errors.New("it is of type "+string(out.Type)+", not FLEET_PROVISIONING"))
 	}
 	return out, nil
 }
 
-// preProvisioning is what a hook is asked, and verdict what it answers. [AWS 4 Pre-provisioning hook]
+// preProvisioning is a hook's input, and verdict its output. [AWS 4 Pre-provisioning hook]
 type preProvisioning struct {
 	ClaimCertificateID string            `json:"claimCertificateId"`
 	CertificateID      string            `json:"certificateId"`
@@ -130,16 +142,20 @@ type verdict struct {
 	Overrides map[string]string `json:"parameterOverrides"`
 }
 
-// ask calls the hook and returns its overrides. Whatever is not a clear yes within the limit is a no.
-func (s *Service) ask(hook *types.ProvisioningHook, about preProvisioning) (map[string]string, error) {
+// ask calls the hook and returns its overrides. Anything but a clear approval within the limit is a denial.
+func (s *Service) ask(
+	ctx context.Context,
+	hook *types.ProvisioningHook,
+	about preProvisioning,
+) (map[string]string, error) {
 	if about.Parameters == nil {
 		about.Parameters = map[string]string{}
 	}
 	payload, err := json.Marshal(about)
 	if err != nil {
-		return nil, failed("asking the hook", err)
+		return nil, failed("calling the hook", err)
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, hookLimit)
+	ctx, cancel := context.WithTimeout(ctx, hookLimit)
 	defer cancel()
 	arn := aws.ToString(hook.TargetArn)
 	answer, err := s.options.Hook(ctx, arn, payload)
@@ -151,10 +167,10 @@ func (s *Service) ask(hook *types.ProvisioningHook, about preProvisioning) (map[
 	}
 	var v verdict
 	if err := json.Unmarshal(answer, &v); err != nil {
-		return nil, denied("the hook %s gave an answer that cannot be read: %w", arn, err)
+		return nil, denied("the hook %s returned an invalid answer: %w", arn, err)
 	}
 	if !v.Allow {
-		return nil, denied("the hook %s does not allow it", arn)
+		return nil, denied("the hook %s denied the request", arn)
 	}
 	return v.Overrides, nil
 }

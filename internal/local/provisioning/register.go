@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,51 +14,53 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/provisioning/template"
 )
 
-// register makes what the plan says, the certificate's activation last, so that whatever fails leaves nothing that can connect.
-// Each step can be done again. The token's use is noted before the first of them.
-func (s *Service) register(t *token, plan *template.Plan, u *use) error {
+// register carries out the plan. It activates the certificate last, so that a failure leaves nothing that can connect.
+// Every step can be repeated. The token's use is recorded before the first.
+func (s *Service) register(ctx context.Context, t *token, plan *template.Plan, u *use) error {
 	if t.use != nil {
 		u.created = t.use.created
 	}
 	if plan.Thing != nil {
-		if err := s.registerThing(t, plan.Thing, u); err != nil {
+		if err := s.registerThing(ctx, t, plan.Thing, u); err != nil {
 			return err
 		}
 	}
 	t.use = u
 	for _, p := range plan.Policies {
-		if err := s.attachPolicy(t, p); err != nil {
+		if err := s.attachPolicy(ctx, t, p); err != nil {
 			return err
 		}
 	}
 	if plan.Thing != nil {
-		if _, err := s.options.API.AttachThingPrincipal(s.ctx, &iot.AttachThingPrincipalInput{ThingName: &plan.Thing.Name, Principal: &t.arn}); err != nil {
+		in := &iot.AttachThingPrincipalInput{ThingName: &plan.Thing.Name, Principal: &t.arn}
+		if _, err := s.options.API.AttachThingPrincipal(ctx, in); err != nil {
 			return failed("attaching the certificate to the thing", err)
 		}
 	}
 	if plan.Active {
-		if _, err := s.options.API.UpdateCertificate(s.ctx, &iot.UpdateCertificateInput{CertificateId: &t.id, NewStatus: types.CertificateStatusActive}); err != nil {
+		in := &iot.UpdateCertificateInput{CertificateId: &t.id, NewStatus: types.CertificateStatusActive}
+		if _, err := s.options.API.UpdateCertificate(ctx, in); err != nil {
 			return failed("activating the certificate", err)
 		}
 	}
 	return nil
 }
 
-// registerThing makes the thing, or brings one that exists to where the template's settings want it.
-func (s *Service) registerThing(t *token, want *template.Thing, u *use) error {
-	have, err := s.options.API.DescribeThing(s.ctx, &iot.DescribeThingInput{ThingName: &want.Name})
+// registerThing creates the thing, or updates an existing one as the template's override settings say.
+func (s *Service) registerThing(ctx context.Context, t *token, want *template.Thing, u *use) error {
+	have, err := s.options.API.DescribeThing(ctx, &iot.DescribeThingInput{ThingName: &want.Name})
 	groups := template.Merge
 	switch {
 	case errors.As(err, new(*types.ResourceNotFoundException)):
-		t.use, u.created = u, true // also if the answer of the call below is lost
-		if err := s.createThing(want); err != nil {
-			u.created = !errors.As(err, new(*types.ResourceAlreadyExistsException)) // by somebody else since
+		t.use, u.created = u, true // even if the answer to the call below is lost
+		if err := s.createThing(ctx, want); err != nil {
+			u.created = !errors.As(err, new(*types.ResourceAlreadyExistsException)) // someone else created it meanwhile
 			return err
 		}
 	case err != nil:
 		return failed("looking up the thing", err)
 	case u.created:
-		// Made when the device asked before; only what may be missing is left to do.
+		// An earlier attempt of this device created it; complete what may be missing.
 	default:
 		change, err := compare(have, want)
 		if err != nil {
@@ -65,8 +68,8 @@ func (s *Service) registerThing(t *token, want *template.Thing, u *use) error {
 		}
 		t.use = u
 		if change != nil {
-			if _, err := s.options.API.UpdateThing(s.ctx, change); err != nil {
-				return failed("changing the thing", err)
+			if _, err := s.options.API.UpdateThing(ctx, change); err != nil {
+				return failed("updating the thing", err)
 			}
 		}
 		if want.Override.Groups != "" {
@@ -74,14 +77,15 @@ func (s *Service) registerThing(t *token, want *template.Thing, u *use) error {
 		}
 	}
 	if want.BillingGroup != "" && !u.created {
-		if _, err := s.options.API.AddThingToBillingGroup(s.ctx, &iot.AddThingToBillingGroupInput{ThingName: &want.Name, BillingGroupName: &want.BillingGroup}); err != nil {
+		in := &iot.AddThingToBillingGroupInput{ThingName: &want.Name, BillingGroupName: &want.BillingGroup}
+		if _, err := s.options.API.AddThingToBillingGroup(ctx, in); err != nil {
 			return failed("adding the thing to its billing group", err)
 		}
 	}
-	return s.joinGroups(want, groups)
+	return s.joinGroups(ctx, want, groups)
 }
 
-func (s *Service) createThing(want *template.Thing) error {
+func (s *Service) createThing(ctx context.Context, want *template.Thing) error {
 	in := &iot.CreateThingInput{ThingName: &want.Name}
 	if want.Type != "" {
 		in.ThingTypeName = &want.Type
@@ -92,14 +96,14 @@ func (s *Service) createThing(want *template.Thing) error {
 	if want.Attributes != nil {
 		in.AttributePayload = &types.AttributePayload{Attributes: want.Attributes}
 	}
-	if _, err := s.options.API.CreateThing(s.ctx, in); err != nil {
-		return failed("making the thing", err)
+	if _, err := s.options.API.CreateThing(ctx, in); err != nil {
+		return failed("creating the thing", err)
 	}
 	return nil
 }
 
-// compare says how to change a thing that exists; nil for not at all. Without a setting, it is as with CreateThing: the same
-// succeeds, and something else is a conflict. [AWS 4 Thing props, AWS 1.4 CreateThing]
+// compare returns the update of an existing thing, or nil. Without an override setting it works like CreateThing: equal
+// properties succeed, different ones are a conflict. [AWS 4 Thing props, AWS 1.4 CreateThing]
 func compare(have *iot.DescribeThingOutput, want *template.Thing) (*iot.UpdateThingInput, error) {
 	o := want.Override
 	if o.Attributes == template.Fail || o.Type == template.Fail || o.Groups == template.Fail {
@@ -112,7 +116,10 @@ func compare(have *iot.DescribeThingOutput, want *template.Thing) (*iot.UpdateTh
 	}
 	in := &iot.UpdateThingInput{ThingName: &want.Name}
 	if otherAttributes && o.Attributes != template.DoNothing {
-		in.AttributePayload = &types.AttributePayload{Attributes: want.Attributes, Merge: o.Attributes == template.Merge}
+		in.AttributePayload = &types.AttributePayload{
+			Attributes: want.Attributes,
+			Merge:      o.Attributes == template.Merge,
+		}
 	}
 	if otherType && o.Type == template.Replace {
 		in.ThingTypeName = &want.Type
@@ -123,12 +130,13 @@ func compare(have *iot.DescribeThingOutput, want *template.Thing) (*iot.UpdateTh
 	return in, nil
 }
 
-func (s *Service) joinGroups(want *template.Thing, how template.Override) error {
+func (s *Service) joinGroups(ctx context.Context, want *template.Thing, how template.Override) error {
 	if how == template.DoNothing {
 		return nil
 	}
 	for _, group := range want.Groups {
-		if _, err := s.options.API.AddThingToThingGroup(s.ctx, &iot.AddThingToThingGroupInput{ThingName: &want.Name, ThingGroupName: &group}); err != nil {
+		in := &iot.AddThingToThingGroupInput{ThingName: &want.Name, ThingGroupName: &group}
+		if _, err := s.options.API.AddThingToThingGroup(ctx, in); err != nil {
 			return failed("adding the thing to its group", fmt.Errorf("%q: %w", group, err))
 		}
 	}
@@ -136,9 +144,12 @@ func (s *Service) joinGroups(want *template.Thing, how template.Override) error 
 		return nil
 	}
 	var others []string
-	pages := iot.NewListThingGroupsForThingPaginator(s.options.API, &iot.ListThingGroupsForThingInput{ThingName: &want.Name})
+	pages := iot.NewListThingGroupsForThingPaginator(
+		s.options.API,
+		&iot.ListThingGroupsForThingInput{ThingName: &want.Name},
+	)
 	for pages.HasMorePages() {
-		page, err := pages.NextPage(s.ctx)
+		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return failed("listing the thing's groups", err)
 		}
@@ -149,23 +160,26 @@ func (s *Service) joinGroups(want *template.Thing, how template.Override) error 
 		}
 	}
 	for _, group := range others {
-		if _, err := s.options.API.RemoveThingFromThingGroup(s.ctx, &iot.RemoveThingFromThingGroupInput{ThingName: &want.Name, ThingGroupName: &group}); err != nil {
+		in := &iot.RemoveThingFromThingGroupInput{ThingName: &want.Name, ThingGroupName: &group}
+		if _, err := s.options.API.RemoveThingFromThingGroup(ctx, in); err != nil {
 			return failed("removing the thing from its other groups", fmt.Errorf("%q: %w", group, err))
 		}
 	}
 	return nil
 }
 
-// attachPolicy attaches a policy, which it makes first if the template brings the document.
-func (s *Service) attachPolicy(t *token, p template.Policy) error {
+// attachPolicy attaches a policy. If the template contains the document, it creates the policy first.
+func (s *Service) attachPolicy(ctx context.Context, t *token, p template.Policy) error {
 	if p.Document != "" {
-		_, err := s.options.API.CreatePolicy(s.ctx, &iot.CreatePolicyInput{PolicyName: &p.Name, PolicyDocument: &p.Document})
-		// Its name is made of the document, so one of that name is the same.
+		in := &iot.CreatePolicyInput{PolicyName: &p.Name, PolicyDocument: &p.Document}
+		_, err := s.options.API.CreatePolicy(ctx, in)
+		// The name is a hash of the document, so an existing policy of that name is identical.
 		if err != nil && !errors.As(err, new(*types.ResourceAlreadyExistsException)) {
-			return failed("making the policy", err)
+			return failed("creating the policy", err)
 		}
 	}
-	if _, err := s.options.API.AttachPolicy(s.ctx, &iot.AttachPolicyInput{PolicyName: &p.Name, Target: &t.arn}); err != nil {
+	in := &iot.AttachPolicyInput{PolicyName: &p.Name, Target: &t.arn}
+	if _, err := s.options.API.AttachPolicy(ctx, in); err != nil {
 		return failed("attaching the policy to the certificate", err)
 	}
 	return nil

@@ -20,9 +20,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 func must[T any](v T, err error) func(testing.TB) T {
@@ -55,7 +55,11 @@ type endpoint struct {
 	templates map[string]*iot.DescribeProvisioningTemplateOutput
 }
 
-func (e *endpoint) DescribeProvisioningTemplate(_ context.Context, in *iot.DescribeProvisioningTemplateInput, _ ...func(*iot.Options)) (*iot.DescribeProvisioningTemplateOutput, error) {
+func (e *endpoint) DescribeProvisioningTemplate(
+	_ context.Context,
+	in *iot.DescribeProvisioningTemplateInput,
+	_ ...func(*iot.Options),
+) (*iot.DescribeProvisioningTemplateOutput, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if out := e.templates[*in.TemplateName]; out != nil {
@@ -66,9 +70,17 @@ func (e *endpoint) DescribeProvisioningTemplate(_ context.Context, in *iot.Descr
 
 // template makes or replaces an enabled template with the hook "hook", changed as the test likes.
 func (e *endpoint) template(name, body string, change ...func(*iot.DescribeProvisioningTemplateOutput)) {
-	out := &iot.DescribeProvisioningTemplateOutput{TemplateName: &name, TemplateBody: &body, Enabled: aws.Bool(true), Type: types.TemplateTypeFleetProvisioning,
-		TemplateArn:         aws.String("arn:aws:iot:us-east-1:123456789012:provisioningtemplate/" + name),
-		PreProvisioningHook: &types.ProvisioningHook{PayloadVersion: aws.String("2020-04-01"), TargetArn: aws.String("arn:aws:lambda:us-east-1:123456789012:function:hook")}}
+	out := &iot.DescribeProvisioningTemplateOutput{
+		TemplateName: &name,
+		TemplateBody: &body,
+		Enabled:      aws.Bool(true),
+		Type:         types.TemplateTypeFleetProvisioning,
+		TemplateArn:  aws.String("arn:aws:iot:us-east-1:123456789012:provisioningtemplate/" + name),
+		PreProvisioningHook: &types.ProvisioningHook{
+			PayloadVersion: aws.String("2020-04-01"),
+			TargetArn:      aws.String("arn:aws:lambda:us-east-1:123456789012:function:hook"),
+		},
+	}
 	for _, c := range change {
 		c(out)
 	}
@@ -82,7 +94,7 @@ type rig struct {
 	*Service
 	aws    *endpoint
 	server *mototest.Server
-	events chan event.Event
+	events chan runlog.Event
 
 	mu      sync.Mutex
 	now     time.Time
@@ -92,13 +104,29 @@ type rig struct {
 
 func start(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{server: mototest.Start(t), events: make(chan event.Event, 1000), now: time.Now(), answers: map[string]chan message.Message{}}
-	r.aws = &endpoint{Client: iot.NewFromConfig(r.server.Config(t)), templates: map[string]*iot.DescribeProvisioningTemplateOutput{}}
+	r := &rig{
+		server:  mototest.Start(t),
+		events:  make(chan runlog.Event, 1000),
+		now:     time.Now(),
+		answers: map[string]chan message.Message{},
+	}
+	r.aws = &endpoint{
+		Client:    iot.NewFromConfig(r.server.Config(t)),
+		templates: map[string]*iot.DescribeProvisioningTemplateOutput{},
+	}
 	r.hook = func(context.Context, preProvisioning) (string, error) { return `{"allowProvisioning":true}`, nil }
 	must(r.aws.CreateThingType(t.Context(), &iot.CreateThingTypeInput{ThingTypeName: aws.String("gh")}))(t)
 	must(r.aws.CreateThingGroup(t.Context(), &iot.CreateThingGroupInput{ThingGroupName: aws.String("gh")}))(t)
 	r.aws.template("gh", templateBody)
-	r.Service = New(Options{API: r.aws, Hook: r.callHook, Reply: r.reply, Events: func(e event.Event) { r.events <- e }, Now: r.clock})
+	r.Service = New(
+		Options{
+			API:    r.aws,
+			Hook:   r.callHook,
+			Reply:  r.reply,
+			Events: func(e runlog.Event) { r.events <- e },
+			Now:    r.clock,
+		},
+	)
 	t.Cleanup(r.Close)
 	return r
 }
@@ -139,7 +167,7 @@ func (r *rig) reply(session string, m message.Message) error {
 }
 
 // told returns the next event of the kind.
-func (r *rig) told(t *testing.T, kind event.Kind) event.Event {
+func (r *rig) told(t *testing.T, kind runlog.Kind) runlog.Event {
 	t.Helper()
 	for timeout := time.After(patience); ; {
 		select {
@@ -166,8 +194,10 @@ func (r *rig) ask(t *testing.T, clientID, topic, payload string) (string, docume
 	t.Helper()
 	answers := make(chan message.Message, 1)
 	r.set(func() { r.answers[clientID] = answers })
-	if !r.Handle(message.Message{Topic: topic, Payload: []byte(payload), ClientID: clientID, Principal: "claim", Session: clientID}) {
-		t.Fatalf("%s is taken for no request", topic)
+	m := message.New(topic, []byte(payload))
+	m.ClientID, m.Session, m.Principal = clientID, clientID, "claim"
+	if !r.Handle(m) {
+		t.Fatalf("%s does not count as a request", topic)
 	}
 	select {
 	case m := <-answers:
@@ -203,7 +233,15 @@ func (r *rig) certificate(t *testing.T, clientID string) document {
 func newRequest(t *testing.T) (*ecdsa.PrivateKey, string) {
 	t.Helper()
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
-	der := must(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "device"}}, key))(t)
+	der := must(
+		x509.CreateCertificateRequest(
+			rand.Reader,
+			&x509.CertificateRequest{Subject: pkix.Name{CommonName: "device"}},
+			key,
+		),
+	)(
+		t,
+	)
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
 	return key, string(must(json.Marshal(map[string]string{"certificateSigningRequest": text}))(t))
 }
@@ -212,7 +250,11 @@ func newRequest(t *testing.T) (*ecdsa.PrivateKey, string) {
 func pair(t *testing.T, certificatePEM string, key *ecdsa.PrivateKey) tls.Certificate {
 	t.Helper()
 	der := must(x509.MarshalPKCS8PrivateKey(key))(t)
-	return must(tls.X509KeyPair([]byte(certificatePEM), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))(t)
+	return must(
+		tls.X509KeyPair([]byte(certificatePEM), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+	)(
+		t,
+	)
 }
 
 func provisionRequest(t *testing.T, token string, parameters map[string]string) string {

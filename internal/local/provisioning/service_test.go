@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 func TestHookIsAskedAndOverrides(t *testing.T) {
@@ -26,12 +26,27 @@ func TestHookIsAskedAndOverrides(t *testing.T) {
 		return `{"allowProvisioning":true,"parameterOverrides":{"site":"hall-9"}}`, nil
 	}
 	certificate := r.certificate(t, "claim:A1")
-	how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, certificate.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1", "site": "hall-3", "secret": "s"}))
+	how, answer := r.ask(
+		t,
+		"claim:A1",
+		provisionTopic,
+		provisionRequest(
+			t,
+			certificate.text("certificateOwnershipToken"),
+			map[string]string{"SerialNumber": "A1", "site": "hall-3", "secret": "s"},
+		),
+	)
 	if how != "accepted" {
 		t.Fatalf("%s: %v", how, answer)
 	}
-	want := preProvisioning{ClaimCertificateID: "claim", CertificateID: certificate.text("certificateId"), CertificatePEM: certificate.text("certificatePem"),
-		TemplateARN: "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/gh", ClientID: "claim:A1", Parameters: map[string]string{"SerialNumber": "A1", "site": "hall-3", "secret": "s"}}
+	want := preProvisioning{
+		ClaimCertificateID: "claim",
+		CertificateID:      certificate.text("certificateId"),
+		CertificatePEM:     certificate.text("certificatePem"),
+		TemplateARN:        "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/gh",
+		ClientID:           "claim:A1",
+		Parameters:         map[string]string{"SerialNumber": "A1", "site": "hall-3", "secret": "s"},
+	}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("what the hook was asked (-want +got):\n%s", diff)
 	}
@@ -39,13 +54,14 @@ func TestHookIsAskedAndOverrides(t *testing.T) {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
 	thing := must(r.aws.DescribeThing(t.Context(), &iot.DescribeThingInput{ThingName: aws.String("hall-A1")}))(t)
-	if diff := cmp.Diff(map[string]string{"iot-pipeline": "token-1", "iot-pipeline-registered": "claim", "site": "hall-9"}, thing.Attributes); diff != "" || *thing.ThingTypeName != "gh" {
+	if diff := cmp.Diff(map[string]string{"iot-pipeline": "token-1", "iot-pipeline-registered": "claim", "site": "hall-9"}, thing.Attributes); diff != "" ||
+		*thing.ThingTypeName != "gh" {
 		t.Errorf("thing of type %s; attributes (-want +got):\n%s", *thing.ThingTypeName, diff)
 	}
 	if s := r.status(t, certificate.text("certificateId")); s != types.CertificateStatusActive {
 		t.Errorf("the certificate is %s", s)
 	}
-	if e := r.told(t, event.Admitted); e.Thing != "claim:A1" || e.Target != "hall-A1" {
+	if e := r.told(t, runlog.Admitted); e.Thing != "claim:A1" || e.Target != "hall-A1" {
 		t.Errorf("got event %+v", e)
 	}
 }
@@ -57,27 +73,38 @@ func TestHookThatDoesNotSayYes(t *testing.T) {
 		hook func(context.Context, preProvisioning) (string, error)
 		log  string
 	}{
-		{"a no", func(context.Context, preProvisioning) (string, error) { return `{"allowProvisioning":false}`, nil }, "does not allow it"},
+		{"a no", func(context.Context, preProvisioning) (string, error) { return `{"allowProvisioning":false}`, nil }, "denied the request"},
 		{"a failure", func(context.Context, preProvisioning) (string, error) { return "", errors.New("no allow-list") }, "failed: no allow-list"},
 		{"a time-out", func(ctx context.Context, _ preProvisioning) (string, error) {
 			<-ctx.Done()
 			return "", fmt.Errorf("invoking: %w", ctx.Err())
 		}, "did not answer within 5s"},
-		{"nothing", func(context.Context, preProvisioning) (string, error) { return `null`, nil }, "does not allow it"},
-		{"a yes as text", func(context.Context, preProvisioning) (string, error) { return `{"allowProvisioning":"true"}`, nil }, "cannot be read"},
+		{"nothing", func(context.Context, preProvisioning) (string, error) { return `null`, nil }, "denied the request"},
+		{"a yes as text", func(context.Context, preProvisioning) (string, error) { return `{"allowProvisioning":"true"}`, nil }, "invalid answer"},
 		{"an override that is no text", func(context.Context, preProvisioning) (string, error) {
 			return `{"allowProvisioning":true,"parameterOverrides":{"site":3}}`, nil
-		}, "cannot be read"},
-		{"no JSON", func(context.Context, preProvisioning) (string, error) { return `yes`, nil }, "cannot be read"},
+		}, "invalid answer"},
+		{"no JSON", func(context.Context, preProvisioning) (string, error) { return `yes`, nil }, "invalid answer"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			r.set(func() { r.hook = c.hook })
 			certificate := r.certificate(t, "claim:A1")
-			how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, certificate.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1", "site": "x"}))
-			if want := (document{"statusCode": 403.0, "errorCode": "AccessDenied", "errorMessage": "Access denied."}); how != "rejected" || !cmp.Equal(want, answer) {
+			how, answer := r.ask(
+				t,
+				"claim:A1",
+				provisionTopic,
+				provisionRequest(
+					t,
+					certificate.text("certificateOwnershipToken"),
+					map[string]string{"SerialNumber": "A1", "site": "x"},
+				),
+			)
+			if want := (document{"statusCode": 403.0, "errorCode": "AccessDenied", "errorMessage": "Access denied."}); how != "rejected" ||
+				!cmp.Equal(want, answer) {
 				t.Errorf("got %s %v, want %v", how, answer, want)
 			}
-			if e := r.told(t, event.Refused); e.Thing != "claim:A1" || e.Action != "provision" || !strings.Contains(e.Detail, c.log) {
+			if e := r.told(t, runlog.Refused); e.Thing != "claim:A1" || e.Action != "provision" ||
+				!strings.Contains(e.Detail, c.log) {
 				t.Errorf("got event %+v, want one with %q", e, c.log)
 			}
 			if s := r.status(t, certificate.text("certificateId")); s != types.CertificateStatusInactive {
@@ -100,9 +127,9 @@ func TestTemplatesThatCannotBeUsed(t *testing.T) {
 		{"one that is disabled", templateBody, func(o *iot.DescribeProvisioningTemplateOutput) { o.Enabled = aws.Bool(false) }, "InvalidTemplate", "not enabled"},
 		{"one of JITP", templateBody, func(o *iot.DescribeProvisioningTemplateOutput) { o.Type = types.TemplateTypeJitp }, "InvalidTemplate", "of type JITP"},
 		{"one that AWS would not take", `{"Resources":{}}`, nil, "InvalidTemplate", "no AWS::IoT::Certificate"},
-		{"one that takes any certificate", `{"Parameters":{"SerialNumber":{"Type":"String"}},"Resources":{"c":{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":{"Ref":"SerialNumber"}}}}}`, nil, "InvalidTemplate", "not the one that the device was given"},
+		{"one that takes any certificate", `{"Parameters":{"SerialNumber":{"Type":"String"}},"Resources":{"c":{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":{"Ref":"SerialNumber"}}}}}`, nil, "InvalidTemplate", "not the one issued to the device"},
 		{"a parameter without a value", `{"Parameters":{"other":{"Type":"String"}},"Resources":{` + certificate + `,"thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":{"Ref":"other"}}}}}`, nil, "InvalidParameters", `"other"`},
-		{"a thing type that is not there", `{"Resources":{` + certificate + `,"thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":"a","ThingTypeName":"none"}}}}`, nil, "ResourceRegistrationFailure", "making the thing"},
+		{"a thing type that is not there", `{"Resources":{` + certificate + `,"thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":"a","ThingTypeName":"none"}}}}`, nil, "ResourceRegistrationFailure", "creating the thing"},
 		{"a group that is not there", `{"Resources":{` + certificate + `,"thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":"b","ThingGroups":["none"]}}}}`, nil, "ResourceRegistrationFailure", "adding the thing to its group"},
 		{"a policy that is not there", `{"Resources":{` + certificate + `,"p":{"Type":"AWS::IoT::Policy","Properties":{"PolicyName":"none"}}}}`, nil, "ResourceRegistrationFailure", "attaching the policy"},
 	} {
@@ -113,11 +140,16 @@ func TestTemplatesThatCannotBeUsed(t *testing.T) {
 				}
 			})
 			made := r.certificate(t, "claim:A1")
-			how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, made.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1"}))
+			how, answer := r.ask(
+				t,
+				"claim:A1",
+				provisionTopic,
+				provisionRequest(t, made.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1"}),
+			)
 			if how != "rejected" || answer.text("errorCode") != c.code {
 				t.Errorf("got %s %v, want %s", how, answer, c.code)
 			}
-			if e := r.told(t, event.Refused); !strings.Contains(e.Detail, c.log) {
+			if e := r.told(t, runlog.Refused); !strings.Contains(e.Detail, c.log) {
 				t.Errorf("told %q, want %q", e.Detail, c.log)
 			}
 			if s := r.status(t, made.text("certificateId")); s != types.CertificateStatusInactive {
@@ -127,13 +159,17 @@ func TestTemplatesThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// A device whose answer was lost asks again, and gets the same: whatever went wrong the first time, and whatever the settings
-// for things that exist.
+// A device whose answer was lost asks again, and gets the same: whatever went wrong the first time, and whatever the
+// settings for things that exist.
 func TestAskingAgain(t *testing.T) {
 	r := start(t)
 	r.aws.template("gh", strings.NewReplacer(`"DO_NOTHING"`, `"FAIL"`, `"MERGE"`, `"FAIL"`).Replace(templateBody))
 	certificate := r.certificate(t, "claim:A1")
-	request := provisionRequest(t, certificate.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1", "site": "hall-3"})
+	request := provisionRequest(
+		t,
+		certificate.text("certificateOwnershipToken"),
+		map[string]string{"SerialNumber": "A1", "site": "hall-3"},
+	)
 	for _, fault := range []mototest.Fault{ // each twice, as often as the client tries
 		{Service: "iot", Operation: "CreateThing", Code: "InternalFailureException", Times: 2, After: true},
 		{Service: "iot", Operation: "AddThingToThingGroup", Code: "InternalFailureException", Times: 2},
@@ -141,23 +177,28 @@ func TestAskingAgain(t *testing.T) {
 		{Service: "iot", Operation: "UpdateCertificate", Code: "InternalFailureException", Times: 2, After: true},
 	} {
 		r.server.Fail(t, fault)
-		if how, answer := r.ask(t, "claim:A1", provisionTopic, request); how != "rejected" || answer["statusCode"].(float64) < 429 {
+		if how, answer := r.ask(t, "claim:A1", provisionTopic, request); how != "rejected" ||
+			answer["statusCode"].(float64) < 429 {
 			t.Errorf("%s failed: got %s %v", fault.Operation, how, answer)
 		}
 	}
 	for range 2 {
-		if how, answer := r.ask(t, "claim:A1", provisionTopic, request); how != "accepted" || answer.text("thingName") != "hall-A1" {
+		if how, answer := r.ask(t, "claim:A1", provisionTopic, request); how != "accepted" ||
+			answer.text("thingName") != "hall-A1" {
 			t.Errorf("got %s %v", how, answer)
 		}
 	}
-	if groups := must(r.aws.ListThingGroupsForThing(t.Context(), &iot.ListThingGroupsForThingInput{ThingName: aws.String("hall-A1")}))(t).ThingGroups; len(groups) != 1 {
+	if groups := must(r.aws.ListThingGroupsForThing(t.Context(), &iot.ListThingGroupsForThingInput{ThingName: aws.String("hall-A1")}))(t).ThingGroups; len(
+		groups,
+	) != 1 {
 		t.Errorf("the thing is in %d groups", len(groups))
 	}
 	if s := r.status(t, certificate.text("certificateId")); s != types.CertificateStatusActive {
 		t.Errorf("the certificate is %s", s)
 	}
 	other := r.certificate(t, "claim:A1")
-	if how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, other.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1", "site": "hall-3"})); how != "rejected" || answer.text("errorCode") != "ResourceConflicts" {
+	if how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, other.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1", "site": "hall-3"})); how != "rejected" ||
+		answer.text("errorCode") != "ResourceConflicts" {
 		t.Errorf("another certificate for a thing that exists: got %s %v", how, answer)
 	}
 }
@@ -168,7 +209,8 @@ func TestTokenIsForOneThing(t *testing.T) {
 	token := certificate.text("certificateOwnershipToken")
 	parameters := map[string]string{"SerialNumber": "A1", "site": "hall-3"}
 	for range 2 {
-		if how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, token, parameters)); how != "accepted" || answer.text("thingName") != "hall-A1" {
+		if how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, token, parameters)); how != "accepted" ||
+			answer.text("thingName") != "hall-A1" {
 			t.Fatalf("got %s %v", how, answer)
 		}
 	}
@@ -180,7 +222,8 @@ func TestTokenIsForOneThing(t *testing.T) {
 		}
 	})
 	parameters["SerialNumber"] = "A2"
-	if how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, token, parameters)); how != "rejected" || answer.text("errorCode") != "InvalidCertificateOwnershipToken" {
+	if how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, token, parameters)); how != "rejected" ||
+		answer.text("errorCode") != "InvalidCertificateOwnershipToken" {
 		t.Errorf("a second thing: got %s %v", how, answer)
 	}
 	if asked != 0 {
@@ -193,27 +236,52 @@ func TestTokenIsForOneThing(t *testing.T) {
 
 func TestUnusedCertificatesAreDeletedAfterAnHour(t *testing.T) {
 	r := start(t)
-	unused, activated, used, fresh := r.certificate(t, "claim:A1"), r.certificate(t, "claim:A2"), r.certificate(t, "claim:A3"), document(nil)
-	must(r.aws.UpdateCertificate(t.Context(), &iot.UpdateCertificateInput{CertificateId: aws.String(activated.text("certificateId")), NewStatus: types.CertificateStatusActive}))(t)
+	unused, activated, used, fresh := r.certificate(
+		t,
+		"claim:A1",
+	), r.certificate(
+		t,
+		"claim:A2",
+	), r.certificate(
+		t,
+		"claim:A3",
+	), document(
+		nil,
+	)
+	must(
+		r.aws.UpdateCertificate(
+			t.Context(),
+			&iot.UpdateCertificateInput{
+				CertificateId: aws.String(activated.text("certificateId")),
+				NewStatus:     types.CertificateStatusActive,
+			},
+		),
+	)(
+		t,
+	)
 	if how, answer := r.ask(t, "claim:A3", provisionTopic, provisionRequest(t, used.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A3", "site": "x"})); how != "accepted" {
 		t.Fatalf("%s: %v", how, answer)
 	}
 	r.set(func() { r.now = r.now.Add(59 * time.Minute) })
 	fresh = r.certificate(t, "claim:A4")
-	r.expire()
+	r.expire(t.Context())
 	if s := r.status(t, unused.text("certificateId")); s != types.CertificateStatusInactive {
 		t.Errorf("within the hour the unused certificate is %q", s)
 	}
 	r.set(func() { r.now = r.now.Add(time.Minute) })
-	r.server.Fail(t, mototest.Fault{Service: "iot", Operation: "DeleteCertificate", Code: "InternalFailureException", Times: 2})
-	r.expire()
-	if e := r.told(t, event.Failed); !strings.Contains(e.Error, "deleting the unused certificate") {
+	r.server.Fail(
+		t,
+		mototest.Fault{Service: "iot", Operation: "DeleteCertificate", Code: "InternalFailureException", Times: 2},
+	)
+	r.expire(t.Context())
+	if e := r.told(t, runlog.Failed); !strings.Contains(e.Error, "deleting the unused certificate") {
 		t.Errorf("got event %+v", e)
 	}
-	if how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, unused.text("certificateOwnershipToken"), nil)); how != "rejected" || answer.text("errorCode") != "InvalidCertificateOwnershipToken" {
+	if how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, unused.text("certificateOwnershipToken"), nil)); how != "rejected" ||
+		answer.text("errorCode") != "InvalidCertificateOwnershipToken" {
 		t.Errorf("a token after its hour, whose certificate could not be deleted: got %s %v", how, answer)
 	}
-	r.expire()
+	r.expire(t.Context())
 	for _, c := range []struct {
 		why         string
 		certificate document
@@ -265,12 +333,36 @@ func TestThingsThatExist(t *testing.T) {
 			must(r.aws.CreateThingType(ctx, &iot.CreateThingTypeInput{ThingTypeName: aws.String("older")}))(t)
 			must(r.aws.CreateThingGroup(ctx, &iot.CreateThingGroupInput{ThingGroupName: aws.String("others")}))(t)
 			must(r.aws.CreateBillingGroup(ctx, &iot.CreateBillingGroupInput{BillingGroupName: aws.String("b")}))(t)
-			must(r.aws.CreateThing(ctx, &iot.CreateThingInput{ThingName: aws.String("old"), ThingTypeName: aws.String("older"), AttributePayload: &types.AttributePayload{Attributes: before.Attributes}}))(t)
-			must(r.aws.AddThingToThingGroup(ctx, &iot.AddThingToThingGroupInput{ThingName: aws.String("old"), ThingGroupName: aws.String("others")}))(t)
+			must(
+				r.aws.CreateThing(
+					ctx,
+					&iot.CreateThingInput{
+						ThingName:        aws.String("old"),
+						ThingTypeName:    aws.String("older"),
+						AttributePayload: &types.AttributePayload{Attributes: before.Attributes},
+					},
+				),
+			)(
+				t,
+			)
+			must(
+				r.aws.AddThingToThingGroup(
+					ctx,
+					&iot.AddThingToThingGroupInput{ThingName: aws.String("old"), ThingGroupName: aws.String("others")},
+				),
+			)(
+				t,
+			)
 			r.aws.template("gh", body(c.settings))
 			certificate := r.certificate(t, "claim:A1")
-			how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, certificate.text("certificateOwnershipToken"), nil))
-			if accepted := how == "accepted"; accepted != c.accepted || !accepted && answer.text("errorCode") != "ResourceConflicts" {
+			how, answer := r.ask(
+				t,
+				"claim:A1",
+				provisionTopic,
+				provisionRequest(t, certificate.text("certificateOwnershipToken"), nil),
+			)
+			if accepted := how == "accepted"; accepted != c.accepted ||
+				!accepted && answer.text("errorCode") != "ResourceConflicts" {
 				t.Errorf("got %s %v", how, answer)
 			}
 			thing := must(r.aws.DescribeThing(ctx, &iot.DescribeThingInput{ThingName: aws.String("old")}))(t)
@@ -281,8 +373,13 @@ func TestThingsThatExist(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("thing (-want +got):\n%s", diff)
 			}
-			principals := must(r.aws.ListThingPrincipals(ctx, &iot.ListThingPrincipalsInput{ThingName: aws.String("old")}))(t).Principals
-			if active := r.status(t, certificate.text("certificateId")) == types.CertificateStatusActive; active != c.accepted || len(principals) == 1 != c.accepted {
+			principals := must(
+				r.aws.ListThingPrincipals(ctx, &iot.ListThingPrincipalsInput{ThingName: aws.String("old")}),
+			)(
+				t,
+			).Principals
+			if active := r.status(t, certificate.text("certificateId")) == types.CertificateStatusActive; active != c.accepted ||
+				len(principals) == 1 != c.accepted {
 				t.Errorf("certificate active: %v, attached: %v", active, principals)
 			}
 		})
@@ -291,7 +388,14 @@ func TestThingsThatExist(t *testing.T) {
 
 func TestPoliciesOfTheTemplate(t *testing.T) {
 	r := start(t)
-	must(r.aws.CreatePolicy(t.Context(), &iot.CreatePolicyInput{PolicyName: aws.String("fleet"), PolicyDocument: aws.String(`{"Statement":[]}`)}))(t)
+	must(
+		r.aws.CreatePolicy(
+			t.Context(),
+			&iot.CreatePolicyInput{PolicyName: aws.String("fleet"), PolicyDocument: aws.String(`{"Statement":[]}`)},
+		),
+	)(
+		t,
+	)
 	r.aws.template("gh", `{"Parameters":{"SerialNumber":{"Type":"String"}},"Resources":{
 	 "c":{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":{"Ref":"AWS::IoT::Certificate::Id"},"Status":"INACTIVE"}},
 	 "named":{"Type":"AWS::IoT::Policy","Properties":{"PolicyName":"fleet"}},
@@ -299,7 +403,16 @@ func TestPoliciesOfTheTemplate(t *testing.T) {
 		func(o *iot.DescribeProvisioningTemplateOutput) { o.PreProvisioningHook = nil })
 	for _, serial := range []string{"A1", "A2"} { // the second finds the policy of the first
 		certificate := r.certificate(t, "claim:"+serial)
-		how, answer := r.ask(t, "claim:"+serial, provisionTopic, provisionRequest(t, certificate.text("certificateOwnershipToken"), map[string]string{"SerialNumber": serial}))
+		how, answer := r.ask(
+			t,
+			"claim:"+serial,
+			provisionTopic,
+			provisionRequest(
+				t,
+				certificate.text("certificateOwnershipToken"),
+				map[string]string{"SerialNumber": serial},
+			),
+		)
 		if how != "accepted" || answer.text("thingName") != "" {
 			t.Fatalf("%s: %v", how, answer)
 		}
@@ -307,7 +420,9 @@ func TestPoliciesOfTheTemplate(t *testing.T) {
 			t.Errorf("the certificate is %s, against the template", s)
 		}
 		target := "arn:aws:iot:us-east-1:123456789012:cert/" + certificate.text("certificateId")
-		if attached := must(r.aws.ListAttachedPolicies(t.Context(), &iot.ListAttachedPoliciesInput{Target: &target}))(t).Policies; len(attached) != 2 {
+		if attached := must(r.aws.ListAttachedPolicies(t.Context(), &iot.ListAttachedPoliciesInput{Target: &target}))(t).Policies; len(
+			attached,
+		) != 2 {
 			t.Errorf("got policies %v", attached)
 		}
 	}
@@ -316,17 +431,20 @@ func TestPoliciesOfTheTemplate(t *testing.T) {
 func TestOtherMessagesAreNoRequests(t *testing.T) {
 	r := start(t)
 	for _, c := range []struct {
-		why  string
-		m    message.Message
-		mine bool
+		why     string
+		topic   string
+		session string
+		want    bool
 	}{
-		{"telemetry", message.Message{Topic: "gh/a/telemetry", Session: "s"}, false},
-		{"a shadow", message.Message{Topic: "$aws/things/a/shadow/get", Session: "s"}, false},
-		{"an answer, which is not for rules either", message.Message{Topic: createTopic + "/accepted", Session: "s"}, true},
-		{"what a rule republished", message.Message{Topic: createTopic}, true},
+		{"telemetry", "gh/a/telemetry", "s", false},
+		{"a shadow request", "$aws/things/a/shadow/get", "s", false},
+		{"an answer, which rules must not see either", createTopic + "/accepted", "s", true},
+		{"a request republished by a rule", createTopic, "", true},
 	} {
-		if got := r.Handle(c.m); got != c.mine {
-			t.Errorf("%s: taken: %v, want %v", c.why, got, c.mine)
+		m := message.New(c.topic, nil)
+		m.Session = c.session
+		if got := r.Handle(m); got != c.want {
+			t.Errorf("%s: handled: %v, want %v", c.why, got, c.want)
 		}
 	}
 	if err := r.Wait(t.Context()); err != nil {

@@ -1,6 +1,6 @@
-// Package registry asks the IoT API who a connecting device is and which policies hold for it.
+// Package registry looks up in the IoT API who a connecting device is and which policies apply to it.
 //
-// It knows the AWS API and package policy; it knows nothing of MQTT.
+// It knows the AWS API and package policy, but not MQTT.
 package registry
 
 import (
@@ -19,25 +19,24 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/policy"
 )
 
-// A Registry reads things, certificates and policies. It keeps nothing: a device that is disabled or moved is seen as
-// such by the next question.
+// A Registry reads things, certificates and policies. It caches nothing, so that every call sees the current state.
 type Registry struct {
 	client *iot.Client
 }
 
-// New returns a registry on the client.
+// New returns a registry that uses the client.
 func New(client *iot.Client) *Registry { return &Registry{client: client} }
 
-// A Grant is what a device may do, and as whom.
+// A Grant is the identity and the permissions of a device.
 type Grant struct {
 	CertificateID string
-	Thing         string // "" when the certificate is attached to no thing of the client's name
+	Thing         string // "" unless the certificate is attached to a thing named like the client
 	Policies      *policy.Set
 
 	arn string // "arn:aws:iot:<region>:<account>:"
 }
 
-// Allows says whether the grant's policies allow the action on a resource such as "topic/a/b".
+// Allows reports whether the grant's policies allow the action on a resource such as "topic/a/b".
 func (g *Grant) Allows(action, resource string, connect ...string) bool {
 	return g.Policies.Allows(action, g.arn+resource, connect...)
 }
@@ -48,7 +47,7 @@ func Fingerprint(c *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Active returns the certificate's ARN; the error says why AWS IoT would refuse it in the TLS handshake.
+// Active returns the certificate's ARN. The error is the reason why AWS IoT would reject it in the TLS handshake.
 func (r *Registry) Active(ctx context.Context, c *x509.Certificate) (string, error) {
 	id := Fingerprint(c)
 	out, err := r.client.DescribeCertificate(ctx, &iot.DescribeCertificateInput{CertificateId: &id})
@@ -65,7 +64,7 @@ func (r *Registry) Active(ctx context.Context, c *x509.Certificate) (string, err
 	return *out.CertificateDescription.CertificateArn, nil
 }
 
-// Authorize finds what a client with this certificate may do. It fails when the certificate is not active.
+// Authorize returns what a client with this certificate may do. It fails unless the certificate is active.
 func (r *Registry) Authorize(ctx context.Context, c *x509.Certificate, clientID, sourceIP string) (*Grant, error) {
 	certificateARN, err := r.Active(ctx, c)
 	if err != nil {
@@ -89,10 +88,15 @@ func (r *Registry) Authorize(ctx context.Context, c *x509.Certificate, clientID,
 		return nil, err
 	}
 	prefix, _, _ := strings.Cut(certificateARN, "cert/")
-	return &Grant{CertificateID: Fingerprint(c), Thing: subject.Thing, Policies: policy.Compile(documents, subject), arn: prefix}, nil
+	return &Grant{
+		CertificateID: Fingerprint(c),
+		Thing:         subject.Thing,
+		Policies:      policy.Compile(documents, subject),
+		arn:           prefix,
+	}, nil
 }
 
-// attached says whether the certificate is attached to the thing whose name is the client ID. [AWS 3 TPV]
+// attached reports whether the certificate is attached to the thing named like the client. [AWS 3 TPV]
 func (r *Registry) attached(ctx context.Context, certificateARN, clientID string) (bool, error) {
 	pages := iot.NewListPrincipalThingsPaginator(r.client, &iot.ListPrincipalThingsInput{Principal: &certificateARN})
 	for pages.HasMorePages() {
@@ -118,7 +122,10 @@ func (r *Registry) describe(ctx context.Context, s *policy.Subject) ([]string, e
 		s.ThingType = *thing.ThingTypeName
 	}
 	var groups []string
-	pages := iot.NewListThingGroupsForThingPaginator(r.client, &iot.ListThingGroupsForThingInput{ThingName: &s.ClientID})
+	pages := iot.NewListThingGroupsForThingPaginator(
+		r.client,
+		&iot.ListThingGroupsForThingInput{ThingName: &s.ClientID},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -136,7 +143,10 @@ func (r *Registry) policies(ctx context.Context, targets []string) ([]*policy.Do
 	var documents []*policy.Document
 	seen := map[string]bool{}
 	for _, target := range targets {
-		pages := iot.NewListAttachedPoliciesPaginator(r.client, &iot.ListAttachedPoliciesInput{Target: &target, Recursive: strings.Contains(target, ":thinggroup/")})
+		pages := iot.NewListAttachedPoliciesPaginator(
+			r.client,
+			&iot.ListAttachedPoliciesInput{Target: &target, Recursive: strings.Contains(target, ":thinggroup/")},
+		)
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {

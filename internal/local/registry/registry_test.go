@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/policy"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 const document = `{"Version":"2012-10-17","Statement":[
@@ -30,18 +30,27 @@ func fleet(t *testing.T, c *iot.Client) *x509.Certificate {
 	}
 	group, err := c.CreateThingGroup(ctx, &iot.CreateThingGroupInput{ThingGroupName: aws.String("gh")})
 	must(err)
-	_, err = c.CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: aws.String("gh"), PolicyDocument: aws.String(document)})
+	_, err = c.CreatePolicy(
+		ctx,
+		&iot.CreatePolicyInput{PolicyName: aws.String("gh"), PolicyDocument: aws.String(document)},
+	)
 	must(err)
 	_, err = c.AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: aws.String("gh"), Target: group.ThingGroupArn})
 	must(err)
 	_, err = c.CreateThing(ctx, &iot.CreateThingInput{ThingName: aws.String("soil-001"),
 		AttributePayload: &types.AttributePayload{Attributes: map[string]string{"bay": "1"}}})
 	must(err)
-	_, err = c.AddThingToThingGroup(ctx, &iot.AddThingToThingGroupInput{ThingName: aws.String("soil-001"), ThingGroupName: aws.String("gh")})
+	_, err = c.AddThingToThingGroup(
+		ctx,
+		&iot.AddThingToThingGroupInput{ThingName: aws.String("soil-001"), ThingGroupName: aws.String("gh")},
+	)
 	must(err)
 	keys, err := c.CreateKeysAndCertificate(ctx, &iot.CreateKeysAndCertificateInput{SetAsActive: true})
 	must(err)
-	_, err = c.AttachThingPrincipal(ctx, &iot.AttachThingPrincipalInput{ThingName: aws.String("soil-001"), Principal: keys.CertificateArn})
+	_, err = c.AttachThingPrincipal(
+		ctx,
+		&iot.AttachThingPrincipalInput{ThingName: aws.String("soil-001"), Principal: keys.CertificateArn},
+	)
 	must(err)
 	block, _ := pem.Decode([]byte(*keys.CertificatePem))
 	certificate, err := x509.ParseCertificate(block.Bytes)
@@ -58,7 +67,8 @@ func TestAuthorizeFollowsTheThingsGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if grant.Thing != "soil-001" || !grant.Allows(policy.Connect, "client/soil-001") || !grant.Allows(policy.Publish, "topic/gh/soil-001/1") {
+	if grant.Thing != "soil-001" || !grant.Allows(policy.Connect, "client/soil-001") ||
+		!grant.Allows(policy.Publish, "topic/gh/soil-001/1") {
 		t.Errorf("the device may not do what its group's policy allows: %+v", grant)
 	}
 	if grant.Allows(policy.Publish, "topic/gh/soil-002/1") {
@@ -82,7 +92,8 @@ func TestAuthorizeSeesAChangedCertificateAtOnce(t *testing.T) {
 	if _, err := client.UpdateCertificate(t.Context(), &iot.UpdateCertificateInput{CertificateId: &id, NewStatus: types.CertificateStatusInactive}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Authorize(t.Context(), certificate, "soil-001", "127.0.0.1"); err == nil || !strings.Contains(err.Error(), "INACTIVE") {
+	if _, err := r.Authorize(t.Context(), certificate, "soil-001", "127.0.0.1"); err == nil ||
+		!strings.Contains(err.Error(), "INACTIVE") {
 		t.Errorf("an inactive certificate: got error %v", err)
 	}
 	unknown := &x509.Certificate{Raw: []byte("registered nowhere")}

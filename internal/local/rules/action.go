@@ -10,26 +10,54 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
+	"github.com/cenkalti/backoff/v5"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/retries"
 )
 
-// An action is one action of a rule, prepared.
+// An action is one compiled action of a rule.
 type action interface {
-	// name is what AWS calls it in an error document, such as "S3Action".
-	name() string
-	// label is its key in a rule, such as "s3".
-	label() string
-	// do performs it and returns the resource that it worked on.
-	do(ctx context.Context, in *input) (resource string, err error)
+	names() kind
+	// start queues the job and returns; it blocks while the queue is full. The action later calls the job's done, once,
+	// from any goroutine.
+	start(j job)
 }
 
-// kind is the names of an action, for embedding.
-type kind struct{ aws, key string }
+// kind names an action.
+type kind struct {
+	aws string // in an error document, such as "S3Action"
+	key string // in a rule, such as "s3"
+}
 
-func (k kind) name() string  { return k.aws }
-func (k kind) label() string { return k.key }
+func (k kind) names() kind { return k }
+
+// perform carries out an action and returns the resource that it worked on, with an error as well.
+type perform func(ctx context.Context, in *input) (resource string, err error)
+
+// A laneAction performs its jobs in the lane of the message's topic.
+type laneAction struct {
+	kind
+	engine  *Engine
+	perform perform
+}
+
+type laneJob struct {
+	job
+	perform perform
+}
+
+func (a laneAction) start(j job) {
+	if !a.engine.lanes.Submit(j.input.execution.message.Topic, laneJob{j, a.perform}) {
+		j.done(time.Now(), "", context.Canceled)
+	}
+}
+
+func runInLane(ctx context.Context, j laneJob) {
+	began := time.Now()
+	resource, err := j.perform(ctx, j.input)
+	j.done(began, resource, err)
+}
 
 // text is a field of an action: fixed, or a substitution template. [IoT-SQL 16]
 type text struct {
@@ -42,7 +70,7 @@ func (t text) of(ctx context.Context, in *input) (string, error) {
 		return t.fixed, nil
 	}
 	x := in.execution
-	s, err := x.rule.query.EvalTemplate(ctx, t.template, x.sql)
+	s, err := x.rule.query.EvalTemplate(ctx, t.template, &x.message.Message)
 	if err != nil {
 		return "", fmt.Errorf("evaluating a substitution template: %w", err)
 	}
@@ -62,7 +90,7 @@ func texts(ctx context.Context, in *input, fields ...text) ([]string, error) {
 	return values, nil
 }
 
-// A preparer compiles the actions of one rule and gathers what is wrong with them.
+// A preparer compiles the actions of one rule and collects their errors.
 type preparer struct {
 	engine   *Engine
 	options  iotsql.Options
@@ -85,83 +113,67 @@ func (p *preparer) text(s *string) text {
 	return t
 }
 
-// caller is what most actions need: the clients, and patience.
-type caller struct {
-	kind
-	clients  *clients.Set
-	retryFor time.Duration
-}
-
-func (p *preparer) caller(aws, key string) caller {
-	return caller{kind{aws, key}, p.engine.options.Clients, p.engine.options.RetryFor}
-}
-
-// prepare makes the action; one that is not performed here fails at every message, and so goes to the error action.
+// prepare compiles the action. An unsupported one fails for every message, so its rule's error action runs.
 func (p *preparer) prepare(a types.Action) action {
-	switch {
-	case a.Kinesis != nil:
+	if a.Kinesis != nil {
 		return p.kinesis(a.Kinesis)
+	}
+	inLane := func(aws, key string, perform perform) action { return laneAction{kind{aws, key}, p.engine, perform} }
+	switch {
 	case a.S3 != nil:
-		return p.s3(a.S3)
+		return inLane("S3Action", "s3", p.s3(a.S3))
 	case a.Sns != nil:
-		return p.sns(a.Sns)
+		return inLane("SnsAction", "sns", p.sns(a.Sns))
 	case a.Sqs != nil:
-		return p.sqs(a.Sqs)
+		return inLane("SqsAction", "sqs", p.sqs(a.Sqs))
 	case a.DynamoDB != nil:
-		return p.dynamoDB(a.DynamoDB)
+		return inLane("DynamoDBAction", "dynamodb", p.dynamoDB(a.DynamoDB))
 	case a.DynamoDBv2 != nil:
-		return p.dynamoDBv2(a.DynamoDBv2)
+		return inLane("DynamoDBv2Action", "dynamodbv2", p.dynamoDBv2(a.DynamoDBv2))
 	case a.Lambda != nil:
-		return p.lambda(a.Lambda)
+		return inLane("LambdaAction", "lambda", p.lambda(a.Lambda))
 	case a.Firehose != nil:
-		return p.firehose(a.Firehose)
+		return inLane("FirehoseAction", "firehose", p.firehose(a.Firehose))
 	case a.Timestream != nil:
-		return p.timestream(a.Timestream)
+		return inLane("TimestreamAction", "timestream", p.timestream(a.Timestream))
 	case a.Republish != nil:
-		return p.republish(a.Republish)
+		return inLane("RepublishAction", "republish", p.republish(a.Republish))
 	case a.CloudwatchMetric != nil:
-		return p.metric(a.CloudwatchMetric)
+		return inLane("CloudwatchMetricAction", "cloudwatch_metric", p.metric(a.CloudwatchMetric))
 	case a.CloudwatchAlarm != nil:
-		return p.alarm(a.CloudwatchAlarm)
+		return inLane("CloudwatchAlarmAction", "cloudwatch_alarm", p.alarm(a.CloudwatchAlarm))
 	case a.CloudwatchLogs != nil:
-		return p.logs(a.CloudwatchLogs)
+		return inLane("CloudwatchLogsAction", "cloudwatch_logs", p.logs(a.CloudwatchLogs))
 	case a.Http != nil:
-		return p.http(a.Http)
+		return inLane("HttpAction", "http", p.http(a.Http))
 	}
-	return unsupported{kind{"UnsupportedAction", "unsupported"}}
+	return inLane("UnsupportedAction", "unsupported", unsupported)
 }
 
-// unsupported stands for an action whose service the local runtime does not speak to.
-type unsupported struct{ kind }
-
-func (unsupported) do(context.Context, *input) (string, error) {
-	return "", errors.New("the local runtime does not perform this kind of action; AWS does")
+func unsupported(context.Context, *input) (string, error) {
+	return "", errors.New("iot-local does not support this kind of action; AWS does")
 }
 
-// retryable decides by error code, HTTP status and connection errors, as the SDK's standard retryer does.
-var retryable = retry.IsErrorRetryables(retry.DefaultRetryables)
-
-// persist repeats the call while its service is throttled or unwell.
-func (c caller) persist(ctx context.Context, call func() error) error {
-	return persist(ctx, c.retryFor, call)
-}
-
-func persist(ctx context.Context, retryFor time.Duration, call func() error) error {
-	const first, longest = 100 * time.Millisecond, 3 * time.Second
-	deadline, delay := time.Now().Add(retryFor), first
-	for {
+// persist repeats the call while its service is throttled or unavailable.
+func (e *Engine) persist(ctx context.Context, call func() error) error {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := call()
-		if err == nil || !worthRetrying(err) || time.Now().Add(delay).After(deadline) {
-			return err
+		if err != nil && !worthRetrying(err) {
+			err = backoff.Permanent(err)
 		}
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-			return err
-		}
-		delay = min(2*delay, longest)
-	}
+		return struct{}{}, err
+	},
+		backoff.WithBackOff(retries.Doubling(100*time.Millisecond, 3*time.Second)),
+		backoff.WithMaxElapsedTime(e.options.RetryFor),
+	)
+	return err
 }
+
+// The SDK's standard retryer decides by error code, HTTP status and connection errors.
+var (
+	retryable = retry.IsErrorRetryables(retry.DefaultRetryables)
+	throttled = retry.IsErrorThrottles(retry.DefaultThrottles)
+)
 
 func worthRetrying(err error) bool {
 	var exhausted *retry.MaxAttemptsError
@@ -170,5 +182,3 @@ func worthRetrying(err error) bool {
 	}
 	return retryable.IsErrorRetryable(err) == aws.TrueTernary || throttled.IsErrorThrottle(err) == aws.TrueTernary
 }
-
-var throttled = retry.IsErrorThrottles(retry.DefaultThrottles)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -13,7 +14,7 @@ import (
 )
 
 type dynamoDBAction struct {
-	caller
+	engine             *Engine
 	table              text
 	hash, rangeKey     keyField
 	payload, operation text
@@ -22,19 +23,22 @@ type dynamoDBAction struct {
 // keyField is a key attribute of the table.
 type keyField struct{ field, kind, value text }
 
-func (p *preparer) dynamoDB(a *types.DynamoDBAction) action {
+func (p *preparer) dynamoDB(a *types.DynamoDBAction) perform {
+	key := func(field *string, kind types.DynamoKeyType, value *string) keyField {
+		return keyField{p.text(field), p.text(aws.String(string(kind))), p.text(value)}
+	}
 	d := &dynamoDBAction{
-		caller:    p.caller("DynamoDBAction", "dynamodb"),
+		engine:    p.engine,
 		table:     p.text(a.TableName),
-		hash:      keyField{p.text(a.HashKeyField), p.text(aws.String(string(a.HashKeyType))), p.text(a.HashKeyValue)},
-		rangeKey:  keyField{p.text(a.RangeKeyField), p.text(aws.String(string(a.RangeKeyType))), p.text(a.RangeKeyValue)},
+		hash:      key(a.HashKeyField, a.HashKeyType, a.HashKeyValue),
+		rangeKey:  key(a.RangeKeyField, a.RangeKeyType, a.RangeKeyValue),
 		payload:   p.text(a.PayloadField),
 		operation: p.text(a.Operation),
 	}
 	if d.payload.fixed == "" {
 		d.payload.fixed = "payload"
 	}
-	return d
+	return d.perform
 }
 
 func (k keyField) addTo(ctx context.Context, in *input, item map[string]ddbtypes.AttributeValue) error {
@@ -50,7 +54,7 @@ func (k keyField) addTo(ctx context.Context, in *input, item map[string]ddbtypes
 	return nil
 }
 
-func (a *dynamoDBAction) do(ctx context.Context, in *input) (string, error) {
+func (a *dynamoDBAction) perform(ctx context.Context, in *input) (string, error) {
 	v, err := texts(ctx, in, a.table, a.payload, a.operation)
 	if err != nil {
 		return a.table.fixed, err
@@ -62,34 +66,45 @@ func (a *dynamoDBAction) do(ctx context.Context, in *input) (string, error) {
 			return table, err
 		}
 	}
-	value, err := a.column(in)
+	value, err := column(in)
 	if err != nil {
 		return table, err
 	}
-	return table, a.persist(ctx, func() error { return a.write(ctx, operation, table, field, key, value) })
+	return table, a.engine.persist(ctx, func() error { return a.write(ctx, operation, table, field, key, value) })
 }
 
-func (a *dynamoDBAction) write(ctx context.Context, operation, table, field string, key map[string]ddbtypes.AttributeValue, value ddbtypes.AttributeValue) (err error) {
+func (a *dynamoDBAction) write(
+	ctx context.Context,
+	operation, table, field string,
+	key map[string]ddbtypes.AttributeValue,
+	value ddbtypes.AttributeValue,
+) (err error) {
+	db := a.engine.options.Clients.DynamoDB()
 	switch operation {
 	case "", "INSERT":
-		item := map[string]ddbtypes.AttributeValue{field: value}
-		for k, v := range key {
-			item[k] = v
+		item := maps.Clone(key)
+		if _, isKey := item[field]; !isKey {
+			item[field] = value
 		}
-		_, err = a.clients.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: item})
+		_, err = db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: item})
 	case "UPDATE":
-		_, err = a.clients.DynamoDB.UpdateItem(ctx, &dynamodb.UpdateItemInput{TableName: &table, Key: key, UpdateExpression: aws.String("SET #p = :p"),
-			ExpressionAttributeNames: map[string]string{"#p": field}, ExpressionAttributeValues: map[string]ddbtypes.AttributeValue{":p": value}})
+		_, err = db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName:                 &table,
+			Key:                       key,
+			UpdateExpression:          aws.String("SET #p = :p"),
+			ExpressionAttributeNames:  map[string]string{"#p": field},
+			ExpressionAttributeValues: map[string]ddbtypes.AttributeValue{":p": value},
+		})
 	case "DELETE":
-		_, err = a.clients.DynamoDB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &table, Key: key})
+		_, err = db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &table, Key: key})
 	default:
-		err = fmt.Errorf("operation %q is none of INSERT, UPDATE, DELETE", operation)
+		err = fmt.Errorf("operation %q is not one of INSERT, UPDATE, DELETE", operation)
 	}
 	return err
 }
 
-// column is the whole result in one attribute: a map for JSON, binary for anything else.
-func (a *dynamoDBAction) column(in *input) (ddbtypes.AttributeValue, error) {
+// column is the whole result as one attribute: a map for JSON, binary for anything else.
+func column(in *input) (ddbtypes.AttributeValue, error) {
 	if !in.json {
 		return &ddbtypes.AttributeValueMemberB{Value: in.payload}, nil
 	}
@@ -102,36 +117,31 @@ func (a *dynamoDBAction) column(in *input) (ddbtypes.AttributeValue, error) {
 	return attribute(v), nil
 }
 
-type dynamoDBv2Action struct {
-	caller
-	table text
-}
-
-func (p *preparer) dynamoDBv2(a *types.DynamoDBv2Action) action {
-	d := &dynamoDBv2Action{caller: p.caller("DynamoDBv2Action", "dynamodbv2")}
+func (p *preparer) dynamoDBv2(a *types.DynamoDBv2Action) perform {
+	var name text
 	if a.PutItem != nil {
-		d.table = p.text(a.PutItem.TableName)
+		name = p.text(a.PutItem.TableName)
 	}
-	return d
-}
-
-func (a *dynamoDBv2Action) do(ctx context.Context, in *input) (string, error) {
-	table, err := a.table.of(ctx, in)
-	if err != nil {
-		return a.table.fixed, err
+	e := p.engine
+	return func(ctx context.Context, in *input) (string, error) {
+		table, err := name.of(ctx, in)
+		if err != nil {
+			return name.fixed, err
+		}
+		fields, err := object(in)
+		if err != nil {
+			return table, err
+		}
+		item := make(map[string]ddbtypes.AttributeValue, len(fields))
+		for name, v := range fields {
+			item[name] = attribute(v)
+		}
+		return table, e.persist(ctx, func() error {
+			put := &dynamodb.PutItemInput{TableName: &table, Item: item}
+			_, err := e.options.Clients.DynamoDB().PutItem(ctx, put)
+			return err
+		})
 	}
-	fields, err := object(in)
-	if err != nil {
-		return table, err
-	}
-	item := make(map[string]ddbtypes.AttributeValue, len(fields))
-	for name, v := range fields {
-		item[name] = attribute(v)
-	}
-	return table, a.persist(ctx, func() error {
-		_, err := a.clients.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: item})
-		return err
-	})
 }
 
 // attribute is the DynamoDB value of a decoded JSON value.

@@ -16,10 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 // rig is an engine with what leaves it.
@@ -28,15 +28,16 @@ type rig struct {
 	mu        sync.Mutex
 	published []message.Message
 	invoked   []string
-	events    []event.Event
+	events    []runlog.Event
 }
 
 func newRig(t testing.TB, config aws.Config) *rig {
 	t.Helper()
 	r := &rig{}
 	r.Engine = New(Options{
-		Clients: clients.New(config), AccountID: mototest.AccountID, RetryFor: 20 * time.Second,
-		Publish: func(m message.Message) error { r.note(func() { r.published = append(r.published, m) }); return nil },
+		Clients: awsapi.NewLocal(config), AccountID: mototest.AccountID, RetryFor: 20 * time.Second,
+		Credentials: config.Credentials,
+		Publish:     func(m message.Message) error { r.note(func() { r.published = append(r.published, m) }); return nil },
 		Invoke: func(_ context.Context, arn string, payload []byte) error {
 			if strings.Contains(arn, "missing") {
 				return errors.New("no such function")
@@ -45,7 +46,7 @@ func newRig(t testing.TB, config aws.Config) *rig {
 			return nil
 		},
 		Call:   func(_ context.Context, _ string, payload []byte) ([]byte, error) { return payload, nil },
-		Events: func(e event.Event) { r.note(func() { r.events = append(r.events, e) }) },
+		Events: func(e runlog.Event) { r.note(func() { r.events = append(r.events, e) }) },
 	})
 	t.Cleanup(r.Close)
 	return r
@@ -66,7 +67,10 @@ func (r *rig) set(t testing.TB, rules ...Rule) {
 
 // send handles a message of soil-001 and waits for its actions.
 func (r *rig) send(topic, payload string) {
-	r.Handle(message.Message{Topic: topic, Payload: []byte(payload), ClientID: "soil-001", SourceIP: "127.0.0.1", TraceID: "trace-1", Time: time.UnixMilli(1700000000123)})
+	m := message.New(topic, []byte(payload))
+	m.ClientID, m.SourceIP, m.TraceID = "soil-001", "127.0.0.1", "trace-1"
+	m.Time = time.UnixMilli(1700000000123)
+	r.Handle(m)
 	r.Wait(context.Background())
 }
 
@@ -90,12 +94,18 @@ func TestRulesMatchAndSelect(t *testing.T) {
 	r := newRig(t, aws.Config{})
 	disabled := newRule("off", "SELECT 'off' AS by FROM 'gh/#'", lambdaTo("f"))
 	disabled.RuleDisabled = aws.Bool(true)
-	r.set(t,
-		newRule("all", "SELECT *, topic(2) AS thing, clientid() AS client, traceid() AS trace FROM 'gh/+/telemetry'", lambdaTo("f")),
+	r.set(
+		t,
+		newRule(
+			"all",
+			"SELECT *, topic(2) AS thing, clientid() AS client, traceid() AS trace FROM 'gh/+/telemetry'",
+			lambdaTo("f"),
+		),
 		newRule("hot", "SELECT VALUE temperature FROM 'gh/+/telemetry' WHERE temperature > 50", lambdaTo("f")),
 		newRule("other", "SELECT * FROM 'other/#'", lambdaTo("f")),
 		newRule("basic", "SELECT topic() AS topic", lambdaTo("f")),
-		disabled)
+		disabled,
+	)
 	r.send("gh/soil-001/telemetry", `{"temperature":20}`)
 	r.send("gh/soil-001/telemetry", `{"temperature":60}`)
 	r.send("$aws/rules/basic/gh/soil-001/telemetry", `{"temperature":60}`)
@@ -110,7 +120,7 @@ func TestRulesMatchAndSelect(t *testing.T) {
 	}
 }
 
-func TestBasicIngestToAnUnknownRuleIsTold(t *testing.T) {
+func TestBasicIngestToAnUnknownRuleIsReported(t *testing.T) {
 	r := newRig(t, aws.Config{})
 	r.send("$aws/rules/none/a", "{}")
 	if len(r.events) != 1 || !strings.Contains(r.events[0].Error, "RuleNotFound") {
@@ -136,7 +146,13 @@ func TestOneBadRuleLeavesTheOthers(t *testing.T) {
 
 func TestErrorActionGetsAllFailuresOnce(t *testing.T) {
 	r := newRig(t, aws.Config{})
-	failing := newRule("telemetry", "SELECT temperature FROM 'gh/#'", lambdaTo("arn:aws:lambda:us-east-1:1:function:missing:live"), lambdaTo("arn:aws:lambda:us-east-1:1:function:missing2"), lambdaTo("f"))
+	failing := newRule(
+		"telemetry",
+		"SELECT temperature FROM 'gh/#'",
+		lambdaTo("arn:aws:lambda:us-east-1:1:function:missing:live"),
+		lambdaTo("arn:aws:lambda:us-east-1:1:function:missing2"),
+		lambdaTo("f"),
+	)
 	failing.ErrorAction = &types.Action{Lambda: &types.LambdaAction{FunctionArn: aws.String("errors-${topic(2)}")}}
 	r.set(t, failing)
 	r.send("$aws/rules/telemetry/gh/soil-001", `{"temperature":1}`)
@@ -149,11 +165,23 @@ func TestErrorActionGetsAllFailuresOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"ruleName": "telemetry", "topic": "gh/soil-001", "cloudwatchTraceId": "trace-1", "clientId": "soil-001", "sourceIp": "127.0.0.1",
+		"ruleName":              "telemetry",
+		"topic":                 "gh/soil-001",
+		"cloudwatchTraceId":     "trace-1",
+		"clientId":              "soil-001",
+		"sourceIp":              "127.0.0.1",
 		"base64OriginalPayload": "eyJ0ZW1wZXJhdHVyZSI6MX0=",
 		"failures": []any{
-			map[string]any{"failedAction": "LambdaAction", "failedResource": "missing", "errorMessage": "no such function"},
-			map[string]any{"failedAction": "LambdaAction", "failedResource": "missing2", "errorMessage": "no such function"},
+			map[string]any{
+				"failedAction":   "LambdaAction",
+				"failedResource": "missing",
+				"errorMessage":   "no such function",
+			},
+			map[string]any{
+				"failedAction":   "LambdaAction",
+				"failedResource": "missing2",
+				"errorMessage":   "no such function",
+			},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || target != "errors-soil-001" {
@@ -167,22 +195,44 @@ func TestUnsupportedActionFailsIntoTheErrorAction(t *testing.T) {
 	rule.ErrorAction = &types.Action{Lambda: &types.LambdaAction{FunctionArn: aws.String("e")}}
 	r.set(t, rule)
 	r.send("a", "{}")
-	if len(r.invoked) != 1 || !strings.Contains(r.invoked[0], "does not perform") {
+	if len(r.invoked) != 1 || !strings.Contains(r.invoked[0], "does not support") {
 		t.Errorf("got %v", r.invoked)
 	}
 }
 
 func TestRepublish(t *testing.T) {
 	r := newRig(t, aws.Config{})
-	r.set(t, newRule("r", "SELECT temperature FROM 'gh/#'",
-		types.Action{Republish: &types.RepublishAction{Topic: aws.String("$$aws/things/${topic(2)}/shadow/update"), Qos: aws.Int32(1), Headers: &types.MqttHeaders{
-			PayloadFormatIndicator: aws.String("UTF8_DATA"), ContentType: aws.String("text/${topic(2)}"), CorrelationData: aws.String("AQI="), MessageExpiry: aws.String("${temperature}"),
-			UserProperties: []types.UserProperty{{Key: aws.String("from"), Value: aws.String("${clientid()}")}}}}},
-		types.Action{Republish: &types.RepublishAction{Topic: aws.String("a/+/b")}}))
+	r.set(t, newRule(
+		"r",
+		"SELECT temperature FROM 'gh/#'",
+		types.Action{
+			Republish: &types.RepublishAction{
+				Topic: aws.String("$$aws/things/${topic(2)}/shadow/update"),
+				Qos:   aws.Int32(1),
+				Headers: &types.MqttHeaders{
+					PayloadFormatIndicator: aws.String("UTF8_DATA"),
+					ContentType:            aws.String("text/${topic(2)}"),
+					CorrelationData:        aws.String("AQI="),
+					MessageExpiry:          aws.String("${temperature}"),
+					UserProperties: []types.UserProperty{
+						{Key: aws.String("from"), Value: aws.String("${clientid()}")},
+					},
+				},
+			},
+		},
+		types.Action{Republish: &types.RepublishAction{Topic: aws.String("a/+/b")}},
+	))
 	r.send("gh/soil-001/telemetry", `{"temperature":60}`)
-	want := []message.Message{{Topic: "$aws/things/soil-001/shadow/update", Payload: []byte(`{"temperature":60}`), QoS: 1, TraceID: "trace-1", Properties: &message.Properties{
-		PayloadFormatUTF8: true, ContentType: "text/soil-001", CorrelationData: []byte{1, 2}, ExpirySeconds: 60, User: []message.UserProperty{{Key: "from", Value: "soil-001"}}}}}
-	if diff := cmp.Diff(want, r.published); diff != "" {
+	want := message.New("$aws/things/soil-001/shadow/update", []byte(`{"temperature":60}`))
+	want.QoS, want.TraceID = 1, "trace-1"
+	want.MQTT5 = &message.Properties{
+		UTF8:            true,
+		ContentType:     "text/soil-001",
+		CorrelationData: []byte{1, 2},
+		ExpirySeconds:   60,
+		User:            []message.UserProperty{{Key: "from", Value: "soil-001"}},
+	}
+	if diff := cmp.Diff([]message.Message{want}, r.published); diff != "" {
 		t.Errorf("published (-want +got):\n%s", diff)
 	}
 	if len(r.events) != 2 || !strings.Contains(r.events[1].Error, "wildcard") {
@@ -212,11 +262,24 @@ func TestHTTPAction(t *testing.T) {
 	}))
 	defer server.Close()
 	r := newRig(t, aws.Config{})
-	r.set(t, newRule("h", "SELECT * FROM 'gh/+/+'",
-		types.Action{Http: &types.HttpAction{Url: aws.String(server.URL + "/${topic(3)}"), Headers: []types.HttpActionHeader{{Key: aws.String("X-Device"), Value: aws.String("${topic(2)}")}}}}))
+	r.set(t, newRule(
+		"h",
+		"SELECT * FROM 'gh/+/+'",
+		types.Action{
+			Http: &types.HttpAction{
+				Url:     aws.String(server.URL + "/${topic(3)}"),
+				Headers: []types.HttpActionHeader{{Key: aws.String("X-Device"), Value: aws.String("${topic(2)}")}},
+			},
+		},
+	))
 	r.send("gh/soil-001/telemetry", `{"a":1}`)
 	r.send("gh/soil-001/bad", `{"a":1}`)
-	want := []string{"/telemetry soil-001 application/json {\"a\":1}", "/telemetry soil-001 application/json {\"a\":1}", "/telemetry soil-001 application/json {\"a\":1}", "/bad soil-001 application/json {\"a\":1}"}
+	want := []string{
+		"/telemetry soil-001 application/json {\"a\":1}",
+		"/telemetry soil-001 application/json {\"a\":1}",
+		"/telemetry soil-001 application/json {\"a\":1}",
+		"/bad soil-001 application/json {\"a\":1}",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}

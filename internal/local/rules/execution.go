@@ -6,25 +6,23 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/topic"
 )
 
-// An execution is one rule run for one message.
+// An execution is one run of one rule for one message.
 type execution struct {
 	engine  *Engine
 	rule    *rule
 	message *message.Message
-	sql     *iotsql.Message
-	left    atomic.Int32 // actions that are not done
+	left    atomic.Int32 // unfinished actions
 
 	mu       sync.Mutex
 	failures []failure
 }
 
-// input is what an action gets: the output of the SELECT, or the document of an error action.
+// input is what an action works on: the result of the SELECT, or the document of an error action.
 type input struct {
 	execution *execution
 	payload   []byte
@@ -37,10 +35,26 @@ type failure struct {
 	Message  string `json:"errorMessage"`
 }
 
-// done takes the outcome of one action; after the last, what failed goes to the error action. It runs once per rule and
-// message, with all failures in one document. [AWS 2.1 ERRA]
-func (x *execution) done(j job, began time.Time, resource string, err error) {
-	e := event.Event{Kind: event.Acted, Thing: x.message.ClientID, Topic: x.message.Topic, Rule: x.rule.name, Action: j.action.label(), Target: resource, Duration: time.Since(began)}
+// A job is one action started for one input.
+type job struct {
+	kind
+	input   *input
+	onError bool // the action is the rule's error action
+}
+
+// done records the outcome of the job; it is called once. After the last action of the rule, the error action starts if
+// any of them failed: once per rule and message, with all failures in one document. [AWS 2.1 ERRA]
+func (j job) done(began time.Time, resource string, err error) {
+	x := j.input.execution
+	e := runlog.Event{
+		Kind:     runlog.Acted,
+		Thing:    x.message.ClientID,
+		Topic:    x.message.Topic,
+		Rule:     x.rule.name,
+		Action:   j.key,
+		Target:   resource,
+		Duration: time.Since(began),
+	}
 	if err != nil {
 		e.Error = err.Error()
 	}
@@ -49,23 +63,24 @@ func (x *execution) done(j job, began time.Time, resource string, err error) {
 	}
 	x.engine.options.Events.Send(e)
 	if j.onError {
-		x.engine.pending.End()
+		x.engine.executions.End()
 		return
 	}
 	if err != nil {
 		x.mu.Lock()
-		x.failures = append(x.failures, failure{Action: j.action.name(), Resource: resource, Message: err.Error()})
+		x.failures = append(x.failures, failure{Action: j.aws, Resource: resource, Message: err.Error()})
 		x.mu.Unlock()
 	}
 	if x.left.Add(-1) > 0 {
 		return
 	}
-	if len(x.failures) == 0 || x.rule.errorAction == nil {
-		x.engine.pending.End()
+	a := x.rule.errorAction
+	if len(x.failures) == 0 || a == nil {
+		x.engine.executions.End()
 		return
 	}
-	// Not from a lane's own goroutine: a full lane would wait for itself.
-	go x.engine.dispatch(job{execution: x, action: x.rule.errorAction, input: x.errorInput(), onError: true})
+	// In a new goroutine: this one may belong to the very queue that start has to wait for.
+	go a.start(job{kind: a.names(), input: x.errorInput(), onError: true})
 }
 
 // errorInput is AWS IoT's document for an error action. [IoT-SQL 17 Error action]

@@ -14,25 +14,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
 )
 
-// external is what the external functions of SQL call. [IoT-SQL 14.6]
+// external implements the external functions of SQL. [IoT-SQL 14.6]
 type external struct {
-	clients *clients.Set
+	clients *awsapi.Clients
 	call    func(ctx context.Context, functionARN string, payload []byte) ([]byte, error)
 }
 
 var _ iotsql.External = (*external)(nil)
 
-// errNotHere is the failure of the two functions whose services the local runtime has not.
-var errNotHere = errors.New("the local runtime has no such service; AWS does")
+// errUnsupported is the failure of the two functions whose services iot-local does not have.
+var errUnsupported = errors.New("iot-local does not support this function; AWS does")
 
 // Lambda runs a hosted function.
 func (e *external) Lambda(ctx context.Context, functionARN string, in json.RawMessage) (json.RawMessage, error) {
 	if e.call == nil {
-		return nil, errNotHere
+		return nil, errUnsupported
 	}
 	return e.call(ctx, functionARN, in)
 }
@@ -52,7 +52,7 @@ func (e *external) DynamoDB(ctx context.Context, k iotsql.ItemKey, _ string) (js
 		}
 		key[name] = attribute(v)
 	}
-	out, err := e.clients.DynamoDB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &k.Table, Key: key})
+	out, err := e.clients.DynamoDB().GetItem(ctx, &dynamodb.GetItemInput{TableName: &k.Table, Key: key})
 	if err != nil {
 		return nil, err
 	}
@@ -101,14 +101,24 @@ func plain(v ddbtypes.AttributeValue) any {
 func (e *external) RegistryData(ctx context.Context, api, thing, _ string) (json.RawMessage, error) {
 	switch api {
 	case "DescribeThing":
-		out, err := e.clients.IoT.DescribeThing(ctx, &iot.DescribeThingInput{ThingName: &thing})
+		out, err := e.clients.IoT().DescribeThing(ctx, &iot.DescribeThingInput{ThingName: &thing})
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(map[string]any{"thingName": out.ThingName, "thingId": out.ThingId, "thingArn": out.ThingArn, "thingTypeName": out.ThingTypeName,
-			"attributes": out.Attributes, "defaultClientId": out.DefaultClientId, "version": out.Version, "billingGroupName": out.BillingGroupName})
+		return json.Marshal(
+			map[string]any{
+				"thingName":        out.ThingName,
+				"thingId":          out.ThingId,
+				"thingArn":         out.ThingArn,
+				"thingTypeName":    out.ThingTypeName,
+				"attributes":       out.Attributes,
+				"defaultClientId":  out.DefaultClientId,
+				"version":          out.Version,
+				"billingGroupName": out.BillingGroupName,
+			},
+		)
 	case "ListThingGroupsForThing":
-		out, err := e.clients.IoT.ListThingGroupsForThing(ctx, &iot.ListThingGroupsForThingInput{ThingName: &thing})
+		out, err := e.clients.IoT().ListThingGroupsForThing(ctx, &iot.ListThingGroupsForThingInput{ThingName: &thing})
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +133,7 @@ func (e *external) RegistryData(ctx context.Context, api, thing, _ string) (json
 
 // Secret returns the current value of a secret.
 func (e *external) Secret(ctx context.Context, id, kind, _ string) (string, error) {
-	out, err := e.clients.Secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
+	out, err := e.clients.SecretsManager().GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
 	if err != nil {
 		return "", err
 	}
@@ -140,7 +150,7 @@ func (e *external) ThingShadow(ctx context.Context, thing, shadow, _ string) (js
 	if shadow != "" {
 		in.ShadowName = &shadow
 	}
-	out, err := e.clients.IoTData.GetThingShadow(ctx, in)
+	out, err := e.clients.IoTData().GetThingShadow(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -149,10 +159,10 @@ func (e *external) ThingShadow(ctx context.Context, thing, shadow, _ string) (js
 
 // Predict needs Amazon Machine Learning.
 func (e *external) Predict(context.Context, string, string, json.RawMessage) (json.RawMessage, error) {
-	return nil, errNotHere
+	return nil, errUnsupported
 }
 
 // DecodeProtobuf needs the descriptors that AWS IoT reads from S3.
 func (e *external) DecodeProtobuf(context.Context, []byte, iotsql.ProtobufType) (json.RawMessage, error) {
-	return nil, errNotHere
+	return nil, errUnsupported
 }

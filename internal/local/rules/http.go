@@ -17,31 +17,31 @@ import (
 
 // The limits of the HTTP action. [IoT-SQL 17 http]
 const (
-	httpAttempts  = 3
-	httpTime      = 3 * time.Second // in total
-	httpMaxAnswer = 16384           // bytes; a longer answer is not retried
+	httpAttempts    = 3
+	httpTimeout     = 3 * time.Second // for all attempts
+	httpMaxResponse = 16384           // bytes; after a longer response the action does not retry
 )
 
 type httpAction struct {
-	caller
+	engine  *Engine
 	url     text
 	headers []headerText
 	sign    *types.SigV4Authorization
 	batch   bool
 }
 
-func (p *preparer) http(a *types.HttpAction) action {
-	h := &httpAction{caller: p.caller("HttpAction", "http"), url: p.text(a.Url), batch: aws.ToBool(a.EnableBatching)}
+func (p *preparer) http(a *types.HttpAction) perform {
+	h := &httpAction{engine: p.engine, url: p.text(a.Url), batch: aws.ToBool(a.EnableBatching)}
 	for _, header := range a.Headers {
 		h.headers = append(h.headers, headerText{text{fixed: *header.Key}, p.text(header.Value)})
 	}
 	if a.Auth != nil {
 		h.sign = a.Auth.Sigv4
 	}
-	return h
+	return h.perform
 }
 
-func (a *httpAction) do(ctx context.Context, in *input) (string, error) {
+func (a *httpAction) perform(ctx context.Context, in *input) (string, error) {
 	url, err := a.url.of(ctx, in)
 	if err != nil {
 		return a.url.fixed, err
@@ -61,10 +61,10 @@ func (a *httpAction) do(ctx context.Context, in *input) (string, error) {
 		}
 	}
 	body := in.payload
-	if a.batch { // a batch is an array; here every batch is closed at its first message
+	if a.batch { // a batch is an array; here every batch holds one message
 		body = append(append([]byte{'['}, body...), ']')
 	}
-	ctx, cancel := context.WithTimeout(ctx, httpTime)
+	ctx, cancel := context.WithTimeout(ctx, httpTimeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		again, err := a.post(ctx, url, header, body)
@@ -74,7 +74,7 @@ func (a *httpAction) do(ctx context.Context, in *input) (string, error) {
 	}
 }
 
-// post sends the request once; again says whether its failure may be retried.
+// post sends the request once; again reports whether a failure may be retried.
 func (a *httpAction) post(ctx context.Context, url string, header http.Header, body []byte) (again bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -82,27 +82,28 @@ func (a *httpAction) post(ctx context.Context, url string, header http.Header, b
 	}
 	r.Header = header.Clone()
 	if a.sign != nil {
-		credentials, err := a.clients.Config.Credentials.Retrieve(ctx)
+		credentials, err := a.engine.options.Credentials.Retrieve(ctx)
 		if err != nil {
 			return false, err
 		}
 		sum := sha256.Sum256(body)
-		if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), *a.sign.ServiceName, *a.sign.SigningRegion, time.Now()); err != nil {
+		hash, service, region := hex.EncodeToString(sum[:]), *a.sign.ServiceName, *a.sign.SigningRegion
+		if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hash, service, region, time.Now()); err != nil {
 			return false, err
 		}
 	}
-	answer, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return false, err
 	}
-	defer answer.Body.Close()
-	n, err := io.Copy(io.Discard, io.LimitReader(answer.Body, httpMaxAnswer+1))
+	defer response.Body.Close()
+	n, err := io.Copy(io.Discard, io.LimitReader(response.Body, httpMaxResponse+1))
 	if err != nil {
 		return false, err
 	}
-	if answer.StatusCode < 300 {
+	if response.StatusCode < 300 {
 		return false, nil
 	}
-	again = n <= httpMaxAnswer && (answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= 500)
-	return again, fmt.Errorf("the endpoint answered %s", answer.Status)
+	again = n <= httpMaxResponse && (response.StatusCode == http.StatusTooManyRequests || response.StatusCode >= 500)
+	return again, fmt.Errorf("the endpoint responded with %s", response.Status)
 }

@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,16 +10,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/google/uuid"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/retries"
 )
 
 const (
-	// batchRecords is how many records one PutRecords takes; batchBytes how many bytes, half of what Kinesis takes. [AWS 5]
+	// batchRecords is Kinesis' limit for one PutRecords call; batchBytes is half its limit. [AWS 5]
 	batchRecords = 500
 	batchBytes   = 5 << 20
-	// queued bounds the records that wait for one stream; beyond it, publishers wait.
+	// queued limits the records that wait for one stream; a full queue blocks publishers.
 	queued = 10000
 )
 
+// A kinesisAction queues its records at the batcher of their stream.
 type kinesisAction struct {
 	kind
 	engine       *Engine
@@ -32,12 +33,12 @@ func (p *preparer) kinesis(a *types.KinesisAction) action {
 	return &kinesisAction{kind{"KinesisAction", "kinesis"}, p.engine, p.text(a.StreamName), p.text(a.PartitionKey)}
 }
 
-// enqueue hands the record to the batcher of its stream. A record without a partition key gets a random one.
-func (a *kinesisAction) enqueue(j job) {
+// start gives a record without a partition key a random one.
+func (a *kinesisAction) start(j job) {
 	began := time.Now()
 	v, err := texts(a.engine.ctx, j.input, a.stream, a.pkey)
 	if err != nil {
-		j.execution.done(j, began, a.stream.fixed, err)
+		j.done(began, a.stream.fixed, err)
 		return
 	}
 	if v[1] == "" {
@@ -46,23 +47,18 @@ func (a *kinesisAction) enqueue(j job) {
 	a.engine.stream(v[0]).put(item{job: j, key: v[1], data: j.input.payload, began: began})
 }
 
-// do is for an error action, which is rare enough to go through the same batcher and wait.
-func (a *kinesisAction) do(context.Context, *input) (string, error) {
-	return a.stream.fixed, errors.New("kinesis actions are batched")
-}
-
-// A batcher puts the records of one stream, many per call, without changing their order per partition key: a call never
-// holds two records of one key, since Kinesis may refuse the first and take the second. [AWS 5 PutRecords]
+// A batcher puts the records of one stream, many per call, and keeps their order per partition key: a call never holds
+// two records of one key, since Kinesis may refuse the first and accept the second. [AWS 5 PutRecords]
 type batcher struct {
 	engine *Engine
 	name   string
 	in     chan item
 	ended  sync.WaitGroup
 
-	// What follows belongs to the batcher's goroutine.
-	keys  map[string][]item // what waits, by partition key
-	ready []string          // the keys of it, each once, in order of arrival
-	count int
+	// The fields below belong to the batcher's goroutine.
+	keys  map[string][]item // queued items, by partition key
+	ready []string          // the partition keys that may be sent, each once, in order of arrival
+	count int               // of queued items
 }
 
 type item struct {
@@ -70,7 +66,7 @@ type item struct {
 	key   string
 	data  []byte
 	began time.Time
-	tried time.Time // for the first time
+	tried time.Time // first attempt
 }
 
 func startBatcher(e *Engine, name string) *batcher {
@@ -79,7 +75,7 @@ func startBatcher(e *Engine, name string) *batcher {
 	return b
 }
 
-// put waits while too much is queued.
+// put blocks while the queue is full.
 func (b *batcher) put(i item) {
 	select {
 	case b.in <- i:
@@ -88,31 +84,25 @@ func (b *batcher) put(i item) {
 	}
 }
 
-// stop returns when the goroutine has ended, which the engine's context makes it do.
+// stop waits for the goroutine, which ends with the engine's context.
 func (b *batcher) stop() { b.ended.Wait() }
 
-func (b *batcher) finish(i item, err error) { i.job.execution.done(i.job, i.began, b.name, err) }
+func (b *batcher) finish(i item, err error) { i.job.done(i.began, b.name, err) }
 
 func (b *batcher) run() {
-	const first, longest = 50 * time.Millisecond, 2 * time.Second
-	delay := first
+	delays := retries.Doubling(50*time.Millisecond, 2*time.Second)
 	for b.gather() {
 		accepted, refused := b.send(b.take())
 		if accepted > 0 {
-			delay = first
+			delays.Reset()
 		}
-		if refused == 0 {
-			continue
+		if refused > 0 {
+			retries.Sleep(b.engine.ctx, delays.NextBackOff())
 		}
-		select { // throttled or unwell: what was refused is the head of its queue again
-		case <-time.After(delay):
-		case <-b.engine.ctx.Done():
-		}
-		delay = min(2*delay, longest)
 	}
 }
 
-// gather takes in what has arrived; with nothing to do it waits. It returns false at the end.
+// gather queues the items that have arrived, and waits for one if nothing is queued. It returns false after Close.
 func (b *batcher) gather() bool {
 	if b.count == 0 {
 		select {
@@ -142,7 +132,7 @@ func (b *batcher) add(i item) {
 	b.count++
 }
 
-// take removes the keys of the next call from ready and returns the first item of each; the items stay queued.
+// take removes the keys of the next call from ready and returns the first item of each. The items stay queued.
 func (b *batcher) take() []item {
 	batch, bytes := make([]item, 0, min(len(b.ready), batchRecords)), 0
 	now := time.Now()
@@ -161,8 +151,8 @@ func (b *batcher) take() []item {
 	return batch
 }
 
-// settle removes the item from its queue, or leaves it as the first to be tried again.
-func (b *batcher) settle(i item, err error, again bool) {
+// requeueOrFinish leaves the item at the head of its queue for another attempt, or removes it and reports its outcome.
+func (b *batcher) requeueOrFinish(i item, err error, again bool) {
 	if again && time.Since(i.tried) < b.engine.options.RetryFor {
 		b.ready = append(b.ready, i.key)
 		return
@@ -178,17 +168,18 @@ func (b *batcher) settle(i item, err error, again bool) {
 	b.finish(i, err)
 }
 
-// send makes one call and counts the records that Kinesis took and those to be tried again later.
+// send makes one call. It counts the records that Kinesis accepted and those to be sent again later.
 func (b *batcher) send(batch []item) (accepted, refused int) {
 	entries := make([]kinesistypes.PutRecordsRequestEntry, len(batch))
 	for n := range batch {
 		entries[n] = kinesistypes.PutRecordsRequestEntry{Data: batch[n].data, PartitionKey: &batch[n].key}
 	}
-	out, err := b.engine.options.Clients.Kinesis.PutRecords(b.engine.ctx, &kinesis.PutRecordsInput{StreamName: &b.name, Records: entries})
+	in := &kinesis.PutRecordsInput{StreamName: &b.name, Records: entries}
+	out, err := b.engine.options.Clients.Kinesis().PutRecords(b.engine.ctx, in)
 	if err != nil {
 		again := worthRetrying(err)
 		for _, i := range batch {
-			b.settle(i, err, again)
+			b.requeueOrFinish(i, err, again)
 		}
 		if again {
 			refused = len(batch)
@@ -199,11 +190,11 @@ func (b *batcher) send(batch []item) (accepted, refused int) {
 		r := out.Records[n]
 		if r.ErrorCode == nil {
 			accepted++
-			b.settle(i, nil, false)
+			b.requeueOrFinish(i, nil, false)
 			continue
 		}
-		refused++ // throttling and internal failures are all that a record is refused for
-		b.settle(i, fmt.Errorf("%s: %s", *r.ErrorCode, aws.ToString(r.ErrorMessage)), true)
+		refused++ // Kinesis refuses single records only for throttling and internal failures, so all are retried
+		b.requeueOrFinish(i, fmt.Errorf("%s: %s", *r.ErrorCode, aws.ToString(r.ErrorMessage)), true)
 	}
 	if b.engine.options.Stored != nil {
 		b.engine.options.Stored(b.name)

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 func sprint(v any) string { return fmt.Sprint(v) }
@@ -59,7 +59,13 @@ func (f *flaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, record := range in.Records {
 		if f.records++; f.records%5 == 0 {
 			f.refused++
-			out.Records = append(out.Records, entry{ErrorCode: aws.String("ProvisionedThroughputExceededException"), ErrorMessage: aws.String("slow down")})
+			out.Records = append(
+				out.Records,
+				entry{
+					ErrorCode:    aws.String("ProvisionedThroughputExceededException"),
+					ErrorMessage: aws.String("slow down"),
+				},
+			)
 			continue
 		}
 		f.accepted[record.PartitionKey] = append(f.accepted[record.PartitionKey], string(record.Data))
@@ -69,8 +75,13 @@ func (f *flaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func stubConfig(url string) aws.Config {
-	return aws.Config{Region: "us-east-1", BaseEndpoint: &url, DisableRequestCompression: true, Credentials: credentials.NewStaticCredentialsProvider("stub", "stub", ""),
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} }}
+	return aws.Config{
+		Region:                    "us-east-1",
+		BaseEndpoint:              &url,
+		DisableRequestCompression: true,
+		Credentials:               credentials.NewStaticCredentialsProvider("stub", "stub", ""),
+		Retryer:                   func() aws.Retryer { return aws.NopRetryer{} },
+	}
 }
 
 func TestKinesisKeepsTheOrderPerKeyThroughRefusals(t *testing.T) {
@@ -90,7 +101,7 @@ func TestKinesisKeepsTheOrderPerKeyThroughRefusals(t *testing.T) {
 		mine := want[name]
 		senders.Go(func() {
 			for _, payload := range mine {
-				r.Handle(message.Message{Topic: "gh/" + name + "/telemetry", Payload: []byte(payload), Time: time.Now()})
+				r.Handle(message.New("gh/"+name+"/telemetry", []byte(payload)))
 			}
 		})
 	}
@@ -121,20 +132,60 @@ func TestKinesisFailureReachesTheErrorAction(t *testing.T) {
 
 func TestKinesisRecordsArriveAsPublished(t *testing.T) {
 	server := mototest.Start(t)
-	c := clients.New(server.Config(t))
-	must(c.Kinesis.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("s"), ShardCount: aws.Int32(1)}))(t)
+	c := awsapi.NewLocal(server.Config(t))
+	createStream(t, c, "s")
 	r := newRig(t, server.Config(t))
 	r.set(t, newRule("t", "SELECT * FROM 'gh/+/telemetry'", toStream("s")))
 	for _, payload := range []string{`{"a": 1.0}`, "\x00\xff", ""} {
 		r.send("gh/soil-001/telemetry", payload)
 	}
 	r.noFailures(t)
-	iterator := must(c.Kinesis.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{StreamName: aws.String("s"), ShardId: aws.String("shardId-000000000000"), ShardIteratorType: "TRIM_HORIZON"}))(t)
-	var got []string
-	for _, record := range must(c.Kinesis.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator.ShardIterator}))(t).Records {
-		got = append(got, *record.PartitionKey+" "+string(record.Data))
-	}
-	if diff := cmp.Diff([]string{`soil-001 {"a": 1.0}`, "soil-001 \x00\xff", "soil-001 "}, got); diff != "" {
+	want := []string{`soil-001 {"a": 1.0}`, "soil-001 \x00\xff", "soil-001 "}
+	if diff := cmp.Diff(want, storedRecords(t, c, "s")); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
+}
+
+func TestKinesisAsErrorAction(t *testing.T) {
+	server := mototest.Start(t)
+	c := awsapi.NewLocal(server.Config(t))
+	createStream(t, c, "errors")
+	r := newRig(t, server.Config(t))
+	rule := newRule("t", "SELECT * FROM 'gh/+/telemetry'", lambdaTo("missing"), toStream("missing"))
+	action := toStream("errors")
+	rule.ErrorAction = &action
+	r.set(t, rule)
+	r.send("gh/soil-001/telemetry", "{}")
+	records := storedRecords(t, c, "errors")
+	if len(records) != 1 || !strings.HasPrefix(records[0], `soil-001 {"ruleName":"t",`) ||
+		strings.Count(records[0], "failedAction") != 2 {
+		t.Errorf("got %q, want one document with both failures, under the message's partition key", records)
+	}
+	last := r.events[len(r.events)-1]
+	if last.Action != "kinesis" || last.Target != "errors" || last.Detail != "error action" || last.Error != "" {
+		t.Errorf("the last event is %+v, want the error action's success", last)
+	}
+}
+
+func createStream(t *testing.T, c *awsapi.Clients, name string) {
+	t.Helper()
+	in := &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(1)}
+	must(c.Kinesis().CreateStream(t.Context(), in))(t)
+}
+
+// storedRecords returns the partition key and data of every record in the stream.
+func storedRecords(t *testing.T, c *awsapi.Clients, stream string) (records []string) {
+	t.Helper()
+	iterator := must(c.Kinesis().GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+		StreamName:        &stream,
+		ShardId:           aws.String("shardId-000000000000"),
+		ShardIteratorType: "TRIM_HORIZON",
+	}))(t)
+	page := must(c.Kinesis().GetRecords(
+		t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator.ShardIterator},
+	))(t)
+	for _, r := range page.Records {
+		records = append(records, *r.PartitionKey+" "+string(r.Data))
+	}
+	return records
 }

@@ -15,10 +15,9 @@ import (
 )
 
 type republishAction struct {
-	kind
 	topic   text
 	qos     byte
-	headers *republishHeaders // nil without
+	headers *republishHeaders // may be nil
 	publish func(message.Message) error
 }
 
@@ -27,22 +26,31 @@ type republishHeaders struct {
 	user                                                    []headerText
 }
 
-// headerText is a name with its value.
+// headerText is a header's name and value.
 type headerText struct{ key, value text }
 
-func (p *preparer) republish(a *types.RepublishAction) action {
-	r := &republishAction{kind: kind{"RepublishAction", "republish"}, topic: p.text(a.Topic), qos: byte(aws.ToInt32(a.Qos)), publish: p.engine.options.Publish}
+func (p *preparer) republish(a *types.RepublishAction) perform {
+	r := &republishAction{
+		topic:   p.text(a.Topic),
+		qos:     byte(aws.ToInt32(a.Qos)),
+		publish: p.engine.options.Publish,
+	}
 	if h := a.Headers; h != nil {
-		r.headers = &republishHeaders{format: p.text(h.PayloadFormatIndicator), contentType: p.text(h.ContentType), responseTopic: p.text(h.ResponseTopic),
-			correlation: p.text(h.CorrelationData), expiry: p.text(h.MessageExpiry)}
+		r.headers = &republishHeaders{
+			format:        p.text(h.PayloadFormatIndicator),
+			contentType:   p.text(h.ContentType),
+			responseTopic: p.text(h.ResponseTopic),
+			correlation:   p.text(h.CorrelationData),
+			expiry:        p.text(h.MessageExpiry),
+		}
 		for _, u := range h.UserProperties {
 			r.headers.user = append(r.headers.user, headerText{p.text(u.Key), p.text(u.Value)})
 		}
 	}
-	return r
+	return r.perform
 }
 
-func (a *republishAction) do(ctx context.Context, in *input) (string, error) {
+func (a *republishAction) perform(ctx context.Context, in *input) (string, error) {
 	name, err := a.topic.of(ctx, in)
 	if err != nil {
 		return a.topic.fixed, err
@@ -53,9 +61,10 @@ func (a *republishAction) do(ctx context.Context, in *input) (string, error) {
 	if err := topic.ValidateName(name); err != nil {
 		return name, err
 	}
-	m := message.Message{Topic: name, Payload: in.payload, QoS: a.qos, TraceID: in.execution.message.TraceID}
+	m := message.New(name, in.payload)
+	m.QoS, m.TraceID = a.qos, in.execution.message.TraceID
 	if a.headers != nil {
-		if m.Properties, err = a.headers.of(ctx, in); err != nil {
+		if m.MQTT5, err = a.headers.of(ctx, in); err != nil {
 			return name, err
 		}
 	}
@@ -67,14 +76,14 @@ func (h *republishHeaders) of(ctx context.Context, in *input) (*message.Properti
 	if err != nil {
 		return nil, err
 	}
-	p := &message.Properties{PayloadFormatUTF8: v[0] == "UTF8_DATA", ContentType: v[1], ResponseTopic: v[2]}
+	p := &message.Properties{UTF8: v[0] == "UTF8_DATA", ContentType: v[1], ResponseTopic: v[2]}
 	if p.CorrelationData, err = base64.StdEncoding.DecodeString(v[3]); err != nil {
 		return nil, fmt.Errorf("the header correlationData is not base64: %w", err)
 	}
 	if v[4] != "" {
 		seconds, err := strconv.ParseUint(v[4], 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("the header messageExpiry is no number of seconds: %w", err)
+			return nil, fmt.Errorf("the header messageExpiry is not a number of seconds: %w", err)
 		}
 		p.ExpirySeconds = uint32(seconds)
 	}

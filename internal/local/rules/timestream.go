@@ -14,11 +14,11 @@ import (
 	tstypes "github.com/aws/aws-sdk-go-v2/service/timestreamwrite/types"
 )
 
-// timestreamRecords is how many attributes one message may have. [AWS 2.1]
+// timestreamRecords is the largest number of attributes in one result. [AWS 2.1]
 const timestreamRecords = 100
 
 type timestreamAction struct {
-	caller
+	engine          *Engine
 	database, table text
 	dimensions      []dimension
 	time            text // "" for the time of arrival
@@ -30,8 +30,13 @@ type dimension struct {
 	value text
 }
 
-func (p *preparer) timestream(a *types.TimestreamAction) action {
-	t := &timestreamAction{caller: p.caller("TimestreamAction", "timestream"), database: p.text(a.DatabaseName), table: p.text(a.TableName), unit: tstypes.TimeUnitMilliseconds}
+func (p *preparer) timestream(a *types.TimestreamAction) perform {
+	t := &timestreamAction{
+		engine:   p.engine,
+		database: p.text(a.DatabaseName),
+		table:    p.text(a.TableName),
+		unit:     tstypes.TimeUnitMilliseconds,
+	}
 	for _, d := range a.Dimensions {
 		t.dimensions = append(t.dimensions, dimension{*d.Name, p.text(d.Value)})
 	}
@@ -41,33 +46,48 @@ func (p *preparer) timestream(a *types.TimestreamAction) action {
 			t.unit = tstypes.TimeUnit(*a.Timestamp.Unit)
 		}
 	}
-	return t
+	return t.perform
 }
 
-// do writes one single-measure record per attribute of the result. [IoT-SQL 17 timestream]
-func (a *timestreamAction) do(ctx context.Context, in *input) (string, error) {
+// perform writes one single-measure record per attribute of the result. [IoT-SQL 17 timestream]
+func (a *timestreamAction) perform(ctx context.Context, in *input) (string, error) {
 	v, err := texts(ctx, in, a.database, a.table, a.time)
 	if err != nil {
 		return a.database.fixed + "/" + a.table.fixed, err
 	}
-	resource := v[0] + "/" + v[1]
+	resource, write := v[0]+"/"+v[1], &timestreamwrite.WriteRecordsInput{DatabaseName: &v[0], TableName: &v[1]}
 	if v[2] == "" {
 		v[2] = strconv.FormatInt(in.execution.message.Time.UnixMilli(), 10)
 	}
-	fields, err := object(in)
-	if err != nil {
-		return resource, err
-	}
-	if len(fields) > timestreamRecords {
-		return resource, fmt.Errorf("the rule's result has %d attributes; the action writes at most %d", len(fields), timestreamRecords)
-	}
-	common := &tstypes.Record{Time: &v[2], TimeUnit: a.unit}
+	write.CommonAttributes = &tstypes.Record{Time: &v[2], TimeUnit: a.unit}
 	for _, d := range a.dimensions {
 		value, err := d.value.of(ctx, in)
 		if err != nil {
 			return resource, err
 		}
-		common.Dimensions = append(common.Dimensions, tstypes.Dimension{Name: &d.name, Value: &value})
+		write.CommonAttributes.Dimensions = append(
+			write.CommonAttributes.Dimensions, tstypes.Dimension{Name: &d.name, Value: &value},
+		)
+	}
+	if write.Records, err = measures(in); err != nil {
+		return resource, err
+	}
+	return resource, a.engine.persist(ctx, func() error {
+		_, err := a.engine.options.Clients.TimestreamWrite().WriteRecords(ctx, write)
+		return err
+	})
+}
+
+// measures returns one record per attribute of the result that can be stored.
+func measures(in *input) ([]tstypes.Record, error) {
+	fields, err := object(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(fields) > timestreamRecords {
+		return nil, fmt.Errorf(
+			"the rule's result has %d attributes; the action writes at most %d", len(fields), timestreamRecords,
+		)
 	}
 	var records []tstypes.Record
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
@@ -76,15 +96,12 @@ func (a *timestreamAction) do(ctx context.Context, in *input) (string, error) {
 		}
 	}
 	if len(records) == 0 {
-		return resource, fmt.Errorf("the rule's result has no attribute that can be stored")
+		return nil, fmt.Errorf("the rule's result has no attribute that can be stored")
 	}
-	return resource, a.persist(ctx, func() error {
-		_, err := a.clients.Timestream.WriteRecords(ctx, &timestreamwrite.WriteRecordsInput{DatabaseName: &v[0], TableName: &v[1], CommonAttributes: common, Records: records})
-		return err
-	})
+	return records, nil
 }
 
-// measure is a value's text and type: a number with a point is a double, one without a bigint. Null is not stored.
+// measure returns a value's text and type. Numbers with a decimal point are doubles, others bigints; null is not stored.
 func measure(v any) (text string, kind tstypes.MeasureValueType, ok bool) {
 	switch v := v.(type) {
 	case bool:

@@ -1,23 +1,22 @@
-// Package shadow serves the reserved MQTT topics of device shadows, classic and named: get, update and delete with their
-// answers, delta and documents. The shadows themselves are kept by the endpoint's IoT data API.
+// Package shadow serves the reserved MQTT topics of device shadows, classic and named: get, update and delete with
+// their answers, delta and documents. The endpoint's IoT data API stores the shadows.
 package shadow
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
-	"hash/maphash"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lane"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
 const (
@@ -31,12 +30,8 @@ const (
 type Service struct {
 	client  *iotdataplane.Client
 	publish func(message.Message) error
-	events  event.Sink
-	seed    maphash.Seed
-	lanes   [lanes]chan request
-	workers sync.WaitGroup
-	ctx     context.Context
-	cancel  context.CancelFunc
+	events  runlog.Sink
+	lanes   *lane.Executor[request]
 }
 
 // request is one message on a shadow topic.
@@ -49,34 +44,22 @@ type request struct {
 }
 
 // New starts the service; publish sends its answers.
-func New(client *iotdataplane.Client, publish func(message.Message) error, events event.Sink) *Service {
-	s := &Service{client: client, publish: publish, events: events, seed: maphash.MakeSeed()}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	for i := range s.lanes {
-		s.lanes[i] = make(chan request, laneLength)
-		s.workers.Go(func() { s.work(s.lanes[i]) })
-	}
+func New(client *iotdataplane.Client, publish func(message.Message) error, events runlog.Sink) *Service {
+	s := &Service{client: client, publish: publish, events: events}
+	s.lanes = lane.New(lanes, laneLength, s.serve)
 	return s
 }
 
-// Handle takes a message if it is a shadow request.
+// Handle queues a message if it is a shadow request.
 func (s *Service) Handle(m message.Message) {
-	r, ok := parse(m.Topic)
-	if !ok {
-		return
-	}
-	r.payload = m.Payload
-	select {
-	case s.lanes[maphash.String(s.seed, r.thing)%lanes] <- r:
-	case <-s.ctx.Done():
+	if r, ok := parse(m.Topic); ok {
+		r.payload = m.Payload
+		s.lanes.Submit(r.thing, r)
 	}
 }
 
-// Close ends the service; requests that wait are dropped.
-func (s *Service) Close() {
-	s.cancel()
-	s.workers.Wait()
-}
+// Close ends the service and drops queued requests.
+func (s *Service) Close() { s.lanes.Close() }
 
 // parse reads $aws/things/<thing>/shadow[/name/<name>]/<operation>.
 func parse(topic string) (r request, ok bool) {
@@ -94,18 +77,7 @@ func parse(topic string) (r request, ok bool) {
 	return r, r.operation == "get" || r.operation == "update" || r.operation == "delete"
 }
 
-func (s *Service) work(lane chan request) {
-	for {
-		select {
-		case r := <-lane:
-			s.serve(r)
-		case <-s.ctx.Done():
-			return
-		}
-	}
-}
-
-func (s *Service) serve(r request) {
+func (s *Service) serve(ctx context.Context, r request) {
 	began := time.Now()
 	var token struct {
 		ClientToken string `json:"clientToken"`
@@ -114,13 +86,19 @@ func (s *Service) serve(r request) {
 	var err error
 	switch r.operation {
 	case "get":
-		err = s.get(r, token.ClientToken)
+		err = s.get(ctx, r, token.ClientToken)
 	case "update":
-		err = s.update(r, token.ClientToken)
+		err = s.update(ctx, r, token.ClientToken)
 	case "delete":
-		err = s.delete(r, token.ClientToken)
+		err = s.delete(ctx, r, token.ClientToken)
 	}
-	e := event.Event{Kind: event.Acted, Thing: r.thing, Topic: r.prefix + "/" + r.operation, Action: "shadow", Duration: time.Since(began)}
+	e := runlog.Event{
+		Kind:     runlog.Acted,
+		Thing:    r.thing,
+		Topic:    r.prefix + "/" + r.operation,
+		Action:   "shadow",
+		Duration: time.Since(began),
+	}
 	if err != nil {
 		e.Error = err.Error()
 		s.reject(r, token.ClientToken, err)
@@ -128,8 +106,8 @@ func (s *Service) serve(r request) {
 	s.events.Send(e)
 }
 
-func (s *Service) get(r request, token string) error {
-	document, err := s.document(r)
+func (s *Service) get(ctx context.Context, r request, token string) error {
+	document, err := s.document(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -137,8 +115,11 @@ func (s *Service) get(r request, token string) error {
 }
 
 // document reads the shadow.
-func (s *Service) document(r request) (map[string]json.RawMessage, error) {
-	out, err := s.client.GetThingShadow(s.ctx, &iotdataplane.GetThingShadowInput{ThingName: &r.thing, ShadowName: r.name})
+func (s *Service) document(ctx context.Context, r request) (map[string]json.RawMessage, error) {
+	out, err := s.client.GetThingShadow(
+		ctx,
+		&iotdataplane.GetThingShadowInput{ThingName: &r.thing, ShadowName: r.name},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -146,18 +127,21 @@ func (s *Service) document(r request) (map[string]json.RawMessage, error) {
 	return document, json.Unmarshal(out.Payload, &document)
 }
 
-func (s *Service) update(r request, token string) error {
+func (s *Service) update(ctx context.Context, r request, token string) error {
 	if len(r.payload) > maxDocument {
 		return refusal{http.StatusRequestEntityTooLarge, "The payload exceeds the maximum size allowed"}
 	}
 	if !json.Valid(r.payload) {
 		return refusal{http.StatusBadRequest, "Invalid JSON"}
 	}
-	before, err := s.document(r)
+	before, err := s.document(ctx, r)
 	if err != nil && status(err) != http.StatusNotFound {
 		return err
 	}
-	out, err := s.client.UpdateThingShadow(s.ctx, &iotdataplane.UpdateThingShadowInput{ThingName: &r.thing, ShadowName: r.name, Payload: r.payload})
+	out, err := s.client.UpdateThingShadow(
+		ctx,
+		&iotdataplane.UpdateThingShadowInput{ThingName: &r.thing, ShadowName: r.name, Payload: r.payload},
+	)
 	if err != nil {
 		return err
 	}
@@ -168,27 +152,31 @@ func (s *Service) update(r request, token string) error {
 	if err := s.send(r.prefix+"/update/accepted", withToken(accepted, token)); err != nil {
 		return err
 	}
-	after, err := s.document(r)
+	after, err := s.document(ctx, r)
 	if err != nil {
 		return err
 	}
 	return errors.Join(s.delta(r, token, after), s.documents(r, token, before, after))
 }
 
-// delta tells the device how the desired state differs from the reported one, if it does.
+// delta publishes how the desired state differs from the reported one, if it does.
 func (s *Service) delta(r request, token string, after map[string]json.RawMessage) error {
 	var state, metadata map[string]json.RawMessage
 	if json.Unmarshal(after["state"], &state) != nil || len(state["delta"]) == 0 {
 		return nil
 	}
-	delta := map[string]json.RawMessage{"version": after["version"], "timestamp": after["timestamp"], "state": state["delta"]}
+	delta := map[string]json.RawMessage{
+		"version":   after["version"],
+		"timestamp": after["timestamp"],
+		"state":     state["delta"],
+	}
 	if json.Unmarshal(after["metadata"], &metadata) == nil && len(metadata["desired"]) > 0 {
 		delta["metadata"] = metadata["desired"]
 	}
 	return s.send(r.prefix+"/update/delta", withToken(delta, token))
 }
 
-// documents tells everybody the whole shadow before and after.
+// documents publishes the whole shadow before and after the update.
 func (s *Service) documents(r request, token string, before, after map[string]json.RawMessage) error {
 	part := func(d map[string]json.RawMessage) map[string]json.RawMessage {
 		var state map[string]json.RawMessage
@@ -208,8 +196,11 @@ func (s *Service) documents(r request, token string, before, after map[string]js
 	return s.send(r.prefix+"/update/documents", body)
 }
 
-func (s *Service) delete(r request, token string) error {
-	out, err := s.client.DeleteThingShadow(s.ctx, &iotdataplane.DeleteThingShadowInput{ThingName: &r.thing, ShadowName: r.name})
+func (s *Service) delete(ctx context.Context, r request, token string) error {
+	out, err := s.client.DeleteThingShadow(
+		ctx,
+		&iotdataplane.DeleteThingShadowInput{ThingName: &r.thing, ShadowName: r.name},
+	)
 	if err != nil {
 		return err
 	}
@@ -217,10 +208,16 @@ func (s *Service) delete(r request, token string) error {
 	if err := json.Unmarshal(out.Payload, &document); err != nil {
 		return err
 	}
-	return s.send(r.prefix+"/delete/accepted", withToken(map[string]json.RawMessage{"version": document["version"], "timestamp": document["timestamp"]}, token))
+	return s.send(
+		r.prefix+"/delete/accepted",
+		withToken(
+			map[string]json.RawMessage{"version": document["version"], "timestamp": document["timestamp"]},
+			token,
+		),
+	)
 }
 
-// refusal is an error found here, in the words of the data plane.
+// refusal is an invalid request, with the data plane's code and text.
 type refusal struct {
 	code int
 	text string
@@ -253,7 +250,7 @@ func (s *Service) reject(r request, token string, err error) {
 		body["clientToken"] = token
 	}
 	if err := s.send(r.prefix+"/"+r.operation+"/rejected", body); err != nil {
-		s.events.Send(event.Event{Kind: event.Failed, Thing: r.thing, Action: "shadow", Error: err.Error()})
+		s.events.Send(runlog.Event{Kind: runlog.Failed, Thing: r.thing, Action: "shadow", Error: err.Error()})
 	}
 }
 
@@ -275,5 +272,7 @@ func (s *Service) send(topic string, body any) error {
 	if err != nil {
 		return err
 	}
-	return s.publish(message.Message{Topic: topic, Payload: payload, QoS: 1})
+	m := message.New(topic, payload)
+	m.QoS = 1
+	return s.publish(m)
 }

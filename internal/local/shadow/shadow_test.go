@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 type rig struct {
@@ -26,7 +26,11 @@ func start(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{answers: make(chan message.Message, 100)}
-	r.Service = New(iotdataplane.NewFromConfig(config), func(m message.Message) error { r.answers <- m; return nil }, nil)
+	r.Service = New(
+		iotdataplane.NewFromConfig(config),
+		func(m message.Message) error { r.answers <- m; return nil },
+		nil,
+	)
 	t.Cleanup(r.Close)
 	return r
 }
@@ -34,7 +38,7 @@ func start(t *testing.T) *rig {
 // ask sends a request and returns its n answers: topic behind the prefix, and document.
 func (r *rig) ask(t *testing.T, prefix, operation, payload string, n int) map[string]map[string]any {
 	t.Helper()
-	r.Handle(message.Message{Topic: prefix + "/" + operation, Payload: []byte(payload)})
+	r.Handle(message.New(prefix+"/"+operation, []byte(payload)))
 	got := map[string]map[string]any{}
 	for range n {
 		select {
@@ -68,17 +72,20 @@ func TestShadowLife(t *testing.T) {
 				t.Fatalf("get of no shadow: %v", rejected)
 			}
 			first := r.ask(t, prefix, "update", `{"state":{"reported":{"open":false}},"clientToken":"t1"}`, 2)
-			if at(first["update/accepted"], "state", "reported", "open") != false || at(first["update/accepted"], "clientToken") != "t1" {
+			if at(first["update/accepted"], "state", "reported", "open") != false ||
+				at(first["update/accepted"], "clientToken") != "t1" {
 				t.Errorf("accepted: %v", first)
 			}
-			if at(first["update/documents"], "current", "state", "reported", "open") != false || at(first["update/documents"], "previous") != nil {
+			if at(first["update/documents"], "current", "state", "reported", "open") != false ||
+				at(first["update/documents"], "previous") != nil {
 				t.Errorf("documents: %v", first["update/documents"])
 			}
 			second := r.ask(t, prefix, "update", `{"state":{"desired":{"open":true}}}`, 3)
 			if at(second["update/delta"], "state", "open") != true || at(second["update/delta"], "version") != 2.0 {
 				t.Errorf("delta: %v", second["update/delta"])
 			}
-			if at(second["update/documents"], "previous", "version") != 1.0 || at(second["update/documents"], "current", "version") != 2.0 {
+			if at(second["update/documents"], "previous", "version") != 1.0 ||
+				at(second["update/documents"], "current", "version") != 2.0 {
 				t.Errorf("documents: %v", second["update/documents"])
 			}
 			got := r.ask(t, prefix, "get", "", 1)["get/accepted"]

@@ -13,26 +13,13 @@ import (
 	secrettypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
 )
 
-// A Bundle is what a pipeline stores for one of its devices.
-type Bundle struct {
-	Thing          string `json:"thing"`
-	CertificatePEM string `json:"certificate_pem"`
-	PrivateKey     string `json:"private_key"`
-	Endpoint       string `json:"endpoint"`
-	Topics         struct {
-		Telemetry, Status, Commands string
-	} `json:"topics"`
-}
-
-// Format keeps the private key out of anything printed.
-func (b Bundle) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "credentials of %q", b.Thing) }
-
-// certificate is the device's TLS certificate.
-func (b Bundle) certificate() (tls.Certificate, error) {
+// certificateOf is the device's TLS certificate.
+func certificateOf(b contract.Bundle) (tls.Certificate, error) {
 	pair, err := tls.X509KeyPair([]byte(b.CertificatePEM), []byte(b.PrivateKey))
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("reading the certificate of device %q: %w", b.Thing, err)
@@ -42,7 +29,9 @@ func (b Bundle) certificate() (tls.Certificate, error) {
 
 // Bundles reads the credentials of a pipeline's devices, sorted by name. Devices that brought their own key have none
 // that could be used; keyless names them.
-func Bundles(ctx context.Context, c *clients.Set, m *local.Manifest) (bundles []Bundle, keyless []string, err error) {
+func Bundles(
+	ctx context.Context, c *awsapi.Clients, m *local.Manifest,
+) (bundles []contract.Bundle, keyless []string, err error) {
 	read := parameters
 	if m.SecretsManager {
 		read = secrets
@@ -52,9 +41,12 @@ func Bundles(ctx context.Context, c *clients.Set, m *local.Manifest) (bundles []
 		return nil, nil, fmt.Errorf("reading device credentials below %q: %w", m.CredentialsPath, err)
 	}
 	for _, text := range texts {
-		var b Bundle
+		var b contract.Bundle
 		if json.Unmarshal([]byte(text), &b) != nil || b.Thing == "" {
-			return nil, nil, fmt.Errorf("reading device credentials below %q: an entry is no credentials bundle", m.CredentialsPath)
+			return nil, nil, fmt.Errorf(
+				"reading device credentials below %q: an entry is no credentials bundle",
+				m.CredentialsPath,
+			)
 		}
 		if b.PrivateKey == "" {
 			keyless = append(keyless, b.Thing)
@@ -62,13 +54,16 @@ func Bundles(ctx context.Context, c *clients.Set, m *local.Manifest) (bundles []
 		}
 		bundles = append(bundles, b)
 	}
-	slices.SortFunc(bundles, func(a, b Bundle) int { return strings.Compare(a.Thing, b.Thing) })
+	slices.SortFunc(bundles, func(a, b contract.Bundle) int { return strings.Compare(a.Thing, b.Thing) })
 	slices.Sort(keyless)
 	return bundles, keyless, nil
 }
 
-func parameters(ctx context.Context, c *clients.Set, path string) (texts []string, err error) {
-	pages := ssm.NewGetParametersByPathPaginator(c.SSM, &ssm.GetParametersByPathInput{Path: &path, WithDecryption: aws.Bool(true)})
+func parameters(ctx context.Context, c *awsapi.Clients, path string) (texts []string, err error) {
+	pages := ssm.NewGetParametersByPathPaginator(
+		c.SSM(),
+		&ssm.GetParametersByPathInput{Path: &path, WithDecryption: aws.Bool(true)},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -81,15 +76,18 @@ func parameters(ctx context.Context, c *clients.Set, path string) (texts []strin
 	return texts, nil
 }
 
-func secrets(ctx context.Context, c *clients.Set, path string) (texts []string, err error) {
-	pages := secretsmanager.NewListSecretsPaginator(c.Secrets, &secretsmanager.ListSecretsInput{Filters: []secrettypes.Filter{{Key: "name", Values: []string{path + "/"}}}})
+func secrets(ctx context.Context, c *awsapi.Clients, path string) (texts []string, err error) {
+	pages := secretsmanager.NewListSecretsPaginator(
+		c.SecretsManager(),
+		&secretsmanager.ListSecretsInput{Filters: []secrettypes.Filter{{Key: "name", Values: []string{path + "/"}}}},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range page.SecretList {
-			out, err := c.Secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: s.ARN})
+			out, err := c.SecretsManager().GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: s.ARN})
 			if err != nil {
 				return nil, err
 			}

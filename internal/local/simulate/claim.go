@@ -28,15 +28,14 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
-// claimPrefix is what the client IDs of unregistered devices begin with; the claim's policy allows no others.
-const claimPrefix = "claim:"
-
-// answerTime is how long a device waits for an answer; the hook alone may take five seconds. [AWS 4 Pre-provisioning hook]
+// answerTime is how long a device waits for an answer; the hook alone may take five seconds. [AWS 4 Pre-provisioning
+// hook]
 const answerTime = 30 * time.Second
 
 // refusedSubscription is the return code of a SUBACK for a filter that is refused. [MQTT 3.1.1, 3.9.3]
@@ -54,13 +53,16 @@ type Claim struct {
 func (c Claim) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "claim of template %q", c.Template) }
 
 // ReadClaim reads the pipeline's claim bundle. The error says so when the pipeline has none.
-func ReadClaim(ctx context.Context, c *clients.Set, m *local.Manifest) (Claim, error) {
-	name := m.Parts["provisioning/claim"]
+func ReadClaim(ctx context.Context, c *awsapi.Clients, m *local.Manifest) (Claim, error) {
+	name := m.Parts[contract.KeyClaim]
 	if m.Parts == nil {
-		name = m.CredentialsPath + "-claim"
+		name = contract.ClaimBundleName(m.CredentialsPath)
 	}
 	if name == "" {
-		return Claim{}, fmt.Errorf("pipeline %q has no claim certificate: give it provisioning = { claim = {} }, and apply", m.Name)
+		return Claim{}, fmt.Errorf(
+			"pipeline %q has no claim certificate: give it provisioning = { claim = {} }, and apply",
+			m.Name,
+		)
 	}
 	text, err := bundle(ctx, c, m.SecretsManager, name)
 	if err != nil {
@@ -71,15 +73,18 @@ func ReadClaim(ctx context.Context, c *clients.Set, m *local.Manifest) (Claim, e
 		return Claim{}, fmt.Errorf("reading the claim bundle %q: it is no claim bundle", name)
 	}
 	if claim.CertificatePEM == "" {
-		return Claim{}, fmt.Errorf("reading the claim bundle %q: its certificate is not made yet: apply the pipeline again", name)
+		return Claim{}, fmt.Errorf(
+			"reading the claim bundle %q: its certificate is not made yet: apply the pipeline again",
+			name,
+		)
 	}
 	return claim, nil
 }
 
-func bundle(ctx context.Context, c *clients.Set, secret bool, name string) (string, error) {
+func bundle(ctx context.Context, c *awsapi.Clients, secret bool, name string) (string, error) {
 	absent := errors.New("there is none; apply the pipeline")
 	if secret {
-		out, err := c.Secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
+		out, err := c.SecretsManager().GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
 		if errors.As(err, new(*secrettypes.ResourceNotFoundException)) {
 			return "", absent
 		}
@@ -88,7 +93,7 @@ func bundle(ctx context.Context, c *clients.Set, secret bool, name string) (stri
 		}
 		return aws.ToString(out.SecretString), nil
 	}
-	out, err := c.SSM.GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
+	out, err := c.SSM().GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
 	if errors.As(err, new(*ssmtypes.ParameterNotFound)) {
 		return "", absent
 	}
@@ -110,22 +115,22 @@ type Registration struct {
 	Parameters map[string]string
 	// TopicPrefix is the pipeline's.
 	TopicPrefix string
-	// Dir is where devices keep their credentials, as they would in their flash: one that finds some there is registered
-	// already. "" keeps none.
+	// Dir is where devices keep their credentials, as they would in their flash: one that finds some there is
+	// registered already. "" keeps none.
 	Dir    string
-	Events event.Sink
+	Events runlog.Sink
 }
 
 // serialPattern is what the pipeline's allow-list takes; it is also safe as the name of a file.
 var serialPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// Register lets new devices register themselves, some at once: each makes its key, has it certified and asks for its thing.
-// It returns the credentials of those that are registered, in the order of the serials. The error joins those of the devices
-// that failed, each of which is an event as well.
-func Register(ctx context.Context, r Registration) ([]Bundle, error) {
+// Register lets new devices register themselves, some at once: each makes its key, has it certified and asks for its
+// thing. It returns the credentials of those that are registered, in the order of the serials. The error joins those
+// of the devices that failed, each of which is an event as well.
+func Register(ctx context.Context, r Registration) ([]contract.Bundle, error) {
 	const atOnce = 10
 	slots := make(chan struct{}, atOnce)
-	bundles, failed := make([]*Bundle, len(r.Serials)), make([]error, len(r.Serials))
+	bundles, failed := make([]*contract.Bundle, len(r.Serials)), make([]error, len(r.Serials))
 	var registering sync.WaitGroup
 	for i, serial := range r.Serials {
 		slots <- struct{}{}
@@ -134,14 +139,21 @@ func Register(ctx context.Context, r Registration) ([]Bundle, error) {
 			b, err := r.registered(ctx, serial)
 			if err != nil {
 				failed[i] = fmt.Errorf("registering the device with serial number %q: %w", serial, err)
-				r.Events.Send(event.Event{Kind: event.Failed, Thing: claimPrefix + serial, Action: "register", Error: err.Error()})
+				r.Events.Send(
+					runlog.Event{
+						Kind:   runlog.Failed,
+						Thing:  contract.ClaimClientPrefix + serial,
+						Action: "register",
+						Error:  err.Error(),
+					},
+				)
 				return
 			}
 			bundles[i] = &b
 		})
 	}
 	registering.Wait()
-	var all []Bundle
+	var all []contract.Bundle
 	for _, b := range bundles {
 		if b != nil {
 			all = append(all, *b)
@@ -151,7 +163,7 @@ func Register(ctx context.Context, r Registration) ([]Bundle, error) {
 }
 
 // registered gives the credentials that the device kept, or registers it.
-func (r Registration) registered(ctx context.Context, serial string) (b Bundle, err error) {
+func (r Registration) registered(ctx context.Context, serial string) (b contract.Bundle, err error) {
 	if !serialPattern.MatchString(serial) {
 		return b, errors.New("a serial number has 1 to 64 letters, digits, - and _")
 	}
@@ -169,7 +181,15 @@ func (r Registration) registered(ctx context.Context, serial string) (b Bundle, 
 	if b, err = r.register(ctx, serial); err != nil {
 		return b, err
 	}
-	r.Events.Send(event.Event{Kind: event.Admitted, Thing: claimPrefix + serial, Action: "register", Target: b.Thing, Duration: time.Since(began)})
+	r.Events.Send(
+		runlog.Event{
+			Kind:     runlog.Admitted,
+			Thing:    contract.ClaimClientPrefix + serial,
+			Action:   "register",
+			Target:   b.Thing,
+			Duration: time.Since(began),
+		},
+	)
 	if r.Dir == "" {
 		return b, nil
 	}
@@ -187,7 +207,7 @@ func (r Registration) registered(ctx context.Context, serial string) (b Bundle, 
 }
 
 // register is the life of one device before it is a thing. [AWS 4 Claim flow]
-func (r Registration) register(ctx context.Context, serial string) (b Bundle, err error) {
+func (r Registration) register(ctx context.Context, serial string) (b contract.Bundle, err error) {
 	keyPEM, csrPEM, err := newKey(serial)
 	if err != nil {
 		return b, err
@@ -221,10 +241,13 @@ func (r Registration) register(ctx context.Context, serial string) (b Bundle, er
 	if provisioned.Thing == "" {
 		return b, fmt.Errorf("asking to be registered: template %q makes no thing", r.Claim.Template)
 	}
-	b = Bundle{Thing: provisioned.Thing, CertificatePEM: certified.CertificatePEM, PrivateKey: keyPEM, Endpoint: r.Claim.Endpoint}
-	base := r.TopicPrefix + "/" + b.Thing
-	b.Topics.Telemetry, b.Topics.Status, b.Topics.Commands = base+"/telemetry", base+"/status", base+"/commands"
-	return b, nil
+	return contract.Bundle{
+		Thing:          provisioned.Thing,
+		CertificatePEM: certified.CertificatePEM,
+		PrivateKey:     keyPEM,
+		Endpoint:       r.Claim.Endpoint,
+		Topics:         contract.TopicsOf(r.TopicPrefix, provisioned.Thing),
+	}, nil
 }
 
 // newKey makes a device's key and the request for its certificate, both in PEM.
@@ -237,15 +260,23 @@ func newKey(serial string) (keyPEM, csrPEM string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("making a key: %w", err)
 	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: serial}}, key)
+	csr, err := x509.CreateCertificateRequest(
+		rand.Reader,
+		&x509.CertificateRequest{Subject: pkix.Name{CommonName: serial}},
+		key,
+	)
 	if err != nil {
 		return "", "", fmt.Errorf("making a certificate request: %w", err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})), nil
+	return string(
+			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
+		), string(
+			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}),
+		), nil
 }
 
-// connect connects with the claim certificate. A connection that breaks is the end, since the answers come over this one only:
-// then lost is called.
+// connect connects with the claim certificate. A connection that breaks is the end, since the answers come over this
+// one only: then lost is called.
 func (r Registration) connect(ctx context.Context, serial string, lost context.CancelCauseFunc) (paho.Client, error) {
 	certificate, err := tls.X509KeyPair([]byte(r.Claim.CertificatePEM), []byte(r.Claim.PrivateKey))
 	if err != nil {
@@ -255,13 +286,24 @@ func (r Registration) connect(ctx context.Context, serial string, lost context.C
 	if broker == "" {
 		broker = r.Claim.Endpoint + ":8883"
 	}
-	client := paho.NewClient(paho.NewClientOptions().AddBroker("ssl://" + broker).SetClientID(claimPrefix + serial).SetProtocolVersion(4).SetCleanSession(true).
-		SetTLSConfig(&tls.Config{RootCAs: r.Roots, Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}).
-		SetConnectTimeout(10 * time.Second).SetAutoReconnect(false).SetOrderMatters(false).
-		SetConnectionLostHandler(func(_ paho.Client, err error) { lost(fmt.Errorf("the broker closed the connection: %w", err)) }))
+	client := paho.NewClient(
+		paho.NewClientOptions().
+			AddBroker("ssl://" + broker).
+			SetClientID(contract.ClaimClientPrefix + serial).
+			SetProtocolVersion(4).
+			SetCleanSession(true).
+			SetTLSConfig(&tls.Config{RootCAs: r.Roots, Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}).
+			SetConnectTimeout(10 * time.Second).
+			SetAutoReconnect(false).
+			SetOrderMatters(false).
+			SetConnectionLostHandler(func(_ paho.Client, err error) { lost(fmt.Errorf("the broker closed the connection: %w", err)) }),
+	)
 	if err := await(ctx, client.Connect()); err != nil {
 		client.Disconnect(0)
-		return nil, fmt.Errorf("connecting with the claim certificate: %w (is it ACTIVE, and the broker the one of this pipeline?)", err)
+		return nil, fmt.Errorf(
+			"connecting with the claim certificate: %w (is it ACTIVE, and the broker the one of this pipeline?)",
+			err,
+		)
 	}
 	return client, nil
 }
@@ -274,7 +316,8 @@ func ask(ctx context.Context, client paho.Client, topic string, request, result 
 	filters := map[string]byte{topic + "/accepted": 1, topic + "/rejected": 1}
 	subscribing := client.SubscribeMultiple(filters, func(_ paho.Client, m paho.Message) { answers <- m })
 	err := await(ctx, subscribing)
-	if s, ok := subscribing.(*paho.SubscribeToken); ok && err == nil && slices.Contains(slices.Collect(maps.Values(s.Result())), refusedSubscription) {
+	if s, ok := subscribing.(*paho.SubscribeToken); ok && err == nil &&
+		slices.Contains(slices.Collect(maps.Values(s.Result())), refusedSubscription) {
 		err = errors.New("no policy allows it")
 	}
 	if err != nil {

@@ -15,12 +15,13 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
 // Options say who plays, where and how.
 type Options struct {
-	Devices []Bundle
+	Devices []contract.Bundle
 	// Broker is the broker's host:port; "" means each device's own AWS IoT endpoint, port 8883.
 	Broker string
 	// Roots are the authorities that the broker's certificate must come from; nil means the system's.
@@ -29,7 +30,7 @@ type Options struct {
 	Interval time.Duration
 	// FaultRate is the share of faulty messages, from 0 to 1.
 	FaultRate float64
-	Events    event.Sink
+	Events    runlog.Sink
 	// Ready is called once, when every device has connected; it may be nil.
 	Ready func()
 }
@@ -40,8 +41,8 @@ const safeInterval = 4
 // minInterval bounds what a command can ask for: AWS IoT takes 100 messages per second and connection. [AWS 1.3]
 const minInterval = 10 * time.Millisecond
 
-// Run plays until the context ends, and disconnects the devices. The error is one of the first connection: a device that
-// is refused. Lost connections are made again.
+// Run plays until the context ends, and disconnects the devices. The error is one of the first connection: a device
+// that is refused. Lost connections are made again.
 func Run(ctx context.Context, o Options) error {
 	if len(o.Devices) == 0 {
 		return errors.New("no device to simulate has stored credentials")
@@ -98,7 +99,7 @@ func connectAll(ctx context.Context, devices []*device) error {
 
 // A device is one simulated sensor.
 type device struct {
-	bundle   Bundle
+	bundle   contract.Bundle
 	options  Options
 	client   paho.Client
 	climate  *climate
@@ -112,8 +113,8 @@ type command struct {
 	Interval        float64 `json:"interval"` // seconds as well
 }
 
-func newDevice(b Bundle, o Options) (*device, error) {
-	certificate, err := b.certificate()
+func newDevice(b contract.Bundle, o Options) (*device, error) {
+	certificate, err := certificateOf(b)
 	if err != nil {
 		return nil, err
 	}
@@ -125,10 +126,18 @@ func newDevice(b Bundle, o Options) (*device, error) {
 	h.Write([]byte(b.Thing))
 	d := &device{bundle: b, options: o, climate: newClimate(h.Sum64(), time.Now()), commands: make(chan command, 16)}
 	offline, _ := json.Marshal(map[string]string{"state": "offline"}) // strings
-	c := paho.NewClientOptions().AddBroker("ssl://"+broker).SetClientID(b.Thing).SetProtocolVersion(4).SetCleanSession(true).
+	c := paho.NewClientOptions().
+		AddBroker("ssl://"+broker).
+		SetClientID(b.Thing).
+		SetProtocolVersion(4).
+		SetCleanSession(true).
 		SetTLSConfig(&tls.Config{RootCAs: o.Roots, Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}).
-		SetKeepAlive(30*time.Second).SetConnectTimeout(10*time.Second).SetMaxReconnectInterval(10*time.Second).
-		SetBinaryWill(b.Topics.Status, offline, 1, false).SetOrderMatters(false).SetOnConnectHandler(d.online)
+		SetKeepAlive(30*time.Second).
+		SetConnectTimeout(10*time.Second).
+		SetMaxReconnectInterval(10*time.Second).
+		SetBinaryWill(b.Topics.Status, offline, 1, false).
+		SetOrderMatters(false).
+		SetOnConnectHandler(d.online)
 	d.client = paho.NewClient(c)
 	return d, nil
 }
@@ -141,7 +150,11 @@ func (d *device) connect(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if err := token.Error(); err != nil {
-		return fmt.Errorf("connecting device %q: %w (is its certificate ACTIVE, and the broker the one of this pipeline?)", d.bundle.Thing, err)
+		return fmt.Errorf(
+			"connecting device %q: %w (is its certificate ACTIVE, and the broker the one of this pipeline?)",
+			d.bundle.Thing,
+			err,
+		)
 	}
 	return nil
 }
@@ -151,7 +164,13 @@ func (d *device) online(c paho.Client) {
 	c.Subscribe(d.bundle.Topics.Commands, 1, func(_ paho.Client, m paho.Message) {
 		var order command
 		if err := json.Unmarshal(m.Payload(), &order); err != nil {
-			d.tell(event.Event{Kind: event.Failed, Topic: m.Topic(), Error: "the command is no JSON object: " + err.Error()})
+			d.tell(
+				runlog.Event{
+					Kind:  runlog.Failed,
+					Topic: m.Topic(),
+					Error: "the command is no JSON object: " + err.Error(),
+				},
+			)
 			return
 		}
 		select {
@@ -194,7 +213,13 @@ func (d *device) publish(now time.Time) {
 	token := d.client.Publish(d.bundle.Topics.Telemetry, 1, false, payload)
 	go func() { // the acknowledgement may take long, and the device does not wait for it
 		<-token.Done()
-		e := event.Event{Kind: event.Acted, Action: "publish", Topic: d.bundle.Topics.Telemetry, Bytes: len(payload), Duration: time.Since(now)}
+		e := runlog.Event{
+			Kind:     runlog.Acted,
+			Action:   "publish",
+			Topic:    d.bundle.Topics.Telemetry,
+			Bytes:    len(payload),
+			Duration: time.Since(now),
+		}
 		if err := token.Error(); err != nil {
 			e.Error = err.Error()
 		}
@@ -226,11 +251,13 @@ func (d *device) obey(c command, interval time.Duration, safe bool) (time.Durati
 	default:
 		detail = "ignored: unknown action"
 	}
-	d.tell(event.Event{Kind: event.Acted, Action: "command " + c.Action, Topic: d.bundle.Topics.Commands, Detail: detail})
+	d.tell(
+		runlog.Event{Kind: runlog.Acted, Action: "command " + c.Action, Topic: d.bundle.Topics.Commands, Detail: detail},
+	)
 	return interval, safe
 }
 
-func (d *device) tell(e event.Event) {
+func (d *device) tell(e runlog.Event) {
 	e.Thing = d.bundle.Thing
 	d.options.Events.Send(e)
 }

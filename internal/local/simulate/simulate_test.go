@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/clients"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 var midnight = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
@@ -37,7 +37,8 @@ func TestClimateHasADay(t *testing.T) {
 		if r.SoilMoisture < driest.SoilMoisture {
 			driest = r
 		}
-		if r.Humidity < 5 || r.Humidity > 100 || r.Battery < 0 || r.Battery > 100 || r.Temperature < 5 || r.Temperature > 45 {
+		if r.Humidity < 5 || r.Humidity > 100 || r.Battery < 0 || r.Battery > 100 || r.Temperature < 5 ||
+			r.Temperature > 45 {
 			t.Fatalf("minute %d: impossible reading %+v", minute, r)
 		}
 	}
@@ -45,7 +46,11 @@ func TestClimateHasADay(t *testing.T) {
 		t.Errorf("night %+v, noon %+v: want a warmer and drier noon", night, noon)
 	}
 	if wettest.SoilMoisture < 70 || driest.SoilMoisture > 30 {
-		t.Errorf("moisture between %v and %v: want soil that dries and is watered", driest.SoilMoisture, wettest.SoilMoisture)
+		t.Errorf(
+			"moisture between %v and %v: want soil that dries and is watered",
+			driest.SoilMoisture,
+			wettest.SoilMoisture,
+		)
 	}
 }
 
@@ -85,7 +90,8 @@ func TestFaults(t *testing.T) {
 	if broken+jumps+missing != 300 || min(broken, jumps, missing) < 50 {
 		t.Errorf("got %d broken, %d jumps, %d missing", broken, jumps, missing)
 	}
-	if text := string(c.message("soil-001", midnight, 0)); !strings.Contains(text, `"deviceId":"soil-001"`) || !json.Valid([]byte(text)) {
+	if text := string(c.message("soil-001", midnight, 0)); !strings.Contains(text, `"deviceId":"soil-001"`) ||
+		!json.Valid([]byte(text)) {
 		t.Errorf("without faults: %s", text)
 	}
 }
@@ -120,19 +126,24 @@ func TestObey(t *testing.T) {
 }
 
 func TestBundles(t *testing.T) {
-	c := clients.New(mototest.Start(t).Config(t))
+	c := awsapi.NewLocal(mototest.Start(t).Config(t))
 	text := func(thing, key string) string {
-		return fmt.Sprintf(`{"thing":%q,"certificate_pem":"PEM","private_key":%q,"endpoint":"e","topics":{"telemetry":"gh/%s/telemetry"}}`, thing, key, thing)
+		return fmt.Sprintf(
+			`{"thing":%q,"certificate_pem":"PEM","private_key":%q,"endpoint":"e","topics":{"telemetry":"gh/%s/telemetry"}}`,
+			thing,
+			key,
+			thing,
+		)
 	}
 	for _, thing := range []string{"b", "a"} {
-		if _, err := c.SSM.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/p/devices/" + thing), Type: "SecureString", Value: aws.String(text(thing, "secret"))}); err != nil {
+		if _, err := c.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/p/devices/" + thing), Type: "SecureString", Value: aws.String(text(thing, "secret"))}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("/p/devices/" + thing), SecretString: aws.String(text(thing, "secret"))}); err != nil {
+		if _, err := c.SecretsManager().CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("/p/devices/" + thing), SecretString: aws.String(text(thing, "secret"))}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.SSM.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/p/devices/csr"), Type: "SecureString", Value: aws.String(text("csr", ""))}); err != nil {
+	if _, err := c.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/p/devices/csr"), Type: "SecureString", Value: aws.String(text("csr", ""))}); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range []*local.Manifest{{CredentialsPath: "/p/devices"}, {CredentialsPath: "/p/devices", SecretsManager: true}} {
@@ -153,12 +164,12 @@ func TestBundles(t *testing.T) {
 }
 
 func TestReadClaim(t *testing.T) {
-	c := clients.New(mototest.Start(t).Config(t))
+	c := awsapi.NewLocal(mototest.Start(t).Config(t))
 	const text = `{"certificate_pem":"PEM","private_key":"secret","certificate_id":"i","certificate_arn":"a","endpoint":"e","template":"gh"}`
-	if _, err := c.SSM.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/p/devices-claim"), Type: "SecureString", Value: aws.String(text)}); err != nil {
+	if _, err := c.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/p/devices-claim"), Type: "SecureString", Value: aws.String(text)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("/p/devices-claim"), SecretString: aws.String(text)}); err != nil {
+	if _, err := c.SecretsManager().CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("/p/devices-claim"), SecretString: aws.String(text)}); err != nil {
 		t.Fatal(err)
 	}
 	part := map[string]string{"provisioning/claim": "/p/devices-claim"}
@@ -175,7 +186,8 @@ func TestReadClaim(t *testing.T) {
 		}
 	}
 	for _, secret := range []bool{false, true} {
-		if _, err := ReadClaim(t.Context(), c, &local.Manifest{CredentialsPath: "/q/devices", SecretsManager: secret}); err == nil || !strings.Contains(err.Error(), `"/q/devices-claim": there is none`) {
+		if _, err := ReadClaim(t.Context(), c, &local.Manifest{CredentialsPath: "/q/devices", SecretsManager: secret}); err == nil ||
+			!strings.Contains(err.Error(), `"/q/devices-claim": there is none`) {
 			t.Errorf("got error %v", err)
 		}
 	}

@@ -31,7 +31,13 @@ const (
 
 func newClimate(seed uint64, now time.Time) *climate {
 	r := rand.New(rand.NewPCG(seed, seed^0x5eed))
-	return &climate{random: r, offset: r.Float64()*3 - 1.5, moisture: 40 + r.Float64()*35, battery: 70 + r.Float64()*30, last: now}
+	return &climate{
+		random:   r,
+		offset:   r.Float64()*3 - 1.5,
+		moisture: 40 + r.Float64()*35,
+		battery:  70 + r.Float64()*30,
+		last:     now,
+	}
 }
 
 // reading is one message's data.
@@ -47,13 +53,16 @@ func (c *climate) at(now time.Time) reading {
 	hours := max(0, now.Sub(c.last).Hours())
 	c.last = now
 	hour := float64(now.Hour()) + float64(now.Minute())/60
-	temperature := meanTemperature + c.offset + dayAmplitude*math.Cos((hour-warmestHour)/24*2*math.Pi) + c.random.NormFloat64()*0.2
+	temperature := meanTemperature + c.offset + dayAmplitude*math.Cos(
+		(hour-warmestHour)/24*2*math.Pi,
+	) + c.random.NormFloat64()*0.2
 	c.moisture -= dryingPerHour * hours * max(0.2, temperature/meanTemperature)
 	if c.moisture < watersItselfAt {
 		c.water()
 	}
 	c.battery = max(0, c.battery-batteryPerDay*hours/24)
-	// Warm air holds more water: the relative humidity falls while the day warms up, and rises with the soil's moisture.
+	// Warm air holds more water: the relative humidity falls while the day warms up, and rises with the soil's
+	// moisture.
 	humidity := 92 - 1.7*temperature + 0.15*c.moisture + c.random.NormFloat64()
 	return reading{round(temperature), round(min(100, max(5, humidity))), round(c.moisture), round(c.battery)}
 }
@@ -62,11 +71,16 @@ func (c *climate) water() { c.moisture = wateredTo }
 
 func round(v float64) float64 { return math.Round(v*100) / 100 }
 
-// message is the payload at the time; faulty ones are a sensor that jumps, a field that is missing, or bytes that are no
-// JSON, as they come from real fields.
+// message is the payload at the time; faulty ones are a sensor that jumps, a field that is missing, or bytes that are
+// no JSON, as they come from real fields.
 func (c *climate) message(device string, now time.Time, faultRate float64) []byte {
 	r := c.at(now)
-	data := map[string]any{"temperature": r.Temperature, "humidity": r.Humidity, "soil_moisture": r.SoilMoisture, "battery": r.Battery}
+	data := map[string]any{
+		"temperature":   r.Temperature,
+		"humidity":      r.Humidity,
+		"soil_moisture": r.SoilMoisture,
+		"battery":       r.Battery,
+	}
 	if c.random.Float64() < faultRate {
 		switch c.random.IntN(3) {
 		case 0:
@@ -77,6 +91,8 @@ func (c *climate) message(device string, now time.Time, faultRate float64) []byt
 			return []byte(`{"deviceId":"` + device + `","timestamp":`)
 		}
 	}
-	payload, _ := json.Marshal(map[string]any{"deviceId": device, "timestamp": now.UnixMilli(), "data": data}) // numbers and strings
+	payload, _ := json.Marshal(
+		map[string]any{"deviceId": device, "timestamp": now.UnixMilli(), "data": data},
+	) // numbers and strings
 	return payload
 }

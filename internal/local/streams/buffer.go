@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// maxPayload is the largest event of an invocation in bytes, less some room. [AWS 8: sync payload 6 MB]
+// maxPayload limits the event of one invocation, in bytes, with some reserve. [AWS 8: sync payload 6 MB]
 const maxPayload = 5500000
 
-// A buffer holds the records that have been read and not yet given to the function.
+// A buffer holds records that have been read but not delivered to the function.
 type buffer struct {
 	shard   *shard
 	records []Record
@@ -20,7 +20,7 @@ type buffer struct {
 func (b *buffer) add(records []Record) {
 	for _, r := range records {
 		if !b.shard.poller.filter.match(r) {
-			continue // filtered records only move the reading on [AWS 5 EF]
+			continue // filtered records are read but not delivered [AWS 5 EF]
 		}
 		if len(b.records) == 0 {
 			b.since = time.Now()
@@ -39,10 +39,11 @@ func (b *buffer) rest() time.Duration {
 	return max(0, b.shard.poller.mapping.Window-time.Since(b.since))
 }
 
-// flush delivers full batches, and a partial one when its window is over or the shard has ended.
+// flush delivers full batches, and a partial one when its window has passed or the shard has ended.
 func (b *buffer) flush(ctx context.Context, all bool) {
 	m := b.shard.poller.mapping
-	for ctx.Err() == nil && len(b.records) > 0 && (all || len(b.records) >= m.BatchSize*m.Parallelization || b.rest() == 0) {
+	due := func() bool { return all || len(b.records) >= m.BatchSize*m.Parallelization || b.rest() == 0 }
+	for ctx.Err() == nil && len(b.records) > 0 && due() {
 		lanes := b.take(m)
 		var done sync.WaitGroup
 		for _, lane := range lanes[1:] {
@@ -53,7 +54,7 @@ func (b *buffer) flush(ctx context.Context, all bool) {
 	}
 }
 
-// take removes the next batch of every lane. Records of one partition key stay in one lane, hence in order. [AWS 5]
+// take removes the next batch of every lane. Records of one partition key share a lane, so they stay in order. [AWS 5]
 func (b *buffer) take(m Mapping) [][]Record {
 	lanes := make([][]Record, m.Parallelization)
 	bytes := make([]int, m.Parallelization)

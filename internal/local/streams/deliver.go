@@ -7,16 +7,17 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/retries"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
-// maxDelay bounds the wait between retries.
+// maxDelay is the longest delay between attempts.
 const maxDelay = 5 * time.Second
 
 // deliver invokes the function until the records are processed or given up. [AWS 5]
 func (s *shard) deliver(ctx context.Context, records []Record) {
 	m := s.poller.mapping
-	delay := s.poller.options.RetryDelay
+	delays := retries.Doubling(s.poller.options.RetryDelay, maxDelay)
 	for attempt := 1; len(records) > 0 && ctx.Err() == nil; {
 		var expired []Record
 		records, expired = splitByAge(records, m.MaxAge)
@@ -29,10 +30,11 @@ func (s *shard) deliver(ctx context.Context, records []Record) {
 			return
 		}
 		switch {
-		case done > 0: // progress: the retries count anew
-			records, attempt, delay = records[done:], 1, s.poller.options.RetryDelay
+		case done > 0: // progress: the count of attempts starts over
+			records, attempt = records[done:], 1
+			delays.Reset()
 		case m.Bisect && len(records) > 1 && !errors.As(err, new(reported)):
-			half := len(records) / 2 // a split uses up no retry
+			half := len(records) / 2 // a split does not count as a retry
 			s.deliver(ctx, records[:half])
 			records = records[half:]
 			continue
@@ -42,11 +44,7 @@ func (s *shard) deliver(ctx context.Context, records []Record) {
 				return
 			}
 		}
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-		}
-		delay = min(2*delay, maxDelay)
+		retries.Sleep(ctx, delays.NextBackOff())
 	}
 }
 
@@ -62,15 +60,15 @@ func splitByAge(records []Record, limit time.Duration) (young, old []Record) {
 	return records[n:], records[:n]
 }
 
-// reported is a failure that the function itself located in the batch.
+// reported is a failure that the function reported for one record of the batch.
 type reported struct{ index int }
 
-// Error says where.
+// Error implements error.
 func (r reported) Error() string {
 	return fmt.Sprintf("the function reported record %d as failed", r.index+1)
 }
 
-// invoke runs the function on the batch. With an error, done is how many records at the front need no retry.
+// invoke runs the function on the batch. On failure, done is the number of leading records that need no retry.
 func (s *shard) invoke(ctx context.Context, records []Record) (done int, err error) {
 	p := s.poller
 	payload, err := s.event(records)
@@ -85,7 +83,12 @@ func (s *shard) invoke(ctx context.Context, records []Record) (done int, err err
 		}
 	}
 	if ctx.Err() == nil {
-		e := event.Event{Kind: event.Invoked, Action: p.mapping.Function, Target: fmt.Sprintf("%d records", len(records)), Duration: time.Since(began)}
+		e := runlog.Event{
+			Kind:     runlog.Invoked,
+			Action:   p.mapping.Function,
+			Target:   fmt.Sprintf("%d records", len(records)),
+			Duration: time.Since(began),
+		}
 		if err != nil {
 			e.Error = err.Error()
 		}
@@ -94,8 +97,8 @@ func (s *shard) invoke(ctx context.Context, records []Record) (done int, err err
 	return done, err
 }
 
-// failedAt finds the first failed record in an answer with batchItemFailures. No list, an empty one and no answer at all
-// are success; an identifier that is empty or unknown fails the whole batch. [AWS 5 WK]
+// failedAt finds the first failed record in an answer with batchItemFailures. A missing answer and a missing or empty
+// list mean success; an empty or unknown identifier fails the whole batch. [AWS 5 WK]
 func failedAt(answer []byte, records []Record) (index int, failed bool) {
 	var reply struct {
 		BatchItemFailures []struct {

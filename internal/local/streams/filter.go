@@ -24,7 +24,7 @@ func parseFilter(texts []string) (*filter, error) {
 	return f, nil
 }
 
-// match decides about one record. Patterns on "data" see the record as JSON; data that is no JSON matches none of them.
+// match decides about one record. Patterns on "data" see the record as JSON; data that is not JSON matches none of them.
 func (f *filter) match(r Record) bool {
 	if len(f.patterns) == 0 {
 		return true
@@ -43,7 +43,7 @@ func (f *filter) match(r Record) bool {
 	return false
 }
 
-// matchObject holds when every member of the pattern matches: nested objects by their members, lists by any entry.
+// matchObject reports whether every member of the pattern matches: objects by their members, lists by any entry.
 func matchObject(pattern map[string]any, value any) bool {
 	object, _ := value.(map[string]any)
 	for name, want := range pattern {
@@ -64,7 +64,7 @@ func matchObject(pattern map[string]any, value any) bool {
 	return true
 }
 
-// matchAny holds when one entry of the list matches the value, or for an array one of its elements.
+// matchAny reports whether one entry of the list matches the value or, for an array, one of its elements.
 func matchAny(wanted []any, got any, exists bool) bool {
 	values := []any{got}
 	if list, ok := got.([]any); ok {
@@ -87,7 +87,7 @@ func matchAny(wanted []any, got any, exists bool) bool {
 	return false
 }
 
-// equal compares scalars; objects and arrays are equal to nothing.
+// equal compares scalars; objects and arrays never match.
 func equal(a, b any) bool {
 	switch a.(type) {
 	case nil, bool, float64, string:
@@ -135,7 +135,13 @@ func matchNumeric(argument, value any) bool {
 	for i := 0; i < len(terms); i += 2 {
 		limit, ok := terms[i+1].(float64)
 		operator, _ := terms[i].(string)
-		holds := map[string]bool{"=": number == limit, "<": number < limit, "<=": number <= limit, ">": number > limit, ">=": number >= limit}
+		holds := map[string]bool{
+			"=":  number == limit,
+			"<":  number < limit,
+			"<=": number <= limit,
+			">":  number > limit,
+			">=": number >= limit,
+		}
 		if !ok || !holds[operator] {
 			return false
 		}

@@ -28,13 +28,17 @@ func (k Kinesis) Shards(ctx context.Context, streamARN string) ([]string, error)
 		if out.NextToken == nil {
 			return names, nil
 		}
-		in = &kinesis.ListShardsInput{NextToken: out.NextToken} // which stands for the stream as well
+		in = &kinesis.ListShardsInput{NextToken: out.NextToken} // which also identifies the stream
 	}
 }
 
-// Iterator asks where to begin.
+// Iterator returns an iterator for the position.
 func (k Kinesis) Iterator(ctx context.Context, streamARN, shard string, p Position) (string, error) {
-	in := &kinesis.GetShardIteratorInput{StreamARN: &streamARN, ShardId: &shard, ShardIteratorType: types.ShardIteratorType(p.Kind)}
+	in := &kinesis.GetShardIteratorInput{
+		StreamARN:         &streamARN,
+		ShardId:           &shard,
+		ShardIteratorType: types.ShardIteratorType(p.Kind),
+	}
 	if !p.Time.IsZero() {
 		in.Timestamp = &p.Time
 	}
@@ -50,13 +54,21 @@ func (k Kinesis) Iterator(ctx context.Context, streamARN, shard string, p Positi
 
 // Read gets one page.
 func (k Kinesis) Read(ctx context.Context, streamARN, iterator string, limit int) (Page, error) {
-	out, err := k.Client.GetRecords(ctx, &kinesis.GetRecordsInput{StreamARN: &streamARN, ShardIterator: &iterator, Limit: aws.Int32(int32(limit))})
+	out, err := k.Client.GetRecords(
+		ctx,
+		&kinesis.GetRecordsInput{StreamARN: &streamARN, ShardIterator: &iterator, Limit: aws.Int32(int32(limit))},
+	)
 	if err != nil {
 		return Page{}, err
 	}
 	page := Page{Next: aws.ToString(out.NextShardIterator), Records: make([]Record, len(out.Records))}
 	for i, r := range out.Records {
-		page.Records[i] = Record{SequenceNumber: *r.SequenceNumber, PartitionKey: *r.PartitionKey, Data: r.Data, Arrived: aws.ToTime(r.ApproximateArrivalTimestamp)}
+		page.Records[i] = Record{
+			SequenceNumber: *r.SequenceNumber,
+			PartitionKey:   *r.PartitionKey,
+			Data:           r.Data,
+			Arrived:        aws.ToTime(r.ApproximateArrivalTimestamp),
+		}
 	}
 	return page, nil
 }

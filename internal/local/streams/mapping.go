@@ -1,5 +1,5 @@
-// Package streams does what Lambda's event source mappings do: it reads the shards of Kinesis streams, invokes a function
-// with batches in order, and handles failures by the mapping's settings. [AWS 5]
+// Package streams runs Lambda event source mappings: it reads the shards of Kinesis streams, invokes a function with
+// ordered batches, and handles failures as the mapping says. [AWS 5]
 //
 // It knows streams only through Source and functions only through Invoke; it does not know the Lambda API.
 package streams
@@ -8,14 +8,14 @@ import (
 	"context"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
 // A Position is where the reading of a shard begins.
 type Position struct {
 	Kind string // "TRIM_HORIZON", "LATEST", "AT_TIMESTAMP", or "AFTER_SEQUENCE_NUMBER"
 	Time time.Time
-	// After is the sequence number of the last record that need not be read.
+	// After is the sequence number of the last record to skip.
 	After string
 }
 
@@ -29,9 +29,9 @@ type Mapping struct {
 	Window          time.Duration
 	Parallelization int
 	Start           Position
-	// Resume overrides Start for single shards: where another poller of the mapping has stopped.
+	// Resume overrides Start per shard: where an earlier poller of this mapping stopped.
 	Resume         map[string]Position `json:"-"`
-	MaxRetries     int                 // -1: until the record is too old
+	MaxRetries     int                 // -1: retry until the record is too old
 	MaxAge         time.Duration       // 0: as long as the stream keeps it
 	Bisect         bool
 	ReportFailures bool // the function answers with batchItemFailures
@@ -47,10 +47,10 @@ type Record struct {
 	Arrived        time.Time
 }
 
-// A Page is what one read of a shard gave.
+// A Page is the result of one read.
 type Page struct {
 	Records []Record
-	Next    string // iterator of the next read; "" when the shard is closed and read to its end
+	Next    string // iterator of the next read; "" at the end of a closed shard
 }
 
 // A Source reads streams.
@@ -63,17 +63,17 @@ type Source interface {
 	Read(ctx context.Context, streamARN, iterator string, limit int) (Page, error)
 }
 
-// Options are what a poller works with.
+// Options configure a poller.
 type Options struct {
 	Source Source
-	// Invoke runs the function and returns its answer; the error is any failure of the invocation.
+	// Invoke runs the function and returns its answer; every failure is an error.
 	Invoke func(ctx context.Context, function string, payload []byte) ([]byte, error)
-	// Send delivers a failure record; key is its name in a bucket.
+	// Send delivers a failure record; key is its object key in a bucket.
 	Send   func(ctx context.Context, destination, key string, record []byte) error
-	Events event.Sink
+	Events runlog.Sink
 	Region string
-	// Interval is the wait after a read that found nothing; 0 means 250 ms, AWS's is one second.
+	// Interval is the pause after an empty read; 0 means 250 ms (AWS: one second).
 	Interval time.Duration
-	// RetryDelay is the wait before the first retry; it doubles up to 5 s. 0 means 200 ms.
+	// RetryDelay is the delay before the first retry; it doubles up to 5 s. 0 means 200 ms.
 	RetryDelay time.Duration
 }

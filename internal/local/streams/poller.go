@@ -7,16 +7,17 @@ import (
 	"sync"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/retries"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
-// rediscover is how often the shards of a stream are listed, for splits and merges.
+// rediscover is how often the poller lists the stream's shards, to find splits and merges.
 const rediscover = 30 * time.Second
 
-// ErrStopped is the error of draining a poller that is stopped, or is stopped meanwhile.
-var ErrStopped = errors.New("the poller is stopped")
+// ErrStopped is Drain's error when the poller is stopped.
+var ErrStopped = errors.New("the poller has stopped")
 
-// A Poller works for one mapping until it is stopped.
+// A Poller serves one mapping until it is stopped.
 type Poller struct {
 	mapping Mapping
 	options Options
@@ -30,7 +31,7 @@ type Poller struct {
 	listed chan struct{} // closed after the first listing
 }
 
-// Start begins to read. The error is a filter that does not parse.
+// Start starts a poller. The error is an invalid filter.
 func Start(m Mapping, o Options) (*Poller, error) {
 	f, err := parseFilter(m.Filters)
 	if err != nil {
@@ -45,18 +46,26 @@ func Start(m Mapping, o Options) (*Poller, error) {
 	m.BatchSize = max(m.BatchSize, 1)
 	m.Parallelization = max(m.Parallelization, 1)
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Poller{mapping: m, options: o, filter: f, cancel: cancel, stopped: ctx.Done(), shards: map[string]*shard{}, listed: make(chan struct{})}
+	p := &Poller{
+		mapping: m,
+		options: o,
+		filter:  f,
+		cancel:  cancel,
+		stopped: ctx.Done(),
+		shards:  map[string]*shard{},
+		listed:  make(chan struct{}),
+	}
 	p.running.Go(func() { p.discover(ctx) })
 	return p, nil
 }
 
-// Stop ends the reading; a batch in progress is given up and would be read again.
+// Stop stops reading. A batch in progress is abandoned; the next poller reads it again.
 func (p *Poller) Stop() {
 	p.cancel()
 	p.running.Wait()
 }
 
-// Positions says per shard where a new poller of the same mapping has to begin, once this one is stopped.
+// Positions returns where a new poller of the mapping must start, per shard. Call it after Stop.
 func (p *Poller) Positions() map[string]Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,17 +76,17 @@ func (p *Poller) Positions() map[string]Position {
 	return all
 }
 
-// Wake makes the poller read now: somebody knows that there is something.
+// Wake makes the poller read now, because the stream has new records.
 func (p *Poller) Wake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.shards {
-		s.poke()
+		s.wake()
 	}
 }
 
-// Drain returns when every shard has been found empty by a read that began after the call, which means that everything
-// put before the call has been processed or given up.
+// Drain returns once a read that began after the call has found each shard empty: every record put before the call has
+// been processed or given up.
 func (p *Poller) Drain(ctx context.Context) error {
 	select {
 	case <-p.listed:
@@ -90,7 +99,7 @@ func (p *Poller) Drain(ctx context.Context) error {
 	waits := make([]<-chan struct{}, 0, len(p.shards))
 	for _, s := range p.shards {
 		waits = append(waits, s.nextEmpty())
-		s.poke()
+		s.wake()
 	}
 	p.mu.Unlock()
 	for _, w := range waits {
@@ -105,10 +114,10 @@ func (p *Poller) Drain(ctx context.Context) error {
 	return nil
 }
 
-// discover starts a reader per shard. Shards that appear later, from a split or a merge, are read from their beginning.
+// discover starts a reader per shard. Shards that appear later, after a split or merge, are read from the beginning.
 func (p *Poller) discover(ctx context.Context) {
 	start, first := p.mapping.Start, true
-	for {
+	for ctx.Err() == nil {
 		names, err := p.options.Source.Shards(ctx, p.mapping.StreamARN)
 		switch {
 		case err == nil:
@@ -122,13 +131,9 @@ func (p *Poller) discover(ctx context.Context) {
 		}
 		wait := rediscover
 		if first {
-			wait = p.options.Interval // the stream is not there yet
+			wait = p.options.Interval // the stream does not exist yet
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return
-		}
+		retries.Sleep(ctx, wait)
 	}
 }
 
@@ -149,5 +154,12 @@ func (p *Poller) add(ctx context.Context, names []string, start Position) {
 }
 
 func (p *Poller) fail(what string, err error) {
-	p.options.Events.Send(event.Event{Kind: event.Failed, Action: p.mapping.Function, Target: p.mapping.StreamARN, Error: what + ": " + err.Error()})
+	p.options.Events.Send(
+		runlog.Event{
+			Kind:   runlog.Failed,
+			Action: p.mapping.Function,
+			Target: p.mapping.StreamARN,
+			Error:  what + ": " + err.Error(),
+		},
+	)
 }

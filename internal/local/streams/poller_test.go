@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/local/event"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
 // fakeStream is a Source of one stream in memory. Sequence numbers are "s<position>".
@@ -126,24 +126,37 @@ type rig struct {
 	stream   *fakeStream
 	function *fakeFunction
 	sent     chan sent
-	events   chan event.Event
+	events   chan runlog.Event
 }
 
 func start(t *testing.T, m Mapping, answer func(data, sequence []string) ([]byte, error), records ...Record) *rig {
 	t.Helper()
-	r := &rig{stream: &fakeStream{shards: map[string][]Record{"shard-0": nil}, closed: map[string]bool{}}, function: &fakeFunction{answer: answer},
-		sent: make(chan sent, 100), events: make(chan event.Event, 1000)}
+	r := &rig{
+		stream:   &fakeStream{shards: map[string][]Record{"shard-0": nil}, closed: map[string]bool{}},
+		function: &fakeFunction{answer: answer},
+		sent:     make(chan sent, 100),
+		events:   make(chan runlog.Event, 1000),
+	}
 	r.stream.put("shard-0", records...)
 	if m.Start.Kind == "" {
 		m.Start.Kind = "TRIM_HORIZON"
 	}
 	var err error
-	r.Poller, err = Start(m, Options{Source: r.stream, Invoke: r.function.invoke, Interval: time.Millisecond, RetryDelay: time.Millisecond, Region: "us-east-1",
-		Send: func(_ context.Context, destination, key string, record []byte) error {
-			r.sent <- sent{destination, key, string(record)}
-			return nil
+	r.Poller, err = Start(
+		m,
+		Options{
+			Source:     r.stream,
+			Invoke:     r.function.invoke,
+			Interval:   time.Millisecond,
+			RetryDelay: time.Millisecond,
+			Region:     "us-east-1",
+			Send: func(_ context.Context, destination, key string, record []byte) error {
+				r.sent <- sent{destination, key, string(record)}
+				return nil
+			},
+			Events: func(e runlog.Event) { r.events <- e },
 		},
-		Events: func(e event.Event) { r.events <- e }})
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,8 +192,14 @@ func TestBatchesAreInOrderAndBounded(t *testing.T) {
 }
 
 func TestEventHasTheDocumentedShape(t *testing.T) {
-	p := &Poller{mapping: Mapping{StreamARN: "arn:stream", FunctionARN: "arn:function"}, options: Options{Region: "us-east-1"}}
-	got, err := newShard("shardId-6", p).event([]Record{{SequenceNumber: "49", PartitionKey: "dev7", Data: []byte(`{"t":1}`), Arrived: time.UnixMilli(1545084650987)}})
+	p := &Poller{
+		mapping: Mapping{StreamARN: "arn:stream", FunctionARN: "arn:function"},
+		options: Options{Region: "us-east-1"},
+	}
+	got, err := newShard(
+		"shardId-6",
+		p,
+	).event([]Record{{SequenceNumber: "49", PartitionKey: "dev7", Data: []byte(`{"t":1}`), Arrived: time.UnixMilli(1545084650987)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,14 +222,23 @@ func TestStartingPosition(t *testing.T) {
 
 func TestPartialFailureRetriesFromTheFirstFailedRecord(t *testing.T) {
 	failures := 2
-	r := start(t, Mapping{BatchSize: 10, ReportFailures: true, MaxRetries: 5}, func(data, sequence []string) ([]byte, error) {
-		at := slices.Index(data, "c")
-		if at < 0 || failures == 0 {
-			return []byte(`{"batchItemFailures":[]}`), nil
-		}
-		failures--
-		return fmt.Appendf(nil, `{"batchItemFailures":[{"itemIdentifier":%q},{"itemIdentifier":%q}]}`, sequence[len(sequence)-1], sequence[at]), nil
-	}, records("a", "b", "c", "d")...)
+	r := start(
+		t,
+		Mapping{BatchSize: 10, ReportFailures: true, MaxRetries: 5},
+		func(data, sequence []string) ([]byte, error) {
+			at := slices.Index(data, "c")
+			if at < 0 || failures == 0 {
+				return []byte(`{"batchItemFailures":[]}`), nil
+			}
+			failures--
+			return fmt.Appendf(
+				nil,
+				`{"batchItemFailures":[{"itemIdentifier":%q},{"itemIdentifier":%q}]}`,
+				sequence[len(sequence)-1],
+				sequence[at],
+			), nil
+		},
+		records("a", "b", "c", "d")...)
 	r.drain(t)
 	if diff := cmp.Diff([][]string{{"a", "b", "c", "d"}, {"c", "d"}, {"c", "d"}}, r.function.seen()); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
@@ -242,12 +270,16 @@ func TestFailedAt(t *testing.T) {
 }
 
 func TestBisectIsolatesTheBadRecord(t *testing.T) {
-	r := start(t, Mapping{UUID: "u", BatchSize: 10, Bisect: true, MaxRetries: 1, OnFailure: "arn:aws:s3:::letters/failed"}, func(data, _ []string) ([]byte, error) {
-		if slices.Contains(data, "bad") {
-			return nil, errors.New("cannot read it")
-		}
-		return nil, nil
-	}, records("a", "b", "bad", "d", "e")...)
+	r := start(
+		t,
+		Mapping{UUID: "u", BatchSize: 10, Bisect: true, MaxRetries: 1, OnFailure: "arn:aws:s3:::letters/failed"},
+		func(data, _ []string) ([]byte, error) {
+			if slices.Contains(data, "bad") {
+				return nil, errors.New("cannot read it")
+			}
+			return nil, nil
+		},
+		records("a", "b", "bad", "d", "e")...)
 	r.drain(t)
 	var done []string
 	for _, b := range r.function.seen() {
@@ -274,19 +306,27 @@ func TestBisectIsolatesTheBadRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	info := record.KinesisBatchInfo
-	if record.RequestContext.Condition != "RetryAttemptsExhausted" || record.RequestContext.ApproximateInvokeCount != 2 || info.StartSequenceNumber != "s2" || info.BatchSize != 1 ||
-		!strings.Contains(record.Payload, `"data":"YmFk"`) || !strings.HasPrefix(s.key, "aws/lambda/u/shard-0/") {
+	if record.RequestContext.Condition != "RetryAttemptsExhausted" ||
+		record.RequestContext.ApproximateInvokeCount != 2 ||
+		info.StartSequenceNumber != "s2" ||
+		info.BatchSize != 1 ||
+		!strings.Contains(record.Payload, `"data":"YmFk"`) ||
+		!strings.HasPrefix(s.key, "aws/lambda/u/shard-0/") {
 		t.Errorf("got %+v", s)
 	}
 }
 
 func TestExhaustedRetriesLetTheShardGoOn(t *testing.T) {
-	r := start(t, Mapping{BatchSize: 1, MaxRetries: 2, OnFailure: "arn:aws:sqs:us-east-1:123456789012:letters"}, func(data, _ []string) ([]byte, error) {
-		if data[0] == "bad" {
-			return nil, errors.New("cannot read it")
-		}
-		return nil, nil
-	}, records("bad", "good")...)
+	r := start(
+		t,
+		Mapping{BatchSize: 1, MaxRetries: 2, OnFailure: "arn:aws:sqs:us-east-1:123456789012:letters"},
+		func(data, _ []string) ([]byte, error) {
+			if data[0] == "bad" {
+				return nil, errors.New("cannot read it")
+			}
+			return nil, nil
+		},
+		records("bad", "good")...)
 	r.drain(t)
 	if diff := cmp.Diff([][]string{{"bad"}, {"bad"}, {"bad"}, {"good"}}, r.function.seen()); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
@@ -298,7 +338,15 @@ func TestExhaustedRetriesLetTheShardGoOn(t *testing.T) {
 
 func TestOldRecordsAreGivenUp(t *testing.T) {
 	old := Record{PartitionKey: "k", Data: []byte("old"), Arrived: time.Now().Add(-2 * time.Hour)}
-	r := start(t, Mapping{BatchSize: 10, MaxRetries: -1, MaxAge: time.Hour, OnFailure: "arn:aws:sqs:us-east-1:123456789012:letters"}, nil,
+	r := start(
+		t,
+		Mapping{
+			BatchSize:  10,
+			MaxRetries: -1,
+			MaxAge:     time.Hour,
+			OnFailure:  "arn:aws:sqs:us-east-1:123456789012:letters",
+		},
+		nil,
 		append([]Record{old}, records("new")...)...)
 	r.drain(t)
 	if diff := cmp.Diff([][]string{{"new"}}, r.function.seen()); diff != "" {
@@ -396,7 +444,7 @@ func TestDrainEndsWithThePoller(t *testing.T) {
 	drained := make(chan error, 1)
 	go func() { drained <- r.Drain(t.Context()) }()
 	for e := range r.events { // the reading has failed at least once
-		if e.Kind == event.Failed {
+		if e.Kind == runlog.Failed {
 			break
 		}
 	}

@@ -4,36 +4,44 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/retries"
 )
 
 // pageSize is how many records one read asks for; Kinesis gives at most 10,000. [AWS 5]
 const pageSize = 1000
 
 // A shard is read by one goroutine, in order.
+//
+// The drain handshake: Drain must not return before a read that began after the call has found nothing, because an
+// earlier read may have missed the newest record. Drain therefore adds a channel to waiters and wakes the reader. When
+// a read begins, the reader notes the number of waiters; if that read finds nothing and no record is buffered,
+// notifyEmpty closes the channels of exactly those waiters. Waiters that arrive during a read wait for the next one.
 type shard struct {
 	name   string
 	poller *Poller
-	wake   chan struct{} // of size 1
+	awake  chan struct{} // holds at most one signal
 
-	mu      sync.Mutex
-	waiting []chan struct{} // for the next empty read
-	fresh   int             // how many of waiting were there when the current read began
-	ended   bool
-	done    Position // everything before it has been processed
+	mu                 sync.Mutex
+	waiters            []chan struct{} // closed by an empty read
+	waitersAtReadStart int             // how many of them the current read may notify
+	ended              bool
+	done               Position // everything before it has been processed
 }
 
 func newShard(name string, p *Poller) *shard {
-	return &shard{name: name, poller: p, wake: make(chan struct{}, 1)}
+	return &shard{name: name, poller: p, awake: make(chan struct{}, 1)}
 }
 
-func (s *shard) poke() {
+// wake ends the pause between two reads.
+func (s *shard) wake() {
 	select {
-	case s.wake <- struct{}{}:
-	default: // it is awake already
+	case s.awake <- struct{}{}:
+	default: // a signal is pending already
 	}
 }
 
-// nextEmpty returns a channel that is closed after a read that begins from now on and finds nothing.
+// nextEmpty returns a channel that is closed once a read that has not yet begun finds nothing.
 func (s *shard) nextEmpty() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,34 +50,35 @@ func (s *shard) nextEmpty() <-chan struct{} {
 		close(c)
 		return c
 	}
-	s.waiting = append(s.waiting, c)
+	s.waiters = append(s.waiters, c)
 	return c
 }
 
 func (s *shard) beginRead() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fresh = len(s.waiting)
+	s.waitersAtReadStart = len(s.waiters)
 }
 
-func (s *shard) foundNothing() {
+func (s *shard) notifyEmpty() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range s.waiting[:s.fresh] {
+	for _, c := range s.waiters[:s.waitersAtReadStart] {
 		close(c)
 	}
-	s.waiting = s.waiting[s.fresh:]
-	s.fresh = 0
+	s.waiters = s.waiters[s.waitersAtReadStart:]
+	s.waitersAtReadStart = 0
 }
 
+// end notifies all waiters: a closed shard stays empty.
 func (s *shard) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
-	for _, c := range s.waiting {
+	for _, c := range s.waiters {
 		close(c)
 	}
-	s.waiting = nil
+	s.waiters = nil
 }
 
 func (s *shard) position() Position {
@@ -78,24 +87,24 @@ func (s *shard) position() Position {
 	return s.done
 }
 
-func (s *shard) reached(p Position) {
+func (s *shard) checkpoint(p Position) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done = p
 }
 
-// run reads until the shard is closed or the poller stopped. Lost iterators (they live five minutes) and failed reads
-// begin again after the last record that was taken.
+// run reads until the shard is closed or the poller stops. After an expired iterator (they last five minutes) or a
+// failed read it continues after the last record that it read.
 func (s *shard) run(ctx context.Context, from Position) {
 	p := s.poller
 	batch := &buffer{shard: s}
-	s.reached(from)
+	s.checkpoint(from)
 	iterator := ""
 	for ctx.Err() == nil {
 		var err error
 		if iterator == "" {
 			if iterator, err = p.options.Source.Iterator(ctx, p.mapping.StreamARN, s.name, from); err != nil {
-				s.retryLater(ctx, "asking for an iterator", err)
+				s.retryLater(ctx, "getting a shard iterator", err)
 				continue
 			}
 		}
@@ -112,7 +121,7 @@ func (s *shard) run(ctx context.Context, from Position) {
 		batch.add(page.Records)
 		batch.flush(ctx, page.Next == "")
 		if batch.empty() && ctx.Err() == nil {
-			s.reached(from)
+			s.checkpoint(from)
 		}
 		if page.Next == "" {
 			s.end()
@@ -121,7 +130,7 @@ func (s *shard) run(ctx context.Context, from Position) {
 		iterator = page.Next
 		if len(page.Records) == 0 {
 			if batch.empty() {
-				s.foundNothing()
+				s.notifyEmpty()
 			}
 			s.sleep(ctx, batch.rest())
 		}
@@ -133,10 +142,7 @@ func (s *shard) retryLater(ctx context.Context, what string, err error) {
 		return
 	}
 	s.poller.fail(what, err)
-	select {
-	case <-time.After(s.poller.options.Interval):
-	case <-ctx.Done():
-	}
+	retries.Sleep(ctx, s.poller.options.Interval)
 }
 
 // sleep waits for a wake-up, the interval, or the end of an open window.
@@ -145,7 +151,7 @@ func (s *shard) sleep(ctx context.Context, window time.Duration) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-s.wake:
+	case <-s.awake:
 	case <-ctx.Done():
 	}
 }

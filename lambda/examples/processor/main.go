@@ -1,9 +1,10 @@
-// Command processor is an example of a stream processor of your own: it keeps no history and no device state, and instead posts the
-// messages of a batch to an HTTP service, for a pipeline with
+// Command processor is an example of a stream processor of your own: it keeps no history and no device state, and
+// instead posts the messages of a batch to an HTTP service, for a pipeline with
 //
 //	processor = { package = "processor.zip" }
 //
-// It shows the handler contract of docs/guides/functions.md in full: decode, handle, give up what is poison, report what failed.
+// It shows the handler contract of docs/guides/functions.md in full: decode, handle, give up what is poison, report
+// what failed.
 package main
 
 import (

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdatest"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
@@ -21,7 +21,11 @@ import (
 // queue is a dead-letter queue in memory.
 type queue []string
 
-func (q *queue) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+func (q *queue) SendMessage(
+	_ context.Context,
+	in *sqs.SendMessageInput,
+	_ ...func(*sqs.Options),
+) (*sqs.SendMessageOutput, error) {
 	*q = append(*q, *in.MessageBody)
 	return &sqs.SendMessageOutput{}, nil
 }
@@ -42,14 +46,19 @@ func TestExample(t *testing.T) {
 	}))
 	defer service.Close()
 	var letters queue
-	p := &processor{url: service.URL, decoder: telemetry.NewDecoder("", ""), office: &deadletter.Office{Queue: &letters}}
+	p := &processor{
+		url:     service.URL,
+		decoder: telemetry.NewDecoder("", ""),
+		office:  &deadletter.Office{Queue: &letters},
+	}
 	event := lambdatest.Event(
 		lambdatest.Record{Thing: "a", Payload: `{"data":{"v":1}}`, Sequence: "1"},
 		lambdatest.Record{Thing: "b", Payload: `poison`, Sequence: "2"},
 		lambdatest.Record{Thing: "c", Payload: `{"v":2}`, Sequence: "3"},
 	)
 	answer, err := p.Invoke(t.Context(), event)
-	if err != nil || string(answer) != string(stream.Done()) || len(letters) != 1 || !cmp.Equal(got, []string{"a", "c"}) {
+	if err != nil || string(answer) != string(stream.Done()) || len(letters) != 1 ||
+		!cmp.Equal(got, []string{"a", "c"}) {
 		t.Errorf("answer %s, %v; stored %v; letters %v", answer, err, got, letters)
 	}
 	refuse = "c"
@@ -73,7 +82,8 @@ func TestTheGuideShowsThisCode(t *testing.T) {
 	}
 	_, rest, found := strings.Cut(string(guide), "```go\n")
 	shown, _, closed := strings.Cut(rest, "\n```")
-	if !found || !closed || !strings.Contains(string(source), shown) || !strings.Contains(shown, ") Invoke(") || !strings.Contains(shown, ") handle(") {
+	if !found || !closed || !strings.Contains(string(source), shown) || !strings.Contains(shown, ") Invoke(") ||
+		!strings.Contains(shown, ") handle(") {
 		t.Error("the guide's Go code is not part of main.go")
 	}
 }

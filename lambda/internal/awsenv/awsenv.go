@@ -1,8 +1,8 @@
 // Package awsenv makes the AWS configuration of a function from its environment, and nothing else.
 //
 // Lambda gives region and credentials in variables, so none of what the SDK's own loader brings (profiles, SSO, the
-// instance metadata service) can apply; leaving it out saves a third of the binary and of the cold start. What a local run needs
-// is honoured: AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS,
+// instance metadata service) can apply; leaving it out saves a third of the binary and of the cold start. What a
+// local run needs is honoured: AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS,
 // AWS_ENABLE_ENDPOINT_DISCOVERY. It must not know which services are called.
 package awsenv
 
@@ -33,8 +33,8 @@ const (
 	Connections = 16
 )
 
-// Load reads the environment through getenv (os.Getenv in a function). It makes no network call. A function whose caller waits for less
-// than the others' sets its own bounds on the transport with tune.
+// Load reads the environment through getenv (os.Getenv in a function). It makes no network call. A function whose
+// caller waits for less than the others' sets its own bounds on the transport with tune.
 func Load(getenv func(string) string, tune ...func(*http.Transport)) (aws.Config, error) {
 	region := getenv("AWS_REGION")
 	if region == "" {
@@ -108,7 +108,9 @@ func credentialsFrom(getenv func(string) string) (aws.CredentialsProvider, error
 			o.AuthorizationToken = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")
 		}), nil
 	}
-	return nil, errors.New("reading the AWS environment: neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set")
+	return nil, errors.New(
+		"reading the AWS environment: neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
+	)
 }
 
 // environment is a source of settings in the form that the service clients ask for.
@@ -123,7 +125,8 @@ func (e environment) GetIgnoreConfiguredEndpoints(context.Context) (value, found
 	return true, e.ignored(), nil
 }
 
-// GetServiceBaseEndpoint is asked for by the service clients; "Timestream Write" reads AWS_ENDPOINT_URL_TIMESTREAM_WRITE.
+// GetServiceBaseEndpoint is asked for by the service clients; "Timestream Write" reads
+// AWS_ENDPOINT_URL_TIMESTREAM_WRITE.
 func (e environment) GetServiceBaseEndpoint(_ context.Context, sdkID string) (string, bool, error) {
 	url := e.getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(sdkID, " ", "_")))
 	return url, url != "", nil
@@ -141,6 +144,9 @@ func (e environment) GetEnableEndpointDiscovery(context.Context) (aws.EndpointDi
 	case "auto":
 		return aws.EndpointDiscoveryAuto, true, nil
 	default:
-		return aws.EndpointDiscoveryUnset, false, fmt.Errorf("reading the AWS environment: AWS_ENABLE_ENDPOINT_DISCOVERY is %q, want true, false or auto", value)
+		return aws.EndpointDiscoveryUnset, false, fmt.Errorf(
+			"reading the AWS environment: AWS_ENABLE_ENDPOINT_DISCOVERY is %q, want true, false or auto",
+			value,
+		)
 	}
 }

@@ -76,10 +76,21 @@ func TestCredentials(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		_, _ = w.Write([]byte(`{"AccessKeyId":"container","SecretAccessKey":"s","Token":"t","Expiration":"2100-01-01T00:00:00Z"}`))
+		_, _ = w.Write(
+			[]byte(`{"AccessKeyId":"container","SecretAccessKey":"s","Token":"t","Expiration":"2100-01-01T00:00:00Z"}`),
+		)
 	}))
 	defer server.Close()
-	cfg, err = Load(environ("AWS_ACCESS_KEY_ID", "", "AWS_CONTAINER_CREDENTIALS_FULL_URI", server.URL, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "let me in"))
+	cfg, err = Load(
+		environ(
+			"AWS_ACCESS_KEY_ID",
+			"",
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI",
+			server.URL,
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN",
+			"let me in",
+		),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +143,12 @@ func TestTheTransportMayBeTuned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := cfg.HTTPClient.(*http.Client).Transport.(*http.Transport); got.ResponseHeaderTimeout != time.Second || got.MaxIdleConnsPerHost != Connections {
-		t.Errorf("an answer is waited for %v, %d connections are kept", got.ResponseHeaderTimeout, got.MaxIdleConnsPerHost)
+	if got := cfg.HTTPClient.(*http.Client).Transport.(*http.Transport); got.ResponseHeaderTimeout != time.Second ||
+		got.MaxIdleConnsPerHost != Connections {
+		t.Errorf(
+			"an answer is waited for %v, %d connections are kept",
+			got.ResponseHeaderTimeout,
+			got.MaxIdleConnsPerHost,
+		)
 	}
 }

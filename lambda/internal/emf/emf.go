@@ -1,7 +1,7 @@
 // Package emf counts what a function did and prints it in CloudWatch's embedded metric format.
 //
-// Dimensions are the pipeline, the function and, for counts by reason, the reason: never a device, because each combination
-// of dimensions is a metric that is paid for [AWS 7.7]. It must not know what the counts mean.
+// Dimensions are the pipeline, the function and, for counts by reason, the reason: never a device, because each
+// combination of dimensions is a metric that is paid for [AWS 7.7]. It must not know what the counts mean.
 package emf
 
 import (
@@ -31,7 +31,8 @@ type Recorder struct {
 	notes    map[string]string
 }
 
-// New returns an empty recorder. level is the function's log level: a line below it would be dropped by Lambda's filter.
+// New returns an empty recorder. level is the function's log level: a line below it would be dropped by Lambda's
+// filter.
 func New(pipeline, function, level string) *Recorder {
 	if level == "" {
 		level = "INFO"
@@ -135,7 +136,13 @@ func (r *Recorder) line(now time.Time) map[string]any {
 	}
 }
 
-func (r *Recorder) print(lines *strings.Builder, now time.Time, line map[string]any, dimensions []string, metrics []metric) error {
+func (r *Recorder) print(
+	lines *strings.Builder,
+	now time.Time,
+	line map[string]any,
+	dimensions []string,
+	metrics []metric,
+) error {
 	if len(metrics) == 0 {
 		return nil
 	}

@@ -34,7 +34,9 @@ func TestLines(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if entry.Level != "WARN" || entry.Pipeline != "greenhouse" || entry.Function != "processor" || entry.AWS.Timestamp == 0 || len(entry.AWS.CloudWatchMetrics) != 1 {
+		if entry.Level != "WARN" || entry.Pipeline != "greenhouse" || entry.Function != "processor" ||
+			entry.AWS.Timestamp == 0 ||
+			len(entry.AWS.CloudWatchMetrics) != 1 {
 			t.Errorf("line %s", line)
 		}
 		d := entry.AWS.CloudWatchMetrics[0]
@@ -70,14 +72,16 @@ func TestNothingIsPrintedForNothing(t *testing.T) {
 	}
 }
 
-// TestSampleKeepsTheDistribution: CloudWatch takes a hundred values [AWS 7.7]; smallest, largest and median must survive.
+// TestSampleKeepsTheDistribution: CloudWatch takes a hundred values [AWS 7.7]; smallest, largest and median must
+// survive.
 func TestSampleKeepsTheDistribution(t *testing.T) {
 	values := make([]int64, 10001)
 	for i := range values {
 		values[i] = int64(10000 - i)
 	}
 	got := sample(values)
-	if len(got) != maxValues || got[0] != 0 || got[maxValues-1] != 10000 || got[maxValues/2] < 4900 || got[maxValues/2] > 5100 {
+	if len(got) != maxValues || got[0] != 0 || got[maxValues-1] != 10000 || got[maxValues/2] < 4900 ||
+		got[maxValues/2] > 5100 {
 		t.Errorf("%d values from %d over %d to %d", len(got), got[0], got[len(got)/2], got[len(got)-1])
 	}
 }
@@ -92,7 +96,10 @@ func TestNotesMakeNoMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), `"Reason":"not_listed"`) ||
-		!strings.Contains(out.String(), `"Dimensions":[["Pipeline","Function"]],"Metrics":[{"Name":"Refused","Unit":"Count"}]`) {
+		!strings.Contains(
+			out.String(),
+			`"Dimensions":[["Pipeline","Function"]],"Metrics":[{"Name":"Refused","Unit":"Count"}]`,
+		) {
 		t.Errorf("lines %s", out.String())
 	}
 	r = New("greenhouse", "provisioning", "")

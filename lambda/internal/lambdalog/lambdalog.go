@@ -1,7 +1,7 @@
 // Package lambdalog makes the functions' structured logger: JSON lines that Lambda's log-level settings apply to.
 //
-// A level needs the JSON form to work [AWS 8 LoggingConfig], so the lines are JSON whatever AWS_LAMBDA_LOG_FORMAT says. It must not
-// know what is logged; who logs keeps payloads to the debug level.
+// A level needs the JSON form to work [AWS 8 LoggingConfig], so the lines are JSON whatever AWS_LAMBDA_LOG_FORMAT
+// says. It must not know what is logged; who logs keeps payloads to the debug level.
 package lambdalog
 
 import (

@@ -33,7 +33,8 @@ func TestLinesAreAsLambdaWantsThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	if line["timestamp"] == nil || line["level"] != "WARN" || line["message"] != "record is given up" || line["requestId"] != "request-1" ||
-		line["pipeline"] != "greenhouse" || line["reason"] != "not_json" {
+		line["pipeline"] != "greenhouse" ||
+		line["reason"] != "not_json" {
 		t.Errorf("line %s", out.String())
 	}
 }

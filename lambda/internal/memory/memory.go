@@ -9,8 +9,8 @@ import (
 // least holds the largest batch that Lambda can bring (6 MB) with what is made of it.
 const least = 40 << 20
 
-// Tune gives the heap room to grow up to a sixth of the function's memory, at least 40 MiB, and lets the collector work seldom
-// below that. Whoever sets GOGC or GOMEMLIMIT knows better.
+// Tune gives the heap room to grow up to a sixth of the function's memory, at least 40 MiB, and lets the collector
+// work seldom below that. Whoever sets GOGC or GOMEMLIMIT knows better.
 func Tune(getenv func(string) string) {
 	if getenv("GOGC") != "" || getenv("GOMEMLIMIT") != "" {
 		return

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// Toolchain compiles the functions. It is pinned because another compiler makes other bytes, which every user of the provider
-// would see as a change of code.
+// Toolchain compiles the functions. It is pinned because another compiler makes other bytes, which every user of the
+// provider would see as a change of code.
 const Toolchain = "go1.26.8"
 
 // platforms are Lambda's architectures in Go's words; the levels are the lowest that all of Lambda's hosts have.
@@ -52,12 +52,23 @@ func Compile(ctx context.Context, root, function, architecture string) ([]byte, 
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "bootstrap")
-	// The build ID and the path of the source would be different on every machine; the state of the checkout, on every commit.
+	// The build ID and the path of the source would be different on every machine; the state of the checkout, on
+	// every commit.
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
 		"-ldflags", "-s -w -buildid=", "-o", out, "./lambda/"+function)
 	cmd.Dir = root
 	// GOFLAGS, GOEXPERIMENT and GODEBUG of whoever builds must not reach the binary.
-	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0", "GOTOOLCHAIN="+Toolchain, "GOFLAGS=", "GOEXPERIMENT=", "GODEBUG=", "GOWORK=off", "GOFIPS140=off")
+	cmd.Env = append(
+		os.Environ(),
+		"GOOS=linux",
+		"CGO_ENABLED=0",
+		"GOTOOLCHAIN="+Toolchain,
+		"GOFLAGS=",
+		"GOEXPERIMENT=",
+		"GODEBUG=",
+		"GOWORK=off",
+		"GOFIPS140=off",
+	)
 	cmd.Env = append(cmd.Env, platform...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -74,7 +85,10 @@ var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 func Zip(executable []byte) ([]byte, error) {
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
-	w.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
+	w.RegisterCompressor(
+		zip.Deflate,
+		func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) },
+	)
 	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
 	header.SetMode(0o755)
 	header.ModifiedDate, header.ModifiedTime = dosTime(epoch) // Modified itself would add a field with a zone

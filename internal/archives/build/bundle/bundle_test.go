@@ -14,8 +14,8 @@ import (
 
 const root = "../../../.."
 
-// TestSameSourceSameBytes builds functions here and in a copy of their source somewhere else, under another environment and at
-// another time.
+// TestSameSourceSameBytes builds functions here and in a copy of their source somewhere else, under another
+// environment and at another time.
 func TestSameSourceSameBytes(t *testing.T) {
 	functions := []string{"processor", "provisioning"}
 	here := map[string][]byte{}
@@ -27,7 +27,7 @@ func TestSameSourceSameBytes(t *testing.T) {
 		here[function] = executable
 	}
 	elsewhere := t.TempDir()
-	for _, name := range []string{"go.mod", "go.sum", "lambda", "internal/iotsql", "internal/topic"} {
+	for _, name := range []string{"go.mod", "go.sum", "lambda", "internal"} {
 		copyGo(t, filepath.Join(root, name), filepath.Join(elsewhere, name))
 	}
 	t.Setenv("GOFLAGS", "-ldflags=-X=main.who=me")
@@ -52,7 +52,8 @@ func TestSameSourceSameBytes(t *testing.T) {
 func copyGo(t *testing.T, from, to string) {
 	t.Helper()
 	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") || (path != from && filepath.Ext(path) != ".go") {
+		if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") ||
+			(path != from && filepath.Ext(path) != ".go") {
 			return err
 		}
 		rest, err := filepath.Rel(from, path)
@@ -118,7 +119,8 @@ func TestBuildSaysWhatIsWrong(t *testing.T) {
 		{"processor", "amd64", `unknown architecture "amd64"`},
 		{"nothing", "x86_64", `building function "nothing" for x86_64: exit status 1`},
 	} {
-		if _, err := Build(t.Context(), root, c.function, c.architecture); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Build(t.Context(), root, c.function, c.architecture); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s for %s: error %v, want one with %q", c.function, c.architecture, err, c.want)
 		}
 	}

@@ -15,7 +15,8 @@ const maxText = 128 << 10
 
 var errLong = fmt.Errorf("the result is longer than %d bytes", maxText)
 
-// An expression is a value in which functions may stand. Evaluated it is a string, json.Number, bool, []any or map[string]any.
+// An expression is a value in which functions may stand. Evaluated it is a string, json.Number, bool, []any or
+// map[string]any.
 type expression interface {
 	eval(s *scope) (any, error)
 }

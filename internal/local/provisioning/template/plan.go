@@ -57,8 +57,9 @@ var (
 // Attributes per thing, with and without a thing type. [AWS 1.3]
 const maxTyped, maxUntyped = 50, 3
 
-// Resolve evaluates the template for a device. A parameter that the template does not declare is ignored here (at AWS, too, it
-// is for the hook only); one that is declared, not given and without a default is an error where it is referred to.
+// Resolve evaluates the template for a device. A parameter that the template does not declare is ignored here (at
+// AWS, too, it is for the hook only); one that is declared, not given and without a default is an error where it is
+// referred to.
 func (t *Template) Resolve(parameters map[string]string, certificateID string) (*Plan, error) {
 	s := &scope{values: map[string]string{}, mappings: t.mappings}
 	for name, fallback := range t.parameters {
@@ -133,7 +134,11 @@ func (t *thing) resolve(s *scope) (*Thing, error) {
 		r.Attributes[name] = value
 	}
 	if most := map[bool]int{true: maxUntyped, false: maxTyped}[r.Type == ""]; len(r.Attributes) > most {
-		return nil, fmt.Errorf("AttributePayload: %d attributes are more than the %d that a thing can have", len(r.Attributes), most)
+		return nil, fmt.Errorf(
+			"AttributePayload: %d attributes are more than the %d that a thing can have",
+			len(r.Attributes),
+			most,
+		)
 	}
 	return r, nil
 }

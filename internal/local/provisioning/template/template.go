@@ -1,8 +1,8 @@
-// Package template is the language of AWS IoT fleet provisioning templates: a body is parsed, and with a device's parameters
-// resolved to a plan of what shall be registered. [AWS 4 Template sections]
+// Package template is the language of AWS IoT fleet provisioning templates: a body is parsed, and with a device's
+// parameters resolved to a plan of what shall be registered. [AWS 4 Template sections]
 //
-// It is pure: it knows neither the AWS API nor MQTT, and whether the plan's objects exist is none of its business. What the
-// documentation does not allow is an error here, so that a template that works here works at AWS.
+// It is pure: it knows neither the AWS API nor MQTT, and whether the plan's objects exist is none of its business.
+// What the documentation does not allow is an error here, so that a template that works here works at AWS.
 package template
 
 import (
@@ -202,7 +202,15 @@ func (t *Template) parseResources(raw json.RawMessage) error {
 }
 
 func parseThing(place string, parts map[string]json.RawMessage) (*thing, error) {
-	properties, err := members(place+".Properties", parts["Properties"], "ThingName", "AttributePayload", "ThingTypeName", "ThingGroups", "BillingGroup")
+	properties, err := members(
+		place+".Properties",
+		parts["Properties"],
+		"ThingName",
+		"AttributePayload",
+		"ThingTypeName",
+		"ThingGroups",
+		"BillingGroup",
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -262,15 +270,19 @@ func parseOverride(raw json.RawMessage, merges bool) (Override, error) {
 	return "", errors.New("the settings are DO_NOTHING, REPLACE, FAIL and MERGE")
 }
 
-// parseCertificate takes a certificate by its ID only: fleet provisioning knows no other way. [AWS 4 Certificate props] A
-// setting for Status is checked and has no effect: the certificate is new, and its status is always the template's to set.
+// parseCertificate takes a certificate by its ID only: fleet provisioning knows no other way. [AWS 4 Certificate
+// props] A setting for Status is checked and has no effect: the certificate is new, and its status is always the
+// template's to set.
 func parseCertificate(place string, parts map[string]json.RawMessage) (c certificate, err error) {
 	properties, err := members(place+".Properties", parts["Properties"], "CertificateId", "Status")
 	if err != nil {
 		return c, err
 	}
 	if properties["CertificateId"] == nil {
-		return c, fmt.Errorf("%s: it has no CertificateId, by which alone fleet provisioning takes a certificate", place)
+		return c, fmt.Errorf(
+			"%s: it has no CertificateId, by which alone fleet provisioning takes a certificate",
+			place,
+		)
 	}
 	if c.id, err = compile(place+".Properties.CertificateId", properties["CertificateId"]); err != nil {
 		return c, err

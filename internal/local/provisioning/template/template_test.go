@@ -24,14 +24,26 @@ func TestPipelineTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := parsed.Resolve(map[string]string{"SerialNumber": "A1", "site": "hall-3", "secret": "of the hook only", CertificateID: "another's"}, certificateID)
+	got, err := parsed.Resolve(
+		map[string]string{
+			"SerialNumber": "A1",
+			"site":         "hall-3",
+			"secret":       "of the hook only",
+			CertificateID:  "another's",
+		},
+		certificateID,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &Plan{
 		Thing: &Thing{Name: "hall-A1", Type: "gh", Groups: []string{"gh"},
-			Attributes: map[string]string{"iot-pipeline": "token-1", "iot-pipeline-registered": "claim", "site": "hall-3"},
-			Override:   Overrides{Attributes: DoNothing, Type: DoNothing, Groups: Merge}},
+			Attributes: map[string]string{
+				"iot-pipeline":            "token-1",
+				"iot-pipeline-registered": "claim",
+				"site":                    "hall-3",
+			},
+			Override: Overrides{Attributes: DoNothing, Type: DoNothing, Groups: Merge}},
 		CertificateID: certificateID, Active: true, Configuration: map[string]any{},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -111,7 +123,8 @@ func TestExpressionsThatCannotBeResolved(t *testing.T) {
 			t.Errorf("%s: parsing: %v", c.why, err)
 			continue
 		}
-		if _, err := parsed.Resolve(map[string]string{"given": "north", "undeclared": "x"}, certificateID); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := parsed.Resolve(map[string]string{"given": "north", "undeclared": "x"}, certificateID); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got error %v, want one with %q", c.why, err, c.want)
 		}
 	}
@@ -192,7 +205,8 @@ func TestThingsThatTheRegistryDoesNotTake(t *testing.T) {
 			t.Errorf("%s: parsing: %v", c.why, err)
 			continue
 		}
-		if _, err := parsed.Resolve(map[string]string{"p": c.parameter}, certificateID); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := parsed.Resolve(map[string]string{"p": c.parameter}, certificateID); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got error %v, want one with %q", c.why, err, c.want)
 		}
 	}
@@ -213,7 +227,10 @@ func TestPolicies(t *testing.T) {
 	}
 	want := []Policy{
 		{Name: "fleet-x"},
-		{Name: "37A6C24093C9AE540CCA6D7589BB26E69550A233", Document: `{"Statement":[{"Action":"iot:Publish","Effect":"Allow","Resource":"arn:x/${iot:ClientId}"}],"Version":"2012-10-17"}`},
+		{
+			Name:     "37A6C24093C9AE540CCA6D7589BB26E69550A233",
+			Document: `{"Statement":[{"Action":"iot:Publish","Effect":"Allow","Resource":"arn:x/${iot:ClientId}"}],"Version":"2012-10-17"}`,
+		},
 		{Name: "BF21A9E8FBC5A3846FB05B4FA0859E0917B2202F", Document: "{}"},
 	}
 	if diff := cmp.Diff(want, plan.Policies); diff != "" {

@@ -55,7 +55,12 @@ func main() {
 		case "about":
 			deadline, _ := ctx.Deadline()
 			c, _ := lambdacontext.FromContext(ctx)
-			return map[string]any{"arn": c.InvokedFunctionArn, "id": c.AwsRequestID, "name": lambdacontext.FunctionName, "left": time.Until(deadline).Seconds()}, nil
+			return map[string]any{
+				"arn":  c.InvokedFunctionArn,
+				"id":   c.AwsRequestID,
+				"name": lambdacontext.FunctionName,
+				"left": time.Until(deadline).Seconds(),
+			}, nil
 		}
 		return json.RawMessage(fmt.Sprintf(`{"pid":%d,"served":%d}`, os.Getpid(), served)), nil
 	})

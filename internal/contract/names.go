@@ -1,0 +1,26 @@
+package contract
+
+import "strings"
+
+// ManifestName returns the name of the SSM parameter that holds a pipeline's manifest.
+func ManifestName(pipeline string) string { return "/iot-pipeline/" + pipeline + "/manifest" }
+
+// DefaultCredentialsPath returns the path of a pipeline's bundles if its configuration names no other.
+func DefaultCredentialsPath(pipeline string) string { return "/iot-pipeline/" + pipeline + "/devices" }
+
+// ClaimBundleName returns the name of the claim bundle for a credentials path.
+func ClaimBundleName(credentialsPath string) string { return credentialsPath + "-claim" }
+
+// ClaimClientPrefix begins the client IDs under which a claim certificate may connect. No thing name of a pipeline
+// contains a colon, so a stolen claim certificate cannot disconnect a device.
+const ClaimClientPrefix = "claim:"
+
+// RuleName returns the name of a pipeline's topic rule, which must not contain a hyphen [AWS 1.3]. With an empty key
+// it is the prefix of all of them.
+func RuleName(pipeline, key string) string { return strings.ReplaceAll(pipeline, "-", "_") + "_" + key }
+
+// Keys of parts in the manifest that the local runtime reads.
+const (
+	KeyProvisioningTemplate = "provisioning/template"
+	KeyClaim                = "provisioning/claim"
+)

@@ -1,0 +1,86 @@
+package devicefile
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+)
+
+// maxLine bounds one line of NDJSON: fifty attributes of the greatest length and a certificate fit in it.
+const maxLine = 256 << 10
+
+// line is one record of NDJSON.
+type line struct {
+	Name            string            `json:"name"`
+	Enabled         *bool             `json:"enabled"`
+	Attributes      map[string]string `json:"attributes"`
+	CSRPEM          string            `json:"csr_pem"`
+	CSRFile         string            `json:"csr_file"`
+	CertificatePEM  string            `json:"certificate_pem"`
+	CertificateFile string            `json:"certificate_file"`
+}
+
+// parseNDJSON reads one JSON object per line; empty lines are passed over.
+func parseNDJSON(text io.Reader, r *reader) {
+	lines := bufio.NewScanner(text)
+	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
+	n := 0
+	for lines.Scan() {
+		n++
+		content := lines.Bytes()
+		if n == 1 {
+			content = bytes.TrimPrefix(content, []byte(byteOrderMark))
+		}
+		if content = bytes.TrimSpace(content); len(content) == 0 {
+			continue
+		}
+		l, err := decodeLine(content)
+		if err != nil {
+			r.fault(n, "%v", err)
+			continue
+		}
+		r.add(record{line: n, name: l.Name, enabled: l.Enabled, attributes: l.Attributes,
+			csrPEM: l.CSRPEM, csrFile: l.CSRFile, certificatePEM: l.CertificatePEM, certFile: l.CertificateFile})
+	}
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		r.fault(n+1, "the line is longer than %d bytes; what follows was not read", maxLine)
+	} else if err != nil {
+		r.fault(0, "%v", err)
+	}
+}
+
+func decodeLine(content []byte) (line, error) {
+	var l line
+	d := json.NewDecoder(bytes.NewReader(content))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&l); err != nil {
+		var kind *json.UnmarshalTypeError
+		if errors.As(err, &kind) && kind.Type.Kind() == reflect.String && strings.HasPrefix(kind.Field, "attributes") {
+			return l, fmt.Errorf("every value in attributes must be a string, not %s", kind.Value)
+		}
+		if errors.As(err, &kind) {
+			return l, fmt.Errorf("%s must be %s, not %s", kind.Field, jsonKind(kind), kind.Value)
+		}
+		return l, fmt.Errorf("not a device in JSON: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return l, errors.New("more than one JSON value in the line")
+	}
+	return l, nil
+}
+
+// jsonKind is what the Go type of a member is called in JSON.
+func jsonKind(e *json.UnmarshalTypeError) string {
+	switch e.Type.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	}
+	return "a string"
+}

@@ -1,0 +1,150 @@
+package fleet
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+)
+
+// Plan says which devices an apply would touch; each list is sorted.
+type Plan struct{ Added, Changed, Removed []string }
+
+// Compare returns what an apply would do. It makes no call. Changes of what all bundles hold
+// (store, endpoint, topics) are not in it, see Diff.
+func Compare(have, want spec.Fleet) Plan {
+	var p Plan
+	for name, w := range want.Devices {
+		h, ok := have.Devices[name]
+		switch {
+		case !ok:
+			p.Added = append(p.Added, name)
+		case differs(h, w, want.ThingType):
+			p.Changed = append(p.Changed, name)
+		}
+	}
+	for name := range have.Devices {
+		if _, ok := want.Devices[name]; !ok {
+			p.Removed = append(p.Removed, name)
+		}
+	}
+	slices.Sort(p.Added)
+	slices.Sort(p.Changed)
+	slices.Sort(p.Removed)
+	return p
+}
+
+// Kind implements [assembly.Driver].
+func (*Driver) Kind() assembly.Kind {
+	return assembly.Kind{Outputs: true}
+}
+
+// Diff lists what differs, in the words of the schema: first what concerns all bundles, then per device in order of
+// name, such as `devices["soil-001"].attributes`; an added or removed device is one change `devices["soil-001"]`. What
+// have does not know (empty endpoint, topic prefix, store; nil tags) is not compared.
+func (d *Driver) Diff(have, want spec.Fleet) []assembly.Change {
+	var changes []assembly.Change
+	for _, field := range bundleChanges(have, want) {
+		changes = append(changes, assembly.Change{Field: field})
+	}
+	plan := Compare(have, want)
+	names := slices.Concat(plan.Added, plan.Changed, plan.Removed)
+	slices.Sort(names)
+	for _, name := range names {
+		prefix := `devices["` + name + `"]`
+		h, existed := have.Devices[name]
+		w, wanted := want.Devices[name]
+		if !existed || !wanted {
+			changes = append(changes, assembly.Change{Field: prefix})
+			continue
+		}
+		for _, field := range fields(h, w, want.ThingType) {
+			changes = append(changes, assembly.Change{Field: prefix + "." + field})
+		}
+	}
+	return changes
+}
+
+// bundleChanges names the changes that concern every bundle.
+func bundleChanges(have, want spec.Fleet) []string {
+	var changed []string
+	if have.Store.Kind != "" {
+		if have.Store.Kind != want.Store.Kind {
+			changed = append(changed, "credentials.store")
+		}
+		if have.Store.Path != want.Store.Path {
+			changed = append(changed, "credentials.path")
+		}
+		if have.Store.KMSKeyID != want.Store.KMSKeyID {
+			changed = append(changed, "credentials.kms_key_id")
+		}
+	}
+	if have.Endpoint != "" && have.Endpoint != want.Endpoint {
+		changed = append(changed, "mqtt_endpoint")
+	}
+	if have.TopicPrefix != "" && have.TopicPrefix != want.TopicPrefix {
+		changed = append(changed, "topic_prefix")
+	}
+	if have.Tags != nil && !maps.Equal(have.Tags, want.Tags) {
+		changed = append(changed, "tags")
+	}
+	return changed
+}
+
+// differs reports whether fields names any difference, without making a list.
+func differs(have, want spec.Device, thingType string) bool {
+	if have.Disabled != want.Disabled || !maps.Equal(have.Attributes, want.Attributes) {
+		return true
+	}
+	f := have.Found
+	if f == nil {
+		return SourceOf(have) != SourceOf(want)
+	}
+	return f.ThingType != thingType || !f.InGroup || f.CertificateID == "" || f.Interrupted || len(f.Retired) > 0 ||
+		len(f.Lost) > 0 || f.CertificateSource != SourceOf(want)
+}
+
+// fields names what differs between the observed and the desired device.
+func fields(have, want spec.Device, thingType string) []string {
+	var changed []string
+	if !maps.Equal(have.Attributes, want.Attributes) {
+		changed = append(changed, "attributes")
+	}
+	source := SourceOf(have)
+	if f := have.Found; f != nil {
+		source = f.CertificateSource
+		if f.ThingType != thingType {
+			changed = append(changed, "thing_type")
+		}
+		if !f.InGroup {
+			changed = append(changed, "thing_group")
+		}
+		if slices.Contains(f.Lost, LostCredentials) {
+			changed = append(changed, "credentials")
+		}
+		if f.CertificateID == "" || f.Interrupted || len(f.Retired) > 0 || slices.Contains(f.Lost, LostAttachment) {
+			return append(changed, "certificate") // whether it is enabled is part of that
+		}
+	}
+	if source != SourceOf(want) {
+		changed = append(changed, sourceField(source, SourceOf(want)))
+	}
+	if have.Disabled != want.Disabled {
+		changed = append(changed, "enabled")
+	}
+	return changed
+}
+
+// sourceField names the argument that a change of a certificate's source comes from.
+func sourceField(have, want string) string {
+	source := want
+	if want == sourceGenerated {
+		source = have
+	}
+	if strings.HasPrefix(source, sourceOwn) {
+		return "certificate_pem"
+	}
+	return "csr_pem"
+}

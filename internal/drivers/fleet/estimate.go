@@ -1,0 +1,60 @@
+package fleet
+
+import (
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
+)
+
+// Estimate returns how long the requests for so many devices take at least, and which operation decides that. rate
+// returns the requests per second that an operation ("iot:CreateThing") is limited to, or 0 for no limit; latency is
+// not included. A plan warns with it if the chosen credentials store is what takes long.
+func Estimate(added, removed int, storeKind string, rate func(operation string) float64) (time.Duration, string) {
+	counts := map[string]int{"iot:UpdateCertificate": added + removed}
+	for _, operation := range []string{
+		"CreateThing", "AddThingToThingGroup", "CreateCertificateFromCsr", "AttachThingPrincipal", "UpdateThing",
+	} {
+		counts["iot:"+operation] = added
+	}
+	for _, operation := range []string{
+		"ListPrincipalThings", "DetachThingPrincipal", "DeleteCertificate", "RemoveThingFromThingGroup", "DeleteThing",
+	} {
+		counts["iot:"+operation] = removed
+	}
+	if storeKind == credstore.SecretsManager {
+		counts["secretsmanager:CreateSecret"], counts["secretsmanager:DeleteSecret"] = added, removed
+	} else {
+		counts["ssm:PutParameter"], counts["ssm:DeleteParameters"] = added, pages(removed, credstore.Batch)
+	}
+	return slowestOf(counts, rate)
+}
+
+// EstimateCheck is Estimate for a deep check.
+func EstimateCheck(devices int, storeKind string, rate func(operation string) float64) (time.Duration, string) {
+	counts := map[string]int{"iot:ListThingPrincipals": devices}
+	if storeKind == credstore.SecretsManager {
+		counts["secretsmanager:ListSecrets"] = pages(devices, credstore.SecretsPage)
+	} else {
+		counts["ssm:DescribeParameters"] = pages(devices, credstore.ParametersPage)
+	}
+	return slowestOf(counts, rate)
+}
+
+func pages(n, size int) int { return (n + size - 1) / size }
+
+// slowestOf returns the operation that takes longest and how long that is.
+func slowestOf(counts map[string]int, rate func(operation string) float64) (time.Duration, string) {
+	var longest time.Duration
+	slowest := ""
+	for operation, n := range counts {
+		perSecond := rate(operation)
+		if perSecond <= 0 {
+			continue
+		}
+		takes := time.Duration(float64(n) / perSecond * float64(time.Second))
+		if takes > longest || takes == longest && takes > 0 && operation < slowest {
+			longest, slowest = takes, operation
+		}
+	}
+	return longest, slowest
+}

@@ -1,0 +1,83 @@
+package fleet
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+)
+
+func TestMark(t *testing.T) {
+	a, b, c := strings.Repeat("a", 64), strings.Repeat("b", 64), strings.Repeat("c", 64)
+	for _, m := range []mark{
+		{}, {source: sourceGenerated, id: a}, {source: "csr-1f", id: a, retired: []string{b, c}},
+		{source: sourceOwn + a, id: a, retired: []string{b}, pending: true},
+	} {
+		if diff := cmp.Diff(m, readMark(m.String()), cmp.AllowUnexported(mark{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", m, diff)
+		}
+	}
+	for _, text := range []string{
+		"generated", "generated:", "generated:xyz", "generated:" + a + ",", "generated:" + a[1:], ":#",
+	} {
+		if m := readMark(text); m.id != "" {
+			t.Errorf("%q counts as a mark: %v", text, m)
+		}
+	}
+	if long := (mark{source: sourceOwn + a, id: a, retired: []string{b, c}, pending: true}).String(); len(long) > 800 {
+		t.Errorf("%d characters; AWS takes 800", len(long))
+	}
+}
+
+func TestSourceIgnoresWhatIsAroundThePEM(t *testing.T) {
+	text := "-----BEGIN CERTIFICATE REQUEST-----\nAAEC\n-----END CERTIFICATE REQUEST-----\n"
+	other := "made by openssl\r\n" + strings.ReplaceAll(text, "\n", "\r\n")
+	if a, b := SourceOf(spec.Device{CSRPEM: text}), SourceOf(spec.Device{CSRPEM: other}); a != b ||
+		!strings.HasPrefix(a, sourceCSR) {
+		t.Errorf("%q and %q", a, b)
+	}
+	another := strings.Replace(text, "AAEC", "AAED", 1)
+	if a, b := SourceOf(spec.Device{CSRPEM: text}), SourceOf(spec.Device{CSRPEM: another}); a == b {
+		t.Errorf("another request has the same source %q", a)
+	}
+}
+
+func TestEstimate(t *testing.T) {
+	rates := map[string]float64{
+		"iot:UpdateCertificate":        10,
+		"iot:CreateCertificateFromCsr": 15,
+		"ssm:PutParameter":             3,
+		"secretsmanager:CreateSecret":  50,
+		"iot:DeleteCertificate":        10,
+	}
+	tests := []struct {
+		added, removed int
+		kind           string
+		want           time.Duration
+		slowest        string
+	}{
+		{9000, 0, credstore.ParameterStore, 3000 * time.Second, "ssm:PutParameter"},
+		{9000, 0, credstore.SecretsManager, 900 * time.Second, "iot:UpdateCertificate"},
+		{0, 100, credstore.ParameterStore, 10 * time.Second, "iot:DeleteCertificate"},
+		{0, 0, credstore.ParameterStore, 0, ""},
+	}
+	for _, test := range tests {
+		got, slowest := Estimate(test.added, test.removed, test.kind, func(op string) float64 { return rates[op] })
+		if got != test.want || slowest != test.slowest {
+			t.Errorf(
+				"%d added, %d removed, %s: %s by %q, want %s by %q",
+				test.added,
+				test.removed,
+				test.kind,
+				got,
+				slowest,
+				test.want,
+				test.slowest,
+			)
+		}
+	}
+}

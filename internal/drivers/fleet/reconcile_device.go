@@ -1,0 +1,113 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/bulk"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/certs"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+)
+
+// run is one reconciliation of many devices.
+type run struct {
+	d     *Driver
+	owner string
+	have  spec.Fleet
+	want  spec.Fleet
+	pool  *bulk.Pool
+	certs *certs.Client
+	store *credstore.Store
+	*sweeper
+}
+
+func (d *Driver) newRun(owner string, have, want spec.Fleet) *run {
+	r := &run{d: d, owner: owner, have: have, want: want, sweeper: newSweeper()}
+	return r.on(d.pool)
+}
+
+// on returns the run with another pool.
+func (r *run) on(pool *bulk.Pool) *run {
+	other := *r
+	other.pool, other.certs = pool, certs.New(r.d.aws, pool)
+	other.store = credstore.Open(r.d.aws, pool, r.want.Store, r.owner, r.want.Tags)
+	return &other
+}
+
+// reconcileDevice creates or changes one device, with the requests that its difference needs and no other.
+func (r *run) reconcileDevice(ctx context.Context, name string) error {
+	want := r.want.Devices[name]
+	have, existed := r.have.Devices[name]
+	if !existed {
+		created, err := r.createThing(ctx, name, want)
+		if err != nil {
+			return err
+		}
+		have = created
+	}
+	found := have.Found
+	if found.ThingType != r.want.ThingType || !maps.Equal(have.Attributes, want.Attributes) {
+		if err := r.updateThing(ctx, name, want, markOf(have)); err != nil {
+			return err
+		}
+	}
+	if !found.InGroup {
+		if err := r.joinGroup(ctx, name); err != nil {
+			return err
+		}
+	}
+	if r.certificateIsDue(have, want) {
+		return r.replaceCertificate(ctx, name, existed, have, want)
+	}
+	if len(found.Lost) > 0 {
+		if err := r.repair(ctx, name, have); err != nil {
+			return err
+		}
+	}
+	if have.Disabled != want.Disabled {
+		if err := r.certs.SetActive(ctx, found.CertificateID, !want.Disabled); err != nil {
+			return err
+		}
+	}
+	if len(found.Retired) > 0 {
+		return r.removeRetired(ctx, name, want, markOf(have))
+	}
+	return nil
+}
+
+// certificateIsDue reports whether a device needs another certificate: it has none, the one it has was made from
+// something else, or the only copy of a generated key is gone.
+func (r *run) certificateIsDue(have, want spec.Device) bool {
+	f := have.Found
+	return f.CertificateID == "" || f.Interrupted || f.CertificateSource != SourceOf(want) ||
+		slices.Contains(f.Lost, LostCredentials) && f.CertificateSource == sourceGenerated
+}
+
+// repair restores what a deep check missed of a device whose certificate is still the right one.
+func (r *run) repair(ctx context.Context, name string, have spec.Device) error {
+	f := have.Found
+	arn := certs.ARN(r.d.identity(name).ThingARN, f.CertificateID)
+	if slices.Contains(f.Lost, LostAttachment) {
+		if err := r.certs.Attach(ctx, name, arn); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(f.Lost, LostCredentials) {
+		return nil
+	}
+	c, err := r.certs.Describe(ctx, f.CertificateID)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		return fmt.Errorf("reading certificate %s: it has disappeared since it was listed; apply again",
+			f.CertificateID)
+	}
+	again := certs.Certificate{ID: f.CertificateID, ARN: arn, PEM: aws.ToString(c.CertificatePem)}
+	return r.putBundle(ctx, name, again, "")
+}

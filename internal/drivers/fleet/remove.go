@@ -1,0 +1,83 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/bulk"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
+)
+
+// removalWidth is how many times more devices are removed at the same time than are created: each waits seconds for
+// its detachment without a request, and ten a second should be finished.
+const removalWidth = 4
+
+// removal is one removeAll.
+type removal struct {
+	*run
+	tally *bulk.Tally
+}
+
+// removeAll removes devices: certificates first, then bundles, things last, so that an interruption leaves a thing in
+// the list from which the next apply goes on. As many devices as one request deletes bundles go through this together.
+func (r *run) removeAll(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	// The tally reports each device; the pool would report batches.
+	pool := bulk.NewPool(max(1, r.d.opts.Concurrency*removalWidth/credstore.Batch), nil)
+	s := &removal{run: r.on(pool), tally: bulk.NewTally("devices removed", len(names), r.d.opts.Progress)}
+	err := pool.EachBatch(ctx, "devices removed", credstore.Batch, names, s.removeBatch)
+	var stopped *bulk.DevicesError
+	if errors.As(err, &stopped) && stopped.Cause == nil && len(stopped.Errors) > 0 {
+		return err // a bug in the provider that concerns a batch
+	}
+	return s.tally.Err(ctx)
+}
+
+// removeBatch removes devices together. The tally keeps the error of each; removeBatch returns an error only if work
+// was interrupted.
+func (s *removal) removeBatch(ctx context.Context, names []string) error {
+	names, err := s.tally.Together(ctx, names, s.disconnect)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	if err := s.store.Remove(ctx, names); err != nil {
+		for _, name := range names {
+			if err := s.tally.Record(ctx, name, err); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	_, err = s.tally.Together(ctx, names, func(ctx context.Context, name string) error {
+		if err := s.deleteThing(ctx, name); err != nil {
+			return err
+		}
+		s.d.forget(name)
+		return s.tally.Record(ctx, name, nil)
+	})
+	return err
+}
+
+// disconnect removes a device's certificates and takes it out of the group.
+func (r *run) disconnect(ctx context.Context, name string) error {
+	var ids []string
+	m := markOf(r.have.Devices[name])
+	if m.id != "" {
+		ids = append([]string{m.id}, m.retired...)
+	}
+	if id := r.d.identity(name).CertificateID; id != "" && !slices.Contains(ids, id) {
+		ids = append(ids, id)
+	}
+	if len(ids) == 0 || m.pending {
+		r.noteStale() // an earlier run ended between a certificate's creation and anything that points to it
+	}
+	for _, id := range ids {
+		if err := r.removeCertificate(ctx, name, id); err != nil {
+			return err
+		}
+	}
+	return r.leaveGroup(ctx, name)
+}

@@ -1,0 +1,117 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iot"
+	"github.com/aws/aws-sdk-go-v2/service/iot/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/bulk"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+)
+
+// detachLimit bounds the wait for a detachment to be seen by the deletion that follows it; AWS speaks of several
+// seconds [AWS 1.4 DetachThingPrincipal].
+const detachLimit = 3 * time.Minute
+
+// createThing creates the thing. A thing that exists by now is ours if it carries our token, whatever else it carries:
+// AWS answers success only to a repeated call with the same attributes [AWS 1.4 CreateThing].
+func (r *run) createThing(ctx context.Context, name string, want spec.Device) (spec.Device, error) {
+	in := &iot.CreateThingInput{
+		ThingName: &name, ThingTypeName: optional(r.want.ThingType),
+		AttributePayload: &types.AttributePayload{Attributes: attributesOf(want, r.owner, mark{})},
+	}
+	created := spec.Device{Attributes: want.Attributes, Found: &spec.DeviceState{ThingType: r.want.ThingType}}
+	out, err := bulk.Ask(ctx, r.pool, "creating the thing", func(ctx context.Context) (*iot.CreateThingOutput, error) {
+		return r.d.aws.IoT().CreateThing(ctx, in)
+	})
+	var arn string
+	switch {
+	case err == nil:
+		arn = aws.ToString(out.ThingArn)
+	case awsapi.Is(err, "ResourceAlreadyExistsException"):
+		t, describeErr := r.d.describe(ctx, name)
+		switch {
+		case describeErr != nil:
+			return created, describeErr
+		case t == nil:
+			return created, err
+		case t.owner != r.owner:
+			return created, &ForeignError{Things: map[string]string{name: t.owner}}
+		case t.registered != "":
+			return created, &ForeignError{Registered: []string{name}}
+		}
+		created, arn = t.device(false), t.arn
+	default:
+		return created, err
+	}
+	r.d.note(name, func(id *spec.DeviceIdentity) { id.ThingARN = arn })
+	return created, nil
+}
+
+// updateThing replaces the whole attribute map, ours included [AWS 1.4 UpdateThing].
+func (r *run) updateThing(ctx context.Context, name string, want spec.Device, m mark) error {
+	in := &iot.UpdateThingInput{
+		ThingName: &name, ThingTypeName: optional(r.want.ThingType),
+		AttributePayload: &types.AttributePayload{Attributes: attributesOf(want, r.owner, m)},
+	}
+	return r.pool.Call(ctx, "updating the thing", func(ctx context.Context) error {
+		_, err := r.d.aws.IoT().UpdateThing(ctx, in)
+		return err
+	})
+}
+
+func (r *run) joinGroup(ctx context.Context, name string) error {
+	in := &iot.AddThingToThingGroupInput{ThingGroupName: &r.want.ThingGroup, ThingName: &name}
+	what := fmt.Sprintf("adding the thing to thing group %q", r.want.ThingGroup)
+	return r.pool.Call(ctx, what, func(ctx context.Context) error {
+		_, err := r.d.aws.IoT().AddThingToThingGroup(ctx, in)
+		return err
+	})
+}
+
+func (r *run) leaveGroup(ctx context.Context, name string) error {
+	in := &iot.RemoveThingFromThingGroupInput{ThingGroupName: &r.have.ThingGroup, ThingName: &name}
+	what := fmt.Sprintf("removing the thing from thing group %q", r.have.ThingGroup)
+	return r.pool.Call(ctx, what, func(ctx context.Context) error {
+		if _, err := r.d.aws.IoT().RemoveThingFromThingGroup(ctx, in); !awsapi.IsNotFound(err) {
+			return err
+		}
+		return nil
+	})
+}
+
+// deleteThing deletes a thing. What is still attached to it is either being detached, which deleteThing waits for, or
+// a principal that is not ours, which it detaches: a device owns what is attached to it alone.
+func (r *run) deleteThing(ctx context.Context, name string) error {
+	again := func(err error) bool {
+		return awsapi.Is(err, "InvalidRequestException") &&
+			awsapi.MessageHas(err, "still attached to one or more principals")
+	}
+	tries := 0
+	return r.pool.Call(ctx, "deleting the thing", func(ctx context.Context) error {
+		return awsapi.Retry(ctx, "deleting the thing", detachLimit, again, func(ctx context.Context) error {
+			if tries++; tries > 1 {
+				if err := r.stripThing(ctx, name); err != nil {
+					return err
+				}
+			}
+			_, err := r.d.aws.IoT().DeleteThing(ctx, &iot.DeleteThingInput{ThingName: &name})
+			if awsapi.IsNotFound(err) {
+				return nil
+			}
+			return err
+		})
+	})
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,77 @@
+package pipeline
+
+import (
+	"strings"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+)
+
+// HTTPRoute posts to a URL whose destination is confirmed.
+type HTTPRoute struct {
+	URL             string            `json:"url"` // template
+	ConfirmationURL *string           `json:"confirmation_url,omitzero"`
+	Headers         map[string]string `json:"headers,omitzero"` // name to template
+	SigV4           *HTTPSigV4        `json:"sigv4,omitzero"`
+}
+
+// HTTPSigV4 signs an HTTP route's requests. The user provides the role, because only the user knows what the API
+// that is called requires.
+type HTTPSigV4 struct {
+	ServiceName   string `json:"service_name"`
+	SigningRegion string `json:"signing_region"`
+	RoleARN       string `json:"role_arn"`
+}
+
+func (a *HTTPRoute) desired(string) spec.Action {
+	action := &spec.HTTPAction{URL: a.URL, ConfirmationURL: deref(a.ConfirmationURL), Headers: headers(a.Headers)}
+	if s := a.SigV4; s != nil {
+		action.SigV4 = &spec.SigV4{RoleARN: s.RoleARN, ServiceName: s.ServiceName, SigningRegion: s.SigningRegion}
+	}
+	return spec.Action{HTTP: action}
+}
+
+// The request needs no permission, or is signed with the user's role.
+func (a *HTTPRoute) grants(arns) []statement { return nil }
+
+func (a *HTTPRoute) check(c *actionChecker) {
+	c.template("url", &a.URL)
+	c.https("url", &a.URL)
+	c.https("confirmation_url", a.ConfirmationURL)
+	c.templates("headers", a.Headers)
+	if s := a.SigV4; s != nil {
+		path := c.arg("sigv4.service_name")
+		if reason, gone := retired[strings.ReplaceAll(s.ServiceName, "-", "")]; gone && c.known(path) {
+			c.fail(path, "The request would be signed for a retired service", "%s.", reason)
+		}
+		c.text(c.arg("sigv4.signing_region"), s.SigningRegion, regionPattern, "a region looks like eu-west-1")
+		c.arn(c.arg("sigv4.role_arn"), s.RoleARN, "iam", "role/", false)
+	}
+}
+
+func (c *actionChecker) https(name string, v *string) {
+	path := c.arg(name)
+	if v == nil || !c.known(path) {
+		return
+	}
+	rest, ok := strings.CutPrefix(*v, "https://")
+	if !ok || rest == "" {
+		c.fail(path, lastName(path)+" is not an HTTPS URL",
+			"%s should start with https://; AWS IoT posts over TLS only.", excerpt(*v))
+		return
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	for _, label := range strings.Split(host, ".") {
+		if reason, gone := retired[label]; gone && strings.Contains(host, "amazonaws.com") {
+			c.fail(path, "The URL belongs to a retired service", "%s.", reason)
+		}
+	}
+}
+
+// retired are the services whose endpoints no longer answer [AWS 10], and what to use instead.
+var retired = map[string]string{
+	"iotanalytics":    "AWS IoT Analytics ended on 2025-12-15. Use firehose with S3 and Athena instead",
+	"iotevents":       "AWS IoT Events ended on 2026-05-20. Use alerts, lambda or step_functions instead",
+	"ioteventsdata":   "AWS IoT Events ended on 2026-05-20. Use alerts, lambda or step_functions instead",
+	"mobiletargeting": "Amazon Pinpoint ended on 2026-10-30. Use sns instead",
+	"pinpoint":        "Amazon Pinpoint ended on 2026-10-30. Use sns instead",
+}

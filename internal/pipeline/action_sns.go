@@ -1,0 +1,28 @@
+package pipeline
+
+import "github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+
+// SNSMessageFormats are the values of message_format [AWS 2.1 SNS].
+var SNSMessageFormats = Choice{Values: []string{"RAW", "JSON"}, Default: "RAW"}
+
+// SNSRoute publishes to a standard topic.
+type SNSRoute struct {
+	TopicARN      string  `json:"topic_arn"`
+	MessageFormat *string `json:"message_format,omitzero"` // "RAW" or "JSON"
+}
+
+func (a *SNSRoute) desired(role string) spec.Action {
+	return spec.Action{SNS: &spec.SNSAction{
+		RoleARN: role, TargetARN: a.TopicARN, MessageFormat: deref(a.MessageFormat)}}
+}
+
+func (a *SNSRoute) grants(arns) []statement {
+	return []statement{allow([]string{"sns:Publish"}, wild(a.TopicARN))}
+}
+
+func (a *SNSRoute) check(c *actionChecker) {
+	c.template("topic_arn", &a.TopicARN)
+	c.arn(c.arg("topic_arn"), a.TopicARN, "sns", "", false)
+	c.standard("topic_arn", a.TopicARN, "topic")
+	c.choice(c.arg("message_format"), a.MessageFormat, SNSMessageFormats)
+}

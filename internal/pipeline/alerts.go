@@ -1,0 +1,248 @@
+package pipeline
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
+)
+
+var (
+	// AlertSeverities are the severities, lowest first.
+	AlertSeverities = Choice{Values: []string{"info", "warning", "critical"}, Default: "warning"}
+	// AlertCooldownSeconds limits cooldown_seconds: a cooldown of more than a month would disable the alert.
+	AlertCooldownSeconds = Limit{Min: 0, Max: 30 * day, Default: value(300), Source: "this provider"}
+)
+
+// The alerts function handles one message at a time and at most waits for SNS.
+const (
+	alertsMemoryMB       = 128
+	alertsTimeoutSeconds = 30
+	alertsMaxRetries     = 2     // Lambda's maximum
+	alertsMaxAgeSeconds  = 21600 // Lambda's maximum
+)
+
+const (
+	// rulesItem is the key of the table item that holds the alert rules; a thing's name cannot hold a dollar sign.
+	rulesItem = "$rules"
+	// managedTopicKey is the key that AWS manages for SNS; topics are not encrypted without one.
+	managedTopicKey = "alias/aws/sns"
+)
+
+// AlertsSpec says when to notify people and devices, and how.
+type AlertsSpec struct {
+	Rules map[string]AlertRuleSpec `json:"rules,omitzero"`
+	// Thresholds are the defaults of the names that conditions use as threshold.<name>.
+	Thresholds    map[string]float64 `json:"thresholds,omitzero"`
+	Emails        []string           `json:"emails,omitzero"`
+	Subscriptions []SubscriptionSpec `json:"subscriptions,omitzero"`
+	KMSKeyID      *string            `json:"kms_key_id,omitzero"` // of the alert topic
+}
+
+// AlertRuleSpec is one alert: a condition and what follows from it.
+type AlertRuleSpec struct {
+	When            string  `json:"when"` // AWS IoT SQL condition
+	Severity        *string `json:"severity,omitzero"`
+	Message         *string `json:"message,omitzero"` // substitution template
+	Command         *string `json:"command,omitzero"` // substitution template, sent to the device
+	CooldownSeconds *int64  `json:"cooldown_seconds,omitzero"`
+	NotifyResolved  *bool   `json:"notify_resolved,omitzero"`
+}
+
+// SubscriptionSpec is one subscription of the alert topic. Without severities it receives every alert.
+type SubscriptionSpec struct {
+	Protocol   string   `json:"protocol"`
+	Endpoint   string   `json:"endpoint"`
+	Severities []string `json:"severities,omitzero"`
+}
+
+// alerts notify people and devices. The topic and its subscriptions exist with the block, so that people keep their
+// confirmed subscriptions while there is no rule; everything else exists with the first rule.
+func alerts() capability {
+	return capability{
+		defaults: func(s *Spec) {
+			if s.Alerts != nil {
+				s.Alerts = defaultAlerts(*s.Alerts)
+			}
+		},
+		check: func(c *checker, s Spec) { c.checkAlerts(s) },
+		parts: func(b *builder) []assembly.Part {
+			if !b.hasAlertTopic() {
+				return nil
+			}
+			parts := append([]assembly.Part{b.alertTopic()}, b.subscriptions()...)
+			if b.hasAlertRules() {
+				parts = append(parts, b.alertRules())
+			}
+			return parts
+		},
+		rules: func(b *builder) []ownRule {
+			if !b.hasAlertRules() {
+				return nil
+			}
+			return []ownRule{b.alertRule()}
+		},
+		function: &function{
+			name: "alerts", exists: (*builder).hasAlertRules, configure: (*builder).alertsFunction,
+			keys: func(b *builder) []statement {
+				return append(b.encryptWith(b.config.Alerts.KMSKeyID), b.encryptWith(b.config.Archive.KMSKeyID)...)
+			},
+		},
+		resources: func(b *builder) map[needs.Resource]string {
+			r := map[needs.Resource]string{needs.CommandTopics: b.arn.iotTopic(b.prefix() + "/*/commands")}
+			if b.hasAlertTopic() {
+				r[needs.AlertTopic] = b.arn.topic(b.names.alertTopic())
+			}
+			return r
+		},
+		outputs: func(b *builder, _ assembly.Upstream, out *Outputs) {
+			if b.hasAlertTopic() {
+				out.AlertTopicARN = ptr(b.arn.topic(b.names.alertTopic()))
+			}
+		},
+	}
+}
+
+func (b *builder) hasAlertTopic() bool { return b.config.Alerts != nil }
+func (b *builder) hasAlertRules() bool {
+	return b.config.Alerts != nil && len(b.config.Alerts.Rules) > 0
+}
+
+func defaultAlerts(a AlertsSpec) *AlertsSpec {
+	a.Rules = maps.Clone(a.Rules)
+	for key, r := range a.Rules {
+		r.Severity = AlertSeverities.Or(r.Severity)
+		r.Message = or(r.Message, "Alert "+key+" on ${thing}")
+		r.CooldownSeconds = AlertCooldownSeconds.Or(r.CooldownSeconds)
+		r.NotifyResolved = or(r.NotifyResolved, false)
+		a.Rules[key] = r
+	}
+	return &a
+}
+
+func (b *builder) alertsFunction() spec.Function {
+	return spec.Function{
+		Description:    "Raises the alerts of pipeline " + b.config.Name,
+		MemoryMB:       alertsMemoryMB,
+		TimeoutSeconds: alertsTimeoutSeconds,
+		Permissions: []spec.Permission{{StatementID: "rule-alerts", Principal: "iot.amazonaws.com",
+			SourceARN: b.arn.rule(b.names.rule("alerts")), SourceAccount: b.env.AccountID}},
+		Async: &spec.AsyncConfig{MaxRetries: alertsMaxRetries, MaxAgeSeconds: alertsMaxAgeSeconds,
+			OnFailureARN: b.arn.queue(b.names.deadLetters())},
+		Environment: map[string]string{
+			"IOT_ALERT_TOPIC_ARN": b.arn.topic(b.names.alertTopic()),
+			"IOT_DATA_ENDPOINT":   b.env.DataEndpoint,
+		},
+	}
+}
+
+func (b *builder) alertTopic() assembly.Part {
+	name := b.names.alertTopic()
+	return b.part("alert_topic", spec.KindTopic, name, b.arn.topic(name), nil, spec.Topic{
+		DisplayName: b.config.Name,
+		KMSKeyID:    cmp.Or(b.arn.key(deref(b.config.Alerts.KMSKeyID)), managedTopicKey),
+		Policy:      b.alertTopicPolicy(),
+		Tags:        b.env.Tags,
+	})
+}
+
+// alertTopicPolicy leaves it to this account's IAM who may publish, and names the one role that does: an ARN in the
+// principal would have to exist first, and AWS would replace it by an ID when the role is created again.
+func (b *builder) alertTopicPolicy() string {
+	topic := b.arn.topic(b.names.alertTopic())
+	publish := statement{Sid: "AlertsFunction", Effect: "Allow", Principal: principal{AWS: b.arn.root()},
+		Action: []string{"sns:Publish"}, Resource: []string{topic},
+		Condition: conditions{"ArnEquals": {"aws:PrincipalArn": {b.arn.role(b.names.role("alerts"))}}}}
+	return policy(publish, denyPlain("sns:Publish", topic))
+}
+
+// subscriptions have keys that depend on the endpoint and not on the place in the list, so that removing one does not
+// affect the others.
+func (b *builder) subscriptions() []assembly.Part {
+	var list []SubscriptionSpec
+	for _, address := range b.config.Alerts.Emails {
+		list = append(list, SubscriptionSpec{Protocol: "email", Endpoint: address})
+	}
+	list = append(list, b.config.Alerts.Subscriptions...)
+	topic := b.arn.topic(b.names.alertTopic())
+	parts := make([]assembly.Part, len(list))
+	for i, s := range list {
+		parts[i] = b.part(subscriptionKey(s), spec.KindSubscription, spec.NameIn(topic, s.Protocol, s.Endpoint), "",
+			[]string{"alert_topic"}, spec.Subscription{TopicARN: topic, Protocol: s.Protocol, Endpoint: s.Endpoint,
+				FilterPolicy: filterPolicy(s.Severities)})
+	}
+	return parts
+}
+
+func subscriptionKey(s SubscriptionSpec) string {
+	return "subscription/" + s.Protocol + "-" + shortHash(s.Endpoint)
+}
+
+// filterPolicy selects alerts by the message attribute that the alerts function sets.
+func filterPolicy(severities []string) string {
+	if len(severities) == 0 {
+		return ""
+	}
+	return encode(map[string][]string{"severity": sorted(slices.Clone(severities))})
+}
+
+// alertRule passes messages for which an alert may be due to the alerts function.
+func (b *builder) alertRule() ownRule {
+	return ownRule{
+		key: "alerts", topic: "telemetry",
+		description: "Messages of pipeline " + b.config.Name + " that may be alerts",
+		sql:         b.alertSQL,
+		action:      spec.Action{Lambda: &spec.LambdaAction{FunctionARN: b.arn.function(b.names.function("alerts"))}},
+		needs:       []string{"function/alerts", "alert_rules", "alert_topic"},
+	}
+}
+
+// alertSQL selects what the alerts function works on (docs/design/contracts.md).
+func (b *builder) alertSQL() (string, error) {
+	sql := "SELECT encode(*, 'base64') AS payload, topic() AS topic, " + b.thingCall() + " AS thing, " +
+		"clientid() AS client_id, timestamp() AS received_at, traceid() AS trace_id FROM " + b.from("telemetry")
+	where, err := alertWhere(b.config.Alerts.Rules, b.thingLevel())
+	if err != nil {
+		return "", err
+	}
+	if where != "" {
+		sql += " WHERE " + where
+	}
+	return sql, nil
+}
+
+// alertRules is the table item that the alerts function reads its rules from.
+func (b *builder) alertRules() assembly.Part {
+	table := b.names.pipeline
+	return b.part("alert_rules", spec.KindTableItem, spec.NameIn(table, rulesItem), "", []string{"device_table"},
+		spec.TableItem{Table: table, HashKey: "device_id", Key: rulesItem, Document: b.rulesDocument()})
+}
+
+// ruleDocument is the document of the item $rules (docs/design/contracts.md).
+type ruleDocument struct {
+	Version    int                  `json:"version"`
+	Thresholds map[string]float64   `json:"thresholds,omitempty"`
+	Rules      map[string]alertRule `json:"rules"`
+}
+
+type alertRule struct {
+	When            string `json:"when"`
+	Severity        string `json:"severity"`
+	Message         string `json:"message"`
+	Command         string `json:"command,omitempty"`
+	CooldownSeconds int64  `json:"cooldown_seconds"`
+	NotifyResolved  bool   `json:"notify_resolved"`
+}
+
+func (b *builder) rulesDocument() string {
+	d := ruleDocument{Version: 1, Thresholds: b.config.Alerts.Thresholds, Rules: map[string]alertRule{}}
+	for key, r := range b.config.Alerts.Rules {
+		d.Rules[key] = alertRule{When: strings.TrimSpace(r.When), Severity: *r.Severity, Message: *r.Message,
+			Command: deref(r.Command), CooldownSeconds: *r.CooldownSeconds, NotifyResolved: *r.NotifyResolved}
+	}
+	return encode(d)
+}

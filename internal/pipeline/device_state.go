@@ -1,0 +1,46 @@
+package pipeline
+
+import (
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
+)
+
+// DeviceStateTTLDays limits device_state.ttl_days; 0 keeps the state permanently.
+var DeviceStateTTLDays = Limit{Min: 0, Max: 3650, Default: value(0), Source: "this provider (0 keeps the state)"}
+
+// DeviceStateSpec is the DynamoDB table with the latest state of each device.
+type DeviceStateSpec struct {
+	TTLDays             *int64 `json:"ttl_days,omitzero"`
+	PointInTimeRecovery *bool  `json:"point_in_time_recovery,omitzero"`
+}
+
+// deviceState is the table with the latest state of each device.
+func deviceState() capability {
+	return capability{
+		defaults: func(s *Spec) {
+			s.DeviceState = block(s.DeviceState)
+			s.DeviceState.TTLDays = DeviceStateTTLDays.Or(s.DeviceState.TTLDays)
+			s.DeviceState.PointInTimeRecovery = or(s.DeviceState.PointInTimeRecovery, true)
+		},
+		check: func(c *checker, s Spec) {
+			if s.DeviceState != nil {
+				c.number("device_state.ttl_days", s.DeviceState.TTLDays, DeviceStateTTLDays)
+			}
+		},
+		parts: func(b *builder) []assembly.Part {
+			name := b.names.pipeline
+			return []assembly.Part{b.part("device_table", spec.KindTable, name, b.arn.table(name), nil, spec.Table{
+				HashKey:             "device_id",
+				Indexes:             []spec.TableIndex{{Name: "by-status", HashKey: "status", RangeKey: "last_seen"}},
+				TTLAttribute:        "expires_at",
+				PointInTimeRecovery: *b.config.DeviceState.PointInTimeRecovery,
+				Tags:                b.env.Tags,
+			})}
+		},
+		resources: func(b *builder) map[needs.Resource]string {
+			return map[needs.Resource]string{needs.DeviceTable: b.arn.table(b.names.pipeline)}
+		},
+		outputs: func(b *builder, _ assembly.Upstream, out *Outputs) { out.DeviceTableName = b.names.pipeline },
+	}
+}

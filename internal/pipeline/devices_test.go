@@ -1,0 +1,125 @@
+package pipeline
+
+import "time"
+
+func device(d DeviceSpec) func(*Spec) {
+	return func(s *Spec) { s.Devices = map[string]DeviceSpec{"soil": d} }
+}
+
+var devicesMistakes = []mistake{
+	{
+		"a space in a device's name",
+		func(s *Spec) { s.Devices = map[string]DeviceSpec{"soil 1": {}} },
+		`devices["soil 1"]`,
+		[]string{"MQTT client id"},
+	},
+	{
+		"a colon fits no store",
+		func(s *Spec) { s.Devices = map[string]DeviceSpec{"soil:1": {}} },
+		`devices["soil:1"]`,
+		[]string{"holds a colon", "Write a hyphen"},
+	},
+	{
+		"a space in a value",
+		device(DeviceSpec{Attributes: map[string]string{"bay": "hall 3"}}),
+		`devices["soil"].attributes["bay"]`,
+		[]string{"no spaces", `"hall 3"`, "hyphen or an underscore"},
+	},
+	{
+		"a space in a name",
+		device(DeviceSpec{Attributes: map[string]string{"my bay": "3"}}),
+		`devices["soil"].attributes["my bay"]`,
+		[]string{"no spaces"},
+	},
+	{
+		"our attribute",
+		device(DeviceSpec{Attributes: map[string]string{"iot-pipeline": "3"}}),
+		`devices["soil"].attributes["iot-pipeline"]`,
+		[]string{"is reserved"},
+	},
+	{
+		"an attribute that may become ours",
+		device(DeviceSpec{Attributes: map[string]string{"iot-pipeline-x": "3"}}),
+		`devices["soil"].attributes["iot-pipeline-x"]`,
+		[]string{"is reserved", "start with iot-pipeline"},
+	},
+	{
+		"49 attributes and ours",
+		device(DeviceSpec{Attributes: many(49)}),
+		`devices["soil"].attributes`,
+		[]string{"Keep at most 48"},
+	},
+	{
+		"both ways to an identity",
+		device(DeviceSpec{CSRPEM: ptr(csrPEM()), CertificatePEM: ptr(certificatePEM(time.Hour))}),
+		`devices["soil"]`,
+		[]string{"both csr_pem and certificate_pem"},
+	},
+	{
+		"not PEM",
+		device(DeviceSpec{CSRPEM: ptr("soil.csr")}),
+		`devices["soil"].csr_pem`,
+		[]string{"no PEM block", "BEGIN CERTIFICATE REQUEST"},
+	},
+	{
+		"a certificate for a request",
+		device(DeviceSpec{CSRPEM: ptr(certificatePEM(time.Hour))}),
+		`devices["soil"].csr_pem`,
+		[]string{`type "CERTIFICATE" and should be CERTIFICATE REQUEST`},
+	},
+	{
+		"damaged",
+		device(DeviceSpec{CertificatePEM: ptr(pemBlock("CERTIFICATE", []byte("x")))}),
+		`devices["soil"].certificate_pem`,
+		[]string{"not an X.509 certificate"},
+	},
+	{
+		"a damaged request",
+		device(DeviceSpec{CSRPEM: ptr(pemBlock("CERTIFICATE REQUEST", []byte("x")))}),
+		`devices["soil"].csr_pem`,
+		[]string{"openssl req"},
+	},
+	{
+		"a chain",
+		device(DeviceSpec{CertificatePEM: ptr(certificatePEM(time.Hour) + certificatePEM(time.Hour))}),
+		`devices["soil"].certificate_pem`,
+		[]string{"without its chain"},
+	},
+	{
+		"a private key",
+		device(DeviceSpec{CSRPEM: ptr(csrPEM() + pemBlock("PRIVATE KEY", []byte("secret")))}),
+		`devices["soil"].csr_pem`,
+		[]string{"consider the key disclosed"},
+	},
+	{
+		"a small RSA key",
+		device(DeviceSpec{CSRPEM: ptr(smallCSR())}),
+		`devices["soil"].csr_pem`,
+		[]string{"1024 bits and AWS IoT requires 2048"},
+	},
+	{
+		"a kind of key AWS lacks",
+		device(DeviceSpec{CSRPEM: ptr(edwardsCSR())}),
+		`devices["soil"].csr_pem`,
+		[]string{"neither RSA nor ECDSA"},
+	},
+	{"one identity for two", func(s *Spec) {
+		pem := ptr(certificatePEM(time.Hour))
+		s.Devices = map[string]DeviceSpec{"a": {CertificatePEM: pem}, "b": {CertificatePEM: pem}}
+	}, `devices["b"].certificate_pem`, []string{`Devices "a" and "b" have the same`}},
+	{"a map and a file", func(s *Spec) {
+		s.Devices, s.DevicesFrom = map[string]DeviceSpec{"soil": {}}, &DevicesFromSpec{File: "fleet.csv"}
+	}, "devices_from", []string{"exclude each other"}},
+	{
+		"a spreadsheet",
+		func(s *Spec) { s.DevicesFrom = &DevicesFromSpec{File: "fleet.xlsx"} },
+		"devices_from.file",
+		[]string{`"fleet.xlsx" must end in .csv`},
+	},
+	{
+		"a report on top of the fleet",
+		func(s *Spec) { s.DevicesFrom = &DevicesFromSpec{File: "fleet.csv", Report: ptr("./fleet.csv")} },
+		"devices_from.report",
+		[]string{"same file"},
+	},
+}

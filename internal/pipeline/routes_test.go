@@ -1,0 +1,181 @@
+package pipeline
+
+// routed gives a description with one valid route, changed.
+func routed(change func(r *RouteSpec)) func(*Spec) {
+	return func(s *Spec) {
+		r := RouteSpec{SQL: "SELECT * FROM 'a/b'", DynamoDBv2: &DynamoDBv2Route{TableName: "t"}}
+		change(&r)
+		s.Routes = map[string]RouteSpec{"extra": r}
+	}
+}
+
+func metric(namespace, unit string) *CloudWatchMetricRoute {
+	return &CloudWatchMetricRoute{MetricNamespace: namespace, MetricName: "n", MetricValue: "1", MetricUnit: unit}
+}
+
+// routeMistakes are the mistakes in routes.
+var routeMistakes = []mistake{
+	{"a hyphen in a rule's name", func(s *Spec) {
+		s.Routes = map[string]RouteSpec{
+			"to-s3": {SQL: "SELECT * FROM 'a'", DynamoDBv2: &DynamoDBv2Route{TableName: "t"}},
+		}
+	}, `routes["to-s3"]`, []string{"no hyphen"}},
+	{"the name of one of the pipeline's rules", func(s *Spec) {
+		s.Routes = map[string]RouteSpec{
+			"archive": {SQL: "SELECT * FROM 'a'", DynamoDBv2: &DynamoDBv2Route{TableName: "t"}},
+		}
+	}, `routes["archive"]`, []string{"one of the pipeline's own rules"}},
+	{
+		"invalid SQL",
+		routed(func(r *RouteSpec) { r.SQL = "SELEC * FROM 'a/b'" }),
+		`routes["extra"].sql`,
+		[]string{"not a valid AWS IoT SQL statement", "1:1", "^"},
+	},
+	{"no action", routed(func(r *RouteSpec) { r.DynamoDBv2 = nil }), `routes["extra"]`, []string{"has no action"}},
+	{"an ARN instead of a name", routed(func(r *RouteSpec) {
+		r.Kinesis = &KinesisRoute{StreamName: "arn:aws:kinesis:eu-west-1:123456789012:stream/s"}
+	}), `routes["extra"].kinesis.stream_name`, []string{"should be a name"}},
+	{
+		"an unknown ACL",
+		routed(func(r *RouteSpec) { r.S3 = &S3Route{Bucket: "b", Key: "${newuuid()}", CannedACL: ptr("public")} }),
+		`routes["extra"].s3.canned_acl`,
+		[]string{"unknown value"},
+	},
+	{"another region", routed(func(r *RouteSpec) {
+		r.Lambda = &LambdaRoute{FunctionARN: "arn:aws:lambda:us-east-1:123456789012:function:f"}
+	}), `routes["extra"].lambda.function_arn`, []string{`region "us-east-1"`, "only in its own region"}},
+	{
+		"not a function",
+		routed(func(r *RouteSpec) { r.Lambda = &LambdaRoute{FunctionARN: "f"} }),
+		`routes["extra"].lambda.function_arn`,
+		[]string{"arn:aws:lambda:"},
+	},
+	{
+		"a FIFO topic",
+		routed(func(r *RouteSpec) { r.SNS = &SNSRoute{TopicARN: "arn:aws:sns:eu-west-1:123456789012:t.fifo"} }),
+		`routes["extra"].sns.topic_arn`,
+		[]string{"FIFO topic"},
+	},
+	{"a FIFO queue's URL", routed(func(r *RouteSpec) {
+		r.SQS = &SQSRoute{QueueURL: "https://sqs.eu-west-1.amazonaws.com/123456789012/q.fifo"}
+	}), `routes["extra"].sqs.queue_url`, []string{"FIFO queue"}},
+	{
+		"a queue's ARN",
+		routed(func(r *RouteSpec) { r.SQS = &SQSRoute{QueueURL: "arn:aws:sqs:eu-west-1:123456789012:q"} }),
+		`routes["extra"].sqs.queue_url`,
+		[]string{"an ARN is not accepted"},
+	},
+	{"a range key without a value", routed(func(r *RouteSpec) {
+		r.DynamoDB = &DynamoDBRoute{TableName: "t", HashKeyField: "h", HashKeyValue: "v", RangeKeyField: ptr("r")}
+	}), `routes["extra"].dynamodb`, []string{"incomplete"}},
+	{
+		"a record without dimensions",
+		routed(func(r *RouteSpec) { r.Timestream = &TimestreamRoute{Database: "d", Table: "t"} }),
+		`routes["extra"].timestream.dimensions`,
+		[]string{"needs a dimension"},
+	},
+	{"a reserved dimension", routed(func(r *RouteSpec) {
+		r.Timestream = &TimestreamRoute{Database: "d", Table: "t", Dimensions: map[string]string{"time": "x"}}
+	}), `routes["extra"].timestream.dimensions["time"]`, []string{"reserves measure_name, time"}},
+	{
+		"an unknown quality of service",
+		routed(func(r *RouteSpec) { r.Republish = &RepublishRoute{Topic: "c", QoS: ptr(int64(2))} }),
+		`routes["extra"].republish.qos`,
+		[]string{"between 0 and 1"},
+	},
+	{
+		"one dollar sign",
+		routed(func(r *RouteSpec) { r.Republish = &RepublishRoute{Topic: "$aws/things/x/shadow/update"} }),
+		`routes["extra"].republish.topic`,
+		[]string{"two dollar signs"},
+	},
+	{
+		"a loop",
+		routed(func(r *RouteSpec) { r.Republish = &RepublishRoute{Topic: "a/b"} }),
+		`routes["extra"].republish.topic`,
+		[]string{"endless loop"},
+	},
+	{
+		"a wildcard in the topic to publish to",
+		routed(func(r *RouteSpec) { r.Republish = &RepublishRoute{Topic: "a/+"} }),
+		`routes["extra"].republish.topic`,
+		[]string{"wildcard"},
+	},
+	{"eleven actions", routed(func(r *RouteSpec) {
+		*r = RouteSpec{
+			SQL:     r.SQL,
+			Kinesis: &KinesisRoute{StreamName: "s"},
+			S3:      &S3Route{Bucket: "bucket", Key: "${newuuid()}"},
+			Lambda:  &LambdaRoute{FunctionARN: "arn:aws:lambda:eu-west-1:123456789012:function:f"},
+			SNS:     &SNSRoute{TopicARN: "arn:aws:sns:eu-west-1:123456789012:t"},
+			SQS:     &SQSRoute{QueueURL: "https://sqs.eu-west-1.amazonaws.com/123456789012/q"},
+			DynamoDB: &DynamoDBRoute{
+				TableName:    "t",
+				HashKeyField: "k",
+				HashKeyValue: "${topic()}",
+			},
+			DynamoDBv2:     &DynamoDBv2Route{TableName: "t"},
+			Firehose:       &FirehoseRoute{DeliveryStreamName: "d"},
+			CloudWatchLogs: &CloudWatchLogsRoute{LogGroupName: "g"},
+			Republish: &RepublishRoute{
+				Topic: "copy/${topic()}",
+			},
+			StepFunctions: &StepFunctionsRoute{StateMachineName: "m"},
+		}
+	}), `routes["extra"]`, []string{"has too many actions", "It has 11 and AWS IoT allows 10 per rule"}},
+	{
+		"a retired service",
+		routed(func(r *RouteSpec) { r.HTTP = &HTTPRoute{URL: "https://data.iotevents.eu-west-1.amazonaws.com/x"} }),
+		`routes["extra"].http.url`,
+		[]string{"AWS IoT Events ended on 2026-05-20"},
+	},
+	{"signed for a retired service", routed(func(r *RouteSpec) {
+		r.HTTP = &HTTPRoute{
+			URL: "https://x.example.com",
+			SigV4: &HTTPSigV4{
+				ServiceName:   "iotanalytics",
+				SigningRegion: "eu-west-1",
+				RoleARN:       "arn:aws:iam::123456789012:role/r",
+			},
+		}
+	}), `routes["extra"].http.sigv4.service_name`, []string{"AWS IoT Analytics ended on 2025-12-15"}},
+	{
+		"a URL without TLS",
+		routed(func(r *RouteSpec) { r.HTTP = &HTTPRoute{URL: "http://x.example.com"} }),
+		`routes["extra"].http.url`,
+		[]string{"https://"},
+	},
+	{
+		"a namespace reserved by AWS",
+		routed(func(r *RouteSpec) { r.CloudWatchMetric = metric("AWS/IoT", "Count") }),
+		`routes["extra"].cloudwatch_metric.metric_namespace`,
+		[]string{"reserved"},
+	},
+	{
+		"an unknown unit",
+		routed(func(r *RouteSpec) { r.CloudWatchMetric = metric("Farm", "count") }),
+		`routes["extra"].cloudwatch_metric.metric_unit`,
+		[]string{`Did you mean "Count"?`},
+	},
+	{"an unknown state", routed(func(r *RouteSpec) {
+		r.CloudWatchAlarm = &CloudWatchAlarmRoute{AlarmName: "a", StateReason: "r", StateValue: "ok"}
+	}), `routes["extra"].cloudwatch_alarm.state_value`, []string{`Did you mean "OK"?`}},
+	{
+		"an unfinished template",
+		routed(func(r *RouteSpec) { r.Kinesis = &KinesisRoute{StreamName: "s", PartitionKey: ptr("${topic(")} }),
+		`routes["extra"].kinesis.partition_key`,
+		[]string{"substitution template", "^"},
+	},
+	{
+		"a variable that is not set",
+		routed(func(r *RouteSpec) { r.Kinesis = &KinesisRoute{StreamName: "s", PartitionKey: ptr("${@key}")} }),
+		`routes["extra"].kinesis.partition_key`,
+		[]string{"SET @key"},
+	},
+	{
+		"not a key's ARN",
+		routed(func(r *RouteSpec) { r.KMSKeyARNs = []string{"alias/x"} }),
+		`routes["extra"].kms_key_arns[0]`,
+		[]string{"the key's ARN"},
+	},
+}

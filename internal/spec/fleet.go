@@ -1,0 +1,58 @@
+package spec
+
+// Fleet is all devices of a pipeline, made real in bulk. Ref.ID is the thing group's name.
+type Fleet struct {
+	ThingGroup string
+	ThingType  string
+	Devices    map[string]Device // by thing name, which is also the MQTT client id
+	// Store says where credential bundles go.
+	Store CredentialsStore
+	// Endpoint and Topics stand in each bundle so that a device needs nothing else.
+	Endpoint    string
+	TopicPrefix string
+	Tags        map[string]string // on credential bundles
+}
+
+// Device is one wanted device. With neither CSR nor certificate a key pair is
+// made for it and kept in the credentials store only.
+type Device struct {
+	Attributes     map[string]string
+	CSRPEM         string
+	CertificatePEM string
+	Disabled       bool
+	// Found is what an observed device has beyond its arguments; nil in a wanted device.
+	Found *DeviceState
+}
+
+// DeviceState is what is observed of a device beyond its arguments.
+type DeviceState struct {
+	ThingType string
+	InGroup   bool
+	// CertificateID is empty while the device has no finished certificate.
+	CertificateID string
+	// CertificateSource says what the certificate was made from: "generated", "csr-" and a digest of the request, or
+	// "own-" and the ID of the given certificate.
+	CertificateSource string
+	// Retired are IDs of certificates that a newer one has replaced and that still have to be removed.
+	Retired []string
+	// Interrupted says that a certificate was being replaced when a run ended.
+	Interrupted bool
+	// Lost names what an opt-in deep check found missing: "attachment", "credentials".
+	Lost []string
+}
+
+// CredentialsStore is where a device's bundle is kept.
+type CredentialsStore struct {
+	Kind     string // "ssm" or "secretsmanager"
+	Path     string // bundle name is Path + "/" + thing
+	KMSKeyID string // empty: the account's default key of the service
+}
+
+// DeviceIdentity is what AWS made of a device.
+type DeviceIdentity struct {
+	ThingARN       string
+	CertificateARN string
+	CertificateID  string
+	// Credentials is the ARN of the parameter or secret with the device's bundle.
+	Credentials string
+}

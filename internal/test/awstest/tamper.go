@@ -1,0 +1,294 @@
+package awstest
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iot"
+	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
+	timestreamtypes "github.com/aws/aws-sdk-go-v2/service/timestreamwrite/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
+)
+
+// Remove deletes objects as if by hand.
+func (a Account) Remove(t testing.TB, owner string, records ...assembly.Record) {
+	t.Helper()
+	engine := assembly.Engine{
+		Drivers: drivers.Registry(a.Clients, fleet.New(a.Clients, nil, fleet.Options{})),
+		Owner:   owner,
+	}
+	if _, err := engine.Destroy(t.Context(), records); err != nil {
+		t.Fatalf("removing by hand: %v", err)
+	}
+}
+
+// must stops the test when a change by hand did not work.
+func must[T any](t testing.TB) func(T, error) T {
+	return func(out T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("changing by hand: %v", err)
+		}
+		return out
+	}
+}
+
+// Tampering is a change of one part by hand: what it does, and how.
+type Tampering struct {
+	Part string
+	Do   func(t testing.TB, a Account, r assembly.Record)
+}
+
+// Tamperings changes an important field of each part of a pipeline that has everything.
+var Tamperings = []Tampering{
+	{"manifest", func(t testing.TB, a Account, r assembly.Record) {
+		must[*ssm.PutParameterOutput](
+			t,
+		)(
+			a.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: &r.Name, Value: aws.String("{}"),
+				Type: ssmtypes.ParameterTypeSecureString, Overwrite: aws.Bool(true)}),
+		)
+	}},
+	{"stream", func(t testing.TB, a Account, r assembly.Record) {
+		must[*kinesis.IncreaseStreamRetentionPeriodOutput](t)(a.Kinesis().IncreaseStreamRetentionPeriod(t.Context(),
+			&kinesis.IncreaseStreamRetentionPeriodInput{StreamName: &r.Name, RetentionPeriodHours: aws.Int32(100)}))
+	}},
+	{"device_table", func(t testing.TB, a Account, r assembly.Record) {
+		must[*dynamodb.UpdateContinuousBackupsOutput](
+			t,
+		)(
+			a.DynamoDB().UpdateContinuousBackups(t.Context(), &dynamodb.UpdateContinuousBackupsInput{
+				TableName: &r.Name, PointInTimeRecoverySpecification: &dynamodbtypes.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(false)}}),
+		)
+	}},
+	{"bucket", func(t testing.TB, a Account, r assembly.Record) {
+		must[*s3.DeleteBucketPolicyOutput](
+			t,
+		)(
+			a.S3().DeleteBucketPolicy(t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &r.Name}),
+		)
+	}},
+	{"dead_letters", func(t testing.TB, a Account, r assembly.Record) {
+		must[*sqs.SetQueueAttributesOutput](t)(a.SQS().SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{
+			QueueUrl: aws.String(r.Outputs["url"]), Attributes: map[string]string{"MessageRetentionPeriod": "60"}}))
+	}},
+	{"timestream/table", func(t testing.TB, a Account, r assembly.Record) {
+		must[*timestreamwrite.UpdateTableOutput](
+			t,
+		)(
+			a.TimestreamWrite().UpdateTable(t.Context(), &timestreamwrite.UpdateTableInput{
+				DatabaseName: aws.String("greenhouse"), TableName: aws.String("telemetry"),
+				RetentionProperties: &timestreamtypes.RetentionProperties{
+					MemoryStoreRetentionPeriodInHours:  aws.Int64(1),
+					MagneticStoreRetentionPeriodInDays: aws.Int64(1),
+				}}),
+		)
+	}},
+	{"rule/telemetry", func(t testing.TB, a Account, r assembly.Record) {
+		must[*iot.DisableTopicRuleOutput](
+			t,
+		)(
+			a.IoT().DisableTopicRule(t.Context(), &iot.DisableTopicRuleInput{RuleName: &r.Name}),
+		)
+	}},
+	{"policy", func(t testing.TB, a Account, r assembly.Record) {
+		must[*iot.CreatePolicyVersionOutput](
+			t,
+		)(
+			a.IoT().
+				CreatePolicyVersion(t.Context(), &iot.CreatePolicyVersionInput{PolicyName: &r.Name, SetAsDefault: true,
+					PolicyDocument: aws.String(
+						`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}`,
+					)}),
+		)
+	}},
+	{"provisioning/template", func(t testing.TB, a Account, r assembly.Record) {
+		must[*iot.UpdateProvisioningTemplateOutput](
+			t,
+		)(
+			a.IoT().UpdateProvisioningTemplate(t.Context(), &iot.UpdateProvisioningTemplateInput{TemplateName: &r.Name,
+				RemovePreProvisioningHook: aws.Bool(true)}),
+		)
+	}},
+	{"provisioning/jitp_template", func(t testing.TB, a Account, r assembly.Record) {
+		must[*iot.CreateProvisioningTemplateVersionOutput](
+			t,
+		)(
+			a.IoT().
+				CreateProvisioningTemplateVersion(t.Context(), &iot.CreateProvisioningTemplateVersionInput{TemplateName: &r.Name,
+					TemplateBody: aws.String(`{"Parameters":{},"Resources":{}}`), SetAsDefault: true}),
+		)
+	}},
+	{"provisioning/claim", func(t testing.TB, a Account, r assembly.Record) { a.Deactivate(t, r.ID) }},
+	{"provisioning/ca", func(t testing.TB, a Account, r assembly.Record) {
+		must[*iot.UpdateCACertificateOutput](
+			t,
+		)(
+			a.IoT().UpdateCACertificate(t.Context(), &iot.UpdateCACertificateInput{CertificateId: &r.ID,
+				NewAutoRegistrationStatus: iottypes.AutoRegistrationStatusDisable}),
+		)
+	}},
+	{"role/processor", func(t testing.TB, a Account, r assembly.Record) {
+		inline := must[*iam.ListRolePoliciesOutput](
+			t,
+		)(
+			a.IAM().ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: &r.Name}),
+		)
+		must[*iam.PutRolePolicyOutput](
+			t,
+		)(
+			a.IAM().
+				PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &r.Name, PolicyName: &inline.PolicyNames[0],
+					PolicyDocument: aws.String(
+						`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`,
+					)}),
+		)
+	}},
+	{"log_group/processor", func(t testing.TB, a Account, r assembly.Record) {
+		must[*cloudwatchlogs.DeleteRetentionPolicyOutput](t)(a.Logs().DeleteRetentionPolicy(t.Context(),
+			&cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: &r.Name}))
+	}},
+	{"function/processor", func(t testing.TB, a Account, r assembly.Record) {
+		must[*lambda.UpdateFunctionConfigurationOutput](t)(a.Lambda().UpdateFunctionConfiguration(t.Context(),
+			&lambda.UpdateFunctionConfigurationInput{FunctionName: &r.Name, MemorySize: aws.Int32(1024)}))
+	}},
+	{"event_source", func(t testing.TB, a Account, r assembly.Record) {
+		must[*lambda.UpdateEventSourceMappingOutput](t)(a.Lambda().UpdateEventSourceMapping(t.Context(),
+			&lambda.UpdateEventSourceMappingInput{UUID: &r.ID, BatchSize: aws.Int32(1)}))
+	}},
+}
+
+// ChangeThing sets the attributes of a thing by hand, beside those that it has.
+func (a Account) ChangeThing(t testing.TB, name string, attributes map[string]string) {
+	t.Helper()
+	must[*iot.UpdateThingOutput](t)(a.IoT().UpdateThing(t.Context(), &iot.UpdateThingInput{ThingName: &name,
+		AttributePayload: &iottypes.AttributePayload{Attributes: attributes, Merge: true}}))
+}
+
+// Deactivate makes a certificate inactive by hand.
+func (a Account) Deactivate(t testing.TB, certificateID string) {
+	t.Helper()
+	must[*iot.UpdateCertificateOutput](
+		t,
+	)(
+		a.IoT().UpdateCertificate(t.Context(), &iot.UpdateCertificateInput{CertificateId: &certificateID,
+			NewStatus: iottypes.CertificateStatusInactive}),
+	)
+}
+
+// Detach takes a certificate off a thing by hand.
+func (a Account) Detach(t testing.TB, thing, certificateID string) {
+	t.Helper()
+	must[*iot.DetachThingPrincipalOutput](
+		t,
+	)(
+		a.IoT().DetachThingPrincipal(t.Context(), &iot.DetachThingPrincipalInput{ThingName: &thing,
+			Principal: aws.String(a.ARN("iot", "cert/"+certificateID))}),
+	)
+}
+
+// Principals are the ARNs of the certificates of a thing.
+func (a Account) Principals(t testing.TB, thing string) []string {
+	t.Helper()
+	return must[*iot.ListThingPrincipalsOutput](
+		t,
+	)(
+		a.IoT().ListThingPrincipals(t.Context(), &iot.ListThingPrincipalsInput{ThingName: &thing}),
+	).Principals
+}
+
+// RemoveCertificate deletes the certificate of a thing by hand.
+func (a Account) RemoveCertificate(t testing.TB, thing, certificateID string) {
+	t.Helper()
+	a.Detach(t, thing, certificateID)
+	a.Deactivate(t, certificateID)
+	must[*iot.DeleteCertificateOutput](
+		t,
+	)(
+		a.IoT().DeleteCertificate(t.Context(), &iot.DeleteCertificateInput{CertificateId: &certificateID}),
+	)
+}
+
+// RemoveParameter deletes an SSM parameter by hand.
+func (a Account) RemoveParameter(t testing.TB, name string) {
+	t.Helper()
+	must[*ssm.DeleteParameterOutput](t)(a.SSM().DeleteParameter(t.Context(), &ssm.DeleteParameterInput{Name: &name}))
+}
+
+// MakeStream makes a stream that belongs to nobody.
+func (a Account) MakeStream(t testing.TB, name string) {
+	t.Helper()
+	must[*kinesis.CreateStreamOutput](
+		t,
+	)(
+		a.Kinesis().CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(1)}),
+	)
+}
+
+// RemoveStream deletes a stream by hand.
+func (a Account) RemoveStream(t testing.TB, name string) {
+	t.Helper()
+	must[*kinesis.DeleteStreamOutput](
+		t,
+	)(
+		a.Kinesis().DeleteStream(t.Context(), &kinesis.DeleteStreamInput{StreamName: &name}),
+	)
+}
+
+// PutObject writes an object into a bucket. The bucket's policy goes first: moto does not look at conditions and
+// would take the request for one without TLS.
+func (a Account) PutObject(t testing.TB, bucket, key string) {
+	t.Helper()
+	must[*s3.DeleteBucketPolicyOutput](
+		t,
+	)(
+		a.S3().DeleteBucketPolicy(t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &bucket}),
+	)
+	must[*s3.PutObjectOutput](t)(a.S3().PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key}))
+}
+
+// Parameter gives the value of an SSM parameter.
+func (a Account) Parameter(t testing.TB, name string) string {
+	t.Helper()
+	return must[string](t)(a.ReadParameter(t.Context(), name))
+}
+
+// StreamTags gives the tags of a stream.
+func (a Account) StreamTags(t testing.TB, name string) map[string]string {
+	t.Helper()
+	out := must[*kinesis.ListTagsForStreamOutput](
+		t,
+	)(
+		a.Kinesis().ListTagsForStream(t.Context(), &kinesis.ListTagsForStreamInput{StreamName: &name}),
+	)
+	tags := map[string]string{}
+	for _, tag := range out.Tags {
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return tags
+}
+
+// TagStream sets a tag by hand.
+func (a Account) TagStream(t testing.TB, name, key, value string) {
+	t.Helper()
+	must[*kinesis.AddTagsToStreamOutput](
+		t,
+	)(
+		a.Kinesis().AddTagsToStream(t.Context(), &kinesis.AddTagsToStreamInput{StreamName: &name,
+			Tags: map[string]string{key: value}}),
+	)
+}

@@ -1,0 +1,136 @@
+package faultsweep
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iot"
+	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+)
+
+// deviceProblems says what would keep a described device from connecting, or a disabled one from staying out,
+// and which things and certificates are nobody's.
+func (a *account) deviceProblems(want pipeline.Spec) (problems []string) {
+	a.t.Helper()
+	c := awsapi.New(a.server.Config(a.t), awsapi.Options{RequestRates: unlimited()})
+	expected := len(want.Devices)
+	for name, device := range want.Devices {
+		if err := a.usable(c, want.Name, name, device.Enabled == nil || *device.Enabled); err != nil {
+			problems = append(problems, fmt.Sprintf("device %q: %v", name, err))
+		}
+	}
+	things, err := things(a.t.Context(), c)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	certificates, err := certificates(a.t.Context(), c)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	claims := 0
+	if want.Provisioning != nil && want.Provisioning.Claim != nil {
+		claims = 1
+		if err := a.claimable(c, want.Name); err != nil {
+			problems = append(problems, fmt.Sprintf("claim certificate: %v", err))
+		}
+	}
+	if len(things) != expected || len(certificates) != expected+claims {
+		problems = append(
+			problems,
+			fmt.Sprintf(
+				"%d things and %d certificates for %d devices and %d claim",
+				len(things),
+				len(certificates),
+				expected,
+				claims,
+			),
+		)
+	}
+	return problems
+}
+
+// usable checks that the thing's one certificate is what its bundle holds, with the key that belongs to it.
+func (a *account) usable(c *awsapi.Clients, pipeline, thing string, enabled bool) error {
+	ctx := a.t.Context()
+	principals, err := c.IoT().ListThingPrincipals(ctx, &iot.ListThingPrincipalsInput{ThingName: &thing})
+	if err != nil {
+		return err
+	}
+	if len(principals.Principals) != 1 {
+		return fmt.Errorf("it has the certificates %v, want one", principals.Principals)
+	}
+	_, id, _ := strings.Cut(principals.Principals[0], ":cert/")
+	described, err := c.IoT().DescribeCertificate(ctx, &iot.DescribeCertificateInput{CertificateId: &id})
+	if err != nil {
+		return err
+	}
+	status, want := described.CertificateDescription.Status, iottypes.CertificateStatusActive
+	if !enabled {
+		want = iottypes.CertificateStatusInactive
+	}
+	if status != want {
+		return fmt.Errorf("its certificate is %s, want %s", status, want)
+	}
+	parameter, err := c.SSM().
+		GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/" + pipeline + "/devices/" + thing), WithDecryption: aws.Bool(true)})
+	if err != nil {
+		return fmt.Errorf("its credentials: %w", err)
+	}
+	var bundle contract.Bundle
+	if err := json.Unmarshal([]byte(*parameter.Parameter.Value), &bundle); err != nil {
+		return fmt.Errorf("its credentials: %w", err)
+	}
+	if _, err := tls.X509KeyPair([]byte(bundle.CertificatePEM), []byte(bundle.PrivateKey)); err != nil {
+		return fmt.Errorf("its credentials: %w", err)
+	}
+	if bundle.CertificateID != id || bundle.CertificatePEM != *described.CertificateDescription.CertificatePem {
+		return fmt.Errorf("its credentials hold certificate %s, attached is %s", bundle.CertificateID, id)
+	}
+	return nil
+}
+
+// claimable checks that the bundle of the claim certificate holds one that is active, with its key, that it may what
+// the claim policy says and nothing else, and that no other one is on its way in or out.
+func (a *account) claimable(c *awsapi.Clients, pipeline string) error {
+	ctx := a.t.Context()
+	parameter, err := c.SSM().
+		GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/" + pipeline + "/devices-claim"), WithDecryption: aws.Bool(true)})
+	if err != nil {
+		return err
+	}
+	var bundle contract.ClaimBundle
+	if err := json.Unmarshal([]byte(*parameter.Parameter.Value), &bundle); err != nil {
+		return err
+	}
+	if _, err := tls.X509KeyPair([]byte(bundle.CertificatePEM), []byte(bundle.PrivateKey)); err != nil {
+		return err
+	}
+	if bundle.Next != nil || len(bundle.Retired) > 0 {
+		return fmt.Errorf("its rotation is not finished: next %t, retired %v", bundle.Next != nil, bundle.Retired)
+	}
+	described, err := c.IoT().
+		DescribeCertificate(ctx, &iot.DescribeCertificateInput{CertificateId: &bundle.CertificateID})
+	if err != nil {
+		return err
+	}
+	if status := described.CertificateDescription.Status; status != iottypes.CertificateStatusActive ||
+		*described.CertificateDescription.CertificatePem != bundle.CertificatePEM {
+		return fmt.Errorf("it is %s, or another one than the bundle holds", status)
+	}
+	policies, err := c.IoT().ListAttachedPolicies(ctx, &iot.ListAttachedPoliciesInput{Target: &bundle.CertificateARN})
+	if err != nil {
+		return err
+	}
+	if len(policies.Policies) != 1 || *policies.Policies[0].PolicyName != pipeline+"-claim" {
+		return fmt.Errorf("it has the policies %v", policies.Policies)
+	}
+	return nil
+}

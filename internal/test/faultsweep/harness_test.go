@@ -1,0 +1,198 @@
+package faultsweep
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/faultproxy"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
+)
+
+const token = "01900000-0000-7000-8000-00000000000a"
+
+// account is a local AWS behind a proxy that can fail.
+type account struct {
+	t      testing.TB
+	server *mototest.Server
+	proxy  *faultproxy.Proxy
+	client *http.Client // one for all runs, or each would leave its idle connections behind
+	// attempts of the SDK; 1 lets each fault through to the engine.
+	attempts int
+	// heard is told what is waited for; nil: nobody listens.
+	heard func(what string, waited time.Duration)
+}
+
+func newAccount(t testing.TB) *account {
+	s := mototest.Start(t)
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &account{
+		t:        t,
+		server:   s,
+		proxy:    faultproxy.Start(t, s.URL),
+		client:   &http.Client{Transport: transport},
+		attempts: 1,
+	}
+}
+
+// unlimited lifts the limits of operations that a pipeline uses, since moto has none.
+func unlimited() map[string]float64 {
+	rates := map[string]float64{}
+	for service, operations := range map[string]string{
+		"iot": `CreateTopicRule ReplaceTopicRule DeleteTopicRule ListTopicRules GetPolicy CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion
+			AttachPolicy DetachPolicy ListTargetsForPolicy ListPolicyVersions TagResource UntagResource ListTagsForResource ListThings ListThingPrincipals
+			ListCertificates DescribeCertificate UpdateCertificate DeleteCertificate CreateCertificateFromCsr ListThingsInThingGroup`,
+		"timestreamwrite": "CreateDatabase UpdateDatabase DeleteDatabase DescribeDatabase CreateTable UpdateTable DeleteTable DescribeTable",
+		"kinesis":         "CreateStream DeleteStream",
+		"lambda":          "GetPolicy *",
+		"ssm":             "PutParameter",
+	} {
+		for _, op := range strings.Fields(operations) {
+			rates[service+":"+op] = 0
+		}
+	}
+	return rates
+}
+
+func (a *account) clients() *awsapi.Clients {
+	cfg := a.server.Config(a.t)
+	cfg.BaseEndpoint, cfg.HTTPClient = aws.String(a.proxy.URL), a.client
+	attempts := a.attempts
+	cfg.Retryer = func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts, o.MaxBackoff = attempts, time.Millisecond
+			o.RateLimiter = noLimit{}
+		})
+	}
+	return awsapi.New(cfg, awsapi.Options{S3UsePathStyle: true, RequestRates: unlimited()}).
+		WithAccount(mototest.AccountID)
+}
+
+// noLimit keeps the SDK's retry budget out of the way: a sweep fails more requests than any real client.
+type noLimit struct{}
+
+func (noLimit) GetToken(context.Context, uint) (func() error, error) {
+	return func() error { return nil }, nil
+}
+func (noLimit) AddTokens(uint) error { return nil }
+
+// run is what one provider process has: a spec, its parts, an engine.
+type run struct {
+	engine *assembly.Engine
+	parts  []assembly.Part
+	fleet  *fleet.Driver
+}
+
+func (a *account) run(s pipeline.Spec, owner string) run {
+	a.t.Helper()
+	return newRun(a.t, a.clients(), s, owner)
+}
+
+func newRun(t testing.TB, c *awsapi.Clients, s pipeline.Spec, owner string) run {
+	t.Helper()
+	parts, err := pipeline.Build(s, pipeline.Env{
+		AccountID: mototest.AccountID, Region: mototest.Region, Partition: "aws", Owner: owner, Tags: s.Tags,
+		MQTTEndpoint: "mqtt.example.com", DataEndpoint: "mqtt.example.com",
+		Code: func(function, _ string) (string, func() ([]byte, error), error) {
+			code := []byte("code of " + function)
+			sum := sha256.Sum256(code)
+			return base64.StdEncoding.EncodeToString(sum[:]), func() ([]byte, error) { return code, nil }, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fleet.New(c, nil, fleetOptions(t, parts))
+	return run{
+		engine: &assembly.Engine{Drivers: drivers.Registry(c, f), Owner: owner, Parallel: 4},
+		parts:  parts,
+		fleet:  f,
+	}
+}
+
+// fleetOptions are what a description says of the devices.
+func fleetOptions(t testing.TB, parts []assembly.Part) fleet.Options {
+	t.Helper()
+	for _, p := range parts {
+		if p.Key == pipeline.KeyFleet {
+			want, err := p.Want(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wanted := want.(spec.Fleet)
+			return fleet.Options{Known: wanted.Devices, Defaults: wanted}
+		}
+	}
+	return fleet.Options{}
+}
+
+// instant is a context whose waits pass at once.
+func (a *account) instant() context.Context {
+	return a.listening(awsapi.WithClock(a.t.Context(), awsapi.NewInstantClock()))
+}
+
+func all(string) bool { return true }
+
+// apply reads and applies, as Terraform does.
+func (a *account) apply(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
+	seen, err := a.refresh(s, owner, prior)
+	if err != nil {
+		return prior, err
+	}
+	r := a.run(s, owner)
+	return r.engine.Apply(a.instant(), r.parts, seen, all)
+}
+
+// refresh reads what is recorded and looks for what is not; there is nothing to refresh before the first apply.
+func (a *account) refresh(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
+	if len(prior) == 0 {
+		return nil, nil
+	}
+	return a.discover(s, owner, prior)
+}
+
+// discover is a refresh that looks even where nothing is recorded, as an import does.
+func (a *account) discover(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
+	r := a.run(s, owner)
+	seen, err := r.engine.Observe(a.instant(), r.parts, prior)
+	if err != nil {
+		return prior, err
+	}
+	return r.engine.Find(a.instant(), r.parts, seen)
+}
+
+// destroy deletes what the records name, data included, and knows nothing else.
+func (a *account) destroy(owner string, records []assembly.Record) ([]assembly.Record, error) {
+	c := a.clients()
+	engine := &assembly.Engine{
+		Drivers:  drivers.Registry(c, fleet.New(c, nil, fleet.Options{})),
+		Owner:    owner,
+		Parallel: 4,
+	}
+	records = slices.Clone(records)
+	for i := range records {
+		if records[i].Kind == spec.KindBucket {
+			out := map[string]string{"force_destroy": "true"}
+			for k, v := range records[i].Outputs {
+				out[k] = v
+			}
+			records[i].Outputs = out
+		}
+	}
+	return engine.Destroy(a.instant(), records)
+}

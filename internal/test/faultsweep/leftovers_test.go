@@ -1,0 +1,230 @@
+package faultsweep
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/iot"
+	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
+	tstypes "github.com/aws/aws-sdk-go-v2/service/timestreamwrite/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+)
+
+// listings are what a pipeline may leave, by kind.
+var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, error){
+	"thing": things, "certificate": certificates, "policy": policies, "rule": rules, "thing group": groups, "thing type": types,
+	"provisioning template": templates, "CA certificate": authorities, "stream": streams, "table": tables, "bucket": buckets, "topic": topics,
+	"queue": queues, "role": roles, "log group": logGroups, "function": functions, "event source mapping": mappings, "parameter": parameters,
+	"database": databases,
+}
+
+// leftovers names what an account holds of the services that a pipeline uses, sorted, by asking AWS and no record of
+// ours.
+func (a *account) leftovers() []string {
+	a.t.Helper()
+	c := awsapi.New(a.server.Config(a.t), awsapi.Options{S3UsePathStyle: true, RequestRates: unlimited()})
+	var found []string
+	for kind, list := range listings {
+		names, err := list(a.t.Context(), c)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		for _, n := range names {
+			found = append(found, kind+" "+aws.ToString(n))
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func named[T any](list []T, name func(T) *string) []*string {
+	var names []*string
+	for _, v := range list {
+		names = append(names, name(v))
+	}
+	return names
+}
+
+func things(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.IoT().ListThings(ctx, &iot.ListThingsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Things, func(t iottypes.ThingAttribute) *string { return t.ThingName }), nil
+}
+
+func certificates(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.IoT().ListCertificates(ctx, &iot.ListCertificatesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Certificates, func(t iottypes.Certificate) *string { return t.CertificateArn }), nil
+}
+
+func policies(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.IoT().ListPolicies(ctx, &iot.ListPoliciesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Policies, func(p iottypes.Policy) *string { return p.PolicyArn }), nil
+}
+
+func rules(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.IoT().ListTopicRules(ctx, &iot.ListTopicRulesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Rules, func(r iottypes.TopicRuleListItem) *string { return r.RuleArn }), nil
+}
+
+func groups(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.IoT().ListThingGroups(ctx, &iot.ListThingGroupsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.ThingGroups, func(g iottypes.GroupNameAndArn) *string { return g.GroupArn }), nil
+}
+
+func types(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.IoT().ListThingTypes(ctx, &iot.ListThingTypesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.ThingTypes, func(t iottypes.ThingTypeDefinition) *string { return t.ThingTypeArn }), nil
+}
+
+func templates(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.IoT().ListProvisioningTemplates(ctx, &iot.ListProvisioningTemplatesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Templates, func(t iottypes.ProvisioningTemplateSummary) *string { return t.TemplateArn }), nil
+}
+
+func authorities(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.IoT().ListCACertificates(ctx, &iot.ListCACertificatesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Certificates, func(t iottypes.CACertificate) *string { return t.CertificateArn }), nil
+}
+
+func streams(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.Kinesis().ListStreams(ctx, &kinesis.ListStreamsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return aws.StringSlice(out.StreamNames), nil
+}
+
+func tables(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.DynamoDB().ListTables(ctx, &dynamodb.ListTablesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return aws.StringSlice(out.TableNames), nil
+}
+
+func buckets(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.S3().ListBuckets(ctx, &s3.ListBucketsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Buckets, func(b s3types.Bucket) *string { return b.Name }), nil
+}
+
+func topics(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.SNS().ListTopics(ctx, &sns.ListTopicsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Topics, func(t snstypes.Topic) *string { return t.TopicArn }), nil
+}
+
+func queues(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.SQS().ListQueues(ctx, &sqs.ListQueuesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return aws.StringSlice(out.QueueUrls), nil
+}
+
+func roles(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.IAM().ListRoles(ctx, &iam.ListRolesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Roles, func(r iamtypes.Role) *string { return r.Arn }), nil
+}
+
+func logGroups(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.Logs().DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.LogGroups, func(g logtypes.LogGroup) *string { return g.Arn }), nil
+}
+
+func functions(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.Lambda().ListFunctions(ctx, &lambda.ListFunctionsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Functions, func(f lambdatypes.FunctionConfiguration) *string { return f.FunctionArn }), nil
+}
+
+func mappings(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.Lambda().ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(
+		out.EventSourceMappings,
+		func(m lambdatypes.EventSourceMappingConfiguration) *string { return m.UUID },
+	), nil
+}
+
+func parameters(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.SSM().DescribeParameters(ctx, &ssm.DescribeParametersInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Parameters, func(p ssmtypes.ParameterMetadata) *string { return p.Name }), nil
+}
+
+func databases(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.TimestreamWrite().ListDatabases(ctx, &timestreamwrite.ListDatabasesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Databases, func(d tstypes.Database) *string { return d.Arn }), nil
+}
+
+func TestLeftoversSeesAWholePipeline(t *testing.T) {
+	a := newAccount(t)
+	if _, err := a.apply(sweepSpec(1), token, nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(a.leftovers()); n < 30 {
+		t.Errorf("a whole pipeline shows as %d objects; the sweep would not notice orphans", n)
+	}
+}

@@ -1,0 +1,80 @@
+package faultsweep
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+)
+
+// sweepSpec is the pipeline that the sweep leads through its life: every kind of part is in it, and version 2 changes
+// something in each that version 1 has. A new kind of part belongs here, with an argument that differs between the
+// versions, and its listing into leftovers_test.go.
+func sweepSpec(version int) pipeline.Spec {
+	s := pipeline.Spec{
+		Name: "sweep",
+		Devices: map[string]pipeline.DeviceSpec{
+			"changed":                    {Attributes: map[string]string{"v": fmt.Sprint(version)}},
+			"disabled":                   {Enabled: aws.Bool(version == 1)},
+			fmt.Sprintf("in%d", version): {},
+		},
+		Stream:      &pipeline.StreamSpec{RetentionHours: aws.Int64(int64(24 * version))},
+		Timestream:  &pipeline.TimestreamSpec{MemoryRetentionHours: aws.Int64(int64(6 * version))},
+		DeviceState: &pipeline.DeviceStateSpec{PointInTimeRecovery: aws.Bool(version == 1)},
+		Archive:     &pipeline.ArchiveSpec{ExpireAfterDays: aws.Int64(int64(30 * version))},
+		Processor: &pipeline.ProcessorSpec{
+			BatchSize: aws.Int64(int64(100 * version)),
+			MemoryMB:  aws.Int64(int64(256 * version)),
+		},
+		Alerts: &pipeline.AlertsSpec{
+			Emails: []string{fmt.Sprintf("ops%d@example.com", version)},
+			Rules:  map[string]pipeline.AlertRuleSpec{"dry": {When: fmt.Sprintf("data.humidity < %d", 30+version)}},
+		},
+		Routes: map[string]pipeline.RouteSpec{
+			fmt.Sprintf("r%d", version): {
+				SQL:       "SELECT * FROM 'sweep/+/telemetry'",
+				Republish: &pipeline.RepublishRoute{Topic: "copy/${topic(2)}"},
+			},
+		},
+		Provisioning: &pipeline.ProvisioningSpec{
+			Claim: &pipeline.ClaimSpec{
+				ThingNamePrefix:    aws.String(fmt.Sprintf("p%d-", version)),
+				Attributes:         []string{fmt.Sprintf("model%d", version)},
+				CertificateVersion: aws.Int64(int64(version)),
+			},
+			JITP: &pipeline.JITPSpec{CACertificatePEM: factories[version]()},
+		},
+		ForceDestroy: aws.Bool(true),
+		Tags:         map[string]string{"version": fmt.Sprint(version)},
+	}
+	return s
+}
+
+// factories are the certificates of the authorities that certify devices in the factory, one for each version.
+var factories = map[int]func() string{1: sync.OnceValue(newAuthority), 2: sync.OnceValue(newAuthority)}
+
+func newAuthority() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err) // no randomness in the system
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "factory"},
+		NotBefore: time.Now().
+			Add(-time.Hour),
+		NotAfter: time.Now().AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}

@@ -1,0 +1,84 @@
+package lambdatest
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Start is the arrival time of the first record of an event: two seconds before now, so that no time is in the future.
+var Start = time.Now().Add(-2 * time.Second).Truncate(time.Millisecond)
+
+// Record is one record for Event.
+type Record struct {
+	Thing    string
+	Payload  string
+	Sequence string        // "1", "2", … when empty
+	After    time.Duration // of Start; a millisecond for each record before it when 0
+}
+
+// Event writes a Kinesis event as Lambda does.
+func Event(records ...Record) []byte {
+	var out strings.Builder
+	out.WriteString(`{"Records":[`)
+	for i, r := range records {
+		if r.Sequence == "" {
+			r.Sequence = fmt.Sprint(i + 1)
+		}
+		if r.After == 0 {
+			r.After = time.Duration(i) * time.Millisecond
+		}
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		key, err := json.Marshal(r.Thing)
+		if err != nil {
+			panic(err) // a string always has a JSON form
+		}
+		fmt.Fprintf(
+			&out,
+			`{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":%s,"sequenceNumber":%q,"data":%q,"approximateArrivalTimestamp":%.3f},`+
+				`"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"shardId-000000000006:%s","eventName":"aws:kinesis:record",`+
+				`"invokeIdentityArn":"arn:aws:iam::123456789012:role/greenhouse-processor","awsRegion":"us-east-1",`+
+				`"eventSourceARN":"arn:aws:kinesis:us-east-1:123456789012:stream/greenhouse"}`,
+			key,
+			r.Sequence,
+			base64.StdEncoding.EncodeToString([]byte(r.Payload)),
+			float64(Start.Add(r.After).UnixMilli())/1000,
+			r.Sequence,
+		)
+	}
+	out.WriteString(`]}`)
+	return []byte(out.String())
+}
+
+// Fleet is an event of n records, round robin over a number of devices, each with four measures and the device's time.
+func Fleet(n, devices int) []byte {
+	records := make([]Record, n)
+	for i := range records {
+		thing := fmt.Sprintf("soil-%03d", i%devices)
+		records[i] = Record{
+			Thing:    thing,
+			Sequence: fmt.Sprintf("4959033827149025660855969253836157109592157598913%07d", i),
+			Payload: fmt.Sprintf(
+				`{"deviceId":%q,"timestamp":%d,"data":{"temperature":%.2f,"humidity":%.1f,"moisture":%.3f,"battery":%.2f}}`,
+				thing,
+				Start.Add(time.Duration(i)*time.Millisecond-time.Second).UnixMilli(),
+				20+float64(i%100)/10,
+				40+float64(i%50),
+				0.1+float64(i%9)/100,
+				3+float64(i%7)/10,
+			),
+		}
+		records[i].After = time.Duration(i%1500) * time.Millisecond
+	}
+	return Event(records...)
+}
+
+// Status is the payload that the pipeline's status rule makes of a device's status message.
+func Status(thing, payload string, receivedAt time.Time) string {
+	return fmt.Sprintf(`{"status_payload":%q,"status_topic":"greenhouse/%s/status","received_at":%d}`,
+		base64.StdEncoding.EncodeToString([]byte(payload)), thing, receivedAt.UnixMilli())
+}

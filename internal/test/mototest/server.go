@@ -1,0 +1,167 @@
+package mototest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+)
+
+const (
+	// Region is where every client of [Server.Config] works.
+	Region = "us-east-1"
+	// AccountID is the account that moto plays.
+	AccountID = "123456789012"
+
+	accessKey = "mototest" // no secret: moto takes any
+)
+
+// A Server is one running moto.
+type Server struct {
+	// URL is its base address, such as "http://127.0.0.1:40123"; one for all services.
+	URL string
+
+	process *process
+}
+
+// idle holds servers whose test has ended; they are emptied and used again, since a start costs more than most tests.
+// They end with the test process.
+var idle struct {
+	sync.Mutex
+	servers []*Server
+}
+
+// Start gives the test an empty moto server of its own, and takes it back when the test ends.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s, err := take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Empty(context.Background()); err != nil {
+			s.Stop()
+			t.Errorf("returning the moto server: %v", err)
+			return
+		}
+		idle.Lock()
+		defer idle.Unlock()
+		idle.servers = append(idle.servers, s)
+	})
+	return s
+}
+
+func take(ctx context.Context) (*Server, error) {
+	idle.Lock()
+	defer idle.Unlock()
+	if n := len(idle.servers); n > 0 {
+		s := idle.servers[n-1]
+		idle.servers = idle.servers[:n-1]
+		return s, nil
+	}
+	return Run(ctx, os.Stderr)
+}
+
+// Run starts a moto server for a program; what moto prints goes to out. The server runs until [Server.Stop], or until
+// the calling process ends. The error names the command that installs moto when it is missing.
+func Run(ctx context.Context, out io.Writer) (*Server, error) {
+	p, err := start(ctx, out)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{URL: p.url, process: p}, nil
+}
+
+// Stop ends the server and returns when it is gone.
+func (s *Server) Stop() { s.process.stop() }
+
+// AWSConfig is a client configuration for the server: static test credentials, few retries, and no endpoint discovery,
+// which would lead Timestream clients away to AWS.
+func (s *Server) AWSConfig() aws.Config {
+	return aws.Config{
+		Region:       Region,
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, accessKey, ""),
+		BaseEndpoint: aws.String(s.URL),
+		// moto answers HTTP 500 to what it does not implement; every further attempt would only hide that.
+		Retryer:       func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 2) },
+		ConfigSources: []any{noDiscovery{}},
+	}
+}
+
+// Config is [Server.AWSConfig] for a test.
+func (s *Server) Config(t testing.TB) aws.Config {
+	t.Helper()
+	return s.AWSConfig()
+}
+
+// noDiscovery is a configuration source that switches endpoint discovery off.
+type noDiscovery struct{}
+
+// GetEnableEndpointDiscovery is what the SDK asks a configuration source for.
+func (noDiscovery) GetEnableEndpointDiscovery(context.Context) (aws.EndpointDiscoveryEnableState, bool, error) {
+	return aws.EndpointDiscoveryDisabled, true, nil
+}
+
+// Env is the environment, as KEY=VALUE, that sends AWS clients of a child process (Terraform, a function) to the
+// server.
+func (s *Server) Env() []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + s.URL,
+		"AWS_REGION=" + Region,
+		"AWS_DEFAULT_REGION=" + Region,
+		"AWS_ACCESS_KEY_ID=" + accessKey,
+		"AWS_SECRET_ACCESS_KEY=" + accessKey,
+		"AWS_ENABLE_ENDPOINT_DISCOVERY=false",
+		"AWS_EC2_METADATA_DISABLED=true",
+	}
+}
+
+// Empty removes everything the server holds: resources, request log, planned failures.
+func (s *Server) Empty(ctx context.Context) error {
+	return s.control(ctx, http.MethodPost, "/mototest/reset", nil, nil, nil)
+}
+
+// control calls one of the launcher's own paths.
+func (s *Server) control(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, s.URL+path+"?"+query.Encode(), body)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("asking moto for %s: %w", path, err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return fmt.Errorf("asking moto for %s: %w", path, err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("asking moto for %s: %s: %s", path, answer.Status, text)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		return fmt.Errorf("reading moto's answer for %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+// Package tftest runs Terraform or OpenTofu with the provider as built here, for tests, benchmarks and the demo. It
+// knows the command line and its configuration, and nothing of pipelines.
+//
+// It is used instead of hashicorp/terraform-exec because the tests need what that library hides: the exit code, all
+// output as it comes, signals to the process group, and environment variables that it refuses.
+package tftest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Source is the provider's source address in required_providers.
+const Source = "iot-pipeline/iot"
+
+// Header is the beginning of a configuration that uses the provider.
+const Header = "terraform {\n  required_providers {\n    iot = { source = \"" + Source + "\" }\n  }\n}\n"
+
+var errNoCLI = errors.New(
+	"neither Terraform nor OpenTofu found, on PATH or in TF_ACC_TERRAFORM_PATH; install one with: make setup")
+
+// find returns the path of the command: TF_ACC_TERRAFORM_PATH, else terraform or tofu on PATH.
+func find() (string, error) {
+	if path := os.Getenv("TF_ACC_TERRAFORM_PATH"); path != "" {
+		return path, nil
+	}
+	for _, name := range []string{"terraform", "tofu"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errNoCLI
+}
+
+// ForFramework makes terraform-plugin-testing use that command, and never download one.
+func ForFramework() error {
+	path, err := find()
+	if err != nil {
+		return err
+	}
+	if strings.Contains(filepath.Base(path), "tofu") { // OpenTofu has a registry of its own
+		if err := os.Setenv("TF_ACC_PROVIDER_HOST", "registry.opentofu.org"); err != nil {
+			return err
+		}
+	}
+	return os.Setenv("TF_ACC_TERRAFORM_PATH", path)
+}
+
+// Installation is a command line that finds one provider binary.
+type Installation struct {
+	CLI    string // path of terraform or tofu
+	config string // CLI configuration file
+}
+
+// Install writes a CLI configuration into dir that makes the provider the program
+// terraform-provider-iot in the directory plugins.
+func Install(dir, plugins string) (*Installation, error) {
+	cli, err := find()
+	if err != nil {
+		return nil, err
+	}
+	i := &Installation{CLI: cli, config: filepath.Join(dir, "cli.tfrc")}
+	text := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    %q = %q\n  }\n  direct {}\n}\n", Source, plugins)
+	if err := os.WriteFile(i.config, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// Build compiles the provider into dir as users get it, without the race detector, and installs it.
+func Build(ctx context.Context, dir string) (*Installation, error) {
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "terraform-provider-iot"),
+		"github.com/iot-pipeline/terraform-provider-iot")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building the provider: %w\n%s", err, out)
+	}
+	return Install(dir, dir)
+}
