@@ -37,7 +37,7 @@ func (e *Engine) Apply(
 		if !chosen[key] && !r.needMoved(key) {
 			return r.keep(key)
 		}
-		return r.settle(ctx, r.parts[key])
+		return r.reconcilePart(ctx, r.parts[key])
 	})
 	if err := failure(parts, failed, skipped, r.wrote); err != nil {
 		return sorted(r.records), err
@@ -134,8 +134,8 @@ func (r *run) look(ctx context.Context, p *Part) (*anyObject, error) {
 	return obj, err
 }
 
-// settle brings one part from what is seen to what is wanted.
-func (r *run) settle(ctx context.Context, p *Part) error {
+// reconcilePart creates, updates or replaces one part until it matches what is wanted.
+func (r *run) reconcilePart(ctx context.Context, p *Part) error {
 	d, err := r.driver(p)
 	if err != nil {
 		return err

@@ -149,7 +149,11 @@ func (e erased[S]) update(ctx context.Context, ref Ref, have *anyObject, want an
 	if err != nil {
 		return Identity{}, err
 	}
-	return e.d.Update(ctx, ref, have.typed.(*Observed[S]), s, changes)
+	o, err := e.observed(have)
+	if err != nil {
+		return Identity{}, err
+	}
+	return e.d.Update(ctx, ref, o, s, changes)
 }
 
 func (e erased[S]) delete(ctx context.Context, ref Ref) error { return e.d.Delete(ctx, ref) }
@@ -159,7 +163,19 @@ func (e erased[S]) diff(have *anyObject, want any) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.d.Diff(have.typed.(*Observed[S]).Spec, s), nil
+	o, err := e.observed(have)
+	if err != nil {
+		return nil, err
+	}
+	return e.d.Diff(o.Spec, s), nil
+}
+
+func (e erased[S]) observed(have *anyObject) (*Observed[S], error) {
+	o, ok := have.typed.(*Observed[S])
+	if !ok {
+		return nil, fmt.Errorf("this is a bug in the provider: the driver wants a %T, the engine holds a %T", o, have.typed)
+	}
+	return o, nil
 }
 
 func (e erased[S]) wait(ctx context.Context, ref Ref) error {
@@ -193,8 +209,7 @@ type Retirer interface {
 	Retire(ctx context.Context, ref Ref) error
 }
 
-// OwnerChecker is implemented by drivers of objects that hold many others, whose Delete
-// finds out of each whether it is ours. A destroy does not read them first.
+// OwnerChecker marks drivers whose Delete verifies ownership itself, so Destroy does not observe the object first.
 type OwnerChecker interface{ ChecksOwnerOnDelete() }
 
 func (e erased[S]) checksOwner() bool { _, ok := e.d.(OwnerChecker); return ok }

@@ -377,15 +377,30 @@ func (c *Clients) STS() *sts.Client {
 
 // CloudWatch is the client of CloudWatch.
 func (c *Clients) CloudWatch() *cloudwatch.Client {
-	return c.cloudWatch.get(func() *cloudwatch.Client { return cloudwatch.NewFromConfig(c.config("cloudwatch")) })
+	return c.cloudWatch.get(func() *cloudwatch.Client {
+		return cloudwatch.NewFromConfig(
+			c.config("cloudwatch"),
+			func(o *cloudwatch.Options) { o.BaseEndpoint = c.endpoint("cloudwatch", o.BaseEndpoint) },
+		)
+	})
 }
 
 // Firehose is the client of Amazon Data Firehose.
 func (c *Clients) Firehose() *firehose.Client {
-	return c.firehose.get(func() *firehose.Client { return firehose.NewFromConfig(c.config("firehose")) })
+	return c.firehose.get(func() *firehose.Client {
+		return firehose.NewFromConfig(
+			c.config("firehose"),
+			func(o *firehose.Options) { o.BaseEndpoint = c.endpoint("firehose", o.BaseEndpoint) },
+		)
+	})
 }
 
 // IoTData is the client of the IoT data plane.
 func (c *Clients) IoTData() *iotdataplane.Client {
-	return c.iotData.get(func() *iotdataplane.Client { return iotdataplane.NewFromConfig(c.config("iotdata")) })
+	return c.iotData.get(func() *iotdataplane.Client {
+		return iotdataplane.NewFromConfig(
+			c.config("iotdata"),
+			func(o *iotdataplane.Options) { o.BaseEndpoint = c.endpoint("iotdata", o.BaseEndpoint) },
+		)
+	})
 }

@@ -121,6 +121,31 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
+// A configured endpoint holds for every client, also for those that only the local runtime uses.
+func TestEveryClientHonoursItsEndpoint(t *testing.T) {
+	endpoints := map[string]string{}
+	of := func(service string) *string {
+		endpoints[service] = "http://" + service + ".example.com"
+		return aws.String(endpoints[service])
+	}
+	want := []*string{
+		of("cloudwatch"), of("dynamodb"), of("firehose"), of("iam"), of("iot"), of("iotdata"), of("kinesis"), of("lambda"),
+		of("logs"), of("s3"), of("secretsmanager"), of("sns"), of("sqs"), of("ssm"), of("sts"), of("timestreamwrite"),
+	}
+	c := New(config("http://everything.example.com"), Options{Endpoints: endpoints})
+	got := []*string{
+		c.CloudWatch().Options().BaseEndpoint, c.DynamoDB().Options().BaseEndpoint, c.Firehose().Options().BaseEndpoint,
+		c.IAM().Options().BaseEndpoint, c.IoT().Options().BaseEndpoint, c.IoTData().Options().BaseEndpoint,
+		c.Kinesis().Options().BaseEndpoint, c.Lambda().Options().BaseEndpoint, c.Logs().Options().BaseEndpoint,
+		c.S3().Options().BaseEndpoint, c.SecretsManager().Options().BaseEndpoint, c.SNS().Options().BaseEndpoint,
+		c.SQS().Options().BaseEndpoint, c.SSM().Options().BaseEndpoint, c.STS().Options().BaseEndpoint,
+		c.TimestreamWrite().Options().BaseEndpoint,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // The SDK's own variables hold where the configuration says nothing.
 func TestEndpointOfTheEnvironment(t *testing.T) {
 	server := newStub(t, 200, "{}")

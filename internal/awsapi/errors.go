@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -82,15 +83,15 @@ func DetailOf(err error) Detail {
 // passingLimits are messages of LimitExceededException that pass by themselves [AWS 2.2 CreateStream].
 var passingLimits = []string{"Rate exceeded", "simultaneously be in CREATING or DELETING"}
 
-// patient is the SDK's retryer, except that LimitExceededException is retried only where it is about a rate: the SDK
+// quotaAwareRetryer is the SDK's retryer, except that LimitExceededException is retried only where it is about a rate: the SDK
 // takes it for throttling everywhere, and a full quota would be asked for again and again [AWS 1.2].
-type patient struct{ aws.RetryerV2 }
+type quotaAwareRetryer struct{ aws.RetryerV2 }
 
-func (p patient) IsErrorRetryable(err error) bool {
+func (r quotaAwareRetryer) IsErrorRetryable(err error) bool {
 	if Is(err, "LimitExceededException") {
 		return MessageHas(err, passingLimits...)
 	}
-	return p.RetryerV2.IsErrorRetryable(err)
+	return r.RetryerV2.IsErrorRetryable(err)
 }
 
 // retryerOf wraps the retryer that cfg asks for.
@@ -105,7 +106,21 @@ func retryerOf(cfg aws.Config) func() aws.Retryer {
 		default:
 			inner = retry.NewStandard()
 		}
-		// Without codes this only lifts an older Retryer to RetryerV2.
-		return patient{retry.AddWithErrorCodes(inner).(aws.RetryerV2)}
+		return quotaAwareRetryer{retryerV2(inner)}
 	}
+}
+
+// retryerV2 gives an older Retryer the method that RetryerV2 adds, as the SDK does.
+func retryerV2(r aws.Retryer) aws.RetryerV2 {
+	if v2, ok := r.(aws.RetryerV2); ok {
+		return v2
+	}
+	return olderRetryer{r}
+}
+
+type olderRetryer struct{ aws.Retryer }
+
+// GetAttemptToken never waits for a token, since an older Retryer has none to wait for.
+func (r olderRetryer) GetAttemptToken(context.Context) (func(error) error, error) {
+	return r.GetInitialToken(), nil
 }

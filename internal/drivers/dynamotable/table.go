@@ -51,7 +51,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Table) 
 		in.SSESpecification = encryption(want.KMSKeyID)
 	}
 	again := func(err error) bool {
-		return crowded(err) || inUse(err) && d.leaving(ctx, ref.Name)
+		return tooManyTableChanges(err) || inUse(err) && d.leaving(ctx, ref.Name)
 	}
 	var out *dynamodb.CreateTableOutput
 	err := awsapi.Retry(
@@ -143,7 +143,7 @@ func (d *Driver) change(
 
 // update repeats while an earlier change of the table is under way.
 func (d *Driver) update(ctx context.Context, in *dynamodb.UpdateTableInput) error {
-	again := func(err error) bool { return crowded(err) || inUse(err) }
+	again := func(err error) bool { return tooManyTableChanges(err) || inUse(err) }
 	return awsapi.Retry(
 		ctx,
 		"waiting for an earlier change of the table",
@@ -238,7 +238,7 @@ func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
 
 // Delete removes the table with its items and returns when its name is free again.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	again := func(err error) bool { return crowded(err) || inUse(err) }
+	again := func(err error) bool { return tooManyTableChanges(err) || inUse(err) }
 	err := awsapi.Retry(
 		ctx,
 		"waiting for an earlier change of the table",
@@ -339,7 +339,7 @@ func identity(t *types.TableDescription) assembly.Identity {
 
 func inUse(err error) bool { return awsapi.Is(err, "ResourceInUseException") }
 
-// crowded recognises the limit on tables that are created, changed and deleted at the same time, which passes.
-func crowded(err error) bool {
+// tooManyTableChanges reports DynamoDB's limit on concurrent table operations; retry.
+func tooManyTableChanges(err error) bool {
 	return awsapi.Is(err, "LimitExceededException") && awsapi.MessageHas(err, "simultaneously")
 }

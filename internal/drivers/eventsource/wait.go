@@ -17,8 +17,8 @@ const (
 	// propagationTimeout bounds the wait until Lambda sees the role's policies, or has finished another write [AWS
 	// 2.2 CreateEventSourceMapping].
 	propagationTimeout = 5 * time.Minute
-	// settleTimeout bounds the wait until a mapping works, or is gone [AWS 2.2].
-	settleTimeout = 10 * time.Minute
+	// stateTimeout bounds the wait until a mapping works, or is gone [AWS 2.2].
+	stateTimeout = 10 * time.Minute
 )
 
 const stateDeleting = "Deleting"
@@ -48,7 +48,7 @@ func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
 	return awsapi.Poll(
 		ctx,
 		"waiting until the event source mapping is enabled",
-		settleTimeout,
+		stateTimeout,
 		func(ctx context.Context) (bool, error) {
 			out, err := d.lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
 			if err != nil {
@@ -92,7 +92,7 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	return awsapi.Poll(
 		ctx,
 		"waiting until the event source mapping is gone",
-		settleTimeout,
+		stateTimeout,
 		func(ctx context.Context) (bool, error) {
 			_, err := d.lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
 			if awsapi.IsNotFound(err) {

@@ -67,7 +67,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	}
 	o := &assembly.Observed[spec.Function]{
 		Spec:  specOf(out.Configuration),
-		Extra: settledNow(out.Configuration.State, out.Configuration.LastUpdateStatus),
+		Extra: isUpdated(out.Configuration.State, out.Configuration.LastUpdateStatus),
 	}
 	o.Spec.Permissions, o.Spec.Async = permissions, async
 	o.Identity = identity(out.Configuration.FunctionName, out.Configuration.FunctionArn, o.Spec)
@@ -96,7 +96,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Functio
 	if len(want.Permissions) == 0 && want.Async == nil {
 		return id, nil
 	}
-	if err := d.settle(ctx, ref.Name, settledNow(out.State, out.LastUpdateStatus)); err != nil {
+	if err := d.waitUpdated(ctx, ref.Name, isUpdated(out.State, out.LastUpdateStatus)); err != nil {
 		return id, err
 	}
 	if err := d.updatePermissions(ctx, ref.Name, nil, want.Permissions); err != nil {
@@ -118,17 +118,17 @@ func (d *Driver) Update(
 	changes []assembly.Change,
 ) (assembly.Identity, error) {
 	id := have.Identity
-	settled, _ := have.Extra.(bool)
+	updated, _ := have.Extra.(bool)
 	for _, s := range steps(changes) {
-		if err := d.settle(ctx, ref.Name, settled); err != nil {
+		if err := d.waitUpdated(ctx, ref.Name, updated); err != nil {
 			return id, err
 		}
 		var err error
 		switch s {
 		case configuration:
-			settled, err = d.updateConfiguration(ctx, ref.Name, want)
+			updated, err = d.updateConfiguration(ctx, ref.Name, want)
 		case code:
-			settled, err = d.updateCode(ctx, ref.Name, want)
+			updated, err = d.updateCode(ctx, ref.Name, want)
 		case permissions:
 			err = d.updatePermissions(ctx, ref.Name, have.Spec.Permissions, want.Permissions)
 		case async:
@@ -176,7 +176,7 @@ func steps(changes []assembly.Change) []step {
 	return slices.Compact(list)
 }
 
-// updateConfiguration reports whether the function is settled already.
+// updateConfiguration reports whether the function takes the next write at once.
 func (d *Driver) updateConfiguration(ctx context.Context, name string, want spec.Function) (bool, error) {
 	var out *lambda.UpdateFunctionConfigurationOutput
 	err := retry(ctx, "waiting until Lambda takes the function's configuration", func(ctx context.Context) (err error) {
@@ -186,7 +186,7 @@ func (d *Driver) updateConfiguration(ctx context.Context, name string, want spec
 	if err != nil {
 		return false, err
 	}
-	return settledNow(out.State, out.LastUpdateStatus), nil
+	return isUpdated(out.State, out.LastUpdateStatus), nil
 }
 
 // updateCode sends the archive, and with it the architecture, which Lambda changes in no other call.
@@ -205,7 +205,7 @@ func (d *Driver) updateCode(ctx context.Context, name string, want spec.Function
 	if err != nil {
 		return false, err
 	}
-	return settledNow(out.State, out.LastUpdateStatus), nil
+	return isUpdated(out.State, out.LastUpdateStatus), nil
 }
 
 func (d *Driver) updateTags(ctx context.Context, arn string, have, want map[string]string) error {

@@ -17,8 +17,8 @@ const (
 	// propagationTimeout bounds the wait until Lambda sees a role and its policies, or has finished another write
 	// [AWS 2.2 CreateFunction].
 	propagationTimeout = 5 * time.Minute
-	// settleTimeout bounds the wait until a function is Active after a write.
-	settleTimeout = 10 * time.Minute
+	// updateTimeout bounds the wait until a function is Active after a write.
+	updateTimeout = 10 * time.Minute
 )
 
 // notYet are the texts with which Lambda refuses a role, or a key that a role opens, before all of IAM knows it [AWS
@@ -39,14 +39,14 @@ func retry(ctx context.Context, what string, call func(context.Context) error) e
 	}, call)
 }
 
-// settledNow reports whether a write's own answer says that the function is ready for the next one.
-func settledNow(state types.State, update types.LastUpdateStatus) bool {
+// isUpdated reports whether a write's own answer says that the function takes the next write.
+func isUpdated(state types.State, update types.LastUpdateStatus) bool {
 	return state == types.StateActive && update == types.LastUpdateStatusSuccessful
 }
 
 // Wait returns when the function is active and its last update has succeeded.
 func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
-	out, err := d.settled(ctx, ref.Name)
+	out, err := d.updated(ctx, ref.Name)
 	switch {
 	case err != nil:
 		return err
@@ -58,23 +58,23 @@ func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
 	return nil
 }
 
-// settle waits until the function takes the next write; without a call when it is known to. A write that failed is no
-// reason not to make the next, which may repair it.
-func (d *Driver) settle(ctx context.Context, name string, known bool) error {
+// waitUpdated waits until the function takes the next write; it sends no request if that is known. A write that failed
+// is no reason not to make the next, which may repair it.
+func (d *Driver) waitUpdated(ctx context.Context, name string, known bool) error {
 	if known {
 		return nil
 	}
-	_, err := d.settled(ctx, name)
+	_, err := d.updated(ctx, name)
 	return err
 }
 
-// settled waits until no write to the function is under way. An idle function is Inactive until its next invocation,
+// updated waits until no write to the function is under way and returns its configuration. An idle function is Inactive until its next invocation,
 // and takes writes.
-func (d *Driver) settled(ctx context.Context, name string) (out *lambda.GetFunctionConfigurationOutput, err error) {
+func (d *Driver) updated(ctx context.Context, name string) (out *lambda.GetFunctionConfigurationOutput, err error) {
 	err = awsapi.Poll(
 		ctx,
 		"waiting until the function is active",
-		settleTimeout,
+		updateTimeout,
 		func(ctx context.Context) (bool, error) {
 			out, err = d.lambda.GetFunctionConfiguration(
 				ctx,

@@ -72,7 +72,7 @@ func TestWait(t *testing.T) {
 
 func TestAFailedUpdateDoesNotStopItsRepair(t *testing.T) {
 	d := states(t, state("Active", "InProgress", ""), state("Active", "Failed", "no such role"))
-	if err := d.settle(drivertest.Context(t), name, false); err != nil {
+	if err := d.waitUpdated(drivertest.Context(t), name, false); err != nil {
 		t.Error(err)
 	}
 }

@@ -106,7 +106,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Stream)
 		in.ShardCount = &want.Shards
 	}
 	again := func(err error) bool {
-		return crowded(err) || inUse(err) && d.leaving(ctx, ref.Name)
+		return tooManyStreamChanges(err) || inUse(err) && d.leaving(ctx, ref.Name)
 	}
 	err := awsapi.Retry(
 		ctx,
@@ -234,7 +234,7 @@ func (d *Driver) reshard(ctx context.Context, name string, from, to int32) error
 // write repeats a change until the stream is ACTIVE; while an earlier one is under way AWS answers
 // ResourceInUseException.
 func (d *Driver) write(ctx context.Context, call func(context.Context) error) error {
-	again := func(err error) bool { return crowded(err) || inUse(err) }
+	again := func(err error) bool { return tooManyStreamChanges(err) || inUse(err) }
 	return awsapi.Retry(ctx, "waiting for an earlier change of the stream", changeLimit, again, call)
 }
 
@@ -304,8 +304,9 @@ func (d *Driver) leaving(ctx context.Context, name string) bool {
 
 func inUse(err error) bool { return awsapi.Is(err, "ResourceInUseException") }
 
-// crowded recognises limits that pass [AWS 2.2 CreateStream].
-func crowded(err error) bool {
+// tooManyStreamChanges reports Kinesis's limits on concurrent stream operations and on their rate; retry [AWS 2.2
+// CreateStream].
+func tooManyStreamChanges(err error) bool {
 	return awsapi.Is(err, "LimitExceededException") &&
 		awsapi.MessageHas(err, "simultaneously be in CREATING", "Rate exceeded for stream")
 }
