@@ -2,6 +2,7 @@ package permissions
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
@@ -200,13 +201,13 @@ func Policy(p Place) []Statement {
 }
 
 // Document is the policy as JSON, indented for people.
-func Document(p Place) string {
+func Document(p Place) (string, error) {
 	text, err := json.MarshalIndent(struct {
 		Version   string
 		Statement []Statement
 	}{"2012-10-17", Policy(p)}, "", "  ")
 	if err != nil {
-		panic(err) // strings, and maps of them
+		return "", fmt.Errorf("writing the policy: %w", err)
 	}
-	return string(text)
+	return string(text), nil
 }

@@ -104,7 +104,10 @@ func TestGuideShowsThePolicy(t *testing.T) {
 	if !ok || !closed {
 		t.Fatal("the guide has no JSON block")
 	}
-	want := Document(Place{Partition: "aws", Region: "eu-west-1", Account: "123456789012", Pipeline: "greenhouse"})
+	want, err := Document(Place{Partition: "aws", Region: "eu-west-1", Account: "123456789012", Pipeline: "greenhouse"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if *update {
 		if err := os.WriteFile(guide, []byte(head+begin+want+end+tail), 0o644); err != nil {
 			t.Fatal(err)
@@ -118,7 +121,7 @@ func TestGuideShowsThePolicy(t *testing.T) {
 
 // IAM's limit for a managed policy is 6144 characters without white space [IAM quotas].
 func TestPolicyFitsIntoManagedPolicies(t *testing.T) {
-	text := Document(
+	text, err := Document(
 		Place{
 			Partition: "aws-us-gov",
 			Region:    "ap-northeast-1",
@@ -126,6 +129,9 @@ func TestPolicyFitsIntoManagedPolicies(t *testing.T) {
 			Pipeline:  strings.Repeat("n", 32),
 		},
 	)
+	if err != nil {
+		t.Fatal(err)
+	}
 	n := len(strings.Join(strings.Fields(text), ""))
 	t.Logf("%d characters with the longest names", n)
 	if n > 2*6144 {

@@ -8,7 +8,6 @@ package stream
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -167,9 +166,6 @@ func Done() []byte { return []byte(`{"batchItemFailures":[]}`) }
 // FailedFrom is the answer that makes Lambda come back with the record of that sequence number and all after it
 // [AWS 5 Partial failure reply]. Give it the lowest failing number: Lambda looks at no other.
 func FailedFrom(sequenceNumber string) []byte {
-	identifier, err := json.Marshal(sequenceNumber)
-	if err != nil {
-		panic(err) // a string always has a JSON form
-	}
-	return []byte(`{"batchItemFailures":[{"itemIdentifier":` + string(identifier) + `}]}`)
+	answer := jsontext.AppendString([]byte(`{"batchItemFailures":[{"itemIdentifier":`), sequenceNumber)
+	return append(answer, `}]}`...)
 }

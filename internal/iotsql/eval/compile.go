@@ -69,8 +69,13 @@ func (c *compiler) expr(x syntax.Expr) node {
 		return constant{value.OfBool(x.Value)}
 	case *syntax.Null:
 		return constant{value.NullValue}
-	case *syntax.Name, *syntax.Member:
-		return c.path(x)
+	case *syntax.Name:
+		return c.path([]string{x.Name})
+	case *syntax.Member:
+		if names := chain(x); names != nil {
+			return c.path(names)
+		}
+		return member{c.expr(x.X), x.Name}
 	case *syntax.Variable:
 		return c.variable(x)
 	case *syntax.Star:
@@ -125,12 +130,7 @@ func (c *compiler) number(x *syntax.Number) node {
 
 // path compiles a name with the members behind it. Names that are looked up in the message become one reference, so
 // that nothing else of the payload is decoded.
-func (c *compiler) path(x syntax.Expr) node {
-	names, root := chain(x)
-	if root == nil {
-		m := x.(*syntax.Member)
-		return member{c.expr(m.X), m.Name}
-	}
+func (c *compiler) path(names []string) node {
 	if c.names[names[0]] && !slices.Contains(c.aliases, names[0]) || len(c.aliases) == 0 {
 		c.roots[names[0]] = true
 		if !c.names[names[0]] {
@@ -150,8 +150,9 @@ func (c *compiler) path(x syntax.Expr) node {
 	return n
 }
 
-// chain returns the names of a.b.c and its root, or no root when x does not start with a name.
-func chain(x syntax.Expr) (names []string, root *syntax.Name) {
+// chain returns the names of a.b.c, or nil when x does not start with a name.
+func chain(x syntax.Expr) []string {
+	var names []string
 	for {
 		switch y := x.(type) {
 		case *syntax.Member:
@@ -161,9 +162,9 @@ func chain(x syntax.Expr) (names []string, root *syntax.Name) {
 		case *syntax.Name:
 			names = append(names, y.Name)
 			slices.Reverse(names)
-			return names, y
+			return names
 		}
-		return nil, nil
+		return nil
 	}
 }
 

@@ -54,10 +54,13 @@ type frame struct {
 	out      []byte
 }
 
-var frames = sync.Pool{New: func() any { return new(frame) }}
+var frames sync.Pool // of *frame
 
 func newFrame(ctx context.Context, m *message.Message, p *plan) *frame {
-	f := frames.Get().(*frame)
+	f, reused := frames.Get().(*frame)
+	if !reused {
+		f = new(frame)
+	}
 	f.plan = p
 	f.env = funcs.Env{Context: ctx, Message: m, Version: p.version, SQL: p.sql, Topic: m.Topic}
 	if _, rest, ok := topic.TrimBasicIngest(m.Topic); ok {

@@ -14,8 +14,9 @@ func loadZone(name string) (*time.Location, bool) {
 	if offset, rest, ok := parseOffset(name); ok && rest == "" {
 		return time.FixedZone(name, offset), true
 	}
-	if z, ok := zones.Load(name); ok {
-		return z.(*time.Location), true
+	known, _ := zones.Load(name)
+	if z, ok := known.(*time.Location); ok {
+		return z, true
 	}
 	if name == "" || name == "Local" {
 		return nil, false

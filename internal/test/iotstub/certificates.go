@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -39,17 +40,16 @@ func (c *certificate) arn() string { return arn("iot", "cert/"+c.id) }
 
 // signer certifies requests, as AWS's device CA does.
 type signer struct {
-	key    *ecdsa.PrivateKey
+	key    func() (*ecdsa.PrivateKey, error)
 	issuer *x509.Certificate
 	serial int64
 }
 
 func newSigner() *signer {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err) // no randomness in the system
+	return &signer{
+		key:    sync.OnceValues(func() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }),
+		issuer: &x509.Certificate{Subject: pkix.Name{CommonName: "iotstub device CA"}},
 	}
-	return &signer{key: key, issuer: &x509.Certificate{Subject: pkix.Name{CommonName: "iotstub device CA"}}}
 }
 
 func (s *signer) sign(csrPEM string) (string, error) {
@@ -61,12 +61,16 @@ func (s *signer) sign(csrPEM string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	key, err := s.key()
+	if err != nil {
+		return "", err
+	}
 	s.serial++
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(
 			s.serial,
 		), Subject: csr.Subject, NotBefore: time.Now(), NotAfter: time.Now().AddDate(10, 0, 0),
-	}, s.issuer, csr.PublicKey, s.key)
+	}, s.issuer, csr.PublicKey, key)
 	if err != nil {
 		return "", err
 	}

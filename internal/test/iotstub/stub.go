@@ -208,7 +208,7 @@ func (s *Server) serve(name string, do operation) http.HandlerFunc {
 		s.mu.Unlock()
 		switch {
 		case fault.Lost:
-			panic(http.ErrAbortHandler) // closes the connection without an answer
+			hangUp(w)
 		case failure != nil:
 			failure.write(w)
 		case err != nil:
@@ -218,6 +218,16 @@ func (s *Server) serve(name string, do operation) http.HandlerFunc {
 			_, _ = w.Write(text) // the client is gone otherwise
 		}
 	}
+}
+
+// hangUp closes the connection without an answer.
+func hangUp(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		fail{"InternalFailureException", err.Error(), http.StatusInternalServerError}.write(w)
+		return
+	}
+	_ = conn.Close() // the client is gone already otherwise
 }
 
 // fault is what goes wrong with this request, by quota or on demand.
