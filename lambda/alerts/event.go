@@ -11,7 +11,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
 )
 
-// event is one message, as the alerts rule hands it over.
+// event is one message, as the alerts rule passes it on.
 type event struct {
 	payload    []byte
 	topic      string
@@ -21,8 +21,8 @@ type event struct {
 	traceID    string
 }
 
-// parseEvent reads what the rule's SQL makes. An error means that no retry can help; what could be read is returned
-// all the same.
+// parseEvent reads the output of the rule's SQL. After an error, a retry cannot help; parseEvent then returns what it
+// could read.
 func parseEvent(text []byte, now time.Time) (event, error) {
 	var raw struct {
 		Payload    *string `json:"payload"`
@@ -34,7 +34,7 @@ func parseEvent(text []byte, now time.Time) (event, error) {
 	}
 	e := event{receivedAt: now}
 	if err := json.Unmarshal(text, &raw); err != nil {
-		return e, fmt.Errorf("the event is not what the alerts rule makes: %w", err)
+		return e, fmt.Errorf("the event does not have the form that the alerts rule produces: %w", err)
 	}
 	e.topic, e.thing, e.clientID, e.traceID = raw.Topic, raw.Thing, raw.ClientID, raw.TraceID
 	if raw.ReceivedAt > 0 {
@@ -53,7 +53,7 @@ func parseEvent(text []byte, now time.Time) (event, error) {
 	return e, nil
 }
 
-// message is the event in the SQL engine's words, with the two names that conditions may use beside the payload's.
+// message converts the event for the SQL engine and adds the two names that conditions can use besides the payload's.
 func (e *event) message(thresholds map[string]json.RawMessage) (*iotsql.Message, error) {
 	all, err := json.Marshal(thresholds)
 	if err != nil {

@@ -34,22 +34,22 @@ type deviceAPI interface {
 	) (*iotdataplane.PublishOutput, error)
 }
 
-// handler handles invocations one after the other, as Lambda brings them to one process.
+// handler handles invocations one at a time, as Lambda sends them to a process.
 type handler struct {
 	config
-	rules     *rulebook
-	cooldowns *cooldowns
-	topic     topicAPI
-	device    deviceAPI
-	office    *deadletter.Office
-	log       *slog.Logger
-	level     string
-	out       io.Writer // metrics
-	now       func() time.Time
+	rules       *rulebook
+	cooldowns   *cooldowns
+	topic       topicAPI
+	device      deviceAPI
+	deadLetters *deadletter.Sender
+	log         *slog.Logger
+	level       string
+	out         io.Writer // metrics
+	now         func() time.Time
 }
 
-// newHandler does the cold start's work: it reads the environment and makes the clients. The rules are read by the
-// first event.
+// newHandler does the work of a cold start: it reads the environment and creates the clients. The first event reads the
+// rules.
 func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 	c, err := loadConfig(getenv)
 	if err != nil {
@@ -66,7 +66,7 @@ func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 		client: table, table: c.table, devices: map[string]copied[map[string]json.RawMessage]{},
 		now: func() time.Time { return h.now() },
 		warn: func(ctx context.Context, err error) {
-			h.log.WarnContext(ctx, "thresholds or rules are not as they should be", "error", err.Error())
+			h.log.WarnContext(ctx, "problem with alert rules or thresholds", "error", err.Error())
 		},
 	}
 	h.cooldowns = &cooldowns{client: table, table: c.table}
@@ -76,7 +76,7 @@ func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 			o.BaseEndpoint = aws.String(c.dataEndpoint)
 		}
 	})
-	h.office = &deadletter.Office{
+	h.deadLetters = &deadletter.Sender{
 		Queue: sqs.NewFromConfig(cfg, deadletter.TrustTransport), QueueURL: c.queueURL,
 		Objects: func() deadletter.BucketAPI {
 			return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil })
@@ -86,8 +86,8 @@ func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 	return h, nil
 }
 
-// Invoke handles one message. After an error Lambda brings the event again, and at last puts it into the on-failure
-// queue; an event that no retry can help goes to the dead letter at once.
+// Invoke handles one message. After an error, Lambda retries the event and finally puts it into the on-failure queue. An
+// event that can never succeed goes to the dead-letter queue at once.
 func (h *handler) Invoke(ctx context.Context, text []byte) ([]byte, error) {
 	ctx, cancel := withReserve(ctx, h.now())
 	defer cancel()
@@ -96,7 +96,7 @@ func (h *handler) Invoke(ctx context.Context, text []byte) ([]byte, error) {
 	err := h.handle(ctx, text, metrics)
 	if err != nil {
 		metrics.Count("Failed", 1)
-		h.log.ErrorContext(ctx, "the event will be brought again", "error", err.Error())
+		h.log.ErrorContext(ctx, "invocation failed; Lambda will retry the event", "error", err.Error())
 	}
 	if _, printErr := metrics.WriteTo(h.out); printErr != nil {
 		h.log.ErrorContext(ctx, "printing metrics", "error", printErr.Error())
@@ -107,7 +107,7 @@ func (h *handler) Invoke(ctx context.Context, text []byte) ([]byte, error) {
 	return []byte("null"), nil
 }
 
-// withReserve ends the calls early enough to say what failed.
+// withReserve ends calls early enough to report what failed.
 func withReserve(ctx context.Context, now time.Time) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -136,7 +136,7 @@ func (h *handler) handle(ctx context.Context, text []byte, metrics *emf.Recorder
 	}
 	for _, err := range broken {
 		metrics.Count("BrokenRules", 1)
-		h.log.ErrorContext(ctx, "an alert rule cannot be evaluated", "error", err.Error())
+		h.log.ErrorContext(ctx, "cannot evaluate alert rule", "error", err.Error())
 	}
 	metrics.Count("Accepted", 1)
 	var problems []error
@@ -148,12 +148,12 @@ func (h *handler) handle(ctx context.Context, text []byte, metrics *emf.Recorder
 	return errors.Join(problems...)
 }
 
-// refuse sends an event that no retry can help to the dead letter. When that fails, the error makes Lambda keep the
+// refuse sends an event that can never succeed to the dead-letter queue. If that fails, the error makes Lambda keep the
 // event.
 func (h *handler) refuse(ctx context.Context, e *event, text []byte, why error, metrics *emf.Recorder) error {
 	metrics.CountReason("Rejected", "invalid_event", 1)
-	h.log.WarnContext(ctx, "event is given up", "thing", e.thing, "topic", e.topic, "detail", why.Error())
-	err := h.office.Send(ctx, deadletter.Letter{
+	h.log.WarnContext(ctx, "event cannot be processed; sending it to the dead-letter queue", "thing", e.thing, "topic", e.topic, "detail", why.Error())
+	err := h.deadLetters.Send(ctx, deadletter.Letter{
 		Pipeline: h.pipeline, Source: "alerts", Thing: e.thing, Topic: e.topic, ArrivedAt: e.receivedAt,
 		SequenceNumber: requestID(ctx), Payload: text, Reason: "invalid_event", Detail: why.Error(),
 	})
@@ -163,7 +163,7 @@ func (h *handler) refuse(ctx context.Context, e *event, text []byte, why error, 
 	return err
 }
 
-// requestID is the invocation's; a retry of an asynchronous event has the same.
+// requestID returns the ID of the invocation, which retries of an asynchronous event share.
 func requestID(ctx context.Context) string {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		return lc.AwsRequestID
@@ -171,7 +171,7 @@ func requestID(ctx context.Context) string {
 	return ""
 }
 
-// decide evaluates one rule and does what follows from it.
+// decide evaluates one rule and acts on the result.
 func (h *handler) decide(
 	ctx context.Context,
 	r *rule,
@@ -200,7 +200,7 @@ func (h *handler) decide(
 	return nil
 }
 
-// raise announces an alert unless its cooldown is running: people are told first, then the device.
+// raise announces an alert unless its cooldown is running: to people first, then to the device.
 func (h *handler) raise(
 	ctx context.Context,
 	r *rule,
@@ -252,7 +252,7 @@ func (h *handler) raise(
 	return nil
 }
 
-// render fills the message template in. An alert whose template fails is still an alert.
+// render fills in the message template. If the template fails, the alert is sent anyway.
 func (h *handler) render(ctx context.Context, r *rule, m *iotsql.Message) string {
 	if r.message != nil {
 		text, err := r.message.Eval(ctx, m)
@@ -260,13 +260,13 @@ func (h *handler) render(ctx context.Context, r *rule, m *iotsql.Message) string
 			return cut(text, maxMessage)
 		}
 		if err != nil {
-			h.log.ErrorContext(ctx, "the message of an alert cannot be rendered", "rule", r.name, "error", err.Error())
+			h.log.ErrorContext(ctx, "cannot render alert message", "rule", r.name, "error", err.Error())
 		}
 	}
 	return r.name + ": " + r.when
 }
 
-// command sends the device what the rule says, to the one topic that its policy lets it receive.
+// command sends the rule's command to the device, on the only topic that its policy lets it receive.
 func (h *handler) command(ctx context.Context, r *rule, e *event, m *iotsql.Message, metrics *emf.Recorder) error {
 	if r.command == nil {
 		return nil
@@ -284,8 +284,8 @@ func (h *handler) command(ctx context.Context, r *rule, e *event, m *iotsql.Mess
 	return nil
 }
 
-// resolve tells that the condition no longer holds, when the last word was that it did. It tells first and notes
-// then: a failure in between repeats the notice instead of losing it.
+// resolve announces that the condition is no longer true, if it was announced as true. It announces first and records
+// afterwards, so that a failure in between repeats the notice instead of losing it.
 func (h *handler) resolve(
 	ctx context.Context,
 	r *rule,
@@ -304,6 +304,6 @@ func (h *handler) resolve(
 		return err
 	}
 	metrics.Count("Resolved", 1)
-	h.log.InfoContext(ctx, "alert is resolved", "rule", r.name, "severity", r.severity, "thing", e.thing)
+	h.log.InfoContext(ctx, "alert resolved", "rule", r.name, "severity", r.severity, "thing", e.thing)
 	return h.cooldowns.resolved(ctx, r, e.thing)
 }

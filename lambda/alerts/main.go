@@ -1,7 +1,7 @@
-// Command alerts is the pipeline's alert handler: the alerts rule hands it every message for which some condition may
-// hold; it decides which do, tells people through SNS and sends the device its command.
+// Command alerts is the pipeline's alert handler. The alerts rule passes it every message that may meet a condition; the
+// handler evaluates the conditions, notifies people through SNS and sends commands to the device.
 //
-// Rules and thresholds are in the device table, so that they change without new code; see docs/design/contracts.md.
+// Rules and thresholds are in the device table, so they can change without new code; see docs/design/contracts.md.
 package main
 
 import (

@@ -1,8 +1,8 @@
 // Package deadletter keeps messages that could not be handled, with their reason, in the pipeline's dead-letter
 // queue.
 //
-// It is for the project's functions and for anyone who writes one for a pipeline. It knows the form of a letter and
-// where it goes; why a message is given up is for the caller to say.
+// The project's functions use it, and so can your own. It knows the format and the destination of a dead letter; the
+// caller supplies the reason.
 package deadletter
 
 import (
@@ -23,7 +23,7 @@ import (
 // maxMessage is the size of an SQS message, in bytes.
 const maxMessage = 1 << 20
 
-// Letter is one message that was given up. Its JSON form is a contract: see docs/design/contracts.md.
+// Letter is one message that cannot be processed. Its JSON form is a contract: see docs/design/contracts.md.
 type Letter struct {
 	Pipeline       string
 	Source         string // the function: "processor" or "alerts"; your own name in your own function
@@ -64,18 +64,18 @@ func (l Letter) document(payload *string, location string) document {
 	}
 }
 
-// QueueAPI is the part of the SQS client that an Office uses.
+// QueueAPI is the part of the SQS client that a Sender uses.
 type QueueAPI interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
 
-// BucketAPI is the part of the S3 client that an Office uses.
+// BucketAPI is the part of the S3 client that a Sender uses.
 type BucketAPI interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
-// Office sends letters. It is safe for concurrent use.
-type Office struct {
+// Sender sends letters. It is safe for concurrent use.
+type Sender struct {
 	Queue    QueueAPI
 	QueueURL string
 
@@ -86,8 +86,9 @@ type Office struct {
 	Prefix  string // ends in "/" unless empty
 }
 
-// Send delivers one letter. After an error it may have been delivered all the same: letters can be doubled, never lost.
-func (o *Office) Send(ctx context.Context, l Letter) error {
+// Send delivers one letter. After an error, the letter may have been delivered anyway: letters can be duplicated, never
+// lost.
+func (o *Sender) Send(ctx context.Context, l Letter) error {
 	body, err := json.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("writing the dead letter of %q: %w", l.Thing, err)
@@ -105,7 +106,7 @@ func (o *Office) Send(ctx context.Context, l Letter) error {
 	return nil
 }
 
-func (o *Office) storePayload(ctx context.Context, l Letter) ([]byte, error) {
+func (o *Sender) storePayload(ctx context.Context, l Letter) ([]byte, error) {
 	if o.Objects == nil || o.Bucket == "" {
 		return nil, errors.New("it does not fit a message and there is no bucket for it")
 	}

@@ -67,7 +67,7 @@ func TestSend(t *testing.T) {
 			`"payload_s3":"s3://b/dead/payloads/2026/01/02/49_59",`, map[string]int{"b/dead/payloads/2026/01/02/49_59": 787_000}},
 	} {
 		p := &post{objects: map[string][]byte{}}
-		o := Office{Queue: p, QueueURL: "q", Objects: func() BucketAPI { return p }, Bucket: "b", Prefix: "dead/"}
+		o := Sender{Queue: p, QueueURL: "q", Objects: func() BucketAPI { return p }, Bucket: "b", Prefix: "dead/"}
 		if err := o.Send(t.Context(), letter(c.payload)); err != nil {
 			t.Errorf("%s: %v", c.why, err)
 			continue
@@ -95,16 +95,16 @@ func TestSendFails(t *testing.T) {
 	large := strings.Repeat("x", 800_000)
 	for _, c := range []struct {
 		why, payload, want string
-		office             func(*post) Office
+		deadLetters        func(*post) Sender
 	}{
-		{"the queue is away", "hello", `sending the dead letter of "soil-001": away`, func(p *post) Office { return Office{Queue: p} }},
+		{"the queue is away", "hello", `sending the dead letter of "soil-001": away`, func(p *post) Sender { return Sender{Queue: p} }},
 		{"the bucket is away", large, `storing the payload of a dead letter of "soil-001": away`,
-			func(p *post) Office { return Office{Queue: p, Objects: func() BucketAPI { return p }, Bucket: "b"} }},
+			func(p *post) Sender { return Sender{Queue: p, Objects: func() BucketAPI { return p }, Bucket: "b"} }},
 		{"there is no bucket", large, `storing the payload of a dead letter of "soil-001": it does not fit a message and there is no bucket for it`,
-			func(p *post) Office { return Office{Queue: p} }},
+			func(p *post) Sender { return Sender{Queue: p} }},
 	} {
 		p := &post{objects: map[string][]byte{}, err: away}
-		o := c.office(p)
+		o := c.deadLetters(p)
 		if err := o.Send(t.Context(), letter(c.payload)); err == nil || err.Error() != c.want {
 			t.Errorf("%s: error %v, want %s", c.why, err, c.want)
 		}

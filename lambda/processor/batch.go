@@ -64,7 +64,7 @@ func (b *batch) fail(i int, err error) {
 	}
 }
 
-// lowestFailed is the first record that failed, or the number of records: what comes from there on is brought again.
+// lowestFailed returns the index of the first failed record, or the number of records. Lambda retries from there.
 func (b *batch) lowestFailed() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -26,9 +26,9 @@ const concurrency = awsenv.Connections
 // processor handles invocations one after the other, as Lambda brings them to one process.
 type processor struct {
 	config
-	history *history // nil without Timestream
-	devices *devices // nil without a device table
-	office  *deadletter.Office
+	history     *history // nil without Timestream
+	devices     *devices // nil without a device table
+	deadLetters *deadletter.Sender
 	// decoders are one for each processor: Lambda gives a function up to six, and a sixth of one.
 	decoders []*telemetry.Decoder
 	log      *slog.Logger
@@ -49,11 +49,11 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 		return nil, err
 	}
 	p := &processor{
-		config: c,
-		office: newOffice(c, cfg),
-		level:  getenv("AWS_LAMBDA_LOG_LEVEL"),
-		out:    out,
-		now:    time.Now,
+		config:      c,
+		deadLetters: newSender(c, cfg),
+		level:       getenv("AWS_LAMBDA_LOG_LEVEL"),
+		out:         out,
+		now:         time.Now,
 	}
 	p.log = lambdalog.New(out, p.level)
 	for range runtime.GOMAXPROCS(0) {
@@ -80,7 +80,7 @@ func (p *processor) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	defer cancel()
 
 	if stores.Err() != nil {
-		p.log.WarnContext(ctx, "no time is left for the batch", "records", len(records))
+		p.log.WarnContext(ctx, "deadline reached; returning the batch to Lambda", "records", len(records))
 		b.fail(0, stores.Err())
 	} else {
 		p.decode(ctx, b, metrics)
@@ -260,7 +260,7 @@ func (p *processor) answer(ctx context.Context, b *batch, metrics *emf.Recorder)
 	}
 	p.log.WarnContext(
 		ctx,
-		"records are handed back",
+		"returning records to Lambda",
 		"from_sequence_number",
 		b.records[lowest].SequenceNumber,
 		"records",

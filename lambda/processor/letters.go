@@ -13,8 +13,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
 )
 
-func newOffice(c config, cfg aws.Config) *deadletter.Office {
-	return &deadletter.Office{
+func newSender(c config, cfg aws.Config) *deadletter.Sender {
+	return &deadletter.Sender{
 		Queue:    sqs.NewFromConfig(cfg, deadletter.TrustTransport),
 		QueueURL: c.queueURL,
 		Objects: func() deadletter.BucketAPI {
@@ -41,7 +41,7 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 			// The detail can name measures, and names are the payload's: it is for the letter.
 			p.log.WarnContext(
 				ctx,
-				"record is given up",
+				"record cannot be stored; sending it to the dead-letter queue",
 				"thing",
 				record.PartitionKey,
 				"sequence_number",
@@ -49,7 +49,7 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 				"reason",
 				why.reason,
 			)
-			err := p.office.Send(ctx, deadletter.Letter{
+			err := p.deadLetters.Send(ctx, deadletter.Letter{
 				Pipeline: p.pipeline, Source: "processor", Thing: record.PartitionKey, Topic: p.topic(record),
 				ArrivedAt: record.Arrival(), SequenceNumber: record.SequenceNumber, Payload: []byte(record.Data),
 				Reason: why.reason, Detail: why.detail,

@@ -155,7 +155,7 @@ func (h *handler) checkThing(ctx context.Context, name string) *refusal {
 // report tells in one line what became of a request, and counts it.
 func (h *handler) report(ctx context.Context, r *registration, why *refusal) {
 	admitted, refused := 1, 0
-	level, message := slog.LevelInfo, "the device is admitted"
+	level, message := slog.LevelInfo, "device admitted"
 	attrs := []slog.Attr{
 		slog.String("serial", r.serial), slog.String("thing", r.thing), slog.String("certificate_id", r.certificateID),
 		slog.String("client_id", shown(r.clientID, maxShown)),
@@ -163,7 +163,7 @@ func (h *handler) report(ctx context.Context, r *registration, why *refusal) {
 	metrics := emf.New(h.pipeline, "provisioning", h.level)
 	if why != nil {
 		admitted, refused = 0, 1
-		level, message = slog.LevelWarn, "the device is refused"
+		level, message = slog.LevelWarn, "device refused"
 		if why.broken() {
 			level = slog.LevelError
 		}

@@ -314,7 +314,7 @@ func TestTheRecordedEvent(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 	log, _ := f.printed()
-	for name, want := range map[string]string{"message": "the device is admitted", "serial": serial, "thing": serial, "certificate_id": certificate, "client_id": recorded(t).ClientID} {
+	for name, want := range map[string]string{"message": "device admitted", "serial": serial, "thing": serial, "certificate_id": certificate, "client_id": recorded(t).ClientID} {
 		if log.text(name) != want {
 			t.Errorf("%s is %q in the log, want %q", name, log.text(name), want)
 		}

@@ -1,10 +1,10 @@
-// Command processor is an example of a stream processor of your own: it keeps no history and no device state, and
-// instead posts the messages of a batch to an HTTP service, for a pipeline with
+// Command processor is an example of a custom stream processor. It keeps no history and no device state; it posts each
+// message of a batch to an HTTP service. Use it with
 //
 //	processor = { package = "processor.zip" }
 //
-// It shows the handler contract of docs/guides/functions.md in full: decode, handle, give up what is poison, report
-// what failed.
+// It implements the whole contract of docs/guides/functions.md: decode, handle, send poison messages as dead letters,
+// report failed records.
 package main
 
 import (
@@ -33,27 +33,27 @@ func main() {
 		log.Fatal(err)
 	}
 	lambda.Start(&processor{
-		pipeline: os.Getenv("IOT_PIPELINE"),
-		url:      os.Getenv("SERVICE_URL"),
-		decoder:  telemetry.NewDecoder(os.Getenv("IOT_DATA_FIELD"), os.Getenv("IOT_TIME_FIELD")),
-		office:   &deadletter.Office{Queue: sqs.NewFromConfig(cfg), QueueURL: os.Getenv("IOT_DEAD_LETTER_QUEUE_URL")},
+		pipeline:    os.Getenv("IOT_PIPELINE"),
+		url:         os.Getenv("SERVICE_URL"),
+		decoder:     telemetry.NewDecoder(os.Getenv("IOT_DATA_FIELD"), os.Getenv("IOT_TIME_FIELD")),
+		deadLetters: &deadletter.Sender{Queue: sqs.NewFromConfig(cfg), QueueURL: os.Getenv("IOT_DEAD_LETTER_QUEUE_URL")},
 	})
 }
 
 type processor struct {
 	pipeline, url string
 	decoder       *telemetry.Decoder
-	office        *deadletter.Office
+	deadLetters   *deadletter.Sender
 }
 
-// reading is what the service gets of each message.
+// reading is what the service receives for each message.
 type reading struct {
 	Thing  string             `json:"thing"`
 	Time   time.Time          `json:"time"`
 	Values map[string]float64 `json:"values"`
 }
 
-// Invoke handles one batch. An error means that the event is no batch; failed records are in the response.
+// Invoke handles one batch. It returns an error if the event is not a batch; the response lists failed records.
 func (p *processor) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	records, err := stream.Parse(event)
 	if err != nil {
@@ -61,19 +61,19 @@ func (p *processor) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	}
 	for i := range records {
 		if err := p.handle(ctx, &records[i]); err != nil {
-			log.Printf("handing back %d records: %v", len(records)-i, err)
+			log.Printf("returning %d records to Lambda: %v", len(records)-i, err)
 			return stream.FailedFrom(records[i].SequenceNumber), nil
 		}
 	}
 	return stream.Done(), nil
 }
 
-// handle stores one record, or gives it up with its reason. An error means that Lambda has to bring it again.
+// handle stores one record, or sends it as a dead letter. It returns an error if Lambda must retry the record.
 func (p *processor) handle(ctx context.Context, r *stream.Record) error {
 	m, err := p.decoder.DecodeString(r.Data, r.Arrival())
 	var refused *telemetry.Error
 	if errors.As(err, &refused) {
-		return p.office.Send(ctx, deadletter.Letter{
+		return p.deadLetters.Send(ctx, deadletter.Letter{
 			Pipeline: p.pipeline, Source: "my-processor", Thing: r.PartitionKey, ArrivedAt: r.Arrival(),
 			SequenceNumber: r.SequenceNumber, Payload: []byte(r.Data), Reason: string(refused.Reason), Detail: refused.Detail,
 		})
@@ -102,7 +102,7 @@ func (p *processor) post(ctx context.Context, r reading) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("posting the reading of %q: the service answered %s", r.Thing, response.Status)
+		return fmt.Errorf("posting the reading of %q: the service responded %s", r.Thing, response.Status)
 	}
 	return nil
 }

@@ -47,9 +47,9 @@ func TestExample(t *testing.T) {
 	defer service.Close()
 	var letters queue
 	p := &processor{
-		url:     service.URL,
-		decoder: telemetry.NewDecoder("", ""),
-		office:  &deadletter.Office{Queue: &letters},
+		url:         service.URL,
+		decoder:     telemetry.NewDecoder("", ""),
+		deadLetters: &deadletter.Sender{Queue: &letters},
 	}
 	event := lambdatest.Event(
 		lambdatest.Record{Thing: "a", Payload: `{"data":{"v":1}}`, Sequence: "1"},

@@ -27,12 +27,12 @@ func TestLevels(t *testing.T) {
 func TestLinesAreAsLambdaWantsThem(t *testing.T) {
 	var out bytes.Buffer
 	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
-	New(&out, "").With("pipeline", "greenhouse").WarnContext(ctx, "record is given up", "reason", "not_json")
+	New(&out, "").With("pipeline", "greenhouse").WarnContext(ctx, "record cannot be stored; sending it to the dead-letter queue", "reason", "not_json")
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatal(err)
 	}
-	if line["timestamp"] == nil || line["level"] != "WARN" || line["message"] != "record is given up" || line["requestId"] != "request-1" ||
+	if line["timestamp"] == nil || line["level"] != "WARN" || line["message"] != "record cannot be stored; sending it to the dead-letter queue" || line["requestId"] != "request-1" ||
 		line["pipeline"] != "greenhouse" ||
 		line["reason"] != "not_json" {
 		t.Errorf("line %s", out.String())
