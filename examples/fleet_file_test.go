@@ -64,7 +64,7 @@ func TestSlowCredentialsStoreIsToldInThePlan(t *testing.T) {
 	p.Write("main.tf", strings.Replace(string(main), "store = \"secretsmanager\", path = \"farm/devices\"", "", 1))
 	slow := strings.Join(strings.Fields(p.Run("plan")), " ") // the command line breaks lines
 	for _, want := range []string{
-		`The devices of pipeline "farm" take about 33m0s`, "ssm:PutParameter is held to 3 requests per second",
+		`The devices of pipeline "farm" take about 33m0s`, "ssm:PutParameter is limited to 3 requests per second",
 		`store = "secretsmanager"`, `timeouts = { create = "42m0s" }`,
 	} {
 		if !strings.Contains(slow, want) {

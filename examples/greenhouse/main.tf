@@ -37,7 +37,7 @@ resource "iot_pipeline" "greenhouse" {
   name = "greenhouse"
 
   devices = {
-    "soil-001" = { attributes = { bay = "1" } }                    # keys made by AWS, kept out of Terraform state
+    "soil-001" = { attributes = { bay = "1" } }                    # the provider generates the key; it never enters the state
     "soil-002" = { csr_pem = file("${path.module}/soil-002.csr") } # key never leaves the device
   }
 

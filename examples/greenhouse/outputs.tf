@@ -9,7 +9,7 @@ output "topics" {
 }
 
 output "credentials" {
-  description = "Parameters that hold the devices' certificates, and the key where AWS made it."
+  description = "Parameters that hold the devices' certificates, and their keys if the provider generated them."
   value       = { for name, device in iot_pipeline.greenhouse.identities : name => device.credentials }
 }
 

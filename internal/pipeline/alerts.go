@@ -64,6 +64,10 @@ type SubscriptionSpec struct {
 // confirmed subscriptions while there is no rule; everything else exists with the first rule.
 func alerts() capability {
 	return capability{
+		shapes: []shape{{
+			arguments: []string{"alerts", "alerts.rules", "alerts.emails.**", "alerts.subscriptions.**"}, parts: true,
+			outputs: []string{"alert_topic_arn", "function_arns", "rule_arns"},
+		}},
 		defaults: func(s *Spec) {
 			if s.Alerts != nil {
 				s.Alerts = defaultAlerts(*s.Alerts)

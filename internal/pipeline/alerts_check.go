@@ -99,6 +99,9 @@ func (c *checker) checkThresholds(a *AlertsSpec, used map[string]string, sound b
 	}
 }
 
+// AlertProtocols are the values of alerts.subscriptions[*].protocol.
+var AlertProtocols = Choice{Values: sortedKeys(protocols)}
+
 // protocols are those of SNS that take a standard topic and need no role; each with what its endpoint is.
 var protocols = map[string]struct {
 	is    string
@@ -137,7 +140,7 @@ func (c *checker) checkSubscription(path, endpointPath string, s SubscriptionSpe
 	p, ok := protocols[s.Protocol]
 	switch {
 	case !ok:
-		c.choice(path+".protocol", &s.Protocol, Choice{Values: sortedKeys(protocols)})
+		c.choice(path+".protocol", &s.Protocol, AlertProtocols)
 		return
 	case strings.HasSuffix(s.Endpoint, ".fifo"):
 		c.fail(

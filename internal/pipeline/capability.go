@@ -24,6 +24,9 @@ type capability struct {
 	resources func(b *builder) map[needs.Resource]string
 	// outputs sets the computed attributes. recorded holds the parts that exist.
 	outputs func(b *builder, recorded assembly.Upstream, out *Outputs)
+	// shapes are the arguments that a plan must know to predict parts and computed attributes. A test varies every
+	// argument and compares.
+	shapes []shape
 }
 
 // capabilities lists all of them. Their order is the order of diagnostics, and the order of the topics in the device

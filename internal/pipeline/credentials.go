@@ -27,6 +27,9 @@ type CredentialsSpec struct {
 // certificate.
 func credentials() capability {
 	return capability{
+		// The name of the claim certificate's bundle begins with the path.
+		shapes: []shape{{arguments: []string{"credentials", "credentials.path"}, parts: true,
+			outputs: []string{"naming.credentials", "registration"}}},
 		defaults: func(s *Spec) {
 			s.Credentials = block(s.Credentials)
 			s.Credentials.Store = CredentialsStores.Or(s.Credentials.Store)

@@ -30,6 +30,10 @@ var (
 // general is what concerns the pipeline as a whole: name, region, topic prefix, permissions boundary and tags.
 func general() capability {
 	return capability{
+		shapes: []shape{
+			{arguments: []string{"name", "region"}, parts: true},
+			{arguments: []string{"topic_prefix"}, outputs: []string{"topics"}},
+		},
 		defaults: func(s *Spec) {
 			s.TopicPrefix = or(s.TopicPrefix, s.Name)
 			s.ForceDestroy = or(s.ForceDestroy, false)

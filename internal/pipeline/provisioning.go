@@ -57,6 +57,9 @@ type JITPSpec struct {
 // that a destroy stops new registrations before it looks for registered devices.
 func provisioning() capability {
 	return capability{
+		// The ID of the authority is computed from its certificate.
+		shapes: []shape{{arguments: []string{"provisioning", "provisioning.*", "provisioning.jitp.ca_certificate_pem"},
+			parts: true, outputs: []string{"registration", "function_arns"}}},
 		defaults: func(s *Spec) {
 			if s.Provisioning == nil || s.Provisioning.Claim == nil {
 				return

@@ -59,6 +59,15 @@ func (r RouteSpec) allActions() []namedAction {
 	}
 }
 
+// actionPaths are the paths of the actions of every route.
+func actionPaths() []string {
+	var paths []string
+	for _, a := range (RouteSpec{}).allActions() {
+		paths = append(paths, "routes.*."+a.name)
+	}
+	return paths
+}
+
 // actions lists the actions that the route has.
 func (r RouteSpec) actions() []namedAction {
 	return slices.DeleteFunc(r.allActions(), func(a namedAction) bool { return a.routeAction == nil })
@@ -67,6 +76,8 @@ func (r RouteSpec) actions() []namedAction {
 // routes are the topic rules defined by the user, each with its own role.
 func routes() capability {
 	return capability{
+		shapes: []shape{{arguments: append([]string{"routes", "routes.*"}, actionPaths()...), parts: true,
+			outputs: []string{"rule_arns"}}},
 		check: func(c *checker, s Spec) { c.checkRoutes(s) },
 		parts: func(b *builder) []assembly.Part {
 			var parts []assembly.Part

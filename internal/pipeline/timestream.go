@@ -38,6 +38,8 @@ type TimestreamSpec struct {
 // timestream stores telemetry as time series. It exists when its block is written.
 func timestream() capability {
 	return capability{
+		shapes: []shape{{arguments: []string{"timestream", "timestream.database", "timestream.table"}, parts: true,
+			outputs: []string{"timestream_table_arn"}}},
 		defaults: func(s *Spec) {
 			if s.Timestream == nil {
 				return

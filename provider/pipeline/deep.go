@@ -15,10 +15,10 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// A deep check looks at what the registry's lists do not tell: whether each device's certificate is attached to it,
-// and whether its credentials bundle is there. A refresh makes it where the state says so; a plan makes it when the
-// configuration says so for the first time. An apply makes it only when the one before has found something, so that
-// what it repairs is what the plan has shown.
+// A deep check reads what the registry's lists do not show: whether each device's certificate is attached to it, and
+// whether its credentials bundle exists. A refresh makes the check if the state says so; a plan makes it when the
+// configuration says so for the first time. An apply makes it only if the previous check found something, so that it
+// repairs what the plan has shown.
 
 // maxDeep is the number of devices up to which a refresh is a deep check when deep_check does not say.
 const maxDeep = 20
@@ -39,13 +39,13 @@ func (m *model) devices() int {
 	return len(m.spec.Devices)
 }
 
-// deepCheck says whether this session's look at the devices is a deep check.
+// deepCheck reports whether this session reads the devices with a deep check.
 func (s *session) deepCheck(purpose purpose, devices int) bool {
 	switch m := s.model; {
 	case purpose == applying:
 		return m.missed
 	case m.imported() && !m.fromFile() && devices == 0:
-		return false // a first look, to find out which devices there are
+		return false // the first read only finds out which devices exist
 	case m.fromFile() && s.roster == nil:
 		return m.deep(maxDeep + 1) // without the file their number is not known
 	default:
@@ -53,12 +53,12 @@ func (s *session) deepCheck(purpose purpose, devices int) bool {
 	}
 }
 
-// undone says that the next apply gives the device a certificate or a bundle.
+// undone reports whether the next apply gives the device a certificate or a bundle.
 func undone(f *spec.DeviceState) bool {
 	return f != nil && (f.CertificateID == "" || f.Interrupted || slices.Contains(f.Lost, fleet.LostCredentials))
 }
 
-// missedOf are the sorted names of the devices of which a deep check has found something missing.
+// missedOf returns the sorted names of the devices for which a deep check found something missing.
 func missedOf(devices map[string]spec.Device) []string {
 	var names []string
 	for name, device := range devices {
@@ -72,19 +72,19 @@ func missedOf(devices map[string]spec.Device) []string {
 
 const missedKey = "deep-check-missed"
 
-// keepMissed leaves in the private state, for the apply, how many devices a deep check has to find again.
+// keepMissed stores the number of devices with something missing in the private state, for the apply.
 func keepMissed(ctx context.Context, to private, names []string) diag.Diagnostics {
 	return to.SetKey(ctx, missedKey, fmt.Append(nil, len(names)))
 }
 
-// missedIn says whether the deep check before an apply has found anything missing.
+// missedIn reports whether the deep check before an apply found anything missing.
 func missedIn(ctx context.Context, from private) bool {
 	text, diags := from.GetKey(ctx, missedKey)
 	n := 0
 	return !diags.HasError() && json.Unmarshal(text, &n) == nil && n > 0
 }
 
-// lookDeep makes the deep check that the refresh has not made, since deep_check is new in the configuration.
+// lookDeep makes the deep check that the refresh did not make, because deep_check is new in the configuration.
 func (p *planner) lookDeep(ctx context.Context, s *session) error {
 	d := p.planned.spec.DeepCheck
 	devices := len(s.wantedFleet().Devices)
@@ -120,11 +120,11 @@ func (p *planner) warnMissed() {
 	p.warnings.AddAttributeWarning(
 		path.Root("deep_check"),
 		summary,
-		"The deep check has found:\n"+strings.Join(lines, "\n"),
+		"The deep check found:\n"+strings.Join(lines, "\n"),
 	)
 }
 
-// missing says what is missing of a device and what becomes of it.
+// missing describes what a device lacks and what the apply does about it.
 func missing(device spec.Device) string {
 	var texts []string
 	if slices.Contains(device.Found.Lost, fleet.LostAttachment) {
@@ -133,7 +133,7 @@ func missing(device spec.Device) string {
 	if slices.Contains(device.Found.Lost, fleet.LostCredentials) {
 		texts = append(
 			texts,
-			"its credentials are not in the store; when they held the only copy of its key, it gets another key and certificate",
+			"its credentials are not in the store; if they held the only copy of its key, it gets a new key and certificate",
 		)
 	}
 	return strings.Join(texts, ", and ")
@@ -144,7 +144,7 @@ func (p *planner) deepTakes(s *session, devices int) time.Duration {
 	return takes
 }
 
-// warnDeep says that a refresh will not come to its end when its deep check takes longer than a read may.
+// warnDeep warns when the deep check of a refresh takes longer than the timeout of a read.
 func (p *planner) warnDeep(s *session, diags *diag.Diagnostics) {
 	want, limit := s.wantedFleet(), p.planned.limit("read", readTimeout)
 	takes, slowest := fleet.EstimateCheck(len(want.Devices), want.Store.Kind, s.clients.Rate)
@@ -153,23 +153,16 @@ func (p *planner) warnDeep(s *session, diags *diag.Diagnostics) {
 	}
 	without := ""
 	if p.prior != nil && p.looked == nil {
-		without = " This plan was made without the check."
+		without = " This plan does not include the check."
 	}
 	diags.AddAttributeWarning(
 		path.Root("deep_check"),
 		fmt.Sprintf("The deep check of pipeline %q takes longer than a refresh may", p.planned.spec.Name),
 		fmt.Sprintf(
-			"A refresh looks at each of %d devices, and %s is held to %g requests per second, so that it takes at least %s; the timeout of the operation is %s.%s\n\n"+
-				"Before you apply, set timeouts = { read = %q }, or take deep_check away. If the account's quota is higher, say so in request_rates of the provider block.",
-			len(
-				want.Devices,
-			),
-			slowest,
-			s.clients.Rate(slowest),
-			takes.Round(time.Second),
-			limit,
-			without,
-			withRoom(takes),
+			"A refresh checks each of %d devices, and %s is limited to %g requests per second, so it takes at least %s; the "+
+				"timeout of the operation is %s.%s\n\nBefore you apply, set timeouts = { read = %q }, or remove "+
+				"deep_check. If the account's quota is higher, set it in request_rates of the provider block.",
+			len(want.Devices), slowest, s.clients.Rate(slowest), takes.Round(time.Second), limit, without, withRoom(takes),
 		),
 	)
 }

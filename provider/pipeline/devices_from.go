@@ -20,18 +20,18 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 )
 
-// A fleet that comes from a file is recorded in the IoT registry alone. A read lists the registry, compares it with the
-// file and leaves the difference in the private state, where the plan finds it. Terraform plans a second time when it
-// applies, and both plans must say the same: neither lists the registry again.
+// The IoT registry is the only record of a fleet that comes from a file. A read lists the registry, compares it with the
+// file, and stores the difference in the private state for the plan. Terraform plans a second time when it applies, and
+// both plans must agree: neither lists the registry again.
 
 // fleetState is the computed attribute fleet.
 type fleetState struct {
-	Digest  *string      `json:"digest"` // nil: the registry holds something else than any file that was applied
+	Digest  *string      `json:"digest"` // nil: the registry differs from every file that was applied
 	Devices int          `json:"devices"`
 	Changes fleetChanges `json:"changes"`
 }
 
-// fleetChanges are the devices that an apply touches.
+// fleetChanges are the devices that an apply affects.
 type fleetChanges struct {
 	Added   deviceList `json:"added"`
 	Changed deviceList `json:"changed"`
@@ -46,7 +46,7 @@ type deviceList struct {
 	First []string `json:"first"`
 }
 
-// maxNamed is how many devices a plan names of each kind; the report names all.
+// maxNamed is how many devices of each kind a plan names; the report names all of them.
 const maxNamed = 20
 
 func changesOf(plan fleet.Plan) fleetChanges {
@@ -56,7 +56,7 @@ func changesOf(plan fleet.Plan) fleetChanges {
 	return fleetChanges{first(plan.Added), first(plan.Changed), first(plan.Removed)}
 }
 
-// pending is what stands in the private state: how the registry differs from the file with the digest.
+// pending is the entry in the private state: how the registry differs from the file with the digest.
 type pending struct {
 	Digest  string       `json:"digest"`
 	Report  string       `json:"report"` // the file that names every device in Changes
@@ -71,7 +71,7 @@ type private interface {
 	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
 }
 
-// keepPending writes to the private state; nil says that nothing is known.
+// keepPending writes to the private state; nil means that nothing is known.
 func keepPending(ctx context.Context, to private, p *pending) diag.Diagnostics {
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -80,7 +80,7 @@ func keepPending(ctx context.Context, to private, p *pending) diag.Diagnostics {
 	return to.SetKey(ctx, pendingKey, text)
 }
 
-// pendingIn reads the private state; nil when it knows nothing.
+// pendingIn reads the private state; nil means that nothing is known.
 func pendingIn(ctx context.Context, from private) *pending {
 	text, diags := from.GetKey(ctx, pendingKey)
 	var p *pending
@@ -90,7 +90,7 @@ func pendingIn(ctx context.Context, from private) *pending {
 	return p
 }
 
-// fromFile says that the devices come from a file, whose name is known.
+// fromFile reports whether the devices come from a file whose name is known.
 func (m *model) fromFile() bool {
 	return m.spec.DevicesFrom != nil && !m.unknown.Covers("devices_from.file")
 }
@@ -102,7 +102,7 @@ func (m *model) report() string {
 	return *m.spec.DevicesFrom.Report
 }
 
-// recordedFleet is the attribute fleet as it stands, or nil.
+// recordedFleet is the attribute fleet, or nil.
 func (m *model) recordedFleet() *fleetState {
 	var f fleetState
 	if ok, err := m.read("fleet", &f); !ok || err != nil {
@@ -111,21 +111,24 @@ func (m *model) recordedFleet() *fleetState {
 	return &f
 }
 
-// readRoster reads the file of the devices. A read of the pipeline does without one that cannot be read: it may run
-// elsewhere.
+// readRoster reads the device file. A refresh continues without a file that it cannot read, since it may run on another
+// machine. An apply refuses a file that has changed since the plan.
 func readRoster(ctx context.Context, purpose purpose, m *model) (*devicefile.Roster, error) {
 	if !m.fromFile() {
 		return nil, nil
 	}
 	list, err := devicefile.Read(m.spec.DevicesFrom.File, pipeline.CheckDevices())
-	if err != nil && purpose == reading {
+	switch {
+	case err != nil && purpose == reading:
 		tflog.Warn(ctx, "the devices were not compared with their file", map[string]any{"reason": err.Error()})
 		return nil, nil
+	case err == nil && purpose == applying:
+		return list, holdFile(m, list.Digest)
 	}
 	return list, err
 }
 
-// compare says how the registry differs from the file, and writes the report when there is to be one.
+// compare returns how the registry differs from the file, and writes the report if the configuration has one.
 func (s *session) compare(have map[string]spec.Device) (*pending, error) {
 	want := s.wantedFleet()
 	plan := fleet.Compare(spec.Fleet{Devices: have}, want)
@@ -138,8 +141,8 @@ func (s *session) compare(have map[string]spec.Device) (*pending, error) {
 	return &pending{Digest: s.roster.Digest, Report: report, Changes: changesOf(plan)}, nil
 }
 
-// observeFile puts what was observed of the devices into the attribute fleet, and gives what a plan needs to know. A
-// file that was edited since the last apply is no drift of the registry.
+// observeFile writes the observed devices to the attribute fleet, and returns what a plan needs. A file that was edited
+// since the last apply is not drift of the registry.
 func (s *session) observeFile(ctx context.Context, records []assembly.Record) (*pending, error) {
 	have, was := s.fleet.Observed(), s.model.recordedFleet()
 	if !s.model.fromFile() || have == nil {
@@ -165,7 +168,7 @@ func (s *session) observeFile(ctx context.Context, records []assembly.Record) (*
 	return left, s.model.set("fleet", now)
 }
 
-// undrift makes a fleet count as ready whose devices differ from a file that has not been applied.
+// undrift marks a fleet as ready if its devices differ only from a file that has not been applied.
 func undrift(records []assembly.Record) {
 	for i := range records {
 		if records[i].Key == pipeline.KeyFleet &&
@@ -175,7 +178,7 @@ func undrift(records []assembly.Record) {
 	}
 }
 
-// predictFleet plans the attribute fleet and gives how many devices are added and removed.
+// predictFleet plans the attribute fleet and counts the devices that are added and removed.
 func (p *planner) predictFleet(ctx context.Context, s *session) error {
 	if p.planned.unknown.Covers("devices_from.file") {
 		return nil
@@ -198,8 +201,8 @@ func (p *planner) predictFleet(ctx context.Context, s *session) error {
 	return p.planned.set("fleet", now)
 }
 
-// pending is how the registry differs from the file: as the refresh has found, when it was for this file, else by a
-// look at the registry now. A pipeline that does not exist yet has no devices.
+// pending returns how the registry differs from the file: as the refresh found it, if that was for this file, else by
+// reading the registry now. A pipeline that does not exist yet has no devices.
 func (p *planner) pending(ctx context.Context, s *session) (*pending, error) {
 	if p.prior == nil {
 		return s.compare(nil)
@@ -218,7 +221,7 @@ func (p *planner) pending(ctx context.Context, s *session) (*pending, error) {
 	return s.compare(have)
 }
 
-// observe looks at the devices of a pipeline that exists.
+// observe reads the devices of a pipeline that exists.
 func (p *planner) observe(ctx context.Context, s *session) (map[string]spec.Device, error) {
 	ref := assembly.Ref{Name: s.model.spec.Name, Owner: s.env.Owner}
 	records, err := p.prior.records()
@@ -234,20 +237,20 @@ func (p *planner) observe(ctx context.Context, s *session) (map[string]spec.Devi
 	return s.fleet.Observed(), nil
 }
 
-// holdFile refuses an apply of another file than the planned one. Terraform itself finds most such changes, because it
-// plans again just before.
+// holdFile refuses to apply another file than the planned one. Terraform itself finds most such changes, because it plans
+// again just before.
 func holdFile(m *model, digest string) error {
 	planned := m.recordedFleet()
 	if planned == nil || planned.Digest == nil || *planned.Digest != digest {
 		return fmt.Errorf(
-			"the devices in %q are not those of the plan any more: the file, or one that it names, has changed since; plan again",
+			"the devices in %q are no longer those of the plan: the file, or one that it names, has changed; plan again",
 			m.spec.DevicesFrom.File,
 		)
 	}
 	return nil
 }
 
-// done is what the private state holds after an apply: after a failed one, nothing is known.
+// done returns the entry for the private state after an apply; after a failed one, nothing is known.
 func (s *session) done(failed error) *pending {
 	if failed != nil || s.roster == nil {
 		return nil
@@ -255,7 +258,7 @@ func (s *session) done(failed error) *pending {
 	return &pending{Digest: s.roster.Digest, Report: s.model.report(), Changes: changesOf(fleet.Plan{})}
 }
 
-// sameFleet says that a plan leaves the attribute fleet as it is.
+// sameFleet reports whether a plan leaves the attribute fleet as it is.
 func sameFleet(prior, planned *model) bool {
 	return reflect.DeepEqual(prior.tree["fleet"], planned.tree["fleet"])
 }
@@ -263,7 +266,7 @@ func sameFleet(prior, planned *model) bool {
 // maxFaults bounds the faults of a file that a plan shows.
 const maxFaults = 500
 
-// reportFaults adds what is wrong with a file of devices, all in one diagnostic. It reports whether err is about that.
+// reportFaults adds the faults of a device file as one diagnostic. It reports whether err holds any.
 func reportFaults(diags *diag.Diagnostics, err error) bool {
 	var faulty *devicefile.FaultsError
 	if !errors.As(err, &faulty) {
@@ -279,15 +282,15 @@ func reportFaults(diags *diag.Diagnostics, err error) bool {
 	if more := len(faulty.Faults) - maxFaults; more > 0 {
 		fmt.Fprintf(&text, "and %d more\n", more)
 	}
-	summary := fmt.Sprintf("%d faults in the devices of %q", len(faulty.Faults), faulty.File)
+	summary := fmt.Sprintf("%d faults in the device file %q", len(faulty.Faults), faulty.File)
 	if len(faulty.Faults) == 1 {
-		summary = fmt.Sprintf("A fault in the devices of %q", faulty.File)
+		summary = fmt.Sprintf("A fault in the device file %q", faulty.File)
 	}
 	diags.AddAttributeError(path.Root("devices_from"), summary, text.String()+"\nNothing was changed.")
 	return true
 }
 
-// failedFile adds why an operation did not begin.
+// failedFile adds the reason why an operation did not start.
 func failedFile(diags *diag.Diagnostics, summary string, err error, next string) {
 	if !reportFaults(diags, err) {
 		diags.AddError(summary, tfdiag.Detail(err, next))

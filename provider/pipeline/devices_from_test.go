@@ -195,14 +195,14 @@ func TestFaultsOfAFile(t *testing.T) {
 	}
 	w.run(
 		step(
-			`(?s)3 faults in the devices of.*line 2: Device name "soil:1" holds a colon.*line 4: .*enabled is "maybe".*line 5: .*stands in line 3 already`,
+			`(?s)3 faults in the device file.*line 2: Device name "soil:1" holds a colon.*line 4: .*enabled is "maybe".*line 5: .*stands in line 3 already`,
 			"soil:1,,",
 			"soil-002,,",
 			"soil-003,maybe,",
 			"soil-002,,",
 		),
 		step(
-			`(?s)A fault in the devices of.*line 2: Attribute name.*|line 2: .*value of attribute "bay"`,
+			`(?s)A fault in the device file.*line 2: Attribute name.*|line 2: .*value of attribute "bay"`,
 			"soil-001,,hall 3",
 		),
 		resource.TestStep{Config: w.config(pipeline(`name = "greenhouse"

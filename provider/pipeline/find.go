@@ -15,8 +15,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 )
 
-// find adds what the last run has made and not recorded, because an answer was lost or the process died. Where every
-// part is recorded, and the manifest is what the state says, it sends nothing.
+// find adds the objects that the last run made but did not record, because a response was lost or the process died. If
+// every part is recorded and the manifest matches the state, it sends nothing.
 func (s *session) find(ctx context.Context, records []assembly.Record) ([]assembly.Record, error) {
 	found, err := s.engine.Find(ctx, s.attempted(ctx, records), records)
 	if err != nil {
@@ -36,8 +36,8 @@ func forceDestroy(force bool) map[string]string {
 	return map[string]string{"force_destroy": strconv.FormatBool(force)}
 }
 
-// attempted are the parts that the last run was to make. The state says which, unless that run died before it could
-// save one; then the manifest does, which a run writes before anything else.
+// attempted are the parts that the last run was to make. The state lists them, unless that run died before it saved one;
+// then the manifest does, because a run writes it first.
 func (s *session) attempted(ctx context.Context, records []assembly.Record) []assembly.Part {
 	at := slices.IndexFunc(records, func(r assembly.Record) bool { return r.Key == pipeline.KeyManifest })
 	if at < 0 || records[at].Status == assembly.Ready || records[at].Status == assembly.Missing ||
@@ -46,10 +46,10 @@ func (s *session) attempted(ctx context.Context, records []assembly.Record) []as
 	}
 	parts, err := s.manifestParts(ctx)
 	if err != nil {
-		// Somebody has changed it by hand, which is in the record's status, and the next apply writes it anew.
+		// Somebody has changed it by hand. The record's status shows that, and the next apply writes it again.
 		tflog.Warn(
 			ctx,
-			"the manifest is of no help in looking for unrecorded objects",
+			"the manifest cannot be read, so unrecorded objects are found by the configuration only",
 			map[string]any{"error": err.Error()},
 		)
 		return s.parts
@@ -62,7 +62,7 @@ func (s *session) attempted(ctx context.Context, records []assembly.Record) []as
 	return parts
 }
 
-// manifestParts are the parts that the manifest describes; none when it is another pipeline's.
+// manifestParts are the parts that the manifest describes; none if it belongs to another pipeline.
 func (s *session) manifestParts(ctx context.Context) ([]assembly.Part, error) {
 	text, err := s.clients.ReadParameter(ctx, contract.ManifestName(s.model.spec.Name))
 	if err != nil {
@@ -75,11 +75,11 @@ func (s *session) manifestParts(ctx context.Context) ([]assembly.Part, error) {
 	return pipeline.Build(manifest.Spec, s.env)
 }
 
-// warnForeign looks again at recorded parts under whose names the last read has seen somebody else's objects, and
-// says that an apply will be refused. It is no error, since Terraform plans before a destroy as well, which leaves
-// such objects alone.
+// warnForeign reads the recorded parts again whose names belonged to other owners' objects at the last read, and warns that
+// an apply will be refused. It is not an error, because Terraform also plans before a destroy, which leaves such objects
+// alone.
 func (p *planner) warnForeign(ctx context.Context, s *session) error {
-	if p.prior == nil || !shaped(p.planned.unknown) {
+	if p.prior == nil || !predictable(p.planned.unknown) {
 		return nil
 	}
 	records, err := p.prior.records()

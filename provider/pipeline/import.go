@@ -15,8 +15,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
-// ImportState takes a pipeline over by its name, or name@region. The manifest gives the
-// description and the owner token; the read that follows finds the objects.
+// ImportState imports a pipeline by its name, or name@region. The manifest holds the description and the owner token; the
+// read that follows finds the objects.
 func (r *resourceType) ImportState(
 	ctx context.Context,
 	req resource.ImportStateRequest,
@@ -33,7 +33,7 @@ func (r *resourceType) ImportState(
 	if errors.Is(err, awsapi.ErrNotFound) {
 		resp.Diagnostics.AddError(
 			summary,
-			fmt.Sprintf("There is no pipeline %q in account %s and region %s: SSM parameter %q does not exist.\n\n"+
+			fmt.Sprintf("Pipeline %q does not exist in account %s and region %s: there is no SSM parameter %q.\n\n"+
 				"Import with the pipeline's name, or name@region for a region other than the provider's.",
 				name, clients.AccountID(), clients.Region(), contract.ManifestName(name)),
 		)
@@ -48,12 +48,11 @@ func (r *resourceType) ImportState(
 		resp.Diagnostics.AddError(summary, tfdiag.Detail(err, ""))
 		return
 	}
-	tree, err := tfvalue.Of(manifest.Spec)
+	state, err := tfvalue.Object(manifest.Spec)
 	if err != nil {
 		resp.Diagnostics.AddError(summary, err.Error())
 		return
 	}
-	state := tree.(map[string]any)
 	state["id"], state["region"] = manifest.ID, clients.Region()
 	resp.State.Raw, err = tfvalue.Value(resp.State.Raw.Type(), state)
 	addError(&resp.Diagnostics, summary, err)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -14,8 +15,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
-// model is one value of the resource (configuration, plan or state): as a tree, which
-// keeps what is null and what is unknown, and as the description that internal/pipeline understands.
+// model is one value of the resource (configuration, plan or state): as a tree, which keeps what is null and what is
+// unknown, and as the description that internal/pipeline understands.
 type model struct {
 	tree    map[string]any
 	spec    pipeline.Spec
@@ -23,7 +24,7 @@ type model struct {
 	missed  bool          // an apply has to restore what only a deep check finds missing
 }
 
-// newModel reads a value. A null value gives nil.
+// newModel reads a value. It returns nil for null.
 func newModel(v tftypes.Value) (*model, error) {
 	if v.IsNull() {
 		return nil, nil
@@ -32,7 +33,11 @@ func newModel(v tftypes.Value) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return modelOf(tree.(map[string]any))
+	object, ok := tree.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("the value is %T, not an object", tree)
+	}
+	return modelOf(object)
 }
 
 func modelOf(tree map[string]any) (*model, error) {
@@ -40,7 +45,7 @@ func modelOf(tree map[string]any) (*model, error) {
 	return m, m.describe()
 }
 
-// describe reads the arguments out of the tree again, after it was changed.
+// describe reads the arguments from the tree again after a change.
 func (m *model) describe() error {
 	written := maps.Clone(m.tree)
 	for name := range computed() {
@@ -55,15 +60,15 @@ func (m *model) describe() error {
 	return json.Unmarshal(text, &m.spec)
 }
 
-// value gives the model as a value of the resource's type.
+// value returns the model as a value of the resource's type.
 func (m *model) value(t tftypes.Type) (tftypes.Value, error) { return tfvalue.Value(t, m.tree) }
 
-// settle turns a plan into what an operation works on: its owner and what is recorded of its devices.
-func (m *model) settle(owner string, identities any) {
+// setIdentity completes a plan with what an operation needs: the owner token and the recorded identities of the devices.
+func (m *model) setIdentity(owner string, identities any) {
 	m.tree["id"], m.tree["identities"] = owner, identities
 }
 
-// timeout is what the timeouts block says for an operation, or nil.
+// timeout is the configured timeout of an operation, or nil.
 func (m *model) timeout(operation string) *string {
 	t := m.spec.Timeouts
 	if t == nil {
@@ -128,7 +133,7 @@ type identityState struct {
 	Credentials   string `json:"credentials"`
 }
 
-// identities are what is recorded of the devices, with what follows from their names.
+// identities are the recorded identities of the devices, with what follows from their names.
 func (m *model) identities(naming pipeline.Naming) map[string]spec.DeviceIdentity {
 	var recorded map[string]identityState
 	if ok, err := m.read("identities", &recorded); !ok || err != nil {
@@ -146,10 +151,10 @@ func (m *model) identities(naming pipeline.Naming) map[string]spec.DeviceIdentit
 	return identities
 }
 
-// imported says that the model comes from an import: nothing is recorded yet.
+// imported reports whether the model comes from an import: nothing is recorded yet.
 func (m *model) imported() bool { return m.tree["parts"] == nil && m.text("id") != "" }
 
-// partState is a record as it stands in the attribute parts, under its key.
+// partState is a record in the attribute parts, under its key.
 type partState struct {
 	Kind    string            `json:"kind"`
 	Name    string            `json:"name"`

@@ -19,11 +19,9 @@ import (
 // save writes the outcome of a run: everything known, nothing unknown.
 func (s *session) save(state *tfsdk.State, diags *diag.Diagnostics, records []assembly.Record) {
 	m := s.model
-	outputs, err := tfvalue.Of(pipeline.OutputsOf(m.spec, s.env, records))
+	outputs, err := tfvalue.Object(pipeline.OutputsOf(m.spec, s.env, records))
 	if err == nil {
-		for name, value := range outputs.(map[string]any) {
-			m.tree[name] = value
-		}
+		maps.Copy(m.tree, outputs)
 		err = errors.Join(m.set("tags_all", s.env.Tags), m.set("identities", s.identities()), m.setRecords(records))
 	}
 	if err == nil && !m.knowsRegistered() {
@@ -35,8 +33,8 @@ func (s *session) save(state *tfsdk.State, diags *diag.Diagnostics, records []as
 	addError(diags, "Writing the state", err)
 }
 
-// identities are what the devices are now. The bundle of a device that gets another one is not named, so that a plan
-// does not promise what it will hold.
+// identities are the devices' identities now. A device that will get a new bundle has none here, because a plan must
+// not promise a bundle that the apply replaces.
 func (s *session) identities() map[string]identityState {
 	if s.model.fromFile() {
 		return map[string]identityState{}
@@ -65,7 +63,8 @@ func (s *session) saveLeft(state *tfsdk.State, diags *diag.Diagnostics, left []a
 	addError(diags, "Writing the state", err)
 }
 
-// unfinished marks the parts that a run did not finish, so that the next plan shows them whatever the description says.
+// unfinished marks the parts that a run did not finish, so that the next plan shows them even if the configuration does
+// not change.
 func unfinished(records []assembly.Record, failed error) []assembly.Record {
 	var failure *assembly.Failure
 	if !errors.As(failed, &failure) {
@@ -97,7 +96,7 @@ func afterCreate(m *model, failed error, records []assembly.Record) string {
 	switch taken := takenParts(failed); {
 	case taken[pipeline.KeyManifest]:
 		return fmt.Sprintf(
-			"There is a pipeline of this name already. If it is yours and its state was lost, import it:\n\n"+
+			"A pipeline of this name already exists. If it is yours and its state was lost, import it:\n\n"+
 				"  terraform import 'iot_pipeline.<LABEL>' '%s@%s'\n\nOtherwise choose another name.",
 			m.spec.Name,
 			m.region(),
@@ -106,9 +105,10 @@ func afterCreate(m *model, failed error, records []assembly.Record) string {
 		return takenNext
 	}
 	if len(records) == 0 {
-		return "Run terraform apply again when the cause is removed."
+		return "Fix the cause, then run terraform apply again."
 	}
-	return "Terraform has marked the pipeline as tainted and would delete and make it again. To go on from here instead, remove the cause and run\n\n" +
+	return "Terraform has marked the pipeline as tainted and would replace it. To continue from here instead, fix the cause and " +
+		"run\n\n" +
 		"  terraform untaint 'iot_pipeline.<LABEL>'\n  terraform apply\n\nwith the resource's address in place of iot_pipeline.<LABEL>."
 }
 
@@ -117,18 +117,21 @@ func afterUpdate(failed error) string {
 	if len(takenParts(failed)) > 0 {
 		return takenNext
 	}
-	return "What was done is recorded. Run terraform apply again when the cause is removed; it goes on from here."
+	return "The state holds what is done. Fix the cause, then run terraform apply again to continue from here."
 }
 
 const (
-	takenNext = "Remove what stands under the name, or choose another name for the pipeline or the device. Then run terraform apply again."
-	dataNext  = "Nothing was deleted. To delete the data as well, set force_destroy = true, run terraform apply, and then destroy again. " +
-		"To keep it, copy it elsewhere and empty the archive first, or remove the pipeline from the state with terraform state rm."
-	registeredNext = "Nothing was deleted. To remove these devices with their certificates as well, set force_destroy = true, run terraform apply, and then destroy again. " +
-		"To keep them, remove the pipeline from the state with terraform state rm."
+	takenNext = "Remove the object that has the name, or choose another name for the pipeline or the device. Then run " +
+		"terraform apply again."
+	dataNext = "Nothing was deleted. To delete the data as well, set force_destroy = true, run terraform apply, and then " +
+		"destroy again. To keep it, copy it elsewhere and empty the archive first, or remove the pipeline from the state " +
+		"with terraform state rm."
+	registeredNext = "Nothing was deleted. To delete these devices and their certificates as well, set " +
+		"force_destroy = true, run terraform apply, and then destroy again. To keep them, remove the pipeline from the " +
+		"state with terraform state rm."
 )
 
-// takenParts are the parts under whose names there are objects of somebody else.
+// takenParts are the parts whose names are taken by objects of another owner.
 func takenParts(failed error) map[string]bool {
 	taken := map[string]bool{}
 	var failure *assembly.Failure
@@ -142,17 +145,12 @@ func takenParts(failed error) map[string]bool {
 	return taken
 }
 
-// refused says why a delete does not begin.
+// refused describes why a delete does not start.
 func refused(name string, err error) (summary, detail string) {
 	var registered *registeredError
 	if errors.As(err, &registered) {
-		return fmt.Sprintf(
-				"Pipeline %q has devices that registered themselves and was not deleted",
-				name,
-			), tfdiag.Detail(
-				err,
-				registeredNext,
-			)
+		return fmt.Sprintf("Pipeline %q has devices that registered themselves and was not deleted", name),
+			tfdiag.Detail(err, registeredNext)
 	}
 	return fmt.Sprintf("Pipeline %q holds data and was not deleted", name), tfdiag.Detail(err, dataNext)
 }

@@ -13,13 +13,14 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
-// ModifyPlan says what an apply will do: which parts it makes, which it repairs, and what stays as it is.
+// ModifyPlan predicts what an apply does: which parts it creates and repairs, and which stay as they are.
 func (r *resourceType) ModifyPlan(
 	ctx context.Context,
 	req resource.ModifyPlanRequest,
@@ -89,7 +90,8 @@ func (p *planner) report(diags *diag.Diagnostics, err error) {
 			"The account cannot use Timestream LiveAnalytics",
 			tfdiag.Detail(
 				err,
-				"Remove the timestream block: the pipeline works without it, with device state in DynamoDB and the archive in S3. Nothing was changed.",
+				"Remove the timestream block: the pipeline works without it, with device state in DynamoDB and the archive in "+
+					"S3. Nothing was changed.",
 			),
 		)
 		return
@@ -104,7 +106,7 @@ func (p *planner) report(diags *diag.Diagnostics, err error) {
 	diags.AddError("Planning pipeline \""+p.planned.spec.Name+"\" failed", tfdiag.Detail(err, "Nothing was changed."))
 }
 
-// locate fills in the region, which is the provider's where the configuration has none.
+// locate fills in the region, which defaults to the provider's.
 func (p *planner) locate() {
 	if p.config.tree["region"] != nil {
 		p.planned.tree["region"] = p.config.tree["region"]
@@ -116,7 +118,7 @@ func (p *planner) locate() {
 	}
 }
 
-// replaces gives the attributes whose change needs another pipeline. An unknown region may be the same one.
+// replaces returns the attributes whose change replaces the pipeline. An unknown region may be the same one.
 func (p *planner) replaces() path.Paths {
 	var paths path.Paths
 	for _, name := range []string{"name", "region"} {
@@ -154,10 +156,10 @@ func (p *planner) fill(ctx context.Context) error {
 			return err
 		}
 	}
-	s, err := open(ctx, p.connection, planning, p.planned)
+	s, err := newSession(ctx, p.connection, p.planned, options{purpose: planning})
 	if err != nil {
 		if len(unknown) > 0 {
-			return nil // what is missing will be there at apply
+			return nil // what is unknown now is known at apply
 		}
 		return err
 	}
@@ -201,7 +203,7 @@ func (p *planner) enableDevices() {
 	}
 }
 
-// keep takes over what never changes in the life of a pipeline.
+// keep copies what never changes in the life of a pipeline.
 func (p *planner) keep() {
 	if p.prior == nil {
 		return
@@ -213,7 +215,7 @@ func (p *planner) keep() {
 	}
 }
 
-// touches says whether anything at or below an attribute is unknown.
+// touches reports whether anything at or below an attribute is unknown.
 func touches(unknown tfvalue.Paths, name string) bool {
 	for _, at := range unknown {
 		if tfvalue.Steps(at)[0] == name {
@@ -223,45 +225,10 @@ func touches(unknown tfvalue.Paths, name string) bool {
 	return false
 }
 
-// shapes says whether an unknown argument may decide which parts there are or what they are called.
-func shapes(at string) bool {
-	steps := tfvalue.Steps(at)
-	last := steps[len(steps)-1]
-	switch steps[0] {
-	case "devices",
-		"devices_from",
-		"tags",
-		"telemetry",
-		"processor",
-		"functions",
-		"device_state",
-		"stream",
-		"topic_prefix",
-		"permissions_boundary",
-		"force_destroy",
-		"deep_check",
-		"timeouts":
-		return false
-	case "credentials":
-		return len(steps) == 1 || last == "path" // the claim certificate's bundle is called after it
-	case "provisioning":
-		return len(steps) < 3 || last == "ca_certificate_pem" // its ID is the part's name
-	case "archive":
-		return len(steps) == 1 || last == "enabled"
-	case "timestream":
-		return len(steps) == 1 || last == "database" || last == "table"
-	case "alerts":
-		return len(steps) == 1 || steps[1] == "emails" || steps[1] == "subscriptions" ||
-			steps[1] == "rules" && len(steps) == 2
-	case "routes":
-		return len(steps) < 4 && last != "sql" && last != "description" && last != "enabled" && last != "kms_key_arns"
-	}
-	return true
-}
-
-func shaped(unknown tfvalue.Paths) bool {
+// predictable reports whether the parts are known although some arguments are not.
+func predictable(unknown tfvalue.Paths) bool {
 	for _, at := range unknown {
-		if shapes(at) {
+		if parts, _ := pipeline.Unpredictable(tfvalue.Steps(at)); parts {
 			return false
 		}
 	}
@@ -275,7 +242,7 @@ var errLoss = errors.New("the plan deletes it with its data, and force_destroy i
 func (p *planner) checkLoss(s *session) error {
 	force := p.planned.spec.ForceDestroy
 	if p.prior == nil || force != nil && *force || p.planned.unknown.Covers("force_destroy") ||
-		!shaped(p.planned.unknown) {
+		!predictable(p.planned.unknown) {
 		return nil
 	}
 	records, err := p.prior.records()

@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
@@ -14,53 +16,45 @@ import (
 
 // predictOutputs plans what follows from the arguments alone.
 func (p *planner) predictOutputs(s *session) error {
-	unknown := p.planned.unknown
 	var records []assembly.Record
 	if p.prior != nil {
-		records, _ = p.prior.records()
+		var err error
+		if records, err = p.prior.records(); err != nil {
+			return err
+		}
 	}
-	outputs, err := tfvalue.Of(pipeline.OutputsOf(p.planned.spec, s.env, records))
+	outputs, err := tfvalue.Object(pipeline.OutputsOf(p.planned.spec, s.env, records))
 	if err != nil {
 		return err
 	}
-	for name, value := range outputs.(map[string]any) {
-		p.planned.tree[name] = value
+	if outputs["dead_letter_queue_url"] == nil {
+		outputs["dead_letter_queue_url"] = tfvalue.Unknown
 	}
-	if p.planned.tree["dead_letter_queue_url"] == nil {
-		p.planned.tree["dead_letter_queue_url"] = tfvalue.Unknown
-	}
-	if unknown.Covers("credentials.path") {
-		p.planned.tree["naming"].(map[string]any)["credentials"] = tfvalue.Unknown
-	}
-	for name, arguments := range map[string][]string{
-		"topics":               {"topic_prefix"},
-		"timestream_table_arn": {"timestream"},
-		"alert_topic_arn":      {"alerts"},
-		"function_arns":        {"alerts", "provisioning"},
-		"registration":         {"provisioning", "credentials"},
-		"rule_arns":            {"alerts", "archive", "routes"},
-	} {
-		for _, argument := range arguments {
-			if unknownBelow(unknown, argument) {
-				p.planned.tree[name] = tfvalue.Unknown
+	for _, at := range p.planned.unknown {
+		_, names := pipeline.Unpredictable(tfvalue.Steps(at))
+		for _, name := range names {
+			if outer, inner, nested := strings.Cut(name, "."); nested {
+				outputs[outer] = with(outputs[outer], inner, tfvalue.Unknown)
+			} else {
+				outputs[name] = tfvalue.Unknown
 			}
 		}
 	}
+	maps.Copy(p.planned.tree, outputs)
 	return nil
 }
 
-// unknownBelow says whether anything that shapes the pipeline is unknown at or below an argument.
-func unknownBelow(unknown tfvalue.Paths, argument string) bool {
-	for _, at := range unknown {
-		if tfvalue.Steps(at)[0] == argument && (shapes(at) || argument == "topic_prefix") {
-			return true
-		}
-	}
-	return false
+// with returns a copy of an object in which one member has another value.
+func with(tree any, key string, value any) map[string]any {
+	object, _ := tree.(map[string]any)
+	changed := make(map[string]any, len(object))
+	maps.Copy(changed, object)
+	changed[key] = value
+	return changed
 }
 
-// predictIdentities plans the devices: those that stay keep their identity, new ones and those with another certificate
-// get theirs at apply. Where a bundle will be is known before when the store's names say it.
+// predictIdentities plans the devices' identities. A device that stays keeps its identity; a new one, or one with another
+// certificate, gets it at apply. The ARN of a bundle is known before if it follows from the name.
 func (p *planner) predictIdentities(s *session) {
 	devices, known := p.planned.tree["devices"].(map[string]any)
 	if !known && p.planned.tree["devices"] != nil {
@@ -98,7 +92,7 @@ func (p *planner) priorTree(name string) any {
 	return p.prior.tree[name]
 }
 
-// sameSource says whether a device's certificate comes from the same request or certificate as before.
+// sameSource reports whether a device's certificate comes from the same request or certificate as before.
 func (p *planner) sameSource(name string) bool {
 	before, now := member(p.prior.tree["devices"], name), member(p.planned.tree["devices"], name)
 	return before != nil && member(before, "csr_pem") == member(now, "csr_pem") &&
@@ -110,10 +104,10 @@ func member(tree any, key string) any {
 	return members[key]
 }
 
-// predictParts plans the parts: recorded ones as they are, repaired where they are not
-// ready, and new ones with kind, name and ARN.
+// predictParts plans the parts: recorded parts as they are, repaired if they are not ready, and new parts with kind, name
+// and ARN.
 func (p *planner) predictParts(ctx context.Context, s *session) error {
-	if !shaped(p.planned.unknown) {
+	if !predictable(p.planned.unknown) {
 		return nil
 	}
 	recorded, changed := map[string]assembly.Record{}, map[string]bool{}
@@ -143,7 +137,7 @@ func (p *planner) predictParts(ctx context.Context, s *session) error {
 	return nil
 }
 
-// remade are the parts that are new or not ready, and those that are built on one of them.
+// remade are the parts that are new or not ready, and those that depend on one of them.
 func remade(parts []assembly.Part, recorded map[string]assembly.Record) map[string]bool {
 	all := map[string]bool{}
 	for _, part := range parts {
@@ -162,7 +156,7 @@ func remade(parts []assembly.Part, recorded map[string]assembly.Record) map[stri
 	return all
 }
 
-// newPart is what is known of a part before it exists.
+// newPart returns what is known of a part before it exists.
 func newPart(part assembly.Part, kind assembly.Kind) map[string]any {
 	planned := map[string]any{"kind": part.Kind, "name": part.Name, "arn": part.ARN, "status": string(assembly.Ready),
 		"needs": list(part.Needs), "id": tfvalue.Unknown}
@@ -175,10 +169,10 @@ func newPart(part assembly.Part, kind assembly.Kind) map[string]any {
 	return planned
 }
 
-// keptPart is a recorded part after the apply. A part that is touched may get other outputs.
+// keptPart returns a recorded part after the apply. A changed part may get other outputs.
 func keptPart(part assembly.Part, kind assembly.Kind, rec assembly.Record, touched, remade bool) map[string]any {
 	planned := newPart(part, kind)
-	found := rec.ID != "" // an import looks for parts that may never have been made
+	found := rec.ID != "" // an import also looks for parts that were never created
 	if found && (!remade || !kind.ServerID) && (!touched || !kind.UpdateChangesID) {
 		planned["id"], planned["arn"] = rec.ID, rec.ARN
 	}
@@ -207,8 +201,8 @@ func list(texts []string) []any {
 	return tree
 }
 
-// changes gives the parts that come out differently than the recorded description says. When that cannot be built any
-// more, every part counts as changed.
+// changes returns the parts that differ between the recorded description and the new one. If the recorded one can no
+// longer be built, every part counts as changed.
 func changes(
 	ctx context.Context,
 	conn *connection.Connection,
@@ -217,7 +211,7 @@ func changes(
 	records []assembly.Record,
 ) map[string]bool {
 	changed := map[string]bool{}
-	before, err := openWith(ctx, conn, planning, prior, now.roster)
+	before, err := newSession(ctx, conn, prior, options{purpose: comparing, roster: now.roster})
 	if err != nil {
 		for _, part := range now.parts {
 			changed[part.Key] = true

@@ -15,8 +15,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 )
 
-// Read looks at every recorded part and device. What differs from the description stands in
-// the status of its part; what differs about a device stands in devices as it is.
+// Read observes every recorded part and device. The status of a part shows how it differs from the description; the
+// attribute devices shows the devices as they are.
 func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	m, err := newModel(req.State.Raw)
 	if err != nil {
@@ -25,7 +25,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 	}
 	if r.connection != nil && r.connection.Clients == nil {
 		resp.Diagnostics.AddWarning(fmt.Sprintf("Pipeline %q was not read", m.spec.Name),
-			"The provider block depends on values that are not known yet; the recorded state stands.")
+			"The provider block depends on values that are not known yet. The state is unchanged.")
 		return
 	}
 	ctx, cancel := r.within(ctx, m.limit("read", readTimeout))
@@ -55,10 +55,9 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 	s.save(&resp.State, &resp.Diagnostics, observed)
 }
 
-// openRead prepares a read. An import does not know the devices yet, since the manifest does not hold them: they are
-// read first.
+// openRead prepares a read. An import reads the devices first, because the manifest does not hold them.
 func (r *resourceType) openRead(ctx context.Context, m *model) (*session, error) {
-	s, err := open(ctx, r.connection, reading, m)
+	s, err := newSession(ctx, r.connection, m, options{purpose: reading})
 	if err != nil || !m.imported() || m.fromFile() {
 		return s, err
 	}
@@ -69,11 +68,11 @@ func (r *resourceType) openRead(ctx context.Context, m *model) (*session, error)
 	if err := m.describe(); err != nil {
 		return nil, err
 	}
-	return open(ctx, r.connection, reading, m)
+	return newSession(ctx, r.connection, m, options{purpose: reading})
 }
 
-// observe reads the recorded parts, and what a run that was cut off has made and not recorded; after an import, which
-// has no record, everything that the description needs.
+// observe reads the recorded parts, and the objects that an interrupted run made but did not record. After an import,
+// which has no records, it reads every part of the description.
 func (s *session) observe(ctx context.Context) ([]assembly.Record, error) {
 	if s.model.imported() {
 		return s.discover(ctx)
@@ -89,8 +88,8 @@ func (s *session) observe(ctx context.Context) ([]assembly.Record, error) {
 	return s.find(ctx, seen)
 }
 
-// discover finds parts by name, in rounds: what a part should look like may depend on what another one is, such
-// as the URL of a queue. Parts that depend on something missing count as missing; an apply looks for them again.
+// discover finds parts by name, in rounds, because a part may depend on what another one is, such as the URL of a queue.
+// Parts that depend on something missing count as missing; an apply looks for them again.
 func (s *session) discover(ctx context.Context) ([]assembly.Record, error) {
 	var found []assembly.Record
 	for left := s.parts; len(left) > 0; {
@@ -118,7 +117,7 @@ func (s *session) discover(ctx context.Context) ([]assembly.Record, error) {
 	return found, nil
 }
 
-// notFound is the record of a part that is yet to be found. What AWS does not keep of it is taken from the description.
+// notFound is the record of a part before it is found. Facts that AWS does not keep come from the description.
 func notFound(p assembly.Part) assembly.Record {
 	record := assembly.Record{
 		Key:    p.Key,
@@ -136,7 +135,7 @@ func notFound(p assembly.Part) assembly.Record {
 	return record
 }
 
-// gone says that nothing of the pipeline is left, or only objects of somebody else under its names.
+// gone reports whether nothing of the pipeline is left, or only objects of other owners under its names.
 func gone(records []assembly.Record) bool {
 	for _, r := range records {
 		if r.Status != assembly.Missing && r.Status != assembly.Foreign && r.Kind != spec.KindFleet {
@@ -146,7 +145,7 @@ func gone(records []assembly.Record) bool {
 	return true
 }
 
-// observeDevices puts the devices as they are in place of the devices as described.
+// observeDevices replaces the described devices by the observed ones.
 func (s *session) observeDevices() {
 	observed := s.fleet.Observed()
 	if observed == nil || s.model.fromFile() {
@@ -167,13 +166,13 @@ func (s *session) observeDevices() {
 	s.model.tree["devices"] = devices
 }
 
-// observedDevice changes of a described device only what is different, so that an unwritten attribute stays unwritten.
+// observedDevice changes only what differs, so that an attribute that the user did not write stays null.
 func observedDevice(was map[string]any, described pipeline.DeviceSpec, have spec.Device) map[string]any {
-	device := map[string]any{"attributes": was["attributes"], "enabled": !have.Disabled,
-		"csr_pem": pem(
-			was["csr_pem"],
-			have.CSRPEM,
-		), "certificate_pem": pem(was["certificate_pem"], have.CertificatePEM)}
+	device := map[string]any{
+		"attributes": was["attributes"], "enabled": !have.Disabled,
+		"csr_pem":         pem(was["csr_pem"], have.CSRPEM),
+		"certificate_pem": pem(was["certificate_pem"], have.CertificatePEM),
+	}
 	if !maps.Equal(described.Attributes, have.Attributes) {
 		attributes := make(map[string]any, len(have.Attributes))
 		for key, value := range have.Attributes {
@@ -184,7 +183,7 @@ func observedDevice(was map[string]any, described pipeline.DeviceSpec, have spec
 	return device
 }
 
-// pem is a recorded request or certificate as long as it is the one that AWS has.
+// pem returns the recorded request or certificate as long as AWS has the same one.
 func pem(was any, have string) any {
 	if have == "" {
 		return nil

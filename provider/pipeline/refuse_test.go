@@ -75,7 +75,7 @@ func TestForeignObject(t *testing.T) {
 		resource.TestStep{
 			PreConfig:   func() { w.account.MakeStream(t, "greenhouse"); w.mark() },
 			Config:      w.config(pipeline(minimal)),
-			ExpectError: words(`kinesis stream "greenhouse" is not its own`),
+			ExpectError: words(`kinesis stream "greenhouse" belongs to someone else`),
 		},
 		resource.TestStep{
 			PreConfig: func() {

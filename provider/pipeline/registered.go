@@ -34,7 +34,7 @@ func (m *model) registered() int {
 	return n
 }
 
-// predictRegistered plans the number as it is, and warns where the door is closed behind devices.
+// predictRegistered plans the number as it is, and warns when registration stops for a fleet with registered devices.
 func (p *planner) predictRegistered() error {
 	if p.prior == nil {
 		return p.planned.setRegistered(0)
@@ -47,15 +47,16 @@ func (p *planner) predictRegistered() error {
 			diag.NewAttributeWarningDiagnostic(
 				path.Root("provisioning"),
 				fmt.Sprintf("%d devices have registered themselves and stay", n),
-				"Without provisioning no further device can register. Those that have keep their certificates and go on working, and count in "+registeredCount+
-					", until they are deleted by hand or the pipeline is destroyed with force_destroy.",
+				"Without provisioning, no further device can register. Registered devices keep their certificates and "+
+					"continue to work, and count in "+registeredCount+", until you delete them or destroy the pipeline "+
+					"with force_destroy.",
 			),
 		)
 	}
 	return p.planned.setRegistered(n)
 }
 
-// registeredError refuses a delete that would remove devices which Terraform has not made.
+// registeredError refuses a delete that would remove devices that Terraform did not create.
 type registeredError struct{ n int }
 
 func (e *registeredError) Error() string {
@@ -65,7 +66,8 @@ func (e *registeredError) Error() string {
 	return fmt.Sprintf("%d devices have registered themselves", e.n)
 }
 
-// guardRegistered refuses a delete when devices have registered themselves. The registry is asked where that may be so.
+// guardRegistered refuses a delete when devices have registered themselves. It reads the registry only where that is
+// possible.
 func (s *session) guardRegistered(ctx context.Context, records []assembly.Record) error {
 	var group *assembly.Record
 	possible := s.model.registered() > 0

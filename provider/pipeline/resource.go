@@ -1,6 +1,5 @@
-// Package pipeline is the resource iot_pipeline: its schema, and how Terraform's
-// operations become runs of the assembly engine. What a pipeline consists of is decided
-// in internal/pipeline; how an object is made, in its driver.
+// Package pipeline is the resource iot_pipeline: its schema, and how Terraform's operations become runs of the assembly
+// engine. internal/pipeline decides what a pipeline consists of; a driver knows how to make one kind of object.
 package pipeline
 
 import (
@@ -25,7 +24,7 @@ var (
 	_ resource.ResourceWithImportState    = (*resourceType)(nil)
 )
 
-// New gives the resource.
+// New returns the resource.
 func New() resource.Resource { return &resourceType{} }
 
 func (r *resourceType) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
@@ -40,7 +39,7 @@ func (r *resourceType) Configure(_ context.Context, req resource.ConfigureReques
 	r.connection, _ = req.ProviderData.(*connection.Connection)
 }
 
-// Create makes the pipeline. Whatever the outcome, the state holds all that exists, and nothing unknown.
+// Create makes the pipeline. Whatever the outcome, the state holds everything that exists, and nothing unknown.
 func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	m, err := newModel(req.Plan.Raw)
 	if err != nil {
@@ -49,15 +48,15 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 	}
 	ctx, cancel := r.within(ctx, m.limit("create", defaultTimeout))
 	defer cancel()
-	m.settle(uuid.NewString(), nil)
-	s, err := open(ctx, r.connection, applying, m)
+	m.setIdentity(uuid.NewString(), nil)
+	s, err := newSession(ctx, r.connection, m, options{purpose: applying})
 	if err != nil {
-		failedFile(&resp.Diagnostics, fmt.Sprintf("Creating pipeline %q failed", m.spec.Name), err, "Nothing was made.")
+		failedFile(&resp.Diagnostics, fmt.Sprintf("Creating pipeline %q failed", m.spec.Name), err, "Nothing was created.")
 		return
 	}
 	records, failed := s.engine.Apply(ctx, s.parts, nil, everything)
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, s.done(failed))...)
-	// What a lost answer has made is in no record. With a state, if an empty one, the next read looks for it.
+	// An object whose creation was not answered is not recorded. With a state, even an empty one, the next read finds it.
 	if len(records) > 0 || failed == nil || wrote(failed) && !takenParts(failed)[pipeline.KeyManifest] {
 		s.save(&resp.State, &resp.Diagnostics, records)
 	}
@@ -72,7 +71,7 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 
 func everything(string) bool { return true }
 
-// Update brings the parts that the new description changes, and those that are not ready, to what is wanted.
+// Update reconciles the parts that the new description changes, and those that are not ready.
 func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	planned, err := newModel(req.Plan.Raw)
 	if err != nil {
@@ -114,7 +113,7 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 	}
 }
 
-// openUpdate prepares an update and says which parts the new description changes.
+// openUpdate prepares an update and returns the keys of the parts that the new description changes.
 func (r *resourceType) openUpdate(
 	ctx context.Context,
 	prior, planned *model,
@@ -123,8 +122,8 @@ func (r *resourceType) openUpdate(
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	planned.settle(prior.text("id"), prior.tree["identities"])
-	s, err := open(ctx, r.connection, applying, planned)
+	planned.setIdentity(prior.text("id"), prior.tree["identities"])
+	s, err := newSession(ctx, r.connection, planned, options{purpose: applying})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -135,7 +134,7 @@ func (r *resourceType) openUpdate(
 	return s, records, changed, nil
 }
 
-// Delete removes every part that is recorded, and what belongs to it.
+// Delete removes every recorded part, and what belongs to it.
 func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	m, err := newModel(req.State.Raw)
 	if err != nil {
@@ -149,7 +148,7 @@ func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, r
 		resp.Diagnostics.AddError("Reading the state", err.Error())
 		return
 	}
-	s, err := connect(ctx, r.connection, m)
+	s, err := newSession(ctx, r.connection, m, options{purpose: deleting})
 	if err != nil {
 		resp.Diagnostics.AddError(
 			fmt.Sprintf("Deleting pipeline %q failed", m.spec.Name),
@@ -167,5 +166,5 @@ func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, r
 	}
 	s.saveLeft(&resp.State, &resp.Diagnostics, left)
 	tfdiag.Failure(&resp.Diagnostics, failed, tfdiag.Run{Doing: "Deleting", Name: m.spec.Name, Done: left,
-		Next: "What is left is recorded. Run terraform destroy again when the cause is removed; it goes on from here."})
+		Next: "The state holds what is left. Fix the cause, then run terraform destroy again to continue from here."})
 }

@@ -1,130 +1,126 @@
 package pipeline
 
 import (
-	"maps"
-
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 )
 
-// routes is the schema of the topic rules that users define.
-func routes() schema.Attribute {
-	attributes := map[string]schema.Attribute{
-		"sql":         required("AWS IoT SQL statement; validated at plan time."),
-		"description": text("Description of the rule. Default: a text that names the pipeline."),
-		"enabled":     flag("Whether the rule is enabled. Default: `true`."),
-		"kms_key_arns": textSet(
-			"ARNs of the KMS keys that encrypt the targets; the route's role may use them. Default: none.",
-		),
-	}
-	maps.Copy(attributes, routeActions)
-	return schema.MapNestedAttribute{
-		Optional: true,
-		MarkdownDescription: "Additional topic rules by name, each with one to ten actions and at most one of each " +
-			"kind. The provider creates a role that allows exactly these actions, and sends messages that an action " +
-			"fails to deliver to the dead-letter queue. In arguments marked *template*, `$${…}` is replaced by the " +
-			"value of an expression. Changes are made in place.",
-		NestedObject: schema.NestedAttributeObject{Attributes: attributes},
+// routes are the topic rules that users define.
+func routes() capability {
+	return capability{
+		arguments: attributes{
+			"routes": objects("Additional topic rules by name, each with one to ten actions and at most one of each kind. "+
+				"The provider creates a role that allows exactly these actions, and sends messages that an action fails "+
+				"to deliver to the dead-letter queue. In arguments marked *template*, `$${…}` is replaced by the value of "+
+				"an expression.", merged(attributes{
+				"sql":          required("AWS IoT SQL statement; validated at plan time."),
+				"description":  optional("Description of the rule. Defaults to a text that names the pipeline."),
+				"enabled":      flag("Whether the rule is enabled. Defaults to `true`."),
+				"kms_key_arns": textSet("ARNs of the KMS keys that encrypt the targets. The role of the route may use them."),
+			}, routeActions)),
+		},
+		computed: attributes{"rule_arns": resultMap("ARNs of the topic rules by rule.")},
 	}
 }
 
 // routeActions holds one attribute for each rule action.
-var routeActions = map[string]schema.Attribute{
-	"kinesis": group("Puts records on a Kinesis data stream.", map[string]schema.Attribute{
+var routeActions = attributes{
+	"kinesis": object("Puts records on a Kinesis data stream.", attributes{
 		"stream_name":   required("Name of the Kinesis data stream, in the same account and region (*template*)."),
-		"partition_key": text("Partition key of the record (*template*). Default: a random key."),
+		"partition_key": optional("Partition key of the record (*template*). Defaults to a random key."),
 	}),
-	"s3": group("Writes objects to an S3 bucket.", map[string]schema.Attribute{
-		"bucket": required("Name of the S3 bucket (*template*)."),
-		"key":    required("Key of the object (*template*)."),
-		"canned_acl": text("Canned ACL of the object, such as `bucket-owner-full-control`. " +
-			"Default: `private`."),
+	"s3": object("Writes objects to an S3 bucket.", attributes{
+		"bucket":     required("Name of the S3 bucket (*template*)."),
+		"key":        required("Key of the object (*template*)."),
+		"canned_acl": choice("Canned ACL of the object.", pipeline.S3CannedACLs),
 	}),
-	"lambda": group("Invokes a Lambda function. Its resource policy must allow `iot.amazonaws.com` to invoke it "+
-		"for the rule.", map[string]schema.Attribute{
+	"lambda": object("Invokes a Lambda function. Its resource policy must allow `iot.amazonaws.com` to invoke it "+
+		"for the rule.", attributes{
 		"function_arn": required("ARN of the Lambda function (*template*)."),
 	}),
-	"sns": group("Publishes to an SNS topic.", map[string]schema.Attribute{
+	"sns": object("Publishes to an SNS topic.", attributes{
 		"topic_arn":      required("ARN of the SNS topic; FIFO topics are not supported (*template*)."),
-		"message_format": text("Format of the message: `RAW` (default) or `JSON`."),
+		"message_format": choice("Format of the message.", pipeline.SNSMessageFormats),
 	}),
-	"sqs": group("Sends messages to an SQS queue.", map[string]schema.Attribute{
+	"sqs": object("Sends messages to an SQS queue.", attributes{
 		"queue_url":  required("URL of the SQS queue; FIFO queues are not supported (*template*)."),
-		"use_base64": flag("Whether to encode the message in Base64. Default: `false`."),
+		"use_base64": flag("Whether to encode the message in Base64. Defaults to `false`."),
 	}),
-	"dynamodb": group("Writes the whole output to one attribute of a DynamoDB item.", map[string]schema.Attribute{
+	"dynamodb": object("Writes the whole output to one attribute of a DynamoDB item.", attributes{
 		"table_name":      required("Name of the DynamoDB table (*template*)."),
 		"hash_key_field":  required("Name of the hash key."),
-		"hash_key_type":   text("Type of the hash key: `STRING` (default) or `NUMBER`."),
+		"hash_key_type":   choice("Type of the hash key.", pipeline.DynamoDBKeyTypes),
 		"hash_key_value":  required("Value of the hash key (*template*)."),
-		"range_key_field": text("Name of the range key. Default: none."),
-		"range_key_type":  text("Type of the range key: `STRING` (default) or `NUMBER`."),
-		"range_key_value": text("Value of the range key (*template*)."),
-		"payload_field":   text("Name of the attribute that holds the output. Default: `payload`."),
-		"operation":       text("Operation: `INSERT` (default), `UPDATE` or `DELETE` (*template*)."),
+		"range_key_field": optional("Name of the range key."),
+		"range_key_type":  choice("Type of the range key.", pipeline.DynamoDBKeyTypes),
+		"range_key_value": optional("Value of the range key (*template*)."),
+		"payload_field":   optional("Name of the attribute that holds the output. Defaults to `payload`."),
+		"operation":       choice("Operation (*template*).", pipeline.DynamoDBOperations),
 	}),
-	"dynamodbv2": group("Writes a DynamoDB item with one attribute per top-level key of the output.",
-		map[string]schema.Attribute{
+	"dynamodbv2": object("Writes a DynamoDB item with one attribute per top-level key of the output.",
+		attributes{
 			"table_name": required("Name of the DynamoDB table (*template*)."),
 		}),
-	"firehose": group("Sends records to a Firehose delivery stream.", map[string]schema.Attribute{
+	"firehose": object("Sends records to a Firehose delivery stream.", attributes{
 		"delivery_stream_name": required("Name of the Firehose delivery stream (*template*)."),
-		"separator":            text("Separator between records: `\\n`, `\\t`, `\\r\\n` or `,`. Default: none."),
-		"batch_mode":           flag("Whether to send each element of a JSON array as a record. Default: `false`."),
+		"separator":            choice("Separator between records.", pipeline.FirehoseSeparators),
+		"batch_mode":           flag("Whether to send each element of a JSON array as a record. Defaults to `false`."),
 	}),
-	"timestream": group("Writes one record per attribute of the output to an existing Timestream for LiveAnalytics "+
-		"table.", map[string]schema.Attribute{
+	"timestream": object("Writes one record per attribute of the output to an existing Timestream for LiveAnalytics "+
+		"table.", attributes{
 		"database":   required("Name of the Timestream database (*template*)."),
 		"table":      required("Name of the Timestream table (*template*)."),
-		"dimensions": texts("Dimensions by name; at least one (*template*)."),
-		"timestamp": group("Time of the records. Default: the time of arrival.", map[string]schema.Attribute{
+		"dimensions": textMap("Dimensions by name; at least one (*template*)."),
+		"timestamp": object("Time of the records. Defaults to the time of arrival.", attributes{
 			"value": required("Time since the epoch, in `unit` (*template*)."),
-			"unit": text("Unit of the time: `SECONDS`, `MILLISECONDS` (default), `MICROSECONDS` or " +
-				"`NANOSECONDS`."),
+			"unit":  choice("Unit of the time.", pipeline.TimestreamUnits),
 		}),
 	}),
-	"cloudwatch_metric": group("Publishes a CloudWatch metric.", map[string]schema.Attribute{
+	"cloudwatch_metric": object("Publishes a CloudWatch metric.", attributes{
 		"metric_namespace": required("Namespace of the CloudWatch metric (*template*)."),
 		"metric_name":      required("Name of the CloudWatch metric (*template*)."),
 		"metric_value":     required("Value of the CloudWatch metric (*template*)."),
 		"metric_unit":      required("Unit of the CloudWatch metric, such as `Count` (*template*)."),
-		"metric_timestamp": text("Time of the metric, in seconds since the epoch (*template*). " +
-			"Default: the time of arrival."),
+		"metric_timestamp": optional("Time of the metric, in seconds since the epoch (*template*). " +
+			"Defaults to the time of arrival."),
 	}),
-	"cloudwatch_logs": group("Writes to a CloudWatch log group.", map[string]schema.Attribute{
+	"cloudwatch_logs": object("Writes to a CloudWatch log group.", attributes{
 		"log_group_name": required("Name of the CloudWatch log group (*template*)."),
-		"batch_mode":     flag("Whether to write each element of a JSON array as a log event. Default: `false`."),
+		"batch_mode":     flag("Whether to write each element of a JSON array as a log event. Defaults to `false`."),
 	}),
-	"cloudwatch_alarm": group("Sets the state of a CloudWatch alarm.", map[string]schema.Attribute{
+	"cloudwatch_alarm": object("Sets the state of a CloudWatch alarm.", attributes{
 		"alarm_name":   required("Name of the CloudWatch alarm (*template*)."),
 		"state_reason": required("Reason for the change of state (*template*)."),
-		"state_value":  required("State of the alarm: `OK`, `ALARM` or `INSUFFICIENT_DATA` (*template*)."),
+		"state_value":  requiredChoice("State of the alarm (*template*).", pipeline.CloudWatchAlarmStates),
 	}),
-	"republish": group("Republishes the message to another MQTT topic.", map[string]schema.Attribute{
+	"republish": object("Republishes the message to another MQTT topic.", attributes{
 		"topic": required("Name of the MQTT topic (*template*)."),
-		"qos":   number("Quality of service: `0` (default) or `1`."),
-		"headers": group("MQTT 5 properties; each is a *template*.", map[string]schema.Attribute{
-			"payload_format_indicator": text("Format of the payload: `UNSPECIFIED_BYTES` or `UTF8_DATA`."),
-			"content_type":             text("Content type of the message."),
-			"response_topic":           text("Topic to send the response to."),
-			"correlation_data":         text("Correlation data, encoded in Base64."),
-			"message_expiry":           text("Number of seconds after which the message expires."),
-			"user_properties":          texts("User properties by key."),
+		"qos":   number("Quality of service.", pipeline.RepublishQoS),
+		"headers": object("MQTT 5 properties; each is a *template*.", attributes{
+			"payload_format_indicator": optional("Format of the payload: `UNSPECIFIED_BYTES` or `UTF8_DATA`."),
+			"content_type":             optional("Content type of the message."),
+			"response_topic":           optional("Topic to send the response to."),
+			"correlation_data":         optional("Correlation data, encoded in Base64."),
+			"message_expiry":           optional("Number of seconds after which the message expires."),
+			"user_properties":          textMap("User properties by key."),
 		}),
 	}),
-	"http": group("Posts messages to a URL. The destination of the URL must be confirmed.", map[string]schema.Attribute{
+	"http": object("Posts messages to a URL. The destination of the URL must be confirmed.", attributes{
 		"url":              required("HTTPS URL (*template*)."),
-		"confirmation_url": text("Prefix of the URL that confirms the destination. Default: `url`."),
-		"headers": schema.MapAttribute{Optional: true, Sensitive: true, ElementType: stringType,
+		"confirmation_url": optional("Prefix of the URL that confirms the destination. Defaults to `url`."),
+		"headers": schema.MapAttribute{Optional: true, Sensitive: true, ElementType: types.StringType,
 			MarkdownDescription: "HTTP headers by name (*template*)."},
-		"sigv4": group("Signature of the request.", map[string]schema.Attribute{
+		"sigv4": object("Signature of the request.", attributes{
 			"service_name":   required("Name of the service to sign the request for, such as `execute-api`."),
 			"signing_region": required("Region to sign the request for."),
 			"role_arn":       required("ARN of the IAM role to sign the request with."),
 		}),
 	}),
-	"step_functions": group("Starts an execution of a Step Functions state machine.", map[string]schema.Attribute{
+	"step_functions": object("Starts an execution of a Step Functions state machine.", attributes{
 		"state_machine_name": required("Name of the Step Functions state machine; not its ARN (*template*)."),
-		"execution_name_prefix": text("Prefix of the name of the execution, to which AWS IoT appends a UUID " +
-			"(*template*). Default: none."),
+		"execution_name_prefix": optional("Prefix of the name of the execution, to which AWS IoT appends a UUID " +
+			"(*template*)."),
 	}),
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 )
 
-// session is one operation on one pipeline: what is wanted, where, and the engine that makes it so.
+// session is one operation on one pipeline: what is wanted, where, and the engine that applies it.
 type session struct {
 	model   *model
 	env     pipeline.Env
@@ -34,59 +34,7 @@ type session struct {
 	fleet   *fleet.Driver
 	roster  *devicefile.Roster // the file of the devices; nil without one
 	engine  *assembly.Engine
-	undone  []string // devices whose certificate or credentials bundle an apply will make anew, after a read
-}
-
-// connect prepares an operation that needs no description, only records: a delete. It sends nothing.
-func connect(ctx context.Context, conn *connection.Connection, m *model) (*session, error) {
-	clients, err := conn.In(m.region())
-	if err != nil {
-		return nil, err
-	}
-	s := &session{model: m, clients: clients, env: pipeline.Env{Owner: m.text("id"),
-		AccountID: clients.AccountID(), Region: clients.Region(), Partition: clients.Partition()}}
-	s.equip(ctx, deleting, spec.Fleet{})
-	return s, nil
-}
-
-// open prepares an operation. It sends nothing, unless the MQTT endpoint is not known yet.
-func open(ctx context.Context, conn *connection.Connection, purpose purpose, m *model) (*session, error) {
-	list, err := readRoster(ctx, purpose, m)
-	if err != nil {
-		return nil, err
-	}
-	if purpose == applying && list != nil {
-		if err := holdFile(m, list.Digest); err != nil {
-			return nil, err
-		}
-	}
-	return openWith(ctx, conn, purpose, m, list)
-}
-
-// openWith is open with the file of the devices, if there is one, as read already.
-func openWith(
-	ctx context.Context,
-	conn *connection.Connection,
-	purpose purpose,
-	m *model,
-	list *devicefile.Roster,
-) (*session, error) {
-	clients, err := conn.In(m.region())
-	if err != nil {
-		return nil, err
-	}
-	s := &session{model: m, clients: clients, roster: list}
-	if s.env, err = environment(ctx, conn, clients, m); err != nil {
-		return nil, err
-	}
-	if list != nil {
-		s.env.Roster = list.Devices
-	}
-	if s.parts, err = pipeline.Build(m.spec, s.env); err != nil {
-		return nil, err
-	}
-	s.equip(ctx, purpose, s.wantedFleet())
-	return s, nil
+	undone  []string // devices that get a new certificate or credentials bundle at the next apply, after a read
 }
 
 // purpose is what a session is for.
@@ -97,9 +45,47 @@ const (
 	reading
 	applying
 	deleting
+	comparing // with another description of the same pipeline, whose device file it shares
 )
 
-// equip makes the engine. Wanted is the fleet as described; it stands in for what the record does not say.
+// options are what a session needs besides the pipeline.
+type options struct {
+	purpose purpose
+	roster  *devicefile.Roster // for comparing; every other session reads the file itself
+}
+
+// newSession prepares an operation. It sends nothing, unless the MQTT endpoint is not known yet. To delete, it needs only
+// the records, not the description.
+func newSession(ctx context.Context, conn *connection.Connection, m *model, o options) (*session, error) {
+	clients, err := conn.In(m.region())
+	if err != nil {
+		return nil, err
+	}
+	s := &session{model: m, clients: clients, roster: o.roster}
+	if o.purpose == deleting {
+		s.env = place(clients, m)
+		s.equip(ctx, o.purpose, spec.Fleet{})
+		return s, nil
+	}
+	if o.purpose != comparing {
+		if s.roster, err = readRoster(ctx, o.purpose, m); err != nil {
+			return nil, err
+		}
+	}
+	if s.env, err = environment(ctx, conn, clients, m); err != nil {
+		return nil, err
+	}
+	if s.roster != nil {
+		s.env.Roster = s.roster.Devices
+	}
+	if s.parts, err = pipeline.Build(m.spec, s.env); err != nil {
+		return nil, err
+	}
+	s.equip(ctx, o.purpose, s.wantedFleet())
+	return s, nil
+}
+
+// equip makes the engine. Wanted is the fleet as described; it supplies what the record does not hold.
 func (s *session) equip(ctx context.Context, purpose purpose, wanted spec.Fleet) {
 	var names []string
 	if purpose == applying {
@@ -117,7 +103,7 @@ func (s *session) equip(ctx context.Context, purpose purpose, wanted spec.Fleet)
 	s.engine = &assembly.Engine{Drivers: drivers.Registry(s.clients, s.fleet), Owner: s.env.Owner, Log: log}
 }
 
-// environment is where the pipeline is and what its functions are made of.
+// environment is everything outside the description that the parts depend on.
 func environment(
 	ctx context.Context,
 	conn *connection.Connection,
@@ -135,26 +121,25 @@ func environment(
 	if !known {
 		tags = conn.Tags(m.spec.Tags)
 	}
-	return pipeline.Env{
-		AccountID:    clients.AccountID(),
-		Region:       clients.Region(),
-		Partition:    clients.Partition(),
-		Owner:        m.text("id"),
-		Tags:         tags,
-		MQTTEndpoint: endpoint,
-		DataEndpoint: clients.DataEndpoint(endpoint),
-		Code:         shipped,
-		Package:      packaged,
-	}, nil
+	env := place(clients, m)
+	env.Tags, env.MQTTEndpoint, env.DataEndpoint = tags, endpoint, clients.DataEndpoint(endpoint)
+	env.Code, env.Package = shipped, packaged
+	return env, nil
 }
 
-// shipped gives a function that is built into the provider.
+// place is the account and region of the pipeline, and its owner token.
+func place(clients *awsapi.Clients, m *model) pipeline.Env {
+	return pipeline.Env{AccountID: clients.AccountID(), Region: clients.Region(), Partition: clients.Partition(),
+		Owner: m.text("id")}
+}
+
+// shipped returns a function that is built into the provider.
 func shipped(function, architecture string) (string, func() ([]byte, error), error) {
 	a, err := archives.Lookup(function, architecture)
 	return a.CodeSHA256, func() ([]byte, error) { return a.Zip, nil }, err
 }
 
-// packaged gives a function from the user's own zip.
+// packaged returns a function from the user's own zip.
 func packaged(path string) (string, func() ([]byte, error), error) {
 	zip, err := os.ReadFile(path)
 	if err != nil {
@@ -164,7 +149,7 @@ func packaged(path string) (string, func() ([]byte, error), error) {
 	return base64.StdEncoding.EncodeToString(sum[:]), func() ([]byte, error) { return zip, nil }, nil
 }
 
-// wantedFleet is what the fleet part wants; it depends on no other part.
+// wantedFleet is the spec of the fleet part, which depends on no other part.
 func (s *session) wantedFleet() spec.Fleet {
 	for _, p := range s.parts {
 		if p.Key == pipeline.KeyFleet {
@@ -176,7 +161,7 @@ func (s *session) wantedFleet() spec.Fleet {
 	return spec.Fleet{}
 }
 
-// progressInterval is the time between two lines of the log that say how far a fleet has come.
+// progressInterval is the time between two log lines about the progress of a fleet.
 const progressInterval = 10 * time.Second
 
 func logProgress(ctx context.Context, p bulk.Progress) {
@@ -208,7 +193,7 @@ func log(ctx context.Context, e assembly.Event) {
 	}
 }
 
-// Defaults of the timeouts block; deleting waits for the thing type, which AWS keeps for five minutes.
+// Defaults of timeouts. A delete waits for the thing type, which AWS keeps for five minutes.
 const (
 	defaultTimeout = 30 * time.Minute
 	readTimeout    = 10 * time.Minute

@@ -12,7 +12,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 )
 
-// slowStore is how long storing credentials may take before a plan speaks of it.
+// slowStore is how long storing credentials may take before a plan warns.
 const slowStore = 5 * time.Minute
 
 // countMap counts the devices of the map that the plan adds and removes.
@@ -34,8 +34,8 @@ func (p *planner) countMap() {
 	}
 }
 
-// warnSlow says how long the requests for new and removed devices take, when the credentials store makes that long or
-// when it is more than the operation's timeout.
+// warnSlow warns when the requests for new and removed devices take long because of the credentials store, or longer than
+// the operation's timeout.
 func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 	store := s.wantedFleet().Store.Kind
 	takes, slowest := fleet.Estimate(p.added, p.removed, store, s.clients.Rate)
@@ -46,8 +46,8 @@ func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 		return
 	}
 	detail := fmt.Sprintf(
-		"%d devices are added and %d removed, and %s is held to %g requests per second, so that they take at least %s. "+
-			"What is done is kept as it comes, and an apply that is interrupted goes on from there.",
+		"%d devices are added and %d removed, and %s is limited to %g requests per second: they take at least %s. An apply "+
+			"that is interrupted keeps what is done and continues from there.",
 		p.added,
 		p.removed,
 		slowest,
@@ -57,8 +57,8 @@ func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 	if slow && store == credstore.ParameterStore {
 		other, _ := fleet.Estimate(p.added, p.removed, credstore.SecretsManager, s.clients.Rate)
 		detail += fmt.Sprintf(
-			"\n\nWith credentials = { store = \"secretsmanager\" }, set before the first apply, they take %s. "+
-				"Or raise the account's Parameter Store throughput and say so in request_rates of the provider block.",
+			"\n\nWith credentials = { store = \"secretsmanager\" }, set before the first apply, they take %s. Or raise "+
+				"the account's Parameter Store throughput, and set it in request_rates of the provider block.",
 			other.Round(time.Second),
 		)
 	}
@@ -81,7 +81,7 @@ func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 	)
 }
 
-// withRoom is a timeout for what takes at least so long.
+// withRoom returns a timeout for an operation that takes at least this long.
 func withRoom(takes time.Duration) string {
 	return ((takes + takes/4).Truncate(time.Minute) + time.Minute).String()
 }

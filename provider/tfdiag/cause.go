@@ -13,7 +13,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/permissions"
 )
 
-// cause is what stops a whole run, so that it shows at every part that was at work. It is told once.
+// cause is what stops a whole run: every part in progress fails with it, and it is reported once.
 type cause struct {
 	outcome string // ends the summary
 	text    string
@@ -34,24 +34,24 @@ var expired = []string{
 var causes = []cause{
 	{
 		outcome: "was interrupted",
-		text:    "The run was stopped, and requests under way were given up.",
+		text:    "The run was stopped, and requests in progress were canceled.",
 		is:      func(err error) bool { return errors.Is(err, context.Canceled) },
 	},
 	{
 		outcome: "ran out of time",
-		text:    "The time that timeouts allows is over. AWS may still be at work; to give it longer, set a longer time in timeouts.",
+		text:    "The time in timeouts is over. AWS may still be working; to wait longer, set a longer time in timeouts.",
 		each:    true,
 		is:      func(err error) bool { return errors.Is(err, context.DeadlineExceeded) },
 	},
 	{
 		outcome: "stopped: the credentials are no longer valid",
-		text:    "AWS no longer accepts the credentials; they have expired or were withdrawn. Renew them first.",
+		text:    "AWS no longer accepts the credentials; they have expired or were revoked. Renew them first.",
 		is:      func(err error) bool { return awsapi.Is(err, expired...) },
 	},
 }
 
-// told adds one diagnostic for each cause that stopped the run, and gives the problems that have a cause of their own.
-func told(
+// reportCommonCauses adds one diagnostic for each cause that stopped the run, and returns the other problems.
+func reportCommonCauses(
 	diags *diag.Diagnostics,
 	problems []*assembly.PartError,
 	run Run,
@@ -83,14 +83,8 @@ func (c cause) detail(problems []*assembly.PartError, next string) string {
 	text := c.text
 	if c.each {
 		for _, p := range problems[:min(len(problems), maxListed)] {
-			text += "\n- " + string(
-				p.Operation,
-			) + " " + kind(
-				p.Kind,
-			) + " \"" + p.Name + "\": " + strings.TrimSuffix(
-				plain(p.Err),
-				": "+context.DeadlineExceeded.Error(),
-			)
+			text += fmt.Sprintf("\n- %s %s %q: %s", p.Operation, kind(p.Kind), p.Name,
+				strings.TrimSuffix(plain(p.Err), ": "+context.DeadlineExceeded.Error()))
 		}
 	}
 	text += "\n\n" + next + "\n\nParts: " + list(keys)

@@ -116,7 +116,7 @@ func Failure(diags *diag.Diagnostics, err error, run Run) {
 		first = false
 		return situation(failure, run)
 	}
-	for _, problem := range told(diags, failure.Problems, run, next) {
+	for _, problem := range reportCommonCauses(diags, failure.Problems, run, next) {
 		diags.AddError(summary(run, problem), partDetail(problem, next()))
 	}
 	if len(failure.Problems) == 0 {
@@ -127,7 +127,7 @@ func Failure(diags *diag.Diagnostics, err error, run Run) {
 func summary(run Run, p *assembly.PartError) string {
 	var foreign *assembly.ForeignError
 	if errors.As(p.Err, &foreign) {
-		return fmt.Sprintf("%s pipeline %q: %s %q is not its own", run.Doing, run.Name, kind(p.Kind), p.Name)
+		return fmt.Sprintf("%s pipeline %q: %s %q belongs to someone else", run.Doing, run.Name, kind(p.Kind), p.Name)
 	}
 	return fmt.Sprintf("%s pipeline %q: %s %s %q failed", run.Doing, run.Name, p.Operation, kind(p.Kind), p.Name)
 }

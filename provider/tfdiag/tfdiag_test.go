@@ -96,7 +96,7 @@ func TestFailureBeforeTheFirstWrite(t *testing.T) {
 		}}}
 	var diags diag.Diagnostics
 	Failure(&diags, failure, Run{Doing: "Creating", Name: "p"})
-	if got := diags[0].Summary(); got != `Creating pipeline "p": kinesis stream "s" is not its own` {
+	if got := diags[0].Summary(); got != `Creating pipeline "p": kinesis stream "s" belongs to someone else` {
 		t.Errorf("summary: %s", got)
 	}
 	if got := diags[0].Detail(); !strings.Contains(got, "Nothing was changed.") {

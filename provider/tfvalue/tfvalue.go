@@ -205,6 +205,19 @@ func Of(source any) (any, error) {
 	return Parse(text)
 }
 
+// Object returns the tree of a struct or map as encoding/json marshals it.
+func Object(source any) (map[string]any, error) {
+	tree, err := Of(source)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := tree.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%T is not an object", source)
+	}
+	return object, nil
+}
+
 // Parse gives the tree of a JSON text. Numbers keep their digits.
 func Parse(text []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))

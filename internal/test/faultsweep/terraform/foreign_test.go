@@ -72,9 +72,9 @@ func (d *workdir) refuses(i awstest.Impostor) {
 		d.T.Errorf("%s: the apply was not refused", i.Part)
 	}
 	for _, text := range []string{
-		`pipeline "greenhouse": ` + strings.ReplaceAll(part.Kind, "_", " ") + ` "` + part.Name + `" is not its own`,
+		`pipeline "greenhouse": ` + strings.ReplaceAll(part.Kind, "_", " ") + ` "` + part.Name + `" belongs to someone else`,
 		"An object of that name exists and does not belong to any pipeline", "Nothing was changed", "Part: " + i.Part,
-		"Remove what stands under the name",
+		"Remove the object that has the name",
 	} {
 		if !r.Says(text) {
 			d.T.Errorf("%s: %q is not said:\n%s", i.Part, text, r.Output)

@@ -45,7 +45,7 @@ func TestSecondApplyComesLate(t *testing.T) {
 	await(t, working, waiting)
 
 	refused := second.apply()
-	if refused.Code == 0 || !refused.Says("There is a pipeline of this name already") ||
+	if refused.Code == 0 || !refused.Says("A pipeline of this name already exists") ||
 		!refused.Says("terraform import") ||
 		!refused.Says("Nothing was changed") {
 		t.Errorf("exit code %d:\n%s", refused.Code, refused.Output)
@@ -74,7 +74,7 @@ func TestSecondApplyAtTheSameMoment(t *testing.T) {
 	release()
 
 	refused := losing.Wait()
-	if refused.Code == 0 || !refused.Says("There is a pipeline of this name already") ||
+	if refused.Code == 0 || !refused.Says("A pipeline of this name already exists") ||
 		!refused.Says("terraform import") {
 		t.Errorf("exit code %d:\n%s", refused.Code, refused.Output)
 	}
@@ -104,7 +104,7 @@ func TestNamesThatShareAPrefix(t *testing.T) {
 		) + "\n routes = { alerts_telemetry = { sql = \"SELECT * FROM 'x'\", republish = { topic = \"y\" } } }",
 	)
 	short.proxy.Clear()
-	if r := short.apply(); r.Code == 0 || !r.Says(`topic rule "green_alerts_telemetry" is not its own`) ||
+	if r := short.apply(); r.Code == 0 || !r.Says(`topic rule "green_alerts_telemetry" belongs to someone else`) ||
 		len(short.writes()) != 0 {
 		t.Errorf("exit code %d, writes %v:\n%s", r.Code, short.writes(), r.Output)
 	}
