@@ -67,7 +67,7 @@ func TestDeepCheckIsAnnounced(t *testing.T) {
 			[]string{`2 devices of pipeline "greenhouse" will be repaired`, "- soil-04: its certificate is not attached to it - soil-07", lost, "0 to add, 1 to change"}, []string{"than a refresh may"}},
 		{"it would take 2.2 s", "deep_check = true\n timeouts = { read = \"2s\" }",
 			[]string{`The deep check of pipeline "greenhouse" takes longer than a refresh may`, "checks each of 22 devices, and iot:ListThingPrincipals is limited to 10 requests per second",
-				"at least 2s; the timeout of the operation is 2s. This plan was made without the check.", `set timeouts = { read = "1m0s" }`, "request_rates"}, []string{"will be repaired"}},
+				"at least 2s; the timeout of the operation is 2s. This plan does not include the check.", `set timeouts = { read = "1m0s" }`, "request_rates"}, []string{"will be repaired"}},
 		{"nobody asks", "", []string{"No changes"}, []string{"will be repaired", "than a refresh may"}},
 	} {
 		d.describe(fleet + tt.arguments)
