@@ -58,7 +58,7 @@ func TestDeepCheckIsAnnounced(t *testing.T) {
 		}
 	}
 	w.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-07")
-	lost := "- soil-07: its certificate is not attached to it, and its credentials are not in the store; when they held the only copy of its key, it gets another key and certificate"
+	lost := "- soil-07: its certificate is not attached to it, and its credentials are not in the store; if they held the only copy of its key, it gets a new key and certificate"
 	for _, tt := range []struct {
 		why, arguments string
 		says, hides    []string
