@@ -153,7 +153,7 @@ func keyLines(t *testing.T, bundle string) []string {
 	return nil
 }
 
-// After a create that stopped half way, untaint and apply go on in place.
+// After a create that stopped halfway, untaint and apply resume in place.
 func TestResumeAfterUntaint(t *testing.T) {
 	p := newProject(t, mototest.Region, "minimal")
 	p.aws.Server.Fail(

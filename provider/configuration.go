@@ -113,9 +113,9 @@ func assumeRole() schema.Block {
 			"external_id":  text("External ID that the role's trust policy asks for."),
 			"policy":       text("JSON policy that narrows what the session may do."),
 			"policy_arns":  textSet("ARNs of managed policies that narrow what the session may do."),
-			"session_name": text("Name of the session, as it stands in CloudTrail."),
+			"session_name": text("Name of the session, as shown in CloudTrail."),
 			"source_identity": text(
-				"Source identity, as it stands in CloudTrail; it cannot change along the chain.",
+				"Source identity, as shown in CloudTrail; it cannot change along the chain.",
 			),
 			"tags":                texts("Session tags."),
 			"transitive_tag_keys": textSet("Keys of session tags that are handed along the chain."),
@@ -131,7 +131,7 @@ func webIdentity() schema.Block {
 			"duration":           text("How long the credentials hold, such as `1h`. Default: as the role says."),
 			"policy":             text("JSON policy that narrows what the session may do."),
 			"policy_arns":        textSet("ARNs of managed policies that narrow what the session may do."),
-			"session_name":       text("Name of the session, as it stands in CloudTrail."),
+			"session_name":       text("Name of the session, as shown in CloudTrail."),
 			"web_identity_token": secret("The token."),
 			"web_identity_token_file": text(
 				"Path of a file that holds the token. Default: `AWS_WEB_IDENTITY_TOKEN_FILE`.",

@@ -250,7 +250,7 @@ func TestClaimMistakesSayWhatToDo(t *testing.T) {
 	put("/iot-pipeline/gh/devices-claim", map[string]string{"private_key": key, "csr_pem": "x"})
 	try("--claim --serial A1", "its certificate is not made yet")
 	put("/iot-pipeline/gh/devices-claim", "x")
-	try("--claim --serial A1", "it is no claim bundle")
+	try("--claim --serial A1", "it is not a claim bundle")
 	put(
 		"/iot-pipeline/gh/manifest",
 		map[string]any{"Parts": map[string]any{"rule/telemetry": map[string]string{"Name": "gh_telemetry"}}},

@@ -47,7 +47,7 @@ func Lookup(function, architecture string) (Archive, error) {
 	}
 	if !slices.Contains(Architectures(), architecture) {
 		return Archive{}, fmt.Errorf(
-			"looking up function %q: architecture %q is none of %s",
+			"looking up function %q: architecture %q is not one of %s",
 			function,
 			architecture,
 			strings.Join(Architectures(), ", "),

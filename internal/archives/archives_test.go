@@ -35,7 +35,7 @@ func TestRead(t *testing.T) {
 func TestLookupSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ function, architecture, want string }{
 		{"procesor", "arm64", "the functions are alerts, processor, provisioning"},
-		{"processor", "amd64", `architecture "amd64" is none of arm64, x86_64`},
+		{"processor", "amd64", `architecture "amd64" is not one of arm64, x86_64`},
 	} {
 		if _, err := Lookup(c.function, c.architecture); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s, %s: error %v, want one with %q", c.function, c.architecture, err, c.want)

@@ -8,7 +8,7 @@ import (
 // Destroy deletes what the records name, each part after everything that needs
 // it, and returns the records of what is left. It needs no configuration.
 // Parts that are recorded as missing or foreign are dropped without a call: the
-// object is not there, or not ours to delete. Of all others it is read whose they are
+// object is not there, or not ours to delete. Destroy reads who owns all others
 // before anything is deleted: what stands under a recorded name may be somebody else's
 // by now, and a refresh does not read owners where that takes a call. The error is a *Failure.
 func (e *Engine) Destroy(ctx context.Context, records []Record) ([]Record, error) {
@@ -54,7 +54,7 @@ func (e *Engine) Destroy(ctx context.Context, records []Record) ([]Record, error
 	return sorted(left), failure(parts, failed, skipped, len(parts) > 0)
 }
 
-// retire starts the clocks of the parts that AWS lets go of only after a while,
+// retire starts the clocks of the parts that AWS deletes only after a delay,
 // so that they run while everything else is deleted.
 func (e *Engine) retire(ctx context.Context, parts []Part, records map[string]Record) error {
 	nodes := make([]node, len(parts))

@@ -32,7 +32,7 @@ func TestRecordsOfAnotherNameAreSetAside(t *testing.T) {
 			Kind:  "stream",
 			Name:  "s",
 			Needs: []string{"database"},
-		}, // keep writes its needs anew
+		}, // keep writes its needs again
 		{Key: "obsolete", Kind: "rule", Name: "r"},
 	}
 	if d := cmp.Diff(aside, setAside(parts, records)); d != "" {

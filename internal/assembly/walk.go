@@ -16,7 +16,7 @@ type node struct {
 
 // walk runs do once per node, after all it needs, at most parallel at a time. What
 // fails blocks only what needs it. Among the nodes that are ready the lowest
-// key starts first. Needs that are no node of the walk count as done. After
+// key starts first. Needs that are not nodes of the walk count as done. After
 // cancellation no node starts. It returns when every started node has returned.
 func walk(
 	ctx context.Context,

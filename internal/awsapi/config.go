@@ -59,7 +59,7 @@ type Settings struct {
 	ForbiddenAccountIDs            []string            `json:"forbidden_account_ids"`
 	RequestRates                   map[string]float64  `json:"request_rates"`
 
-	// UserAgent stands in every request, such as "terraform-provider-iot/1.0.0".
+	// UserAgent is in every request, such as "terraform-provider-iot/1.0.0".
 	UserAgent string `json:"-"`
 }
 
@@ -98,7 +98,7 @@ func (e *SettingError) Error() string { return e.Argument + ": " + e.Err.Error()
 // Unwrap gives the reason.
 func (e *SettingError) Unwrap() error { return e.Err }
 
-// Connect finds credentials, asks AWS whose they are (one request) and checks the account against the lists. The second
+// Connect finds credentials, asks AWS who owns them (one request) and checks the account against the lists. The second
 // result are warnings. Errors about one argument are a *SettingError.
 func Connect(ctx context.Context, s Settings) (*Clients, []string, error) {
 	base, err := s.base()

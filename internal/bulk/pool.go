@@ -124,8 +124,8 @@ func (p *Pool) Each(ctx context.Context, what string, names []string, do func(co
 	return s.Err(ctx)
 }
 
-// EachBatch is Each for batches of up to size names. An error that is no *DeviceError is reported for the first device
-// of its batch.
+// EachBatch is Each for batches of up to size names. An error that is not a *DeviceError is reported for the first
+// device of its batch.
 func (p *Pool) EachBatch(
 	ctx context.Context, what string, size int, names []string, do func(context.Context, []string) error,
 ) error {

@@ -67,7 +67,7 @@ func (s *parameters) remove(ctx context.Context, things []string) error {
 	if _, err := s.client.DeleteParameters(ctx, &ssm.DeleteParametersInput{Names: s.names(things)}); err != nil {
 		return err
 	}
-	return nil // the answer lists parameters that do not exist; that is no error
+	return nil // the answer lists parameters that do not exist; that is not an error
 }
 
 func (s *parameters) read(ctx context.Context, things []string) (map[string]string, error) {

@@ -70,7 +70,7 @@ func validHeader(header []string, r *reader) bool {
 		key, isAttribute := strings.CutPrefix(column, attributeColumn)
 		switch {
 		case slices.Contains(header[:i], column):
-			r.fault(1, "column %q stands there twice", column)
+			r.fault(1, "column %q appears twice", column)
 		case isAttribute && key != "", slices.Contains(columns, column):
 		default:
 			r.fault(

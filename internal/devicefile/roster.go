@@ -145,7 +145,7 @@ func (r *reader) add(rec record) {
 		return
 	}
 	if first, ok := r.lines[rec.name]; ok {
-		r.fault(rec.line, "device %q stands in line %d already", rec.name, first)
+		r.fault(rec.line, "device %q is already in line %d", rec.name, first)
 		return
 	}
 	r.lines[rec.name] = rec.line

@@ -119,7 +119,7 @@ func TestFaultsHaveLines(t *testing.T) {
 				1,
 				`column "bay" is not known; columns are name, enabled, csr_pem, csr_file, certificate_pem, certificate_file and attributes.KEY`,
 			},
-			{1, `column "enabled" stands there twice`}, {1, `there is no column "name"`}}},
+			{1, `column "enabled" appears twice`}, {1, `there is no column "name"`}}},
 		{
 			"every line its own fault, after a cell over several lines",
 			[]string{
@@ -133,7 +133,7 @@ func TestFaultsHaveLines(t *testing.T) {
 			[]devicefile.Fault{
 				{
 					5,
-					`device "a" stands in line 2 already`,
+					`device "a" is already in line 2`,
 				}, {6, "the device has no name"}, {7, `enabled is "maybe"; it must be true or false`},
 				{8, `device "c": at most one of csr_pem, csr_file, certificate_pem and certificate_file may be given`},
 				{
@@ -159,7 +159,7 @@ func TestFaultsHaveLines(t *testing.T) {
 			[]devicefile.Fault{
 				{
 					2,
-					`device "a" stands in line 1 already`,
+					`device "a" is already in line 1`,
 				}, {3, "not a device in JSON: invalid character 'o' in literal null (expecting 'u')"},
 				{
 					4,

@@ -26,7 +26,7 @@
 //	 7  round of a half                     away from zero
 //	 8  nested SELECT over an object        the object's projection; over * an array of one
 //	 9  = with Null or Booleans             by value; NULL <> NULL is false
-//	10  IN                                  compares as =; Undefined for an Undefined left side or a right side that is no Array
+//	10  IN                                  compares as =; Undefined for an Undefined left side or a right side that is not an Array
 //	11  Undefined in arrays                 left out, as in objects
 //	12  FROM                                double quotes are read with a warning; no quotes are an error
 //	13  regexp_substr without match         Undefined
@@ -52,7 +52,7 @@
 //	    2015-10-08                          its literals and nested queries are errors
 //	32  Basic Ingest                        a publish to $aws/rules/<rule>/… reaches that rule whatever its FROM says
 //	33  Null in a template                  empty text, as Null does not convert to a String
-//	34  decode of bytes that are no text    Null
+//	34  decode of bytes that are not text  Null
 //	35  payloads that are JSON scalars      not JSON: no fields, and * is binary
 //	36  unknown type in cast                an error, with a suggestion
 //	37  unknown facts about the message     Undefined (accountid, principal, sourceip, traceid); clientid is "n/a"

@@ -53,7 +53,7 @@ func TestOrder(t *testing.T) {
 		{"i < d", values, "true", "8 <: Int with Decimal"},
 		{"n > 6", values, "true", "8 >: a numeric String"},
 		{"'10' > '9'", values, "true", "8 >: two numeric Strings compare as numbers"},
-		{"s > 1", values, "Undefined", "8 >: a String that is no number"},
+		{"s > 1", values, "Undefined", "8 >: a String that is not a number"},
 		{"t > 0", values, "Undefined", "8 >: a Boolean"},
 		{"nul < 1", values, "Undefined", "8 <: Null"},
 		{"u < 1", values, "Undefined", "8 <: Undefined"},

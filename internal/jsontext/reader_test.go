@@ -146,7 +146,7 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 		if err := decoder.Decode(&want); err != nil {
 			t.Fatalf("%q is not JSON: %v", data, err)
 		}
-		// encoding/json replaces bytes that are no UTF-8; this reader hands them through for its caller to judge.
+		// encoding/json replaces bytes that are not UTF-8; this reader passes them on for its caller to judge.
 		if utf8.Valid(data) && !cmp.Equal(want, got) {
 			t.Fatalf("%q: %s", data, cmp.Diff(want, got))
 		}

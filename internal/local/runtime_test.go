@@ -92,7 +92,7 @@ func TestTelemetryReachesEveryStore(t *testing.T) {
 		t,
 	).Messages
 	if len(letters) != 1 || !strings.Contains(*letters[0].Body, `"processor"`) {
-		t.Errorf("got dead letters %v, want the one message that is no JSON", letters)
+		t.Errorf("got dead letters %v, want the one message that is not JSON", letters)
 	}
 	l.await(t, func(e runlog.Event) bool { return e.Kind == runlog.Acted && e.Rule == "gh_telemetry" && e.Error == "" })
 	if len(commands) != 0 {
@@ -231,7 +231,7 @@ func TestPipelineThatIsDestroyedAndMadeAgain(t *testing.T) {
 	publish(t, device, "gh/soil-001/telemetry", `{"data":{"temperature":2}}`)
 	drain(t, r)
 	if records := d.server.TimestreamRecords(t, "gh", "readings"); len(records) != 1 {
-		t.Errorf("got %d records of the pipeline made again, want 1", len(records))
+		t.Errorf("got %d records of the re-created pipeline, want 1", len(records))
 	}
 }
 

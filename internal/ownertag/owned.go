@@ -118,7 +118,7 @@ func Retag(have, want map[string]string, set func(map[string]string) error, remo
 
 // Resume ends a create that AWS answered with exists, "already exists". The
 // object is ours when it carries our token: then an answer was lost or an
-// earlier run was cut short, and what is missing is brought to what is wanted.
+// earlier run was cut short, and what is missing is reconciled.
 // Any other object is refused.
 func Resume[S any](
 	ctx context.Context,

@@ -133,7 +133,7 @@ func TestResume(t *testing.T) {
 		{why: "ours and not finished: it is finished", driver: fake{have: of("token"), changes: []assembly.Change{{Field: "value"}}}, id: "p", updated: true},
 		{why: "ours, and AWS cannot change it: kept on record, and said", driver: fake{have: of("token"), changes: []assembly.Change{{Field: "key", Replace: true}}}, id: "p", err: true},
 		{why: "of another pipeline", driver: fake{have: of("other")}, err: true},
-		{why: "of nobody", driver: fake{have: of("")}, err: true},
+		{why: "without an owner", driver: fake{have: of("")}, err: true},
 		{why: "gone again", driver: fake{}, err: true},
 	} {
 		t.Run(tc.why, func(t *testing.T) {

@@ -16,7 +16,7 @@ const (
 	bindingThreshold = "threshold" // an object of the named thresholds
 )
 
-// bindings is what the SQL engine is told about them.
+// bindings is what the SQL engine knows about them.
 var bindings = []string{bindingThing, bindingThreshold}
 
 // alertWhere gives the WHERE clause of the alerts rule: every message for which

@@ -46,7 +46,7 @@ func (a arns) role(name string) string {
 func (a arns) root() string { return "arn:" + a.partition + ":iam::" + a.account + ":root" }
 
 // key gives the ARN of a KMS key that was named by ID or by ARN; "" stays "".
-// AWS reports most keys by ARN, so wanting one by ID would show as drift for ever.
+// AWS reports most keys by ARN, so wanting one by ID would show as drift forever.
 func (a arns) key(id string) string {
 	if id == "" || strings.HasPrefix(id, "arn:") {
 		return id

@@ -18,7 +18,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func testEnv() Env {
 	return Env{

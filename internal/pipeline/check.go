@@ -36,7 +36,7 @@ func (c *checker) warn(path, summary, detail string, args ...any) {
 	)
 }
 
-// errors returns the problems that are no warnings.
+// errors returns the problems that are not warnings.
 func (c *checker) errors() []error {
 	var errs []error
 	for _, p := range c.problems {
@@ -64,7 +64,7 @@ func (c *checker) choice(path string, v *string, allowed Choice) {
 	if v == nil || !c.known(path) || slices.Contains(allowed.Values, *v) {
 		return
 	}
-	c.fail(path, fmt.Sprintf("%s has an unknown value", lastName(path)), "%q is none of %s.%s",
+	c.fail(path, fmt.Sprintf("%s has an unknown value", lastName(path)), "%q is not one of %s.%s",
 		*v, quoted(allowed.Values), didYouMean(*v, allowed.Values))
 }
 

@@ -12,7 +12,7 @@ type Env struct {
 	Owner string
 	// Tags are all tags of the pipeline's objects: its own and the provider's default_tags, without the owner token.
 	Tags map[string]string
-	// MQTTEndpoint is the host name devices connect to; it stands in their credentials bundles.
+	// MQTTEndpoint is the host name devices connect to; it is in their credentials bundles.
 	MQTTEndpoint string
 	// DataEndpoint is what the alerts function publishes commands through: a host name, or a URL for emulators.
 	DataEndpoint string

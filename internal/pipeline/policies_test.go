@@ -35,7 +35,7 @@ func TestPoliciesNameOnlyOwnObjects(t *testing.T) {
 	}
 }
 
-// ofRegistrations is what the parts for devices that register themselves may name and that is no part: things and
+// ofRegistrations is what the parts for devices that register themselves may name and that is not a part: things and
 // certificates do not exist before a device registers.
 var ofRegistrations = map[string][]string{
 	"role/provisioning": {"arn:aws:iot:eu-west-1:123456789012:thing/north-*"},

@@ -288,7 +288,7 @@ func (b *builder) registrationRole() assembly.Part {
 }
 
 // certificateID is how AWS IoT names a certificate: the SHA-256 of its DER form in hex [AWS 1.3 certificate id]. Text
-// that is no certificate has one too, so that a plan can be made before it is known.
+// that is not a certificate has one too, so that a plan can be made before it is known.
 func certificateID(text string) string {
 	content := []byte(text)
 	if block, _ := pem.Decode(content); block != nil {

@@ -67,7 +67,7 @@ func (c *checker) checkClaimAttributes(path string, names []string) {
 		case slices.Contains(names[:i], name):
 			c.fail(
 				own,
-				fmt.Sprintf("Attribute %q stands there twice", name),
+				fmt.Sprintf("Attribute %q appears twice", name),
 				"A thing has one value of it. Write it once.",
 			)
 		case name == parameterSerial:

@@ -49,7 +49,7 @@ var provisioningMistakes = []mistake{
 		"an attribute twice",
 		claim(ClaimSpec{Attributes: []string{"site", "site"}}),
 		"provisioning.claim.attributes[1]",
-		[]string{"stands there twice"},
+		[]string{"appears twice"},
 	},
 	{
 		"too many attributes",

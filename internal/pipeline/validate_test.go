@@ -57,7 +57,7 @@ func TestValidateMistakes(t *testing.T) {
 	}
 }
 
-// TestValidateUnknown: what is not known yet is never complained about, whatever stands in its place.
+// TestValidateUnknown: what is not known yet is never complained about, whatever is in its place.
 func TestValidateUnknown(t *testing.T) {
 	for _, m := range mistakes() {
 		problems := Validate(edit(m.change), func(path string) bool { return strings.HasPrefix(path, m.path) })

@@ -7,7 +7,7 @@ type Fleet struct {
 	Devices    map[string]Device // by thing name, which is also the MQTT client id
 	// Store says where credential bundles go.
 	Store CredentialsStore
-	// Endpoint and Topics stand in each bundle so that a device needs nothing else.
+	// Endpoint and Topics are in each bundle so that a device needs nothing else.
 	Endpoint    string
 	TopicPrefix string
 	Tags        map[string]string // on credential bundles

@@ -44,7 +44,7 @@ func ValidateName(s string) error {
 	return nil
 }
 
-// ValidateFilter reports why s cannot be subscribed to or stand in a rule's FROM, or nil. The error wraps one of this
+// ValidateFilter reports why s cannot be subscribed to or used in a rule's FROM, or nil. The error wraps one of this
 // package's Err values and quotes s.
 func ValidateFilter(s string) error {
 	if err := validate(s); err != nil {

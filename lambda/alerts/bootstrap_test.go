@@ -74,7 +74,7 @@ func TestBootstrapInMoto(t *testing.T) {
 	}
 	for line := range strings.Lines(function.Output()) {
 		if !json.Valid([]byte(line)) || strings.Contains(line, "_aws") && strings.Contains(line, "soil-00") {
-			t.Errorf("line that is no JSON, or metrics that name a device: %s", line)
+			t.Errorf("line that is not JSON, or metrics that name a device: %s", line)
 		}
 	}
 

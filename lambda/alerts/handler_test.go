@@ -430,7 +430,7 @@ func (unreachable) GetItem(
 	*dynamodb.GetItemInput,
 	...func(*dynamodb.Options),
 ) (*dynamodb.GetItemOutput, error) {
-	return nil, errors.New("the table is away")
+	return nil, errors.New("the table is unavailable")
 }
 
 func TestOldRulesServeWhileTheTableIsAway(t *testing.T) {
@@ -445,7 +445,7 @@ func TestOldRulesServeWhileTheTableIsAway(t *testing.T) {
 func TestWithoutRulesTheEventComesAgain(t *testing.T) {
 	f := newFixture(t, twoRules)
 	f.rules.client = unreachable{f.rules.client}
-	if err := f.send("soil-001", `{}`); err == nil || !strings.Contains(err.Error(), "the table is away") {
+	if err := f.send("soil-001", `{}`); err == nil || !strings.Contains(err.Error(), "the table is unavailable") {
 		t.Errorf("without any rules: error %v", err)
 	}
 }

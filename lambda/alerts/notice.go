@@ -51,7 +51,7 @@ func newNotice(pipeline string, r *rule, e *event, thresholds map[string]json.Ra
 		Time: e.receivedAt.Format(timeForm), ReceivedAt: e.receivedAt.Format(timeForm),
 		Values: map[string]json.RawMessage{}, Thresholds: thresholds, TraceID: e.traceID,
 	}
-	// A payload that is no telemetry has no values to show; its conditions held all the same.
+	// A payload that is not telemetry has no values to show; its conditions were true anyway.
 	m, err := telemetry.NewDecoder("", "").Decode(e.payload, e.receivedAt)
 	if err != nil {
 		return n

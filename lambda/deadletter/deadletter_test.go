@@ -97,8 +97,8 @@ func TestSendFails(t *testing.T) {
 		why, payload, want string
 		deadLetters        func(*post) Sender
 	}{
-		{"the queue is away", "hello", `sending the dead letter of "soil-001": away`, func(p *post) Sender { return Sender{Queue: p} }},
-		{"the bucket is away", large, `storing the payload of a dead letter of "soil-001": away`,
+		{"the queue is unavailable", "hello", `sending the dead letter of "soil-001": away`, func(p *post) Sender { return Sender{Queue: p} }},
+		{"the bucket is unavailable", large, `storing the payload of a dead letter of "soil-001": away`,
 			func(p *post) Sender { return Sender{Queue: p, Objects: func() BucketAPI { return p }, Bucket: "b"} }},
 		{"there is no bucket", large, `storing the payload of a dead letter of "soil-001": it does not fit a message and there is no bucket for it`,
 			func(p *post) Sender { return Sender{Queue: p} }},

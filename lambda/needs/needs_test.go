@@ -18,7 +18,7 @@ func TestListsAreWellFormed(t *testing.T) {
 				t.Errorf("%s: %+v is on nothing, or with what it is on", name, need)
 			}
 			if seen[need] {
-				t.Errorf("%s: %+v is there twice", name, need)
+				t.Errorf("%s: %+v appears twice", name, need)
 			}
 			seen[need] = true
 		}

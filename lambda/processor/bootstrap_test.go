@@ -61,7 +61,7 @@ func TestBootstrap(t *testing.T) {
 	}
 	for line := range strings.Lines(function.Output()) {
 		if !strings.HasPrefix(line, "{") && !strings.Contains(line, "reading the Kinesis event") {
-			t.Errorf("output that is no JSON line: %s", line)
+			t.Errorf("output that is not a JSON line: %s", line)
 		}
 	}
 }

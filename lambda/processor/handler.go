@@ -68,7 +68,7 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 	return p, nil
 }
 
-// Invoke handles one batch. The error is about an event that is no batch at all; everything else is in the response.
+// Invoke handles one batch. The error is about an event that is not a batch at all; everything else is in the response.
 func (p *processor) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	records, err := stream.Parse(event)
 	if err != nil {

@@ -232,7 +232,7 @@ func again(b *batch, rows []row, rejected []types.RejectedRecord) []row {
 			existing/versionsPerMilli == rows[i].version/versionsPerMilli {
 			// Two messages of one device, time and arrival millisecond. When their versions are equal the later one,
 			// this one, takes the next; when this one's is lower, it is the earlier one in a replay, and lost long
-			// ago. A version of a later millisecond is none of this: AWS's reason tells.
+			// ago. A version of a later millisecond is another case: AWS's reason shows it.
 			if existing == rows[i].version {
 				next := rows[i]
 				next.version = existing + 1

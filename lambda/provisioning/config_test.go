@@ -27,7 +27,7 @@ func TestEnvironmentIsCheckedAtStart(t *testing.T) {
 		{map[string]string{"IOT_THING_NAME_PREFIX": "dev/"}, `"dev/", which no thing's name starts with`, "a prefix that no thing can have"},
 		{map[string]string{"IOT_THING_NAME_PREFIX": strings.Repeat("x", 129)}, "no thing's name", "a prefix that is too long"},
 		{map[string]string{"IOT_ATTRIBUTES": "bay,"}, `the name ""`, "an attribute without a name"},
-		{map[string]string{"IOT_ATTRIBUTES": "bay,hall,bay"}, `the name "bay"`, "an attribute that is there twice"},
+		{map[string]string{"IOT_ATTRIBUTES": "bay,hall,bay"}, `the name "bay"`, "an attribute that appears twice"},
 		{map[string]string{"IOT_ATTRIBUTES": "SerialNumber"}, `the name "SerialNumber"`, "the serial must not be overridden"},
 		{map[string]string{"IOT_ATTRIBUTES": "AWS::IoT::Certificate::Id"}, `the name "AWS::IoT::Certificate::Id"`, "the certificate must not be overridden"},
 		{map[string]string{"AWS_REGION": ""}, "AWS_REGION", "no region"},

@@ -95,7 +95,7 @@ func FuzzAdmit(f *testing.F) {
 		}
 		var request events.IoTPreProvisionHookRequest
 		if err := json.Unmarshal(event, &request); err != nil {
-			t.Fatalf("admitted an event that is none: %v", err)
+			t.Fatalf("admitted a malformed event: %v", err)
 		}
 		if request.TemplateARN != template || request.CertificateID != r.certificateID || r.certificateID == "" || request.Parameters["SerialNumber"] != r.serial ||
 			r.thing != "dev-"+r.serial || request.Parameters["bay"] == "" ||

@@ -62,7 +62,7 @@ func TestDecisions(t *testing.T) {
 			item: unused, want: otherTemplate},
 		{why: "no template", change: func(r *events.IoTPreProvisionHookRequest) { r.TemplateARN = "" }, item: unused, want: malformedEvent, detail: "no template"},
 		{why: "no certificate", change: from(""), item: unused, want: malformedEvent, detail: "no certificate ID"},
-		{why: "a certificate ID that is none", change: from(certificate + "0"), item: unused, want: malformedEvent, detail: "no certificate ID"},
+		{why: "an invalid certificate ID", change: from(certificate + "0"), item: unused, want: malformedEvent, detail: "no certificate ID"},
 		{why: "a certificate ID that would have to be quoted", change: from("abc\n"), item: unused, want: malformedEvent},
 		{why: "no parameters at all", change: func(r *events.IoTPreProvisionHookRequest) { r.Parameters = nil }, item: unused, want: invalidSerial, detail: "sent no parameter SerialNumber"},
 		{why: "no serial", change: with("SerialNumber", ""), item: unused, want: invalidSerial, detail: "sent no parameter SerialNumber"},
@@ -85,18 +85,18 @@ func TestDecisions(t *testing.T) {
 			want: invalidItem, detail: "to free a serial, remove the attribute", calls: listedOnly},
 		{why: "certificate_id set to null instead of removed", item: item(map[string]types.AttributeValue{"certificate_id": &types.AttributeValueMemberNULL{Value: true}}),
 			want: invalidItem, detail: "to free a serial, remove the attribute", calls: listedOnly},
-		{why: "parameters that are no map", item: item(map[string]types.AttributeValue{"parameters": text("bay=7")}),
+		{why: "parameters that are not a map", item: item(map[string]types.AttributeValue{"parameters": text("bay=7")}),
 			want: invalidItem, detail: "parameters is not a map", calls: listedOnly},
 		{why: "a parameter that is a number", item: item(map[string]types.AttributeValue{"parameters": &types.AttributeValueMemberM{
 			Value: map[string]types.AttributeValue{"bay": &types.AttributeValueMemberN{Value: "7"}}}}),
 			want: invalidItem, detail: "parameter bay is not a string", calls: listedOnly},
-		{why: "a parameter that is no string is an error also where no attribute has its name", item: item(map[string]types.AttributeValue{"parameters": &types.AttributeValueMemberM{
+		{why: "a parameter that is not a string is an error also where no attribute has its name", item: item(map[string]types.AttributeValue{"parameters": &types.AttributeValueMemberM{
 			Value: map[string]types.AttributeValue{"bay": text("7"), "spare": &types.AttributeValueMemberBOOL{Value: true}}}}),
 			want: invalidItem, detail: "parameter spare is not a string", calls: listedOnly},
 
 		{why: "an attribute without any value", change: with("bay", ""), item: unused, want: missingAttribute, detail: "attribute bay has no value", calls: listedOnly},
 		{why: "one of two attributes without a value", env: map[string]string{"IOT_ATTRIBUTES": "bay,hall"}, item: unused, want: missingAttribute, detail: "attribute hall", calls: listedOnly},
-		{why: "an empty value on the list goes before the device's, too", item: parameters(map[string]string{"bay": ""}), want: missingAttribute, detail: "attribute bay", calls: listedOnly},
+		{why: "an empty value on the list overrides the device's, too", item: parameters(map[string]string{"bay": ""}), want: missingAttribute, detail: "attribute bay", calls: listedOnly},
 		{why: "a value that AWS IoT does not take", change: with("bay", "bay 7"), item: unused, want: invalidAttribute, detail: "has from the device: bay 7", calls: listedOnly},
 		{why: "a line break at the end", change: with("bay", "7\n"), item: unused, want: invalidAttribute, detail: `"7\n"`, calls: listedOnly},
 		{why: "a value that is too long", change: with("bay", strings.Repeat("7", 801)), item: unused, want: invalidAttribute, detail: `7"…`, calls: listedOnly},
@@ -135,7 +135,7 @@ func admissions() []decision {
 			item: item(map[string]types.AttributeValue{"certificate_id": text(certificate)}),
 		},
 		{
-			why:       "the list's value goes before the device's",
+			why:       "the list's value overrides the device's",
 			item:      parameters(map[string]string{"bay": "12"}),
 			overrides: map[string]string{"bay": "12"},
 		},

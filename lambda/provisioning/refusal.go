@@ -28,7 +28,7 @@ const (
 	panicked         reason = "panic"
 )
 
-// refusal is the verdict on a request that is not admitted; nil is the other one. It is no error: the hook has
+// refusal is the verdict on a request that is not admitted; nil means admitted. It is not an error: the hook has
 // answered. Detail is for operators: it may quote what a device sent, through shown, and never holds the certificate.
 type refusal struct {
 	reason reason
@@ -71,7 +71,7 @@ func recovered(value any) *refusal {
 
 const (
 	maxDetail = 1024
-	// maxShown is how much of a string that a device sent is told.
+	// maxShown is how much of a string that a device sent is logged.
 	maxShown = 128
 )
 

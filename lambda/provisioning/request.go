@@ -119,7 +119,7 @@ func alphanumeric(c byte) bool {
 // length.
 var attributeValue = regexp.MustCompile(`^[a-zA-Z0-9_.,@/:#=\[\]-]+$`)
 
-// fill decides the value of each attribute: the allow list's goes before the device's own. Each must have one that
+// fill decides the value of each attribute: the allow list's overrides the device's own. Each must have one that
 // AWS IoT takes, or the template fails after the serial is used up.
 func (c *config) fill(r *registration, e entry) *refusal {
 	r.overrides = map[string]string{}

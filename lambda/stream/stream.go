@@ -38,7 +38,7 @@ func (r *Record) Arrival() time.Time { return time.UnixMilli(r.ArrivalMillis).UT
 
 // Parse reads an event. Strings of the records, Data aside, share the event's memory: event must not change while
 // they are in use, and they must not be kept after the invocation, because the Lambda runtime reuses its buffer.
-// An event that is no Kinesis batch, or has a record that could not be reported as failed, is an error.
+// An event that is not a Kinesis batch, or has a record that could not be reported as failed, is an error.
 func Parse(event []byte) ([]Record, error) {
 	// Each record's envelope is some 400 bytes, so this is seldom too small and never far too large.
 	records := make([]Record, 0, len(event)/400+1)

@@ -14,7 +14,7 @@ import (
 const (
 	// DefaultDataField is the member whose object holds the measures, when the payload has it.
 	DefaultDataField = "data"
-	// DefaultTimeField is the member that holds the time. It goes before the other documented names.
+	// DefaultTimeField is the member that holds the time. It takes precedence over the other documented names.
 	DefaultTimeField = "timestamp"
 
 	maxDepth    = 16      // objects inside objects; deeper is no telemetry
@@ -250,7 +250,7 @@ func finite(text string) (string, error) {
 	return strconv.FormatFloat(v, 'g', -1, 64), nil
 }
 
-// join makes a dotted name. Devices repeat their names for ever, so each is built once.
+// join makes a dotted name. Devices repeat their names forever, so each is built once.
 func (d *Decoder) join(prefix, key string) string {
 	if prefix == "" {
 		return key

@@ -80,7 +80,7 @@ func TestEvalRefuses(t *testing.T) {
 		"a statement that does not parse": {"SELECT FROM", surround(), "1:"},
 		"a member that there is not":      {"SELECT * FROM 't'", surround(object(map[string]attr.Value{"client": text("x")})), `context has no member "client"`},
 		"a member of another type":        {"SELECT * FROM 't'", surround(object(map[string]attr.Value{"time": types.BoolValue(true)})), "context.time must be a string"},
-		"a time that is none":             {"SELECT * FROM 't'", surround(object(map[string]attr.Value{"time": text("noon")})), "is not like"},
+		"an invalid time":                 {"SELECT * FROM 't'", surround(object(map[string]attr.Value{"time": text("noon")})), "is not like"},
 		"no object":                       {"SELECT * FROM 't'", surround(text("x")), "must be an object"},
 		"two contexts":                    {"SELECT * FROM 't'", surround(object(nil), object(nil)), "one context at most"},
 	} {

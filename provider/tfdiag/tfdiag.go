@@ -45,7 +45,7 @@ func Facts(err error) string {
 }
 
 // Problems adds what is wrong with a description, each at its argument. Terraform can
-// show the line of an argument but not of what is nested in it, so the place within stands in the text.
+// show the line of an argument but not of what is nested in it, so the place within is in the text.
 func Problems(diags *diag.Diagnostics, t tftypes.Type, problems []pipeline.Problem) {
 	for _, p := range problems {
 		steps, detail := tfvalue.Steps(p.Path), p.Detail

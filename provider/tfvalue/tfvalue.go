@@ -18,7 +18,7 @@ import (
 
 type unknown struct{}
 
-// Unknown stands in a tree for a value that is known after apply only.
+// Unknown stands in for a value of a tree that is known only after apply.
 var Unknown any = unknown{}
 
 // IsUnknown says whether a tree is the value Unknown. It does not look inside.

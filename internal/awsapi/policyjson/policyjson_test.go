@@ -30,8 +30,8 @@ func TestEqual(t *testing.T) {
 		{"large numbers keep every digit", `{"a":123456789012345678901}`, `{"a":123456789012345678902}`, false},
 		{"no policy and no policy", "", "", true},
 		{"no policy and one", "", policy, false},
-		{"text that is no JSON, twice", "{", "{", true},
-		{"text that is no JSON", "{", policy, false},
+		{"text that is not JSON, twice", "{", "{", true},
+		{"text that is not JSON", "{", policy, false},
 		{"more text after a policy", policy + "{}", policy, false},
 	} {
 		if got := policyjson.Equal(tc.a, tc.b); got != tc.equal {
@@ -55,7 +55,7 @@ func FuzzEqual(f *testing.F) {
 			t.Errorf("white space counts in %q", text)
 		}
 		if policyjson.Equal(text, "["+text+",0]") {
-			t.Errorf("%q is taken for a list that holds more", text)
+			t.Errorf("%q counts as a list that holds more", text)
 		}
 	})
 }

@@ -142,7 +142,7 @@ func (d *Driver) inspect(ctx context.Context, s spec.CredentialsStore) (*credsto
 	return d.open(s, "", nil).Inspect(ctx, s.Path)
 }
 
-// readBundle returns nil if there is no bundle, or a text that is none.
+// readBundle returns nil if there is no bundle, or the text is not a bundle.
 func (d *Driver) readBundle(ctx context.Context, s spec.CredentialsStore) (*contract.ClaimBundle, error) {
 	texts, err := d.open(s, "", nil).Read(ctx, []string{s.Path})
 	if err != nil {

@@ -117,7 +117,7 @@ func (c *claims) apply(ref assembly.Ref, want spec.ClaimCertificate) ([]string, 
 	return fields, next
 }
 
-// text is what stands in a store; empty when there is nothing.
+// text is the content of a store; empty when there is nothing.
 func (c *claims) text(kind string) string {
 	c.t.Helper()
 	if kind == credstore.SecretsManager {
@@ -338,7 +338,7 @@ func TestClaimIsMadeWhole(t *testing.T) {
 	}
 }
 
-// What makes another pair due, and leaves one certificate and one bundle all the same.
+// What makes another pair due, and leaves one certificate and one bundle anyway.
 func TestClaimIsRenewed(t *testing.T) {
 	deactivate := func(c *claims, id string) {
 		_, err := c.aws.IoT().

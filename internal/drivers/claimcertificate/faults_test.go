@@ -166,7 +166,7 @@ func oneClaimFault(t *testing.T, run claimRun, f faulty, then string, at int) (w
 	if run.damage != nil {
 		must(run.damage(ctx, clients))
 	}
-	stub.AddCertificates(3) // of nobody, INACTIVE: to be looked at and left
+	stub.AddCertificates(3) // without an owner, INACTIVE: to be looked at and left
 	failing.Plan(at)
 	kept := ref
 	if run.after == nil {
@@ -208,7 +208,7 @@ func oneClaimFault(t *testing.T, run claimRun, f faulty, then string, at int) (w
 	return what, true
 }
 
-// ours are the certificates of a stub that are certificates; those of nobody hold no text.
+// ours are the certificates of a stub that are certificates; those without an owner hold no text.
 func ours(stub *iotstub.Server) []iotstub.Certificate {
 	return slices.DeleteFunc(stub.Certificates(), func(c iotstub.Certificate) bool { return c.PEM == "" })
 }
@@ -216,7 +216,7 @@ func ours(stub *iotstub.Server) []iotstub.Certificate {
 func nothingLeft(t *testing.T, stub *iotstub.Server) {
 	t.Helper()
 	if _, certificates, bundles := stub.Size(); certificates != 3 || bundles != 0 {
-		t.Errorf("left after a destroy: %d certificates beside 3 of nobody, %d bundles", certificates-3, bundles)
+		t.Errorf("left after a destroy: %d certificates besides 3 without an owner, %d bundles", certificates-3, bundles)
 	}
 }
 
@@ -231,7 +231,7 @@ func claimIsWhole(
 	t.Helper()
 	certificates := ours(stub)
 	if _, all, bundles := stub.Size(); bundles != 1 || len(certificates) != 1 || all != 4 {
-		t.Fatalf("%d bundles, %d certificates, and %d of nobody", bundles, len(certificates), all-len(certificates))
+		t.Fatalf("%d bundles, %d certificates, and %d without an owner", bundles, len(certificates), all-len(certificates))
 	}
 	got := certificates[0]
 	if got.ID != ref.ID || !got.Active || !cmp.Equal(got.Policies, []string{want.Policy}) {

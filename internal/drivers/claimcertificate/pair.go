@@ -13,7 +13,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// parseBundle returns nil for a text that is no bundle. It never shows the text: it may be a key.
+// parseBundle returns nil for a text that is not a bundle. It never shows the text: it may be a key.
 func parseBundle(text string) *contract.ClaimBundle {
 	var b contract.ClaimBundle
 	if json.Unmarshal([]byte(text), &b) != nil {

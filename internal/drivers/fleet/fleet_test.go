@@ -300,7 +300,7 @@ func TestForeignThingStopsBeforeTheFirstWrite(t *testing.T) {
 		attributes map[string]string
 		owner      string
 	}{
-		{"thing of nobody", nil, ""},
+		{"thing without an owner", nil, ""},
 		{"thing of another pipeline", map[string]string{contract.OwnerAttribute: "other"}, "other"},
 	}
 	for _, test := range tests {
@@ -339,7 +339,7 @@ func TestCertificateInUseElsewhereIsLeft(t *testing.T) {
 	d, ref := a.apply(newRef(), want, nil)
 	_, err := a.aws.IoT().CreateThing(a.ctx, &iot.CreateThingInput{ThingName: aws.String("other")})
 	a.must(err)
-	// AWS refuses this for an exclusive attachment, unless somebody detached first and attached anew.
+	// AWS refuses this for an exclusive attachment, unless somebody detached first and attached again.
 	_, err = a.aws.IoT().
 		AttachThingPrincipal(a.ctx, &iot.AttachThingPrincipalInput{ThingName: aws.String("other"), Principal: aws.String(d.Identities()["soil-002"].CertificateARN)})
 	a.must(err)

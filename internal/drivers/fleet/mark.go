@@ -99,7 +99,7 @@ func newThing(arn, thingType string, attributes map[string]string) *thing {
 	return t
 }
 
-// device is the thing in the terms of the configuration; whether its certificate is active is not known yet.
+// device is the thing in terms of the configuration; whether its certificate is active is not known yet.
 func (t *thing) device(inGroup bool) spec.Device {
 	return spec.Device{Attributes: t.attributes, Found: &spec.DeviceState{
 		ThingType: t.thingType, InGroup: inGroup,

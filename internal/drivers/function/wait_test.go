@@ -107,6 +107,6 @@ func TestResourcePolicies(t *testing.T) {
 		}
 	}
 	if _, err := parsePolicy("no JSON"); err == nil {
-		t.Error("text that is no policy was read")
+		t.Error("text that is not a policy was read")
 	}
 }

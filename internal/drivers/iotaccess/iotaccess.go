@@ -17,7 +17,7 @@ const Timeout = 2 * time.Minute
 // For topic rules AWS is known to send "is unable to perform: sts:AssumeRole on resource" and "is unable to assume
 // role (sts:AssumeRole)" [AWS 2.2 CreateTopicRule], and for a function "is unable to perform: lambda:InvokeFunction
 // on resource". What it sends about the role of a provisioning template is not documented (C); public tools that make
-// templates wait on "cannot be assumed". Every other invalid request is refused for good: waiting for it would cost
+// templates wait on "cannot be assumed". Every other invalid request is refused permanently: waiting for it would cost
 // two minutes.
 var texts = []string{"assume", "Assume", "lambda:InvokeFunction"}
 

@@ -21,7 +21,7 @@ func TestWhatPasses(t *testing.T) {
 		{"a function's permission", "InvalidRequestException", "iot.amazonaws.com is unable to perform: lambda:InvokeFunction on resource: f", true},
 		{"two writes that meet", "ConflictingResourceUpdateException", "", true},
 		{"a body that is wrong", "InvalidRequestException", "Invalid template body", false},
-		{"a role that is no ARN", "InvalidRequestException", "Invalid role ARN", false},
+		{"a role that is not an ARN", "InvalidRequestException", "Invalid role ARN", false},
 		{"no permission to hand the role on", "AccessDeniedException", "not authorized to perform: iam:PassRole, cannot be assumed", false},
 	} {
 		calls := 0

@@ -22,7 +22,7 @@ func list(all map[string]string) []types.Tag {
 	return ownertag.List(all, func(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} })
 }
 
-// Observe gives the owner token and the other tags of an object. An object that is recorded (ref.ID) is taken for ours
+// Observe gives the owner token and the other tags of an object. An object that is recorded (ref.ID) counts as ours
 // without a call unless everything is asked for; its tags are nil then: not read.
 func Observe(
 	ctx context.Context,

@@ -3,7 +3,7 @@ package kmskey
 
 import "strings"
 
-// None stands in an observed spec for "not encrypted with a key"; it is never wanted.
+// None stands, in an observed spec, for "not encrypted with a key"; it is never wanted.
 const None = "none"
 
 // Same reports whether two names certainly mean one key: services answer with the ARN of a key that was given by its

@@ -95,7 +95,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.LogGrou
 	return id, d.retain(ctx, ref.Name, want.RetentionDays)
 }
 
-// retain sets for how long events are kept; zero days mean for ever.
+// retain sets for how long events are kept; zero days mean forever.
 func (d *Driver) retain(ctx context.Context, name string, days int32) error {
 	err := retry(ctx, func(ctx context.Context) (err error) {
 		if days == 0 {

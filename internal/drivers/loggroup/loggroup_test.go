@@ -43,7 +43,7 @@ func TestLife(t *testing.T) {
 				},
 			},
 			{
-				Why:    "events wanted for ever",
+				Why:    "events wanted forever",
 				Fields: []string{"retention_days"},
 				Writes: []string{"DeleteRetentionPolicy"},
 				Want:   drivertest.Changing(func(s *spec.LogGroup) { s.RetentionDays = 0 }),

@@ -13,7 +13,7 @@ import (
 )
 
 // writeLifecycle replaces the whole configuration. Objects below 128 KiB are
-// never moved: Intelligent-Tiering keeps them in its dearest tier for ever, so that
+// never moved: Intelligent-Tiering keeps them in its most expensive tier forever, so that
 // moving a small message would cost a request and save nothing [AWS 7.3].
 func (d *Driver) writeLifecycle(ctx context.Context, name string, rules []spec.LifecycleRule) error {
 	if len(rules) == 0 {

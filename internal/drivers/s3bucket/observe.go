@@ -51,7 +51,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 }
 
 // tags also insists on the account: a bucket of ours that is gone can have been
-// made anew by somebody else, who would then receive the pipeline's data.
+// re-created by somebody else, who would then receive the pipeline's data.
 func (d *Driver) tags(ctx context.Context, name string) (map[string]string, error) {
 	in := &s3.GetBucketTaggingInput{Bucket: &name}
 	if account := d.c.AccountID(); account != "" {

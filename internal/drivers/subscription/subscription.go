@@ -102,7 +102,7 @@ func (d *Driver) find(ctx context.Context, s spec.Subscription) (string, error) 
 }
 
 // Create subscribes. For an e-mail address or a URL AWS sends a request for confirmation, and again whenever an
-// unconfirmed endpoint is subscribed. The ARN is given at once all the same.
+// unconfirmed endpoint is subscribed. AWS returns the ARN at once anyway.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Subscription) (assembly.Identity, error) {
 	in := &sns.SubscribeInput{
 		TopicArn:              &want.TopicARN,

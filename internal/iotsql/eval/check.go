@@ -148,7 +148,7 @@ func widen(k funcs.Kinds) funcs.Kinds {
 	return k
 }
 
-// checkOrder warns about a side that is no number and cannot become one. [IoT-SQL 8]
+// checkOrder warns about a side that is not a number and cannot become one. [IoT-SQL 8]
 func (c *compiler) checkOrder(x *syntax.Binary) {
 	for _, side := range []syntax.Expr{x.X, x.Y} {
 		k := c.kinds(side)

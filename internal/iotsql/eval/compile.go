@@ -192,7 +192,7 @@ func (c *compiler) reference(path []string) int {
 	return len(c.refs) - 1
 }
 
-// star is the whole message, or the element of the nested query it stands in.
+// star is the whole message, or the element of the nested query that contains it.
 func (c *compiler) star() node {
 	if n := len(c.aliases); n > 0 {
 		return element{n - 1}

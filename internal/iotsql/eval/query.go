@@ -22,7 +22,8 @@ type selection struct {
 	where   node
 }
 
-// binaryKey is where SELECT *, … puts a payload that is no object: the page about this form does not say. [IoT-SQL 13]
+// binaryKey is where SELECT *, … puts a payload that is not an object. The page about this form does not say.
+// [IoT-SQL 13]
 const binaryKey = "payload"
 
 // project evaluates the columns.

@@ -65,7 +65,7 @@ func TestRandomExpressions(t *testing.T) {
 		version := []string{Version2016, Version2015}[i%2]
 		q, report := CompileQuery(sql, Options{Version: version})
 		if report.Failed() {
-			continue // a variable that uses itself, an argument that is no constant, …
+			continue // a variable that uses itself, an argument that is not constant, …
 		}
 		compiled++
 		for _, p := range payloads {

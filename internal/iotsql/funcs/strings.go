@@ -271,7 +271,7 @@ func substring(e *Env, args []value.Value) value.Value {
 }
 
 // index converts an index to a whole number that is not negative. A Decimal that is whole but too long for an Int is an
-// index all the same: AWS's own example is -2.411E247.
+// index anyway: AWS's own example is -2.411E247.
 func (e *Env) index(arg value.Value) (int64, bool) {
 	n, ok := e.Version.ToNumber(arg)
 	if !ok {

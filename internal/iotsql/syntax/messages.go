@@ -2,7 +2,7 @@ package syntax
 
 import "fmt"
 
-// Message is the wording of one kind of remark. All wordings stand in this file, so that they stay alike: what is wrong
+// Message is the wording of one kind of remark. All wordings are in this file, so that they stay alike: what is wrong
 // first, then what to write instead.
 type Message string
 

@@ -21,7 +21,7 @@ type step struct {
 	index map[string]*step // of next, only when there are many
 }
 
-// Span is where a value stands in the payload; the zero Span means that it does not.
+// Span is where a value is in the payload; the zero Span means that it does not.
 type Span struct{ Start, End int }
 
 // Add puts a path into the set and returns its slot; a path that is there already keeps its slot.

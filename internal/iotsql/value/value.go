@@ -125,7 +125,7 @@ type entry struct {
 
 const (
 	linearMembers = 12 // up to how many members a search compares keys one by one
-	firstMembers  = 4  // how many members memory is taken for at first
+	firstMembers  = 4  // how many members the first allocation holds
 )
 
 func (m *Members) find(key string) int {

@@ -109,7 +109,7 @@ func start(t *testing.T) *rig {
 	return r
 }
 
-// next returns the next handed-on message that is no presence event.
+// next returns the next forwarded message that is not a presence event.
 func (r *rig) next(t *testing.T) message.Message {
 	t.Helper()
 	for {

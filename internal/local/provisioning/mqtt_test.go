@@ -101,7 +101,7 @@ func (w *onAir) policies(t *testing.T) tls.Certificate {
 	return pair(t, *made.CertificatePem, key)
 }
 
-// device is a connected client and what it is told on the topics of the API.
+// device is a connected client and what it receives on the topics of the API.
 type device struct {
 	paho.Client
 	answers chan paho.Message
@@ -254,7 +254,7 @@ func TestRejections(t *testing.T) {
 		{"no JSON", csrTopic, `{`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
 		{"keys, with another payload than none", createTopic, `[1]`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
 		{"a thing, and no JSON", provisionTopic, `A1`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
-		{"a parameter that is no text", provisionTopic, `{"certificateOwnershipToken":"x","parameters":{"SerialNumber":1}}`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
+		{"a parameter that is not text", provisionTopic, `{"certificateOwnershipToken":"x","parameters":{"SerialNumber":1}}`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
 		{"a parameter that is AWS's own", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), map[string]string{"AWS::IoT::Certificate::Id": others.text("certificateId")}), nil, 400, "InvalidParameters", "must not begin with AWS::"},
 		{"no token", provisionTopic, `{"parameters":{}}`, nil, 400, "InvalidCertificateOwnershipToken", "has no certificateOwnershipToken"},
 		{"an unknown token", provisionTopic, provisionRequest(t, "guessed", good), nil, 400, "InvalidCertificateOwnershipToken", "is unknown"},

@@ -81,7 +81,7 @@ func TestHookThatDoesNotSayYes(t *testing.T) {
 		}, "did not answer within 5s"},
 		{"nothing", func(context.Context, preProvisioning) (string, error) { return `null`, nil }, "denied the request"},
 		{"a yes as text", func(context.Context, preProvisioning) (string, error) { return `{"allowProvisioning":"true"}`, nil }, "invalid answer"},
-		{"an override that is no text", func(context.Context, preProvisioning) (string, error) {
+		{"an override that is not text", func(context.Context, preProvisioning) (string, error) {
 			return `{"allowProvisioning":true,"parameterOverrides":{"site":3}}`, nil
 		}, "invalid answer"},
 		{"no JSON", func(context.Context, preProvisioning) (string, error) { return `yes`, nil }, "invalid answer"},

@@ -113,7 +113,7 @@ func TestUpdateIsRefused(t *testing.T) {
 func TestOtherTopicsAreNoRequests(t *testing.T) {
 	for _, topic := range []string{"$aws/things/a/shadow/update/accepted", "$aws/things/a/shadow/name/n/get/rejected", "gh/a/shadow/get", "$aws/things/a/jobs/get", "$aws/things/a/shadow/list"} {
 		if _, ok := parse(topic); ok {
-			t.Errorf("%s is taken for a request", topic)
+			t.Errorf("%s counts as a request", topic)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func ReadClaim(ctx context.Context, c *awsapi.Clients, m *local.Manifest) (Claim
 	}
 	var claim Claim
 	if json.Unmarshal([]byte(text), &claim) != nil || claim.PrivateKey == "" {
-		return Claim{}, fmt.Errorf("reading the claim bundle %q: it is no claim bundle", name)
+		return Claim{}, fmt.Errorf("reading the claim bundle %q: it is not a claim bundle", name)
 	}
 	if claim.CertificatePEM == "" {
 		return Claim{}, fmt.Errorf(

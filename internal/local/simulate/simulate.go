@@ -42,7 +42,7 @@ const safeInterval = 4
 const minInterval = 10 * time.Millisecond
 
 // Run plays until the context ends, and disconnects the devices. The error is one of the first connection: a device
-// that is refused. Lost connections are made again.
+// that is refused. Lost connections are re-established.
 func Run(ctx context.Context, o Options) error {
 	if len(o.Devices) == 0 {
 		return errors.New("no device to simulate has stored credentials")

@@ -26,8 +26,8 @@ func TestFilter(t *testing.T) {
 		{"does not exist", `{"data":{"humidity":[{"exists":false}]}}`, record, true},
 		{"the partition key", `{"partitionKey":["dev7"]}`, record, true},
 		{"another partition key", `{"partitionKey":["dev8"]}`, record, false},
-		{"data that is no JSON", `{"data":{"temp":[{"numeric":[">",80]}]}}`, "temp=81", false},
-		{"data that is no JSON, by its key", `{"partitionKey":["dev7"]}`, "temp=81", true},
+		{"data that is not JSON", `{"data":{"temp":[{"numeric":[">",80]}]}}`, "temp=81", false},
+		{"data that is not JSON, by its key", `{"partitionKey":["dev7"]}`, "temp=81", true},
 		{"an unknown comparison matches nothing", `{"data":{"type":[{"cidr":"10.0.0.0/8"}]}}`, record, false},
 	} {
 		f, err := parseFilter([]string{`{"data":{"never":["x"]}}`, c.pattern})
@@ -39,6 +39,6 @@ func TestFilter(t *testing.T) {
 		}
 	}
 	if _, err := Start(Mapping{UUID: "u", Filters: []string{"{"}}, Options{}); err == nil {
-		t.Error("a filter that is no JSON was accepted")
+		t.Error("a filter that is not JSON was accepted")
 	}
 }

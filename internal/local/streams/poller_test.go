@@ -434,7 +434,7 @@ func TestClosedShardIsReadToItsEnd(t *testing.T) {
 	}
 }
 
-// A stream that cannot be read any more is not drained for ever: who stops the poller ends that as well.
+// A stream that cannot be read any more is not drained forever: stopping the poller ends that as well.
 func TestDrainEndsWithThePoller(t *testing.T) {
 	r := start(t, Mapping{BatchSize: 1}, nil)
 	r.drain(t)

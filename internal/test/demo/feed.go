@@ -110,7 +110,7 @@ func (s *show) script(ctx context.Context, runtime *local.Runtime, roots *x509.C
 		}
 	}
 	fmt.Println(
-		"\n  soil-002 has just reported 29 % humidity and 57.5 degrees, and now sends something that is no JSON.",
+		"\n  soil-002 has just reported 29 % humidity and 57.5 degrees, and now sends something that is not JSON.",
 	)
 	if err := own.publish("\x00\x01 not JSON"); err != nil {
 		return err

@@ -108,12 +108,12 @@ func (l Life[S]) Run(t *testing.T) {
 		t.Run("of another pipeline", func(t *testing.T) { l.foreign(ctx, t, Owner) })
 	}
 	t.Run("delete", func(t *testing.T) { l.delete(ctx, t, ref) })
-	t.Run("created anew", func(t *testing.T) { l.anew(ctx, t, byName, id) })
+	t.Run("created again", func(t *testing.T) { l.createdAgain(ctx, t, byName, id) })
 	if l.Foreign != nil {
 		if err := l.Foreign(ctx); err != nil {
 			t.Fatal(err)
 		}
-		t.Run("of nobody", func(t *testing.T) { l.foreign(ctx, t, "") })
+		t.Run("without an owner", func(t *testing.T) { l.foreign(ctx, t, "") })
 	}
 }
 
@@ -242,8 +242,8 @@ func (l Life[S]) delete(ctx context.Context, t *testing.T, ref assembly.Ref) {
 	}
 }
 
-// anew asserts that an object created after a deletion has another ID exactly if the driver's Kind says so.
-func (l Life[S]) anew(ctx context.Context, t *testing.T, ref assembly.Ref, former assembly.Identity) {
+// createdAgain asserts that an object created after a deletion has another ID exactly if the driver's Kind says so.
+func (l Life[S]) createdAgain(ctx context.Context, t *testing.T, ref assembly.Ref, former assembly.Identity) {
 	id, err := l.Driver.Create(ctx, ref, l.Full)
 	if err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ type account struct {
 	client *http.Client // one for all runs, or each would leave its idle connections behind
 	// attempts of the SDK; 1 lets each fault through to the engine.
 	attempts int
-	// heard is told what is waited for; nil: nobody listens.
+	// heard receives what is waited for; nil: nobody listens.
 	heard func(what string, waited time.Duration)
 }
 

@@ -32,7 +32,7 @@ func NewFront(o Options, other string) (*Front, error) {
 		return nil, err
 	}
 	proxy := httputil.NewSingleHostReverseProxy(address)
-	proxy.ErrorLog = log.New(io.Discard, "", 0) // the client is told with 502
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // the client gets a 502
 	f := &Front{}
 	f.other = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if f.Stub.passes(r.Header.Get(OperationHeader)) {

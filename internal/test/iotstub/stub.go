@@ -150,7 +150,8 @@ func (s *Server) Certificates() []Certificate {
 	return all
 }
 
-// AddCertificates adds so many INACTIVE certificates of nobody, newer than all others. Their texts are no certificates.
+// AddCertificates adds n INACTIVE certificates without an owner, newer than all others. Their texts are not
+// certificates.
 func (s *Server) AddCertificates(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -53,7 +53,7 @@ func TestProvisioningTemplateRefusals(t *testing.T) {
 		{why: "the longest name", name: strings.Repeat("n", 36)},
 		{why: "a longer name", name: strings.Repeat("n", 37), code: "InvalidRequestException"},
 		{why: "a character that names do not hold", name: "green.house", code: "InvalidRequestException"},
-		{why: "a body that is no JSON", name: "a", code: "InvalidRequestException",
+		{why: "a body that is not JSON", name: "a", code: "InvalidRequestException",
 			edit: func(in *iot.CreateProvisioningTemplateInput) { in.TemplateBody = aws.String("Resources") }},
 		{why: "a body without resources", name: "a", code: "InvalidRequestException",
 			edit: func(in *iot.CreateProvisioningTemplateInput) { in.TemplateBody = aws.String("{}") }},

@@ -65,7 +65,7 @@ func TestTimestreamRefusesAndKeepsAsAWS(t *testing.T) {
 	if err := write(point("29", 1), point("wet", 1)); !errors.As(err, &rejected) ||
 		len(rejected.RejectedRecords) != 1 ||
 		rejected.RejectedRecords[0].RecordIndex != 1 {
-		t.Fatalf("a DOUBLE that is no number: got %v, want record 1 rejected", err)
+		t.Fatalf("a DOUBLE that is not a number: got %v, want record 1 rejected", err)
 	}
 	if err := write(point("29", 1)); err != nil {
 		t.Errorf("the same record again: %v", err)
@@ -229,7 +229,7 @@ func TestFunctionConflicts(t *testing.T) {
 	wantCode(t, connect(), "ResourceConflictException")
 }
 
-// What is made under the name of a deleted object has none of its tags: by them the provider knows what is whose.
+// What is made under the name of a deleted object has none of its tags: by them the provider knows who owns what.
 func TestTagsGoWithTheirObject(t *testing.T) {
 	s := Start(t)
 	buckets := s3.NewFromConfig(s.Config(t), func(o *s3.Options) { o.UsePathStyle = true })

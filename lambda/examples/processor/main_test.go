@@ -66,7 +66,7 @@ func TestExample(t *testing.T) {
 		t.Errorf("answer %s, %v; want record 3 handed back", answer, err)
 	}
 	if _, err := p.Invoke(t.Context(), []byte(`{}`)); err == nil {
-		t.Error("an event that is no batch is accepted")
+		t.Error("an event that is not a batch is accepted")
 	}
 }
 

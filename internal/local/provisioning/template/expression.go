@@ -305,7 +305,7 @@ func evalText(e expression, s *scope) (string, error) {
 	}
 	text, ok := v.(string)
 	if !ok {
-		return "", errors.New("it is no string")
+		return "", errors.New("it is not a string")
 	}
 	return text, nil
 }
@@ -317,7 +317,7 @@ func evalList(e expression, s *scope) ([]any, error) {
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return nil, errors.New("it is no list")
+		return nil, errors.New("it is not a list")
 	}
 	return list, nil
 }

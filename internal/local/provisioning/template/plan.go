@@ -44,7 +44,7 @@ const (
 	Merge     Override = "MERGE"
 )
 
-// A Policy is one to attach to the certificate. With a Document it is to be made, if there is none of its name.
+// A Policy is one to attach to the certificate. With a Document it is created if no policy has its name.
 type Policy struct{ Name, Document string }
 
 // What AWS takes for names and values of things. [AWS 1.3]

@@ -331,7 +331,7 @@ func members(place string, raw json.RawMessage, known ...string) (map[string]jso
 	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &all); err != nil || all == nil {
-		return nil, fmt.Errorf("%s: it is no JSON object", place)
+		return nil, fmt.Errorf("%s: it is not a JSON object", place)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if known != nil && !slices.Contains(known, name) {

@@ -65,7 +65,7 @@ func TestExpressions(t *testing.T) {
 		want            any
 	}{
 		{"a literal", `"text"`, "text"},
-		{"a literal that is no string stays what it is", `true`, true},
+		{"a literal that is not a string stays what it is", `true`, true},
 		{"a list", `["a",{"Ref":"given"}]`, []any{"a", "north"}},
 		{"a parameter that the device gives", `{"Ref":"given"}`, "north"},
 		{"a parameter's default", `{"Ref":"usual"}`, "d"},
@@ -108,12 +108,12 @@ func TestExpressionsThatCannotBeResolved(t *testing.T) {
 		{"a substitution without an end", `{"Fn::Sub":"${given"}`, "has no }"},
 		{"an index outside of the list", `{"Fn::Select":["2",["a","b"]]}`, "no element 2"},
 		{"an index before the list", `{"Fn::Select":["-1",["a","b"]]}`, "no element -1"},
-		{"an index that is no number", `{"Fn::Select":["one",["a","b"]]}`, "no whole number"},
+		{"an index that is not a number", `{"Fn::Select":["one",["a","b"]]}`, "no whole number"},
 		{"a map that is not there", `{"Fn::FindInMap":["nomap","north","broker"]}`, "no nomap.north.broker"},
 		{"a key that is not there", `{"Fn::FindInMap":["urls",{"Ref":"usual"},"broker"]}`, "no urls.d.broker"},
 		{"a delimiter that is empty", `{"Fn::Split":["",{"Ref":"given"}]}`, "empty"},
-		{"a list where a text is wanted", `{"Fn::Split":[",",["a"]]}`, "no string"},
-		{"a text where a list is wanted", `{"Fn::Join":[",","a"]}`, "no list"},
+		{"a list where a text is wanted", `{"Fn::Split":[",",["a"]]}`, "not a string"},
+		{"a text where a list is wanted", `{"Fn::Join":[",","a"]}`, "not a list"},
 		{"a number among what is joined", `{"Fn::Join":[",",["a",1]]}`, "element 1 is no string"},
 		{"text that grows without bound", `{"Fn::Sub":["` + strings.Repeat("${a}", 50) + `",{"a":{"Fn::Sub":["` + strings.Repeat("${b}", 50) + `",{"b":` + long + `}]}}]}`, "longer than"},
 		{"joined text that grows without bound", `{"Fn::Join":[{"Fn::Sub":["` + strings.Repeat("${b}", 50) + `",{"b":` + long + `}]},[` + strings.Repeat(`"",`, 50) + `""]]}`, "longer than"},
@@ -143,13 +143,13 @@ func TestParseRefuses(t *testing.T) {
 		return `{"Resources":{"c":{"Type":"AWS::IoT::Certificate",` + properties + `}}}`
 	}
 	for _, c := range []struct{ why, body, want string }{
-		{"no JSON", `{`, "no JSON object"},
-		{"no object", `[]`, "no JSON object"},
-		{"null", `null`, "no JSON object"},
+		{"no JSON", `{`, "not a JSON object"},
+		{"no object", `[]`, "not a JSON object"},
+		{"null", `null`, "not a JSON object"},
 		{"a body over AWS's limit", `{"Parameters":{` + strings.Repeat(" ", maxBody) + `}}`, "longer than"},
 		{"a section of CloudFormation", `{"Outputs":{}}`, `unknown member "Outputs"`},
 		{"a parameter of another type", `{"Parameters":{"p":{"Type":"Number"}}}`, "Parameters.p: the only type is String"},
-		{"a default that is no string", `{"Parameters":{"p":{"Type":"String","Default":1}}}`, "Parameters.p"},
+		{"a default that is not a string", `{"Parameters":{"p":{"Type":"String","Default":1}}}`, "Parameters.p"},
 		{"a parameter with more than AWS knows", `{"Parameters":{"p":{"Type":"String","AllowedValues":["a"]}}}`, "AllowedValues"},
 		{"a function in the mappings", `{"Mappings":{"m":{"a":{"b":{"Ref":"p"}}}}}`, "Mappings.m.a.b: a mapped value"},
 		{"mappings of one level", `{"Mappings":{"m":{"a":"b"}}}`, "Mappings.m.a"},
@@ -169,11 +169,11 @@ func TestParseRefuses(t *testing.T) {
 		{"a function beside something else", thing(`"ThingName":{"Ref":"p","x":1}`, ``), "beside other members"},
 		{"a reference to no name", thing(`"ThingName":{"Ref":["p"]}`, ``), "name of a parameter"},
 		{"too few arguments", thing(`"ThingName":{"Fn::Join":["-"]}`, ``), "list of 2 arguments"},
-		{"arguments that are no list", thing(`"ThingName":{"Fn::FindInMap":"m"}`, ``), "list of 3 arguments"},
+		{"arguments that are not a list", thing(`"ThingName":{"Fn::FindInMap":"m"}`, ``), "list of 3 arguments"},
 		{"a substitution of no string", thing(`"ThingName":{"Fn::Sub":{"Ref":"p"}}`, ``), "Fn::Sub: it takes a string"},
 		{"null", thing(`"ThingName":null`, ``), "null is no value"},
 		{"null further in", thing(`"ThingName":{"Fn::Join":["",[null]]}`, ``), "null is no value"},
-		{"attributes that are no object", thing(`"ThingName":"x","AttributePayload":["a"]`, ``), "no JSON object"},
+		{"attributes that are not an object", thing(`"ThingName":"x","AttributePayload":["a"]`, ``), "not a JSON object"},
 		{"an unknown setting", thing(`"ThingName":"x"`, `,"OverrideSettings":{"ThingGroups":"IGNORE"}`), "DO_NOTHING, REPLACE, FAIL and MERGE"},
 		{"a setting of something that has none", thing(`"ThingName":"x"`, `,"OverrideSettings":{"ThingName":"FAIL"}`), `unknown member "ThingName"`},
 		{"merging a thing type", thing(`"ThingName":"x"`, `,"OverrideSettings":{"ThingTypeName":"MERGE"}`), "nothing to MERGE"},
@@ -196,9 +196,9 @@ func TestThingsThatTheRegistryDoesNotTake(t *testing.T) {
 		{"a name over 128 characters", `"ThingName":{"Ref":"p"}`, strings.Repeat("a", 129), "no name"},
 		{"a value with a space", `"ThingName":"x","AttributePayload":{"a":{"Ref":"p"}}`, "hall 3", "AttributePayload.a"},
 		{"an attribute's name with a space", `"ThingName":"x","AttributePayload":{"a b":{"Ref":"p"}}`, "v", "AttributePayload.a b"},
-		{"a value that is no string", `"ThingName":"x","AttributePayload":{"a":1}`, "", "no string"},
+		{"a value that is not a string", `"ThingName":"x","AttributePayload":{"a":1}`, "", "not a string"},
 		{"four attributes without a thing type", `"ThingName":"x","AttributePayload":{"a":"1","b":"1","c":"1","d":"1"}`, "", "more than the 3"},
-		{"groups that are no list", `"ThingName":"x","ThingGroups":{"Ref":"p"}`, "g", "ThingGroups: it is no list"},
+		{"groups that are not a list", `"ThingName":"x","ThingGroups":{"Ref":"p"}`, "g", "ThingGroups: it is not a list"},
 	} {
 		parsed, err := Parse(resources(`{"Type":"AWS::IoT::Thing","Properties":{` + c.properties + `}}`))
 		if err != nil {

@@ -44,10 +44,10 @@ func interrupt(t *testing.T, r *tftest.Running) {
 	}
 }
 
-// soon is generous for a busy machine; requests that are held would keep Terraform for ever.
+// soon is generous for a busy machine; requests that are held would keep Terraform forever.
 const soon = 30 * time.Second
 
-// Ctrl-C stops within seconds although AWS does not answer, saves what exists, and the next run goes on from there.
+// Ctrl-C stops within seconds although AWS does not answer, saves what exists, and the next run resumes from there.
 func TestInterrupt(t *testing.T) {
 	w := newAWS(t)
 	d := newWorkdir(t, w)
@@ -87,7 +87,7 @@ func TestInterrupt(t *testing.T) {
 	d.unchanged("after an interrupted create")
 	after := d.terraform("state", "show", "iot_pipeline.test")
 	if id(before.Output) == "" || id(before.Output) != id(after.Output) {
-		t.Errorf("the pipeline was made anew: id %q, then %q", id(before.Output), id(after.Output))
+		t.Errorf("the pipeline was re-created: id %q, then %q", id(before.Output), id(after.Output))
 	}
 
 	run(10, "destroy")

@@ -193,7 +193,7 @@ var recoveries = map[string][]recovery{
 	"delete": {{"going on", func(d *workdir, what string, s stage) { d.must(what, s.run(d)) }}},
 }
 
-// giveUp destroys what there is, and makes the pipeline anew once nothing is left.
+// giveUp destroys what there is, and creates the pipeline again once nothing is left.
 func (d *workdir) giveUp(what string, s stage) {
 	d.T.Helper()
 	d.must(what, d.destroy())

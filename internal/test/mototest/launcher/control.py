@@ -61,7 +61,7 @@ def install():
         method = getattr(self, name)
 
         def failing():
-            # "after" is an answer lost on the way: the call took effect all the same.
+            # "after" is an answer lost on the way: the call took effect anyway.
             if fault["after"]:
                 method()
             raise Planned(fault["code"], fault["message"])

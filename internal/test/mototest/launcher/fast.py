@@ -1,4 +1,4 @@
-"""What moto works out anew for each request although it never changes, worked out once. No answer changes by it.
+"""Computes once what moto computes for each request although it never changes. No answer changes.
 
 Measured over a pipeline's life of some 400 requests, a request took 6.3 ms before and the half of it was this.
 """
@@ -55,7 +55,7 @@ def action_of_path(self, method, request_uri):
 
 
 def thrown_away(self):
-    """A reset makes each backend anew, and then drops them all."""
+    """A reset creates each backend again, and then drops them all."""
 
 
 def get_random_string(self, length=20, include_digits=True, lower_case=False):

@@ -2,7 +2,7 @@
 
 What a server holds is what moto's own reset empties: the backends of all services, by account and region. A copy is a
 pickle of them, all in one, so that objects which point at each other still do. What is part of the program, not of its
-state, stands in it by name or by number and stays the same object.
+state, is in it by name or by number and stays the same object.
 """
 
 import collections

@@ -192,7 +192,7 @@ def replace_topic_rule(self, rule_name, **kwargs):
 
 
 def valid_policy(create):
-    # [moto.md: a policy that is no JSON is accepted; AWS: MalformedPolicyException]
+    # [moto.md: a policy that is not JSON is accepted; AWS: MalformedPolicyException]
     def method(self, policy_name, policy_document, *args, **kwargs):
         try:
             json.loads(policy_document)
