@@ -6,8 +6,7 @@ cd "$(dirname "$0")/.."
 
 # git grep exits 1 if it finds nothing.
 hits=$(cut -f1 tools/words.txt | grep -v '^#' |
-	git grep -n -i -F -w -f - -- '*.md' '*.go' '*.tf' '*.py' ':!*golden*' ':!*/testdata/*' \
-		':!provider/pipeline' ':!docs/resources') || [ $? -eq 1 ]
+	git grep -n -i -F -w -f - -- '*.md' '*.go' '*.tf' '*.py' ':!*golden*' ':!*/testdata/*') || [ $? -eq 1 ]
 [ -n "$hits" ] || exit 0
 printf '%s\n' "$hits" | awk -F '\t' '
 	function word(c) { return c ~ /[A-Za-z0-9_]/ }

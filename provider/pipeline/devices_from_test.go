@@ -182,7 +182,7 @@ func TestFromMapToFileAndBack(t *testing.T) {
 	)
 }
 
-// Every fault of a file is told with its line, before anything is made.
+// Every fault of a file is reported with its line, before anything is made.
 func TestFaultsOfAFile(t *testing.T) {
 	w := newWorld(t)
 	file := newFleetFile(t)
@@ -195,7 +195,7 @@ func TestFaultsOfAFile(t *testing.T) {
 	}
 	w.run(
 		step(
-			`(?s)3 faults in the device file.*line 2: Device name "soil:1" holds a colon.*line 4: .*enabled is "maybe".*line 5: .*stands in line 3 already`,
+			`(?s)3 faults in the device file.*line 2: Device name "soil:1" holds a colon.*line 4: .*enabled is "maybe".*line 5: .*is already in line 3`,
 			"soil:1,,",
 			"soil-002,,",
 			"soil-003,maybe,",

@@ -229,7 +229,7 @@ func TestLostCredentials(t *testing.T) {
 	)
 }
 
-// A pipeline that somebody deleted altogether is planned anew.
+// A pipeline that somebody deleted altogether is planned again.
 func TestEverythingIsGone(t *testing.T) {
 	w := newWorld(t)
 	config := w.config(pipeline(minimal))

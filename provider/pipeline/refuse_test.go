@@ -178,7 +178,7 @@ func TestDestroyWithData(t *testing.T) {
 	)
 }
 
-// A create that stops half way says what exists and how to go on; after untaint the apply goes on in place.
+// A create that stops halfway says what exists and how to go on; after untaint the apply goes on in place.
 func TestCreateStopsHalfWay(t *testing.T) {
 	w := newWorld(t)
 	config := w.config(pipeline(minimal))
@@ -199,6 +199,6 @@ func TestCreateStopsHalfWay(t *testing.T) {
 			Config:      config,
 			ExpectError: words(`LimitExceededException: Too many streams. Exists now and is recorded:`),
 		},
-		resource.TestStep{Config: config}, // tainted: deleted and made again
+		resource.TestStep{Config: config}, // tainted: deleted and re-created
 	)
 }
