@@ -12,20 +12,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// keepCooldown is how long after its end a cooldown's item stays: an alert that is still on must be known to be.
+// keepCooldown is how long a cooldown's item outlives the cooldown: an alert that is still active must stay known.
 const keepCooldown = 30 * 24 * time.Hour
 
-// cooldowns is the memory of which rule has told of which device, one item for each pair.
+// cooldowns remembers which rule has announced an alert for which device, one item per pair.
 //
-// Lambda brings an event again when the function fails after it has claimed the cooldown, with the same request ID.
-// The item therefore holds the ID of who claimed it, and announced once the notice is out: the same request may claim
-// again until then, so no alert is lost to its own cooldown.
+// If the function fails after it claims the cooldown, Lambda retries the event with the same request ID. The item
+// therefore holds the ID of the claiming request, and whether the notice was sent. Until it was, the same request can
+// claim again, so no alert is lost to its own cooldown.
 type cooldowns struct {
 	client tableAPI
 	table  string
 }
 
-// claimed is the answer to a claim.
+// claimed is the result of a claim.
 type claimed struct {
 	granted    bool
 	suppressed int // notices held back since the last one
@@ -35,7 +35,7 @@ func cooldownKey(rule, thing string) map[string]types.AttributeValue {
 	return itemKey("$cooldown#" + rule + "#" + thing)
 }
 
-// claim asks to announce an alert now. When the rule told of this device less than the cooldown ago, the alert is
+// claim asks to announce an alert now. If the rule announced one for this device within the cooldown, the alert is
 // counted as suppressed instead.
 func (c *cooldowns) claim(ctx context.Context, r *rule, thing, request string, now time.Time) (claimed, error) {
 	until := now.Add(r.cooldown)
@@ -79,7 +79,7 @@ func (c *cooldowns) claim(ctx context.Context, r *rule, thing, request string, n
 	return claimed{}, nil
 }
 
-// announced marks a claim as told, and takes the suppressed alerts that the notice told of from the count.
+// announced marks a claim as announced, and subtracts the suppressed alerts that the notice mentioned from the count.
 func (c *cooldowns) announced(ctx context.Context, r *rule, thing, request string, told int) error {
 	_, err := c.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:           aws.String(c.table),
@@ -99,7 +99,7 @@ func (c *cooldowns) announced(ctx context.Context, r *rule, thing, request strin
 	return nil
 }
 
-// isActive reports whether the rule's last word on the device was an alert.
+// isActive reports whether the rule's last notice about the device was an alert.
 func (c *cooldowns) isActive(ctx context.Context, r *rule, thing string) (bool, error) {
 	out, err := c.client.GetItem(
 		ctx,
@@ -112,9 +112,8 @@ func (c *cooldowns) isActive(ctx context.Context, r *rule, thing string) (bool, 
 	return ok && active.Value, nil
 }
 
-// resolved notes that people were told that the condition no longer holds. The cooldown runs on, and an alert that it
-// suppresses does not become active: of a flapping sensor people hear one alert and one resolved notice, not one for
-// each turn.
+// resolved records that the end of the alert was announced. The cooldown keeps running, and an alert that it suppresses
+// does not become active: a flapping sensor causes one alert and one resolved notice per cooldown, not one per change.
 func (c *cooldowns) resolved(ctx context.Context, r *rule, thing string) error {
 	_, err := c.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:                 aws.String(c.table),

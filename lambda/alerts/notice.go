@@ -24,7 +24,7 @@ const (
 	maxValue   = 256 // bytes of one string value
 )
 
-// notice is one alert, or the news that it is over.
+// notice announces an alert or its end.
 type notice struct {
 	Pipeline   string                     `json:"pipeline"`
 	Rule       string                     `json:"rule"`
@@ -79,7 +79,7 @@ func cut(text string, limit int) string {
 	return text[:limit] + "…"
 }
 
-// subject is the notice in a line that SNS takes: printable ASCII, fewer than 100 characters.
+// subject returns the notice as one line that SNS accepts: printable ASCII, fewer than 100 characters.
 func (n *notice) subject() string {
 	state := n.Severity
 	if n.State == "resolved" {
@@ -107,7 +107,7 @@ func (n *notice) subject() string {
 	return strings.TrimRight(string(clean), " ")
 }
 
-// text is the notice for people.
+// text returns the notice for people.
 func (n *notice) text() string {
 	var b strings.Builder
 	headline := n.Message
@@ -150,7 +150,7 @@ type topicAPI interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
-// publish tells the subscribers: people get the text, programs the JSON, and filter policies the attributes.
+// publish notifies the subscribers: people get the text, programs the JSON, filter policies the attributes.
 func publish(ctx context.Context, client topicAPI, topicARN string, n *notice) error {
 	document, err := json.Marshal(n)
 	if err != nil {
@@ -182,5 +182,5 @@ func attribute(value string) types.MessageAttributeValue {
 	return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
 }
 
-// received is how long ago the broker took the message, in milliseconds.
+// received returns how long ago the broker received the message, in milliseconds.
 func (e *event) received(now time.Time) int64 { return now.UnixMilli() - e.receivedAt.UnixMilli() }

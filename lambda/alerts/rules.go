@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	// maxAge is how long a copy of a document is good: a change is seen within a minute.
+	// maxAge is how long a copy of a document is used: a change takes effect within a minute.
 	maxAge = time.Minute
-	// retryAfter is when a document that could not be read again is tried next, while its old copy serves.
+	// retryAfter is the delay before another attempt if a document cannot be read; the old copy is used meanwhile.
 	retryAfter = 5 * time.Second
-	// maxDevices bounds the copies of thresholds kept for single devices.
+	// maxDevices limits the copies of thresholds kept for single devices.
 	maxDevices = 10000
 )
 
@@ -31,8 +31,7 @@ type rule struct {
 	when     string
 	severity string
 	holds    *iotsql.Condition
-	// holdsNot is TRUE when the condition is FALSE, and not when it is Undefined: a message without the field says
-	// nothing.
+	// holdsNot is TRUE if the condition is FALSE, but not if it is Undefined: a message without the field says nothing.
 	holdsNot       *iotsql.Condition // nil unless a resolved notice is wanted
 	message        *iotsql.Template  // nil: a standard text
 	command        *iotsql.Template  // nil: none
@@ -54,8 +53,8 @@ type document struct {
 	} `json:"rules"`
 }
 
-// compile makes rules of a document, in the order of their names. A rule that does not compile is an error of its
-// own, and the others serve.
+// compile compiles the rules of a document, in the order of their names. A rule that does not compile is reported in
+// broken; the others work.
 func compile(text string) (rules []rule, thresholds map[string]json.RawMessage, broken []error, err error) {
 	var d document
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
@@ -102,13 +101,13 @@ type tableAPI interface {
 	) (*dynamodb.UpdateItemOutput, error)
 }
 
-// copied is a document read from the table, and when it is to be read again.
+// copied is a document read from the table, with the time of the next read.
 type copied[T any] struct {
 	value T
 	until time.Time
 }
 
-// rulebook is the rules and thresholds of the pipeline, read from the device table at most once a minute.
+// rulebook holds the rules and thresholds of the pipeline, read from the device table at most once a minute.
 type rulebook struct {
 	client tableAPI
 	table  string
@@ -124,7 +123,7 @@ type rulebook struct {
 	devices   map[string]copied[map[string]json.RawMessage]
 }
 
-// current returns the rules, and what is wrong with those that are not among them.
+// current returns the rules, and the errors of the rules it leaves out.
 func (b *rulebook) current(ctx context.Context) ([]rule, []error, error) {
 	err := refresh(ctx, b, &b.rules, func() ([]rule, error) {
 		item, err := b.item(ctx, "$rules")
@@ -148,8 +147,7 @@ func (b *rulebook) current(ctx context.Context) ([]rule, []error, error) {
 	return b.rules.value, b.broken, err
 }
 
-// thresholds returns the named thresholds that hold for a device: its own, else the pipeline's, else the defaults of
-// the rules.
+// thresholds returns the named thresholds of a device: its own, else the pipeline's, else the defaults of the rules.
 func (b *rulebook) thresholds(ctx context.Context, thing string) (map[string]json.RawMessage, error) {
 	if err := refresh(ctx, b, &b.overrides, func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds") }); err != nil {
 		return nil, err
@@ -171,8 +169,8 @@ func (b *rulebook) thresholds(ctx context.Context, thing string) (map[string]jso
 	return all, nil
 }
 
-// refresh reads a copy that is too old again. An old copy serves on while the table cannot be read; without any, that
-// is an error.
+// refresh reads a copy again if it is too old. The old copy remains in use while the table cannot be read; without one,
+// that is an error.
 func refresh[T any](ctx context.Context, b *rulebook, c *copied[T], read func() (T, error)) error {
 	now := b.now()
 	if now.Before(c.until) {
@@ -205,8 +203,8 @@ func itemKey(key string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{"device_id": &types.AttributeValueMemberS{Value: key}}
 }
 
-// values reads a thresholds item. An item that is not there overrides nothing; neither does a value of a type that no
-// threshold has.
+// values reads a thresholds item. A missing item overrides nothing; neither does a value whose type thresholds do not
+// have.
 func (b *rulebook) values(ctx context.Context, key string) (map[string]json.RawMessage, error) {
 	item, err := b.item(ctx, key)
 	if err != nil {

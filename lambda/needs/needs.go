@@ -1,8 +1,8 @@
-// Package needs lists the AWS calls that each function makes. The function's policy document is written from the same
-// list that its tests check the function against.
+// Package needs lists the AWS calls that each function makes. The function's policy document is generated from this
+// list, and its tests check the function against it.
 //
-// The package is data: it knows no ARN and no policy language. The provider turns a Resource into the ARN of the
-// pipeline's own object and leaves out what the pipeline does not have.
+// The package is pure data: it knows no ARNs and no policy language. The provider maps a Resource to the ARN of the
+// pipeline's object and leaves out objects that the pipeline does not have.
 package needs
 
 import (
@@ -13,7 +13,7 @@ import (
 // Resource names an object of a pipeline that a call is made on.
 type Resource string
 
-// What a function may call. The comment says which ARN the policy document gives.
+// What a function can call. The comment says which ARN the policy document contains.
 const (
 	Stream             Resource = "stream"              // the pipeline's Kinesis stream
 	TimestreamTable    Resource = "timestream-table"    // the pipeline's Timestream table
@@ -30,14 +30,14 @@ const (
 	Anything           Resource = "*"                   // the action takes no resource
 )
 
-// Need is one action a function's role must be allowed.
+// Need is one action that a function's role must allow.
 type Need struct {
 	Action string   // as in a policy document: "dynamodb:UpdateItem"
 	On     Resource // what it is allowed on
-	// With names the object without which the call is never made, when On does not say it.
+	// With names an object without which the call is never made, unless On says so.
 	With Resource
-	// ByLambda marks a call that the Lambda service makes with the function's role: reading the stream,
-	// shipping logs, delivering to an on-failure destination. The function's own code never makes it.
+	// ByLambda marks a call that the Lambda service makes with the function's role: reading the stream, sending logs,
+	// delivering to an on-failure destination. The function's own code never makes it.
 	ByLambda bool
 }
 
@@ -78,7 +78,7 @@ var alerts = []Need{
 	{Action: "dynamodb:UpdateItem", On: DeviceTable},
 	{Action: "sns:Publish", On: AlertTopic},
 	{Action: "iot:Publish", On: CommandTopics},
-	// Also how Lambda delivers an event whose retries are used up to the on-failure queue.
+	// Lambda also uses it to deliver an event that exhausted its retries to the on-failure queue.
 	{Action: "sqs:SendMessage", On: DeadLetterQueue},
 	{Action: "s3:PutObject", On: DeadLetterPayloads},
 

@@ -8,7 +8,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
-// message is what became of one record of the batch, at the record's index.
+// message is the result for one record of the batch, at the record's index.
 type message struct {
 	telemetry.Message
 	status  string // "online" or "offline" for a status message
@@ -16,7 +16,7 @@ type message struct {
 	skip    bool   // rejected before any store saw it
 }
 
-// batch is one invocation's records and what becomes of them. A record with no outcome is stored.
+// batch holds one invocation's records and their results. A record without a result was stored.
 type batch struct {
 	records  []stream.Record
 	messages []message
@@ -27,7 +27,7 @@ type batch struct {
 	failed   map[int]error
 }
 
-// rejection is why a record goes to the dead letter.
+// rejection is the reason why a record becomes a dead letter.
 type rejection struct{ reason, detail string }
 
 func newBatch(records []stream.Record, now time.Time) *batch {
@@ -37,7 +37,7 @@ func newBatch(records []stream.Record, now time.Time) *batch {
 	}
 }
 
-// reject marks a record for the dead letter. The first reason stays; details add up, for a record can hold many
+// reject marks a record as a dead letter. The first reason is kept; details accumulate, since a record can hold many
 // measures.
 func (b *batch) reject(i int, reason, detail string) {
 	b.mu.Lock()
@@ -52,10 +52,11 @@ func (b *batch) reject(i int, reason, detail string) {
 	b.rejected[i] = rejection{reason, detail}
 }
 
-// maxDetail keeps a message of thousands of refused measures from making a dead letter of megabytes.
+// maxDetail limits the detail, so that a message with thousands of rejected measures does not create a dead letter of
+// megabytes.
 const maxDetail = 4096
 
-// fail marks a record that Lambda is to bring again.
+// fail marks a record that Lambda must retry.
 func (b *batch) fail(i int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

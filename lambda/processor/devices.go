@@ -25,7 +25,7 @@ type dynamoAPI interface {
 	) (*dynamodb.UpdateItemOutput, error)
 }
 
-// devices keeps the newest state of every device: one conditional update for each device of a batch.
+// devices stores the newest state of every device: one conditional update per device of a batch.
 type devices struct {
 	client dynamoAPI
 	table  string
@@ -38,8 +38,8 @@ func newDevices(c config, cfg aws.Config) *devices {
 
 const stateRejected = "device_state_rejected" // a reason for the dead letter
 
-// state is what a batch says about one device. Its three groups have a time each, because each can be newer or older
-// than what is stored on its own: a device that sends its backlog is seen now and measured then.
+// state is what a batch says about one device. Each of its three groups has its own time, because each can be newer or
+// older than what is stored: a device that sends a backlog is seen now but measured then.
 type state struct {
 	thing string
 
@@ -54,8 +54,8 @@ type state struct {
 	statusBy int // the record
 }
 
-// byDevice orders the readable records by device, in the order of the stream within a device. Two passes and no
-// comparison: the first counts each device's records, the second puts them in their places.
+// byDevice orders the readable records by device, and within a device by the order of the stream. It takes two passes
+// without comparisons: the first counts each device's records, the second puts them in place.
 func byDevice(b *batch) []int {
 	ranks := make([]int, len(b.records))
 	rank := make(map[string]int, 64)
@@ -88,7 +88,7 @@ func byDevice(b *batch) []int {
 	return order
 }
 
-// store adds one update for each device in order to w.
+// store adds one update per device in order to w.
 func (d *devices) store(ctx context.Context, b *batch, order []int, w *work) {
 	for start := 0; start < len(order); {
 		end := start + 1
@@ -101,8 +101,8 @@ func (d *devices) store(ctx context.Context, b *batch, order []int, w *work) {
 	}
 }
 
-// newest reduces one device's records to its state. A message proves that its device is online; equal times go to the
-// later record.
+// newest reduces one device's records to its state. A message proves that its device is online; of equal times, the
+// later record wins.
 func newest(b *batch, records []int) state {
 	s := state{thing: b.records[records[0]].PartitionKey, measured: -1}
 	for _, i := range records {
@@ -110,8 +110,8 @@ func newest(b *batch, records []int) state {
 		if at := b.records[i].ArrivalMillis; at >= s.seenAt {
 			s.seenAt, s.seen = at, i
 		}
-		// Both kinds go by their arrival in the stream: with the broker's clock for one and the stream's for the
-		// other, a device's farewell would lose against the message it had published just before.
+		// Both kinds are ordered by their arrival in the stream. With the broker's clock for one and the stream's for
+		// the other, a device's farewell would lose to the message it published just before.
 		status, statusAt := m.status, b.records[i].ArrivalMillis
 		if status == "" {
 			status = "online"
@@ -126,12 +126,12 @@ func newest(b *batch, records []int) state {
 	return s
 }
 
-// maxRounds bounds the updates of one device: every group can turn out to be stale once, and another shard's
-// consumer can get in between.
+// maxRounds limits the updates of one device: every group can turn out to be stale once, and the consumer of another
+// shard can interfere.
 const maxRounds = 5
 
-// update writes what is newer than the stored state. The first try writes all groups; when one of them is not newer
-// the answer brings the stored item, and the next try writes the rest.
+// update writes what is newer than the stored state. The first attempt writes all groups; if one of them is not newer,
+// the response contains the stored item, and the next attempt writes the rest.
 func (d *devices) update(ctx context.Context, b *batch, s state) {
 	write := groups{seen: true, measured: s.measured >= 0, status: true}
 	for range maxRounds {
@@ -149,8 +149,7 @@ func (d *devices) update(ctx context.Context, b *batch, s state) {
 		case errors.As(err, &stale):
 			write = s.newerThan(stale.Item)
 		case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
-			// Only the measures are the device's to choose: the record that brought them is the one that cannot be
-			// stored.
+			// The device chooses only the measures, so the record that contains them is the one that cannot be stored.
 			bringer := s.measured
 			if bringer < 0 {
 				bringer = s.seen
@@ -165,7 +164,7 @@ func (d *devices) update(ctx context.Context, b *batch, s state) {
 	d.fail(b, s, errors.New("other writers kept changing the item"))
 }
 
-// fail marks the records that the state comes from; bringing them again brings the state again.
+// fail marks the records that the state comes from; retrying them repeats the state.
 func (d *devices) fail(b *batch, s state, err error) {
 	err = fmt.Errorf("updating device %q in table %q: %w", s.thing, d.table, err)
 	b.fail(s.seen, err)
@@ -175,7 +174,7 @@ func (d *devices) fail(b *batch, s state, err error) {
 	}
 }
 
-// groups says which parts of a state an update writes.
+// groups selects the parts of a state that an update writes.
 type groups struct{ seen, measured, status bool }
 
 // newerThan compares a state with the stored item.
@@ -200,7 +199,7 @@ func number(v types.AttributeValue) int64 {
 	return value
 }
 
-// request writes the update: each group is set only when it is newer than what is stored, all or nothing.
+// request builds the update: each group is set only if it is newer than what is stored, all or nothing.
 func (d *devices) request(b *batch, s state, write groups) *dynamodb.UpdateItemInput {
 	values := map[string]types.AttributeValue{}
 	set, condition := "SET ", ""
@@ -259,8 +258,8 @@ func latest(measures []telemetry.Measure) types.AttributeValue {
 	return &types.AttributeValueMemberM{Value: m}
 }
 
-// attribute keeps a measure's type. DynamoDB's numbers reach from 1E-130 to 9.9E+125, doubles further: those that
-// do not fit stay as text.
+// attribute keeps a measure's type. DynamoDB's numbers range from 1E-130 to 9.9E+125. Doubles range further; those that
+// do not fit are stored as text.
 func attribute(m telemetry.Measure) types.AttributeValue {
 	switch m.Kind {
 	case telemetry.Bool:

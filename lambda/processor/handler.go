@@ -20,16 +20,16 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
-// concurrency bounds the calls under way at once, over all stores.
+// concurrency limits the concurrent calls, over all stores.
 const concurrency = awsenv.Connections
 
-// processor handles invocations one after the other, as Lambda brings them to one process.
+// processor handles invocations one at a time, as Lambda sends them to a process.
 type processor struct {
 	config
 	history     *history // nil without Timestream
 	devices     *devices // nil without a device table
 	deadLetters *deadletter.Sender
-	// decoders are one for each processor: Lambda gives a function up to six, and a sixth of one.
+	// decoders has one decoder per processor; Lambda gives a function up to six.
 	decoders []*telemetry.Decoder
 	log      *slog.Logger
 	level    string
@@ -37,8 +37,8 @@ type processor struct {
 	now      func() time.Time
 }
 
-// newProcessor does the cold start's work: it reads the environment and makes the clients. Connections are made by
-// the first batch.
+// newProcessor does the work of a cold start: it reads the environment and creates the clients. The first batch opens
+// the connections.
 func newProcessor(getenv func(string) string, out io.Writer) (*processor, error) {
 	c, err := loadConfig(getenv)
 	if err != nil {
@@ -68,7 +68,8 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 	return p, nil
 }
 
-// Invoke handles one batch. The error is about an event that is not a batch at all; everything else is in the response.
+// Invoke handles one batch. It returns an error only if the event is not a batch at all; everything else is in the
+// response.
 func (p *processor) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	records, err := stream.Parse(event)
 	if err != nil {
@@ -90,8 +91,8 @@ func (p *processor) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	return p.answer(ctx, b, metrics), nil
 }
 
-// phases divides what is left of the invocation: the stores' calls end early enough for the dead letters, and these
-// early enough for the answer, because an invocation that times out loses the partial answer.
+// phases divides the rest of the invocation. The stores' calls end early enough to send dead letters, and these end
+// early enough to respond, because an invocation that times out loses its partial response.
 func phases(ctx context.Context, now time.Time) (stores, letters context.Context, cancel func()) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -103,10 +104,10 @@ func phases(ctx context.Context, now time.Time) (stores, letters context.Context
 	return stores, letters, func() { cancelStores(); cancelLetters() }
 }
 
-// decodeShare is how many records are worth a decoder of their own.
+// decodeShare is how many records justify a decoder of their own.
 const decodeShare = 500
 
-// decode reads every record. A large batch is cut into as many runs as there are processors and decoders.
+// decode reads every record. It splits a large batch into as many runs as there are processors and decoders.
 func (p *processor) decode(ctx context.Context, b *batch, metrics *emf.Recorder) {
 	n := len(b.records)
 	runs := max(1, min(len(p.decoders), n/decodeShare))
@@ -125,7 +126,7 @@ func (p *processor) decode(ctx context.Context, b *batch, metrics *emf.Recorder)
 	metrics.Count("SkippedValues", int(skipped.Load()))
 }
 
-// decodeRun reads the records from start up to end, and returns how many values no measure can hold.
+// decodeRun reads the records from start up to end, and returns how many values cannot be measures.
 func (p *processor) decodeRun(
 	ctx context.Context,
 	b *batch,
@@ -161,7 +162,7 @@ func (p *processor) decodeRun(
 	return skipped
 }
 
-// Reasons of the processor's own; the decoder's are in package telemetry, the stores' beside their checks.
+// The processor's own reasons; the decoder's are in package telemetry, the stores' next to their checks.
 const (
 	damagedRecord = telemetry.Reason("damaged_record")
 	invalidThing  = telemetry.Reason("invalid_thing")
@@ -169,7 +170,7 @@ const (
 	timeBefore70  = telemetry.Reason("time_before_1970")
 )
 
-// maxAhead is how far in the future a time may be [AWS 6.1 Future timestamps]. It holds without Timestream too: one
+// maxAhead is how far in the future a time can be [AWS 6.1 Future timestamps]. It applies without Timestream too: one
 // message from 2100 would keep a device's state from ever changing again.
 const maxAhead = 15 * time.Minute
 
@@ -217,11 +218,11 @@ func (p *processor) store(ctx context.Context, b *batch) {
 	w.do()
 }
 
-// work is calls to make, concurrency of them at a time.
+// work is a list of calls, run with limited concurrency.
 type work []func()
 
-// do makes the calls and waits for them. The workers live for many calls each: the stack that the SDK's layers of
-// middleware need is grown once for each worker and not once for each call.
+// do makes the calls and waits for them. Each worker makes many calls, so the stack that the SDK's middleware needs
+// grows once per worker, not once per call.
 func (w work) do() {
 	var (
 		next    atomic.Int64

@@ -30,8 +30,8 @@ type history struct {
 	database, table string
 	single          bool
 
-	// first lets one call go ahead of the others until one has succeeded: the client then knows its endpoint, and
-	// endpoint discovery is asked for once in a process instead of once for each concurrent call.
+	// first lets one call run ahead of the others until one has succeeded. The client then knows its endpoint, so
+	// endpoint discovery happens once per process, not once per concurrent call.
 	first sync.Mutex
 	known bool
 }
@@ -48,7 +48,7 @@ const (
 	maxNameBytes   = 256  // a measure's name
 )
 
-// Reasons for the dead letter that only Timestream has.
+// Reasons for dead letters that only Timestream has.
 const (
 	tooManyMeasures  = "too_many_measures"
 	badMeasureName   = "measure_name"
@@ -56,15 +56,15 @@ const (
 	timestreamReason = "timestream_rejected"
 )
 
-// row is one Timestream record to be: a message, or with the single layout one measure of it.
+// row is one future Timestream record: a message or, with the single layout, one measure of it.
 type row struct {
 	message int
 	measure int // -1: all of them
 	version int64
 }
 
-// store checks the messages and adds the calls that write them to w. order is grouped by device, so that most calls
-// are about one device and name it once.
+// store checks the messages and adds the calls that write them to w. order is grouped by device, so most calls concern
+// one device and name it once.
 func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 	rows := make([]row, 0, len(order))
 	for at, i := range order {
@@ -93,9 +93,8 @@ func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 	}
 }
 
-// writes reports whether a measure has a place in Timestream: there is no empty value, and in the multi layout no
-// second column of the dimension's name. A payload that names its device says nothing that the topic has not said
-// better.
+// writes reports whether a measure has a place in Timestream: there are no empty values, and in the multi layout no
+// second column with the dimension's name. A payload that names its device adds nothing to the topic.
 func (h *history) writes(m *telemetry.Measure) bool {
 	return m.Text != "" && (h.single || m.Name != deviceDimension)
 }
@@ -109,17 +108,18 @@ func (h *history) hasValue(measures []telemetry.Measure) bool {
 	return false
 }
 
-// Versions: a record with a higher version replaces one with the same device, time and name; the same version with
-// the same values is accepted and changes nothing [AWS 6.1 Upsert]. The arrival time is the same in every replay and
-// grows with the stream, so it is the version. Thousandths of it order messages that share a device, a time and an
-// arrival millisecond.
+// A record with a higher version replaces one with the same device, time and name; the same version with the same
+// values is accepted and changes nothing [AWS 6.1 Upsert]. The arrival time is the same in every replay and grows with
+// the stream, so it is the version. Thousandths of it order messages that share a device, a time and an arrival
+// millisecond.
 const versionsPerMilli = 1000
 
-// lookBack bounds the search for such a message. One that is missed is put right when Timestream rejects it, see again.
+// lookBack limits the search for such a message. If it misses one, Timestream rejects the record, and again corrects
+// the version.
 const lookBack = 64
 
-// setVersion gives message i its version. before are the messages in order before it; those of its device are at the
-// end.
+// setVersion gives message i its version. before holds the messages that precede it in order; those of its device are
+// at the end.
 func setVersion(b *batch, before []int, i int) {
 	m := &b.messages[i]
 	m.version = max(1, b.records[i].ArrivalMillis*versionsPerMilli)
@@ -135,7 +135,7 @@ func setVersion(b *batch, before []int, i int) {
 	}
 }
 
-// check refuses what Timestream would refuse the whole call for. It returns the reason, or "".
+// check rejects a message for which Timestream would reject the whole call. It returns the reason, or "".
 func (h *history) check(m *telemetry.Message, thing string) (reason, detail string) {
 	if len(m.Measures) > maxMeasures && !h.single {
 		return tooManyMeasures, fmt.Sprintf(
@@ -172,7 +172,7 @@ func valueBytes(m *telemetry.Measure) int {
 	return len(m.Text)
 }
 
-// nameProblem checks a measure's name; in the multi layout it is a column's name as well.
+// nameProblem checks a measure's name; in the multi layout, it is also a column's name.
 func (h *history) nameProblem(name string) string {
 	switch {
 	case len(name) > maxNameBytes:
@@ -186,7 +186,7 @@ func (h *history) nameProblem(name string) string {
 	return ""
 }
 
-// write sends the rows of one call and reports what became of each to the batch.
+// write sends the rows of one call and reports the result of each to the batch.
 func (h *history) write(ctx context.Context, b *batch, rows []row) {
 	for len(rows) > 0 {
 		err := h.call(ctx, b, rows)
@@ -200,7 +200,7 @@ func (h *history) write(ctx context.Context, b *batch, rows []row) {
 		case errors.As(err, &rejected) && len(rejected.RejectedRecords) > 0:
 			rows = again(b, rows, rejected.RejectedRecords)
 		case errors.As(err, &api) && api.ErrorCode() == "ValidationException" && len(rows) > 1:
-			// Timestream refuses the call for one record and does not say which: find it.
+			// Timestream rejects the call because of one record, and does not say which: find it.
 			half := len(rows) / 2
 			h.write(ctx, b, rows[:half])
 			rows = rows[half:]
@@ -216,8 +216,8 @@ func (h *history) write(ctx context.Context, b *batch, rows []row) {
 	}
 }
 
-// again reads the answer about each rejected row and returns those to send once more; the others are dead letters
-// with AWS's own reason. What the answer does not name is stored [AWS 6.1 RejectedRecordsException].
+// again reads the response about each rejected row and returns the rows to send once more; the others become dead
+// letters with AWS's own reason. Rows that the response does not name are stored [AWS 6.1 RejectedRecordsException].
 func again(b *batch, rows []row, rejected []types.RejectedRecord) []row {
 	retry := make([]row, 0, len(rejected))
 	for _, r := range rejected {
@@ -230,9 +230,9 @@ func again(b *batch, rows []row, rejected []types.RejectedRecord) []row {
 		}
 		if existing := aws.ToInt64(r.ExistingVersion); existing > 0 &&
 			existing/versionsPerMilli == rows[i].version/versionsPerMilli {
-			// Two messages of one device, time and arrival millisecond. When their versions are equal the later one,
-			// this one, takes the next; when this one's is lower, it is the earlier one in a replay, and lost long
-			// ago. A version of a later millisecond is another case: AWS's reason shows it.
+			// Two messages have the same device, time and arrival millisecond. If their versions are equal, the later
+			// one, this one, takes the next. If this one's is lower, it is the earlier message in a replay, and was
+			// superseded long ago. A version of a later millisecond is another case: AWS's reason shows it.
 			if existing == rows[i].version {
 				next := rows[i]
 				next.version = existing + 1
@@ -252,7 +252,7 @@ func (r row) describe(b *batch, reason string) string {
 	return fmt.Sprintf("%s: %s", b.messages[r.message].Measures[r.measure].Name, reason)
 }
 
-// call makes one WriteRecords. Until a call of the process has succeeded, calls go one by one.
+// call makes one WriteRecords call. Until one call of the process has succeeded, calls run one by one.
 func (h *history) call(ctx context.Context, b *batch, rows []row) error {
 	h.first.Lock()
 	if h.known {

@@ -25,9 +25,8 @@ func newSender(c config, cfg aws.Config) *deadletter.Sender {
 	}
 }
 
-// deliver sends the dead letters of the records that Lambda will not bring again; the others get theirs when they
-// come back, so that no letter is written twice for a failure elsewhere. A letter that cannot be sent makes its
-// record fail.
+// deliver sends the dead letters of the records that Lambda will not retry. The others get theirs when they return, so
+// no letter is written twice because of a failure elsewhere. A letter that cannot be sent makes its record fail.
 func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder) {
 	lowest := b.lowestFailed()
 	var w work
@@ -38,7 +37,7 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 		metrics.CountReason("Rejected", why.reason, 1)
 		w = append(w, func() {
 			record := &b.records[i]
-			// The detail can name measures, and names are the payload's: it is for the letter.
+			// The detail can name measures, and names belong to the payload: only the letter contains it.
 			p.log.WarnContext(
 				ctx,
 				"record cannot be stored; sending it to the dead-letter queue",
@@ -64,7 +63,7 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 	w.do()
 }
 
-// topic is where a record was published: a status message says so, and the stream's only other source is the
+// topic returns where a record was published: a status message says so, and the stream's only other source is the
 // telemetry rule.
 func (p *processor) topic(record *stream.Record) string {
 	if topic := statusTopic(record.Data); topic != "" {

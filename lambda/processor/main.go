@@ -1,5 +1,5 @@
-// Command processor is the pipeline's stream processor: it takes batches of Kinesis records, which are what devices
-// published, and stores them in Timestream and in the device table.
+// Command processor is the pipeline's stream processor. It takes batches of Kinesis records, which devices published,
+// and stores them in Timestream and in the device table.
 //
 // It decides nothing about the pipeline: names, layout and limits come from its environment, see
 // docs/design/contracts.md.

@@ -20,13 +20,13 @@ const (
 	multiName       = "telemetry" // the measure name of every record of the multi layout
 )
 
-// writeRecords makes one WriteRecords call for the rows. Endpoint discovery, signing, retries and errors are the
-// SDK's; the body is written here, straight from the measures, because the SDK's own types (a pointer for each name,
-// value and time) and their serializer cost more than everything else that the processor does to a batch.
+// writeRecords makes one WriteRecords call for the rows. The SDK does endpoint discovery, signing, retries and errors.
+// The body is written here, straight from the measures: the SDK's own types (a pointer per name, value and time) and
+// their serializer cost more than everything else that the processor does with a batch.
 func (h *history) writeRecords(ctx context.Context, b *batch, rows []row) error {
 	body := h.body(b, rows)
 	_, err := h.client.WriteRecords(ctx,
-		// The SDK checks that the three required members are there.
+		// The SDK checks that the three required members are present.
 		&timestreamwrite.WriteRecordsInput{DatabaseName: &h.database, TableName: &h.table, Records: []types.Record{}},
 		func(o *timestreamwrite.Options) {
 			o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
@@ -37,13 +37,13 @@ func (h *history) writeRecords(ctx context.Context, b *batch, rows []row) error 
 	return err
 }
 
-// serializer takes the place of the SDK's for one call.
+// serializer replaces the SDK's serializer for one call.
 type serializer struct{ body []byte }
 
-// ID is the name of the step it stands for.
+// ID is the name of the step that it replaces.
 func (serializer) ID() string { return "OperationSerializer" }
 
-// HandleSerialize makes the HTTP request.
+// HandleSerialize builds the HTTP request.
 func (s serializer) HandleSerialize(
 	ctx context.Context,
 	in middleware.SerializeInput,
@@ -70,8 +70,8 @@ func (s serializer) HandleSerialize(
 	return next.HandleSerialize(ctx, in)
 }
 
-// body writes the JSON of WriteRecordsInput. What all rows share is said once, in CommonAttributes: mostly the device
-// too.
+// body writes the JSON of WriteRecordsInput. What all rows share, usually including the device, is in CommonAttributes
+// once.
 func (h *history) body(b *batch, rows []row) []byte {
 	common := oneDevice(b, rows)
 	out := make([]byte, 0, 512+len(rows)*h.rowSize(b, rows[0]))
@@ -105,7 +105,7 @@ func (h *history) body(b *batch, rows []row) []byte {
 	return append(out, `]}`...)
 }
 
-// rowSize is about how many bytes a row takes; the rows of a call are alike.
+// rowSize estimates the size of a row in bytes; the rows of a call are alike.
 func (h *history) rowSize(b *batch, r row) int {
 	size := 160
 	for _, m := range b.messages[r.message].Measures {

@@ -11,18 +11,18 @@ import (
 
 const unknownStatus = telemetry.Reason("unknown_status")
 
-// statusEnvelope is what the pipeline's status rule makes of a message on <prefix>/<thing>/status.
+// statusEnvelope is the status rule's output for a message on <prefix>/<thing>/status.
 type statusEnvelope struct {
 	Payload *string `json:"status_payload"` // base64
 	Topic   *string `json:"status_topic"`
 }
 
-// isStatus tells a status message from telemetry without parsing it; readStatus looks closer.
+// isStatus distinguishes a status message from telemetry without parsing it; readStatus checks more closely.
 func isStatus(data string) bool {
 	return strings.Contains(data, `"status_payload"`) && strings.Contains(data, `"status_topic"`)
 }
 
-// statusTopic is the topic of a status message, the only one whose topic the record carries.
+// statusTopic returns the topic of a status message, the only kind of record that contains its topic.
 func statusTopic(data string) string {
 	var envelope statusEnvelope
 	if !isStatus(data) || json.Unmarshal([]byte(data), &envelope) != nil || envelope.Topic == nil {
@@ -31,8 +31,8 @@ func statusTopic(data string) string {
 	return *envelope.Topic
 }
 
-// readStatus reads a status message. Its time is that of its arrival, never the payload's: a last will is written
-// when the device connects and sent when it is gone.
+// readStatus reads a status message. Its time is the arrival time, never one from the payload: a device writes its last
+// will when it connects, and the broker sends it when the device is gone.
 func readStatus(record *stream.Record) (message, error) {
 	refuse := func(detail string) (message, error) {
 		return message{}, &telemetry.Error{Reason: unknownStatus, Detail: detail}

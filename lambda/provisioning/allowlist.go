@@ -24,7 +24,7 @@ type tableAPI interface {
 	) (*dynamodb.UpdateItemOutput, error)
 }
 
-// allowList is the table of the serials that may register.
+// allowList is the table of serials that can register.
 type allowList struct {
 	client tableAPI
 	table  string
@@ -36,7 +36,7 @@ type entry struct {
 	usedBy     string            // the ID of the certificate that has used the serial up; empty: none
 }
 
-// find reads a serial's entry. That there is none, or that it is not as the contract has it, is a refusal.
+// find reads a serial's entry. It refuses if there is none or if the entry violates the contract.
 func (l *allowList) find(ctx context.Context, serial string) (entry, *refusal) {
 	out, err := l.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(l.table), Key: serialKey(serial), ConsistentRead: aws.Bool(true),
@@ -87,9 +87,9 @@ func parseEntry(item map[string]types.AttributeValue) (entry, *refusal) {
 	return e, nil
 }
 
-// use uses the serial up for the certificate, in one conditional write: of any number of requests at the same time
-// one succeeds. A request that is repeated with its certificate succeeds again, for its first answer may have been
-// lost on the way to the device.
+// use marks the serial as used by the certificate, in one conditional write: of any number of concurrent requests, one
+// succeeds. A repeated request with the same certificate succeeds again, because the first response may have been lost
+// on the way to the device.
 func (l *allowList) use(ctx context.Context, r *registration, now time.Time) *refusal {
 	_, err := l.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: aws.String(l.table),
@@ -123,7 +123,7 @@ func (l *allowList) use(ctx context.Context, r *registration, now time.Time) *re
 	return usedBy(e.usedBy)
 }
 
-// usedBy is the refusal for a serial that another certificate has used up.
+// usedBy returns the refusal for a serial that another certificate has used.
 func usedBy(id string) *refusal {
 	return refuse(serialUsed, "the serial was used by certificate %s", shown(id, maxShown))
 }

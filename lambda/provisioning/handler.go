@@ -23,19 +23,19 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
 )
 
-// limits are how long the hook tries.
+// limits are how long the hook keeps trying.
 type limits struct {
 	answer time.Duration // for everything, from the invocation on
-	// for one call's connection and for its answer, so that a dead connection leaves time for other tries
+	// for one call's connection and response, so that a dead connection leaves time for other attempts
 	try time.Duration
 }
 
-// ofAWS are the limits for AWS IoT, which waits 5 s for an answer and takes none for a refusal [AWS 4
-// Pre-provisioning hook]. A serial that is used up for an answer that comes too late helps no device, so calls end
-// well before that, whatever the function's own timeout is.
+// ofAWS are the limits for AWS IoT, which waits 5 s for a response and treats none as a refusal [AWS 4 Pre-provisioning
+// hook]. If the response comes too late, the serial is used up without helping a device, so calls end well before that,
+// whatever the function's own timeout is.
 var ofAWS = limits{answer: 4 * time.Second, try: 1200 * time.Millisecond}
 
-// refusedAnswer is the answer to every request that is not admitted; AWS IoT tells the device no reason.
+// refusedAnswer is the response to every request that is not admitted; AWS IoT does not pass the reason to the device.
 const refusedAnswer = `{"allowProvisioning":false}`
 
 // registryAPI is the part of the IoT client that the hook uses.
@@ -43,7 +43,7 @@ type registryAPI interface {
 	DescribeThing(context.Context, *iot.DescribeThingInput, ...func(*iot.Options)) (*iot.DescribeThingOutput, error)
 }
 
-// handler handles invocations one after the other, as Lambda brings them to one process.
+// handler handles invocations one at a time, as Lambda sends them to a process.
 type handler struct {
 	config
 	limits
@@ -55,7 +55,7 @@ type handler struct {
 	now      func() time.Time
 }
 
-// newHandler does the cold start's work: it reads the environment and makes the clients.
+// newHandler does the work of a cold start: it reads the environment and creates the clients.
 func newHandler(getenv func(string) string, out io.Writer, l limits) (*handler, error) {
 	c, err := loadConfig(getenv)
 	if err != nil {
@@ -75,8 +75,8 @@ func newHandler(getenv func(string) string, out io.Writer, l limits) (*handler, 
 	return h, nil
 }
 
-// Invoke answers one request. It returns no error: whatever goes wrong, the answer is that the device is not
-// admitted, and the log says why.
+// Invoke answers one request. It returns no error: whatever goes wrong, the device is not admitted, and the log says
+// why.
 func (h *handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	ctx, cancel := h.withReserve(ctx, time.Now())
 	defer cancel()
@@ -85,14 +85,14 @@ func (h *handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	if why != nil {
 		return []byte(refusedAnswer), nil
 	}
-	// Strings always have a JSON form.
+	// A string always has a JSON form.
 	answer, _ := json.Marshal(
 		events.IoTPreProvisionHookResponse{AllowProvisioning: true, ParameterOverrides: r.overrides},
 	)
 	return answer, nil
 }
 
-// withReserve ends the calls early enough for AWS IoT to get the answer.
+// withReserve ends calls early enough for AWS IoT to receive the response.
 func (l limits) withReserve(ctx context.Context, now time.Time) (context.Context, context.CancelFunc) {
 	end := now.Add(l.answer)
 	if deadline, ok := ctx.Deadline(); ok {
@@ -104,8 +104,8 @@ func (l limits) withReserve(ctx context.Context, now time.Time) (context.Context
 	return context.WithDeadline(ctx, end)
 }
 
-// admit decides. What costs least comes first, and the write that uses the serial up comes last, so that no refused
-// request uses one up. The registration holds what was known when the decision fell, also with a refusal.
+// admit decides on a request. The cheapest checks come first, and the write that uses up the serial comes last, so no
+// refused request uses one up. The registration holds what was known at the time of the decision, also after a refusal.
 func (h *handler) admit(ctx context.Context, event []byte) (r registration, why *refusal) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -131,7 +131,7 @@ func (h *handler) admit(ctx context.Context, event []byte) (r registration, why 
 	return r, h.list.use(ctx, &r, h.now())
 }
 
-// checkThing refuses a name that a thing has which did not register with this pipeline: the template would attach the
+// checkThing refuses a name if a thing has it that did not register with this pipeline: the template would attach the
 // certificate to it, and the device would become that thing.
 func (h *handler) checkThing(ctx context.Context, name string) *refusal {
 	out, err := h.registry.DescribeThing(ctx, &iot.DescribeThingInput{ThingName: aws.String(name)})
@@ -152,7 +152,7 @@ func (h *handler) checkThing(ctx context.Context, name string) *refusal {
 	return nil
 }
 
-// report tells in one line what became of a request, and counts it.
+// report logs the result of a request in one line, and counts it.
 func (h *handler) report(ctx context.Context, r *registration, why *refusal) {
 	admitted, refused := 1, 0
 	level, message := slog.LevelInfo, "device admitted"

@@ -1,7 +1,7 @@
-// Command provisioning is the pipeline's pre-provisioning hook: AWS IoT asks it about every device that wants to
+// Command provisioning is the pipeline's pre-provisioning hook. AWS IoT calls it for every device that wants to
 // register with the claim certificate, and registers only those that it admits.
 //
-// Which serials may register is in the allow-list table, so that it changes without new code; see
+// The serials that can register are in the allow-list table, so they can change without new code; see
 // docs/design/contracts.md.
 package main
 

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// reason is why a request was refused, as the log and the metrics' line say it; the guide on functions lists them.
+// reason is why a request was refused, as in the log and the metrics; the guide on functions lists the reasons.
 type reason string
 
 const (
@@ -29,14 +29,15 @@ const (
 )
 
 // refusal is the verdict on a request that is not admitted; nil means admitted. It is not an error: the hook has
-// answered. Detail is for operators: it may quote what a device sent, through shown, and never holds the certificate.
+// answered. The detail is for operators. It may quote what a device sent, through shown, and never holds the
+// certificate.
 type refusal struct {
 	reason reason
 	detail string
 	stack  string // of a panic
 }
 
-// broken reports whether the hook could not do its work, in place of deciding against the device.
+// broken reports whether the hook failed, rather than decided against the device.
 func (r *refusal) broken() bool {
 	return r.reason == timedOut || r.reason == awsError || r.reason == panicked
 }
@@ -45,7 +46,7 @@ func refuse(why reason, format string, args ...any) *refusal {
 	return &refusal{reason: why, detail: fmt.Sprintf(format, args...)}
 }
 
-// failed is the refusal for a call to AWS that did not succeed, object being what was done to which object.
+// failed returns the refusal for a failed call to AWS; object says what was done to which object.
 func failed(ctx context.Context, err error, object string) *refusal {
 	why := awsError
 	if ctx.Err() != nil {
@@ -54,11 +55,11 @@ func failed(ctx context.Context, err error, object string) *refusal {
 	return refuse(why, "%s: %s", object, shown(err.Error(), maxDetail))
 }
 
-// maxStack is how much of a panic's stack one log line has, in bytes.
+// maxStack limits a panic's stack in a log line, in bytes.
 const maxStack = 4096
 
-// recovered is the refusal for a panic. A stack has addresses and lengths of strings, not their text; the panic's
-// value is only told when it is an error.
+// recovered returns the refusal for a panic. A stack has addresses and lengths of strings, not their text; the panic's
+// value is only logged if it is an error.
 func recovered(value any) *refusal {
 	r := &refusal{reason: panicked, detail: fmt.Sprintf("a panic with %T", value)}
 	if err, ok := value.(error); ok {
@@ -75,7 +76,7 @@ const (
 	maxShown = 128
 )
 
-// shown makes text fit for a log: at most limit bytes of it, and quoted unless all of it is printable ASCII.
+// shown makes text safe for a log: at most limit bytes of it, and quoted unless all of it is printable ASCII.
 func shown(text string, limit int) string {
 	plain := len(text) <= limit
 	for i := 0; plain && i < len(text); i++ {

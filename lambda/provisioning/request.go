@@ -9,7 +9,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
 )
 
-// Parameters of the template that every pipeline's has (docs/design/contracts.md).
+// Parameters of every pipeline's template (docs/design/contracts.md).
 const (
 	serialParameter      = "SerialNumber"
 	certificateParameter = "AWS::IoT::Certificate::Id"
@@ -22,8 +22,7 @@ const (
 	maxValue       = 800 // characters of an attribute's value [AWS 1.3 attributes per thing]
 )
 
-// registration is one device that wants to register: what was read of its request, and what it will be when it is
-// admitted.
+// registration is one device that wants to register: the data of its request, and what it will be if admitted.
 type registration struct {
 	serial        string
 	certificateID string
@@ -33,10 +32,10 @@ type registration struct {
 	overrides     map[string]string // what the allow list puts in their place
 }
 
-// read takes an event apart and checks what can be checked without a call. With a refusal the registration has what
-// could be read and is safe to log.
+// read parses an event and checks what it can without a call. With a refusal, the registration holds what could be read
+// and is safe to log.
 //
-// The certificate itself is not kept: nothing depends on it, and what is not there is not logged.
+// The certificate itself is not kept: nothing depends on it, and what is not kept cannot be logged.
 func (c *config) read(event []byte) (registration, *refusal) {
 	var request events.IoTPreProvisionHookRequest
 	r := registration{}
@@ -74,8 +73,7 @@ func (c *config) read(event []byte) (registration, *refusal) {
 			maxSerial,
 		)
 	}
-	// AWS IoT sets this parameter itself. Whatever a device sets must not make the template activate another
-	// certificate.
+	// AWS IoT sets this parameter itself. A device must not be able to make the template activate another certificate.
 	if id, ok := request.Parameters[certificateParameter]; ok && id != request.CertificateID {
 		return r, refuse(
 			otherCertificate,
@@ -115,12 +113,12 @@ func alphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// attributeValue is what AWS IoT takes as the value of a thing's attribute [AWS 1.3 attributes per thing], beside its
-// length.
+// attributeValue matches the values that AWS IoT accepts for a thing's attribute [AWS 1.3 attributes per thing], apart
+// from their length.
 var attributeValue = regexp.MustCompile(`^[a-zA-Z0-9_.,@/:#=\[\]-]+$`)
 
-// fill decides the value of each attribute: the allow list's overrides the device's own. Each must have one that
-// AWS IoT takes, or the template fails after the serial is used up.
+// fill decides the value of each attribute: the allow list's overrides the device's own. Each must have a value that
+// AWS IoT accepts; otherwise the template would fail after the serial is used up.
 func (c *config) fill(r *registration, e entry) *refusal {
 	r.overrides = map[string]string{}
 	for _, name := range c.attributes {

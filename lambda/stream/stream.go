@@ -1,9 +1,9 @@
-// Package stream reads the event that Lambda makes of a batch of Kinesis records, and writes the partial batch
+// Package stream reads the event that Lambda creates from a batch of Kinesis records, and writes the partial batch
 // response.
 //
-// It is for the project's processor and for anyone who writes one. It does what aws-lambda-go's events.KinesisEvent
-// does for the fields that a pipeline uses, in one pass and two allocations for any number of records. It must not
-// know what the records hold.
+// The project's processor uses it, and so can your own. It does what aws-lambda-go's events.KinesisEvent does for the
+// fields that a pipeline uses, in one pass and two allocations for any number of records. It must not know what the
+// records hold.
 package stream
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
 )
 
-// maxNesting is how many arrays and objects of the event may be open at once; Lambda opens four.
+// maxNesting is how many nested arrays and objects an event can have; Lambda uses four.
 const maxNesting = 128
 
 // Record is one record of a batch.
@@ -26,21 +26,21 @@ type Record struct {
 	// PartitionKey is the thing's name: the pipeline's rules take it from the topic, which the IoT policy guards.
 	PartitionKey   string
 	SequenceNumber string
-	// ArrivalMillis is when Kinesis took the record, in milliseconds since 1970.
+	// ArrivalMillis is when Kinesis received the record, in milliseconds since 1970.
 	ArrivalMillis int64
-	// Data is the device's own bytes. When Kinesis' base64 does not decode it is that text, and Damaged is set.
+	// Data is the device's own bytes. If Kinesis' base64 does not decode, it is that text, and Damaged is set.
 	Data    string
 	Damaged bool
 }
 
-// Arrival is ArrivalMillis as a time, UTC.
+// Arrival returns ArrivalMillis as a time, UTC.
 func (r *Record) Arrival() time.Time { return time.UnixMilli(r.ArrivalMillis).UTC() }
 
-// Parse reads an event. Strings of the records, Data aside, share the event's memory: event must not change while
-// they are in use, and they must not be kept after the invocation, because the Lambda runtime reuses its buffer.
-// An event that is not a Kinesis batch, or has a record that could not be reported as failed, is an error.
+// Parse reads an event. The strings of the records, except Data, share the event's memory. The event must not change
+// while they are in use, and they must not be kept after the invocation, because the Lambda runtime reuses its buffer.
+// Parse returns an error for an event that is not a Kinesis batch, or if a record could not be reported as failed.
 func Parse(event []byte) ([]Record, error) {
-	// Each record's envelope is some 400 bytes, so this is seldom too small and never far too large.
+	// Each record's envelope is some 400 bytes, so this is rarely too small and never far too large.
 	records := make([]Record, 0, len(event)/400+1)
 	// The event is only read, and outlives every use of the records: see above.
 	r := jsontext.NewBytes(event, maxNesting)
@@ -67,7 +67,7 @@ func Parse(event []byte) ([]Record, error) {
 	return records, nil
 }
 
-// members calls visit for each member of the object that is next, with the reader at the member's value.
+// members calls visit for each member of the next object, with the reader at the member's value.
 func members(r *jsontext.Reader, visit func(key string) error) error {
 	if err := r.Enter('{'); err != nil {
 		return err
@@ -85,7 +85,7 @@ func members(r *jsontext.Reader, visit func(key string) error) error {
 
 func readRecords(r *jsontext.Reader, records []Record) ([]Record, error) {
 	var record Record
-	// The visitors are made once, not once for each record: they would escape to the heap.
+	// The visitors are created once, not once per record: they would escape to the heap.
 	kinesis := func(key string) (err error) {
 		switch key {
 		case "partitionKey":
@@ -139,7 +139,7 @@ func readArrival(r *jsontext.Reader) (int64, error) {
 	return int64(math.Round(seconds * 1000)), nil
 }
 
-// decode replaces each record's base64 text by its bytes, all in one allocation.
+// decode replaces each record's base64 text with its bytes, all in one allocation.
 func decode(records []Record) {
 	size := 0
 	for i := range records {
@@ -154,17 +154,17 @@ func decode(records []Record) {
 			records[i].Damaged = true
 			continue
 		}
-		// These bytes are written once, above, and the arena moves on behind them.
+		// These bytes are written once, above; later writes to the arena come after them.
 		records[i].Data = unsafe.String(unsafe.SliceData(arena), n)
 		arena = arena[n:]
 	}
 }
 
-// Done is the answer that says the whole batch is done.
+// Done returns the response that the whole batch succeeded.
 func Done() []byte { return []byte(`{"batchItemFailures":[]}`) }
 
-// FailedFrom is the answer that makes Lambda come back with the record of that sequence number and all after it
-// [AWS 5 Partial failure reply]. Give it the lowest failing number: Lambda looks at no other.
+// FailedFrom returns the response that makes Lambda retry the record with that sequence number and all after it [AWS 5
+// Partial failure reply]. Pass the lowest failed number: Lambda uses no other.
 func FailedFrom(sequenceNumber string) []byte {
 	answer := jsontext.AppendString([]byte(`{"batchItemFailures":[{"itemIdentifier":`), sequenceNumber)
 	return append(answer, `}]}`...)

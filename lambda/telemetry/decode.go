@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// DefaultDataField is the member whose object holds the measures, when the payload has it.
+	// DefaultDataField is the member whose object holds the measures, if the payload has it.
 	DefaultDataField = "data"
 	// DefaultTimeField is the member that holds the time. It takes precedence over the other documented names.
 	DefaultTimeField = "timestamp"
@@ -24,10 +24,10 @@ const (
 	maxInterned = 1 << 12 // dotted names remembered
 )
 
-// documentedTimeFields are recognised whatever the configured name, in this order.
+// documentedTimeFields are recognised in this order, whatever the configured name.
 var documentedTimeFields = []string{"timestamp", "timeStampEpoch", "timeStampIso"}
 
-// Decoder decodes payloads. It keeps memory between calls, so it is for one goroutine; messages stay valid.
+// Decoder decodes payloads. It reuses memory between calls, so only one goroutine can use it; messages stay valid.
 type Decoder struct {
 	dataField  string
 	timeFields []string
@@ -57,7 +57,7 @@ func (d *Decoder) Decode(payload []byte, arrival time.Time) (Message, error) {
 	return d.DecodeString(string(payload), arrival)
 }
 
-// DecodeString is Decode for a payload held in a string; the measures share the string's memory.
+// DecodeString is like Decode for a payload in a string; the measures share the string's memory.
 func (d *Decoder) DecodeString(payload string, arrival time.Time) (Message, error) {
 	if !utf8.ValidString(payload) {
 		return Message{}, &Error{Reason: InvalidUTF8, Detail: "the payload is not UTF-8 text"}
@@ -84,8 +84,8 @@ func reasoned(err error) error {
 	return &Error{Reason: NotJSON, Detail: err.Error()}
 }
 
-// message reads the outermost object. Whether the payload is an envelope is known when its data member comes by,
-// which may be after other members: measures read before it are then dropped, members after it are only checked.
+// message reads the outermost object. Only its data member shows whether the payload is an envelope, and other members
+// may come first: measures read before it are then dropped, members after it are only checked.
 func (d *Decoder) message(payload string, m *Message) error {
 	r := jsontext.New(payload, maxNesting)
 	if r.Peek() != jsontext.Object {
@@ -136,7 +136,8 @@ func (d *Decoder) timeRank(key string) int {
 	return -1
 }
 
-// time reads a time member; the first of the configured and documented names that is there decides, null is not there.
+// time reads a time member. The first of the configured and documented names that is present decides; null counts as
+// absent.
 func (d *Decoder) time(r *jsontext.Reader, rank int, best *int, m *Message) error {
 	var (
 		text string
@@ -192,7 +193,7 @@ func (d *Decoder) object(r *jsontext.Reader, prefix string, depth int, m *Messag
 	}
 }
 
-// member reads one value as a measure, an object as many, and skips what no measure can hold.
+// member reads a value as one measure, an object as many, and skips values that cannot be measures.
 func (d *Decoder) member(r *jsontext.Reader, prefix, key string, depth int, m *Message) error {
 	kind := r.Peek()
 	if kind == jsontext.Array || kind == jsontext.Null {
@@ -233,8 +234,8 @@ func (d *Decoder) member(r *jsontext.Reader, prefix, key string, depth int, m *M
 	return nil
 }
 
-// finite returns a number's text in a form that every store takes: as written when it is short and plain, else
-// the shortest text of the nearest double. A number beyond the doubles has no such text.
+// finite returns a number's text in a form that every store accepts: as written if it is short and plain, else the
+// shortest text of the nearest double. A number beyond the doubles has no such text.
 func finite(text string) (string, error) {
 	plain := len(text) <= 17
 	for i := 0; plain && i < len(text); i++ {
@@ -250,7 +251,7 @@ func finite(text string) (string, error) {
 	return strconv.FormatFloat(v, 'g', -1, 64), nil
 }
 
-// join makes a dotted name. Devices repeat their names forever, so each is built once.
+// join builds a dotted name. Devices repeat their names forever, so each is built once.
 func (d *Decoder) join(prefix, key string) string {
 	if prefix == "" {
 		return key
@@ -266,14 +267,14 @@ func (d *Decoder) join(prefix, key string) string {
 	return name
 }
 
-// add appends a measure to the message, or replaces the one of the same name: the later of two equal keys wins.
+// add appends a measure to the message, or replaces the one with the same name: the later of two equal keys wins.
 func (d *Decoder) add(measure Measure) {
 	if at, ok := d.find(measure.Name); ok {
 		d.slab[at] = measure
 		return
 	}
 	if len(d.slab) == cap(d.slab) {
-		// Earlier messages keep the old slab; the one in progress moves on.
+		// Earlier messages keep the old slab; the one in progress moves to the new one.
 		current := d.slab[d.start:]
 		d.slab = append(make([]Measure, 0, max(slabSize, 2*len(current))), current...)
 		d.start = 0

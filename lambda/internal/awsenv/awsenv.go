@@ -1,9 +1,9 @@
-// Package awsenv makes the AWS configuration of a function from its environment, and nothing else.
+// Package awsenv builds the AWS configuration of a function from its environment, and nothing else.
 //
-// Lambda gives region and credentials in variables, so none of what the SDK's own loader brings (profiles, SSO, the
-// instance metadata service) can apply; leaving it out saves a third of the binary and of the cold start. What a
-// local run needs is honoured: AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS,
-// AWS_ENABLE_ENDPOINT_DISCOVERY. It must not know which services are called.
+// Lambda passes region and credentials in variables, so the other sources of the SDK's own loader (profiles, SSO, the
+// instance metadata service) cannot apply. Without them, binary and cold start shrink by a third. The variables for
+// local runs are honoured: AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS,
+// AWS_ENABLE_ENDPOINT_DISCOVERY. The package must not know which services are called.
 package awsenv
 
 import (
@@ -25,16 +25,16 @@ import (
 
 const (
 	firstBackoff = 50 * time.Millisecond
-	// maxBackoff keeps several tries inside what is left of an invocation; the SDK's own bound is 20 s.
+	// maxBackoff leaves time for several attempts within an invocation; the SDK's own limit is 20 s.
 	maxBackoff = 2 * time.Second
-	// answerTimeout bounds the wait for one answer, so that a dead connection costs one try and not the invocation.
+	// answerTimeout limits the wait for one response, so that a dead connection costs one attempt, not the invocation.
 	answerTimeout = 5 * time.Second
-	// Connections is how many connections to one host are kept: the functions' bound on concurrent calls.
+	// Connections is how many connections to one host are kept: the functions' limit on concurrent calls.
 	Connections = 16
 )
 
 // Load reads the environment through getenv (os.Getenv in a function). It makes no network call. A function whose
-// caller waits for less than the others' sets its own bounds on the transport with tune.
+// caller waits less long sets its own limits on the transport with tune.
 func Load(getenv func(string) string, tune ...func(*http.Transport)) (aws.Config, error) {
 	region := getenv("AWS_REGION")
 	if region == "" {
@@ -68,19 +68,19 @@ func Load(getenv func(string) string, tune ...func(*http.Transport)) (aws.Config
 	return config, nil
 }
 
-// newRetryer retries throttles, 5xx and broken connections for as long as the call's context lives: the handler gives
-// its calls the time that is left of the invocation. The SDK's shared retry quota is off, for it would give up early
-// exactly when a store throttles, and a batch that is handed back to Lambda costs more than a try.
+// newRetryer retries throttling, 5xx and broken connections for as long as the call's context lives: the handler gives
+// its calls the rest of the invocation. The SDK's shared retry quota is off. It would stop retrying exactly when a
+// store throttles, and returning a batch to Lambda costs more than another attempt.
 func newRetryer() aws.Retryer {
 	standard := retry.NewStandard(func(o *retry.StandardOptions) {
 		o.Backoff = retry.BackoffDelayerFunc(backoff)
 		o.RateLimiter = ratelimit.None
 	})
-	// The standard retryer takes 0 attempts for its default of 3; only around it 0 means no bound.
+	// The standard retryer treats 0 attempts as its default of 3; only the wrapper treats 0 as no limit.
 	return retry.AddWithMaxAttempts(standard, 0)
 }
 
-// backoff doubles from 50 ms to maxBackoff, less a random half so that workers do not come back all at once.
+// backoff doubles from 50 ms to maxBackoff, minus a random half so that workers do not retry all at once.
 func backoff(attempt int, _ error) (time.Duration, error) {
 	delay := min(maxBackoff, firstBackoff<<min(attempt, 10))
 	return delay/2 + rand.N(delay/2), nil
@@ -113,26 +113,25 @@ func credentialsFrom(getenv func(string) string) (aws.CredentialsProvider, error
 	)
 }
 
-// environment is a source of settings in the form that the service clients ask for.
+// environment provides settings in the form that the service clients expect.
 type environment struct{ getenv func(string) string }
 
 func (e environment) ignored() bool {
 	return strings.EqualFold(e.getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true")
 }
 
-// GetIgnoreConfiguredEndpoints is asked for by the service clients.
+// GetIgnoreConfiguredEndpoints is called by the service clients.
 func (e environment) GetIgnoreConfiguredEndpoints(context.Context) (value, found bool, err error) {
 	return true, e.ignored(), nil
 }
 
-// GetServiceBaseEndpoint is asked for by the service clients; "Timestream Write" reads
-// AWS_ENDPOINT_URL_TIMESTREAM_WRITE.
+// GetServiceBaseEndpoint is called by the service clients; "Timestream Write" reads AWS_ENDPOINT_URL_TIMESTREAM_WRITE.
 func (e environment) GetServiceBaseEndpoint(_ context.Context, sdkID string) (string, bool, error) {
 	url := e.getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(sdkID, " ", "_")))
 	return url, url != "", nil
 }
 
-// GetEnableEndpointDiscovery is asked for by the Timestream client.
+// GetEnableEndpointDiscovery is called by the Timestream client.
 func (e environment) GetEnableEndpointDiscovery(context.Context) (aws.EndpointDiscoveryEnableState, bool, error) {
 	switch value := e.getenv("AWS_ENABLE_ENDPOINT_DISCOVERY"); strings.ToLower(value) {
 	case "":

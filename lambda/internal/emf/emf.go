@@ -1,7 +1,7 @@
 // Package emf counts what a function did and prints it in CloudWatch's embedded metric format.
 //
-// Dimensions are the pipeline, the function and, for counts by reason, the reason: never a device, because each
-// combination of dimensions is a metric that is paid for [AWS 7.7]. It must not know what the counts mean.
+// Dimensions are the pipeline, the function and, for counts by reason, the reason. A device is never a dimension,
+// because AWS charges for each combination of dimensions [AWS 7.7]. The package must not know what the counts mean.
 package emf
 
 import (
@@ -17,7 +17,7 @@ import (
 // Namespace is the CloudWatch namespace of every metric.
 const Namespace = "IoTPipeline"
 
-// maxValues is how many numbers one metric may have in one line [AWS 7.7].
+// maxValues is how many numbers a metric can have in one line [AWS 7.7].
 const maxValues = 100
 
 // Recorder collects the metrics of one invocation. It is safe for concurrent use.
@@ -31,8 +31,7 @@ type Recorder struct {
 	notes    map[string]string
 }
 
-// New returns an empty recorder. level is the function's log level: a line below it would be dropped by Lambda's
-// filter.
+// New returns an empty recorder. level is the function's log level; Lambda's filter would drop a line below it.
 func New(pipeline, function, level string) *Recorder {
 	if level == "" {
 		level = "INFO"
@@ -50,7 +49,7 @@ func (r *Recorder) Count(name string, n int) {
 	r.counts[name] += n
 }
 
-// CountReason adds n to a metric that is printed in total and once for each reason.
+// CountReason adds n to a metric that is printed in total and once per reason.
 func (r *Recorder) CountReason(name, reason string, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,7 +67,7 @@ func (r *Recorder) Millis(name string, values []int64) {
 	r.millis[name] = append(r.millis[name], values...)
 }
 
-// Note adds a property to the line of the totals: log queries can group by it, and it makes no metric of its own.
+// Note adds a property to the line of totals. Log queries can group by it; it does not create a metric.
 func (r *Recorder) Note(name, value string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,7 +92,7 @@ type directive struct {
 	Metrics    []metric
 }
 
-// WriteTo prints one line for the totals, and one for each metric and reason.
+// WriteTo prints one line for the totals, and one per metric and reason.
 func (r *Recorder) WriteTo(w io.Writer) (int64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -159,8 +158,8 @@ func (r *Recorder) print(
 	return nil
 }
 
-// sample sorts the values and takes at most maxValues of them, evenly, the smallest and the largest always, so that
-// the percentiles CloudWatch computes are those of all.
+// sample sorts the values and returns at most maxValues of them, evenly spread, including the smallest and the largest,
+// so that CloudWatch's percentiles match those of all values.
 func sample(values []int64) []int64 {
 	slices.Sort(values)
 	if len(values) <= maxValues {

@@ -1,7 +1,8 @@
-// Package lambdalog makes the functions' structured logger: JSON lines that Lambda's log-level settings apply to.
+// Package lambdalog creates the functions' structured logger. It writes JSON lines, which Lambda's log-level settings
+// apply to.
 //
-// A level needs the JSON form to work [AWS 8 LoggingConfig], so the lines are JSON whatever AWS_LAMBDA_LOG_FORMAT
-// says. It must not know what is logged; who logs keeps payloads to the debug level.
+// Log levels need the JSON format [AWS 8 LoggingConfig], so the lines are JSON whatever AWS_LAMBDA_LOG_FORMAT says. The
+// package must not know what is logged; callers log payloads only at the debug level.
 package lambdalog
 
 import (
@@ -13,8 +14,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// New returns a logger that writes to w what is at or above level: TRACE, DEBUG, INFO, WARN, ERROR or FATAL, as in
-// AWS_LAMBDA_LOG_LEVEL; empty or unknown means INFO. Lines of an invocation carry its request ID.
+// New returns a logger that writes messages at or above level to w: TRACE, DEBUG, INFO, WARN, ERROR or FATAL, as in
+// AWS_LAMBDA_LOG_LEVEL; empty or unknown means INFO. The lines of an invocation carry its request ID.
 func New(w io.Writer, level string) *slog.Logger {
 	return slog.New(requestID{slog.NewJSONHandler(w, &slog.HandlerOptions{
 		Level: parse(level), ReplaceAttr: lambdacontext.ReplaceAttr,
@@ -38,7 +39,7 @@ func parse(level string) slog.Level {
 // requestID adds the invocation's request ID, from its context, to each line.
 type requestID struct{ slog.Handler }
 
-// Handle is slog.Handler's.
+// Handle implements slog.Handler.
 func (h requestID) Handle(ctx context.Context, r slog.Record) error {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		r.AddAttrs(slog.String("requestId", lc.AwsRequestID))
@@ -46,10 +47,10 @@ func (h requestID) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// WithAttrs is slog.Handler's.
+// WithAttrs implements slog.Handler.
 func (h requestID) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return requestID{h.Handler.WithAttrs(attrs)}
 }
 
-// WithGroup is slog.Handler's.
+// WithGroup implements slog.Handler.
 func (h requestID) WithGroup(name string) slog.Handler { return requestID{h.Handler.WithGroup(name)} }

@@ -1,4 +1,4 @@
-// Package memory sets the garbage collector for a function: small batches never collect, large ones stay small.
+// Package memory tunes the garbage collector for a function: small batches never trigger it, large ones stay small.
 package memory
 
 import (
@@ -6,11 +6,11 @@ import (
 	"strconv"
 )
 
-// least holds the largest batch that Lambda can bring (6 MB) with what is made of it.
+// least is enough for the largest batch that Lambda can send (6 MB) and everything derived from it.
 const least = 40 << 20
 
-// Tune gives the heap room to grow up to a sixth of the function's memory, at least 40 MiB, and lets the collector
-// work seldom below that. Whoever sets GOGC or GOMEMLIMIT knows better.
+// Tune lets the heap grow to a sixth of the function's memory, at least 40 MiB; below that, the collector rarely runs.
+// GOGC and GOMEMLIMIT override it.
 func Tune(getenv func(string) string) {
 	if getenv("GOGC") != "" || getenv("GOMEMLIMIT") != "" {
 		return

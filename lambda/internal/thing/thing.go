@@ -1,4 +1,4 @@
-// Package thing knows what a thing's name looks like, and nothing else about things.
+// Package thing checks the names of things, and does nothing else.
 package thing
 
 // Valid reports whether name can be a thing's name [AWS 1.3]: 1 to 128 of a-z, A-Z, 0-9, colon, underscore and hyphen.
