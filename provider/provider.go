@@ -5,6 +5,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -12,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	framework "github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
@@ -71,7 +73,10 @@ func (p *iot) Configure(ctx context.Context, req framework.ConfigureRequest, res
 		c.IgnoreTags.KeyPrefixes = append(c.IgnoreTags.KeyPrefixes, block.KeyPrefixes...)
 	}
 	if len(unknown) == 0 {
-		args.UserAgent = "terraform-provider-iot/" + p.version
+		args.UserAgent, args.Waiting = "terraform-provider-iot/"+p.version, logWaiting
+		if c.IgnoreTags.Any() {
+			args.IgnoreTag = c.IgnoreTags.Has
+		}
 		clients, warnings, err := awsapi.Connect(ctx, args.Settings)
 		for _, w := range warnings {
 			resp.Diagnostics.AddWarning("AWS configuration", w)
@@ -83,6 +88,11 @@ func (p *iot) Configure(ctx context.Context, req framework.ConfigureRequest, res
 		c.Clients = clients
 	}
 	resp.ResourceData = c
+}
+
+// logWaiting writes to Terraform's log what an operation waits for, since it may take minutes.
+func logWaiting(ctx context.Context, what string, waited time.Duration) {
+	tflog.Info(ctx, what, map[string]any{"waited": waited.Round(time.Second).String()})
 }
 
 func addConnectError(diags *diag.Diagnostics, err error) {

@@ -123,7 +123,7 @@ func (r *run) look(ctx context.Context, p *Part) (*anyObject, error) {
 	}
 	var obj *anyObject
 	err = r.step(ctx, p, Reading, "", func() (err error) {
-		if obj, err = d.observe(WithDeep(ctx), ref); err != nil || obj == nil {
+		if obj, err = d.observe(ctx, ref.InFull()); err != nil || obj == nil {
 			return err
 		}
 		if obj.owner != r.Owner {

@@ -103,7 +103,7 @@ func (e *Engine) own(ctx context.Context, records []Record) (map[string]Record, 
 		rec := left[key]
 		mu.Unlock()
 		return e.step(ctx, p, Reading, "", func() error {
-			obj, err := d.observe(WithDeep(ctx), rec.Ref(e.Owner))
+			obj, err := d.observe(ctx, rec.Ref(e.Owner).InFull())
 			if err == nil && obj != nil && obj.owner != e.Owner {
 				mu.Lock()
 				defer mu.Unlock()

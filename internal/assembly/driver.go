@@ -18,7 +18,13 @@ type Ref struct {
 	ID      string            // as recorded; empty before creation
 	Owner   string            // owner token the object must carry
 	Outputs map[string]string // as recorded; may be nil
+	// Full asks Observe to read everything that Diff compares, also what a refresh leaves out to save calls. The
+	// engine sets it for parts that are about to change; other methods ignore it.
+	Full bool
 }
+
+// InFull returns the reference with Full set.
+func (r Ref) InFull() Ref { r.Full = true; return r }
 
 // Identity is what AWS made of an object. Outputs holds further facts that
 // other parts need, such as a queue's URL; its keys are the driver's own.
@@ -173,7 +179,11 @@ func (e erased[S]) diff(have *anyObject, want any) ([]Change, error) {
 func (e erased[S]) observed(have *anyObject) (*Observed[S], error) {
 	o, ok := have.typed.(*Observed[S])
 	if !ok {
-		return nil, fmt.Errorf("this is a bug in the provider: the driver wants a %T, the engine holds a %T", o, have.typed)
+		return nil, fmt.Errorf(
+			"this is a bug in the provider: the driver wants a %T, the engine holds a %T",
+			o,
+			have.typed,
+		)
 	}
 	return o, nil
 }
@@ -213,12 +223,3 @@ type Retirer interface {
 type OwnerChecker interface{ ChecksOwnerOnDelete() }
 
 func (e erased[S]) checksOwner() bool { _, ok := e.d.(OwnerChecker); return ok }
-
-type deepKey struct{}
-
-// WithDeep asks Observe to read everything that Diff compares, also what a
-// refresh leaves out to save calls. The engine sets it for parts about to change.
-func WithDeep(ctx context.Context) context.Context { return context.WithValue(ctx, deepKey{}, true) }
-
-// Deep reports whether Observe should read everything that Diff compares.
-func Deep(ctx context.Context) bool { return ctx.Value(deepKey{}) != nil }

@@ -34,10 +34,8 @@ func (e *Engine) Find(ctx context.Context, parts []Part, prior []Record) ([]Reco
 			return err
 		}
 		return e.step(ctx, p, Reading, "", func() error {
-			obj, err := d.observe(
-				WithDeep(ctx),
-				Ref{Name: p.Name, Owner: e.Owner},
-			) // a refresh need not read owners, this does
+			// A refresh need not read owners, this does.
+			obj, err := d.observe(ctx, Ref{Name: p.Name, Owner: e.Owner, Full: true})
 			if err != nil || obj == nil || obj.owner != e.Owner {
 				return err
 			}

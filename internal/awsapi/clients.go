@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -45,6 +46,13 @@ type Options struct {
 	RequestRates map[string]float64
 	// Unlimited drops the default rates, for an emulator and for a program that sends few requests.
 	Unlimited bool
+	// Clock is the time of Retry and Poll; nil means real time.
+	Clock Clock
+	// Waiting is called before each pause of Retry and Poll, with their context, what they wait for and since when.
+	// It may be nil, and calls may overlap.
+	Waiting func(ctx context.Context, what string, waited time.Duration)
+	// IgnoreTag reports whether others manage a tag (the provider's ignore_tags). Nil means that nobody does.
+	IgnoreTag func(key string) bool
 }
 
 // Clients makes and keeps the service clients of one account and region. It is safe for concurrent use.
@@ -215,6 +223,14 @@ func (c *Clients) Rate(operation string) float64 {
 	_, perSecond := c.meter.rate(operation)
 	return max(0, perSecond)
 }
+
+// IgnoresTag reports whether others manage a tag, so that it is neither drift nor removed.
+func (c *Clients) IgnoresTag(key string) bool {
+	return c.opts.IgnoreTag != nil && c.opts.IgnoreTag(key)
+}
+
+// IgnoresTags reports whether there may be tags that others manage.
+func (c *Clients) IgnoresTags() bool { return c.opts.IgnoreTag != nil }
 
 // Requests counts the requests sent so far in all regions, retries included, by "service:Operation".
 func (c *Clients) Requests() map[string]int {

@@ -21,7 +21,20 @@ const DefaultMaxRetries = 25
 
 // EndpointServices are the services that Settings.Endpoints may name, in order.
 var EndpointServices = []string{
-	"dynamodb", "iam", "iot", "iotdata", "kinesis", "lambda", "logs", "s3", "secretsmanager", "sns", "sqs", "ssm", "sts", "timestreamwrite",
+	"dynamodb",
+	"iam",
+	"iot",
+	"iotdata",
+	"kinesis",
+	"lambda",
+	"logs",
+	"s3",
+	"secretsmanager",
+	"sns",
+	"sqs",
+	"ssm",
+	"sts",
+	"timestreamwrite",
 }
 
 // Settings say which account and region to work in, and how to get in. The JSON names are
@@ -61,6 +74,9 @@ type Settings struct {
 
 	// UserAgent is in every request, such as "terraform-provider-iot/1.0.0".
 	UserAgent string `json:"-"`
+	// Waiting and IgnoreTag are those of Options.
+	Waiting   func(ctx context.Context, what string, waited time.Duration) `json:"-"`
+	IgnoreTag func(key string) bool                                        `json:"-"`
 }
 
 // AssumeRole is one role of a chain; Duration is in Go's notation, such as "1h".
@@ -115,6 +131,7 @@ func Connect(ctx context.Context, s Settings) (*Clients, []string, error) {
 	}
 	clients := New(cfg, Options{
 		Endpoints: s.endpoints(), S3UsePathStyle: s.S3UsePathStyle, RequestRates: s.RequestRates,
+		Waiting: s.Waiting, IgnoreTag: s.IgnoreTag,
 	})
 	if err := s.identify(ctx, clients); err != nil {
 		return nil, warnings, err
@@ -143,16 +160,32 @@ func (s *Settings) identify(ctx context.Context, clients *Clients) error {
 // TRACE it would print the private keys that AWS answers with.
 func (s *Settings) base() (*awsbase.Config, error) {
 	c := &awsbase.Config{
-		AccessKey: s.AccessKey, SecretKey: s.SecretKey, Token: s.Token,
-		CallerName: "terraform-provider-iot", CallerDocumentationURL: "https://registry.terraform.io/providers/iot-pipeline/iot/latest/docs",
-		CustomCABundle: s.CustomCABundle, HTTPProxy: s.HTTPProxy, HTTPSProxy: s.HTTPSProxy, NoProxy: s.NoProxy,
-		HTTPProxyMode: awsbase.HTTPProxyModeLegacy, Insecure: s.Insecure,
-		EC2MetadataServiceEndpoint: s.EC2MetadataServiceEndpoint, EC2MetadataServiceEndpointMode: s.EC2MetadataServiceEndpointMode,
-		MaxRetries: DefaultMaxRetries, Profile: s.Profile, Region: s.Region,
-		SharedConfigFiles: s.SharedConfigFiles, SharedCredentialsFiles: s.SharedCredentialsFiles,
-		SkipCredsValidation: true, SkipRequestingAccountId: true, SuppressDebugLog: true,
-		StsEndpoint: s.endpoints()["sts"], IamEndpoint: s.endpoints()["iam"], StsRegion: s.STSRegion,
-		UseDualStackEndpoint: s.UseDualStackEndpoint, UseFIPSEndpoint: s.UseFIPSEndpoint,
+		AccessKey:                      s.AccessKey,
+		SecretKey:                      s.SecretKey,
+		Token:                          s.Token,
+		CallerName:                     "terraform-provider-iot",
+		CallerDocumentationURL:         "https://registry.terraform.io/providers/iot-pipeline/iot/latest/docs",
+		CustomCABundle:                 s.CustomCABundle,
+		HTTPProxy:                      s.HTTPProxy,
+		HTTPSProxy:                     s.HTTPSProxy,
+		NoProxy:                        s.NoProxy,
+		HTTPProxyMode:                  awsbase.HTTPProxyModeLegacy,
+		Insecure:                       s.Insecure,
+		EC2MetadataServiceEndpoint:     s.EC2MetadataServiceEndpoint,
+		EC2MetadataServiceEndpointMode: s.EC2MetadataServiceEndpointMode,
+		MaxRetries:                     DefaultMaxRetries,
+		Profile:                        s.Profile,
+		Region:                         s.Region,
+		SharedConfigFiles:              s.SharedConfigFiles,
+		SharedCredentialsFiles:         s.SharedCredentialsFiles,
+		SkipCredsValidation:            true,
+		SkipRequestingAccountId:        true,
+		SuppressDebugLog:               true,
+		StsEndpoint:                    s.endpoints()["sts"],
+		IamEndpoint:                    s.endpoints()["iam"],
+		StsRegion:                      s.STSRegion,
+		UseDualStackEndpoint:           s.UseDualStackEndpoint,
+		UseFIPSEndpoint:                s.UseFIPSEndpoint,
 	}
 	if s.UserAgent != "" {
 		name, version, _ := strings.Cut(s.UserAgent, "/")
@@ -188,8 +221,15 @@ func (s *Settings) roles(c *awsbase.Config) error {
 			return err
 		}
 		c.AssumeRole = append(c.AssumeRole, awsbase.AssumeRole{
-			RoleARN: r.RoleARN, Duration: duration, ExternalID: r.ExternalID, Policy: r.Policy, PolicyARNs: r.PolicyARNs,
-			SessionName: r.SessionName, SourceIdentity: r.SourceIdentity, Tags: r.Tags, TransitiveTagKeys: r.TransitiveTagKeys,
+			RoleARN:           r.RoleARN,
+			Duration:          duration,
+			ExternalID:        r.ExternalID,
+			Policy:            r.Policy,
+			PolicyARNs:        r.PolicyARNs,
+			SessionName:       r.SessionName,
+			SourceIdentity:    r.SourceIdentity,
+			Tags:              r.Tags,
+			TransitiveTagKeys: r.TransitiveTagKeys,
 		})
 	}
 	for _, r := range s.AssumeRoleWithWebIdentity {
@@ -198,8 +238,13 @@ func (s *Settings) roles(c *awsbase.Config) error {
 			return err
 		}
 		c.AssumeRoleWithWebIdentity = &awsbase.AssumeRoleWithWebIdentity{
-			RoleARN: r.RoleARN, Duration: duration, Policy: r.Policy, PolicyARNs: r.PolicyARNs, SessionName: r.SessionName,
-			WebIdentityToken: r.WebIdentityToken, WebIdentityTokenFile: r.WebIdentityTokenFile,
+			RoleARN:              r.RoleARN,
+			Duration:             duration,
+			Policy:               r.Policy,
+			PolicyARNs:           r.PolicyARNs,
+			SessionName:          r.SessionName,
+			WebIdentityToken:     r.WebIdentityToken,
+			WebIdentityTokenFile: r.WebIdentityTokenFile,
 		}
 	}
 	return nil

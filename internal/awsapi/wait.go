@@ -22,20 +22,6 @@ type Clock interface {
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-type clockKey struct{}
-
-// WithClock makes Retry and Poll below ctx use another clock.
-func WithClock(ctx context.Context, c Clock) context.Context {
-	return context.WithValue(ctx, clockKey{}, c)
-}
-
-func clockOf(ctx context.Context) Clock {
-	if c, ok := ctx.Value(clockKey{}).(Clock); ok {
-		return c
-	}
-	return wallClock{}
-}
-
 type wallClock struct{}
 
 func (wallClock) Now() time.Time { return time.Now() }
@@ -72,25 +58,23 @@ func (c *instantClock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-type progressKey struct{}
-
-// WithProgress makes Retry and Poll below ctx report before each pause what they wait for and since when.
-func WithProgress(ctx context.Context, report func(what string, waited time.Duration)) context.Context {
-	return context.WithValue(ctx, progressKey{}, report)
-}
-
 // pauses is the rhythm of one wait.
 type pauses struct {
-	what  string
-	limit time.Duration
-	clock Clock
-	start time.Time
-	delay time.Duration
+	what    string
+	limit   time.Duration
+	clock   Clock
+	waiting func(ctx context.Context, what string, waited time.Duration)
+	start   time.Time
+	delay   time.Duration
 }
 
-func newPauses(ctx context.Context, what string, limit time.Duration) *pauses {
-	clock := clockOf(ctx)
-	return &pauses{what: what, limit: limit, clock: clock, start: clock.Now(), delay: firstDelay}
+func (c *Clients) pauses(what string, limit time.Duration) *pauses {
+	p := &pauses{what: what, limit: limit, clock: c.opts.Clock, waiting: c.opts.Waiting, delay: firstDelay}
+	if p.clock == nil {
+		p.clock = wallClock{}
+	}
+	p.start = p.clock.Now()
+	return p
 }
 
 // next pauses. It gives false when the limit has passed; the last pause ends on the limit.
@@ -99,8 +83,8 @@ func (p *pauses) next(ctx context.Context) (bool, error) {
 	if waited >= p.limit {
 		return false, nil
 	}
-	if report, ok := ctx.Value(progressKey{}).(func(string, time.Duration)); ok {
-		report(p.what, waited)
+	if p.waiting != nil {
+		p.waiting(ctx, p.what, waited)
 	}
 	pause := p.delay - rand.N(p.delay/2)
 	p.delay = min(p.delay*3/2, longestDelay)
@@ -109,14 +93,14 @@ func (p *pauses) next(ctx context.Context) (bool, error) {
 
 // Retry calls until the call succeeds or fails with an error that again refuses; that error is returned as it is.
 // When limit passes first, the error names what was waited for and wraps the last error.
-func Retry(
+func (c *Clients) Retry(
 	ctx context.Context,
 	what string,
 	limit time.Duration,
 	again func(error) bool,
 	call func(context.Context) error,
 ) error {
-	p := newPauses(ctx, what, limit)
+	p := c.pauses(what, limit)
 	for {
 		err := call(ctx)
 		if err == nil || !again(err) {
@@ -134,8 +118,13 @@ func Retry(
 
 // Poll asks until done says true or fails; that error is returned as it is. When limit passes first, the error names
 // what was waited for.
-func Poll(ctx context.Context, what string, limit time.Duration, done func(context.Context) (bool, error)) error {
-	p := newPauses(ctx, what, limit)
+func (c *Clients) Poll(
+	ctx context.Context,
+	what string,
+	limit time.Duration,
+	done func(context.Context) (bool, error),
+) error {
+	p := c.pauses(what, limit)
 	for {
 		ok, err := done(ctx)
 		if ok || err != nil {

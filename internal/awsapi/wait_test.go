@@ -7,12 +7,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 )
 
 var errBusy = errors.New("busy")
 
 func always(error) bool { return true }
+
+func waiting(clock Clock) *Clients { return New(aws.Config{}, Options{Clock: clock}) }
 
 func TestRetryEndsWithTheCallsAnswer(t *testing.T) {
 	errFinal := errors.New("final")
@@ -26,7 +29,7 @@ func TestRetryEndsWithTheCallsAnswer(t *testing.T) {
 		{"with an error that does not pass, as it is", []error{errBusy, errFinal}, errFinal},
 	} {
 		calls := 0
-		err := Retry(WithClock(t.Context(), NewInstantClock()), "waiting", time.Minute,
+		err := waiting(NewInstantClock()).Retry(t.Context(), "waiting", time.Minute,
 			func(err error) bool { return err == errBusy },
 			func(context.Context) error { calls++; return tc.answers[calls-1] })
 		if err != tc.want || calls != len(tc.answers) {
@@ -37,10 +40,10 @@ func TestRetryEndsWithTheCallsAnswer(t *testing.T) {
 
 func TestTheLimitEndsAWait(t *testing.T) {
 	clock := NewInstantClock()
-	ctx, start := WithClock(t.Context(), clock), clock.Now()
+	c, start := waiting(clock), clock.Now()
 	calls := 0
-	err := Retry(
-		ctx,
+	err := c.Retry(
+		t.Context(),
 		"waiting for the role",
 		time.Minute,
 		always,
@@ -57,7 +60,12 @@ func TestTheLimitEndsAWait(t *testing.T) {
 	if calls < 10 || calls > 40 {
 		t.Errorf("%d calls in a minute", calls)
 	}
-	if err := Poll(ctx, "waiting for the stream", time.Minute, func(context.Context) (bool, error) { return false, nil }); err == nil ||
+	if err := c.Poll(
+		t.Context(),
+		"waiting for the stream",
+		time.Minute,
+		func(context.Context) (bool, error) { return false, nil },
+	); err == nil ||
 		!strings.Contains(err.Error(), "waiting for the stream") {
 		t.Errorf("%v", err)
 	}
@@ -65,13 +73,14 @@ func TestTheLimitEndsAWait(t *testing.T) {
 
 func TestAnInterruptionEndsAWait(t *testing.T) {
 	for _, clock := range []Clock{NewInstantClock(), wallClock{}} {
-		ctx, cancel := context.WithCancel(WithClock(t.Context(), clock))
-		err := Retry(ctx, "waiting", time.Hour, always, func(context.Context) error { cancel(); return errBusy })
+		c := waiting(clock)
+		ctx, cancel := context.WithCancel(t.Context())
+		err := c.Retry(ctx, "waiting", time.Hour, always, func(context.Context) error { cancel(); return errBusy })
 		if !errors.Is(err, context.Canceled) || !errors.Is(err, errBusy) {
 			t.Errorf("%T: %v; want the interruption and the last answer", clock, err)
 		}
-		ctx, cancel = context.WithCancel(WithClock(t.Context(), clock))
-		err = Poll(ctx, "waiting", time.Hour, func(context.Context) (bool, error) { cancel(); return false, nil })
+		ctx, cancel = context.WithCancel(t.Context())
+		err = c.Poll(ctx, "waiting", time.Hour, func(context.Context) (bool, error) { cancel(); return false, nil })
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%T: %v", clock, err)
 		}
@@ -79,27 +88,40 @@ func TestAnInterruptionEndsAWait(t *testing.T) {
 }
 
 func TestPollEndsWithTheAnswer(t *testing.T) {
-	ctx := WithClock(t.Context(), NewInstantClock())
+	c := waiting(NewInstantClock())
 	asked := 0
-	if err := Poll(ctx, "waiting", time.Minute, func(context.Context) (bool, error) { asked++; return asked == 3, nil }); err != nil ||
+	if err := c.Poll(
+		t.Context(),
+		"waiting",
+		time.Minute,
+		func(context.Context) (bool, error) { asked++; return asked == 3, nil },
+	); err != nil ||
 		asked != 3 {
 		t.Errorf("%v after %d", err, asked)
 	}
-	if err := Poll(ctx, "waiting", time.Minute, func(context.Context) (bool, error) { return false, errBusy }); err != errBusy {
+	if err := c.Poll(
+		t.Context(),
+		"waiting",
+		time.Minute,
+		func(context.Context) (bool, error) { return false, errBusy },
+	); err != errBusy {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestProgressIsReported(t *testing.T) {
 	var got []string
-	ctx := WithProgress(WithClock(t.Context(), NewInstantClock()), func(what string, waited time.Duration) {
-		if len(got) > 0 && waited == 0 {
-			t.Error("time stands still")
-		}
-		got = append(got, what)
+	c := New(aws.Config{}, Options{
+		Clock: NewInstantClock(),
+		Waiting: func(_ context.Context, what string, waited time.Duration) {
+			if len(got) > 0 && waited == 0 {
+				t.Error("time stands still")
+			}
+			got = append(got, what)
+		},
 	})
 	calls := 0
-	if err := Retry(ctx, "waiting for the role", time.Minute, always, func(context.Context) error {
+	if err := c.Retry(t.Context(), "waiting for the role", time.Minute, always, func(context.Context) error {
 		if calls++; calls < 3 {
 			return errBusy
 		}

@@ -27,8 +27,9 @@ type Report func(done, total int, what string)
 // rates that package awsapi keeps, for example because others use the same account, and widens by one after each
 // round of devices without throttling.
 type Pool struct {
-	max    int
-	report Report
+	clients *awsapi.Clients
+	max     int
+	report  Report
 
 	mu     sync.Mutex
 	room   *sync.Cond
@@ -37,9 +38,9 @@ type Pool struct {
 	calm   int // devices finished since the width last changed
 }
 
-// NewPool returns a pool for up to width devices at the same time. report may be nil.
-func NewPool(width int, report Report) *Pool {
-	p := &Pool{max: width, width: width, report: report}
+// NewPool returns a pool for up to width devices at the same time, which waits as c does. report may be nil.
+func NewPool(c *awsapi.Clients, width int, report Report) *Pool {
+	p := &Pool{clients: c, max: width, width: width, report: report}
 	p.room = sync.NewCond(&p.mu)
 	return p
 }
@@ -78,7 +79,7 @@ func (p *Pool) slow() {
 // Call sends one request and repeats it while AWS throttles it, for longer than the SDK does by itself. what comes
 // before the error.
 func (p *Pool) Call(ctx context.Context, what string, send func(context.Context) error) error {
-	err := awsapi.Retry(ctx, what, patience, func(err error) bool {
+	err := p.clients.Retry(ctx, what, patience, func(err error) bool {
 		if !throttled(err) {
 			return false
 		}

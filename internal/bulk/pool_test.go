@@ -9,9 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/time/rate"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 )
+
+var clients = awsapi.New(aws.Config{}, awsapi.Options{})
 
 func items(n int) []string {
 	all := make([]string, n)
@@ -22,7 +27,7 @@ func items(n int) []string {
 }
 
 func TestPoolIsAsWideAsAllowed(t *testing.T) {
-	p := NewPool(8, nil)
+	p := NewPool(clients, 8, nil)
 	var active, widest atomic.Int32
 	full := make(chan struct{})
 	err := p.Each(t.Context(), "items", items(200), func(context.Context, string) error {
@@ -46,7 +51,7 @@ func TestPoolIsAsWideAsAllowed(t *testing.T) {
 }
 
 func TestPoolNarrowsAndWidens(t *testing.T) {
-	p := NewPool(32, nil)
+	p := NewPool(clients, 32, nil)
 	p.slow()
 	p.slow() // of the same round: one cause
 	if p.width != 16 {
@@ -70,7 +75,7 @@ func TestPoolNarrowsAndWidens(t *testing.T) {
 }
 
 func TestPoolKeepsAPanicToItsDevice(t *testing.T) {
-	p := NewPool(4, nil)
+	p := NewPool(clients, 4, nil)
 	err := p.Each(t.Context(), "items", items(20), func(_ context.Context, item string) error {
 		if item == "item-0007" {
 			panic("out of order")
@@ -88,7 +93,7 @@ func TestDeadlineTooNearForTheQuotaIsReportedOnce(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	l := rate.NewLimiter(rate.Every(2*time.Hour), 3)
-	err := NewPool(4, nil).Each(ctx, "items", items(500), func(ctx context.Context, _ string) error {
+	err := NewPool(clients, 4, nil).Each(ctx, "items", items(500), func(ctx context.Context, _ string) error {
 		if err := l.Wait(ctx); err != nil {
 			return fmt.Errorf("operation error IoT: CreateThing, %w", err)
 		}

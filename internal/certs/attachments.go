@@ -18,7 +18,7 @@ func (c *Client) Attach(ctx context.Context, thing, arn string) error {
 		ThingName: &thing, Principal: &arn, ThingPrincipalType: types.ThingPrincipalTypeExclusiveThing,
 	}
 	return c.pool.Call(ctx, "attaching the certificate", func(ctx context.Context) error {
-		_, err := c.iot.AttachThingPrincipal(ctx, in)
+		_, err := c.clients.IoT().AttachThingPrincipal(ctx, in)
 		return err
 	})
 }
@@ -27,7 +27,7 @@ func (c *Client) Attach(ctx context.Context, thing, arn string) error {
 func (c *Client) Detach(ctx context.Context, thing, principal string) error {
 	in := &iot.DetachThingPrincipalInput{ThingName: &thing, Principal: &principal}
 	return c.pool.Call(ctx, "detaching "+principal, func(ctx context.Context) error {
-		_, err := c.iot.DetachThingPrincipal(ctx, in)
+		_, err := c.clients.IoT().DetachThingPrincipal(ctx, in)
 		return ignoreNotFound(err)
 	})
 }
@@ -37,7 +37,7 @@ func (c *Client) Principals(ctx context.Context, thing string) ([]string, error)
 	var principals []string
 	in := &iot.ListThingPrincipalsInput{ThingName: &thing, MaxResults: aws.Int32(pageSize)}
 	what := fmt.Sprintf("listing principals of thing %q", thing)
-	for pages := iot.NewListThingPrincipalsPaginator(c.iot, in); pages.HasMorePages(); {
+	for pages := iot.NewListThingPrincipalsPaginator(c.clients.IoT(), in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, c.pool, what, func(ctx context.Context) (*iot.ListThingPrincipalsOutput, error) {
 			return pages.NextPage(ctx)
 		})
@@ -54,7 +54,7 @@ func (c *Client) Things(ctx context.Context, arn string) ([]string, error) {
 	var things []string
 	in := &iot.ListPrincipalThingsInput{Principal: &arn, MaxResults: aws.Int32(pageSize)}
 	what := fmt.Sprintf("listing things of certificate %q", arn)
-	for pages := iot.NewListPrincipalThingsPaginator(c.iot, in); pages.HasMorePages(); {
+	for pages := iot.NewListPrincipalThingsPaginator(c.clients.IoT(), in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, c.pool, what, func(ctx context.Context) (*iot.ListPrincipalThingsOutput, error) {
 			return pages.NextPage(ctx)
 		})
@@ -73,7 +73,7 @@ func (c *Client) AttachPolicy(ctx context.Context, policy, arn string) error {
 	}
 	what := fmt.Sprintf("attaching policy %q to certificate %q", policy, arn)
 	return c.pool.Call(ctx, what, func(ctx context.Context) error {
-		_, err := c.iot.AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: &policy, Target: &arn})
+		_, err := c.clients.IoT().AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: &policy, Target: &arn})
 		return err
 	})
 }
@@ -82,7 +82,7 @@ func (c *Client) AttachPolicy(ctx context.Context, policy, arn string) error {
 func (c *Client) DetachPolicy(ctx context.Context, policy, arn string) error {
 	what := fmt.Sprintf("detaching policy %q from certificate %q", policy, arn)
 	return c.pool.Call(ctx, what, func(ctx context.Context) error {
-		_, err := c.iot.DetachPolicy(ctx, &iot.DetachPolicyInput{PolicyName: &policy, Target: &arn})
+		_, err := c.clients.IoT().DetachPolicy(ctx, &iot.DetachPolicyInput{PolicyName: &policy, Target: &arn})
 		return ignoreNotFound(err)
 	})
 }
@@ -91,7 +91,7 @@ func (c *Client) DetachPolicy(ctx context.Context, policy, arn string) error {
 func (c *Client) Policies(ctx context.Context, arn string) ([]string, error) {
 	var names []string
 	in := &iot.ListAttachedPoliciesInput{Target: &arn, PageSize: aws.Int32(pageSize)}
-	for pages := iot.NewListAttachedPoliciesPaginator(c.iot, in); pages.HasMorePages(); {
+	for pages := iot.NewListAttachedPoliciesPaginator(c.clients.IoT(), in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, c.pool, "listing policies of certificate "+arn,
 			func(ctx context.Context) (*iot.ListAttachedPoliciesOutput, error) { return pages.NextPage(ctx) })
 		if awsapi.IsNotFound(err) {

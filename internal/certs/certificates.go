@@ -34,12 +34,12 @@ const ClockMargin = time.Hour
 
 // Client works with certificates through a pool.
 type Client struct {
-	iot  *iot.Client
-	pool *bulk.Pool
+	clients *awsapi.Clients
+	pool    *bulk.Pool
 }
 
 // New returns a client.
-func New(c *awsapi.Clients, pool *bulk.Pool) *Client { return &Client{iot: c.IoT(), pool: pool} }
+func New(c *awsapi.Clients, pool *bulk.Pool) *Client { return &Client{clients: c, pool: pool} }
 
 // Certificate is what AWS returns of a new certificate.
 type Certificate struct{ ID, ARN, PEM string }
@@ -49,7 +49,7 @@ type Certificate struct{ ID, ARN, PEM string }
 func (c *Client) Create(ctx context.Context, csrPEM string) (made Certificate, uncertain bool, err error) {
 	in := &iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csrPEM}
 	err = c.pool.Call(ctx, "creating the certificate", func(ctx context.Context) error {
-		out, err := c.iot.CreateCertificateFromCsr(ctx, in)
+		out, err := c.clients.IoT().CreateCertificateFromCsr(ctx, in)
 		if err != nil {
 			uncertain = uncertain || Ambiguous(err)
 			return err
@@ -84,7 +84,7 @@ func (c *Client) Register(ctx context.Context, certificatePEM string) (Certifica
 	}
 	out, err := bulk.Ask(ctx, c.pool, "registering the certificate",
 		func(ctx context.Context) (*iot.RegisterCertificateWithoutCAOutput, error) {
-			return c.iot.RegisterCertificateWithoutCA(ctx, in)
+			return c.clients.IoT().RegisterCertificateWithoutCA(ctx, in)
 		})
 	if err != nil {
 		return Certificate{}, err
@@ -97,7 +97,7 @@ func (c *Client) Register(ctx context.Context, certificatePEM string) (Certifica
 func (c *Client) Describe(ctx context.Context, id string) (*types.CertificateDescription, error) {
 	out, err := bulk.Ask(ctx, c.pool, "reading certificate "+id,
 		func(ctx context.Context) (*iot.DescribeCertificateOutput, error) {
-			return c.iot.DescribeCertificate(ctx, &iot.DescribeCertificateInput{CertificateId: &id})
+			return c.clients.IoT().DescribeCertificate(ctx, &iot.DescribeCertificateInput{CertificateId: &id})
 		})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
@@ -116,7 +116,7 @@ func (c *Client) Pages(ctx context.Context) iter.Seq2[*iot.ListCertificatesOutpu
 		for {
 			page, err := bulk.Ask(ctx, c.pool, "listing certificates",
 				func(ctx context.Context) (*iot.ListCertificatesOutput, error) {
-					return c.iot.ListCertificates(ctx, in)
+					return c.clients.IoT().ListCertificates(ctx, in)
 				})
 			if !yield(page, err) || err != nil || aws.ToString(page.NextMarker) == "" {
 				return
@@ -134,7 +134,8 @@ func (c *Client) SetActive(ctx context.Context, id string, active bool) error {
 	}
 	what := fmt.Sprintf("setting certificate %s to %s", id, status)
 	return c.pool.Call(ctx, what, func(ctx context.Context) error {
-		_, err := c.iot.UpdateCertificate(ctx, &iot.UpdateCertificateInput{CertificateId: &id, NewStatus: status})
+		_, err := c.clients.IoT().
+			UpdateCertificate(ctx, &iot.UpdateCertificateInput{CertificateId: &id, NewStatus: status})
 		return err
 	})
 }
@@ -149,8 +150,9 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 	}
 	what := "deleting certificate " + id
 	return c.pool.Call(ctx, what, func(ctx context.Context) error {
-		return awsapi.Retry(ctx, what, detachLimit, again, func(ctx context.Context) error {
-			_, err := c.iot.DeleteCertificate(ctx, &iot.DeleteCertificateInput{CertificateId: &id, ForceDelete: true})
+		return c.clients.Retry(ctx, what, detachLimit, again, func(ctx context.Context) error {
+			_, err := c.clients.IoT().
+				DeleteCertificate(ctx, &iot.DeleteCertificateInput{CertificateId: &id, ForceDelete: true})
 			return ignoreNotFound(err)
 		})
 	})

@@ -83,9 +83,9 @@ func OpenSingle(
 
 func open(c *awsapi.Clients, p place) *Store {
 	if p.Kind == SecretsManager {
-		return &Store{place: p, backend: &secrets{place: p, client: c.SecretsManager()}}
+		return &Store{place: p, backend: &secrets{place: p, c: c}}
 	}
-	return &Store{place: p, backend: &parameters{place: p, client: c.SSM()}}
+	return &Store{place: p, backend: &parameters{place: p, c: c}}
 }
 
 // Put writes a bundle, with tags if it is new. replace says that the bundle exists and is ours; without it, one that

@@ -17,7 +17,7 @@ import (
 // parameters keeps bundles as SecureString parameters of Systems Manager.
 type parameters struct {
 	place
-	client *ssm.Client
+	c *awsapi.Clients
 }
 
 func (s *parameters) put(ctx context.Context, thing, text string, replace bool) (string, error) {
@@ -29,7 +29,7 @@ func (s *parameters) put(ctx context.Context, thing, text string, replace bool) 
 	}
 	if !replace {
 		in.Tags = parameterTags(s.tags) // not accepted together with Overwrite
-		_, err := s.client.PutParameter(ctx, in)
+		_, err := s.c.SSM().PutParameter(ctx, in)
 		if !awsapi.Is(err, "ParameterAlreadyExists") {
 			return "", err
 		}
@@ -40,12 +40,12 @@ func (s *parameters) put(ctx context.Context, thing, text string, replace bool) 
 		in.Tags = nil
 	}
 	in.Overwrite = aws.Bool(true)
-	_, err := s.client.PutParameter(ctx, in)
+	_, err := s.c.SSM().PutParameter(ctx, in)
 	return "", err
 }
 
 func (s *parameters) inspect(ctx context.Context, thing string) (*Label, error) {
-	out, err := s.client.ListTagsForResource(ctx, &ssm.ListTagsForResourceInput{
+	out, err := s.c.SSM().ListTagsForResource(ctx, &ssm.ListTagsForResourceInput{
 		ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: aws.String(s.name(thing)),
 	})
 	if awsapi.Is(err, "InvalidResourceId") {
@@ -64,14 +64,14 @@ func parameterTags(tags map[string]string) []types.Tag {
 }
 
 func (s *parameters) remove(ctx context.Context, things []string) error {
-	if _, err := s.client.DeleteParameters(ctx, &ssm.DeleteParametersInput{Names: s.names(things)}); err != nil {
+	if _, err := s.c.SSM().DeleteParameters(ctx, &ssm.DeleteParametersInput{Names: s.names(things)}); err != nil {
 		return err
 	}
 	return nil // the answer lists parameters that do not exist; that is not an error
 }
 
 func (s *parameters) read(ctx context.Context, things []string) (map[string]string, error) {
-	out, err := s.client.GetParameters(
+	out, err := s.c.SSM().GetParameters(
 		ctx,
 		&ssm.GetParametersInput{Names: s.names(things), WithDecryption: aws.Bool(true)},
 	)
@@ -96,7 +96,7 @@ func (s *parameters) list(ctx context.Context) (map[string]string, error) {
 			{Key: aws.String("tag:" + spec.OwnerTag), Values: []string{s.owner}},
 		},
 	}
-	for pages := ssm.NewDescribeParametersPaginator(s.client, in); pages.HasMorePages(); {
+	for pages := ssm.NewDescribeParametersPaginator(s.c.SSM(), in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, s.pool, fmt.Sprintf("listing credentials bundles below %q", s.Path),
 			func(ctx context.Context) (*ssm.DescribeParametersOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {
@@ -114,7 +114,7 @@ func (s *parameters) list(ctx context.Context) (map[string]string, error) {
 func (s *parameters) retag(ctx context.Context, thing string, set map[string]string, remove []string) error {
 	name := aws.String(s.name(thing))
 	if len(set) > 0 {
-		_, err := s.client.AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{
+		_, err := s.c.SSM().AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{
 			ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: name, Tags: parameterTags(set),
 		})
 		if err != nil {
@@ -122,7 +122,7 @@ func (s *parameters) retag(ctx context.Context, thing string, set map[string]str
 		}
 	}
 	if len(remove) > 0 {
-		_, err := s.client.RemoveTagsFromResource(ctx, &ssm.RemoveTagsFromResourceInput{
+		_, err := s.c.SSM().RemoveTagsFromResource(ctx, &ssm.RemoveTagsFromResourceInput{
 			ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: name, TagKeys: remove,
 		})
 		if err != nil {

@@ -20,7 +20,7 @@ import (
 // secrets keeps bundles in Secrets Manager.
 type secrets struct {
 	place
-	client *secretsmanager.Client
+	c *awsapi.Clients
 }
 
 // defaultSecretKey is the key that Secrets Manager uses by default; going back to it needs its name.
@@ -44,7 +44,7 @@ func (s *secrets) put(ctx context.Context, thing, text string, replace bool) (st
 	if key == "" {
 		key = defaultSecretKey
 	}
-	out, err := s.client.UpdateSecret(ctx, &secretsmanager.UpdateSecretInput{
+	out, err := s.c.SecretsManager().UpdateSecret(ctx, &secretsmanager.UpdateSecretInput{
 		SecretId: aws.String(s.name(thing)), SecretString: aws.String(text), KmsKeyId: aws.String(key),
 	})
 	if err != nil {
@@ -62,8 +62,8 @@ func (s *secrets) create(ctx context.Context, thing, text string) (arn string, e
 		return awsapi.Is(err, "InvalidRequestException") && awsapi.MessageHas(err, "scheduled for deletion")
 	}
 	what := "waiting for the name of a deleted secret"
-	err = awsapi.Retry(ctx, what, deletionLimit, beingDeleted, func(ctx context.Context) error {
-		out, err := s.client.CreateSecret(ctx, in)
+	err = s.c.Retry(ctx, what, deletionLimit, beingDeleted, func(ctx context.Context) error {
+		out, err := s.c.SecretsManager().CreateSecret(ctx, in)
 		if err == nil {
 			arn = aws.ToString(out.ARN)
 		}
@@ -73,7 +73,8 @@ func (s *secrets) create(ctx context.Context, thing, text string) (arn string, e
 }
 
 func (s *secrets) inspect(ctx context.Context, thing string) (*Label, error) {
-	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(s.name(thing))})
+	out, err := s.c.SecretsManager().
+		DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(s.name(thing))})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -93,7 +94,7 @@ func secretTags(tags map[string]string) []types.Tag {
 // remove deletes permanently: a key that can be recovered for a month is not gone.
 func (s *secrets) remove(ctx context.Context, things []string) error {
 	for _, thing := range things {
-		_, err := s.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{
+		_, err := s.c.SecretsManager().DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{
 			SecretId: aws.String(s.name(thing)), ForceDeleteWithoutRecovery: aws.Bool(true),
 		})
 		if err != nil && !awsapi.IsNotFound(err) {
@@ -105,7 +106,7 @@ func (s *secrets) remove(ctx context.Context, things []string) error {
 
 func (s *secrets) read(ctx context.Context, things []string) (map[string]string, error) {
 	in := &secretsmanager.BatchGetSecretValueInput{SecretIdList: s.names(things)}
-	out, err := s.client.BatchGetSecretValue(ctx, in)
+	out, err := s.c.SecretsManager().BatchGetSecretValue(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +131,7 @@ func (s *secrets) list(ctx context.Context) (map[string]string, error) {
 	in := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(SecretsPage), Filters: []types.Filter{
 		{Key: types.FilterNameStringTypeName, Values: []string{s.Path + "/"}}, // a prefix
 	}}
-	for pages := secretsmanager.NewListSecretsPaginator(s.client, in); pages.HasMorePages(); {
+	for pages := secretsmanager.NewListSecretsPaginator(s.c.SecretsManager(), in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, s.pool, fmt.Sprintf("listing credentials bundles below %q", s.Path),
 			func(ctx context.Context) (*secretsmanager.ListSecretsOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {
@@ -152,13 +153,13 @@ func (s *secrets) retag(ctx context.Context, thing string, set map[string]string
 	name := aws.String(s.name(thing))
 	if len(set) > 0 {
 		in := &secretsmanager.TagResourceInput{SecretId: name, Tags: secretTags(set)}
-		if _, err := s.client.TagResource(ctx, in); err != nil {
+		if _, err := s.c.SecretsManager().TagResource(ctx, in); err != nil {
 			return err
 		}
 	}
 	if len(remove) > 0 {
 		in := &secretsmanager.UntagResourceInput{SecretId: name, TagKeys: remove}
-		if _, err := s.client.UntagResource(ctx, in); err != nil {
+		if _, err := s.c.SecretsManager().UntagResource(ctx, in); err != nil {
 			return fmt.Errorf("removing tags: %w", err)
 		}
 	}

@@ -23,32 +23,15 @@ func Tags(owner string, tags map[string]string) map[string]string {
 	return all
 }
 
-type ignoredKey struct{}
-
-// WithIgnored makes Split below ctx leave out tags that others manage (the provider's ignore_tags), so that they are
-// neither drift nor removed.
-func WithIgnored(ctx context.Context, ignored func(key string) bool) context.Context {
-	return context.WithValue(ctx, ignoredKey{}, ignored)
-}
-
-// AnyIgnored reports whether there may be tags that others manage.
-func AnyIgnored(ctx context.Context) bool { return ctx.Value(ignoredKey{}) != nil }
-
-// Ignored reports whether a tag is one that others manage.
-func Ignored(ctx context.Context, key string) bool {
-	ignored, ok := ctx.Value(ignoredKey{}).(func(string) bool)
-	return ok && ignored(key)
-}
-
-// Split takes the owner token, AWS's own tags ("aws:…", which nobody else can
-// write) and ignored ones out of what was read. The remaining tags are never nil.
-func Split(ctx context.Context, all map[string]string) (owner string, tags map[string]string) {
+// Split takes the owner token, AWS's own tags ("aws:…", which nobody else can write) and ignored ones out of what was
+// read. The remaining tags are never nil. Others manage the ignored tags, so they are neither drift nor removed.
+func Split(all map[string]string, ignored func(key string) bool) (owner string, tags map[string]string) {
 	tags = make(map[string]string, len(all))
 	for key, value := range all {
 		switch {
 		case key == spec.OwnerTag:
 			owner = value
-		case !strings.HasPrefix(key, "aws:") && !Ignored(ctx, key):
+		case !strings.HasPrefix(key, "aws:") && !ignored(key):
 			tags[key] = value
 		}
 	}
@@ -127,7 +110,7 @@ func Resume[S any](
 	want S,
 	exists error,
 ) (assembly.Identity, error) {
-	have, err := d.Observe(assembly.WithDeep(ctx), ref)
+	have, err := d.Observe(ctx, ref.InFull())
 	switch {
 	case err != nil:
 		return assembly.Identity{}, fmt.Errorf("%w; reading it: %w", exists, err)

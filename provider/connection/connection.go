@@ -3,14 +3,12 @@
 package connection
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
 )
 
 // Connection is handed from the provider to its resources.
@@ -39,6 +37,9 @@ func (i IgnoreTags) Has(key string) bool {
 		slices.ContainsFunc(i.KeyPrefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
+// Any reports whether any tag is ignored.
+func (i IgnoreTags) Any() bool { return len(i.Keys)+len(i.KeyPrefixes) > 0 }
+
 // In gives the clients of a region (empty: the provider's), or an error that says why there are none.
 func (c *Connection) In(region string) (*awsapi.Clients, error) {
 	switch {
@@ -57,14 +58,6 @@ func (c *Connection) In(region string) (*awsapi.Clients, error) {
 		)
 	}
 	return clients, nil
-}
-
-// Context tells everything below it which tags others manage.
-func (c *Connection) Context(ctx context.Context) context.Context {
-	if len(c.IgnoreTags.Keys)+len(c.IgnoreTags.KeyPrefixes) == 0 {
-		return ctx
-	}
-	return ownertag.WithIgnored(ctx, c.IgnoreTags.Has)
 }
 
 // Tags are default_tags and a resource's own tags together, without the ignored ones. The resource's win.

@@ -28,7 +28,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 			"The provider block depends on values that are not known yet. The state is unchanged.")
 		return
 	}
-	ctx, cancel := r.within(ctx, m.limit("read", readTimeout))
+	ctx, cancel := context.WithTimeout(ctx, m.limit("read", readTimeout))
 	defer cancel()
 	s, err := r.openRead(ctx, m)
 	if err != nil {

@@ -46,7 +46,7 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 		resp.Diagnostics.AddError("Reading the plan", err.Error())
 		return
 	}
-	ctx, cancel := r.within(ctx, m.limit("create", defaultTimeout))
+	ctx, cancel := context.WithTimeout(ctx, m.limit("create", defaultTimeout))
 	defer cancel()
 	m.setIdentity(uuid.NewString(), nil)
 	s, err := newSession(ctx, r.connection, m, options{purpose: applying})
@@ -83,7 +83,7 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 		resp.Diagnostics.AddError("Reading the state", err.Error())
 		return
 	}
-	ctx, cancel := r.within(ctx, planned.limit("update", defaultTimeout))
+	ctx, cancel := context.WithTimeout(ctx, planned.limit("update", defaultTimeout))
 	defer cancel()
 	planned.missed = missedIn(ctx, req.Private)
 	s, records, changed, err := r.openUpdate(ctx, prior, planned)
@@ -141,7 +141,7 @@ func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, r
 		resp.Diagnostics.AddError("Reading the state", err.Error())
 		return
 	}
-	ctx, cancel := r.within(ctx, m.limit("delete", deleteTimeout))
+	ctx, cancel := context.WithTimeout(ctx, m.limit("delete", deleteTimeout))
 	defer cancel()
 	records, err := m.records()
 	if err != nil {

@@ -200,17 +200,6 @@ const (
 	deleteTimeout  = 45 * time.Minute
 )
 
-// within gives an operation its time, what it must know of the provider block, and a voice in the log while it waits.
-func (r *resourceType) within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	if r.connection != nil {
-		ctx = r.connection.Context(ctx)
-	}
-	ctx = awsapi.WithProgress(ctx, func(what string, waited time.Duration) {
-		tflog.Info(ctx, what, map[string]any{"waited": waited.Round(time.Second).String()})
-	})
-	return context.WithTimeout(ctx, limit)
-}
-
 func byKey(records []assembly.Record) map[string]assembly.Record {
 	m := make(map[string]assembly.Record, len(records))
 	for _, r := range records {

@@ -28,14 +28,14 @@ const deactivationTimeout = time.Minute
 
 // Driver implements assembly.Driver for certificate authorities; name and ID are both the certificate's ID, the
 // SHA-256 of its DER form in hex [AWS 1.3 certificate id].
-type Driver struct{ iot *iot.Client }
+type Driver struct{ c *awsapi.Clients }
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
-// Observe reads the certificate and its registration; its tags only before it is recorded and for deep reads.
+// Observe reads the certificate and its registration; its tags only before it is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.CACertificate], error) {
-	out, err := d.iot.DescribeCACertificate(ctx, &iot.DescribeCACertificateInput{CertificateId: id(ref)})
+	out, err := d.c.IoT().DescribeCACertificate(ctx, &iot.DescribeCACertificateInput{CertificateId: id(ref)})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -55,7 +55,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if r := out.RegistrationConfig; r != nil {
 		o.Spec.Template, o.Spec.RoleARN = aws.ToString(r.TemplateName), aws.ToString(r.RoleArn)
 	}
-	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.iot, ref, o.ARN)
+	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.c, ref, o.ARN)
 	return o, err
 }
 
@@ -71,11 +71,9 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.CACerti
 		Tags:                  iottags.WithOwner(ref.Owner, want.Tags),
 	}
 	var out *iot.RegisterCACertificateOutput
-	err := iotaccess.Retry(
-		ctx,
-		"waiting until AWS IoT can use the role of the registrations",
+	err := iotaccess.Retry(ctx, d.c, "waiting until AWS IoT can use the role of the registrations",
 		func(ctx context.Context) (err error) {
-			out, err = d.iot.RegisterCACertificate(ctx, in)
+			out, err = d.c.IoT().RegisterCACertificate(ctx, in)
 			return err
 		},
 	)
@@ -111,11 +109,9 @@ func (d *Driver) Update(
 		}
 	}
 	if settings {
-		err := iotaccess.Retry(
-			ctx,
-			"waiting until AWS IoT can use the role of the registrations",
+		err := iotaccess.Retry(ctx, d.c, "waiting until AWS IoT can use the role of the registrations",
 			func(ctx context.Context) error {
-				_, err := d.iot.UpdateCACertificate(ctx, in)
+				_, err := d.c.IoT().UpdateCACertificate(ctx, in)
 				return err
 			},
 		)
@@ -124,14 +120,14 @@ func (d *Driver) Update(
 		}
 	}
 	if tags {
-		return have.Identity, iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
+		return have.Identity, iottags.Update(ctx, d.c, have.ARN, have.Spec.Tags, want.Tags)
 	}
 	return have.Identity, nil
 }
 
 // Delete deactivates the certificate and deletes it. Certificates of devices that it signed stay.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	_, err := d.iot.UpdateCACertificate(
+	_, err := d.c.IoT().UpdateCACertificate(
 		ctx,
 		&iot.UpdateCACertificateInput{CertificateId: id(ref), NewStatus: types.CACertificateStatusInactive},
 	)
@@ -141,10 +137,10 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	if err != nil {
 		return fmt.Errorf("deactivating it: %w", err)
 	}
-	err = awsapi.Retry(ctx, "waiting until AWS takes the CA certificate for inactive", deactivationTimeout,
+	err = d.c.Retry(ctx, "waiting until AWS takes the CA certificate for inactive", deactivationTimeout,
 		func(err error) bool { return awsapi.Is(err, "CertificateStateException") },
 		func(ctx context.Context) error {
-			_, err := d.iot.DeleteCACertificate(ctx, &iot.DeleteCACertificateInput{CertificateId: id(ref)})
+			_, err := d.c.IoT().DeleteCACertificate(ctx, &iot.DeleteCACertificateInput{CertificateId: id(ref)})
 			return err
 		})
 	if awsapi.IsNotFound(err) {

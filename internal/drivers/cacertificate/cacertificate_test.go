@@ -142,12 +142,18 @@ func TestAnotherCertificateIsAnotherObject(t *testing.T) {
 	d := New(drivertest.RESTStub(t, nil))
 	one, _ := authority(t)
 	other, _ := authority(t)
-	if changes := d.Diff(spec.CACertificate{CertificatePEM: strings.ReplaceAll(one, "\n", "\r\n")}, spec.CACertificate{CertificatePEM: one}); len(
+	if changes := d.Diff(
+		spec.CACertificate{CertificatePEM: strings.ReplaceAll(one, "\n", "\r\n")},
+		spec.CACertificate{CertificatePEM: one},
+	); len(
 		changes,
 	) > 0 {
 		t.Errorf("line ends are no difference: %v", changes)
 	}
-	if diff := cmp.Diff([]assembly.Change{{Field: "certificate_pem", Replace: true}}, d.Diff(spec.CACertificate{CertificatePEM: one}, spec.CACertificate{CertificatePEM: other})); diff != "" {
+	if diff := cmp.Diff(
+		[]assembly.Change{{Field: "certificate_pem", Replace: true}},
+		d.Diff(spec.CACertificate{CertificatePEM: one}, spec.CACertificate{CertificatePEM: other}),
+	); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -174,7 +180,7 @@ func TestWhatAWSRefuses(t *testing.T) {
 			text, certificate := authority(t)
 			id, err := New(
 				c,
-			).Create(drivertest.Context(t), assembly.Ref{Name: certificate, Owner: drivertest.Owner}, spec.CACertificate{CertificatePEM: text, Template: "jit"})
+			).Create(t.Context(), assembly.Ref{Name: certificate, Owner: drivertest.Owner}, spec.CACertificate{CertificatePEM: text, Template: "jit"})
 			if tc.fails == "" && (err != nil || id.ID != certificate) {
 				t.Errorf("%+v, %v", id, err)
 			}
@@ -206,7 +212,7 @@ func TestDeletionWaitsForTheDeactivation(t *testing.T) {
 		Times:     1000,
 	}
 	server.Fail(t, refusal)
-	if err := d.Delete(drivertest.Context(t), ref); !awsapi.Is(err, "CertificateStateException") ||
+	if err := d.Delete(t.Context(), ref); !awsapi.Is(err, "CertificateStateException") ||
 		!strings.Contains(err.Error(), "1m0s") {
 		t.Errorf("after a minute: %v", err)
 	}
@@ -243,7 +249,7 @@ func TestWireShapes(t *testing.T) {
 		t.Errorf("unexpected %s", call)
 		return `{}`
 	})
-	d, ctx, ref := New(c), drivertest.Context(t), assembly.Ref{Name: certificate, Owner: drivertest.Owner}
+	d, ctx, ref := New(c), t.Context(), assembly.Ref{Name: certificate, Owner: drivertest.Owner}
 
 	id, err := d.Create(ctx, ref, spec.CACertificate{CertificatePEM: text, Template: "jit"})
 	if err != nil || id.ID != certificate || id.ARN != arn {
@@ -263,7 +269,10 @@ func TestWireShapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(spec.CACertificate{CertificatePEM: text, Template: "jit", RoleARN: role, Inactive: true}, have.Spec); diff != "" ||
+	if diff := cmp.Diff(
+		spec.CACertificate{CertificatePEM: text, Template: "jit", RoleARN: role, Inactive: true},
+		have.Spec,
+	); diff != "" ||
 		have.ARN != arn {
 		t.Errorf("observed (-want +got):\n%s", diff)
 	}
@@ -274,14 +283,20 @@ func TestWireShapes(t *testing.T) {
 	if _, err := d.Update(ctx, ref, have, next, d.Diff(have.Spec, next)); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]any{"registrationConfig": map[string]any{"templateName": "other"}}, changed); diff != "" {
+	if diff := cmp.Diff(
+		map[string]any{"registrationConfig": map[string]any{"templateName": "other"}},
+		changed,
+	); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
 	sent = nil
 	if err := d.Delete(ctx, ref); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"PUT /cacertificate/" + certificate + "?newStatus=INACTIVE", "DELETE /cacertificate/" + certificate}, sent); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"PUT /cacertificate/" + certificate + "?newStatus=INACTIVE", "DELETE /cacertificate/" + certificate},
+		sent,
+	); diff != "" {
 		t.Errorf("deleting sent (-want +got):\n%s", diff)
 	}
 }

@@ -27,7 +27,7 @@ import (
 //	pair stored → certificate created INACTIVE → stored with the pair → policy attached → activated
 //	(→ replaces the old one → old one deactivated, policies detached, deleted → forgotten)
 type Driver struct {
-	aws   *awsapi.Clients
+	c     *awsapi.Clients
 	pool  *bulk.Pool
 	certs *certs.Client
 }
@@ -36,8 +36,8 @@ var _ assembly.Driver[spec.ClaimCertificate] = (*Driver)(nil)
 
 // New returns a driver that works with c.
 func New(c *awsapi.Clients) *Driver {
-	pool := bulk.NewPool(1, nil)
-	return &Driver{aws: c, pool: pool, certs: certs.New(c, pool)}
+	pool := bulk.NewPool(c, 1, nil)
+	return &Driver{c: c, pool: pool, certs: certs.New(c, pool)}
 }
 
 // Keys of Identity.Outputs.
@@ -56,7 +56,7 @@ const (
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ClaimCertificate) (assembly.Identity, error) {
 	store := storeFor(want.Store, ref.Name)
 	ref.ID, ref.Outputs = "", outputs(spec.ClaimCertificate{Store: store}, "")
-	have, err := d.Observe(assembly.WithDeep(ctx), ref)
+	have, err := d.Observe(ctx, ref.InFull())
 	switch {
 	case err != nil:
 		return assembly.Identity{}, err
@@ -135,7 +135,7 @@ func outputs(c spec.ClaimCertificate, bundleARN string) map[string]string {
 
 // open returns the store of the bundle.
 func (d *Driver) open(s spec.CredentialsStore, owner string, tags map[string]string) *credstore.Store {
-	return credstore.OpenSingle(d.aws, d.pool, s, owner, tags)
+	return credstore.OpenSingle(d.c, d.pool, s, owner, tags)
 }
 
 func (d *Driver) inspect(ctx context.Context, s spec.CredentialsStore) (*credstore.Label, error) {

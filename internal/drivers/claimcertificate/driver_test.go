@@ -34,8 +34,13 @@ const claimName = "/iot-pipeline/greenhouse/devices-claim"
 
 func claim(kind string) spec.ClaimCertificate {
 	return spec.ClaimCertificate{
-		Subject: "greenhouse-claim", Version: 1, Policy: "greenhouse-claim", Endpoint: "a1b2c3-ats.iot.us-east-1.amazonaws.com", Template: "greenhouse",
-		Store: spec.CredentialsStore{Kind: kind, Path: claimName}, Tags: map[string]string{"team": "growers"},
+		Subject:  "greenhouse-claim",
+		Version:  1,
+		Policy:   "greenhouse-claim",
+		Endpoint: "a1b2c3-ats.iot.us-east-1.amazonaws.com",
+		Template: "greenhouse",
+		Store:    spec.CredentialsStore{Kind: kind, Path: claimName},
+		Tags:     map[string]string{"team": "growers"},
 	}
 }
 
@@ -50,8 +55,10 @@ type claims struct {
 func newClaims(t *testing.T) *claims {
 	t.Helper()
 	server := mototest.Start(t)
-	c := &claims{t: t, server: server, ctx: drivertest.Context(t)}
-	c.aws = awsapi.New(server.Config(t), awsapi.Options{RequestRates: iotstub.Unlimited()}).WithAccount(mototest.AccountID)
+	c := &claims{t: t, server: server, ctx: t.Context()}
+	c.aws = awsapi.New(server.Config(t), awsapi.Options{
+		RequestRates: iotstub.Unlimited(), Clock: awsapi.NewInstantClock(),
+	}).WithAccount(mototest.AccountID)
 	for _, name := range []string{"greenhouse-claim", "other"} {
 		_, err := c.aws.IoT().
 			CreatePolicy(c.ctx, &iot.CreatePolicyInput{PolicyName: &name, PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`)})
@@ -77,7 +84,7 @@ func (c *claims) made(want spec.ClaimCertificate) assembly.Ref {
 	return ref
 }
 
-// applied does what the engine does with one part: read in depth, compare, and create or update.
+// applied does what the engine does with one part: read in full, compare, and create or update.
 func applied(
 	ctx context.Context,
 	clients *awsapi.Clients,
@@ -85,7 +92,7 @@ func applied(
 	want spec.ClaimCertificate,
 ) (fields []string, next assembly.Ref, err error) {
 	d := claimcertificate.New(clients)
-	have, err := d.Observe(assembly.WithDeep(ctx), ref)
+	have, err := d.Observe(ctx, ref.InFull())
 	if err != nil {
 		return nil, ref, err
 	}
@@ -177,7 +184,10 @@ func wholeBundle(t *testing.T, text string, want spec.ClaimCertificate) contract
 	if err := json.Unmarshal([]byte(text), &members); err != nil {
 		t.Fatalf("the bundle is no JSON: %v", err)
 	}
-	if diff := cmp.Diff([]string{"certificate_arn", "certificate_id", "certificate_pem", "endpoint", "private_key", "template"}, slices.Sorted(maps.Keys(members))); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"certificate_arn", "certificate_id", "certificate_pem", "endpoint", "private_key", "template"},
+		slices.Sorted(maps.Keys(members)),
+	); diff != "" {
 		t.Errorf("members of the bundle (-want +got):\n%s", diff)
 	}
 	var b contract.ClaimBundle
@@ -328,7 +338,12 @@ func TestClaimIsMadeWhole(t *testing.T) {
 				!strings.Contains(got, claimName) {
 				t.Errorf("the record names the bundle %q", got)
 			}
-			if got := fmt.Sprintf("%v %+v %#v", c.whole(ref, claim(kind)), c.whole(ref, claim(kind)), c.whole(ref, claim(kind)).ClaimPair); strings.Contains(
+			if got := fmt.Sprintf(
+				"%v %+v %#v",
+				c.whole(ref, claim(kind)),
+				c.whole(ref, claim(kind)),
+				c.whole(ref, claim(kind)).ClaimPair,
+			); strings.Contains(
 				got,
 				"PRIVATE",
 			) {
@@ -457,7 +472,10 @@ func (c *claims) empty() {
 	c.t.Helper()
 	out, err := c.aws.IoT().ListCertificates(c.ctx, &iot.ListCertificatesInput{})
 	c.must(err)
-	if n := len(out.Certificates); n > 0 || c.text(credstore.ParameterStore) != "" || c.text(credstore.SecretsManager) != "" {
+	if n := len(
+		out.Certificates,
+	); n > 0 || c.text(credstore.ParameterStore) != "" ||
+		c.text(credstore.SecretsManager) != "" {
 		c.t.Errorf("left: %d certificates, or a bundle", n)
 	}
 	targets, err := c.aws.IoT().
@@ -481,7 +499,10 @@ func TestClaimIsFoundWithoutARecord(t *testing.T) {
 			if changes := d.Diff(have.Spec, want); len(changes) > 0 {
 				t.Errorf("changes after an import: %v", changes)
 			}
-			if diff := cmp.Diff(assembly.Identity{ID: ref.ID, ARN: have.ARN, Outputs: ref.Outputs}, have.Identity); diff != "" ||
+			if diff := cmp.Diff(
+				assembly.Identity{ID: ref.ID, ARN: have.ARN, Outputs: ref.Outputs},
+				have.Identity,
+			); diff != "" ||
 				have.ARN == "" {
 				t.Errorf("identity (-made +imported):\n%s", diff)
 			}
@@ -528,7 +549,8 @@ func TestClaimNeedsOneKindOfStoreOnly(t *testing.T) {
 		fault.Code, fault.Message, fault.Times = "AccessDeniedException", "not authorized", 1000
 		c.server.Fail(t, fault)
 	}
-	if have, err := claimcertificate.New(c.aws).Observe(c.ctx, assembly.Ref{Name: claimName, Owner: drivertest.Owner}); have != nil ||
+	if have, err := claimcertificate.New(c.aws).
+		Observe(c.ctx, assembly.Ref{Name: claimName, Owner: drivertest.Owner}); have != nil ||
 		!awsapi.Is(err, "AccessDeniedException") {
 		t.Errorf("with neither allowed: %+v, %v", have, err)
 	}

@@ -43,7 +43,7 @@ func stubbedClaims(t *testing.T, stub http.Handler, attempts int) *awsapi.Client
 				func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, time.Millisecond },
 			)
 		},
-	}, awsapi.Options{RequestRates: iotstub.Unlimited()})
+	}, awsapi.Options{RequestRates: iotstub.Unlimited(), Clock: awsapi.NewInstantClock()})
 }
 
 // claimRun is one thing that happens to a claim certificate.
@@ -86,7 +86,8 @@ func claimRuns() []claimRun {
 					return err
 				}
 				id := out.Certificates[0].CertificateId
-				if _, err := c.IoT().UpdateCertificate(ctx, &iot.UpdateCertificateInput{CertificateId: id, NewStatus: "INACTIVE"}); err != nil {
+				if _, err := c.IoT().
+					UpdateCertificate(ctx, &iot.UpdateCertificateInput{CertificateId: id, NewStatus: "INACTIVE"}); err != nil {
 					return err
 				}
 				_, err = c.IoT().
@@ -148,7 +149,7 @@ func oneClaimFault(t *testing.T, run claimRun, f faulty, then string, at int) (w
 	t.Helper()
 	failing := &iotstub.FailNth{Fault: f.fault}
 	stub := iotstub.New(iotstub.Options{Fault: failing.Next})
-	clients, ctx := stubbedClaims(t, stub, f.attempts), awsapi.WithClock(t.Context(), awsapi.NewInstantClock())
+	clients, ctx := stubbedClaims(t, stub, f.attempts), t.Context()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -271,7 +272,7 @@ func TestClaimIsLookedForOnAllPages(t *testing.T) {
 		}
 		return iotstub.Fault{}
 	}})
-	clients, ctx := stubbedClaims(t, stub, 1), awsapi.WithClock(t.Context(), awsapi.NewInstantClock())
+	clients, ctx := stubbedClaims(t, stub, 1), t.Context()
 	want := claim(credstore.ParameterStore)
 	_, ref, err := applied(ctx, clients, assembly.Ref{Name: claimName, Owner: drivertest.Owner}, want)
 	if err == nil || ref.ID != claimName {
@@ -302,8 +303,13 @@ func TestClaimBundleWhileItIsMade(t *testing.T) {
 		}
 		return iotstub.Fault{}
 	}})
-	clients, ctx := stubbedClaims(t, stub, 1), awsapi.WithClock(t.Context(), awsapi.NewInstantClock())
-	_, ref, err := applied(ctx, clients, assembly.Ref{Name: claimName, Owner: drivertest.Owner}, claim(credstore.ParameterStore))
+	clients, ctx := stubbedClaims(t, stub, 1), t.Context()
+	_, ref, err := applied(
+		ctx,
+		clients,
+		assembly.Ref{Name: claimName, Owner: drivertest.Owner},
+		claim(credstore.ParameterStore),
+	)
 	if !awsapi.Is(err, "LimitExceededException") || ref.ID != claimName ||
 		ref.Outputs["credentials_store"] != credstore.ParameterStore {
 		t.Fatalf("%+v, %v", ref, err)

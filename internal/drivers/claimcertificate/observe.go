@@ -20,7 +20,7 @@ import (
 type state struct {
 	store       spec.CredentialsStore // where the bundle is, or was recorded to be
 	label       *credstore.Label      // nil: no bundle
-	deep        bool                  // bundle and certificate were read
+	full        bool                  // bundle and certificate were read
 	bundle      *contract.ClaimBundle // nil: not read, not there, or no bundle
 	recorded    string                // ID of the recorded certificate
 	certificate *types.CertificateDescription
@@ -28,7 +28,7 @@ type state struct {
 
 // lost reports that there is no certificate whose key is known. What was not read counts as complete.
 func (s *state) lost() bool {
-	if !s.deep {
+	if !s.full {
 		return s.label == nil || s.label.Deleted || s.certificate == nil
 	}
 	return s.bundle == nil || s.bundle.CertificateID == "" || s.certificate == nil ||
@@ -76,7 +76,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		Policy: ref.Outputs[outputPolicy], Lost: s.lost(),
 	}
 	if s.label != nil {
-		_, o.Spec.Tags = ownertag.Split(ctx, s.label.Tags)
+		_, o.Spec.Tags = ownertag.Split(s.label.Tags, d.c.IgnoresTag)
 	}
 	if s.bundle != nil {
 		o.Spec.Endpoint, o.Spec.Template = s.bundle.Endpoint, s.bundle.Template
@@ -85,7 +85,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if s.certificate != nil {
 		o.Spec.Inactive = s.certificate.Status != types.CertificateStatusActive
 		o.Spec.Subject, o.Spec.Version = splitCommonName(nameInCertificate(aws.ToString(s.certificate.CertificatePem)))
-		if s.deep {
+		if s.full {
 			if o.Spec.Policy, err = d.policyOf(ctx, s.certificate, ref.Outputs[outputPolicy]); err != nil {
 				return nil, err
 			}
@@ -136,7 +136,7 @@ func (d *Driver) look(ctx context.Context, ref assembly.Ref) (*state, error) {
 			return nil, err
 		}
 	}
-	if s.recorded == "" || s.certificate == nil || assembly.Deep(ctx) {
+	if s.recorded == "" || s.certificate == nil || ref.Full {
 		if err := d.deepen(ctx, s); err != nil {
 			return nil, err
 		}
@@ -149,7 +149,7 @@ func (d *Driver) look(ctx context.Context, ref assembly.Ref) (*state, error) {
 
 // deepen reads the bundle, and the certificate that it names.
 func (d *Driver) deepen(ctx context.Context, s *state) (err error) {
-	s.deep = true
+	s.full = true
 	if s.label != nil && !s.label.Deleted {
 		if s.bundle, err = d.readBundle(ctx, s.store); err != nil {
 			return err

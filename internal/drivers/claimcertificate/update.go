@@ -42,7 +42,7 @@ func (d *Driver) newUpdate(
 	if !ok {
 		return nil, fmt.Errorf("this is a bug in the provider: no state of the claim certificate %q", ref.Name)
 	}
-	if !s.deep && (s.label != nil || s.recorded != "") {
+	if !s.full && (s.label != nil || s.recorded != "") {
 		if err := d.deepen(ctx, s); err != nil {
 			return nil, err
 		}

@@ -33,7 +33,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		}
 		return nil, err
 	}
-	o.Owner, o.Spec.Tags = ownertag.Split(ctx, all)
+	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
 }
 

@@ -54,7 +54,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Table) 
 		return tooManyTableChanges(err) || inUse(err) && d.leaving(ctx, ref.Name)
 	}
 	var out *dynamodb.CreateTableOutput
-	err := awsapi.Retry(
+	err := d.c.Retry(
 		ctx,
 		"waiting for other tables to be created, or the name to be free",
 		activeLimit,
@@ -116,7 +116,7 @@ func (d *Driver) change(
 	case "point_in_time_recovery":
 		// For some seconds after a table is active DynamoDB is still preparing its backups.
 		again := func(err error) bool { return awsapi.Is(err, "ContinuousBackupsUnavailableException") || inUse(err) }
-		return awsapi.Retry(
+		return d.c.Retry(
 			ctx,
 			"waiting for backups to be available",
 			activeLimit,
@@ -144,7 +144,7 @@ func (d *Driver) change(
 // update repeats while an earlier change of the table is under way.
 func (d *Driver) update(ctx context.Context, in *dynamodb.UpdateTableInput) error {
 	again := func(err error) bool { return tooManyTableChanges(err) || inUse(err) }
-	return awsapi.Retry(
+	return d.c.Retry(
 		ctx,
 		"waiting for an earlier change of the table",
 		indexLimit,
@@ -166,7 +166,13 @@ func (d *Driver) reindex(ctx context.Context, have *assembly.Observed[spec.Table
 			continue
 		}
 		remove := types.GlobalSecondaryIndexUpdate{Delete: &types.DeleteGlobalSecondaryIndexAction{IndexName: &i.Name}}
-		if err := d.update(ctx, &dynamodb.UpdateTableInput{TableName: &have.ID, GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{remove}}); err != nil {
+		if err := d.update(
+			ctx,
+			&dynamodb.UpdateTableInput{
+				TableName:                   &have.ID,
+				GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{remove},
+			},
+		); err != nil {
 			return fmt.Errorf("removing index %q: %w", i.Name, err)
 		}
 	}
@@ -177,8 +183,11 @@ func (d *Driver) reindex(ctx context.Context, have *assembly.Observed[spec.Table
 		after.Indexes = append(after.Indexes, i)
 		add := types.GlobalSecondaryIndexUpdate{Create: &types.CreateGlobalSecondaryIndexAction{
 			IndexName: &i.Name, KeySchema: keySchema(i.HashKey, i.RangeKey), Projection: everything()}}
-		if err := d.update(ctx, &dynamodb.UpdateTableInput{TableName: &have.ID, AttributeDefinitions: definitions(after),
-			GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{add}}); err != nil {
+		if err := d.update(
+			ctx,
+			&dynamodb.UpdateTableInput{TableName: &have.ID, AttributeDefinitions: definitions(after),
+				GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{add}},
+		); err != nil {
 			return fmt.Errorf("adding index %q: %w", i.Name, err)
 		}
 	}
@@ -192,7 +201,7 @@ func (d *Driver) expire(ctx context.Context, have *assembly.Observed[spec.Table]
 	if have.Spec.TTLAttribute != "" {
 		attribute, on = have.Spec.TTLAttribute, false
 	}
-	err := awsapi.Retry(
+	err := d.c.Retry(
 		ctx,
 		"waiting for an earlier change of the table",
 		activeLimit,
@@ -222,7 +231,7 @@ func (d *Driver) expire(ctx context.Context, have *assembly.Observed[spec.Table]
 
 // Wait returns when the table and its indexes can be used.
 func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
-	return awsapi.Poll(ctx, "waiting for the table to be active", indexLimit, func(ctx context.Context) (bool, error) {
+	return d.c.Poll(ctx, "waiting for the table to be active", indexLimit, func(ctx context.Context) (bool, error) {
 		t, err := d.describe(ctx, ref.Name)
 		if err != nil || t == nil || t.TableStatus != types.TableStatusActive {
 			return false, err
@@ -239,7 +248,7 @@ func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
 // Delete removes the table with its items and returns when its name is free again.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	again := func(err error) bool { return tooManyTableChanges(err) || inUse(err) }
-	err := awsapi.Retry(
+	err := d.c.Retry(
 		ctx,
 		"waiting for an earlier change of the table",
 		activeLimit,
@@ -255,7 +264,7 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	if err != nil {
 		return err
 	}
-	return awsapi.Poll(ctx, "waiting for the table to be gone", activeLimit, func(ctx context.Context) (bool, error) {
+	return d.c.Poll(ctx, "waiting for the table to be gone", activeLimit, func(ctx context.Context) (bool, error) {
 		t, err := d.describe(ctx, ref.Name)
 		return err == nil && t == nil, err
 	})

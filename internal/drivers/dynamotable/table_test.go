@@ -151,7 +151,7 @@ func TestPassingRefusals(t *testing.T) {
 			server.Fail(t, tc.fault)
 			d := New(drivertest.Clients(t, server))
 			ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-			_, err := d.Create(drivertest.Context(t), ref, full())
+			_, err := d.Create(t.Context(), ref, full())
 			if tc.fails != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.fails) {
 					t.Errorf("error %v, want one that says %q", err, tc.fails)
@@ -171,7 +171,7 @@ func TestPassingRefusals(t *testing.T) {
 
 func TestAnotherTTLAttributeTakesTwoApplies(t *testing.T) {
 	d := New(drivertest.Clients(t, mototest.Start(t)))
-	ctx, ref, want := drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, full()
+	ctx, ref, want := t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, full()
 	if _, err := d.Create(ctx, ref, want); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestAnotherTTLAttributeTakesTwoApplies(t *testing.T) {
 func TestDeletionWaitsForAChangeUnderWay(t *testing.T) {
 	server := mototest.Start(t)
 	d := New(drivertest.Clients(t, server))
-	ctx, ref := drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}
+	ctx, ref := t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}
 	if _, err := d.Create(ctx, ref, full()); err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,13 @@ func TestChangeOfTheKey(t *testing.T) {
 			}, spec.Table{
 				KMSKeyID: tc.want,
 			}
-			if _, err := d.Update(t.Context(), assembly.Ref{Name: name}, have, want, d.Diff(have.Spec, want)); err != nil {
+			if _, err := d.Update(
+				t.Context(),
+				assembly.Ref{Name: name},
+				have,
+				want,
+				d.Diff(have.Spec, want),
+			); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff([]any{"UpdateTable", tc.sent}, sent); diff != "" {

@@ -24,13 +24,13 @@ const forever = -1
 
 // Driver implements assembly.Driver and assembly.Waiter for event source mappings; the ID is the mapping's UUID. AWS
 // gives mappings no names: the reference's is "stream|function".
-type Driver struct{ lambda *lambda.Client }
+type Driver struct{ c *awsapi.Clients }
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{lambda: c.Lambda()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
 // Observe reads the mapping by its UUID, or else looks for one between the stream and the function; its tags only
-// before it is recorded and for deep reads.
+// before it is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.EventSource], error) {
 	m, err := d.find(ctx, ref)
 	if m == nil || err != nil {
@@ -41,14 +41,14 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		Owner:    ref.Owner,
 		Spec:     specOf(m),
 	}
-	if ref.ID != "" && !assembly.Deep(ctx) {
+	if ref.ID != "" && !ref.Full {
 		return o, nil
 	}
-	out, err := d.lambda.ListTags(ctx, &lambda.ListTagsInput{Resource: m.EventSourceMappingArn})
+	out, err := d.c.Lambda().ListTags(ctx, &lambda.ListTagsInput{Resource: m.EventSourceMappingArn})
 	if err != nil {
 		return nil, fmt.Errorf("reading its tags: %w", err)
 	}
-	o.Owner, o.Spec.Tags = ownertag.Split(ctx, out.Tags)
+	o.Owner, o.Spec.Tags = ownertag.Split(out.Tags, d.c.IgnoresTag)
 	return o, nil
 }
 
@@ -57,7 +57,7 @@ func (d *Driver) find(ctx context.Context, ref assembly.Ref) (*types.EventSource
 	if ref.ID == "" {
 		return d.between(ctx, ref.Name)
 	}
-	out, err := d.lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
+	out, err := d.c.Lambda().GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -81,7 +81,7 @@ func (d *Driver) find(ctx context.Context, ref assembly.Ref) (*types.EventSource
 func (d *Driver) between(ctx context.Context, name string) (*types.EventSourceMappingConfiguration, error) {
 	stream, function, _ := strings.Cut(name, "|")
 	pages := lambda.NewListEventSourceMappingsPaginator(
-		d.lambda,
+		d.c.Lambda(),
 		&lambda.ListEventSourceMappingsInput{FunctionName: &function},
 	)
 	for pages.HasMorePages() {
@@ -105,8 +105,8 @@ func (d *Driver) between(ctx context.Context, name string) (*types.EventSourceMa
 // Create makes the mapping with its tags, from the oldest record that the stream still has.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.EventSource) (assembly.Identity, error) {
 	var out *lambda.CreateEventSourceMappingOutput
-	err := retry(ctx, "waiting until Lambda may read the stream", func(ctx context.Context) (err error) {
-		out, err = d.lambda.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
+	err := d.retry(ctx, "waiting until Lambda may read the stream", func(ctx context.Context) (err error) {
+		out, err = d.c.Lambda().CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
 			EventSourceArn:                 &want.StreamARN,
 			FunctionName:                   &want.FunctionName,
 			StartingPosition:               types.EventSourcePositionTrimHorizon,
@@ -143,8 +143,8 @@ func (d *Driver) Update(
 ) (assembly.Identity, error) {
 	isTags := func(c assembly.Change) bool { return c.Field == "tags" }
 	if slices.ContainsFunc(changes, func(c assembly.Change) bool { return !isTags(c) }) {
-		err := retry(ctx, "waiting until the mapping takes a change", func(ctx context.Context) error {
-			_, err := d.lambda.UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{
+		err := d.retry(ctx, "waiting until the mapping takes a change", func(ctx context.Context) error {
+			_, err := d.c.Lambda().UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{
 				UUID:                           &have.ID,
 				FunctionName:                   &want.FunctionName,
 				Enabled:                        aws.Bool(true),
@@ -170,11 +170,11 @@ func (d *Driver) Update(
 	}
 	return have.Identity, ownertag.Retag(have.Spec.Tags, want.Tags,
 		func(add map[string]string) error {
-			_, err := d.lambda.TagResource(ctx, &lambda.TagResourceInput{Resource: &have.ARN, Tags: add})
+			_, err := d.c.Lambda().TagResource(ctx, &lambda.TagResourceInput{Resource: &have.ARN, Tags: add})
 			return err
 		},
 		func(drop []string) error {
-			_, err := d.lambda.UntagResource(ctx, &lambda.UntagResourceInput{Resource: &have.ARN, TagKeys: drop})
+			_, err := d.c.Lambda().UntagResource(ctx, &lambda.UntagResourceInput{Resource: &have.ARN, TagKeys: drop})
 			return err
 		})
 }

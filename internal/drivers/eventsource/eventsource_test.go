@@ -60,13 +60,19 @@ func ends(t *testing.T, c *awsapi.Clients, functions ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Kinesis().CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String(stream), ShardCount: aws.Int32(1)}); err != nil {
+	if _, err := c.Kinesis().
+		CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String(stream), ShardCount: aws.Int32(1)}); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range functions {
 		_, err := c.Lambda().
-			CreateFunction(t.Context(), &lambda.CreateFunctionInput{FunctionName: &f, Role: role.Role.Arn,
-				Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Code: &types.FunctionCode{ZipFile: archive.Bytes()}})
+			CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+				FunctionName: &f,
+				Role:         role.Role.Arn,
+				Runtime:      types.RuntimeProvidedal2023,
+				Handler:      aws.String("bootstrap"),
+				Code:         &types.FunctionCode{ZipFile: archive.Bytes()},
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +223,7 @@ func TestWhatAWSRefusesAtFirst(t *testing.T) {
 			ends(t, c, function)
 			tc.fault.Service, tc.fault.Operation = motoService, "CreateEventSourceMapping"
 			server.Fail(t, tc.fault)
-			id, err := New(c).Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, wanted())
+			id, err := New(c).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, wanted())
 			if (err != nil) != tc.fails || (id.ID == "") != tc.fails {
 				t.Errorf("%+v, %v", id, err)
 			}
@@ -249,7 +255,7 @@ func TestDeletionWaitsForAChangeUnderWay(t *testing.T) {
 			Times:     4,
 		},
 	)
-	if err := d.Delete(drivertest.Context(t), ref); err != nil {
+	if err := d.Delete(t.Context(), ref); err != nil {
 		t.Error(err)
 	}
 }
@@ -279,8 +285,8 @@ func TestWait(t *testing.T) {
 			defer server.Close()
 			d := New(awsapi.New(aws.Config{Region: mototest.Region, BaseEndpoint: &server.URL,
 				Credentials: credentials.NewStaticCredentialsProvider("stub", "stub", "")},
-				awsapi.Options{RequestRates: map[string]float64{"lambda:*": 0}}))
-			err := d.Wait(drivertest.Context(t), assembly.Ref{Name: name, ID: "u"})
+				awsapi.Options{Unlimited: true, Clock: awsapi.NewInstantClock()}))
+			err := d.Wait(t.Context(), assembly.Ref{Name: name, ID: "u"})
 			if (tc.fails == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tc.fails) {
 				t.Errorf("got %v, want %q", err, tc.fails)
 			}

@@ -35,8 +35,8 @@ var notYet = []string{
 
 // retry repeats what passes by itself: see notYet, and another change of the mapping or the function under way. A
 // conflict because the mapping exists already comes back at once.
-func retry(ctx context.Context, what string, call func(context.Context) error) error {
-	return awsapi.Retry(ctx, what, propagationTimeout, func(err error) bool {
+func (d *Driver) retry(ctx context.Context, what string, call func(context.Context) error) error {
+	return d.c.Retry(ctx, what, propagationTimeout, func(err error) bool {
 		return awsapi.Is(err, "InvalidParameterValueException") && awsapi.MessageHas(err, notYet...) ||
 			awsapi.Is(err, "ResourceInUseException") ||
 			awsapi.Is(err, "ResourceConflictException") && !awsapi.MessageHas(err, "exist")
@@ -45,12 +45,12 @@ func retry(ctx context.Context, what string, call func(context.Context) error) e
 
 // Wait returns when the mapping is enabled.
 func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
-	return awsapi.Poll(
+	return d.c.Poll(
 		ctx,
 		"waiting until the event source mapping is enabled",
 		stateTimeout,
 		func(ctx context.Context) (bool, error) {
-			out, err := d.lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
+			out, err := d.c.Lambda().GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
 			if err != nil {
 				return false, err
 			}
@@ -79,8 +79,8 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 		}
 		ref.ID = aws.ToString(m.UUID)
 	}
-	err := retry(ctx, "waiting until the mapping can be deleted", func(ctx context.Context) error {
-		_, err := d.lambda.DeleteEventSourceMapping(ctx, &lambda.DeleteEventSourceMappingInput{UUID: &ref.ID})
+	err := d.retry(ctx, "waiting until the mapping can be deleted", func(ctx context.Context) error {
+		_, err := d.c.Lambda().DeleteEventSourceMapping(ctx, &lambda.DeleteEventSourceMappingInput{UUID: &ref.ID})
 		return err
 	})
 	if awsapi.IsNotFound(err) {
@@ -89,12 +89,12 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	if err != nil {
 		return err
 	}
-	return awsapi.Poll(
+	return d.c.Poll(
 		ctx,
 		"waiting until the event source mapping is gone",
 		stateTimeout,
 		func(ctx context.Context) (bool, error) {
-			_, err := d.lambda.GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
+			_, err := d.c.Lambda().GetEventSourceMapping(ctx, &lambda.GetEventSourceMappingInput{UUID: &ref.ID})
 			if awsapi.IsNotFound(err) {
 				return true, nil
 			}

@@ -33,8 +33,8 @@ type account struct {
 func newAccount(t *testing.T) *account {
 	t.Helper()
 	server := mototest.Start(t)
-	a := &account{t: t, server: server, ctx: awsapi.WithClock(t.Context(), awsapi.NewInstantClock())}
-	a.aws = awsapi.New(server.Config(t), awsapi.Options{RequestRates: map[string]float64{}}).
+	a := &account{t: t, server: server, ctx: t.Context()}
+	a.aws = awsapi.New(server.Config(t), awsapi.Options{Clock: awsapi.NewInstantClock()}).
 		WithAccount(mototest.AccountID)
 	_, err := a.aws.IoT().CreateThingType(a.ctx, &iot.CreateThingTypeInput{ThingTypeName: aws.String("greenhouse")})
 	a.must(err)

@@ -16,7 +16,7 @@ import (
 )
 
 func (d *Driver) open(owner string, s spec.CredentialsStore, tags map[string]string) *credstore.Store {
-	return credstore.Open(d.aws, d.pool, s, owner, tags)
+	return credstore.Open(d.c, d.pool, s, owner, tags)
 }
 
 // putBundle stores the bundle of a device. key is empty if the device has its own.

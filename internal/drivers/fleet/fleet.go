@@ -56,7 +56,7 @@ type Options struct {
 
 // Driver reconciles the devices of one pipeline; it serves one plan or one apply. Ref.ID is the thing group's name.
 type Driver struct {
-	aws   *awsapi.Clients
+	c     *awsapi.Clients
 	opts  Options
 	prior map[string]spec.DeviceIdentity // as given to New
 	pool  *bulk.Pool
@@ -84,9 +84,9 @@ func New(c *awsapi.Clients, prior map[string]spec.DeviceIdentity, o Options) *Dr
 	}
 	identities := make(map[string]spec.DeviceIdentity, len(prior))
 	maps.Copy(identities, prior)
-	pool := bulk.NewPool(o.Concurrency, o.Progress)
+	pool := bulk.NewPool(c, o.Concurrency, o.Progress)
 	return &Driver{
-		aws:        c,
+		c:          c,
 		opts:       o,
 		prior:      prior,
 		pool:       pool,

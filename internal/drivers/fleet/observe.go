@@ -99,7 +99,7 @@ func (d *Driver) listThings(ctx context.Context, owner, thingType string, things
 	} else {
 		in.AttributeName, in.AttributeValue = aws.String(contract.OwnerAttribute), aws.String(owner)
 	}
-	for pages := iot.NewListThingsPaginator(d.aws.IoT(), in); pages.HasMorePages(); {
+	for pages := iot.NewListThingsPaginator(d.c.IoT(), in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, d.pool, "listing things of the pipeline",
 			func(ctx context.Context) (*iot.ListThingsOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {
@@ -120,7 +120,7 @@ func (d *Driver) listThings(ctx context.Context, owner, thingType string, things
 func (d *Driver) listMembers(ctx context.Context, group string) (map[string]bool, error) {
 	members := map[string]bool{}
 	in := &iot.ListThingsInThingGroupInput{ThingGroupName: aws.String(group), MaxResults: aws.Int32(pageSize)}
-	for pages := iot.NewListThingsInThingGroupPaginator(d.aws.IoT(), in); pages.HasMorePages(); {
+	for pages := iot.NewListThingsInThingGroupPaginator(d.c.IoT(), in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, d.pool, fmt.Sprintf("listing things in thing group %q", group),
 			func(ctx context.Context) (*iot.ListThingsInThingGroupOutput, error) { return pages.NextPage(ctx) })
 		if awsapi.IsNotFound(err) {
@@ -169,7 +169,7 @@ func (t *thing) identity(name string, known spec.DeviceIdentity, store spec.Cred
 func (d *Driver) describe(ctx context.Context, name string) (*thing, error) {
 	out, err := bulk.Ask(ctx, d.pool, fmt.Sprintf("reading thing %q", name),
 		func(ctx context.Context) (*iot.DescribeThingOutput, error) {
-			return d.aws.IoT().DescribeThing(ctx, &iot.DescribeThingInput{ThingName: &name})
+			return d.c.IoT().DescribeThing(ctx, &iot.DescribeThingInput{ThingName: &name})
 		})
 	if awsapi.IsNotFound(err) {
 		return nil, nil

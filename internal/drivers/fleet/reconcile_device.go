@@ -34,8 +34,8 @@ func (d *Driver) newRun(owner string, have, want spec.Fleet) *run {
 // on returns the run with another pool.
 func (r *run) on(pool *bulk.Pool) *run {
 	other := *r
-	other.pool, other.certs = pool, certs.New(r.d.aws, pool)
-	other.store = credstore.Open(r.d.aws, pool, r.want.Store, r.owner, r.want.Tags)
+	other.pool, other.certs = pool, certs.New(r.d.c, pool)
+	other.store = credstore.Open(r.d.c, pool, r.want.Store, r.owner, r.want.Tags)
 	return &other
 }
 

@@ -59,7 +59,7 @@ func (r *run) removeRegistered(ctx context.Context) error {
 	if len(names) == 0 {
 		return nil
 	}
-	r = r.on(bulk.NewPool(r.d.opts.Concurrency*removalWidth, r.d.opts.Progress))
+	r = r.on(bulk.NewPool(r.d.c, r.d.opts.Concurrency*removalWidth, r.d.opts.Progress))
 	return r.pool.Each(ctx, "registered devices removed", names, func(ctx context.Context, name string) error {
 		if err := r.stripThing(ctx, name); err != nil {
 			return err

@@ -26,7 +26,7 @@ func (r *run) removeAll(ctx context.Context, names []string) error {
 		return nil
 	}
 	// The tally reports each device; the pool would report batches.
-	pool := bulk.NewPool(max(1, r.d.opts.Concurrency*removalWidth/credstore.Batch), nil)
+	pool := bulk.NewPool(r.d.c, max(1, r.d.opts.Concurrency*removalWidth/credstore.Batch), nil)
 	s := &removal{run: r.on(pool), tally: bulk.NewTally("devices removed", len(names), r.d.opts.Progress)}
 	err := pool.EachBatch(ctx, "devices removed", credstore.Batch, names, s.removeBatch)
 	var stopped *bulk.DevicesError

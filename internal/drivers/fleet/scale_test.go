@@ -124,7 +124,7 @@ func TestQuotasAreKept(t *testing.T) {
 	const n = 300
 	rates := quotas(20)
 	server := iotstub.New(iotstub.Options{Rates: rates})
-	a := &account{t: t, ctx: t.Context(), aws: stubbedWith(t, server, rates)}
+	a := &account{t: t, ctx: t.Context(), aws: stubbedWith(t, server, awsapi.Options{RequestRates: rates})}
 	d, ref := a.apply(newRef(), greenhouse(manyDevices(n)), nil)
 	if err := d.Delete(a.ctx, ref); err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func BenchmarkFleetWithQuotas(b *testing.B) {
 			for b.Loop() {
 				l := &life{b: b, spent: spent}
 				stub := iotstub.New(iotstub.Options{Latency: 30 * time.Millisecond, Rates: rates, Fault: l.measure()})
-				l.on(stub, stubbedWith(b, stub, rates), n)
+				l.on(stub, stubbedWith(b, stub, awsapi.Options{RequestRates: rates}), n)
 				b.ReportMetric(float64(stub.Refused()), "refused")
 			}
 			dictated := time.Duration(max(0, n-10)) * time.Second / 10

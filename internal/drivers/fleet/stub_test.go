@@ -31,10 +31,10 @@ import (
 // stubbed gives clients of a stub, without retries by the SDK, whose pauses are real.
 func stubbed(t testing.TB, stub http.Handler) *awsapi.Clients {
 	t.Helper()
-	return stubbedWith(t, stub, iotstub.Unlimited())
+	return stubbedWith(t, stub, awsapi.Options{RequestRates: iotstub.Unlimited()})
 }
 
-func stubbedWith(t testing.TB, stub http.Handler, rates map[string]float64) *awsapi.Clients {
+func stubbedWith(t testing.TB, stub http.Handler, o awsapi.Options) *awsapi.Clients {
 	t.Helper()
 	server := httptest.NewServer(stub)
 	t.Cleanup(server.Close)
@@ -45,12 +45,15 @@ func stubbedWith(t testing.TB, stub http.Handler, rates map[string]float64) *aws
 		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
 			tr.MaxIdleConnsPerHost = 256
 		}),
-	}, awsapi.Options{RequestRates: rates})
+	}, o)
 }
 
 func stubAccount(t *testing.T, o iotstub.Options) (*account, *iotstub.Server) {
 	stub := iotstub.New(o)
-	return &account{t: t, aws: stubbed(t, stub), ctx: awsapi.WithClock(t.Context(), awsapi.NewInstantClock())}, stub
+	clients := stubbedWith(t, stub, awsapi.Options{
+		RequestRates: iotstub.Unlimited(), Clock: awsapi.NewInstantClock(),
+	})
+	return &account{t: t, aws: clients, ctx: t.Context()}, stub
 }
 
 func manyDevices(n int) map[string]spec.Device {
@@ -93,7 +96,10 @@ func TestListsArePaged(t *testing.T) {
 		t.Errorf("second plan: %v", got)
 	}
 	sent := difference(before, stub.Requests())
-	if diff := cmp.Diff(map[string]int{"iot:ListThings": 3, "iot:ListThingsInThingGroup": 3, "iot:ListCertificates": 3}, sent); diff != "" {
+	if diff := cmp.Diff(
+		map[string]int{"iot:ListThings": 3, "iot:ListThingsInThingGroup": 3, "iot:ListCertificates": 3},
+		sent,
+	); diff != "" {
 		t.Errorf("requests of an empty plan (-want +got):\n%s", diff)
 	}
 
@@ -102,9 +108,17 @@ func TestListsArePaged(t *testing.T) {
 	d, ref = a.apply(ref, want, d.Identities())
 	sent = difference(before, stub.Requests())
 	if diff := cmp.Diff(map[string]int{
-		"iot:ListThings": 3, "iot:ListThingsInThingGroup": 3, "iot:ListCertificates": 3, "iot:DescribeThing": 1,
-		"iot:CreateThing": 1, "iot:AddThingToThingGroup": 1, "iot:CreateCertificateFromCsr": 1, "iot:AttachThingPrincipal": 1,
-		"ssm:PutParameter": 1, "iot:UpdateThing": 1, "iot:UpdateCertificate": 1,
+		"iot:ListThings":               3,
+		"iot:ListThingsInThingGroup":   3,
+		"iot:ListCertificates":         3,
+		"iot:DescribeThing":            1,
+		"iot:CreateThing":              1,
+		"iot:AddThingToThingGroup":     1,
+		"iot:CreateCertificateFromCsr": 1,
+		"iot:AttachThingPrincipal":     1,
+		"ssm:PutParameter":             1,
+		"iot:UpdateThing":              1,
+		"iot:UpdateCertificate":        1,
 	}, sent); diff != "" {
 		t.Errorf("requests for one device more (-want +got):\n%s", diff)
 	}
@@ -314,7 +328,7 @@ func TestThrottlingSlowsAndLosesNothing(t *testing.T) {
 }
 
 func TestCancellationKeepsWhatWasDone(t *testing.T) {
-	ctx, cancel := context.WithCancelCause(awsapi.WithClock(t.Context(), awsapi.NewInstantClock()))
+	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("the user pressed ctrl-c")
 	count := 0
 	a, stub := stubAccount(t, iotstub.Options{Fault: func(operation string, _ *http.Request) iotstub.Fault {
@@ -340,7 +354,7 @@ func TestCancellationKeepsWhatWasDone(t *testing.T) {
 	whole(t, stub, want.Devices)
 
 	// The same for a removal.
-	ctx, cancel = context.WithCancelCause(awsapi.WithClock(t.Context(), awsapi.NewInstantClock()))
+	ctx, cancel = context.WithCancelCause(t.Context())
 	removing := fleet.New(a.aws, d.Identities(), fleet.Options{Progress: func(done, total int, what string) {
 		if what == "devices removed" && done == 100 {
 			cancel(stopped)
@@ -430,7 +444,10 @@ func TestPlanIsPure(t *testing.T) {
 		map[string]spec.Device{"same": {}, "new": {}, "changed": {Attributes: map[string]string{"a": "2"}}},
 	)
 	before := maps.Clone(have.Devices)
-	if diff := cmp.Diff(fleet.Plan{Added: []string{"new"}, Changed: []string{"changed"}, Removed: []string{"gone"}}, fleet.Compare(have, want)); diff != "" {
+	if diff := cmp.Diff(
+		fleet.Plan{Added: []string{"new"}, Changed: []string{"changed"}, Removed: []string{"gone"}},
+		fleet.Compare(have, want),
+	); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(before, have.Devices); diff != "" {

@@ -27,7 +27,7 @@ func (r *run) createThing(ctx context.Context, name string, want spec.Device) (s
 	}
 	created := spec.Device{Attributes: want.Attributes, Found: &spec.DeviceState{ThingType: r.want.ThingType}}
 	out, err := bulk.Ask(ctx, r.pool, "creating the thing", func(ctx context.Context) (*iot.CreateThingOutput, error) {
-		return r.d.aws.IoT().CreateThing(ctx, in)
+		return r.d.c.IoT().CreateThing(ctx, in)
 	})
 	var arn string
 	switch {
@@ -60,7 +60,7 @@ func (r *run) updateThing(ctx context.Context, name string, want spec.Device, m 
 		AttributePayload: &types.AttributePayload{Attributes: attributesOf(want, r.owner, m)},
 	}
 	return r.pool.Call(ctx, "updating the thing", func(ctx context.Context) error {
-		_, err := r.d.aws.IoT().UpdateThing(ctx, in)
+		_, err := r.d.c.IoT().UpdateThing(ctx, in)
 		return err
 	})
 }
@@ -69,7 +69,7 @@ func (r *run) joinGroup(ctx context.Context, name string) error {
 	in := &iot.AddThingToThingGroupInput{ThingGroupName: &r.want.ThingGroup, ThingName: &name}
 	what := fmt.Sprintf("adding the thing to thing group %q", r.want.ThingGroup)
 	return r.pool.Call(ctx, what, func(ctx context.Context) error {
-		_, err := r.d.aws.IoT().AddThingToThingGroup(ctx, in)
+		_, err := r.d.c.IoT().AddThingToThingGroup(ctx, in)
 		return err
 	})
 }
@@ -78,7 +78,7 @@ func (r *run) leaveGroup(ctx context.Context, name string) error {
 	in := &iot.RemoveThingFromThingGroupInput{ThingGroupName: &r.have.ThingGroup, ThingName: &name}
 	what := fmt.Sprintf("removing the thing from thing group %q", r.have.ThingGroup)
 	return r.pool.Call(ctx, what, func(ctx context.Context) error {
-		if _, err := r.d.aws.IoT().RemoveThingFromThingGroup(ctx, in); !awsapi.IsNotFound(err) {
+		if _, err := r.d.c.IoT().RemoveThingFromThingGroup(ctx, in); !awsapi.IsNotFound(err) {
 			return err
 		}
 		return nil
@@ -94,13 +94,13 @@ func (r *run) deleteThing(ctx context.Context, name string) error {
 	}
 	tries := 0
 	return r.pool.Call(ctx, "deleting the thing", func(ctx context.Context) error {
-		return awsapi.Retry(ctx, "deleting the thing", detachLimit, again, func(ctx context.Context) error {
+		return r.d.c.Retry(ctx, "deleting the thing", detachLimit, again, func(ctx context.Context) error {
 			if tries++; tries > 1 {
 				if err := r.stripThing(ctx, name); err != nil {
 					return err
 				}
 			}
-			_, err := r.d.aws.IoT().DeleteThing(ctx, &iot.DeleteThingInput{ThingName: &name})
+			_, err := r.d.c.IoT().DeleteThing(ctx, &iot.DeleteThingInput{ThingName: &name})
 			if awsapi.IsNotFound(err) {
 				return nil
 			}

@@ -18,7 +18,7 @@ const defaultMaxAgeSeconds = 21600
 
 // async reads what Lambda does with asynchronous invocations that fail; nil when nothing is set.
 func (d *Driver) async(ctx context.Context, name string) (*spec.AsyncConfig, error) {
-	out, err := d.lambda.GetFunctionEventInvokeConfig(
+	out, err := d.c.Lambda().GetFunctionEventInvokeConfig(
 		ctx,
 		&lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name},
 	)
@@ -47,11 +47,11 @@ func (d *Driver) putAsync(ctx context.Context, name string, want spec.AsyncConfi
 	if want.OnFailureARN != "" {
 		in.DestinationConfig = &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: &want.OnFailureARN}}
 	}
-	err := retry(
+	err := d.retry(
 		ctx,
 		"waiting until Lambda may use the function's failure destination",
 		func(ctx context.Context) error {
-			_, err := d.lambda.PutFunctionEventInvokeConfig(ctx, in)
+			_, err := d.c.Lambda().PutFunctionEventInvokeConfig(ctx, in)
 			return err
 		},
 	)
@@ -65,7 +65,7 @@ func (d *Driver) updateAsync(ctx context.Context, name string, want *spec.AsyncC
 	if want != nil {
 		return d.putAsync(ctx, name, *want)
 	}
-	_, err := d.lambda.DeleteFunctionEventInvokeConfig(
+	_, err := d.c.Lambda().DeleteFunctionEventInvokeConfig(
 		ctx,
 		&lambda.DeleteFunctionEventInvokeConfigInput{FunctionName: &name},
 	)

@@ -29,21 +29,21 @@ const (
 )
 
 // Driver implements assembly.Driver and assembly.Waiter for functions; the ID is the function's name.
-type Driver struct{ lambda *lambda.Client }
+type Driver struct{ c *awsapi.Clients }
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{lambda: c.Lambda()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
 // Observe reads the function, its resource policy and its asynchronous settings; the latter two only where they are
-// recorded, before the function is recorded, and for deep reads.
+// recorded, before the function is recorded, and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Function], error) {
-	all := ref.ID == "" || assembly.Deep(ctx)
+	all := ref.ID == "" || ref.Full
 	var out *lambda.GetFunctionOutput
 	var permissions []spec.Permission
 	var async *spec.AsyncConfig
 	calls, callCtx := errgroup.WithContext(ctx)
 	calls.Go(func() (err error) {
-		out, err = d.lambda.GetFunction(callCtx, &lambda.GetFunctionInput{FunctionName: &ref.Name})
+		out, err = d.c.Lambda().GetFunction(callCtx, &lambda.GetFunctionInput{FunctionName: &ref.Name})
 		return err
 	})
 	if all || ref.Outputs[permissionsOutput] != "" {
@@ -71,7 +71,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	}
 	o.Spec.Permissions, o.Spec.Async = permissions, async
 	o.Identity = identity(out.Configuration.FunctionName, out.Configuration.FunctionArn, o.Spec)
-	o.Owner, o.Spec.Tags = ownertag.Split(ctx, out.Tags)
+	o.Owner, o.Spec.Tags = ownertag.Split(out.Tags, d.c.IgnoresTag)
 	return o, nil
 }
 
@@ -82,8 +82,8 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Functio
 		return assembly.Identity{}, fmt.Errorf("reading its code: %w", err)
 	}
 	var out *lambda.CreateFunctionOutput
-	err = retry(ctx, "waiting until Lambda can assume the function's role", func(ctx context.Context) (err error) {
-		out, err = d.lambda.CreateFunction(ctx, createInput(ref, want, zip))
+	err = d.retry(ctx, "waiting until Lambda can assume the function's role", func(ctx context.Context) (err error) {
+		out, err = d.c.Lambda().CreateFunction(ctx, createInput(ref, want, zip))
 		return err
 	})
 	if awsapi.Is(err, "ResourceConflictException") && awsapi.MessageHas(err, "already exist") {
@@ -179,10 +179,14 @@ func steps(changes []assembly.Change) []step {
 // updateConfiguration reports whether the function takes the next write at once.
 func (d *Driver) updateConfiguration(ctx context.Context, name string, want spec.Function) (bool, error) {
 	var out *lambda.UpdateFunctionConfigurationOutput
-	err := retry(ctx, "waiting until Lambda takes the function's configuration", func(ctx context.Context) (err error) {
-		out, err = d.lambda.UpdateFunctionConfiguration(ctx, configurationInput(name, want))
-		return err
-	})
+	err := d.retry(
+		ctx,
+		"waiting until Lambda takes the function's configuration",
+		func(ctx context.Context) (err error) {
+			out, err = d.c.Lambda().UpdateFunctionConfiguration(ctx, configurationInput(name, want))
+			return err
+		},
+	)
 	if err != nil {
 		return false, err
 	}
@@ -196,9 +200,11 @@ func (d *Driver) updateCode(ctx context.Context, name string, want spec.Function
 		return false, fmt.Errorf("reading its code: %w", err)
 	}
 	var out *lambda.UpdateFunctionCodeOutput
-	err = retry(ctx, "waiting until Lambda takes the function's code", func(ctx context.Context) (err error) {
-		out, err = d.lambda.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
-			FunctionName: &name, ZipFile: zip, Architectures: []types.Architecture{types.Architecture(want.Architecture)},
+	err = d.retry(ctx, "waiting until Lambda takes the function's code", func(ctx context.Context) (err error) {
+		out, err = d.c.Lambda().UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
+			FunctionName:  &name,
+			ZipFile:       zip,
+			Architectures: []types.Architecture{types.Architecture(want.Architecture)},
 		})
 		return err
 	})
@@ -211,19 +217,19 @@ func (d *Driver) updateCode(ctx context.Context, name string, want spec.Function
 func (d *Driver) updateTags(ctx context.Context, arn string, have, want map[string]string) error {
 	return ownertag.Retag(have, want,
 		func(add map[string]string) error {
-			_, err := d.lambda.TagResource(ctx, &lambda.TagResourceInput{Resource: &arn, Tags: add})
+			_, err := d.c.Lambda().TagResource(ctx, &lambda.TagResourceInput{Resource: &arn, Tags: add})
 			return err
 		},
 		func(drop []string) error {
-			_, err := d.lambda.UntagResource(ctx, &lambda.UntagResourceInput{Resource: &arn, TagKeys: drop})
+			_, err := d.c.Lambda().UntagResource(ctx, &lambda.UntagResourceInput{Resource: &arn, TagKeys: drop})
 			return err
 		})
 }
 
 // Delete removes the function and with it its permissions and settings.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	err := retry(ctx, "waiting until the function can be deleted", func(ctx context.Context) error {
-		_, err := d.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &ref.Name})
+	err := d.retry(ctx, "waiting until the function can be deleted", func(ctx context.Context) error {
+		_, err := d.c.Lambda().DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &ref.Name})
 		return err
 	})
 	if awsapi.IsNotFound(err) {

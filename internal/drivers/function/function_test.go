@@ -121,7 +121,10 @@ func TestLife(t *testing.T) {
 				})},
 			{Why: "the log level changed by hand", Fields: []string{"log_level"}, Writes: reconfigured,
 				Drift: byHand(lambda.UpdateFunctionConfigurationInput{LoggingConfig: &types.LoggingConfig{
-					LogFormat: types.LogFormatJson, ApplicationLogLevel: types.ApplicationLogLevelTrace, LogGroup: aws.String("/aws/lambda/greenhouse/alerts")}})},
+					LogFormat:           types.LogFormatJson,
+					ApplicationLogLevel: types.ApplicationLogLevelTrace,
+					LogGroup:            aws.String("/aws/lambda/greenhouse/alerts"),
+				}})},
 			{Why: "no variables wanted", Fields: []string{"environment"}, Writes: reconfigured,
 				Want: drivertest.Changing(func(s *spec.Function) { s.Environment = nil })},
 			{Why: "another role wanted", Fields: []string{"role"}, Writes: reconfigured,
@@ -263,7 +266,7 @@ func TestWhatAWSRefusesAtFirst(t *testing.T) {
 			server.Fail(t, tc.fault)
 			d := New(c)
 			ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-			id, err := d.Create(drivertest.Context(t), ref, want)
+			id, err := d.Create(t.Context(), ref, want)
 			if (err != nil) != tc.fails {
 				t.Fatalf("%+v, %v", id, err)
 			}
@@ -297,12 +300,12 @@ func TestCreateThatIsCutShortLeavesItsIdentity(t *testing.T) {
 	)
 	d := New(c)
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-	id, err := d.Create(drivertest.Context(t), ref, want)
+	id, err := d.Create(t.Context(), ref, want)
 	if id.ID != name || !awsapi.Is(err, "PolicyLengthExceededException") ||
 		!strings.Contains(err.Error(), `adding permission "another"`) {
 		t.Fatalf("%+v, %v", id, err)
 	}
-	again, err := d.Create(drivertest.Context(t), ref, want)
+	again, err := d.Create(t.Context(), ref, want)
 	if err != nil || again.ARN != arn {
 		t.Fatalf("resuming: %+v, %v", again, err)
 	}

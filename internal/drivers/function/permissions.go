@@ -19,7 +19,7 @@ const invokeAction = "lambda:InvokeFunction"
 
 // permissions reads the function's resource policy; a function without one has none.
 func (d *Driver) permissions(ctx context.Context, name string) ([]spec.Permission, error) {
-	out, err := d.lambda.GetPolicy(ctx, &lambda.GetPolicyInput{FunctionName: &name})
+	out, err := d.c.Lambda().GetPolicy(ctx, &lambda.GetPolicyInput{FunctionName: &name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -92,8 +92,8 @@ func (d *Driver) updatePermissions(ctx context.Context, name string, have, want 
 		if slices.Contains(want, p) {
 			continue
 		}
-		err := retry(ctx, "waiting until Lambda takes the removal of a permission", func(ctx context.Context) error {
-			_, err := d.lambda.RemovePermission(
+		err := d.retry(ctx, "waiting until Lambda takes the removal of a permission", func(ctx context.Context) error {
+			_, err := d.c.Lambda().RemovePermission(
 				ctx,
 				&lambda.RemovePermissionInput{FunctionName: &name, StatementId: &p.StatementID},
 			)
@@ -127,8 +127,8 @@ func (d *Driver) addPermission(ctx context.Context, name string, p spec.Permissi
 	if p.SourceAccount != "" {
 		in.SourceAccount = &p.SourceAccount
 	}
-	err := retry(ctx, "waiting until Lambda takes a permission", func(ctx context.Context) error {
-		_, err := d.lambda.AddPermission(ctx, in)
+	err := d.retry(ctx, "waiting until Lambda takes a permission", func(ctx context.Context) error {
+		_, err := d.c.Lambda().AddPermission(ctx, in)
 		return err
 	})
 	// Statements of this ID with another content were removed just before, so the one that exists is an earlier try

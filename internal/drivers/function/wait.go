@@ -32,8 +32,8 @@ var notYet = []string{
 
 // retry repeats what passes by itself: see notYet, and another write to the function under way. A conflict because
 // something exists already comes back at once.
-func retry(ctx context.Context, what string, call func(context.Context) error) error {
-	return awsapi.Retry(ctx, what, propagationTimeout, func(err error) bool {
+func (d *Driver) retry(ctx context.Context, what string, call func(context.Context) error) error {
+	return d.c.Retry(ctx, what, propagationTimeout, func(err error) bool {
 		return awsapi.Is(err, "InvalidParameterValueException") && awsapi.MessageHas(err, notYet...) ||
 			awsapi.Is(err, "ResourceConflictException") && !awsapi.MessageHas(err, "already exist")
 	}, call)
@@ -71,12 +71,12 @@ func (d *Driver) waitUpdated(ctx context.Context, name string, known bool) error
 // updated waits until no write to the function is under way and returns its configuration. An idle function is Inactive until its next invocation,
 // and takes writes.
 func (d *Driver) updated(ctx context.Context, name string) (out *lambda.GetFunctionConfigurationOutput, err error) {
-	err = awsapi.Poll(
+	err = d.c.Poll(
 		ctx,
 		"waiting until the function is active",
 		updateTimeout,
 		func(ctx context.Context) (bool, error) {
-			out, err = d.lambda.GetFunctionConfiguration(
+			out, err = d.c.Lambda().GetFunctionConfiguration(
 				ctx,
 				&lambda.GetFunctionConfigurationInput{FunctionName: &name},
 			)

@@ -15,7 +15,6 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
@@ -35,7 +34,7 @@ func states(t *testing.T, answers ...string) *Driver {
 	return New(awsapi.New(aws.Config{
 		Region: mototest.Region, BaseEndpoint: &server.URL,
 		Credentials: credentials.NewStaticCredentialsProvider("stub", "stub", ""),
-	}, awsapi.Options{RequestRates: map[string]float64{"lambda:*": 0}}))
+	}, awsapi.Options{Unlimited: true, Clock: awsapi.NewInstantClock()}))
 }
 
 func state(state, update, reason string) string {
@@ -62,7 +61,7 @@ func TestWait(t *testing.T) {
 		{why: "it hangs", answers: []string{state("Pending", "Successful", "")}, fails: "10m0s"},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
-			err := states(t, tc.answers...).Wait(drivertest.Context(t), assembly.Ref{Name: name})
+			err := states(t, tc.answers...).Wait(t.Context(), assembly.Ref{Name: name})
 			if (tc.fails == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tc.fails) {
 				t.Errorf("got %v, want %q", err, tc.fails)
 			}
@@ -72,7 +71,7 @@ func TestWait(t *testing.T) {
 
 func TestAFailedUpdateDoesNotStopItsRepair(t *testing.T) {
 	d := states(t, state("Active", "InProgress", ""), state("Active", "Failed", "no such role"))
-	if err := d.waitUpdated(drivertest.Context(t), name, false); err != nil {
+	if err := d.waitUpdated(t.Context(), name, false); err != nil {
 		t.Error(err)
 	}
 }

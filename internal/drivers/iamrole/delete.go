@@ -19,7 +19,7 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 			return err
 		}
 	}
-	_, err := d.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &ref.Name})
+	_, err := d.c.IAM().DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &ref.Name})
 	if awsapi.Is(err, "DeleteConflict") {
 		if err = d.strip(ctx, ref.Name); err == nil {
 			err = d.deleteStripped(ctx, ref.Name)
@@ -42,14 +42,15 @@ func (d *Driver) strip(ctx context.Context, role string) error {
 			return err
 		}
 	}
-	pages := iam.NewListAttachedRolePoliciesPaginator(d.iam, &iam.ListAttachedRolePoliciesInput{RoleName: &role})
+	pages := iam.NewListAttachedRolePoliciesPaginator(d.c.IAM(), &iam.ListAttachedRolePoliciesInput{RoleName: &role})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return fmt.Errorf("listing what is attached to it: %w", err)
 		}
 		for _, p := range page.AttachedPolicies {
-			_, err := d.iam.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &role, PolicyArn: p.PolicyArn})
+			_, err := d.c.IAM().
+				DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &role, PolicyArn: p.PolicyArn})
 			if err != nil && !awsapi.IsNotFound(err) {
 				return fmt.Errorf("detaching %q from it: %w", aws.ToString(p.PolicyArn), err)
 			}
@@ -60,16 +61,16 @@ func (d *Driver) strip(ctx context.Context, role string) error {
 
 // deleteStripped deletes a role that holds nothing any more, also when a part of IAM has not heard of that.
 func (d *Driver) deleteStripped(ctx context.Context, role string) error {
-	return awsapi.Retry(ctx, "waiting until IAM knows that the role holds nothing", propagationTimeout,
+	return d.c.Retry(ctx, "waiting until IAM knows that the role holds nothing", propagationTimeout,
 		func(err error) bool { return awsapi.Is(err, "DeleteConflict") },
 		func(ctx context.Context) error {
-			_, err := d.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &role})
+			_, err := d.c.IAM().DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &role})
 			return err
 		})
 }
 
 func (d *Driver) deletePolicy(ctx context.Context, role, name string) error {
-	_, err := d.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &role, PolicyName: &name})
+	_, err := d.c.IAM().DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &role, PolicyName: &name})
 	if err != nil && !awsapi.IsNotFound(err) {
 		return fmt.Errorf("deleting its policy %q: %w", name, err)
 	}

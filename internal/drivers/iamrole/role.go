@@ -33,24 +33,24 @@ const propagationTimeout = 2 * time.Minute
 const policiesOutput = "policies"
 
 // Driver implements assembly.Driver for roles; the ID is the role's name.
-type Driver struct{ iam *iam.Client }
+type Driver struct{ c *awsapi.Clients }
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{iam: c.IAM()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
-// Observe reads the role and the inline policies that are recorded; before the role is recorded, and for deep reads, it
+// Observe reads the role and the inline policies that are recorded; before the role is recorded, and for full reads, it
 // reads all there are.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Role], error) {
 	var out *iam.GetRoleOutput
 	var inline map[string]string
 	calls, callCtx := errgroup.WithContext(ctx)
 	calls.Go(func() (err error) {
-		out, err = d.iam.GetRole(callCtx, &iam.GetRoleInput{RoleName: &ref.Name})
+		out, err = d.c.IAM().GetRole(callCtx, &iam.GetRoleInput{RoleName: &ref.Name})
 		return err
 	})
 	calls.Go(func() (err error) {
 		names := recorded(ref)
-		if len(names) == 0 || assembly.Deep(ctx) {
+		if len(names) == 0 || ref.Full {
 			if names, err = d.policyNames(callCtx, ref.Name); err != nil {
 				return err
 			}
@@ -79,16 +79,14 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if b := out.Role.PermissionsBoundary; b != nil {
 		o.Spec.Boundary = aws.ToString(b.PermissionsBoundaryArn)
 	}
-	o.Owner, o.Spec.Tags = ownertag.Split(
-		ctx,
-		ownertag.Map(out.Role.Tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value }),
-	)
+	tags := ownertag.Map(out.Role.Tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
+	o.Owner, o.Spec.Tags = ownertag.Split(tags, d.c.IgnoresTag)
 	return o, nil
 }
 
 func (d *Driver) policyNames(ctx context.Context, role string) ([]string, error) {
 	var names []string
-	pages := iam.NewListRolePoliciesPaginator(d.iam, &iam.ListRolePoliciesInput{RoleName: &role})
+	pages := iam.NewListRolePoliciesPaginator(d.c.IAM(), &iam.ListRolePoliciesInput{RoleName: &role})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -106,7 +104,7 @@ func (d *Driver) policies(ctx context.Context, role string, names []string) (map
 	calls, ctx := errgroup.WithContext(ctx)
 	for _, name := range names {
 		calls.Go(func() error {
-			out, err := d.iam.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &role, PolicyName: &name})
+			out, err := d.c.IAM().GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &role, PolicyName: &name})
 			if awsapi.IsNotFound(err) {
 				return nil
 			}
@@ -140,7 +138,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Role) (
 	if want.Boundary != "" {
 		in.PermissionsBoundary = &want.Boundary
 	}
-	out, err := d.iam.CreateRole(ctx, in)
+	out, err := d.c.IAM().CreateRole(ctx, in)
 	if awsapi.Is(err, "EntityAlreadyExists") {
 		return ownertag.Resume(ctx, d, ref, want, err)
 	}
@@ -152,7 +150,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Role) (
 		return awsapi.Is(err, "NoSuchEntity") && awsapi.MessageHas(err, "cannot be found")
 	}
 	for _, name := range slices.Sorted(maps.Keys(want.Inline)) {
-		err := awsapi.Retry(ctx, "waiting until IAM knows the new role", propagationTimeout, unknown,
+		err := d.c.Retry(ctx, "waiting until IAM knows the new role", propagationTimeout, unknown,
 			func(ctx context.Context) error { return d.putPolicy(ctx, ref.Name, name, want.Inline[name]) })
 		if err != nil {
 			return identity(out.Role, want.Inline), err
@@ -162,7 +160,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Role) (
 }
 
 func (d *Driver) putPolicy(ctx context.Context, role, name, document string) error {
-	_, err := d.iam.PutRolePolicy(
+	_, err := d.c.IAM().PutRolePolicy(
 		ctx,
 		&iam.PutRolePolicyInput{RoleName: &role, PolicyName: &name, PolicyDocument: &document},
 	)
@@ -185,9 +183,10 @@ func (d *Driver) Update(
 		var err error
 		switch c.Field {
 		case "description":
-			_, err = d.iam.UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: &ref.Name, Description: &want.Description})
+			_, err = d.c.IAM().
+				UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: &ref.Name, Description: &want.Description})
 		case "trust":
-			_, err = d.iam.UpdateAssumeRolePolicy(
+			_, err = d.c.IAM().UpdateAssumeRolePolicy(
 				ctx,
 				&iam.UpdateAssumeRolePolicyInput{RoleName: &ref.Name, PolicyDocument: &want.Trust},
 			)
@@ -212,9 +211,10 @@ func (d *Driver) Update(
 func (d *Driver) updateBoundary(ctx context.Context, role, boundary string) error {
 	var err error
 	if boundary == "" {
-		_, err = d.iam.DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: &role})
+		_, err = d.c.IAM().DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: &role})
 	} else {
-		_, err = d.iam.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &role, PermissionsBoundary: &boundary})
+		_, err = d.c.IAM().
+			PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &role, PermissionsBoundary: &boundary})
 	}
 	return err
 }
@@ -242,11 +242,11 @@ func (d *Driver) updatePolicies(ctx context.Context, role string, have, want map
 func (d *Driver) updateTags(ctx context.Context, role string, have, want map[string]string) error {
 	return ownertag.Retag(have, want,
 		func(add map[string]string) error {
-			_, err := d.iam.TagRole(ctx, &iam.TagRoleInput{RoleName: &role, Tags: list(add)})
+			_, err := d.c.IAM().TagRole(ctx, &iam.TagRoleInput{RoleName: &role, Tags: list(add)})
 			return err
 		},
 		func(drop []string) error {
-			_, err := d.iam.UntagRole(ctx, &iam.UntagRoleInput{RoleName: &role, TagKeys: drop})
+			_, err := d.c.IAM().UntagRole(ctx, &iam.UntagRoleInput{RoleName: &role, TagKeys: drop})
 			return err
 		})
 }

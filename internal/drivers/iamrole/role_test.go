@@ -167,7 +167,7 @@ func TestANewRoleMayBeUnknownForAWhile(t *testing.T) {
 	)
 	d := New(drivertest.Clients(t, server))
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-	if _, err := d.Create(drivertest.Context(t), ref, wanted()); err != nil {
+	if _, err := d.Create(t.Context(), ref, wanted()); err != nil {
 		t.Fatal(err)
 	}
 	got, err := d.Observe(t.Context(), ref)
@@ -190,11 +190,11 @@ func TestCreateThatIsCutShortLeavesItsIdentity(t *testing.T) {
 	)
 	d := New(drivertest.Clients(t, server))
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-	id, err := d.Create(drivertest.Context(t), ref, wanted())
+	id, err := d.Create(t.Context(), ref, wanted())
 	if id.ID != name || !awsapi.Is(err, "MalformedPolicyDocument") {
 		t.Fatalf("%+v, %v", id, err)
 	}
-	if again, err := d.Create(drivertest.Context(t), ref, wanted()); err != nil ||
+	if again, err := d.Create(t.Context(), ref, wanted()); err != nil ||
 		again.Outputs[policiesOutput] != "dead=letters stream" {
 		t.Errorf("resuming: %+v, %v", again, err)
 	}
@@ -207,11 +207,12 @@ func TestDeleteRemovesWhatOthersPutOnTheRole(t *testing.T) {
 	if _, err := d.Create(t.Context(), ref, wanted()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.IAM().AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: aws.String(name), PolicyArn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")}); err != nil {
+	if _, err := c.IAM().
+		AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: aws.String(name), PolicyArn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")}); err != nil {
 		t.Fatal(err)
 	}
 	// Without Outputs nothing is known of the role's policies.
-	if err := d.Delete(drivertest.Context(t), ref); err != nil {
+	if err := d.Delete(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := d.Observe(t.Context(), ref); got != nil || err != nil {

@@ -23,8 +23,8 @@ var texts = []string{"assume", "Assume", "lambda:InvokeFunction"}
 
 // Retry calls until the call succeeds or fails with an error that does not pass by itself. Writes to one object that
 // meet (ConflictingResourceUpdateException) pass too. What names what is waited for.
-func Retry(ctx context.Context, what string, call func(context.Context) error) error {
-	return awsapi.Retry(ctx, what, Timeout, func(err error) bool {
+func Retry(ctx context.Context, c *awsapi.Clients, what string, call func(context.Context) error) error {
+	return c.Retry(ctx, what, Timeout, func(err error) bool {
 		return awsapi.Is(err, "InvalidRequestException") && awsapi.MessageHas(err, texts...) ||
 			awsapi.Is(err, "ConflictingResourceUpdateException")
 	}, call)

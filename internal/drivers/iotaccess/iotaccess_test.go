@@ -5,10 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 )
+
+func clients() *awsapi.Clients {
+	return awsapi.New(aws.Config{}, awsapi.Options{Clock: awsapi.NewInstantClock()})
+}
 
 func TestWhatPasses(t *testing.T) {
 	for _, tc := range []struct {
@@ -25,7 +30,7 @@ func TestWhatPasses(t *testing.T) {
 		{"no permission to hand the role on", "AccessDeniedException", "not authorized to perform: iam:PassRole, cannot be assumed", false},
 	} {
 		calls := 0
-		err := Retry(awsapi.WithClock(t.Context(), awsapi.NewInstantClock()), "waiting", func(context.Context) error {
+		err := Retry(t.Context(), clients(), "waiting", func(context.Context) error {
 			if calls++; calls > 2 {
 				return nil
 			}
@@ -39,7 +44,8 @@ func TestWhatPasses(t *testing.T) {
 
 func TestTheWaitEnds(t *testing.T) {
 	err := Retry(
-		awsapi.WithClock(t.Context(), awsapi.NewInstantClock()),
+		t.Context(),
+		clients(),
 		"waiting for the role",
 		func(context.Context) error {
 			return &smithy.GenericAPIError{Code: "InvalidRequestException", Message: "cannot be assumed"}

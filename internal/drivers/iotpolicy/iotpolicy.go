@@ -29,14 +29,14 @@ const deletionTimeout = 6 * time.Minute
 const targetOutput = "target"
 
 // Driver implements assembly.Driver for IoT policies; the ID is the policy's name.
-type Driver struct{ iot *iot.Client }
+type Driver struct{ c *awsapi.Clients }
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
-// Observe reads the default version and the targets; tags only before the policy is recorded and for deep reads.
+// Observe reads the default version and the targets; tags only before the policy is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.IoTPolicy], error) {
-	out, err := d.iot.GetPolicy(ctx, &iot.GetPolicyInput{PolicyName: &ref.Name})
+	out, err := d.c.IoT().GetPolicy(ctx, &iot.GetPolicyInput{PolicyName: &ref.Name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -52,7 +52,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		return err
 	})
 	calls.Go(func() (err error) {
-		o.Owner, o.Spec.Tags, err = iottags.Observe(callCtx, d.iot, ref, o.ARN)
+		o.Owner, o.Spec.Tags, err = iottags.Observe(callCtx, d.c, ref, o.ARN)
 		return err
 	})
 	if err := calls.Wait(); err != nil {
@@ -76,7 +76,7 @@ func ours(targets []string, recorded string) string {
 
 func (d *Driver) targets(ctx context.Context, name string) ([]string, error) {
 	var targets []string
-	pages := iot.NewListTargetsForPolicyPaginator(d.iot, &iot.ListTargetsForPolicyInput{PolicyName: &name})
+	pages := iot.NewListTargetsForPolicyPaginator(d.c.IoT(), &iot.ListTargetsForPolicyInput{PolicyName: &name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -90,7 +90,7 @@ func (d *Driver) targets(ctx context.Context, name string) ([]string, error) {
 
 // Create makes the policy with its tags and attaches it.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.IoTPolicy) (assembly.Identity, error) {
-	out, err := d.iot.CreatePolicy(ctx, &iot.CreatePolicyInput{
+	out, err := d.c.IoT().CreatePolicy(ctx, &iot.CreatePolicyInput{
 		PolicyName:     &ref.Name,
 		PolicyDocument: &want.Document,
 		Tags:           iottags.WithOwner(ref.Owner, want.Tags),
@@ -127,7 +127,7 @@ func (d *Driver) Update(
 				err = d.detach(ctx, ref.Name, have.Spec.TargetARN)
 			}
 		case "tags":
-			err = iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
+			err = iottags.Update(ctx, d.c, have.ARN, have.Spec.Tags, want.Tags)
 		default:
 			err = ownertag.Unknown(c)
 		}
@@ -142,7 +142,7 @@ func (d *Driver) Update(
 // [AWS 1.4 CreatePolicyVersion].
 func (d *Driver) newVersion(ctx context.Context, name, document string) error {
 	in := &iot.CreatePolicyVersionInput{PolicyName: &name, PolicyDocument: &document, SetAsDefault: true}
-	_, err := d.iot.CreatePolicyVersion(ctx, in)
+	_, err := d.c.IoT().CreatePolicyVersion(ctx, in)
 	if !awsapi.Is(err, "VersionsLimitExceededException") {
 		return err
 	}
@@ -155,13 +155,13 @@ func (d *Driver) newVersion(ctx context.Context, name, document string) error {
 			return err
 		}
 	}
-	_, err = d.iot.CreatePolicyVersion(ctx, in)
+	_, err = d.c.IoT().CreatePolicyVersion(ctx, in)
 	return err
 }
 
 // oldVersions gives the versions that are not the default, oldest first.
 func (d *Driver) oldVersions(ctx context.Context, name string) ([]string, error) {
-	out, err := d.iot.ListPolicyVersions(ctx, &iot.ListPolicyVersionsInput{PolicyName: &name})
+	out, err := d.c.IoT().ListPolicyVersions(ctx, &iot.ListPolicyVersionsInput{PolicyName: &name})
 	if err != nil {
 		return nil, fmt.Errorf("listing its versions: %w", err)
 	}
@@ -181,8 +181,8 @@ func byNumber(a, b string) int {
 }
 
 func (d *Driver) deleteVersion(ctx context.Context, name, version string) error {
-	err := retryConflict(ctx, func(ctx context.Context) error {
-		_, err := d.iot.DeletePolicyVersion(
+	err := d.retryConflict(ctx, func(ctx context.Context) error {
+		_, err := d.c.IoT().DeletePolicyVersion(
 			ctx,
 			&iot.DeletePolicyVersionInput{PolicyName: &name, PolicyVersionId: &version},
 		)
@@ -198,7 +198,7 @@ func (d *Driver) attach(ctx context.Context, name, target string) error {
 	if target == "" {
 		return nil
 	}
-	if _, err := d.iot.AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: &name, Target: &target}); err != nil {
+	if _, err := d.c.IoT().AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: &name, Target: &target}); err != nil {
 		return fmt.Errorf("attaching it to %q: %w", target, err)
 	}
 	return nil
@@ -208,7 +208,7 @@ func (d *Driver) detach(ctx context.Context, name, target string) error {
 	if target == "" {
 		return nil
 	}
-	_, err := d.iot.DetachPolicy(ctx, &iot.DetachPolicyInput{PolicyName: &name, Target: &target})
+	_, err := d.c.IoT().DetachPolicy(ctx, &iot.DetachPolicyInput{PolicyName: &name, Target: &target})
 	if err != nil && !awsapi.IsNotFound(err) {
 		return fmt.Errorf("detaching it from %q: %w", target, err)
 	}
@@ -239,8 +239,8 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 			return err
 		}
 	}
-	err = retryConflict(ctx, func(ctx context.Context) error {
-		_, err := d.iot.DeletePolicy(ctx, &iot.DeletePolicyInput{PolicyName: &ref.Name})
+	err = d.retryConflict(ctx, func(ctx context.Context) error {
+		_, err := d.c.IoT().DeletePolicy(ctx, &iot.DeletePolicyInput{PolicyName: &ref.Name})
 		return err
 	})
 	if awsapi.IsNotFound(err) {
@@ -250,8 +250,8 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 }
 
 // retryConflict repeats a deletion that AWS refuses because it has not noticed a detaching yet [AWS 2.2 DeletePolicy].
-func retryConflict(ctx context.Context, deletion func(context.Context) error) error {
-	return awsapi.Retry(ctx, "waiting until AWS lets the detached policy go", deletionTimeout,
+func (d *Driver) retryConflict(ctx context.Context, deletion func(context.Context) error) error {
+	return d.c.Retry(ctx, "waiting until AWS lets the detached policy go", deletionTimeout,
 		func(err error) bool { return awsapi.Is(err, "DeleteConflictException") }, deletion)
 }
 

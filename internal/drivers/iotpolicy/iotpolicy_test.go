@@ -101,7 +101,8 @@ func TestAttachmentsOfOthersStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.IoT().AttachPolicy(t.Context(), &iot.AttachPolicyInput{PolicyName: aws.String(name), Target: &theirs}); err != nil {
+	if _, err := c.IoT().
+		AttachPolicy(t.Context(), &iot.AttachPolicyInput{PolicyName: aws.String(name), Target: &theirs}); err != nil {
 		t.Fatal(err)
 	}
 	ref.ID, ref.Outputs = id.ID, id.Outputs
@@ -161,7 +162,7 @@ func TestDeletionWaitsUntilTheDetachingIsSeen(t *testing.T) {
 		Times:     10,
 	}
 	server.Fail(t, refusal)
-	if err := d.Delete(drivertest.Context(t), ref); err != nil {
+	if err := d.Delete(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.Create(t.Context(), ref, spec.IoTPolicy{Document: document("iot:Connect")}); err != nil {
@@ -169,7 +170,7 @@ func TestDeletionWaitsUntilTheDetachingIsSeen(t *testing.T) {
 	}
 	refusal.Times = 1000
 	server.Fail(t, refusal)
-	if err := d.Delete(drivertest.Context(t), ref); !awsapi.Is(err, "DeleteConflictException") {
+	if err := d.Delete(t.Context(), ref); !awsapi.Is(err, "DeleteConflictException") {
 		t.Errorf("after six minutes: %v", err)
 	}
 }

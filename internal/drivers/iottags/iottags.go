@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
 )
 
@@ -26,15 +27,15 @@ func list(all map[string]string) []types.Tag {
 // without a call unless everything is asked for; its tags are nil then: not read.
 func Observe(
 	ctx context.Context,
-	client *iot.Client,
+	c *awsapi.Clients,
 	ref assembly.Ref,
 	arn string,
 ) (owner string, rest map[string]string, err error) {
-	if ref.ID != "" && !assembly.Deep(ctx) {
+	if ref.ID != "" && !ref.Full {
 		return ref.Owner, nil, nil
 	}
 	var all []types.Tag
-	pages := iot.NewListTagsForResourcePaginator(client, &iot.ListTagsForResourceInput{ResourceArn: &arn})
+	pages := iot.NewListTagsForResourcePaginator(c.IoT(), &iot.ListTagsForResourceInput{ResourceArn: &arn})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -42,22 +43,20 @@ func Observe(
 		}
 		all = append(all, page.Tags...)
 	}
-	owner, rest = ownertag.Split(
-		ctx,
-		ownertag.Map(all, func(t types.Tag) (key, value *string) { return t.Key, t.Value }),
-	)
+	tags := ownertag.Map(all, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
+	owner, rest = ownertag.Split(tags, c.IgnoresTag)
 	return owner, rest, nil
 }
 
 // Update brings an object's tags from have to want.
-func Update(ctx context.Context, client *iot.Client, arn string, have, want map[string]string) error {
+func Update(ctx context.Context, c *awsapi.Clients, arn string, have, want map[string]string) error {
 	return ownertag.Retag(have, want,
 		func(add map[string]string) error {
-			_, err := client.TagResource(ctx, &iot.TagResourceInput{ResourceArn: &arn, Tags: list(add)})
+			_, err := c.IoT().TagResource(ctx, &iot.TagResourceInput{ResourceArn: &arn, Tags: list(add)})
 			return err
 		},
 		func(drop []string) error {
-			_, err := client.UntagResource(ctx, &iot.UntagResourceInput{ResourceArn: &arn, TagKeys: drop})
+			_, err := c.IoT().UntagResource(ctx, &iot.UntagResourceInput{ResourceArn: &arn, TagKeys: drop})
 			return err
 		})
 }

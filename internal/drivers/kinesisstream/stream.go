@@ -61,7 +61,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 			o.Spec.KMSKeyID = ""
 		}
 	}
-	o.Owner, o.Spec.Tags = ownertag.Split(ctx, all)
+	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
 }
 
@@ -108,7 +108,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Stream)
 	again := func(err error) bool {
 		return tooManyStreamChanges(err) || inUse(err) && d.leaving(ctx, ref.Name)
 	}
-	err := awsapi.Retry(
+	err := d.c.Retry(
 		ctx,
 		"waiting for other streams to be created, or the name to be free",
 		changeLimit,
@@ -182,7 +182,13 @@ func (d *Driver) change(
 					},
 				)
 			} else {
-				_, err = k.DecreaseStreamRetentionPeriod(ctx, &kinesis.DecreaseStreamRetentionPeriodInput{StreamName: name, RetentionPeriodHours: &want.RetentionHours})
+				_, err = k.DecreaseStreamRetentionPeriod(
+					ctx,
+					&kinesis.DecreaseStreamRetentionPeriodInput{
+						StreamName:           name,
+						RetentionPeriodHours: &want.RetentionHours,
+					},
+				)
 			}
 			return err
 		})
@@ -235,12 +241,12 @@ func (d *Driver) reshard(ctx context.Context, name string, from, to int32) error
 // ResourceInUseException.
 func (d *Driver) write(ctx context.Context, call func(context.Context) error) error {
 	again := func(err error) bool { return tooManyStreamChanges(err) || inUse(err) }
-	return awsapi.Retry(ctx, "waiting for an earlier change of the stream", changeLimit, again, call)
+	return d.c.Retry(ctx, "waiting for an earlier change of the stream", changeLimit, again, call)
 }
 
 // Wait returns when the stream can be read and written: reads and writes work while it is UPDATING [AWS 5].
 func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
-	return awsapi.Poll(
+	return d.c.Poll(
 		ctx,
 		"waiting for the stream to be active",
 		changeLimit,
@@ -267,7 +273,7 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	if err != nil {
 		return err
 	}
-	return awsapi.Poll(ctx, "waiting for the stream to be gone", changeLimit, func(ctx context.Context) (bool, error) {
+	return d.c.Poll(ctx, "waiting for the stream to be gone", changeLimit, func(ctx context.Context) (bool, error) {
 		s, err := d.describe(ctx, ref.Name)
 		return err == nil && s == nil, err
 	})

@@ -117,7 +117,7 @@ func TestOnDemandIsSettledByOneEncryption(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	d := New(c)
 	id, err := d.Create(
-		drivertest.Context(t),
+		t.Context(),
 		assembly.Ref{Name: name, Owner: drivertest.Owner},
 		spec.Stream{OnDemand: true, RetentionHours: 24},
 	)
@@ -157,7 +157,7 @@ func TestPassingRefusals(t *testing.T) {
 				OnDemand:       true,
 				RetentionHours: 24,
 			}
-			id, err := d.Create(drivertest.Context(t), ref, want)
+			id, err := d.Create(t.Context(), ref, want)
 			if (err != nil) != tc.fails {
 				t.Fatalf("%+v, %v", id, err)
 			}
@@ -186,11 +186,11 @@ func TestCreateThatIsCutShortLeavesItsIdentity(t *testing.T) {
 	)
 	d := New(drivertest.Clients(t, server))
 	ref, want := assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.Stream{OnDemand: true, RetentionHours: 24}
-	id, err := d.Create(drivertest.Context(t), ref, want)
+	id, err := d.Create(t.Context(), ref, want)
 	if id.ID != name || !awsapi.Is(err, "KMSDisabledException") {
 		t.Fatalf("%+v, %v", id, err)
 	}
-	if again, err := d.Create(drivertest.Context(t), ref, want); err != nil || again.ID != name {
+	if again, err := d.Create(t.Context(), ref, want); err != nil || again.ID != name {
 		t.Fatalf("resuming: %+v, %v", again, err)
 	}
 	got, err := d.Observe(t.Context(), ref)

@@ -24,14 +24,13 @@ const conflictTimeout = time.Minute
 
 // Driver implements assembly.Driver for log groups; the ID is the group's name.
 type Driver struct {
-	clients *awsapi.Clients
-	logs    *cloudwatchlogs.Client
+	c *awsapi.Clients
 }
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{clients: c, logs: c.Logs()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
-// Observe reads the group; its tags only before it is recorded and for deep reads.
+// Observe reads the group; its tags only before it is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.LogGroup], error) {
 	group, err := d.find(ctx, ref.Name)
 	if group == nil || err != nil {
@@ -45,21 +44,21 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 			KMSKeyID:      aws.ToString(group.KmsKeyId),
 		},
 	}
-	if ref.ID != "" && !assembly.Deep(ctx) {
+	if ref.ID != "" && !ref.Full {
 		return o, nil
 	}
-	out, err := d.logs.ListTagsForResource(ctx, &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: &o.ARN})
+	out, err := d.c.Logs().ListTagsForResource(ctx, &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: &o.ARN})
 	if err != nil {
 		return nil, fmt.Errorf("reading its tags: %w", err)
 	}
-	o.Owner, o.Spec.Tags = ownertag.Split(ctx, out.Tags)
+	o.Owner, o.Spec.Tags = ownertag.Split(out.Tags, d.c.IgnoresTag)
 	return o, nil
 }
 
 // find gives the group, or nil. AWS answers with all groups whose names begin with the name, in order, so the group is
 // the first of them.
 func (d *Driver) find(ctx context.Context, name string) (*types.LogGroup, error) {
-	out, err := d.logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
+	out, err := d.c.Logs().DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +76,8 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.LogGrou
 	if want.KMSKeyID != "" {
 		in.KmsKeyId = &want.KMSKeyID
 	}
-	err := retry(ctx, func(ctx context.Context) error {
-		_, err := d.logs.CreateLogGroup(ctx, in)
+	err := d.retry(ctx, func(ctx context.Context) error {
+		_, err := d.c.Logs().CreateLogGroup(ctx, in)
 		return err
 	})
 	if awsapi.Is(err, "ResourceAlreadyExistsException") {
@@ -88,7 +87,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.LogGrou
 		return assembly.Identity{}, err
 	}
 	// The create call answers nothing at all.
-	id := assembly.Identity{ID: ref.Name, ARN: d.clients.ARN("logs", "log-group:"+ref.Name)}
+	id := assembly.Identity{ID: ref.Name, ARN: d.c.ARN("logs", "log-group:"+ref.Name)}
 	if want.RetentionDays == 0 {
 		return id, nil
 	}
@@ -97,11 +96,13 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.LogGrou
 
 // retain sets for how long events are kept; zero days mean forever.
 func (d *Driver) retain(ctx context.Context, name string, days int32) error {
-	err := retry(ctx, func(ctx context.Context) (err error) {
+	err := d.retry(ctx, func(ctx context.Context) (err error) {
 		if days == 0 {
-			_, err = d.logs.DeleteRetentionPolicy(ctx, &cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: &name})
+			_, err = d.c.Logs().
+				DeleteRetentionPolicy(ctx, &cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: &name})
 		} else {
-			_, err = d.logs.PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &name, RetentionInDays: &days})
+			_, err = d.c.Logs().
+				PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &name, RetentionInDays: &days})
 		}
 		return err
 	})
@@ -139,11 +140,12 @@ func (d *Driver) Update(
 }
 
 func (d *Driver) encrypt(ctx context.Context, name, key string) error {
-	return retry(ctx, func(ctx context.Context) (err error) {
+	return d.retry(ctx, func(ctx context.Context) (err error) {
 		if key == "" {
-			_, err = d.logs.DisassociateKmsKey(ctx, &cloudwatchlogs.DisassociateKmsKeyInput{LogGroupName: &name})
+			_, err = d.c.Logs().DisassociateKmsKey(ctx, &cloudwatchlogs.DisassociateKmsKeyInput{LogGroupName: &name})
 		} else {
-			_, err = d.logs.AssociateKmsKey(ctx, &cloudwatchlogs.AssociateKmsKeyInput{LogGroupName: &name, KmsKeyId: &key})
+			_, err = d.c.Logs().
+				AssociateKmsKey(ctx, &cloudwatchlogs.AssociateKmsKeyInput{LogGroupName: &name, KmsKeyId: &key})
 		}
 		return err
 	})
@@ -152,19 +154,20 @@ func (d *Driver) encrypt(ctx context.Context, name, key string) error {
 func (d *Driver) retag(ctx context.Context, arn string, have, want map[string]string) error {
 	return ownertag.Retag(have, want,
 		func(add map[string]string) error {
-			_, err := d.logs.TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: &arn, Tags: add})
+			_, err := d.c.Logs().TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: &arn, Tags: add})
 			return err
 		},
 		func(drop []string) error {
-			_, err := d.logs.UntagResource(ctx, &cloudwatchlogs.UntagResourceInput{ResourceArn: &arn, TagKeys: drop})
+			_, err := d.c.Logs().
+				UntagResource(ctx, &cloudwatchlogs.UntagResourceInput{ResourceArn: &arn, TagKeys: drop})
 			return err
 		})
 }
 
 // Delete removes the group and its events.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	err := retry(ctx, func(ctx context.Context) error {
-		_, err := d.logs.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &ref.Name})
+	err := d.retry(ctx, func(ctx context.Context) error {
+		_, err := d.c.Logs().DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &ref.Name})
 		return err
 	})
 	if awsapi.IsNotFound(err) {
@@ -192,8 +195,8 @@ func (d *Driver) Diff(have, want spec.LogGroup) []assembly.Change {
 }
 
 // retry repeats what AWS refuses while another change of the group is under way.
-func retry(ctx context.Context, call func(context.Context) error) error {
-	return awsapi.Retry(ctx, "waiting until another change of the log group is done", conflictTimeout,
+func (d *Driver) retry(ctx context.Context, call func(context.Context) error) error {
+	return d.c.Retry(ctx, "waiting until another change of the log group is done", conflictTimeout,
 		func(err error) bool { return awsapi.Is(err, "OperationAbortedException") }, call)
 }
 

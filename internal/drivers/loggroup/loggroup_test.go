@@ -25,7 +25,8 @@ func TestLife(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	group := aws.String(name)
 	// A group whose name goes on must not be taken for ours.
-	if _, err := c.Logs().CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(name + "-2")}); err != nil {
+	if _, err := c.Logs().
+		CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(name + "-2")}); err != nil {
 		t.Fatal(err)
 	}
 	drivertest.Life[spec.LogGroup]{
@@ -56,7 +57,8 @@ func TestLife(t *testing.T) {
 				}},
 		},
 		Foreign: func(ctx context.Context) error {
-			if _, err := c.Logs().CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: group}); err != nil {
+			if _, err := c.Logs().
+				CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: group}); err != nil {
 				return err
 			}
 			// moto keeps the tags of a deleted group for the next one of its name.
@@ -101,7 +103,7 @@ func TestARefusalBecauseOfAnotherChangePasses(t *testing.T) {
 		},
 	)
 	c := drivertest.Clients(t, server)
-	id, err := New(c).Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.LogGroup{})
+	id, err := New(c).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.LogGroup{})
 	if err != nil || id.ARN != arn || c.Requests()["logs:CreateLogGroup"] != 4 {
 		t.Errorf("%+v, %v after %v", id, err, c.Requests())
 	}

@@ -26,17 +26,16 @@ const defaultKey = "alias/aws/ssm"
 
 // Driver implements assembly.Driver for parameters; the ID is the parameter's name.
 type Driver struct {
-	clients *awsapi.Clients
-	ssm     *ssm.Client
+	c *awsapi.Clients
 }
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{clients: c, ssm: c.SSM()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
 // Observe reads the decrypted value. Description, key and tags take two calls more and are read only before the
-// parameter is recorded and for deep reads; otherwise Tags is nil, and Diff leaves all three alone.
+// parameter is recorded and for full reads; otherwise Tags is nil, and Diff leaves all three alone.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Parameter], error) {
-	out, err := d.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: &ref.Name, WithDecryption: aws.Bool(true)})
+	out, err := d.c.SSM().GetParameter(ctx, &ssm.GetParameterInput{Name: &ref.Name, WithDecryption: aws.Bool(true)})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -48,23 +47,21 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		Owner:    ref.Owner,
 		Spec:     spec.Parameter{Value: aws.ToString(out.Parameter.Value)},
 	}
-	if ref.ID != "" && !assembly.Deep(ctx) {
+	if ref.ID != "" && !ref.Full {
 		return o, nil
 	}
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.Go(func() error { return d.describe(ctx, ref.Name, &o.Spec) })
 	calls.Go(func() error {
-		out, err := d.ssm.ListTagsForResource(
+		out, err := d.c.SSM().ListTagsForResource(
 			ctx,
 			&ssm.ListTagsForResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &ref.Name},
 		)
 		if err != nil {
 			return fmt.Errorf("reading its tags: %w", err)
 		}
-		o.Owner, o.Spec.Tags = ownertag.Split(
-			ctx,
-			ownertag.Map(out.TagList, func(t types.Tag) (key, value *string) { return t.Key, t.Value }),
-		)
+		tags := ownertag.Map(out.TagList, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
+		o.Owner, o.Spec.Tags = ownertag.Split(tags, d.c.IgnoresTag)
 		return nil
 	})
 	if err := calls.Wait(); err != nil {
@@ -75,7 +72,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 
 // describe reads what GetParameter leaves out.
 func (d *Driver) describe(ctx context.Context, name string, spec *spec.Parameter) error {
-	pages := ssm.NewDescribeParametersPaginator(d.ssm, &ssm.DescribeParametersInput{
+	pages := ssm.NewDescribeParametersPaginator(d.c.SSM(), &ssm.DescribeParametersInput{
 		ParameterFilters: []types.ParameterStringFilter{
 			{Key: aws.String("Name"), Option: aws.String("Equals"), Values: []string{name}},
 		},
@@ -100,7 +97,7 @@ func (d *Driver) describe(ctx context.Context, name string, spec *spec.Parameter
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Parameter) (assembly.Identity, error) {
 	in := input(ref.Name, want)
 	in.Tags = list(ownertag.Tags(ref.Owner, want.Tags))
-	_, err := d.ssm.PutParameter(ctx, in)
+	_, err := d.c.SSM().PutParameter(ctx, in)
 	if awsapi.Is(err, "ParameterAlreadyExists") {
 		return ownertag.Resume(ctx, d, ref, want, err)
 	}
@@ -110,7 +107,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Paramet
 	// The put call does not answer with the ARN.
 	return assembly.Identity{
 		ID:  ref.Name,
-		ARN: d.clients.ARN("ssm", "parameter/"+strings.TrimPrefix(ref.Name, "/")),
+		ARN: d.c.ARN("ssm", "parameter/"+strings.TrimPrefix(ref.Name, "/")),
 	}, nil
 }
 
@@ -126,7 +123,7 @@ func (d *Driver) Update(
 	if slices.ContainsFunc(changes, func(c assembly.Change) bool { return !isTags(c) }) {
 		in := input(ref.Name, want)
 		in.Overwrite = aws.Bool(true)
-		if _, err := d.ssm.PutParameter(ctx, in); err != nil {
+		if _, err := d.c.SSM().PutParameter(ctx, in); err != nil {
 			return have.Identity, err
 		}
 	}
@@ -135,13 +132,13 @@ func (d *Driver) Update(
 	}
 	return have.Identity, ownertag.Retag(have.Spec.Tags, want.Tags,
 		func(add map[string]string) error {
-			_, err := d.ssm.AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{
+			_, err := d.c.SSM().AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{
 				ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &ref.Name, Tags: list(add),
 			})
 			return err
 		},
 		func(drop []string) error {
-			_, err := d.ssm.RemoveTagsFromResource(ctx, &ssm.RemoveTagsFromResourceInput{
+			_, err := d.c.SSM().RemoveTagsFromResource(ctx, &ssm.RemoveTagsFromResourceInput{
 				ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &ref.Name, TagKeys: drop,
 			})
 			return err
@@ -150,7 +147,7 @@ func (d *Driver) Update(
 
 // Delete removes the parameter with its history.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	_, err := d.ssm.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: &ref.Name})
+	_, err := d.c.SSM().DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: &ref.Name})
 	if awsapi.IsNotFound(err) {
 		return nil
 	}

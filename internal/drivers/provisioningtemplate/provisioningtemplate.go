@@ -35,14 +35,15 @@ const hookVersion = "2020-04-01"
 const deletionTimeout = 2 * time.Minute
 
 // Driver implements assembly.Driver for provisioning templates; the ID is the template's name.
-type Driver struct{ iot *iot.Client }
+type Driver struct{ c *awsapi.Clients }
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
-// Observe reads the template with the body in force; its tags only before it is recorded and for deep reads.
+// Observe reads the template with the body in force; its tags only before it is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.ProvisioningTemplate], error) {
-	out, err := d.iot.DescribeProvisioningTemplate(ctx, &iot.DescribeProvisioningTemplateInput{TemplateName: &ref.Name})
+	out, err := d.c.IoT().
+		DescribeProvisioningTemplate(ctx, &iot.DescribeProvisioningTemplateInput{TemplateName: &ref.Name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -53,7 +54,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		Identity: identity(out.TemplateName, out.TemplateArn),
 		Spec:     specOf(out),
 	}
-	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.iot, ref, o.ARN)
+	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.c, ref, o.ARN)
 	return o, err
 }
 
@@ -88,11 +89,9 @@ func (d *Driver) Create(
 		Tags:                iottags.WithOwner(ref.Owner, want.Tags),
 	}
 	var out *iot.CreateProvisioningTemplateOutput
-	err := iotaccess.Retry(
-		ctx,
-		"waiting until AWS IoT can use the template's role and hook",
+	err := iotaccess.Retry(ctx, d.c, "waiting until AWS IoT can use the template's role and hook",
 		func(ctx context.Context) (err error) {
-			out, err = d.iot.CreateProvisioningTemplate(ctx, in)
+			out, err = d.c.IoT().CreateProvisioningTemplate(ctx, in)
 			return err
 		},
 	)
@@ -147,17 +146,15 @@ func (d *Driver) Update(
 		}
 	}
 	if tags {
-		return have.Identity, iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
+		return have.Identity, iottags.Update(ctx, d.c, have.ARN, have.Spec.Tags, want.Tags)
 	}
 	return have.Identity, nil
 }
 
 func (d *Driver) update(ctx context.Context, in *iot.UpdateProvisioningTemplateInput) error {
-	return iotaccess.Retry(
-		ctx,
-		"waiting until AWS IoT can use the template's role and hook",
+	return iotaccess.Retry(ctx, d.c, "waiting until AWS IoT can use the template's role and hook",
 		func(ctx context.Context) error {
-			_, err := d.iot.UpdateProvisioningTemplate(ctx, in)
+			_, err := d.c.IoT().UpdateProvisioningTemplate(ctx, in)
 			return err
 		},
 	)
@@ -167,11 +164,9 @@ func (d *Driver) update(ctx context.Context, in *iot.UpdateProvisioningTemplateI
 // force goes [AWS 1.4 CreatePolicyVersion]; the model gives CreateProvisioningTemplateVersion the same refusal.
 func (d *Driver) newVersion(ctx context.Context, name, body string) error {
 	create := func(ctx context.Context) error {
-		return iotaccess.Retry(
-			ctx,
-			"waiting until AWS IoT takes another version of the template",
+		return iotaccess.Retry(ctx, d.c, "waiting until AWS IoT takes another version of the template",
 			func(ctx context.Context) error {
-				_, err := d.iot.CreateProvisioningTemplateVersion(
+				_, err := d.c.IoT().CreateProvisioningTemplateVersion(
 					ctx,
 					&iot.CreateProvisioningTemplateVersionInput{
 						TemplateName: &name,
@@ -194,7 +189,7 @@ func (d *Driver) newVersion(ctx context.Context, name, body string) error {
 	if !found {
 		return err
 	}
-	_, err = d.iot.DeleteProvisioningTemplateVersion(
+	_, err = d.c.IoT().DeleteProvisioningTemplateVersion(
 		ctx,
 		&iot.DeleteProvisioningTemplateVersionInput{TemplateName: &name, VersionId: &oldest},
 	)
@@ -208,7 +203,7 @@ func (d *Driver) newVersion(ctx context.Context, name, body string) error {
 func (d *Driver) oldestVersion(ctx context.Context, name string) (oldest int32, found bool, err error) {
 	var old []int32
 	pages := iot.NewListProvisioningTemplateVersionsPaginator(
-		d.iot,
+		d.c.IoT(),
 		&iot.ListProvisioningTemplateVersionsInput{TemplateName: &name},
 	)
 	for pages.HasMorePages() {
@@ -230,12 +225,12 @@ func (d *Driver) oldestVersion(ctx context.Context, name string) (oldest int32, 
 
 // Delete removes the template with all its versions. AWS refuses while a certificate authority uses it.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	err := awsapi.Retry(ctx, "waiting until AWS lets the template go", deletionTimeout,
+	err := d.c.Retry(ctx, "waiting until AWS lets the template go", deletionTimeout,
 		func(err error) bool {
 			return awsapi.Is(err, "DeleteConflictException", "ConflictingResourceUpdateException")
 		},
 		func(ctx context.Context) error {
-			_, err := d.iot.DeleteProvisioningTemplate(
+			_, err := d.c.IoT().DeleteProvisioningTemplate(
 				ctx,
 				&iot.DeleteProvisioningTemplateInput{TemplateName: &ref.Name},
 			)

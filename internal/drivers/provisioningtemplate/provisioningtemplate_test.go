@@ -137,7 +137,13 @@ func TestJITP(t *testing.T) {
 	if err != nil || len(d.Diff(got.Spec, want)) > 0 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if diff := cmp.Diff([]assembly.Change{{Field: "type", Replace: true}}, d.Diff(got.Spec, spec.ProvisioningTemplate{Type: spec.TemplateFleetProvisioning, Body: body("dev"), RoleARN: role})); diff != "" {
+	if diff := cmp.Diff(
+		[]assembly.Change{{Field: "type", Replace: true}},
+		d.Diff(
+			got.Spec,
+			spec.ProvisioningTemplate{Type: spec.TemplateFleetProvisioning, Body: body("dev"), RoleARN: role},
+		),
+	); diff != "" {
 		t.Errorf("the type cannot be changed (-want +got):\n%s", diff)
 	}
 }
@@ -183,7 +189,7 @@ func TestWhatAWSRefusesAtFirst(t *testing.T) {
 			c := drivertest.Clients(t, server)
 			id, err := New(
 				c,
-			).Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, template())
+			).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, template())
 			if tc.fails == "" && (err != nil || id.ID != name || id.ARN != arn) {
 				t.Errorf("%+v, %v", id, err)
 			}
@@ -214,7 +220,7 @@ func TestDeletionWaitsForTheAuthorityToGo(t *testing.T) {
 		}
 		refusal.Code = code
 		server.Fail(t, refusal)
-		if err := d.Delete(drivertest.Context(t), ref); err != nil {
+		if err := d.Delete(t.Context(), ref); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -223,7 +229,7 @@ func TestDeletionWaitsForTheAuthorityToGo(t *testing.T) {
 	}
 	refusal.Times = 1000
 	server.Fail(t, refusal)
-	if err := d.Delete(drivertest.Context(t), ref); !awsapi.Is(err, "ConflictingResourceUpdateException") ||
+	if err := d.Delete(t.Context(), ref); !awsapi.Is(err, "ConflictingResourceUpdateException") ||
 		!strings.Contains(err.Error(), "2m0s") {
 		t.Errorf("after two minutes: %v", err)
 	}
@@ -264,7 +270,7 @@ func TestWireShapes(t *testing.T) {
 		t.Errorf("unexpected %s", call)
 		return `{}`
 	})
-	d, ctx, ref := New(c), drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}
+	d, ctx, ref := New(c), t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}
 
 	if id, err := d.Create(ctx, ref, template()); err != nil || id.ID != name || id.ARN != arn {
 		t.Fatalf("%+v, %v", id, err)
@@ -285,11 +291,21 @@ func TestWireShapes(t *testing.T) {
 	if diff := cmp.Diff(created, sent["POST /provisioning-templates"]); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
-	have, err := d.Observe(assembly.WithDeep(ctx), ref)
+	have, err := d.Observe(ctx, ref.InFull())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(spec.ProvisioningTemplate{Type: "FLEET_PROVISIONING", Description: "d", Body: `{"Resources":{}}`, RoleARN: role, HookARN: function, Tags: map[string]string{"team": "bay"}}, have.Spec); diff != "" ||
+	if diff := cmp.Diff(
+		spec.ProvisioningTemplate{
+			Type:        "FLEET_PROVISIONING",
+			Description: "d",
+			Body:        `{"Resources":{}}`,
+			RoleARN:     role,
+			HookARN:     function,
+			Tags:        map[string]string{"team": "bay"},
+		},
+		have.Spec,
+	); diff != "" ||
 		have.Owner != drivertest.Owner {
 		t.Errorf("observed (-want +got):\n%s", diff)
 	}
@@ -307,7 +323,10 @@ func TestWireShapes(t *testing.T) {
 	if _, err := d.Update(ctx, ref, have, want, d.Diff(have.Spec, want)); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]any{"description": "new", "removePreProvisioningHook": true}, sent["PATCH /provisioning-templates/"+name]); diff != "" {
+	if diff := cmp.Diff(
+		map[string]any{"description": "new", "removePreProvisioningHook": true},
+		sent["PATCH /provisioning-templates/"+name],
+	); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
 	if _, deleted := sent["DELETE /provisioning-templates/"+name+"/versions/2"]; !deleted {

@@ -62,9 +62,12 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Bucket)
 	if d.c.Region() != defaultRegion {
 		config.LocationConstraint = types.BucketLocationConstraint(d.c.Region())
 	}
-	err := awsapi.Retry(ctx, "waiting for the name to be free", nameLimit, underWay, func(ctx context.Context) error {
+	err := d.c.Retry(ctx, "waiting for the name to be free", nameLimit, underWay, func(ctx context.Context) error {
 		_, err := d.c.S3().CreateBucket(ctx, &s3.CreateBucketInput{
-			Bucket: &ref.Name, ObjectOwnership: types.ObjectOwnershipBucketOwnerEnforced, CreateBucketConfiguration: config})
+			Bucket:                    &ref.Name,
+			ObjectOwnership:           types.ObjectOwnershipBucketOwnerEnforced,
+			CreateBucketConfiguration: config,
+		})
 		return err
 	})
 	switch {
@@ -94,7 +97,7 @@ func (d *Driver) Update(
 	for _, c := range changes {
 		// S3 takes one change of a bucket at a time, and not everywhere knows a new bucket at once.
 		again := func(err error) bool { return underWay(err) || awsapi.Is(err, "NoSuchBucket") }
-		err := awsapi.Retry(
+		err := d.c.Retry(
 			ctx,
 			"waiting for the bucket to take the change",
 			spreadLimit,
@@ -153,13 +156,13 @@ func (d *Driver) write(ctx context.Context, name, owner string, want spec.Bucket
 
 // writeTags replaces the tags, which S3 can only do as a whole: those that others manage are written back.
 func (d *Driver) writeTags(ctx context.Context, name string, tags map[string]string) error {
-	if ownertag.AnyIgnored(ctx) {
+	if d.c.IgnoresTags() {
 		all, err := d.tags(ctx, name)
 		if err != nil {
 			return err
 		}
 		for key, value := range all {
-			if ownertag.Ignored(ctx, key) {
+			if d.c.IgnoresTag(key) {
 				tags[key] = value
 			}
 		}

@@ -191,22 +191,22 @@ func TestLife(t *testing.T) {
 	}.Run(t)
 }
 
-func TestReadInDepthCostsOneMore(t *testing.T) {
+func TestFullReadCostsOneMore(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	d := New(c)
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-	if _, err := d.Create(drivertest.Context(t), ref, full()); err != nil {
+	if _, err := d.Create(t.Context(), ref, full()); err != nil {
 		t.Fatal(err)
 	}
-	cost := func(ctx context.Context) int {
+	cost := func(ref assembly.Ref) int {
 		before := total(c)
-		if _, err := d.Observe(ctx, ref); err != nil {
+		if _, err := d.Observe(t.Context(), ref); err != nil {
 			t.Fatal(err)
 		}
 		return total(c) - before
 	}
-	if got := [2]int{cost(t.Context()), cost(assembly.WithDeep(t.Context()))}; got != [2]int{6, 7} {
-		t.Errorf("plain and deep reads cost %v calls", got)
+	if got := [2]int{cost(ref), cost(ref.InFull())}; got != [2]int{6, 7} {
+		t.Errorf("plain and full reads cost %v calls", got)
 	}
 }
 
@@ -221,7 +221,7 @@ func total(c *awsapi.Clients) (n int) {
 func TestOtherRegion(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t)).InRegion("eu-west-1")
 	d := New(c)
-	ctx, ref := drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}
+	ctx, ref := t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}
 	first, err := d.Create(ctx, ref, full())
 	if err != nil {
 		t.Fatal(err)
@@ -258,7 +258,7 @@ func TestRefusals(t *testing.T) {
 			tc.fault.Service = "s3"
 			server.Fail(t, tc.fault)
 			d := New(drivertest.Clients(t, server))
-			_, err := d.Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, full())
+			_, err := d.Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, full())
 			if (err != nil) != (tc.says != "") || err != nil && !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("error %v, want one that says %q", err, tc.says)
 			}
@@ -273,7 +273,7 @@ func TestCreateThatIsCutShortIsFinishedByTheNext(t *testing.T) {
 		mototest.Fault{Service: "s3", Operation: "PutBucketPolicy", Code: "MalformedPolicy", Message: "no", Times: 1},
 	)
 	d := New(drivertest.Clients(t, server))
-	ctx, ref := drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}
+	ctx, ref := t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}
 	id, err := d.Create(ctx, ref, full())
 	if id.ID != name || !awsapi.Is(err, "MalformedPolicy") {
 		t.Fatalf("%+v, %v; want the identity beside the error", id, err)
@@ -281,7 +281,7 @@ func TestCreateThatIsCutShortIsFinishedByTheNext(t *testing.T) {
 	if again, err := d.Create(ctx, ref, full()); err != nil || again.ID != name {
 		t.Fatalf("resuming: %+v, %v", again, err)
 	}
-	got, err := d.Observe(assembly.WithDeep(ctx), ref)
+	got, err := d.Observe(ctx, ref.InFull())
 	if err != nil || got == nil || len(d.Diff(got.Spec, full())) > 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -290,7 +290,7 @@ func TestCreateThatIsCutShortIsFinishedByTheNext(t *testing.T) {
 func TestDeletionOfAFullBucket(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	d := New(c)
-	ctx, ref := drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}
+	ctx, ref := t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}
 	want := full()
 	// The policy denies what emptying needs; Delete must drop it first.
 	want.Policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:DeleteObject*","Resource":"arn:aws:s3:::greenhouse-archive/*"}]}`
@@ -301,7 +301,8 @@ func TestDeletionOfAFullBucket(t *testing.T) {
 	ref.ID, ref.Outputs = id.ID, id.Outputs
 	put := func(key string) {
 		t.Helper()
-		if _, err := c.S3().PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(name), Key: &key, Body: strings.NewReader("{}")}); err != nil {
+		if _, err := c.S3().
+			PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(name), Key: &key, Body: strings.NewReader("{}")}); err != nil {
 			t.Fatal(err)
 		}
 	}

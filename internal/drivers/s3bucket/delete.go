@@ -49,7 +49,7 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 			return fmt.Errorf("removing the bucket policy: %w", err)
 		}
 		// Writers that were already on their way, or answers that S3 lost, leave objects behind a sweep.
-		err = awsapi.Retry(ctx, "emptying the bucket", emptyLimit, notEmpty, func(ctx context.Context) error {
+		err = d.c.Retry(ctx, "emptying the bucket", emptyLimit, notEmpty, func(ctx context.Context) error {
 			if err := d.sweep(ctx, ref.Name); err != nil {
 				return err
 			}
@@ -63,7 +63,7 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 }
 
 func (d *Driver) remove(ctx context.Context, name string) error {
-	return awsapi.Retry(
+	return d.c.Retry(
 		ctx,
 		"waiting for an earlier change of the bucket",
 		spreadLimit,

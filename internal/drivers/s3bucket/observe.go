@@ -18,7 +18,7 @@ import (
 )
 
 // Observe reads a bucket with six calls: the tags, which also show that it is absent or another account's, then the
-// rest at once. Object ownership, which blocked public access makes harmless, costs a seventh and is read in depth
+// rest at once. Object ownership, which blocked public access makes harmless, costs a seventh and is read in full
 // only.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Bucket], error) {
 	all, err := d.tags(ctx, ref.Name)
@@ -31,7 +31,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	r := &reading{client: d.c.S3(), name: ref.Name}
 	r.spec.ForceDestroy = ref.Outputs[forceOutput] == "true"
 	reads := []func(context.Context) error{r.access, r.encryption, r.versioning, r.policy, r.lifecycle}
-	if assembly.Deep(ctx) {
+	if ref.Full {
 		reads = append(reads, r.ownership)
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -46,7 +46,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	}
 	slices.Sort(r.spec.Departs)
 	o := &assembly.Observed[spec.Bucket]{Identity: d.identity(ref.Name, r.spec.ForceDestroy), Spec: r.spec}
-	o.Owner, o.Spec.Tags = ownertag.Split(ctx, all)
+	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
 }
 

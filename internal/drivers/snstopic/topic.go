@@ -59,10 +59,8 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 			Policy:      attributes.Attributes[policy],
 		},
 	}
-	o.Owner, o.Spec.Tags = ownertag.Split(
-		ctx,
-		ownertag.Map(tags.Tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value }),
-	)
+	all := ownertag.Map(tags.Tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value })
+	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
 }
 

@@ -78,7 +78,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		return nil, err
 	}
 	o := &assembly.Observed[spec.Queue]{Identity: identity(url, attributes[queueARN]), Spec: observed}
-	o.Owner, o.Spec.Tags = ownertag.Split(ctx, tags.Tags)
+	o.Owner, o.Spec.Tags = ownertag.Split(tags.Tags, d.c.IgnoresTag)
 	return o, nil
 }
 
@@ -130,7 +130,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Queue) 
 		in.Attributes[policy] = want.Policy
 	}
 	var out *sqs.CreateQueueOutput
-	err := awsapi.Retry(
+	err := d.c.Retry(
 		ctx,
 		"waiting for AWS to give the queue's name out again",
 		nameLimit,
@@ -182,10 +182,11 @@ func (d *Driver) Update(
 	}
 	// The policy goes with every change: moto takes away one that a call leaves out.
 	set[policy] = want.Policy
-	if _, err := d.c.SQS().SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &have.ID, Attributes: set}); err != nil {
+	if _, err := d.c.SQS().
+		SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: &have.ID, Attributes: set}); err != nil {
 		return have.Identity, err
 	}
-	return have.Identity, awsapi.Poll(
+	return have.Identity, d.c.Poll(
 		ctx,
 		"waiting for the queue's attributes to change",
 		limit,
@@ -213,7 +214,7 @@ func (d *Driver) retag(ctx context.Context, url string, have, want map[string]st
 
 // Wait returns when a new queue can be used, about a second after its creation.
 func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
-	return awsapi.Poll(ctx, "waiting for the queue to be known", spreadLimit, func(ctx context.Context) (bool, error) {
+	return d.c.Poll(ctx, "waiting for the queue to be known", spreadLimit, func(ctx context.Context) (bool, error) {
 		attributes, err := d.attributes(ctx, ref.ID)
 		return attributes != nil, err
 	})

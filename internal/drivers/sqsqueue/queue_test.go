@@ -97,7 +97,7 @@ func TestLife(t *testing.T) {
 
 func TestOutputs(t *testing.T) {
 	d := New(drivertest.Clients(t, mototest.Start(t)))
-	id, err := d.Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, full())
+	id, err := d.Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, full())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,14 +119,16 @@ func TestWaits(t *testing.T) {
 				Times:     5,
 			},
 		)
-		if _, err := New(drivertest.Clients(t, server)).Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, full()); err != nil {
+		if _, err := New(
+			drivertest.Clients(t, server),
+		).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, full()); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("a queue that is not known everywhere", func(t *testing.T) {
 		server := mototest.Start(t)
 		d := New(drivertest.Clients(t, server))
-		id, err := d.Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, full())
+		id, err := d.Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, full())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +142,7 @@ func TestWaits(t *testing.T) {
 				Times:     3,
 			},
 		)
-		if err := d.Wait(drivertest.Context(t), assembly.Ref{Name: name, ID: id.ID}); err != nil {
+		if err := d.Wait(t.Context(), assembly.Ref{Name: name, ID: id.ID}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -167,7 +169,7 @@ func TestUpdateWaitsUntilTheChangeIsSeen(t *testing.T) {
 		Spec:     spec.Queue{RetentionSeconds: 60, VisibilityTimeoutSeconds: 30},
 	}
 	want := spec.Queue{RetentionSeconds: 120, VisibilityTimeoutSeconds: 30}
-	if _, err := d.Update(drivertest.Context(t), assembly.Ref{ID: "url"}, have, want, d.Diff(have.Spec, want)); err != nil {
+	if _, err := d.Update(t.Context(), assembly.Ref{ID: "url"}, have, want, d.Diff(have.Spec, want)); err != nil {
 		t.Fatal(err)
 	}
 	if reads != 4 {

@@ -17,14 +17,14 @@ import (
 )
 
 // Driver implements assembly.Driver for thing groups; the ID is the group's name.
-type Driver struct{ iot *iot.Client }
+type Driver struct{ c *awsapi.Clients }
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
-// Observe reads the group; its tags only before it is recorded and for deep reads.
+// Observe reads the group; its tags only before it is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.ThingGroup], error) {
-	out, err := d.iot.DescribeThingGroup(ctx, &iot.DescribeThingGroupInput{ThingGroupName: &ref.Name})
+	out, err := d.c.IoT().DescribeThingGroup(ctx, &iot.DescribeThingGroupInput{ThingGroupName: &ref.Name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -35,14 +35,14 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if p := out.ThingGroupProperties; p != nil {
 		o.Spec.Description = aws.ToString(p.ThingGroupDescription)
 	}
-	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.iot, ref, o.ARN)
+	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.c, ref, o.ARN)
 	return o, err
 }
 
 // Create makes the group with its tags. AWS answers 200 also when an equal group is there already [AWS 1.4
 // CreateThingGroup], so who owns the group is read back.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ThingGroup) (assembly.Identity, error) {
-	out, err := d.iot.CreateThingGroup(ctx, &iot.CreateThingGroupInput{
+	out, err := d.c.IoT().CreateThingGroup(ctx, &iot.CreateThingGroupInput{
 		ThingGroupName:       &ref.Name,
 		ThingGroupProperties: &types.ThingGroupProperties{ThingGroupDescription: &want.Description},
 		Tags:                 iottags.WithOwner(ref.Owner, want.Tags),
@@ -54,7 +54,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ThingGr
 		return assembly.Identity{}, err
 	}
 	id := identity(out.ThingGroupName, out.ThingGroupArn)
-	owner, _, err := iottags.Observe(ctx, d.iot, assembly.Ref{}, id.ARN)
+	owner, _, err := iottags.Observe(ctx, d.c, assembly.Ref{}, id.ARN)
 	if err != nil {
 		return id, err
 	}
@@ -76,12 +76,12 @@ func (d *Driver) Update(
 		var err error
 		switch c.Field {
 		case "description":
-			_, err = d.iot.UpdateThingGroup(ctx, &iot.UpdateThingGroupInput{
+			_, err = d.c.IoT().UpdateThingGroup(ctx, &iot.UpdateThingGroupInput{
 				ThingGroupName:       &ref.Name,
 				ThingGroupProperties: &types.ThingGroupProperties{ThingGroupDescription: &want.Description},
 			})
 		case "tags":
-			err = iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
+			err = iottags.Update(ctx, d.c, have.ARN, have.Spec.Tags, want.Tags)
 		default:
 			err = ownertag.Unknown(c)
 		}
@@ -94,7 +94,7 @@ func (d *Driver) Update(
 
 // Delete removes the group; AWS takes an absent group for deleted.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	_, err := d.iot.DeleteThingGroup(ctx, &iot.DeleteThingGroupInput{ThingGroupName: &ref.Name})
+	_, err := d.c.IoT().DeleteThingGroup(ctx, &iot.DeleteThingGroupInput{ThingGroupName: &ref.Name})
 	if awsapi.IsNotFound(err) {
 		return nil
 	}

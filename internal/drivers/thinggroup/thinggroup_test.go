@@ -96,12 +96,12 @@ func TestALostAnswerIsNotAFailure(t *testing.T) {
 	)
 	d := New(drivertest.Clients(t, server))
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-	if id, err := d.Create(drivertest.Context(t), ref, spec.ThingGroup{Description: "d"}); err != nil || id.ID != name {
+	if id, err := d.Create(t.Context(), ref, spec.ThingGroup{Description: "d"}); err != nil || id.ID != name {
 		t.Fatalf("%+v, %v", id, err)
 	}
 	// A later run may want something else of the group that it does not know to have made.
 	want := spec.ThingGroup{Description: "e"}
-	if id, err := d.Create(drivertest.Context(t), ref, want); err != nil || id.ID != name {
+	if id, err := d.Create(t.Context(), ref, want); err != nil || id.ID != name {
 		t.Fatalf("%+v, %v", id, err)
 	}
 	got, err := d.Observe(t.Context(), ref)

@@ -22,14 +22,14 @@ import (
 const deletionTimeout = 6 * time.Minute
 
 // Driver implements assembly.Driver and assembly.Retirer for thing types; the ID is the type's name.
-type Driver struct{ iot *iot.Client }
+type Driver struct{ c *awsapi.Clients }
 
 // New makes a driver that works with c.
-func New(c *awsapi.Clients) *Driver { return &Driver{iot: c.IoT()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
-// Observe reads the type; its tags only before it is recorded and for deep reads.
+// Observe reads the type; its tags only before it is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.ThingType], error) {
-	out, err := d.iot.DescribeThingType(ctx, &iot.DescribeThingTypeInput{ThingTypeName: &ref.Name})
+	out, err := d.c.IoT().DescribeThingType(ctx, &iot.DescribeThingTypeInput{ThingTypeName: &ref.Name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -41,14 +41,14 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		o.Spec.Description = aws.ToString(p.ThingTypeDescription)
 	}
 	o.Spec.Deprecated = out.ThingTypeMetadata != nil && out.ThingTypeMetadata.Deprecated
-	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.iot, ref, o.ARN)
+	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.c, ref, o.ARN)
 	return o, err
 }
 
 // Create makes the type with its tags. As with groups, success may mean that an equal type was there already, so who
 // owns the type is read back.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ThingType) (assembly.Identity, error) {
-	out, err := d.iot.CreateThingType(ctx, &iot.CreateThingTypeInput{
+	out, err := d.c.IoT().CreateThingType(ctx, &iot.CreateThingTypeInput{
 		ThingTypeName:       &ref.Name,
 		ThingTypeProperties: properties(want),
 		Tags:                iottags.WithOwner(ref.Owner, want.Tags),
@@ -60,7 +60,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ThingTy
 		return assembly.Identity{}, err
 	}
 	id := identity(out.ThingTypeName, out.ThingTypeArn)
-	owner, _, err := iottags.Observe(ctx, d.iot, assembly.Ref{}, id.ARN)
+	owner, _, err := iottags.Observe(ctx, d.c, assembly.Ref{}, id.ARN)
 	if err != nil {
 		return id, err
 	}
@@ -82,17 +82,17 @@ func (d *Driver) Update(
 		var err error
 		switch c.Field {
 		case "description":
-			_, err = d.iot.UpdateThingType(
+			_, err = d.c.IoT().UpdateThingType(
 				ctx,
 				&iot.UpdateThingTypeInput{ThingTypeName: &ref.Name, ThingTypeProperties: properties(want)},
 			)
 		case "deprecated":
-			_, err = d.iot.DeprecateThingType(
+			_, err = d.c.IoT().DeprecateThingType(
 				ctx,
 				&iot.DeprecateThingTypeInput{ThingTypeName: &ref.Name, UndoDeprecate: true},
 			)
 		case "tags":
-			err = iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
+			err = iottags.Update(ctx, d.c, have.ARN, have.Spec.Tags, want.Tags)
 		default:
 			err = ownertag.Unknown(c)
 		}
@@ -106,9 +106,9 @@ func (d *Driver) Update(
 // Retire deprecates the type, which starts the five minutes that AWS wants to pass before its deletion. A type that is
 // deprecated already is left alone, so that its time does not start again.
 func (d *Driver) Retire(ctx context.Context, ref assembly.Ref) error {
-	out, err := d.iot.DescribeThingType(ctx, &iot.DescribeThingTypeInput{ThingTypeName: &ref.Name})
+	out, err := d.c.IoT().DescribeThingType(ctx, &iot.DescribeThingTypeInput{ThingTypeName: &ref.Name})
 	if err == nil && (out.ThingTypeMetadata == nil || !out.ThingTypeMetadata.Deprecated) {
-		_, err = d.iot.DeprecateThingType(ctx, &iot.DeprecateThingTypeInput{ThingTypeName: &ref.Name})
+		_, err = d.c.IoT().DeprecateThingType(ctx, &iot.DeprecateThingTypeInput{ThingTypeName: &ref.Name})
 	}
 	if awsapi.IsNotFound(err) {
 		return nil
@@ -125,13 +125,13 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	if err := d.Retire(ctx, ref); err != nil {
 		return err
 	}
-	err := awsapi.Retry(ctx, "waiting until AWS lets the deprecated thing type go", deletionTimeout,
+	err := d.c.Retry(ctx, "waiting until AWS lets the deprecated thing type go", deletionTimeout,
 		func(err error) bool {
 			return awsapi.Is(err, "InvalidRequestException") &&
 				awsapi.MessageHas(err, "Please wait for 5 minutes after deprecation")
 		},
 		func(ctx context.Context) error {
-			_, err := d.iot.DeleteThingType(ctx, &iot.DeleteThingTypeInput{ThingTypeName: &ref.Name})
+			_, err := d.c.IoT().DeleteThingType(ctx, &iot.DeleteThingTypeInput{ThingTypeName: &ref.Name})
 			return err
 		})
 	if awsapi.IsNotFound(err) {

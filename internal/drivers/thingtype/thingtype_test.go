@@ -116,7 +116,7 @@ func TestDeletionWaitsForAWS(t *testing.T) {
 					Times:     tc.times,
 				},
 			)
-			err := d.Delete(drivertest.Context(t), ref)
+			err := d.Delete(t.Context(), ref)
 			if (err != nil) != tc.fails {
 				t.Fatalf("got %v", err)
 			}

@@ -73,7 +73,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		Identity: identity(out.Database),
 		Spec:     spec.TimestreamDatabase{KMSKeyID: aws.ToString(out.Database.KmsKeyId)},
 	}
-	o.Owner, o.Spec.Tags = ownertag.Split(ctx, all)
+	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
 }
 

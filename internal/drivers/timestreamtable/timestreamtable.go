@@ -43,7 +43,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		return nil, err
 	}
 	o := &assembly.Observed[spec.TimestreamTable]{Identity: identity(t), Spec: specOf(t)}
-	o.Owner, o.Spec.Tags = ownertag.Split(ctx, all)
+	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
 }
 
@@ -151,7 +151,7 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	if err != nil {
 		return err
 	}
-	return awsapi.Poll(ctx, "waiting for the table to be gone", deletionLimit, func(ctx context.Context) (bool, error) {
+	return d.c.Poll(ctx, "waiting for the table to be gone", deletionLimit, func(ctx context.Context) (bool, error) {
 		t, err := d.describe(ctx, ref.Name)
 		return err == nil && t == nil, err
 	})

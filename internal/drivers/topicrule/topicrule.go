@@ -30,19 +30,18 @@ const (
 
 // Driver implements assembly.Driver for topic rules; the ID is the rule's name.
 type Driver struct {
-	clients *awsapi.Clients
-	iot     *iot.Client
+	c *awsapi.Clients
 
 	mu      sync.Mutex
 	listing *listing // in progress; others wait for it
 }
 
 // New returns a driver that uses the given clients.
-func New(c *awsapi.Clients) *Driver { return &Driver{clients: c, iot: c.IoT()} }
+func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
-// Observe reads the rule. It reads the tags only before the rule is recorded and for deep reads.
+// Observe reads the rule. It reads the tags only before the rule is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.TopicRule], error) {
-	out, err := d.iot.GetTopicRule(ctx, &iot.GetTopicRuleInput{RuleName: &ref.Name})
+	out, err := d.c.IoT().GetTopicRule(ctx, &iot.GetTopicRuleInput{RuleName: &ref.Name})
 	if err != nil {
 		absent, err := d.absent(ctx, ref.Name, err)
 		if absent {
@@ -54,14 +53,14 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		Identity: assembly.Identity{ID: ref.Name, ARN: aws.ToString(out.RuleArn)},
 		Spec:     specOf(out.Rule),
 	}
-	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.iot, ref, o.ARN)
+	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.c, ref, o.ARN)
 	return o, err
 }
 
 // Create creates the rule with its tags.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.TopicRule) (assembly.Identity, error) {
-	err := retry(ctx, func(ctx context.Context) error {
-		_, err := d.iot.CreateTopicRule(ctx, &iot.CreateTopicRuleInput{
+	err := d.retry(ctx, func(ctx context.Context) error {
+		_, err := d.c.IoT().CreateTopicRule(ctx, &iot.CreateTopicRuleInput{
 			RuleName:         &ref.Name,
 			TopicRulePayload: payload(want),
 			Tags:             aws.String(query(ownertag.Tags(ref.Owner, want.Tags))),
@@ -75,7 +74,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.TopicRu
 		return assembly.Identity{}, err
 	}
 	// The response to the create call is empty.
-	return assembly.Identity{ID: ref.Name, ARN: d.clients.ARN("iot", "rule/"+ref.Name)}, nil
+	return assembly.Identity{ID: ref.Name, ARN: d.c.ARN("iot", "rule/"+ref.Name)}, nil
 }
 
 // Update replaces the whole payload of the rule in one call, and changes tags.
@@ -88,8 +87,8 @@ func (d *Driver) Update(
 ) (assembly.Identity, error) {
 	isTags := func(c assembly.Change) bool { return c.Field == "tags" }
 	if slices.ContainsFunc(changes, func(c assembly.Change) bool { return !isTags(c) }) {
-		err := retry(ctx, func(ctx context.Context) error {
-			_, err := d.iot.ReplaceTopicRule(
+		err := d.retry(ctx, func(ctx context.Context) error {
+			_, err := d.c.IoT().ReplaceTopicRule(
 				ctx,
 				&iot.ReplaceTopicRuleInput{RuleName: &ref.Name, TopicRulePayload: payload(want)},
 			)
@@ -100,15 +99,15 @@ func (d *Driver) Update(
 		}
 	}
 	if slices.ContainsFunc(changes, isTags) {
-		return have.Identity, iottags.Update(ctx, d.iot, have.ARN, have.Spec.Tags, want.Tags)
+		return have.Identity, iottags.Update(ctx, d.c, have.ARN, have.Spec.Tags, want.Tags)
 	}
 	return have.Identity, nil
 }
 
 // Delete deletes the rule.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	err := retry(ctx, func(ctx context.Context) error {
-		_, err := d.iot.DeleteTopicRule(ctx, &iot.DeleteTopicRuleInput{RuleName: &ref.Name})
+	err := d.retry(ctx, func(ctx context.Context) error {
+		_, err := d.c.IoT().DeleteTopicRule(ctx, &iot.DeleteTopicRuleInput{RuleName: &ref.Name})
 		return err
 	})
 	if err == nil {
@@ -154,8 +153,8 @@ func sameErrorAction(a, b *spec.Action) bool {
 
 // retry repeats a call that fails temporarily: IoT does not see the role yet [AWS 2.2 CreateTopicRule], or another
 // write to the rule is in progress. SqlParseException and every other error are returned at once.
-func retry(ctx context.Context, call func(context.Context) error) error {
-	return iotaccess.Retry(ctx, "waiting until AWS IoT can assume the rule's role", call)
+func (d *Driver) retry(ctx context.Context, call func(context.Context) error) error {
+	return iotaccess.Retry(ctx, d.c, "waiting until AWS IoT can assume the rule's role", call)
 }
 
 // query encodes tags as the URL query string that CreateTopicRule expects [AWS 2.1].

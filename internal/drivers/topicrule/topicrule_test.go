@@ -155,7 +155,7 @@ func TestCreateRetriesWhatPasses(t *testing.T) {
 			c := drivertest.Clients(t, server)
 			d := New(c)
 			ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
-			id, err := d.Create(drivertest.Context(t), ref, rule())
+			id, err := d.Create(t.Context(), ref, rule())
 			if tc.fails == "" && (err != nil || id.ID != name) {
 				t.Errorf("%+v, %v", id, err)
 			}
@@ -183,7 +183,7 @@ func TestCreateGivesUpOnAMissingRole(t *testing.T) {
 	)
 	_, err := New(
 		drivertest.Clients(t, server),
-	).Create(drivertest.Context(t), assembly.Ref{Name: name, Owner: drivertest.Owner}, rule())
+	).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, rule())
 	if err == nil || !strings.Contains(err.Error(), "2m0s") || !awsapi.Is(err, "InvalidRequestException") {
 		t.Errorf("%v", err)
 	}

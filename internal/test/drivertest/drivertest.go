@@ -22,22 +22,26 @@ const (
 	Other = "01900000-0000-7000-8000-000000000002"
 )
 
-// Clients gives clients for the server, without rate limits and with S3 paths as moto wants them.
+// Clients gives clients for the server: without rate limits, with waits that pass at once, and with S3 paths as moto
+// wants them.
 func Clients(t testing.TB, s *mototest.Server) *awsapi.Clients {
 	t.Helper()
 	return awsapi.New(s.Config(t), awsapi.Options{
 		S3UsePathStyle: true,
+		Clock:          awsapi.NewInstantClock(),
 		RequestRates: map[string]float64{
-			"timestreamwrite:CreateDatabase": 0, "timestreamwrite:UpdateDatabase": 0, "timestreamwrite:DeleteDatabase": 0, "timestreamwrite:DescribeDatabase": 0,
-			"timestreamwrite:CreateTable": 0, "timestreamwrite:UpdateTable": 0, "timestreamwrite:DeleteTable": 0, "timestreamwrite:DescribeTable": 0,
-			"kinesis:CreateStream": 0, "kinesis:DeleteStream": 0,
+			"timestreamwrite:CreateDatabase":   0,
+			"timestreamwrite:UpdateDatabase":   0,
+			"timestreamwrite:DeleteDatabase":   0,
+			"timestreamwrite:DescribeDatabase": 0,
+			"timestreamwrite:CreateTable":      0,
+			"timestreamwrite:UpdateTable":      0,
+			"timestreamwrite:DeleteTable":      0,
+			"timestreamwrite:DescribeTable":    0,
+			"kinesis:CreateStream":             0,
+			"kinesis:DeleteStream":             0,
 		},
 	}).WithAccount(mototest.AccountID)
-}
-
-// Context gives the test's context with a clock whose waits pass at once.
-func Context(t testing.TB) context.Context {
-	return awsapi.WithClock(t.Context(), awsapi.NewInstantClock())
 }
 
 // Life is the life of one object.
@@ -70,7 +74,7 @@ type Step[S any] struct {
 
 // Run runs the life as subtests.
 func (l Life[S]) Run(t *testing.T) {
-	ctx := Context(t)
+	ctx := t.Context()
 	ref := assembly.Ref{Name: l.Name, Owner: Owner}
 	if got, err := l.Driver.Observe(ctx, ref); err != nil || got != nil {
 		t.Fatalf("observing before creation: %+v, %v", got, err)
@@ -154,12 +158,12 @@ func (l Life[S]) settled(ctx context.Context, t *testing.T, ref assembly.Ref, wa
 	if diff := cmp.Diff(id, got.Identity); diff != "" {
 		t.Errorf("identity: %s", diff)
 	}
-	deep, err := l.Driver.Observe(assembly.WithDeep(ctx), ref)
-	if err != nil || deep == nil {
-		t.Fatalf("observing in depth: %+v, %v", deep, err)
+	full, err := l.Driver.Observe(ctx, ref.InFull())
+	if err != nil || full == nil {
+		t.Fatalf("observing in full: %+v, %v", full, err)
 	}
-	if changes := l.Driver.Diff(deep.Spec, want); len(changes) > 0 {
-		t.Errorf("differences %v of %+v to %+v", changes, deep.Spec, want)
+	if changes := l.Driver.Diff(full.Spec, want); len(changes) > 0 {
+		t.Errorf("differences %v of %+v to %+v", changes, full.Spec, want)
 	}
 }
 
@@ -177,7 +181,7 @@ func (l Life[S]) repair(
 			t.Fatal(err)
 		}
 	}
-	have, err := l.Driver.Observe(assembly.WithDeep(ctx), ref)
+	have, err := l.Driver.Observe(ctx, ref.InFull())
 	if err != nil || have == nil {
 		t.Fatalf("observing: %+v, %v", have, err)
 	}

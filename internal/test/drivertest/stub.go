@@ -47,7 +47,7 @@ func stubClients(url string) *awsapi.Clients {
 	return awsapi.New(aws.Config{
 		Region: mototest.Region, BaseEndpoint: &url,
 		Credentials: credentials.NewStaticCredentialsProvider("stub", "stub", ""),
-	}, awsapi.Options{}).WithAccount(mototest.AccountID)
+	}, awsapi.Options{Clock: awsapi.NewInstantClock()}).WithAccount(mototest.AccountID)
 }
 
 // RESTStub is Stub for IoT, whose operations are paths. The call is method and path as in the API reference, such as

@@ -42,7 +42,7 @@ func TestForeignObjectsEverywhere(t *testing.T) {
 		}
 	}
 	r := a.run(sweepSpec(1), other)
-	seen, err := r.engine.Observe(a.instant(), r.parts, records)
+	seen, err := r.engine.Observe(a.t.Context(), r.parts, records)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestEverythingIsDeletedByHand(t *testing.T) {
 	}
 	a.server.Reset(t)
 	r := a.run(sweepSpec(1), token)
-	seen, err := r.engine.Observe(a.instant(), r.parts, records)
+	seen, err := r.engine.Observe(a.t.Context(), r.parts, records)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func (a *account) onePartIsForeign(r assembly.Record, records []assembly.Record)
 // replace deletes a part as if by hand, makes the same under another token, and gives what that shows as.
 func (a *account) replace(r assembly.Record, records []assembly.Record) []string {
 	mine, theirs := a.run(sweepSpec(1), token), a.run(sweepSpec(1), other)
-	if left, err := mine.engine.Destroy(a.instant(), []assembly.Record{r}); err != nil || len(left) > 0 {
+	if left, err := mine.engine.Destroy(a.t.Context(), []assembly.Record{r}); err != nil || len(left) > 0 {
 		a.t.Fatal(err)
 	}
 	without := a.leftovers()
@@ -242,7 +242,7 @@ func (a *account) replace(r assembly.Record, records []assembly.Record) []string
 			a.t.Fatal(err)
 		}
 		p.Needs, p.Want = nil, func(assembly.Upstream) (any, error) { return want, nil }
-		if _, err := theirs.engine.Apply(a.instant(), []assembly.Part{p}, nil, all); err != nil {
+		if _, err := theirs.engine.Apply(a.t.Context(), []assembly.Part{p}, nil, all); err != nil {
 			a.t.Fatal(err)
 		}
 	}

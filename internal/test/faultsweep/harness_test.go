@@ -79,8 +79,9 @@ func (a *account) clients() *awsapi.Clients {
 			o.RateLimiter = noLimit{}
 		})
 	}
-	return awsapi.New(cfg, awsapi.Options{S3UsePathStyle: true, RequestRates: unlimited()}).
-		WithAccount(mototest.AccountID)
+	return awsapi.New(cfg, awsapi.Options{
+		S3UsePathStyle: true, RequestRates: unlimited(), Clock: awsapi.NewInstantClock(), Waiting: a.waiting,
+	}).WithAccount(mototest.AccountID)
 }
 
 // noLimit keeps the SDK's retry budget out of the way: a sweep fails more requests than any real client.
@@ -141,11 +142,6 @@ func fleetOptions(t testing.TB, parts []assembly.Part) fleet.Options {
 	return fleet.Options{}
 }
 
-// instant is a context whose waits pass at once.
-func (a *account) instant() context.Context {
-	return a.listening(awsapi.WithClock(a.t.Context(), awsapi.NewInstantClock()))
-}
-
 func all(string) bool { return true }
 
 // apply reads and applies, as Terraform does.
@@ -155,7 +151,7 @@ func (a *account) apply(s pipeline.Spec, owner string, prior []assembly.Record) 
 		return prior, err
 	}
 	r := a.run(s, owner)
-	return r.engine.Apply(a.instant(), r.parts, seen, all)
+	return r.engine.Apply(a.t.Context(), r.parts, seen, all)
 }
 
 // refresh reads what is recorded and looks for what is not; there is nothing to refresh before the first apply.
@@ -169,11 +165,11 @@ func (a *account) refresh(s pipeline.Spec, owner string, prior []assembly.Record
 // discover is a refresh that looks even where nothing is recorded, as an import does.
 func (a *account) discover(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
 	r := a.run(s, owner)
-	seen, err := r.engine.Observe(a.instant(), r.parts, prior)
+	seen, err := r.engine.Observe(a.t.Context(), r.parts, prior)
 	if err != nil {
 		return prior, err
 	}
-	return r.engine.Find(a.instant(), r.parts, seen)
+	return r.engine.Find(a.t.Context(), r.parts, seen)
 }
 
 // destroy deletes what the records name, data included, and knows nothing else.
@@ -194,5 +190,5 @@ func (a *account) destroy(owner string, records []assembly.Record) ([]assembly.R
 			records[i].Outputs = out
 		}
 	}
-	return engine.Destroy(a.instant(), records)
+	return engine.Destroy(a.t.Context(), records)
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/faultproxy"
 )
 
@@ -157,10 +156,9 @@ func TestWaitThatIsNeverOver(t *testing.T) {
 	}
 }
 
-// listening makes waits heard.
-func (a *account) listening(ctx context.Context) context.Context {
-	if a.heard == nil {
-		return ctx
+// waiting makes waits heard.
+func (a *account) waiting(_ context.Context, what string, waited time.Duration) {
+	if a.heard != nil {
+		a.heard(what, waited)
 	}
-	return awsapi.WithProgress(ctx, a.heard)
 }
