@@ -170,7 +170,7 @@ func TestWhere(t *testing.T) {
 			want:    `{"i":1}`,
 		},
 		{
-			why:     "4 WHERE: a String is no Boolean",
+			why:     "4 WHERE: a String is not a Boolean",
 			sql:     "SELECT i FROM 'topic/subtopic' WHERE s",
 			payload: payload,
 			want:    noMatch,

@@ -22,7 +22,7 @@ func errorsOf(t *testing.T, err error) []Diagnostic {
 	t.Helper()
 	var list ErrorList
 	if err != nil && !errors.As(err, &list) {
-		t.Fatalf("the error is no ErrorList: %v", err)
+		t.Fatalf("the error is not an ErrorList: %v", err)
 	}
 	return list
 }

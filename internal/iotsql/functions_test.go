@@ -86,7 +86,7 @@ func TestStringFunctions(t *testing.T) {
 	runExprs(t, Options{}, []expr{
 		{"concat(a)", values, "[1,2]", "14.2 concat: one argument unchanged"},
 		{"concat('a', 1, true)", "", `"a1true"`, "14.2 concat: conversions"},
-		{"concat('a', nul)", values, "Undefined", "14.2 concat: Null is no String"},
+		{"concat('a', nul)", values, "Undefined", "14.2 concat: Null is not a String"},
 		{"concat(a, nul, u)", values, "[1,2,null]", "14.2 concat: into an Array"},
 		{"concat(1, 2)", "", "Undefined", "14.2 concat: neither Array nor String"},
 		{"concat({'a':1}, 'x')", "", `"{\"a\":1}x"`, "14.2 concat: JSON text"},

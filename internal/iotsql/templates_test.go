@@ -16,7 +16,7 @@ func TestTemplates(t *testing.T) {
 		{"a${x}b", "t", `{"x":[1,"a"]}`, `a[1,"a"]b`, "16: JSON text"},
 		{"a${x}b", "t", `{"x":true}`, `atrueb`, "16: a Boolean"},
 		{"a${missing}b", "t", `{}`, "ab", "6, 16: Undefined is empty"},
-		{"a${x}b", "t", `{"x":null}`, "ab", "7, 16: Null is no String"},
+		{"a${x}b", "t", `{"x":null}`, "ab", "7, 16: Null is not a String"},
 		{"${floor(timestamp() / 1E3)}", "t", "", "1481825251", "16: AWS's example"},
 		{"${(timestamp() % 1E3) * 1E6}", "t", "", "155000000", "16: AWS's example"},
 		{

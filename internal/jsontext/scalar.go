@@ -15,7 +15,7 @@ func (r *Reader) NumberText() (string, error) {
 		return "", r.failAt(i, "no digit where a number needs one")
 	}
 	if text[digit] == '0' {
-		i = digit + 1 // what follows is no part of the number
+		i = digit + 1 // what follows is not part of the number
 	}
 	if i < len(text) && text[i] == '.' {
 		digit = i + 1

@@ -34,7 +34,7 @@ var provisioningMistakes = []mistake{
 		[]string{"up to 64 letters"},
 	},
 	{
-		"the serial is no attribute",
+		"the serial is not an attribute",
 		claim(ClaimSpec{Attributes: []string{"site", "SerialNumber"}}),
 		"provisioning.claim.attributes[1]",
 		[]string{"name of the serial"},

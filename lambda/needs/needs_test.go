@@ -12,7 +12,7 @@ func TestListsAreWellFormed(t *testing.T) {
 		seen := map[Need]bool{}
 		for _, need := range list {
 			if !action.MatchString(need.Action) {
-				t.Errorf("%s: %q is no action; a wildcard allows more than is needed", name, need.Action)
+				t.Errorf("%s: %q is not an action; a wildcard allows more than is needed", name, need.Action)
 			}
 			if need.On == "" || need.With == need.On {
 				t.Errorf("%s: %+v is on nothing, or with what it is on", name, need)

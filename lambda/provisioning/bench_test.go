@@ -25,7 +25,7 @@ func startStores(b *testing.B) map[string]string {
 		case strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetItem"):
 			answer = `{"Item":{"serial":{"S":"A1-0001"},"parameters":{"M":{"bay":{"S":"12"}}}}}`
 		}
-		_, _ = io.WriteString(w, answer) // a caller that has gone is no concern
+		_, _ = io.WriteString(w, answer) // the caller may have gone
 	}))
 	b.Cleanup(server.Close)
 	return (&lambdatest.AWS{URL: server.URL}).Env(nil)

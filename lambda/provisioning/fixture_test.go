@@ -219,8 +219,8 @@ func recorded(t testing.TB) events.IoTPreProvisionHookRequest {
 	return request
 }
 
-// changed is the recorded request with changes, as an event. One more parameter, which is no attribute, must never be
-// printed.
+// changed is the recorded request with changes, as an event. It has one more parameter, which is not an attribute and
+// must never be printed.
 func changed(t testing.TB, changes ...func(*events.IoTPreProvisionHookRequest)) []byte {
 	t.Helper()
 	request := recorded(t)

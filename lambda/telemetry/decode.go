@@ -17,7 +17,7 @@ const (
 	// DefaultTimeField is the member that holds the time. It takes precedence over the other documented names.
 	DefaultTimeField = "timestamp"
 
-	maxDepth    = 16      // objects inside objects; deeper is no telemetry
+	maxDepth    = 16      // objects inside objects; deeper is not telemetry
 	maxNesting  = 128     // arrays and objects that may be open at once, also in what is skipped
 	slabSize    = 1024    // measures allocated at a time
 	indexFrom   = 32      // measures from which a map finds duplicates faster than a scan
@@ -229,7 +229,7 @@ func (d *Decoder) member(r *jsontext.Reader, prefix, key string, depth int, m *M
 		}
 		d.add(Measure{Name: name, Text: text, Kind: String})
 	default:
-		return r.Skip() // what is no value is Skip's to refuse
+		return r.Skip() // Skip rejects what is not a value
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func TestDecode(t *testing.T) {
 			Message{Time: ms(1767225600000), HasTime: true, Measures: []Measure{number("temperature", "21.5"), {"on", "true", Bool}, {"mode", "eco", String}}}},
 		{"data may come first, and what follows it is not a measure", `{"data":{"a":1},"b":2,"timestamp":1767225600000,"c":[{"d":3}]}`, "", "",
 			Message{Time: ms(1767225600000), HasTime: true, Measures: []Measure{number("a", "1")}}},
-		{"what came before data is no measure either", `{"b":2,"n":null,"x":[1],"data":{"a":1}}`, "", "", Message{Time: arrival, Measures: []Measure{number("a", "1")}}},
+		{"what came before data is not a measure either", `{"b":2,"n":null,"x":[1],"data":{"a":1}}`, "", "", Message{Time: arrival, Measures: []Measure{number("a", "1")}}},
 		{"flat, with two times: the first documented name decides", `{"name":"bay","humidity":29,"timeStampIso":"2030-01-01T00:00:00Z","timeStampEpoch":1767225600500}`, "", "",
 			Message{Time: ms(1767225600500), HasTime: true, Measures: []Measure{{"name", "bay", String}, number("humidity", "29")}}},
 		{"flat, without a time", `{"temp":21.5,"battery":3}`, "", "", Message{Time: arrival, Measures: []Measure{number("temp", "21.5"), number("battery", "3")}}},
@@ -226,7 +226,7 @@ func FuzzDecode(f *testing.F) {
 		var object map[string]any
 		if err := json.Unmarshal(payload, &object); err != nil &&
 			!strings.Contains(err.Error(), "cannot unmarshal number") {
-			t.Fatalf("%q is no object: %v", payload, err)
+			t.Fatalf("%q is not an object: %v", payload, err)
 		}
 		seen := map[string]bool{}
 		for _, measure := range m.Measures {

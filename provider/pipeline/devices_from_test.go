@@ -129,7 +129,7 @@ func TestFleetOfAFile(t *testing.T) {
 			PreConfig: func() { w.account.ChangeThing(t, "soil-001", map[string]string{"bay": "9"}) }, Config: config,
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: plans(nil, []string{"soil-001"}, nil)},
 		},
-		resource.TestStep{ // a lost state is no loss
+		resource.TestStep{ // a lost state does no harm
 			ResourceName: address, ImportState: true, ImportStateId: "greenhouse", ImportStateVerify: true,
 			ImportStateVerifyIgnore: []string{"fleet.changes"}, // of the last apply
 		},

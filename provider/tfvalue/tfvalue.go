@@ -126,13 +126,13 @@ func scalarValue(t tftypes.Type, tree any) (tftypes.Value, error) {
 			return tftypes.NewValue(t, n), nil
 		}
 	}
-	return tftypes.Value{}, fmt.Errorf("a %T is no %s", tree, t)
+	return tftypes.Value{}, fmt.Errorf("a %T is not a %s", tree, t)
 }
 
 func objectValue(t tftypes.Object, tree any) (tftypes.Value, error) {
 	members, ok := tree.(map[string]any)
 	if !ok {
-		return tftypes.Value{}, fmt.Errorf("a %T is no object", tree)
+		return tftypes.Value{}, fmt.Errorf("a %T is not an object", tree)
 	}
 	for key := range members {
 		if _, ok := t.AttributeTypes[key]; !ok {
@@ -153,7 +153,7 @@ func objectValue(t tftypes.Object, tree any) (tftypes.Value, error) {
 func mapValue(t tftypes.Map, tree any) (tftypes.Value, error) {
 	members, ok := tree.(map[string]any)
 	if !ok {
-		return tftypes.Value{}, fmt.Errorf("a %T is no map", tree)
+		return tftypes.Value{}, fmt.Errorf("a %T is not a map", tree)
 	}
 	values := make(map[string]tftypes.Value, len(members))
 	for key, member := range members {
@@ -169,7 +169,7 @@ func mapValue(t tftypes.Map, tree any) (tftypes.Value, error) {
 func listValue(t, elementType tftypes.Type, tree any) (tftypes.Value, error) {
 	elements, ok := tree.([]any)
 	if !ok {
-		return tftypes.Value{}, fmt.Errorf("a %T is no list", tree)
+		return tftypes.Value{}, fmt.Errorf("a %T is not a list", tree)
 	}
 	values := make([]tftypes.Value, len(elements))
 	for i, element := range elements {

@@ -49,10 +49,10 @@ func TestThereAndBack(t *testing.T) {
 func TestValueRefuses(t *testing.T) {
 	for reason, tree := range map[string]any{
 		"there is no attribute of that name": map[string]any{"nmae": "x"},
-		"a string is no number":              map[string]any{"days": "7"},
-		"a list is no map":                   map[string]any{"devices": []any{}},
-		"a map is no list":                   map[string]any{"needs": map[string]any{}},
-		"a number is no object":              json.Number("1"),
+		"a string is not a number":           map[string]any{"days": "7"},
+		"a list is not a map":                map[string]any{"devices": []any{}},
+		"a map is not a list":                map[string]any{"needs": map[string]any{}},
+		"a number is not an object":          json.Number("1"),
 	} {
 		if _, err := Value(whole, tree); err == nil {
 			t.Errorf("no error, although %s", reason)

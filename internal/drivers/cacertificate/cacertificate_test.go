@@ -110,7 +110,7 @@ func TestLife(t *testing.T) {
 						RoleArn:      aws.String(role),
 					}
 				})},
-			{Why: "a role that is left out is no difference", Drift: byHand(func(in *iot.UpdateCACertificateInput) {
+			{Why: "leaving out a role makes no difference", Drift: byHand(func(in *iot.UpdateCACertificateInput) {
 				in.RegistrationConfig = &types.RegistrationConfig{TemplateName: aws.String("jit")}
 			})},
 			{Why: "another template wanted", Fields: []string{"template"}, Writes: updated,
@@ -148,7 +148,7 @@ func TestAnotherCertificateIsAnotherObject(t *testing.T) {
 	); len(
 		changes,
 	) > 0 {
-		t.Errorf("line ends are no difference: %v", changes)
+		t.Errorf("line ends make no difference: %v", changes)
 	}
 	if diff := cmp.Diff(
 		[]assembly.Change{{Field: "certificate_pem", Replace: true}},

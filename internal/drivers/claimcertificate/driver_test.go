@@ -182,7 +182,7 @@ func wholeBundle(t *testing.T, text string, want spec.ClaimCertificate) contract
 	t.Helper()
 	var members map[string]any
 	if err := json.Unmarshal([]byte(text), &members); err != nil {
-		t.Fatalf("the bundle is no JSON: %v", err)
+		t.Fatalf("the bundle is not JSON: %v", err)
 	}
 	if diff := cmp.Diff(
 		[]string{"certificate_arn", "certificate_id", "certificate_pem", "endpoint", "private_key", "template"},

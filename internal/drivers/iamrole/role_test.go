@@ -73,7 +73,7 @@ func TestLife(t *testing.T) {
 				}},
 			{Why: "a policy widened by hand", Fields: []string{"policies"}, Writes: []string{"PutRolePolicy"},
 				Drift: func(ctx context.Context) error { return put(ctx, "stream", policy("kinesis:*")) }},
-			{Why: "the same policy in other words is no difference",
+			{Why: "the same policy in other words makes no difference",
 				Drift: func(ctx context.Context) error {
 					return put(
 						ctx,

@@ -23,7 +23,8 @@ type (
 	}
 )
 
-// eval needs both sides: AWS's table makes AND and OR Undefined as soon as one side is no Boolean. [IoT-SQL 8, 18.4]
+// eval needs both sides: AWS's table makes AND and OR Undefined as soon as one side is not a Boolean.
+// [IoT-SQL 8, 18.4]
 func (n logic) eval(f *frame) value.Value {
 	x, okX := value.ToBool(n.x.eval(f))
 	y, okY := value.ToBool(n.y.eval(f))

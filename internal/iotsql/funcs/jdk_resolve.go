@@ -103,7 +103,7 @@ func (d *parsed) clock() (time.Duration, bool) {
 		return 0, false
 	}
 	if !given {
-		// Minutes without an hour are no time.
+		// Minutes without an hour are not a time.
 		return 0, !d.has('m') && !d.has('s') && !d.has('S') && !d.has('n')
 	}
 	if d.has('s') && !d.has('m') || (d.has('S') || d.has('n')) && !d.has('s') {

@@ -134,7 +134,7 @@ var numericFuncs = []*Func{
 	},
 }
 
-// numeric makes a function of one number; what is no number gives Undefined.
+// numeric makes a function of one number; anything else gives Undefined.
 func numeric(op func(*Env, value.Value) value.Value) Impl {
 	return func(e *Env, args []value.Value) value.Value {
 		x, ok := e.number(args[0])
@@ -240,7 +240,7 @@ var doubleFuncs = []*Func{
 func doubleFunc(name string, op func(float64) float64, doc, example, want string) *Func {
 	return &Func{
 		Name: name, Section: sectionNumeric, Signature: name + "(number)", Min: 1, Max: 1, Result: Numeric,
-		Doc:      doc + ", in double precision. Undefined where the result is no real number.",
+		Doc:      doc + ", in double precision. Undefined where the result is not a real number.",
 		Examples: []Example{{SQL: example, Want: want}},
 		Call:     double(op),
 	}

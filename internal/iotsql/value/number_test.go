@@ -12,7 +12,7 @@ func number(t *testing.T, v Version, text string) Value {
 	t.Helper()
 	n, ok := v.Number(text)
 	if !ok {
-		t.Fatalf("%s is no number", text)
+		t.Fatalf("%s is not a number", text)
 	}
 	return n
 }
@@ -115,7 +115,7 @@ func exact(t *testing.T, s string) *big.Rat {
 	t.Helper()
 	r, ok := new(big.Rat).SetString(s)
 	if !ok {
-		t.Fatalf("%s is no fraction", s)
+		t.Fatalf("%s is not a fraction", s)
 	}
 	return r
 }

@@ -17,7 +17,7 @@ import (
 const (
 	fleetDevices  = 50
 	fleetMessages = 10000
-	// Every badEvery-th message is no JSON.
+	// Every badEvery-th message is not JSON.
 	badEvery = 97
 )
 

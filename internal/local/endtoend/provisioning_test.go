@@ -233,7 +233,7 @@ func checkDestroy(t *testing.T, w *world) {
 	if out := w.Run("output", "-raw", "registered"); out != "2" {
 		t.Errorf("%s devices are counted, want 2", out)
 	}
-	w.Unchanged() // devices that registered themselves are no drift
+	w.Unchanged() // devices that registered themselves are not drift
 	refused := w.Try("destroy", "-auto-approve")
 	if refused.Code == 0 || !refused.Says("2 devices have registered themselves") ||
 		!refused.Says("set force_destroy = true") {

@@ -179,7 +179,7 @@ func TestSetReplacesTheProcesses(t *testing.T) {
 	}
 	f.Env = map[string]string{"NEW": "yes"}
 	if !h.Set(f) {
-		t.Error("another environment is no change")
+		t.Error("another environment does not count as a change")
 	}
 	if got := decode[string](t, invoke(t, h, "env", "NEW")); got != "yes" {
 		t.Errorf("NEW is %q after the change", got)

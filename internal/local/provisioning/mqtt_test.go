@@ -29,7 +29,7 @@ type onAir struct {
 	broker  *broker.Broker
 	roots   *x509.CertPool
 	claim   tls.Certificate
-	handled chan message.Message // what is no request
+	handled chan message.Message // messages that are not requests
 }
 
 func startOnAir(t *testing.T) *onAir {
@@ -261,7 +261,7 @@ func TestRejections(t *testing.T) {
 		{"an expired token", provisionTopic, provisionRequest(t, expired.text("certificateOwnershipToken"), good), nil, 400, "InvalidCertificateOwnershipToken", "expired"},
 		{"the token of another client's certificate", provisionTopic, provisionRequest(t, others.text("certificateOwnershipToken"), good), nil, 400, "InvalidCertificateOwnershipToken", `another client, "claim:A2"`},
 		{"a missing parameter", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), map[string]string{"site": "hall-3"}), nil, 400, "InvalidParameters", `"SerialNumber"`},
-		{"a name that no thing can have", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A 1", "site": "hall-3"}), nil, 400, "InvalidParameters", "no name that a thing can have"},
+		{"a name that no thing can have", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A 1", "site": "hall-3"}), nil, 400, "InvalidParameters", "cannot be the name of a thing"},
 		{"a hook that says no", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), good), no, 403, "AccessDenied", "denied the request"},
 		{"a hook that takes too long", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), good), fails, 403, "AccessDenied", "did not answer"},
 	} {

@@ -44,7 +44,7 @@ func Bundles(
 		var b contract.Bundle
 		if json.Unmarshal([]byte(text), &b) != nil || b.Thing == "" {
 			return nil, nil, fmt.Errorf(
-				"reading device credentials below %q: an entry is no credentials bundle",
+				"reading device credentials below %q: an entry is not a credentials bundle",
 				m.CredentialsPath,
 			)
 		}

@@ -168,7 +168,7 @@ func (d *device) online(c paho.Client) {
 				runlog.Event{
 					Kind:  runlog.Failed,
 					Topic: m.Topic(),
-					Error: "the command is no JSON object: " + err.Error(),
+					Error: "the command is not a JSON object: " + err.Error(),
 				},
 			)
 			return

@@ -177,7 +177,7 @@ func (a *AWS) good(w http.ResponseWriter, call Call) {
 	case strings.HasPrefix(call.Action, "s3:"):
 		answer = ""
 	}
-	_, _ = io.WriteString(w, answer) // a caller that has gone is no concern
+	_, _ = io.WriteString(w, answer) // the caller may have gone
 }
 
 // action tells from the wire format what is called, in the words of a policy document.

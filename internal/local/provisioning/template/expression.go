@@ -60,7 +60,7 @@ func compile(place string, raw json.RawMessage) (expression, error) {
 func build(v any) (expression, error) {
 	switch v := v.(type) {
 	case nil:
-		return nil, errors.New("null is no value")
+		return nil, errors.New("null is not a value")
 	case []any:
 		return buildAll(v)
 	case map[string]any:
@@ -214,7 +214,7 @@ func (e choice) eval(s *scope) (any, error) {
 	}
 	index, err := strconv.Atoi(fmt.Sprint(v)) // a number, or a parameter's text
 	if err != nil {
-		return nil, fmt.Errorf("Fn::Select: the index %.40q is no whole number", fmt.Sprint(v))
+		return nil, fmt.Errorf("Fn::Select: the index %.40q is not a whole number", fmt.Sprint(v))
 	}
 	values, err := evalList(e.values, s)
 	if err != nil {
@@ -331,7 +331,7 @@ func evalTexts(e expression, s *scope) ([]string, error) {
 	for i, v := range values {
 		text, ok := v.(string)
 		if !ok {
-			return nil, fmt.Errorf("element %d is no string", i)
+			return nil, fmt.Errorf("element %d is not a string", i)
 		}
 		all[i] = text
 	}

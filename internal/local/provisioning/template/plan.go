@@ -30,7 +30,7 @@ type Thing struct {
 	Override     Overrides
 }
 
-// Overrides say what to do with each property of a thing that exists; "" is no setting.
+// Overrides say what to do with each property of a thing that exists; "" is not a setting.
 type Overrides struct{ Attributes, Type, Groups Override }
 
 // An Override is one of AWS's OverrideSettings. [AWS 4 Thing props]
@@ -111,7 +111,7 @@ func (t *thing) resolve(s *scope) (*Thing, error) {
 		}
 	}
 	if !thingName.MatchString(r.Name) {
-		return nil, fmt.Errorf("ThingName: %.130q is no name that a thing can have", r.Name)
+		return nil, fmt.Errorf("ThingName: %.130q cannot be the name of a thing", r.Name)
 	}
 	if t.groups != nil {
 		var err error

@@ -338,7 +338,7 @@ func members(place string, raw json.RawMessage, known ...string) (map[string]jso
 			return nil, fmt.Errorf("%s: unknown member %q; it has %s", place, name, strings.Join(known, ", "))
 		}
 		if bytes.Equal(all[name], []byte("null")) {
-			return nil, fmt.Errorf("%s.%s: null is no value", place, name)
+			return nil, fmt.Errorf("%s.%s: null is not a value", place, name)
 		}
 	}
 	return all, nil
