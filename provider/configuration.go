@@ -12,8 +12,9 @@ import (
 // configuration is the schema of the provider block: names and meaning are those of hashicorp/aws.
 func configuration() schema.Schema {
 	return schema.Schema{
-		MarkdownDescription: "Whole AWS IoT telemetry pipelines as one resource. Credentials, region and the other settings of the account are given " +
-			"as to the `hashicorp/aws` provider: in this block, in the environment, or in the shared configuration files.",
+		MarkdownDescription: "Whole AWS IoT telemetry pipelines as one resource. Credentials, region and the other " +
+			"settings of the account are given as to the `hashicorp/aws` provider: in this block, in the " +
+			"environment, or in the shared configuration files.",
 		Attributes: attributes(),
 		Blocks: map[string]schema.Block{
 			"assume_role":                   assumeRole(),
@@ -36,7 +37,8 @@ func configuration() schema.Schema {
 func attributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"region": text(
-			"AWS region, such as `eu-west-1`. Default: `AWS_REGION`, then the shared configuration file. A pipeline may name another one.",
+			"AWS region, such as `eu-west-1`. Default: `AWS_REGION`, then the shared configuration file. A pipeline " +
+				"may name another one.",
 		),
 		"profile": text(
 			"Profile of the shared configuration and credentials files. Default: `AWS_PROFILE`.",
@@ -52,8 +54,9 @@ func attributes() map[string]schema.Attribute {
 		),
 
 		"max_retries": schema.Int64Attribute{
-			Optional:            true,
-			MarkdownDescription: "How often a request is sent at most when AWS answers with throttling or a passing error. Default: 25.",
+			Optional: true,
+			MarkdownDescription: "How often a request is sent at most when AWS answers with throttling or a passing " +
+				"error. Default: 25.",
 		},
 		"retry_mode": text("How the AWS SDK spaces retries: `standard` (default) or `adaptive`."),
 		"custom_ca_bundle": text(
@@ -77,18 +80,20 @@ func attributes() map[string]schema.Attribute {
 			"Accept a region that this version of the provider does not know. Default: `false`.",
 		),
 		"skip_metadata_api_check": flag(
-			"`true`: do not ask the EC2 metadata service for credentials; `false`: always ask. Default: as `AWS_EC2_METADATA_DISABLED` says.",
+			"`true`: do not ask the EC2 metadata service for credentials; `false`: always ask. Default: as " +
+				"`AWS_EC2_METADATA_DISABLED` says.",
 		),
 		"allowed_account_ids": textSet(
-			"Accounts that may be worked in: with credentials of any other account every operation fails before its first request.",
+			"Accounts that may be worked in: with credentials of any other account every operation fails before its " +
+				"first request.",
 		),
 		"forbidden_account_ids": textSet("Accounts that must not be worked in."),
 		"skip_credentials_validation": flag(
 			"Go on when AWS does not say whose the credentials are. For emulators without STS. Default: `false`.",
 		),
 		"skip_requesting_account_id": flag(
-			"Do not ask AWS for the account. A pipeline's ARNs need the account, so exactly one must then be listed in `allowed_account_ids`. " +
-				"For emulators without STS. Default: `false`.",
+			"Do not ask AWS for the account. A pipeline's ARNs need the account, so exactly one must then be listed " +
+				"in `allowed_account_ids`. For emulators without STS. Default: `false`.",
 		),
 		"ec2_metadata_service_endpoint": text(
 			"URL of the EC2 metadata service. Default: `AWS_EC2_METADATA_SERVICE_ENDPOINT`.",
@@ -97,14 +102,16 @@ func attributes() map[string]schema.Attribute {
 			"`IPv4` or `IPv6`. Default: `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`.",
 		),
 		"request_rates": schema.MapAttribute{Optional: true, ElementType: types.Float64Type,
-			MarkdownDescription: "Requests per second by `service:Operation`, such as `\"iot:CreateThing\" = 50` where AWS has raised a quota; `\"iot:*\"` holds for all " +
-				"operations of a service together that have no rate of their own; `0` lifts a limit. Default: AWS's default quotas."},
+			MarkdownDescription: "Requests per second by `service:Operation`, such as `\"iot:CreateThing\" = 50` " +
+				"where AWS has raised a quota; `\"iot:*\"` holds for all operations of a service together that have " +
+				"no rate of their own; `0` lifts a limit. Default: AWS's default quotas."},
 	}
 }
 
 func assumeRole() schema.Block {
 	return schema.ListNestedBlock{
-		MarkdownDescription: "A role to work in. Several blocks are a chain: each role is assumed with the credentials of the one before.",
+		MarkdownDescription: "A role to work in. Several blocks are a chain: each role is assumed with the " +
+			"credentials of the one before.",
 		NestedObject: schema.NestedBlockObject{Attributes: map[string]schema.Attribute{
 			"role_arn": text("ARN of the role."),
 			"duration": text(
@@ -146,8 +153,9 @@ func endpointsBlock() schema.Block {
 		services[service] = text("URL of the " + service + " service in place of AWS's own.")
 	}
 	return schema.ListNestedBlock{
-		MarkdownDescription: "URLs to send requests to in place of AWS's own, by service. Default: `AWS_ENDPOINT_URL_<SERVICE>`, then `AWS_ENDPOINT_URL`.",
-		NestedObject:        schema.NestedBlockObject{Attributes: services},
+		MarkdownDescription: "URLs to send requests to in place of AWS's own, by service. Default: " +
+			"`AWS_ENDPOINT_URL_<SERVICE>`, then `AWS_ENDPOINT_URL`.",
+		NestedObject: schema.NestedBlockObject{Attributes: services},
 	}
 }
 

@@ -103,7 +103,8 @@ func addConnectError(diags *diag.Diagnostics, err error) {
 	}
 	diags.AddError("AWS did not accept the provider's credentials", tfdiag.Detail(
 		err,
-		"Nothing was read or changed. Check the credentials, the profile, the region and the endpoints of the provider block and of the environment.",
+		"Nothing was read or changed. Check the credentials, the profile, the region and the endpoints of the "+
+			"provider block and of the environment.",
 	))
 }
 

@@ -54,7 +54,8 @@ func (c *Connection) In(region string) (*awsapi.Clients, error) {
 	clients := c.Clients.InRegion(region)
 	if clients.AccountID() == "" {
 		return nil, errors.New(
-			"the account is not known: skip_requesting_account_id is set, or AWS did not say; a pipeline's ARNs need it. Unset the skip argument, or list exactly one account in allowed_account_ids",
+			"the account is not known: skip_requesting_account_id is set, or AWS did not say; a pipeline's ARNs need " +
+				"it. Unset the skip argument, or list exactly one account in allowed_account_ids",
 		)
 	}
 	return clients, nil

@@ -133,7 +133,8 @@ func missing(device spec.Device) string {
 	if slices.Contains(device.Found.Lost, fleet.LostCredentials) {
 		texts = append(
 			texts,
-			"its credentials are not in the store; if they held the only copy of its key, it gets a new key and certificate",
+			"its credentials are not in the store; if they held the only copy of its key, it gets a new key and "+
+				"certificate",
 		)
 	}
 	return strings.Join(texts, ", and ")
@@ -159,10 +160,11 @@ func (p *planner) warnDeep(s *session, diags *diag.Diagnostics) {
 		path.Root("deep_check"),
 		fmt.Sprintf("The deep check of pipeline %q takes longer than a refresh may", p.planned.spec.Name),
 		fmt.Sprintf(
-			"A refresh checks each of %d devices, and %s is limited to %g requests per second, so it takes at least %s; the "+
-				"timeout of the operation is %s.%s\n\nBefore you apply, set timeouts = { read = %q }, or remove "+
-				"deep_check. If the account's quota is higher, set it in request_rates of the provider block.",
-			len(want.Devices), slowest, s.clients.Rate(slowest), takes.Round(time.Second), limit, without, withRoom(takes),
+			"A refresh checks each of %d devices, and %s is limited to %g requests per second, so it takes at least "+
+				"%s; the timeout of the operation is %s.%s\n\nBefore you apply, set timeouts = { read = %q }, or "+
+				"remove deep_check. If the account's quota is higher, set it in request_rates of the provider block.",
+			len(want.Devices), slowest, s.clients.Rate(slowest), takes.Round(time.Second), limit, without,
+			withRoom(takes),
 		),
 	)
 }

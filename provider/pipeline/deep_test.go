@@ -46,7 +46,8 @@ func (r *recorded) renewed(want ...string) resource.TestCheckFunc {
 // swift is a configuration whose requests for devices wait for no quota.
 func (w *world) swift(blocks ...string) string {
 	rates := "  request_rates = {\n"
-	for _, operation := range []string{"iot:ListThingPrincipals", "iot:ListPrincipalThings", "iot:CreateCertificateFromCsr", "iot:UpdateCertificate", "iot:DeleteCertificate",
+	for _, operation := range []string{"iot:ListThingPrincipals", "iot:ListPrincipalThings",
+		"iot:CreateCertificateFromCsr", "iot:UpdateCertificate", "iot:DeleteCertificate",
 		"iot:ListTopicRules", "ssm:PutParameter"} {
 		rates += fmt.Sprintf("    %q = 0\n", operation)
 	}
@@ -136,7 +137,8 @@ func TestDeepCheck(t *testing.T) {
 			),
 		},
 		resource.TestStep{ // one device more: its own requests, and no second look at the others
-			PreConfig: w.mark, Config: w.swift(pipeline(fleetOf(map[string]string{"soil-100": "{}"}, manyDevices()) + "  deep_check = true\n")),
+			PreConfig: w.mark, Config: w.swift(pipeline(fleetOf(map[string]string{"soil-100": "{}"}, manyDevices()) +
+				"  deep_check = true\n")),
 			Check: resource.ComposeTestCheckFunc(
 				w.counted(map[string]int{"iot:CreateThing": 1, "iot:CreateCertificateFromCsr": 1}),
 			),

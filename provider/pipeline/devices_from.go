@@ -20,9 +20,9 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 )
 
-// The IoT registry is the only record of a fleet that comes from a file. A read lists the registry, compares it with the
-// file, and stores the difference in the private state for the plan. Terraform plans a second time when it applies, and
-// both plans must agree: neither lists the registry again.
+// The IoT registry is the only record of a fleet that comes from a file. A read lists the registry, compares it with
+// the file, and stores the difference in the private state for the plan. Terraform plans a second time when it applies,
+// and both plans must agree: neither lists the registry again.
 
 // fleetState is the computed attribute fleet.
 type fleetState struct {
@@ -237,8 +237,8 @@ func (p *planner) observe(ctx context.Context, s *session) (map[string]spec.Devi
 	return s.fleet.Observed(), nil
 }
 
-// holdFile refuses to apply another file than the planned one. Terraform itself finds most such changes, because it plans
-// again just before.
+// holdFile refuses to apply another file than the planned one. Terraform itself finds most such changes, because it
+// plans again just before.
 func holdFile(m *model, digest string) error {
 	planned := m.recordedFleet()
 	if planned == nil || planned.Digest == nil || *planned.Digest != digest {

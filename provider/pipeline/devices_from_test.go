@@ -105,19 +105,22 @@ func TestFleetOfAFile(t *testing.T) {
 			},
 		},
 		resource.TestStep{ // one of each
-			PreConfig: func() { file.with(t, "soil-001,,1", "soil-002,true,1", "soil-004,,2")(); w.mark() }, Config: config,
+			PreConfig: func() { file.with(t, "soil-001,,1", "soil-002,true,1", "soil-004,,2")(); w.mark() },
+			Config:    config,
 			ConfigPlanChecks: resource.ConfigPlanChecks{
 				PreApply: plans([]string{"soil-004"}, []string{"soil-002"}, []string{"soil-003"}),
 			},
 			Check: resource.ComposeTestCheckFunc(
 				file.reports("added,soil-004", "changed,soil-002", "removed,soil-003"),
 				w.counted(map[string]int{
-					"iot:CreateThing": 1, "iot:DeleteThing": 1, "iot:CreateCertificateFromCsr": 1, "iot:DeleteCertificate": 1, "ssm:DeleteParameters": 1,
+					"iot:CreateThing": 1, "iot:DeleteThing": 1, "iot:CreateCertificateFromCsr": 1,
+					"iot:DeleteCertificate": 1, "ssm:DeleteParameters": 1,
 				}, "iot:UpdateCertificate"),
 			),
 		},
 		resource.TestStep{ // the file says the same in other words: nothing to do but to note the digest
-			PreConfig: func() { file.with(t, "soil-004,,2", "soil-002,,1", "soil-001,TRUE,1")(); w.mark() }, Config: config,
+			PreConfig: func() { file.with(t, "soil-004,,2", "soil-002,,1", "soil-001,TRUE,1")(); w.mark() },
+			Config:    config,
 			ConfigPlanChecks: resource.ConfigPlanChecks{
 				PreApply: []plancheck.PlanCheck{
 					plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate),
@@ -156,15 +159,18 @@ func TestFromMapToFileAndBack(t *testing.T) {
 	file := newFleetFile(t)
 	mapped := w.config(
 		pipeline(
-			"  name = \"greenhouse\"\n  devices = { \"soil-001\" = { attributes = { bay = \"1\" } }, \"soil-002\" = { enabled = false } }",
+			"  name = \"greenhouse\"\n  devices = { \"soil-001\" = { attributes = { bay = \"1\" } }, \"soil-002\" = " +
+				"{ enabled = false } }",
 		),
 	)
 	untouched := resource.ComposeTestCheckFunc(w.counted(map[string]int{
-		"iot:CreateThing": 0, "iot:UpdateThing": 0, "iot:DeleteThing": 0, "iot:CreateCertificateFromCsr": 0, "iot:UpdateCertificate": 0}))
+		"iot:CreateThing": 0, "iot:UpdateThing": 0, "iot:DeleteThing": 0, "iot:CreateCertificateFromCsr": 0,
+		"iot:UpdateCertificate": 0}))
 	w.run(
 		resource.TestStep{Config: mapped},
 		resource.TestStep{
-			PreConfig: func() { file.with(t, "soil-001,,1", "soil-002,false,")(); w.mark() }, Config: w.config(file.block("")),
+			PreConfig:        func() { file.with(t, "soil-001,,1", "soil-002,false,")(); w.mark() },
+			Config:           w.config(file.block("")),
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: plans(nil, nil, nil)},
 			Check:            untouched,
 		},

@@ -119,8 +119,11 @@ func TestDisappearance(t *testing.T) {
 	steps := []resource.TestStep{{Config: config, Check: state.take}}
 	var objects []string
 	for _, layer := range [][]string{
-		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts", "provisioning/claim", "provisioning/ca"},
-		{"provisioning/template", "provisioning/jitp_template", "provisioning/ca", "provisioning/allow_list", "policy/claim", "function/provisioning", "role/registration", "event_source", "function/processor", "role/rules", "policy", "alert_topic", "timestream/table"},
+		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts",
+			"provisioning/claim", "provisioning/ca"},
+		{"provisioning/template", "provisioning/jitp_template", "provisioning/ca", "provisioning/allow_list",
+			"policy/claim", "function/provisioning", "role/registration", "event_source", "function/processor",
+			"role/rules", "policy", "alert_topic", "timestream/table"},
 		{"stream", "device_table", "dead_letters", "bucket", "thing_group"},
 		{"manifest", "timestream/", "role/processor"},
 	} {
@@ -204,7 +207,8 @@ func TestLostCredentials(t *testing.T) {
 				ID  string `json:"certificate_id"`
 				Key string `json:"private_key"`
 			}
-			if err := json.Unmarshal([]byte(w.account.Parameter(t, "/iot-pipeline/greenhouse/devices/"+lost)), &bundle); err != nil {
+			if err := json.Unmarshal([]byte(w.account.Parameter(t, "/iot-pipeline/greenhouse/devices/"+lost)),
+				&bundle); err != nil {
 				return err
 			}
 			if bundle.ID != after.certificate[lost] || bundle.Key == "" {

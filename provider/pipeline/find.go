@@ -36,8 +36,8 @@ func forceDestroy(force bool) map[string]string {
 	return map[string]string{"force_destroy": strconv.FormatBool(force)}
 }
 
-// attempted are the parts that the last run was to make. The state lists them, unless that run died before it saved one;
-// then the manifest does, because a run writes it first.
+// attempted are the parts that the last run was to make. The state lists them, unless that run died before it saved
+// one; then the manifest does, because a run writes it first.
 func (s *session) attempted(ctx context.Context, records []assembly.Record) []assembly.Part {
 	at := slices.IndexFunc(records, func(r assembly.Record) bool { return r.Key == pipeline.KeyManifest })
 	if at < 0 || records[at].Status == assembly.Ready || records[at].Status == assembly.Missing ||
@@ -75,9 +75,9 @@ func (s *session) manifestParts(ctx context.Context) ([]assembly.Part, error) {
 	return pipeline.Build(manifest.Spec, s.env)
 }
 
-// warnForeign reads the recorded parts again whose names belonged to other owners' objects at the last read, and warns that
-// an apply will be refused. It is not an error, because Terraform also plans before a destroy, which leaves such objects
-// alone.
+// warnForeign reads the recorded parts again whose names belonged to other owners' objects at the last read, and warns
+// that an apply will be refused. It is not an error, because Terraform also plans before a destroy, which leaves such
+// objects alone.
 func (p *planner) warnForeign(ctx context.Context, s *session) error {
 	if p.prior == nil || !predictable(p.planned.unknown) {
 		return nil

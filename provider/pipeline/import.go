@@ -15,8 +15,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
-// ImportState imports a pipeline by its name, or name@region. The manifest holds the description and the owner token; the
-// read that follows finds the objects.
+// ImportState imports a pipeline by its name, or name@region. The manifest holds the description and the owner token;
+// the read that follows finds the objects.
 func (r *resourceType) ImportState(
 	ctx context.Context,
 	req resource.ImportStateRequest,

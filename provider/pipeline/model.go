@@ -63,7 +63,8 @@ func (m *model) describe() error {
 // value returns the model as a value of the resource's type.
 func (m *model) value(t tftypes.Type) (tftypes.Value, error) { return tfvalue.Value(t, m.tree) }
 
-// setIdentity completes a plan with what an operation needs: the owner token and the recorded identities of the devices.
+// setIdentity completes a plan with what an operation needs: the owner token and the recorded identities of the
+// devices.
 func (m *model) setIdentity(owner string, identities any) {
 	m.tree["id"], m.tree["identities"] = owner, identities
 }

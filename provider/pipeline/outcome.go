@@ -107,9 +107,10 @@ func afterCreate(m *model, failed error, records []assembly.Record) string {
 	if len(records) == 0 {
 		return "Fix the cause, then run terraform apply again."
 	}
-	return "Terraform has marked the pipeline as tainted and would replace it. To continue from here instead, fix the cause and " +
-		"run\n\n" +
-		"  terraform untaint 'iot_pipeline.<LABEL>'\n  terraform apply\n\nwith the resource's address in place of iot_pipeline.<LABEL>."
+	return "Terraform has marked the pipeline as tainted and would replace it. To continue from here instead, fix " +
+		"the cause and run\n\n" +
+		"  terraform untaint 'iot_pipeline.<LABEL>'\n  terraform apply\n\nwith the resource's address in place of " +
+		"iot_pipeline.<LABEL>."
 }
 
 // afterUpdate says how to go on after an update that failed.
@@ -121,14 +122,14 @@ func afterUpdate(failed error) string {
 }
 
 const (
-	takenNext = "Remove the object that has the name, or choose another name for the pipeline or the device. Then run " +
-		"terraform apply again."
-	dataNext = "Nothing was deleted. To delete the data as well, set force_destroy = true, run terraform apply, and then " +
-		"destroy again. To keep it, copy it elsewhere and empty the archive first, or remove the pipeline from the state " +
-		"with terraform state rm."
+	takenNext = "Remove the object that has the name, or choose another name for the pipeline or the device. Then " +
+		"run terraform apply again."
+	dataNext = "Nothing was deleted. To delete the data as well, set force_destroy = true, run terraform apply, and " +
+		"then destroy again. To keep it, copy it elsewhere and empty the archive first, or remove the pipeline from " +
+		"the state with terraform state rm."
 	registeredNext = "Nothing was deleted. To delete these devices and their certificates as well, set " +
-		"force_destroy = true, run terraform apply, and then destroy again. To keep them, remove the pipeline from the " +
-		"state with terraform state rm."
+		"force_destroy = true, run terraform apply, and then destroy again. To keep them, remove the pipeline from " +
+		"the state with terraform state rm."
 )
 
 // takenParts are the parts whose names are taken by objects of another owner.

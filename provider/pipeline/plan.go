@@ -90,8 +90,8 @@ func (p *planner) report(diags *diag.Diagnostics, err error) {
 			"The account cannot use Timestream LiveAnalytics",
 			tfdiag.Detail(
 				err,
-				"Remove the timestream block: the pipeline works without it, with device state in DynamoDB and the archive in "+
-					"S3. Nothing was changed.",
+				"Remove the timestream block: the pipeline works without it, with device state in DynamoDB and the "+
+					"archive in S3. Nothing was changed.",
 			),
 		)
 		return
@@ -99,7 +99,8 @@ func (p *planner) report(diags *diag.Diagnostics, err error) {
 	if errors.Is(err, errLoss) {
 		diags.AddAttributeError(path.Root("timestream"), "The change would delete time series", tfdiag.Detail(
 			err,
-			"Nothing was changed. To delete the data, set force_destroy = true, run terraform apply, and then make this change.",
+			"Nothing was changed. To delete the data, set force_destroy = true, run terraform apply, and then make "+
+				"this change.",
 		))
 		return
 	}

@@ -53,8 +53,8 @@ func with(tree any, key string, value any) map[string]any {
 	return changed
 }
 
-// predictIdentities plans the devices' identities. A device that stays keeps its identity; a new one, or one with another
-// certificate, gets it at apply. The ARN of a bundle is known before if it follows from the name.
+// predictIdentities plans the devices' identities. A device that stays keeps its identity; a new one, or one with
+// another certificate, gets it at apply. The ARN of a bundle is known before if it follows from the name.
 func (p *planner) predictIdentities(s *session) {
 	devices, known := p.planned.tree["devices"].(map[string]any)
 	if !known && p.planned.tree["devices"] != nil {
@@ -104,8 +104,8 @@ func member(tree any, key string) any {
 	return members[key]
 }
 
-// predictParts plans the parts: recorded parts as they are, repaired if they are not ready, and new parts with kind, name
-// and ARN.
+// predictParts plans the parts: recorded parts as they are, repaired if they are not ready, and new parts with kind,
+// name and ARN.
 func (p *planner) predictParts(ctx context.Context, s *session) error {
 	if !predictable(p.planned.unknown) {
 		return nil

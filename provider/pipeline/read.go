@@ -88,8 +88,8 @@ func (s *session) observe(ctx context.Context) ([]assembly.Record, error) {
 	return s.find(ctx, seen)
 }
 
-// discover finds parts by name, in rounds, because a part may depend on what another one is, such as the URL of a queue.
-// Parts that depend on something missing count as missing; an apply looks for them again.
+// discover finds parts by name, in rounds, because a part may depend on what another one is, such as the URL of a
+// queue. Parts that depend on something missing count as missing; an apply looks for them again.
 func (s *session) discover(ctx context.Context) ([]assembly.Record, error) {
 	var found []assembly.Record
 	for left := s.parts; len(left) > 0; {

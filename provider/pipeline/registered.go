@@ -48,8 +48,8 @@ func (p *planner) predictRegistered() error {
 				path.Root("provisioning"),
 				fmt.Sprintf("%d devices have registered themselves and stay", n),
 				"Without provisioning, no further device can register. Registered devices keep their certificates and "+
-					"continue to work, and count in "+registeredCount+", until you delete them or destroy the pipeline "+
-					"with force_destroy.",
+					"continue to work, and count in "+registeredCount+", until you delete them or destroy the "+
+					"pipeline with force_destroy.",
 			),
 		)
 	}

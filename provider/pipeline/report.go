@@ -11,8 +11,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 )
 
-// writeReport writes every device that an apply affects, as CSV with the columns change and name. The file is renamed into
-// place, so that nobody reads half of it.
+// writeReport writes every device that an apply affects, as CSV with the columns change and name. The file is renamed
+// into place, so that nobody reads half of it.
 func writeReport(name string, plan fleet.Plan) error {
 	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {

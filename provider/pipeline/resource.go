@@ -51,12 +51,14 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 	m.setIdentity(uuid.NewString(), nil)
 	s, err := newSession(ctx, r.connection, m, options{purpose: applying})
 	if err != nil {
-		failedFile(&resp.Diagnostics, fmt.Sprintf("Creating pipeline %q failed", m.spec.Name), err, "Nothing was created.")
+		failedFile(&resp.Diagnostics, fmt.Sprintf("Creating pipeline %q failed", m.spec.Name), err,
+			"Nothing was created.")
 		return
 	}
 	records, failed := s.engine.Apply(ctx, s.parts, nil, everything)
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, s.done(failed))...)
-	// An object whose creation was not answered is not recorded. With a state, even an empty one, the next read finds it.
+	// An object whose creation was not answered is not recorded. With a state, even an empty one, the next read finds
+	// it.
 	if len(records) > 0 || failed == nil || wrote(failed) && !takenParts(failed)[pipeline.KeyManifest] {
 		s.save(&resp.State, &resp.Diagnostics, records)
 	}

@@ -23,10 +23,10 @@ func definition() schema.Schema {
 		all = merged(all, c.arguments, c.computed)
 	}
 	return schema.Schema{
-		MarkdownDescription: "Manages an AWS IoT telemetry pipeline as one unit: things with X.509 certificates, an IoT " +
-			"policy, topic rules, a Kinesis stream, Timestream, DynamoDB device state, an S3 archive, alerts through " +
-			"SNS, IAM roles, and the Lambda functions that are shipped with the provider. Unless an argument says " +
-			"otherwise, changes are made in place.",
+		MarkdownDescription: "Manages an AWS IoT telemetry pipeline as one unit: things with X.509 certificates, an " +
+			"IoT policy, topic rules, a Kinesis stream, Timestream, DynamoDB device state, an S3 archive, alerts " +
+			"through SNS, IAM roles, and the Lambda functions that are shipped with the provider. Unless an argument " +
+			"says otherwise, changes are made in place.",
 		Attributes: all,
 	}
 }

@@ -14,8 +14,8 @@ func alerts() capability {
 			"alerts": object("Alerts for people and devices.", attributes{
 				"rules": alertRules(),
 				"thresholds": schema.MapAttribute{Optional: true, ElementType: types.Float64Type,
-					MarkdownDescription: "Numbers that conditions use as `threshold.<name>`. Operators can override them in " +
-						"the device table without an apply."},
+					MarkdownDescription: "Numbers that conditions use as `threshold.<name>`. Operators can override " +
+						"them in the device table without an apply."},
 				"emails": textSet("Email addresses that receive every alert. Each must confirm once."),
 				"subscriptions": schema.SetNestedAttribute{Optional: true,
 					MarkdownDescription: "Further subscriptions of the alert topic.",
@@ -36,13 +36,13 @@ func alerts() capability {
 
 func alertRules() schema.Attribute {
 	return objects("Alerts by name.", attributes{
-		"when": required("Condition in AWS IoT SQL over the payload, such as `data.temperature > 50`. `thing` is the name of " +
-			"the device, `threshold.<name>` a threshold."),
+		"when": required("Condition in AWS IoT SQL over the payload, such as `data.temperature > 50`. `thing` is the " +
+			"name of the device, `threshold.<name>` a threshold."),
 		"severity": choice("Severity of the alert.", pipeline.AlertSeverities),
-		"message": optional("Text of the notification. `$${…}` is replaced by the value of an expression. Defaults to a text " +
-			"that names the rule and the device."),
-		"command": optional("Message that is published to the commands topic of the device. `$${…}` is replaced by the value " +
-			"of an expression."),
+		"message": optional("Text of the notification. `$${…}` is replaced by the value of an expression. Defaults " +
+			"to a text that names the rule and the device."),
+		"command": optional("Message that is published to the commands topic of the device. `$${…}` is replaced by " +
+			"the value of an expression."),
 		"cooldown_seconds": number("Seconds during which a device does not raise the same alert again.",
 			pipeline.AlertCooldownSeconds),
 		"notify_resolved": flag("Whether to notify when the condition no longer holds. Defaults to `false`."),

@@ -8,15 +8,16 @@ import (
 func devices() capability {
 	return capability{
 		arguments: attributes{
-			"devices": objects("Devices by name, which is the name of the thing and the MQTT client ID. For up to about a "+
-				"thousand devices; use `devices_from` for more. Adding, changing or removing a device affects that "+
-				"device only.", attributes{
+			"devices": objects("Devices by name, which is the name of the thing and the MQTT client ID. For up to "+
+				"about a thousand devices; use `devices_from` for more. Adding, changing or removing a device "+
+				"affects that device only.", attributes{
 				"attributes": textMap("Attributes of the thing: up to 48, without spaces. They can be searched."),
-				"csr_pem": optional("Certificate signing request in PEM format. AWS signs it; the private key never leaves the " +
-					"device. Without this and `certificate_pem`, the provider generates the key pair in memory and " +
-					"writes it to the credentials store, never to the state. Changing this replaces the certificate."),
-				"certificate_pem": optional("Certificate in PEM format that the device already has; it is registered as it is. " +
-					"Changing this replaces the certificate."),
+				"csr_pem": optional("Certificate signing request in PEM format. AWS signs it; the private key never " +
+					"leaves the device. Without this and `certificate_pem`, the provider generates the key pair in " +
+					"memory and writes it to the credentials store, never to the state. Changing this replaces the " +
+					"certificate."),
+				"certificate_pem": optional("Certificate in PEM format that the device already has; it is registered " +
+					"as it is. Changing this replaces the certificate."),
 				"enabled": schema.BoolAttribute{Optional: true, Computed: true,
 					MarkdownDescription: "Whether the device may connect. When `false`, its certificate is inactive. " +
 						"Defaults to `true`."},
@@ -31,11 +32,11 @@ func devices() capability {
 				"certificate_arn": result("ARN of the certificate."),
 				"credentials":     result("Name of the parameter or secret that holds the credentials."),
 			}),
-			"identities": resultObjects("What AWS assigned to each device, by name. The ARNs of things and certificates "+
-				"follow from `naming`. Empty with `devices_from`.", attributes{
+			"identities": resultObjects("What AWS assigned to each device, by name. The ARNs of things and "+
+				"certificates follow from `naming`. Empty with `devices_from`.", attributes{
 				"certificate_id": result("ID of the certificate."),
-				"credentials": result("ARN of the parameter or secret that holds the certificate, the endpoint and the topics, " +
-					"and the private key if the provider generated it."),
+				"credentials": result("ARN of the parameter or secret that holds the certificate, the endpoint and " +
+					"the topics, and the private key if the provider generated it."),
 			}),
 			"fleet": fleetResult(),
 		},
@@ -44,18 +45,18 @@ func devices() capability {
 
 // devicesFrom is the argument for fleets that are too large for a map.
 func devicesFrom() schema.Attribute {
-	return object("File that lists the devices, in place of `devices`, for fleets of any size. The IoT registry is the "+
-		"record of these devices: the state holds a digest and counts, so an import or a lost state changes nothing. Each "+
-		"plan reads and checks the file, and shows in `fleet` how many devices are added, changed and removed. If the file "+
-		"changes between plan and apply, the apply stops before it changes anything: Terraform reports an inconsistent "+
-		"final plan with both values of `fleet.digest`.", attributes{
+	return object("File that lists the devices, in place of `devices`, for fleets of any size. The IoT registry is "+
+		"the record of these devices: the state holds a digest and counts, so an import or a lost state changes "+
+		"nothing. Each plan reads and checks the file, and shows in `fleet` how many devices are added, changed and "+
+		"removed. If the file changes between plan and apply, the apply stops before it changes anything: Terraform "+
+		"reports an inconsistent final plan with both values of `fleet.digest`.", attributes{
 		"file": required("Path of the file, relative to the working directory; in a module, write " +
 			"`\"${path.module}/fleet.csv\"`. A `.csv` file has a header line with the column `name` and, as needed, " +
 			"`enabled` (`true` or `false`), `attributes.<key>`, `csr_pem`, `csr_file`, `certificate_pem` and " +
-			"`certificate_file`. A `.ndjson` or `.jsonl` file has one JSON object per line with the same members and the " +
-			"object `attributes`. Paths in the file are relative to its folder."),
-		"report": optional("Path of a CSV file that each plan writes, with the name of every device that is added, changed " +
-			"or removed."),
+			"`certificate_file`. A `.ndjson` or `.jsonl` file has one JSON object per line with the same members and " +
+			"the object `attributes`. Paths in the file are relative to its folder."),
+		"report": optional("Path of a CSV file that each plan writes, with the name of every device that is added, " +
+			"changed or removed."),
 	})
 }
 

@@ -9,12 +9,12 @@ func processor() capability {
 			"batch_size": number("Maximum number of records per invocation.", pipeline.ProcessorBatchSize),
 			"batch_window_seconds": number("Seconds to wait for a full batch.",
 				pipeline.ProcessorBatchWindowSeconds),
-			"parallelization_factor": number("Number of batches of a shard that are processed at the same time. The records "+
-				"of each device stay in order.", pipeline.ProcessorParallelizationFactor),
+			"parallelization_factor": number("Number of batches of a shard that are processed at the same time. The "+
+				"records of each device stay in order.", pipeline.ProcessorParallelizationFactor),
 			"memory_mb":       number("Memory of the function in MB.", pipeline.ProcessorMemoryMB),
 			"timeout_seconds": number("Seconds that an invocation may take.", pipeline.ProcessorTimeoutSeconds),
-			"max_retries": number("Number of retries of a failed batch; `-1` retries until its records expire. A batch that "+
-				"still fails goes to the dead letters in S3.", pipeline.ProcessorMaxRetries),
+			"max_retries": number("Number of retries of a failed batch; `-1` retries until its records expire. A "+
+				"batch that still fails goes to the dead letters in S3.", pipeline.ProcessorMaxRetries),
 			"max_record_age_seconds": number("Age in seconds at which a record is no longer retried; `-1` sets no limit.",
 				pipeline.ProcessorMaxRecordAgeSeconds),
 			"package": optional("Path of a zip file that replaces the shipped function. It is read during the plan."),

@@ -11,14 +11,15 @@ import (
 func routes() capability {
 	return capability{
 		arguments: attributes{
-			"routes": objects("Additional topic rules by name, each with one to ten actions and at most one of each kind. "+
-				"The provider creates a role that allows exactly these actions, and sends messages that an action fails "+
-				"to deliver to the dead-letter queue. In arguments marked *template*, `$${…}` is replaced by the value of "+
-				"an expression.", merged(attributes{
-				"sql":          required("AWS IoT SQL statement; validated at plan time."),
-				"description":  optional("Description of the rule. Defaults to a text that names the pipeline."),
-				"enabled":      flag("Whether the rule is enabled. Defaults to `true`."),
-				"kms_key_arns": textSet("ARNs of the KMS keys that encrypt the targets. The role of the route may use them."),
+			"routes": objects("Additional topic rules by name, each with one to ten actions and at most one of each "+
+				"kind. The provider creates a role that allows exactly these actions, and sends messages that an "+
+				"action fails to deliver to the dead-letter queue. In arguments marked *template*, `$${…}` is "+
+				"replaced by the value of an expression.", merged(attributes{
+				"sql":         required("AWS IoT SQL statement; validated at plan time."),
+				"description": optional("Description of the rule. Defaults to a text that names the pipeline."),
+				"enabled":     flag("Whether the rule is enabled. Defaults to `true`."),
+				"kms_key_arns": textSet("ARNs of the KMS keys that encrypt the targets. The role of the route may " +
+					"use them."),
 			}, routeActions)),
 		},
 		computed: attributes{"rule_arns": resultMap("ARNs of the topic rules by rule.")},

@@ -54,8 +54,8 @@ type options struct {
 	roster  *devicefile.Roster // for comparing; every other session reads the file itself
 }
 
-// newSession prepares an operation. It sends nothing, unless the MQTT endpoint is not known yet. To delete, it needs only
-// the records, not the description.
+// newSession prepares an operation. It sends nothing, unless the MQTT endpoint is not known yet. To delete, it needs
+// only the records, not the description.
 func newSession(ctx context.Context, conn *connection.Connection, m *model, o options) (*session, error) {
 	clients, err := conn.In(m.region())
 	if err != nil {

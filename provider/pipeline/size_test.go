@@ -33,7 +33,8 @@ func TestStateBytesPerDevice(t *testing.T) {
 		return resource.TestStep{
 			Config: "output \"here\" {\n  value = abspath(path.root)\n}\n" + w.config(
 				pipeline(fmt.Sprintf("  name        = %q\n  region      = \"ap-southeast-1\"\n"+
-					"  credentials = { store = \"secretsmanager\" }\n  devices = {\n%s  }\n", "greenhouse-north-district-number", entries.String())),
+					"  credentials = { store = \"secretsmanager\" }\n  devices = {\n%s  }\n",
+					"greenhouse-north-district-number", entries.String())),
 			),
 			Check: func(s *terraform.State) error {
 				here, _ := s.RootModule().Outputs["here"].Value.(string)

@@ -34,8 +34,8 @@ func (p *planner) countMap() {
 	}
 }
 
-// warnSlow warns when the requests for new and removed devices take long because of the credentials store, or longer than
-// the operation's timeout.
+// warnSlow warns when the requests for new and removed devices take long because of the credentials store, or longer
+// than the operation's timeout.
 func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 	store := s.wantedFleet().Store.Kind
 	takes, slowest := fleet.Estimate(p.added, p.removed, store, s.clients.Rate)
@@ -46,8 +46,8 @@ func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 		return
 	}
 	detail := fmt.Sprintf(
-		"%d devices are added and %d removed, and %s is limited to %g requests per second: they take at least %s. An apply "+
-			"that is interrupted keeps what is done and continues from there.",
+		"%d devices are added and %d removed, and %s is limited to %g requests per second: they take at least %s. An "+
+			"apply that is interrupted keeps what is done and continues from there.",
 		p.added,
 		p.removed,
 		slowest,
@@ -57,8 +57,8 @@ func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 	if slow && store == credstore.ParameterStore {
 		other, _ := fleet.Estimate(p.added, p.removed, credstore.SecretsManager, s.clients.Rate)
 		detail += fmt.Sprintf(
-			"\n\nWith credentials = { store = \"secretsmanager\" }, set before the first apply, they take %s. Or raise "+
-				"the account's Parameter Store throughput, and set it in request_rates of the provider block.",
+			"\n\nWith credentials = { store = \"secretsmanager\" }, set before the first apply, they take %s. Or "+
+				"raise the account's Parameter Store throughput, and set it in request_rates of the provider block.",
 			other.Round(time.Second),
 		)
 	}

@@ -42,7 +42,8 @@ func TestTags(t *testing.T) {
 		resource.TestStep{
 			PreConfig: func() { w.account.TagStream(t, "greenhouse", "scanner:seen", "yes") },
 			Config: tagged(
-				"  default_tags {\n    tags = { cost-center = \"4711\" }\n  }\n  ignore_tags {\n    key_prefixes = [\"scanner:\"]\n  }",
+				"  default_tags {\n    tags = { cost-center = \"4711\" }\n  }\n  ignore_tags {\n    key_prefixes = " +
+					"[\"scanner:\"]\n  }",
 			),
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
 		},

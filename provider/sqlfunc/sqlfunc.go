@@ -34,8 +34,9 @@ func (eval) Metadata(_ context.Context, _ function.MetadataRequest, resp *functi
 func (eval) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "Evaluates an AWS IoT SQL statement on one message",
-		MarkdownDescription: "Says what the rules engine makes of a message: `matched` is whether the topic fits the FROM clause and the WHERE clause holds, `output` is the " +
-			"JSON that the rule's actions get, or null. It runs on this machine; functions that call AWS, such as `get_thing_shadow`, are errors.",
+		MarkdownDescription: "Says what the rules engine makes of a message: `matched` is whether the topic fits the " +
+			"FROM clause and the WHERE clause holds, `output` is the JSON that the rule's actions get, or null. It " +
+			"runs on this machine; functions that call AWS, such as `get_thing_shadow`, are errors.",
 		Parameters: []function.Parameter{
 			function.StringParameter{
 				Name:                "sql",
@@ -49,8 +50,9 @@ func (eval) Definition(_ context.Context, _ function.DefinitionRequest, resp *fu
 		},
 		VariadicParameter: function.DynamicParameter{
 			Name: "context",
-			MarkdownDescription: "At most one object with what the message brings beside its payload, each optional: `client_id`, " +
-				"`principal`, `source_ip`, `account_id`, `trace_id`, `time` (RFC 3339; default: now), `sql_version`.",
+			MarkdownDescription: "At most one object with what the message brings beside its payload, each optional: " +
+				"`client_id`, `principal`, `source_ip`, `account_id`, `trace_id`, `time` (RFC 3339; default: now), " +
+				"`sql_version`.",
 		},
 		Return: function.ObjectReturn{AttributeTypes: resultTypes},
 	}
@@ -123,7 +125,8 @@ func messageOf(extra []types.Dynamic) (*iotsql.Message, string, error) {
 		}
 	}
 	return &iotsql.Message{
-		ClientID: s.ClientID, Principal: s.Principal, SourceIP: s.SourceIP, AccountID: s.AccountID, TraceID: s.TraceID, Time: at,
+		ClientID: s.ClientID, Principal: s.Principal, SourceIP: s.SourceIP, AccountID: s.AccountID, TraceID: s.TraceID,
+		Time: at,
 	}, s.SQLVersion, nil
 }
 
@@ -160,7 +163,8 @@ func strict(members map[string]string, s *surroundings) error {
 		field, ok := fields[name]
 		if !ok {
 			return fmt.Errorf(
-				"context has no member %q; it has client_id, principal, source_ip, account_id, trace_id, time and sql_version",
+				"context has no member %q; it has client_id, principal, source_ip, account_id, trace_id, time and "+
+					"sql_version",
 				name,
 			)
 		}
@@ -177,8 +181,9 @@ func (check) Metadata(_ context.Context, _ function.MetadataRequest, resp *funct
 
 func (check) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
-		Summary:             "Lists what is wrong with an AWS IoT SQL statement",
-		MarkdownDescription: "Gives up to ten messages with line and column, in the order of the text; an empty list means that the statement is right.",
+		Summary: "Lists what is wrong with an AWS IoT SQL statement",
+		MarkdownDescription: "Gives up to ten messages with line and column, in the order of the text; an empty list " +
+			"means that the statement is right.",
 		Parameters: []function.Parameter{
 			function.StringParameter{Name: "sql", MarkdownDescription: "Statement."},
 		},
@@ -213,8 +218,9 @@ func (matches) Metadata(_ context.Context, _ function.MetadataRequest, resp *fun
 
 func (matches) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
-		Summary:             "Says whether a topic fits a topic filter",
-		MarkdownDescription: "Matches as the rules engine does: `+` is one level, `#` is one or more levels at the end, and `farm/#` does not match `farm`.",
+		Summary: "Says whether a topic fits a topic filter",
+		MarkdownDescription: "Matches as the rules engine does: `+` is one level, `#` is one or more levels at the " +
+			"end, and `farm/#` does not match `farm`.",
 		Parameters: []function.Parameter{
 			function.StringParameter{Name: "filter", MarkdownDescription: "Topic filter, such as `farm/+/telemetry`."},
 			function.StringParameter{Name: "topic", MarkdownDescription: "Topic, such as `farm/soil-001/telemetry`."},

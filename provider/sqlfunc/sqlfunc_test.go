@@ -50,13 +50,18 @@ func TestEval(t *testing.T) {
 		matched             bool
 		output              string
 	}{
-		"a condition that holds":      {sql: "SELECT a FROM 't/+' WHERE a > 1", topic: "t/x", payload: `{"a":2,"b":3}`, context: surround(), matched: true, output: `{"a":2}`},
-		"a condition that does not":   {sql: "SELECT a FROM 't/+' WHERE a > 1", topic: "t/x", payload: `{"a":1}`, context: surround()},
-		"a topic that does not match": {sql: "SELECT a FROM 't/+'", topic: "u/x", payload: `{"a":1}`, context: surround()},
+		"a condition that holds": {sql: "SELECT a FROM 't/+' WHERE a > 1", topic: "t/x", payload: `{"a":2,"b":3}`,
+			context: surround(), matched: true, output: `{"a":2}`},
+		"a condition that does not": {sql: "SELECT a FROM 't/+' WHERE a > 1", topic: "t/x", payload: `{"a":1}`,
+			context: surround()},
+		"a topic that does not match": {sql: "SELECT a FROM 't/+'", topic: "u/x", payload: `{"a":1}`,
+			context: surround()},
 		"time is what the context says": {sql: "SELECT timestamp() AS ms FROM 't'", topic: "t", payload: `{}`,
-			context: surround(object(map[string]attr.Value{"time": text("2026-01-31T12:00:00Z")})), matched: true, output: `{"ms":1769860800000}`},
+			context: surround(object(map[string]attr.Value{"time": text("2026-01-31T12:00:00Z")})), matched: true,
+			output: `{"ms":1769860800000}`},
 		"the client is what the context says": {sql: "SELECT clientid() AS c FROM 't'", topic: "t", payload: `{}`,
-			context: surround(object(map[string]attr.Value{"client_id": text("soil-001"), "principal": types.StringNull()})), matched: true, output: `{"c":"soil-001"}`},
+			context: surround(object(map[string]attr.Value{"client_id": text("soil-001"),
+				"principal": types.StringNull()})), matched: true, output: `{"c":"soil-001"}`},
 	} {
 		value, err := call(t, eval{}, text(c.sql), text(c.topic), text(c.payload), c.context)
 		if err != nil {
@@ -78,11 +83,14 @@ func TestEvalRefuses(t *testing.T) {
 		want    string
 	}{
 		"a statement that does not parse": {"SELECT FROM", surround(), "1:"},
-		"a member that there is not":      {"SELECT * FROM 't'", surround(object(map[string]attr.Value{"client": text("x")})), `context has no member "client"`},
-		"a member of another type":        {"SELECT * FROM 't'", surround(object(map[string]attr.Value{"time": types.BoolValue(true)})), "context.time must be a string"},
-		"an invalid time":                 {"SELECT * FROM 't'", surround(object(map[string]attr.Value{"time": text("noon")})), "is not like"},
-		"no object":                       {"SELECT * FROM 't'", surround(text("x")), "must be an object"},
-		"two contexts":                    {"SELECT * FROM 't'", surround(object(nil), object(nil)), "one context at most"},
+		"a member that there is not": {"SELECT * FROM 't'",
+			surround(object(map[string]attr.Value{"client": text("x")})), `context has no member "client"`},
+		"a member of another type": {"SELECT * FROM 't'",
+			surround(object(map[string]attr.Value{"time": types.BoolValue(true)})), "context.time must be a string"},
+		"an invalid time": {"SELECT * FROM 't'", surround(object(map[string]attr.Value{"time": text("noon")})),
+			"is not like"},
+		"no object":    {"SELECT * FROM 't'", surround(text("x")), "must be an object"},
+		"two contexts": {"SELECT * FROM 't'", surround(object(nil), object(nil)), "one context at most"},
 	} {
 		if _, err := call(t, eval{}, text(c.sql), text("t"), text("{}"), c.context); err == nil ||
 			!strings.Contains(err.Error(), c.want) {

@@ -39,9 +39,10 @@ var causes = []cause{
 	},
 	{
 		outcome: "ran out of time",
-		text:    "The time in timeouts is over. AWS may still be working; to wait longer, set a longer time in timeouts.",
-		each:    true,
-		is:      func(err error) bool { return errors.Is(err, context.DeadlineExceeded) },
+		text: "The time in timeouts is over. AWS may still be working; to wait longer, set a longer time in " +
+			"timeouts.",
+		each: true,
+		is:   func(err error) bool { return errors.Is(err, context.DeadlineExceeded) },
 	},
 	{
 		outcome: "stopped: the credentials are no longer valid",
@@ -112,5 +113,6 @@ func missing(err error) string {
 	if action == "" || !awsapi.Is(err, denied...) {
 		return ""
 	}
-	return "The credentials do not permit " + action + " on this object. The guide \"Permissions\" has the whole policy."
+	return "The credentials do not permit " + action +
+		" on this object. The guide \"Permissions\" has the whole policy."
 }

@@ -76,9 +76,10 @@ func TestFailureSaysWhatExistsOnce(t *testing.T) {
 	}
 	want := []string{
 		"Creating pipeline \"p\": creating s3 bucket \"b\" failed\nOut of space.\n\n" +
-			"Exists now and is recorded: manifest.\nRecorded and not finished: stream (incomplete).\nNot tried: event_source.\n\n" +
-			"Do this.\n\nPart: bucket",
-		"Creating pipeline \"p\": waiting for kinesis stream \"s\" failed\nOut of time.\n\nSee the first error for what exists and what to do next.\n\nPart: stream",
+			"Exists now and is recorded: manifest.\nRecorded and not finished: stream (incomplete).\nNot tried: " +
+			"event_source.\n\nDo this.\n\nPart: bucket",
+		"Creating pipeline \"p\": waiting for kinesis stream \"s\" failed\nOut of time.\n\nSee the first error for " +
+			"what exists and what to do next.\n\nPart: stream",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -27,8 +27,10 @@ var (
 // A tree becomes a value and the same tree again, with what is null, empty and unknown kept apart.
 func TestThereAndBack(t *testing.T) {
 	for name, tree := range map[string]map[string]any{
-		"everything": {"name": "x", "days": json.Number("12345678901234567890.5"), "emails": []any{"a"}, "needs": []any{"a", Unknown},
-			"devices": map[string]any{"a.b": map[string]any{"enabled": true, "attributes": map[string]any{}}, "c": Unknown}},
+		"everything": {"name": "x", "days": json.Number("12345678901234567890.5"), "emails": []any{"a"},
+			"needs": []any{"a", Unknown},
+			"devices": map[string]any{"a.b": map[string]any{"enabled": true, "attributes": map[string]any{}},
+				"c": Unknown}},
 		"nothing": {"name": nil, "days": nil, "emails": nil, "needs": nil, "devices": nil},
 		"unknown": {"name": Unknown, "days": Unknown, "emails": Unknown, "needs": []any{}, "devices": Unknown},
 	} {
