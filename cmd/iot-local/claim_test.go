@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
@@ -251,9 +252,12 @@ func TestClaimMistakesSayWhatToDo(t *testing.T) {
 	try("--claim --serial A1", "its certificate is not made yet")
 	put("/iot-pipeline/gh/devices-claim", "x")
 	try("--claim --serial A1", "it is not a claim bundle")
-	put(
-		"/iot-pipeline/gh/manifest",
-		map[string]any{"Parts": map[string]any{"rule/telemetry": map[string]string{"Name": "gh_telemetry"}}},
-	)
+	manifest, err := contract.FormatManifest(contract.Manifest[struct{}]{
+		Name: "gh", Parts: map[string]contract.ManifestPart{"rule/telemetry": {Name: "gh_telemetry"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(contract.ManifestName("gh"), json.RawMessage(manifest))
 	try("--claim --serial A1", "has no claim certificate")
 }

@@ -5,6 +5,12 @@ import "strings"
 // ManifestName returns the name of the SSM parameter that holds a pipeline's manifest.
 func ManifestName(pipeline string) string { return "/iot-pipeline/" + pipeline + "/manifest" }
 
+// Stores of the bundles, as the argument credentials.store names them.
+const (
+	ParameterStore = "ssm"
+	SecretsManager = "secretsmanager"
+)
+
 // DefaultCredentialsPath returns the path of a pipeline's bundles if its configuration names no other.
 func DefaultCredentialsPath(pipeline string) string { return "/iot-pipeline/" + pipeline + "/devices" }
 

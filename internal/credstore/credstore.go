@@ -11,14 +11,15 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/bulk"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // Kinds of stores, in spec.CredentialsStore.Kind. No kind means Parameter Store, the default of the schema.
 const (
-	ParameterStore = "ssm"
-	SecretsManager = "secretsmanager"
+	ParameterStore = contract.ParameterStore
+	SecretsManager = contract.SecretsManager
 )
 
 // Batch is how many bundles one request reads or deletes [AWS GetParameters, DeleteParameters].

@@ -1,13 +1,9 @@
 package local
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,9 +17,6 @@ import (
 
 // ErrNotDeployed is the error of a pipeline that the endpoint does not know.
 var ErrNotDeployed = errors.New("the pipeline is not deployed there")
-
-// maxManifest bounds what a packed manifest may unfold to, in bytes.
-const maxManifest = 1 << 20
 
 // A Manifest is what the local runtime reads of a pipeline's manifest. A pipeline made by hand has none; then only Name
 // and the defaults are set.
@@ -66,8 +59,16 @@ func ReadManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 	}, nil
 }
 
-// readManifest returns nil when there is none. It takes no more from the document than it needs, so that manifests of
-// other versions of the provider can be read.
+// arguments are those arguments of a pipeline that the local runtime reads. It takes no more from a manifest than it
+// needs, so that it can read manifests of other versions of the provider.
+type arguments struct {
+	Credentials struct {
+		Path  string `json:"path"`
+		Store string `json:"store"`
+	} `json:"credentials"`
+}
+
+// readManifest returns nil if there is none.
 func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Manifest, error) {
 	out, err := c.SSM().GetParameters(
 		ctx,
@@ -79,37 +80,16 @@ func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 	if err != nil || len(out.Parameters) == 0 {
 		return nil, err
 	}
-	type part struct{ Name string }
-	var document struct {
-		Name        string
-		TopicPrefix string `json:"topic_prefix"`
-		Spec        struct {
-			Credentials struct{ Path, Store string }
-		}
-		Parts  map[string]part
-		Packed []byte
-	}
-	if err := json.Unmarshal([]byte(*out.Parameters[0].Value), &document); err != nil {
+	document, err := contract.ParseManifest[arguments]([]byte(aws.ToString(out.Parameters[0].Value)))
+	if err != nil {
 		return nil, err
 	}
-	if document.Packed != nil {
-		text, err := unpack(document.Packed)
-		if err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(text, &document); err != nil {
-			return nil, err
-		}
-	}
 	m := &Manifest{
-		Name:        pipeline,
-		TopicPrefix: document.TopicPrefix,
-		Parts:       make(map[string]string, len(document.Parts)),
-		CredentialsPath: strings.TrimSuffix(
-			document.Spec.Credentials.Path,
-			"/",
-		),
-		SecretsManager: document.Spec.Credentials.Store == "secretsmanager",
+		Name:            pipeline,
+		TopicPrefix:     document.TopicPrefix,
+		Parts:           make(map[string]string, len(document.Parts)),
+		CredentialsPath: strings.TrimSuffix(document.Spec.Credentials.Path, "/"),
+		SecretsManager:  document.Spec.Credentials.Store == contract.SecretsManager,
 	}
 	for key, p := range document.Parts {
 		m.Parts[key] = p.Name
@@ -121,14 +101,6 @@ func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 		m.CredentialsPath = contract.DefaultCredentialsPath(pipeline)
 	}
 	return m, nil
-}
-
-func unpack(packed []byte) ([]byte, error) {
-	r, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(r, maxManifest))
 }
 
 // has says whether an object belongs to the pipeline: the manifest lists it under a key of that kind, or without a

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
@@ -162,12 +163,19 @@ func (d *deployed) allowRegistration(t *testing.T, serials string) tls.Certifica
 	)(
 		t,
 	)
-	manifest := `{"Name":"gh","topic_prefix":"gh","Parts":{"rule/telemetry":{"Name":"gh_telemetry"},"function/processor":{"Name":"gh-processor"},"function/provisioning":{"Name":"gh-provisioning"},
-	 "provisioning/template":{"Name":"gh"},"provisioning/claim":{"Name":"/iot-pipeline/gh/devices-claim"}}}`
+	manifest := must(contract.FormatManifest(contract.Manifest[arguments]{
+		Name: "gh", TopicPrefix: "gh", Parts: map[string]contract.ManifestPart{
+			"rule/telemetry":                 {Name: "gh_telemetry"},
+			"function/processor":             {Name: "gh-processor"},
+			"function/provisioning":          {Name: "gh-provisioning"},
+			contract.KeyProvisioningTemplate: {Name: "gh"},
+			contract.KeyClaim:                {Name: "/iot-pipeline/gh/devices-claim"},
+		},
+	}))(t)
 	must(
 		c.SSM().PutParameter(
 			ctx,
-			&ssm.PutParameterInput{Name: aws.String("/iot-pipeline/gh/manifest"), Type: "String", Value: &manifest},
+			&ssm.PutParameterInput{Name: aws.String(contract.ManifestName("gh")), Type: "String", Value: &manifest},
 		),
 	)(
 		t,

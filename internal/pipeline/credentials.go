@@ -9,7 +9,9 @@ import (
 )
 
 // CredentialsStores are the values of credentials.store.
-var CredentialsStores = Choice{Values: []string{"ssm", "secretsmanager"}, Default: "ssm"}
+var CredentialsStores = Choice{
+	Values: []string{contract.ParameterStore, contract.SecretsManager}, Default: contract.ParameterStore,
+}
 
 var (
 	pathPattern   = regexp.MustCompile(`^[a-zA-Z0-9_./-]+$`)
@@ -53,7 +55,7 @@ func (c *checker) checkCredentials(s *CredentialsSpec) {
 	c.key("credentials.kms_key_id", s.KMSKeyID)
 	switch {
 	case s.Path == nil || !c.known("credentials.path"):
-	case deref(s.Store) == "secretsmanager":
+	case deref(s.Store) == contract.SecretsManager:
 		c.checkSecretPath("credentials.path", *s.Path)
 	default:
 		c.checkParameterPath("credentials.path", *s.Path)

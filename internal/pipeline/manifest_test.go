@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
@@ -38,7 +39,7 @@ func TestManifestRoundTrip(t *testing.T) {
 			t.Errorf("%s: read %+v", name, m)
 		}
 		for _, p := range parts[1:] {
-			if want := (ManifestPart{p.Kind, p.Name, p.ARN}); m.Parts[p.Key] != want {
+			if want := (contract.ManifestPart{Kind: p.Kind, Name: p.Name, ARN: p.ARN}); m.Parts[p.Key] != want {
 				t.Errorf("%s: part %s is %+v, not %+v", name, p.Key, m.Parts[p.Key], want)
 			}
 		}
@@ -48,7 +49,7 @@ func TestManifestRoundTrip(t *testing.T) {
 // TestManifestIsSmall: the standard tier of Parameter Store is free, the advanced one takes 8 KB.
 func TestManifestIsSmall(t *testing.T) {
 	for _, name := range pipelines {
-		if n := len(manifestOf(t, testSpec(t, name))); n > plainManifest {
+		if n := len(manifestOf(t, testSpec(t, name))); n > contract.PlainManifest {
 			t.Errorf("the manifest of %s has %d bytes, more than a standard parameter holds", name, n)
 		}
 	}
