@@ -64,6 +64,28 @@ func TestDocumentsValidate(t *testing.T) {
 	}
 }
 
+// link finds a relative link to a file of the repository, without its anchor.
+var link = regexp.MustCompile(`\]\(([^):#]+)(?:#[^)]*)?\)`)
+
+// Every relative link of a document leads to a file.
+func TestDocumentsLink(t *testing.T) {
+	documents := []string{"../README.md"}
+	for _, pattern := range []string{"../docs/*.md", "../docs/*/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s found %d documents: %v", pattern, len(found), err)
+		}
+		documents = append(documents, found...)
+	}
+	for _, document := range documents {
+		for _, l := range link.FindAllStringSubmatch(readFile(t, document), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(document), l[1])); err != nil {
+				t.Errorf("%s links to %s: %v", document, l[1], err)
+			}
+		}
+	}
+}
+
 func readFile(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)

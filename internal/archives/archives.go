@@ -1,8 +1,8 @@
-// Package archives holds the Lambda functions that the provider ships: their zips, as built by the package build
-// below it.
+// Package archives embeds the zips of the Lambda functions that the provider ships, as built by the package build below
+// it.
 //
-// The zips are not in the repository. A provider built without them works for everything but making functions, and
-// says how to build them. The package must not know what the functions do.
+// The zips are not in the repository. A provider built without them can do everything except create functions; its
+// error says how to build them. The package must not know what the functions do.
 package archives
 
 import (
@@ -27,16 +27,16 @@ type Archive struct {
 	CodeSHA256 string // base64 of the SHA-256 of Zip, as Lambda reports it in CodeSha256
 }
 
-// Functions returns the names of the functions that the project ships, each a command below lambda/.
+// Functions returns the names of the shipped functions, each a command below lambda/.
 func Functions() []string { return needs.Functions() }
 
-// Architectures names what the functions are built for, in Lambda's words.
+// Architectures lists the architectures that the functions are built for, by Lambda's names.
 func Architectures() []string { return []string{"arm64", "x86_64"} }
 
 // FileName is the name of a function's zip.
 func FileName(function, architecture string) string { return function + "_" + architecture + ".zip" }
 
-// Lookup returns a function's archive. An unknown name and a provider that was built without the archives are errors.
+// Lookup returns a function's archive. It fails for an unknown name, and if the provider was built without archives.
 func Lookup(function, architecture string) (Archive, error) {
 	if !slices.Contains(Functions(), function) {
 		return Archive{}, fmt.Errorf(
@@ -69,7 +69,7 @@ func Lookup(function, architecture string) (Archive, error) {
 	return archive, nil
 }
 
-// FindBySHA256 tells which function a CodeSha256 is of, so that a local runtime knows what a deployed function runs.
+// FindBySHA256 returns the function with a CodeSha256, so that a local runtime knows what a deployed function runs.
 func FindBySHA256(sum string) (function, architecture string, ok bool) {
 	all, err := load()
 	if err != nil {
@@ -85,7 +85,7 @@ func FindBySHA256(sum string) (function, architecture string, ok bool) {
 
 type key struct{ function, architecture string }
 
-// load reads what is embedded, once: the sums cost some milliseconds that a plan without functions need not pay.
+// load reads the embedded files once: their sums take some milliseconds, which a plan without functions does not need.
 var load = sync.OnceValues(func() (map[key]Archive, error) { return read(embedded) })
 
 func read(files fs.FS) (map[key]Archive, error) {

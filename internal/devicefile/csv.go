@@ -15,11 +15,11 @@ const attributeColumn = "attributes."
 // columns of a CSV file besides the attributes.
 var columns = []string{"name", "enabled", "csr_pem", "csr_file", "certificate_pem", "certificate_file"}
 
-// byteOrderMark is what spreadsheet programs put before UTF-8 text.
+// byteOrderMark is what spreadsheet programs write before UTF-8 text.
 const byteOrderMark = "\ufeff"
 
-// parseCSV reads RFC 4180 text whose first record names the columns: those above in any order, of which only name must
-// be there, and attributes.KEY for each attribute. An empty cell means: not given.
+// parseCSV reads RFC 4180 text whose first record names the columns: those above in any order, of which only name is
+// required, and attributes.KEY for each attribute. An empty cell counts as absent.
 func parseCSV(text io.Reader, r *reader) {
 	in := bufio.NewReader(text)
 	if mark, err := in.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {

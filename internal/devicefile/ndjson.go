@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// maxLine bounds one line of NDJSON: fifty attributes of the greatest length and a certificate fit in it.
+// maxLine limits one line of NDJSON. Fifty attributes of maximum length and a certificate fit in it.
 const maxLine = 256 << 10
 
 // line is one record of NDJSON.
@@ -25,7 +25,7 @@ type line struct {
 	CertificateFile string            `json:"certificate_file"`
 }
 
-// parseNDJSON reads one JSON object per line; empty lines are passed over.
+// parseNDJSON reads one JSON object per line and skips empty lines.
 func parseNDJSON(text io.Reader, r *reader) {
 	lines := bufio.NewScanner(text)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
@@ -74,7 +74,7 @@ func decodeLine(content []byte) (line, error) {
 	return l, nil
 }
 
-// jsonKind is what the Go type of a member is called in JSON.
+// jsonKind returns the JSON name of a member's Go type.
 func jsonKind(e *json.UnmarshalTypeError) string {
 	switch e.Type.Kind() {
 	case reflect.Bool:

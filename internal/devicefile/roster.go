@@ -1,9 +1,7 @@
-// Package devicefile reads the file in which a large fleet is written down: CSV or
-// NDJSON, one device per record. It reports every fault with its line, and a
-// digest that tells whether the file, or a file it names, has changed.
+// Package devicefile reads the file that describes a large fleet: CSV or NDJSON, one device per record. It reports
+// every fault with its line, and a digest that shows whether the file, or a file it names, has changed.
 //
-// It must not know AWS, Terraform, or what a legal device is: that is the
-// caller's check.
+// It must not know AWS, Terraform, or what a valid device is: the caller checks that.
 package devicefile
 
 import (
@@ -20,26 +18,26 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// Limits of the PEM texts that AWS takes [AWS 1.3 certificate id].
+// Limits of the PEM texts that AWS accepts [AWS 1.3 certificate id].
 const (
 	maxCSR         = 4096
 	maxCertificate = 65536
 )
 
-// Roster is a fleet as written down.
+// Roster is a fleet as described in a file.
 type Roster struct {
 	Devices map[string]spec.Device
 	// Digest is "sha256:" and 64 hex digits over the file and every file it names, in the order of the records.
 	Digest string
 }
 
-// Fault is what is wrong with one line.
+// Fault is an error in one line.
 type Fault struct {
 	Line    int // from 1; 0 for the file as a whole
 	Message string
 }
 
-// FaultsError is everything that is wrong with a file, in order of lines.
+// FaultsError lists all errors in a file, in order of lines.
 type FaultsError struct {
 	File   string
 	Faults []Fault
@@ -68,7 +66,7 @@ func (e *FaultsError) Error() string {
 	return b.String()
 }
 
-// record is one device as written, before the files it names are read.
+// record is one device as described, before the files it names are read.
 type record struct {
 	line                     int
 	name                     string
@@ -78,9 +76,9 @@ type record struct {
 	certificatePEM, certFile string
 }
 
-// Read reads a roster; the name of the file ends in .csv, or in .ndjson or .jsonl. Files named in it are relative to
-// its own folder. check, which may be nil, is asked about each device; what it returns is reported with the line. The
-// error is a *FaultsError when the file could be opened.
+// Read reads a roster from a file whose name ends in .csv, .ndjson or .jsonl. Files named in it are relative to its own
+// folder. Read calls check, unless it is nil, for each device, and reports the result with the line. The error is a
+// *FaultsError if the file could be opened.
 func Read(path string, check func(name string, d spec.Device) []error) (*Roster, error) {
 	parse, err := parserOf(path)
 	if err != nil {
@@ -138,7 +136,7 @@ func (r *reader) fault(line int, format string, args ...any) {
 	r.faults = append(r.faults, Fault{Line: line, Message: fmt.Sprintf(format, args...)})
 }
 
-// add takes one record after looking at what needs no other file.
+// add adds one record, after the checks that need no other file.
 func (r *reader) add(rec record) {
 	if rec.name == "" {
 		r.fault(rec.line, "the device has no name")
@@ -166,8 +164,8 @@ func (r *reader) add(rec record) {
 	r.records = append(r.records, rec)
 }
 
-// resolve reads the files that records name and asks the caller's check. The parsers have read the roster to its end by
-// then, so that the digest is over the roster first and the other files after it.
+// resolve reads the files that records name and calls the caller's check. The parsers have already read the whole
+// roster, so the digest covers the roster first and the other files after it.
 func (r *reader) resolve() {
 	for _, rec := range r.records {
 		d := spec.Device{
@@ -191,8 +189,8 @@ func (r *reader) resolve() {
 	r.records = nil
 }
 
-// file gives the text of a file that a record names; it joins the digest with its length, so that text cannot move from
-// one file to the next unseen.
+// file returns the text of a file that a record names. The digest includes its length, so text cannot move from one
+// file to the next unnoticed.
 func (r *reader) file(rec record, name string, limit int64) string {
 	path := name
 	if !filepath.IsAbs(path) {

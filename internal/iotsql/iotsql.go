@@ -9,7 +9,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/syntax"
 )
 
-// Options say how a text is to be understood.
+// Options say how to interpret a text.
 type Options struct {
 	Version  string   // "2016-03-23" when empty, "2015-10-08", "beta"
 	RuleName string   // for Basic Ingest
@@ -38,17 +38,17 @@ type ItemKey = message.ItemKey
 // ProtobufType names a protobuf message type for External.
 type ProtobufType = message.ProtobufType
 
-// Result is what a query makes of a message: whether it matched, and the bytes that the rule's actions get.
+// Result is the outcome of a query for a message: whether it matched, and the input of the rule's actions.
 type Result = eval.Result
 
 // Diagnostic is one remark about a text: line and column from 1 (columns in characters), the message, and the line
 // with a caret below it.
 type Diagnostic = syntax.Diagnostic
 
-// ErrorList is what is wrong with a text, in source order, ten entries at most.
+// ErrorList lists the errors in a text, in source order, ten at most.
 type ErrorList []Diagnostic
 
-// Error is one line per mistake, each followed by its excerpt.
+// Error returns one line per error, each followed by its excerpt.
 func (l ErrorList) Error() string {
 	var b strings.Builder
 	for i, d := range l {
@@ -65,7 +65,7 @@ func (l ErrorList) Error() string {
 // Query is a compiled rule, immutable and safe for concurrent use.
 type Query struct{ q *eval.Query }
 
-// Compile compiles a whole rule. The error is an ErrorList when the text is wrong.
+// Compile compiles a whole rule. The error is an ErrorList if the text is wrong.
 func Compile(text string, o Options) (*Query, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -78,10 +78,10 @@ func Compile(text string, o Options) (*Query, error) {
 }
 
 // Eval runs the query against a message. The error is a failed external function or a rule that takes too much work.
-// Result.Payload shares memory with m.Payload for SELECT *.
+// For SELECT *, Result.Payload shares memory with m.Payload.
 func (q *Query) Eval(ctx context.Context, m *Message) (Result, error) { return q.q.Eval(ctx, m) }
 
-// EvalTemplate fills a template in, with the rule's SET variables.
+// EvalTemplate fills in a template, with the rule's SET variables.
 func (q *Query) EvalTemplate(ctx context.Context, t *Template, m *Message) (string, error) {
 	return q.q.EvalTemplate(ctx, t.t, m)
 }
@@ -131,7 +131,7 @@ func (c *Condition) UsesName(name string) bool { return c.c.UsesName(name) }
 // Paths are the payload paths that the condition reads, sorted; "*" is the whole payload.
 func (c *Condition) Paths() []string { return c.c.Paths() }
 
-// String is the condition in canonical form, ready to be put between parentheses into a rule's WHERE.
+// String is the condition in canonical form, ready to be put in parentheses into a rule's WHERE.
 func (c *Condition) String() string { return c.c.String() }
 
 // Template is a compiled text with ${…} parts, immutable and safe for concurrent use.
@@ -149,7 +149,7 @@ func CompileTemplate(text string, o Options) (*Template, error) {
 	return &Template{t}, nil
 }
 
-// Eval fills the template in for a message; @variables are empty, use Query.EvalTemplate for them.
+// Eval fills in the template for a message; @variables are empty, use Query.EvalTemplate for them.
 func (t *Template) Eval(ctx context.Context, m *Message) (string, error) { return t.t.Eval(ctx, m) }
 
 // Warnings are remarks about what AWS accepts but can hardly be meant.

@@ -14,7 +14,7 @@ import (
 // Kind is the kind of the value that starts at the reader's position.
 type Kind byte
 
-// The kinds of JSON value. Invalid is what can start no value, the end of the text included.
+// The kinds of JSON value. Invalid is anything that cannot start a value, including the end of the text.
 const (
 	Invalid Kind = iota
 	Object
@@ -45,8 +45,8 @@ type Reader struct {
 	limit int
 }
 
-// New returns a reader at the start of text, in which at most maxDepth arrays and objects may be open at once: a payload
-// of 128 KB could nest 64,000 deep.
+// New returns a reader at the start of text. At most maxDepth arrays and objects can be nested: a payload of 128 KB
+// could nest 64,000 deep.
 func New(text string, maxDepth int) Reader {
 	return Reader{text: text, depth: maxDepth, limit: maxDepth}
 }
@@ -73,7 +73,7 @@ func (r *Reader) skipSpace() {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
-// Peek tells the kind of the next value without reading it.
+// Peek returns the kind of the next value without reading it.
 func (r *Reader) Peek() Kind {
 	r.skipSpace()
 	if r.at == len(r.text) {

@@ -1,10 +1,10 @@
-// Package permissions knows which IAM permissions the provider needs of the person who
-// applies: how a request's action is called in policies, and the smallest policy that allows them all.
+// Package permissions knows which IAM permissions the provider needs: what policies call the action of a request, and
+// the smallest policy that allows them all.
 //
 // It must not know the AWS SDK, Terraform, or what a pipeline is beyond the names of its objects.
 package permissions
 
-// prefixes are the services' names in IAM actions, by their names in the SDK and in moto where they differ.
+// prefixes maps services to their prefix in IAM actions, where the name in the SDK and in moto differs.
 var prefixes = map[string]string{
 	"IoT": "iot", "Kinesis": "kinesis", "Timestream Write": "timestream", "timestream-write": "timestream", "DynamoDB": "dynamodb", "S3": "s3",
 	"SNS": "sns", "SQS": "sqs", "IAM": "iam", "Lambda": "lambda", "CloudWatch Logs": "logs", "SSM": "ssm", "Secrets Manager": "secretsmanager",
@@ -29,8 +29,8 @@ var renamed = map[string]string{
 	"s3:DeleteBucketLifecycle":           "s3:PutLifecycleConfiguration",
 }
 
-// Action is what IAM policies call an operation, such as "kinesis:CreateStream"; empty for a service that is not known.
-// The service is named as the SDK names it ("Timestream Write"), or by its prefix in IAM.
+// Action returns the name of an operation in IAM policies, such as "kinesis:CreateStream"; empty for an unknown
+// service. The service is named as in the SDK ("Timestream Write"), or by its prefix in IAM.
 func Action(service, operation string) string {
 	prefix, known := prefixes[service]
 	if !known {

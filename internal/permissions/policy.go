@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Statement is a statement of an IAM policy, with the condition that it holds under, if any.
+// Statement is a statement of an IAM policy, with its condition, if any.
 type Statement struct {
 	Sid       string
 	Effect    string
@@ -15,7 +15,7 @@ type Statement struct {
 	Condition map[string]map[string][]string `json:",omitempty"`
 }
 
-// Place names what the policy is for. Its members may hold IAM wildcards.
+// Place says what the policy is for. Its members can contain IAM wildcards.
 type Place struct {
 	Partition, Region, Account, Pipeline string
 }
@@ -28,12 +28,11 @@ type statement struct {
 	passedTo              []string // services that a role may be passed to
 }
 
-// everything is the resource of actions that AWS cannot limit to an object, or whose objects have names that nobody
-// knows before.
+// everything is the resource of actions that AWS cannot limit to an object, or whose objects have unpredictable names.
 var everything = []string{"*"}
 
-// table is what the provider may call, service by service, and what AWS asks for beside the call itself: tags that are
-// given with the creation, and roles that are handed on.
+// table lists what the provider can call, service by service, and what AWS requires in addition: tags set at creation,
+// and roles that are passed on.
 var table = []statement{
 	{sid: "Devices", service: "iot", resources: everything, actions: `
 		AddThingToThingGroup AttachPolicy AttachThingPrincipal CreateCertificateFromCsr CreatePolicy CreatePolicyVersion CreateThing CreateThingGroup
@@ -171,7 +170,7 @@ var table = []statement{
 	{sid: "SecretLists", service: "secretsmanager", resources: everything, actions: `BatchGetSecretValue ListSecrets`},
 }
 
-// Policy is the smallest policy that lets a person apply, change, import and destroy a pipeline.
+// Policy returns the smallest policy that lets a person apply, change, import and destroy a pipeline.
 func Policy(p Place) []Statement {
 	fill := strings.NewReplacer(
 		"${partition}",
@@ -200,7 +199,7 @@ func Policy(p Place) []Statement {
 	return statements
 }
 
-// Document is the policy as JSON, indented for people.
+// Document returns the policy as JSON, indented for people.
 func Document(p Place) (string, error) {
 	text, err := json.MarshalIndent(struct {
 		Version   string

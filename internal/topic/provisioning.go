@@ -9,7 +9,7 @@ const (
 	Provision     = "provision"       // a thing, by a template
 )
 
-// A Provisioning is a topic of the device provisioning MQTT API, taken apart.
+// A Provisioning is a parsed topic of the device provisioning MQTT API.
 type Provisioning struct {
 	Operation string // one of the constants above
 	Template  string // the provisioning template's name; "" except with Provision
@@ -17,8 +17,8 @@ type Provisioning struct {
 	Answer    string // "accepted" or "rejected"; "" for the topic of a request
 }
 
-// ParseProvisioning takes a topic of the device provisioning MQTT API apart; ok is false for every other topic,
-// filters with wildcards included. [AWS 4 MQTT topics]
+// ParseProvisioning parses a topic of the device provisioning MQTT API; ok is false for every other topic, including
+// filters with wildcards. [AWS 4 MQTT topics]
 func ParseProvisioning(name string) (p Provisioning, ok bool) {
 	rest, ok := strings.CutPrefix(name, "$aws/certificates/")
 	if ok {

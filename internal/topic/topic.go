@@ -1,6 +1,6 @@
-// Package topic knows what AWS IoT says about topic names and topic filters: what is valid, what a filter matches,
-// what is reserved. The rules engine, the device policy, the local broker and plan-time validation share it, so that
-// all of them agree. It must not know who asks: it has no notion of rules, clients, sessions or Terraform.
+// Package topic knows AWS IoT's rules for topic names and topic filters: what is valid, what a filter matches, what is
+// reserved. The rules engine, the device policy, the local broker and plan-time validation share it, so they all agree.
+// It must not know its callers: it has no notion of rules, clients, sessions or Terraform.
 package topic
 
 import (
@@ -16,10 +16,10 @@ const (
 	MaxSlashes = 7   // forward slashes, hence eight levels
 )
 
-// basicIngest is what a publish starts with that goes straight to one rule. [IoT-SQL 5 Basic Ingest]
+// basicIngest is the prefix of a publish that goes straight to one rule. [IoT-SQL 5 Basic Ingest]
 const basicIngest = "$aws/rules/"
 
-// What can be wrong with a name or filter; ValidateName and ValidateFilter wrap one of these with the detail.
+// Errors in a name or filter; ValidateName and ValidateFilter wrap one of these with the detail.
 var (
 	ErrEmpty       = errors.New("is empty")
 	ErrTooLong     = fmt.Errorf("is longer than %d bytes", MaxBytes)
@@ -56,7 +56,7 @@ func ValidateFilter(s string) error {
 	return nil
 }
 
-// validate holds what names and filters have in common. Limits do not count a Basic Ingest prefix.
+// validate checks what names and filters have in common. Limits do not count a Basic Ingest prefix.
 func validate(s string) error {
 	counted := s
 	if _, rest, ok := TrimBasicIngest(s); ok {

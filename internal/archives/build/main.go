@@ -4,7 +4,7 @@
 //	go run ./internal/archives/build                       all functions, all architectures
 //	go run ./internal/archives/build -functions processor -architectures x86_64 -o DIR
 //
-// The same source gives the same bytes, and so the same CodeSha256, on any machine.
+// The same source produces the same bytes, and so the same CodeSha256, on any machine.
 package main
 
 import (

@@ -9,8 +9,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/value"
 )
 
-// checkCall looks at what AWS demands of a call besides types: constant arguments and calls per statement. [IoT-SQL
-// 14.6]
+// checkCall checks what AWS demands of a call besides types: constant arguments and calls per statement. [IoT-SQL 14.6]
 func (c *compiler) checkCall(def *funcs.Func, x *syntax.Call) {
 	for i, what := range def.Constants {
 		if i < 0 {
@@ -140,7 +139,7 @@ func (c *compiler) checkEquality(x *syntax.Binary) {
 	}
 }
 
-// widen makes Int and Decimal one kind, as comparison does.
+// widen treats Int and Decimal as one kind, as comparison does.
 func widen(k funcs.Kinds) funcs.Kinds {
 	if k&funcs.Numeric != 0 {
 		k |= funcs.Numeric

@@ -8,7 +8,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/value"
 )
 
-// Options say how a text is to be understood.
+// Options say how to interpret a text.
 type Options struct {
 	Version string   // "2016-03-23" when empty, "2015-10-08", "beta"
 	Rule    string   // whose Basic Ingest topics the query sees
@@ -128,8 +128,8 @@ func (c *compiler) number(x *syntax.Number) node {
 	return constant{v}
 }
 
-// path compiles a name with the members behind it. Names that are looked up in the message become one reference, so
-// that nothing else of the payload is decoded.
+// path compiles a name and the members after it. Names that are looked up in the message become one reference, so
+// nothing else of the payload is decoded.
 func (c *compiler) path(names []string) node {
 	if c.names[names[0]] && !slices.Contains(c.aliases, names[0]) || len(c.aliases) == 0 {
 		c.roots[names[0]] = true

@@ -1,6 +1,6 @@
 // Package eval checks the tree of a statement, condition or template, compiles it into nodes, and evaluates these
-// against messages. Order of work, scopes, operators and projections are here; the meaning of values and functions is
-// not, and neither is anything about rules' actions.
+// against messages. It contains the order of work, scopes, operators and projections, but not the meaning of values and
+// functions, and nothing about rules' actions.
 package eval
 
 import (
@@ -73,7 +73,7 @@ func newFrame(ctx context.Context, m *message.Message, p *plan) *frame {
 	return f
 }
 
-// release gives the frame back, without anything that would keep the message alive.
+// release returns the frame to the pool, without anything that would keep the message alive.
 func (f *frame) release() {
 	if cap(f.stack) > 1024 || cap(f.out) > 64<<10 {
 		return
@@ -90,7 +90,7 @@ func (f *frame) release() {
 	frames.Put(f)
 }
 
-// resize returns a zeroed slice of length n in s's memory where it fits.
+// resize returns a zeroed slice of length n, in s's memory if it fits.
 func resize[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)
@@ -100,7 +100,7 @@ func resize[T any](s []T, n int) []T {
 	return s
 }
 
-// scan finds out whether the payload is JSON and where in it the fields are that the text reads.
+// scan checks whether the payload is JSON and locates the fields that the text reads.
 func (f *frame) scan() bool {
 	if !f.scanned {
 		f.isJSON = f.plan.paths.Find(f.env.Message.Payload, f.spans)
@@ -120,7 +120,7 @@ func (f *frame) message() value.Value {
 	return f.root
 }
 
-// field returns what the i-th reference of the plan stands for.
+// field returns the value of the plan's i-th reference.
 func (f *frame) field(i int) value.Value {
 	if !f.known[i] {
 		f.known[i] = true

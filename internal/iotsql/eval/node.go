@@ -45,7 +45,7 @@ func (n field) eval(f *frame) value.Value { return f.field(n.reference) }
 
 func (whole) eval(f *frame) value.Value { return f.message() }
 
-// eval is the payload as a column: as it is when it is JSON, otherwise its bytes; nothing when there are none.
+// eval returns the payload as a column: as it is if it is JSON, otherwise its bytes; nothing if there are none.
 func (original) eval(f *frame) value.Value {
 	if !f.scan() && len(f.env.Message.Payload) > 0 {
 		return value.OfBinary(string(f.env.Message.Payload))
@@ -63,7 +63,7 @@ func (n variable) eval(f *frame) value.Value { return f.vars[n.index] }
 
 func (n cast) eval(f *frame) value.Value { return f.plan.version.Cast(n.x.eval(f), n.t) }
 
-// bytesPerWork is how many bytes of text a function may read for one unit of work.
+// bytesPerWork is how many bytes of text a function can read for one unit of work.
 const bytesPerWork = 8
 
 // eval puts the arguments on the frame's stack, so that a call needs no memory of its own.

@@ -104,7 +104,7 @@ func (n arithmetic) eval(f *frame) value.Value {
 	return compute(version, n.op, a, b, x.Kind() == value.String || y.Kind() == value.String)
 }
 
-// join is + with a String on either side. [IoT-SQL 8 Arithmetic]
+// join is + with a String on at least one side. [IoT-SQL 8 Arithmetic]
 func (f *frame) join(x, y value.Value) value.Value {
 	a, okA := value.ToString(x)
 	b, okB := value.ToString(y)

@@ -106,7 +106,7 @@ func (q *Query) Variables() []string { return append([]string(nil), q.plan.varia
 // String is the rule in canonical form.
 func (q *Query) String() string { return syntax.Print(q.tree) }
 
-// Result is what a query makes of a message.
+// Result is the outcome of a query for a message.
 type Result struct {
 	Matched bool   // the topic matches FROM and WHERE is true
 	Payload []byte // the input of the rule's actions; the message's own bytes for SELECT *
@@ -138,8 +138,8 @@ func (q *Query) Eval(ctx context.Context, m *message.Message) (Result, error) {
 	return Result{Matched: true, Payload: append([]byte{}, f.out...), JSON: len(f.out) > 0}, nil
 }
 
-// sees decides by topic. A Basic Ingest publish goes to the rule that it names, whatever FROM says; to a rule whose
-// name is not known here when what is left of the topic matches. [IoT-SQL 5]
+// sees decides by topic. A Basic Ingest publish goes to the rule that it names, whatever FROM says. If the rule's name
+// is unknown here, the rest of the topic must match. [IoT-SQL 5]
 func (q *Query) sees(name string) bool {
 	rule, rest, ingest := topic.TrimBasicIngest(name)
 	switch {

@@ -50,7 +50,7 @@ func (s *selection) project(f *frame) value.Value {
 	return value.OfObject(m)
 }
 
-// put sets the member at path, building the objects on the way. [IoT-SQL 4 SELECT]
+// put sets the member at path, creating objects on the way. [IoT-SQL 4 SELECT]
 func put(m *value.Members, path []string, v value.Value) {
 	if len(path) == 1 || v.IsUndefined() {
 		m.Set(path[0], v)
@@ -72,7 +72,7 @@ type nested struct {
 	depth  int
 }
 
-// perElement is the work that visiting one element counts for.
+// perElement is the work counted for visiting one element.
 const perElement = 16
 
 func (n *nested) eval(f *frame) value.Value {
@@ -162,7 +162,7 @@ func (s *selection) write(f *frame) error {
 	return f.env.Err()
 }
 
-// MaxOutput is how many bytes the output of a rule may have.
+// MaxOutput is the maximum size of a rule's output in bytes.
 const MaxOutput = 1 << 20
 
 func (f *frame) append(v value.Value) error {

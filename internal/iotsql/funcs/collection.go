@@ -144,7 +144,7 @@ func (e *Env) position(key value.Value) (int64, bool) {
 	return n.Int64(), true
 }
 
-// maxTransform is how large a result of transform may be. [IoT-SQL 14.3 transform]
+// maxTransform is the maximum size of transform's result. [IoT-SQL 14.3 transform]
 const maxTransform = 128 << 10
 
 func transform(e *Env, args []value.Value) value.Value {
@@ -173,7 +173,7 @@ func transform(e *Env, args []value.Value) value.Value {
 	return result
 }
 
-// bytesOf is the raw payload for *, and the text of other values.
+// bytesOf returns the raw payload for *, and the text of other values.
 func bytesOf(v value.Value) (string, bool) {
 	if v.Kind() == value.Binary {
 		return v.Text(), true

@@ -104,7 +104,7 @@ var contextFuncs = []*Func{
 	},
 }
 
-// known makes a function of a fact about the message; an unknown one is Undefined.
+// known creates a function that returns a fact about the message, or Undefined if the fact is unknown.
 func known(fact func(*message.Message) string) Impl {
 	return func(e *Env, _ []value.Value) value.Value {
 		if s := fact(e.Message); s != "" {

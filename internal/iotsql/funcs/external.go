@@ -49,7 +49,7 @@ var externalFuncs = []*Func{
 	},
 }
 
-// external calls a service and reads its JSON answer. After a failure no further service is called.
+// external calls a service and parses its JSON response. After a failure, no further service is called.
 func (e *Env) external(name string, call func(message.External) ([]byte, error)) value.Value {
 	if e.err != nil {
 		return value.Value{}
@@ -68,7 +68,7 @@ func (e *Env) external(name string, call func(message.External) ([]byte, error))
 	return v
 }
 
-// strs returns the arguments as texts, which all of them must be.
+// strs returns the arguments as texts; all of them must be texts.
 func strs(args ...value.Value) ([]string, bool) {
 	list := make([]string, len(args))
 	for i, a := range args {

@@ -1,6 +1,6 @@
-// Package funcs is the table of the functions of AWS IoT SQL: for each its name, signature, version, description,
-// examples and implementation. The evaluator, the documentation and "did you mean" read the same table. A function
-// must not know the tree it was called from: it gets values and an Env.
+// Package funcs is the table of the functions of AWS IoT SQL, with name, signature, version, description, examples and
+// implementation of each. The evaluator, the documentation and "did you mean" read the same table. A function must not
+// know the tree it was called from: it gets values and an Env.
 package funcs
 
 import (
@@ -26,10 +26,10 @@ type Func struct {
 	Result    Kinds
 	Examples  []Example
 
-	// Call computes the result. It may not keep args. Wrong types give Undefined, not an error. [IoT-SQL 6]
+	// Call computes the result. It must not keep args. Wrong types give Undefined, not an error. [IoT-SQL 6]
 	Call Impl
-	// Prepare, where there is one, specialises the function for the arguments that are constants (nil for the
-	// others), or says why they cannot work. A nil Impl without error means Call.
+	// Prepare, if set, specialises the function for its constant arguments (nil for the others), or returns why they
+	// cannot work. A nil Impl without an error means Call.
 	Prepare func(v value.Version, args []*value.Value) (Impl, error)
 
 	External  bool           // calls a service, and may fail
@@ -59,7 +59,7 @@ func Of(kinds ...value.Kind) Kinds {
 	return set
 }
 
-// The sets that results are in, Undefined aside.
+// The sets of kinds that results have, apart from Undefined.
 var (
 	Boolean  = Of(value.Bool)
 	Whole    = Of(value.Int)
@@ -129,13 +129,13 @@ type Env struct {
 	backtracked time.Duration // spent on backtracking patterns
 }
 
-// MaxWork bounds the cost of one evaluation, counted in bytes made and elements visited.
+// MaxWork limits the cost of one evaluation, counted in bytes produced and elements visited.
 const MaxWork = 16 << 20
 
 // ErrTooMuch ends an evaluation that exceeds MaxWork or the size of a value; get_or_default does not catch it.
 var ErrTooMuch = errors.New("the evaluation takes more work or memory than a rule may")
 
-// Now is when the message arrived; the present, once and for all, for a message that does not say.
+// Now is when the message arrived. For a message without a time, it is the present, read once.
 func (e *Env) Now() time.Time {
 	if e.now.IsZero() {
 		e.now = e.Message.Time
@@ -146,7 +146,7 @@ func (e *Env) Now() time.Time {
 	return e.now
 }
 
-// SetNow makes now the time of arrival.
+// SetNow sets the time of arrival.
 func (e *Env) SetNow(now time.Time) { e.now = now }
 
 // Fail makes the evaluation fail; the first failure is kept. It returns Undefined, for the caller to return.
@@ -160,7 +160,7 @@ func (e *Env) Fail(err error) value.Value {
 // Err is the failure of the evaluation so far.
 func (e *Env) Err() error { return e.err }
 
-// Recover forgets a failure and reports whether there was one that may be forgotten.
+// Recover clears a failure and reports whether there was one that can be cleared.
 func (e *Env) Recover() bool {
 	if e.err == nil || errors.Is(e.err, ErrTooMuch) {
 		return false
@@ -169,7 +169,7 @@ func (e *Env) Recover() bool {
 	return true
 }
 
-// Spend counts work and reports whether the evaluation may go on.
+// Spend counts work and reports whether the evaluation can continue.
 func (e *Env) Spend(work int) bool {
 	e.work += work
 	if e.work > MaxWork {
@@ -215,11 +215,11 @@ func Names() []string {
 	return names
 }
 
-// MaxProtobufDecodes is how many protobuf decodes a statement may hold. [IoT-SQL 13]
+// MaxProtobufDecodes is how many protobuf decodes a statement can contain. [IoT-SQL 13]
 const MaxProtobufDecodes = 2
 
-// Caveat is the error of Prepare for a constant that AWS may treat differently from this engine. The implementation
-// that Prepare returns beside it is used.
+// Caveat is Prepare's error for a constant that AWS may treat differently from this engine. The implementation that
+// Prepare returns with it is used.
 type Caveat struct {
 	Arg    int // index of the argument
 	Reason string

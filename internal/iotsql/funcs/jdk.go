@@ -16,8 +16,8 @@ type jdkItem struct {
 	count    int
 	names    []string // of a text field, index 0 is the first value
 	base     int      // the value that names[0] stands for
-	// Of a number: how many digits it has, whether a sign may stand before it, and how many digits the numbers have
-	// that follow without anything between, which a longer number has to leave alone.
+	// For a number: how many digits it has, whether a sign is allowed, and how many digits it must leave to the numbers
+	// that follow without anything between.
 	min, max int
 	signed   bool
 	reserved int
@@ -81,7 +81,7 @@ func compileJDK(pattern string) (jdkPattern, error) {
 	return stack[0].reserve(), nil
 }
 
-// reserve finds out how many digits each number of variable length has to leave for those that follow directly.
+// reserve computes how many digits each number of variable length must leave for those that follow directly.
 func (p jdkPattern) reserve() jdkPattern {
 	for i := range p {
 		if !p[i].isNumber() || p[i].min == p[i].max {
@@ -94,7 +94,7 @@ func (p jdkPattern) reserve() jdkPattern {
 	return p
 }
 
-// maxDigits is how long a number without given length may be.
+// maxDigits is the maximum length of a number without a given length.
 const maxDigits = 19
 
 func jdkField(item patternItem) (jdkItem, error) {

@@ -13,7 +13,7 @@ type parsed struct {
 	offset *int // seconds; it counts more than the zone
 }
 
-// set notes a field; the same field with another value is a contradiction.
+// set records a field; the same field with another value is a contradiction.
 func (d *parsed) set(letter byte, n int64) bool {
 	if old, ok := d.fields[letter]; ok && old != n {
 		return false

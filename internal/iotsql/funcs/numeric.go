@@ -134,7 +134,7 @@ var numericFuncs = []*Func{
 	},
 }
 
-// numeric makes a function of one number; anything else gives Undefined.
+// numeric creates a function of one number; anything else gives Undefined.
 func numeric(op func(*Env, value.Value) value.Value) Impl {
 	return func(e *Env, args []value.Value) value.Value {
 		x, ok := e.number(args[0])
@@ -193,7 +193,8 @@ func bits(op func(z, x, y *big.Int) *big.Int) Impl {
 	}
 }
 
-// double makes a function of one number in double precision; what is outside its domain gives Undefined. [IoT-SQL 14.1]
+// double creates a function of one number in double precision; outside its domain, the result is Undefined. [IoT-SQL
+// 14.1]
 func double(op func(float64) float64) Impl {
 	return numeric(func(e *Env, x value.Value) value.Value { return e.Version.OfFloat(op(x.Float())) })
 }

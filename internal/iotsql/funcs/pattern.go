@@ -11,7 +11,7 @@ import (
 	"github.com/dlclark/regexp2"
 )
 
-// pattern is a compiled regular expression. Its results are ok unless the evaluation has used up what it may spend.
+// pattern is a compiled regular expression. Its results are ok unless the evaluation has used up its budget.
 type pattern interface {
 	match(e *Env, s string) (found, ok bool)
 	// find returns the first n matches, all of them for n < 0, as regexp.FindAllStringSubmatchIndex does.
@@ -20,9 +20,9 @@ type pattern interface {
 	group(name string) int // the group's number, -1 for none
 }
 
-// compilePattern compiles a pattern for Go's own engine, which runs in linear time. A pattern that goes beyond it gets
-// a backtracking engine and a caveat, since AWS does not say which constructs it takes. One that neither engine takes
-// has a caveat only.
+// compilePattern compiles a pattern for Go's own engine, which runs in linear time. A pattern beyond its syntax gets a
+// backtracking engine and a caveat, since AWS does not document which constructs it accepts. A pattern that neither
+// engine accepts gets only a caveat.
 func compilePattern(text string) (pattern, *Caveat) {
 	translated, err := translatePattern(text)
 	if err != nil {
@@ -45,7 +45,7 @@ func cannotRun(text string, err error) *Caveat {
 		"AWS does not document whether it can", text, reason(err))}
 }
 
-// reason is an error of either engine without its common beginning.
+// reason returns the error of either engine without its common prefix.
 func reason(err error) string { return strings.TrimPrefix(err.Error(), "error parsing regexp: ") }
 
 // linear is a pattern for Go's own engine.
@@ -66,7 +66,7 @@ func countStates(text string) int {
 	return len(program.Inst)
 }
 
-// statesPerWork is how many states of a pattern a byte of text may visit for one unit of work.
+// statesPerWork is how many states of a pattern a byte of text can visit for one unit of work.
 const statesPerWork = 16
 
 func (p linear) pay(e *Env, s string) bool {
@@ -90,10 +90,10 @@ func (p linear) find(e *Env, s string, n int) (matches [][]int, ok bool) {
 func (p linear) groups() int           { return p.NumSubexp() }
 func (p linear) group(name string) int { return p.SubexpIndex(name) }
 
-// maxBacktracking is how long the backtracking patterns of one evaluation may run, each alone and all together.
+// maxBacktracking is how long the backtracking patterns of one evaluation can run, each alone and all together.
 const maxBacktracking = 100 * time.Millisecond
 
-// backtracking is a pattern that Go's own engine refuses: look-around, back-references, atomic groups.
+// backtracking is a pattern that Go's own engine rejects: look-around, back-references, atomic groups.
 type backtracking struct {
 	*regexp2.Regexp
 	limit time.Duration
@@ -122,7 +122,7 @@ func compileBacktracking(text string, limit time.Duration) (pattern, error) {
 	return backtracking{re, limit}, nil
 }
 
-// run times f, and reports whether it ended and time was left for it.
+// run times f, and reports whether it ended within the time that was left.
 func (p backtracking) run(e *Env, s string, f func() error) bool {
 	if e.backtracked >= p.limit || !e.Spend(len(s)) {
 		return false

@@ -83,8 +83,7 @@ var (
 	}
 )
 
-// maxPattern is how long a pattern may be that is not a constant; a constant has the size of the statement as its
-// limit.
+// maxPattern is the maximum length of a pattern that is not constant; the size of the statement limits a constant one.
 const maxPattern = 1000
 
 func (f regexpFunc) dynamic(e *Env, args []value.Value) value.Value {

@@ -158,13 +158,13 @@ var stringFuncs = []*Func{
 	},
 }
 
-// blanks are what AWS names as white space. [IoT-SQL 14.2 trim]
+// blanks are the characters that AWS calls white space. [IoT-SQL 14.2 trim]
 const blanks = " \t"
 
-// maxPad is how many spaces lpad and rpad add at most. [IoT-SQL 14.2 lpad]
+// maxPad is the maximum number of spaces that lpad and rpad add. [IoT-SQL 14.2 lpad]
 const maxPad = 1000
 
-// text makes a function of one text.
+// text creates a function of one text.
 func text(op func(string) value.Value) Impl {
 	return func(_ *Env, args []value.Value) value.Value {
 		s, ok := value.ToString(args[0])
@@ -179,7 +179,7 @@ func textToText(op func(string) string) Impl {
 	return text(func(s string) value.Value { return value.OfString(op(s)) })
 }
 
-// texts makes a function of two texts.
+// texts creates a function of two texts.
 func texts(op func(s, t string) value.Value) Impl {
 	return func(_ *Env, args []value.Value) value.Value {
 		s, okS := value.ToString(args[0])

@@ -86,7 +86,7 @@ func takeDigits(s string, n int) (value int, rest string, ok bool) {
 	return value, s[n:], true
 }
 
-// zoneName is what Java calls a zone: short ("CST") and long ("Central Standard Time").
+// zoneName is Java's name of a zone: short ("CST") and long ("Central Standard Time").
 type zoneName struct{ short, long string }
 
 // zoneAbbreviations are the zone names in English that are worth knowing beyond what the tz database has: their long

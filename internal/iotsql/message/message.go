@@ -38,7 +38,7 @@ type Properties struct {
 // UserProperty is one MQTT 5 user property; keys may repeat.
 type UserProperty struct{ Key, Value string }
 
-// ErrNoExternal is the failure of an external function when the message has no External.
+// ErrNoExternal is the failure of an external function if the message has no External.
 var ErrNoExternal = errors.New("external functions are not available here")
 
 // External calls the services behind the functions of [IoT-SQL 14.6]. Every document is JSON. An error fails the
@@ -48,7 +48,7 @@ type External interface {
 	Lambda(ctx context.Context, functionARN string, input json.RawMessage) (json.RawMessage, error)
 	// DynamoDB gets one item as a JSON object.
 	DynamoDB(ctx context.Context, key ItemKey, roleARN string) (json.RawMessage, error)
-	// RegistryData answers as the registry operation api does: "DescribeThing" or "ListThingGroupsForThing".
+	// RegistryData responds like the registry operation api: "DescribeThing" or "ListThingGroupsForThing".
 	RegistryData(ctx context.Context, api, thing, roleARN string) (json.RawMessage, error)
 	// Secret returns the current value: kind is "SecretString" (text) or "SecretBinary" (base64 text).
 	Secret(ctx context.Context, secretID, kind, roleARN string) (string, error)

@@ -13,7 +13,7 @@ import (
 
 //go:generate go run .
 
-// page is where the result goes, seen from this directory.
+// page is the path of the result, relative to this directory.
 const page = "../../../docs/guides/sql-functions.md"
 
 func main() {

@@ -2,8 +2,8 @@ package syntax
 
 import "fmt"
 
-// Message is the wording of one kind of remark. All wordings are in this file, so that they stay alike: what is wrong
-// first, then what to write instead.
+// Message is the wording of one kind of remark. All wordings are in this file, so they stay consistent: first what is
+// wrong, then what to write instead.
 type Message string
 
 func (m Message) with(args []any) string {
@@ -13,7 +13,7 @@ func (m Message) with(args []any) string {
 	return fmt.Sprintf(string(m), args...)
 }
 
-// Mistakes in the form of a text.
+// Syntax errors.
 const (
 	expected           Message = "expected %s, found %s"
 	expectedInstead    Message = "expected %s, found %s; did you mean %s?"
@@ -45,14 +45,14 @@ const (
 	variableName       Message = "a variable is @ and letters, digits or underscores"
 )
 
-// What AWS accepts but can hardly be meant.
+// Warnings about text that AWS accepts but that is probably a mistake.
 const (
 	doubleEquals   Message = "== is read as =, which is how AWS IoT SQL writes equality"
 	hyphenatedName Message = "%[1]s-%[2]s is read as %[1]s minus %[2]s; a field with a hyphen in its name is read with get(object, \"%[1]s-%[2]s\")"
 	quotedTopic    Message = "the topic filter after FROM belongs in single quotes"
 )
 
-// What a well-formed text may not say. The meaning of a tree is checked elsewhere; its words are kept here.
+// Errors in the meaning of well-formed text. Other packages check the meaning; the wordings are here.
 const (
 	UnknownFunction        Message = "there is no function %s"
 	UnknownFunctionInstead Message = "there is no function %s; did you mean %s?"
@@ -72,7 +72,7 @@ const (
 	CalledTooOften         Message = "%s is allowed %s in a statement"
 )
 
-// What a well-formed text may say, to no good end.
+// Warnings about well-formed text that has no useful effect.
 const (
 	DeepTopic       Message = "%v; AWS IoT refuses such topics"
 	WrongCount      Message = "%s takes %s; with %d the result is always Undefined"

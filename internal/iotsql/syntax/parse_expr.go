@@ -229,7 +229,7 @@ func (p *parser) parenthesis() Expr {
 	return x
 }
 
-// close takes a closing bracket, skipping to it when something else stands before it.
+// close accepts a closing bracket, and skips to it if something else comes first.
 func (p *parser) close(bracket string) {
 	if p.accept(bracket) {
 		return

@@ -75,7 +75,7 @@ func (p *parser) selectClause(rule bool) *Select {
 	return s
 }
 
-// acceptFrom takes FROM, or the word that was meant to be it: one that stands before a string.
+// acceptFrom accepts FROM, or a misspelt FROM: a word before a string.
 func (p *parser) acceptFrom() bool {
 	if p.accept("FROM") {
 		return true
@@ -87,7 +87,7 @@ func (p *parser) acceptFrom() bool {
 	return false
 }
 
-// clauseEnd skips what does not belong behind a clause, so that the next clause is still read.
+// clauseEnd skips what does not belong after a clause, so that the next clause is still read.
 func (p *parser) clauseEnd(rule, where bool) {
 	for p.peek().kind != tokEOF && (rule || !p.is(")")) {
 		switch {

@@ -9,7 +9,7 @@ const (
 	MaxNodes = 20_000
 )
 
-// parser reads tokens by recursive descent. After a mistake it goes on, so that one pass reports them all.
+// parser reads tokens by recursive descent. After a mistake it continues, so that one pass reports them all.
 type parser struct {
 	tokens []token
 	next   int
@@ -23,8 +23,8 @@ func newParser(tokens []token, report *Report) *parser {
 	return &parser{tokens: tokens, report: report, failed: -1}
 }
 
-// ParseStatement reads a rule's SQL. The statement is complete where the report has no error and usable everywhere
-// else.
+// ParseStatement reads a rule's SQL. The statement is complete if the report has no error, and usable up to its errors
+// otherwise.
 func ParseStatement(text string) (*Statement, *Report) {
 	report := NewReport(text)
 	if len(text) > MaxBytes {
@@ -135,7 +135,7 @@ func (p *parser) accept(text string) bool {
 	return false
 }
 
-// expect takes a token that has to be there.
+// expect accepts a token that must be present.
 func (p *parser) expect(text string) bool {
 	if p.accept(text) {
 		return true
@@ -155,7 +155,7 @@ func (p *parser) isMisspelt(keyword string) bool {
 	return t.kind == tokWord && !isReserved(t.text) && Suggest(t.text, keywords) == keyword
 }
 
-// fail reports a mistake at the next token, unless one was reported there already.
+// fail reports a mistake at the next token, unless one was already reported there.
 func (p *parser) fail(m Message, args ...any) {
 	if p.failed != p.next {
 		p.failed = p.next
@@ -163,7 +163,7 @@ func (p *parser) fail(m Message, args ...any) {
 	}
 }
 
-// unexpected reports that something else had to come next, in the words that help most.
+// unexpected reports that another token was expected, in the words that help most.
 func (p *parser) unexpected(what string) {
 	t := p.peek()
 	if t.kind == tokString && p.next > 0 && p.tokens[p.next-1].kind == tokString {

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxErrors is how many mistakes are reported at most, and maxWarnings how many remarks.
+// MaxErrors is the maximum number of errors reported, and maxWarnings that of warnings.
 const (
 	MaxErrors   = 10
 	maxWarnings = 100
@@ -62,7 +62,7 @@ func (r *Report) Warn(pos Pos, m Message, args ...any) {
 	r.warnings = append(r.warnings, remark{pos, shorten(m.with(args), longestMessage)})
 }
 
-// Crowded reports whether there are so many errors that hints for further ones are not worth the time.
+// Crowded reports whether there are so many errors that hints for further ones are not worthwhile.
 func (r *Report) Crowded() bool { return len(r.errors) > 10*MaxErrors }
 
 // Failed reports whether there is an error.

@@ -23,7 +23,7 @@ type token struct {
 	text  string
 }
 
-// describe is how a diagnostic names a token.
+// describe names a token in a diagnostic.
 func (t token) describe() string {
 	switch t.kind {
 	case tokEOF:

@@ -107,7 +107,7 @@ type (
 		Key   string
 		Value Expr
 	}
-	// Bad stands where an expression could not be read; its error is in the report.
+	// Bad replaces an expression that could not be read; its error is in the report.
 	Bad struct{ At }
 )
 

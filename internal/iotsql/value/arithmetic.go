@@ -132,7 +132,7 @@ func compareNumbers(a, b Value) int {
 	return a.apd(&x).Cmp(b.apd(&y))
 }
 
-// rounding says what becomes of digits that are cut off.
+// rounding says what happens to digits that are cut off.
 type rounding uint8
 
 const (
@@ -151,11 +151,10 @@ func (v Version) Ceil(a Value) Value { return v.round(a, 0, toMore) }
 // Round returns the nearest whole number, halves away from zero. [IoT-SQL 18.7]
 func (v Version) Round(a Value) Value { return v.round(a, 0, nearest) }
 
-// Truncate cuts a number to so many digits after the point; the result is an Int where it is whole. [IoT-SQL 14.1
-// trunc]
+// Truncate keeps the given number of digits after the point; the result is an Int if it is whole. [IoT-SQL 14.1 trunc]
 func (v Version) Truncate(a Value, digits int32) Value { return v.round(a, digits, down) }
 
-// round keeps so many digits after the point.
+// round keeps the given number of digits after the point.
 func (v Version) round(a Value, digits int32, mode rounding) Value {
 	if a.kind == Int {
 		return a
@@ -209,7 +208,7 @@ func (m rounding) away(negative, rest, half bool) bool {
 	return false
 }
 
-// AsDecimal returns a number as a Decimal, which version 2 does not tell from an Int where it is whole.
+// AsDecimal returns a number as a Decimal; version 2 does not distinguish a whole Decimal from an Int.
 func (v Version) AsDecimal(a Value) Value {
 	if v == V1 && a.kind == Int {
 		a.kind = Decimal

@@ -84,7 +84,7 @@ func ToBool(a Value) (b, ok bool) {
 	return false, false
 }
 
-// MaxText is how many bytes a text may have that is made of an Array or Object.
+// MaxText is the maximum size in bytes of a text made from an Array or Object.
 const MaxText = 1 << 20
 
 // ToString converts to text; ok is false for Null, Undefined, Binary and what is longer than MaxText. [IoT-SQL 7]

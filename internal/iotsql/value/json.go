@@ -128,8 +128,8 @@ func (d *decoder) object() (Value, error) {
 	}
 }
 
-// Size returns about how many bytes v takes as JSON; it stops counting once it is above limit, so that a value that
-// shares one large part many times is not walked in full.
+// Size returns roughly how many bytes v takes as JSON. It stops counting above limit, so a value that shares one large
+// part many times is not walked in full.
 func Size(v Value, limit int) int {
 	size := 0
 	switch v.kind {

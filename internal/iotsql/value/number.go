@@ -46,8 +46,8 @@ func (v Version) ofSmall(n int64, exp int32, whole bool) Value {
 	return Value{kind: kind, n: n, exp: exp}
 }
 
-// ofApd returns d in canonical form: rounded to 34 digits, Undefined when too large, zero when too small. whole says
-// that d came from Ints only, so that it stays an Int in version 1 too.
+// ofApd returns d in canonical form: rounded to 34 digits, Undefined if too large, zero if too small. whole says that d
+// came only from Ints, so that it stays an Int in version 1 too.
 func (v Version) ofApd(d *apd.Decimal, whole bool) Value {
 	if d.Form != apd.Finite {
 		return Value{}
@@ -146,7 +146,7 @@ func shortenMantissa(mantissa, exponent string) (string, string) {
 	return mantissa[:maxExact], strconv.Itoa(e)
 }
 
-// outOfRange decides about exponents that cannot be computed with.
+// outOfRange handles exponents that cannot be computed with.
 func (v Version) outOfRange(mantissa, exponent string) Value {
 	if strings.HasPrefix(exponent, "-") || strings.Trim(mantissa, "-0.") == "" {
 		return v.ofSmall(0, 0, false)
@@ -154,7 +154,7 @@ func (v Version) outOfRange(mantissa, exponent string) Value {
 	return Value{}
 }
 
-// smallNumber reads what has at most 18 characters and no exponent; other text than a number is not for it.
+// smallNumber reads numbers of at most 18 characters without an exponent, and rejects other text.
 func smallNumber[T string | []byte](v Version, text T) (Value, bool) {
 	i, negative := 0, false
 	if text[0] == '-' {
@@ -184,8 +184,7 @@ func smallNumber[T string | []byte](v Version, text T) (Value, bool) {
 	return v.ofSmall(n, -int32(len(text)-point-1), false), true
 }
 
-// OfFloat returns a double-precision result with the fewest digits that tell it apart; Undefined for infinities and
-// NaN.
+// OfFloat returns a double-precision result with the fewest digits that identify it; Undefined for infinities and NaN.
 func (v Version) OfFloat(f float64) Value {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return Value{}

@@ -5,8 +5,8 @@ import "github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
 // MaxDepth is how deep arrays and objects of a payload may nest.
 const MaxDepth = 1000
 
-// Paths is a set of member paths to look for in payloads, so that a condition on two fields reads two fields. The
-// zero value is empty; it must not change any more once Find is in use.
+// Paths is a set of member paths to look for in payloads, so that a condition on two fields reads only two fields. The
+// zero value is empty; it must not change once Find is in use.
 type Paths struct {
 	root  step
 	count int
@@ -21,10 +21,10 @@ type step struct {
 	index map[string]*step // of next, only when there are many
 }
 
-// Span is where a value is in the payload; the zero Span means that it does not.
+// Span locates a value in the payload; the zero Span means that it is absent.
 type Span struct{ Start, End int }
 
-// Add puts a path into the set and returns its slot; a path that is there already keeps its slot.
+// Add adds a path to the set and returns its slot; a path that is already in the set keeps its slot.
 func (p *Paths) Add(path []string) int {
 	at := &p.root
 	var way []*step
@@ -62,8 +62,8 @@ func (s *step) child(name string) *step {
 // Len is the number of slots.
 func (p *Paths) Len() int { return p.count }
 
-// Find goes through text once. It reports whether text is a well-formed JSON object or array, and notes in spans, by
-// slot, where the value of each path is. Where a key repeats, the last one counts.
+// Find scans text once. It reports whether text is a well-formed JSON object or array, and records in spans, by slot,
+// where the value of each path is. If a key repeats, the last one counts.
 func (p *Paths) Find(text []byte, spans []Span) bool {
 	r := jsontext.NewBytes(text, MaxDepth)
 	if kind := r.Peek(); kind != jsontext.Object && kind != jsontext.Array {
@@ -72,7 +72,7 @@ func (p *Paths) Find(text []byte, spans []Span) bool {
 	return p.root.find(&r, spans) == nil && r.End() == nil
 }
 
-// find skips a value and notes what the step's paths select below it.
+// find skips a value and records what the step's paths select below it.
 func (s *step) find(r *jsontext.Reader, spans []Span) error {
 	if len(s.next) == 0 || r.Peek() != jsontext.Object {
 		return r.Skip()
@@ -109,7 +109,7 @@ func (s *step) match(key string) *step {
 	return nil
 }
 
-// note skips the value of a wanted key, which makes earlier ones of the same key void.
+// note skips the value of a wanted key, which replaces earlier ones with the same key.
 func (s *step) note(r *jsontext.Reader, spans []Span) error {
 	for _, slot := range s.slots {
 		spans[slot] = Span{}

@@ -1,6 +1,6 @@
-// Package value holds the types of AWS IoT SQL and what happens between them: numbers of 34 digits, ordered objects,
-// Undefined, conversions, comparison, arithmetic, and JSON in both directions. It follows [IoT-SQL 6, 7, 8]. It must
-// not know expressions, functions or messages.
+// Package value holds the types of AWS IoT SQL and their operations: numbers of 34 digits, ordered objects, Undefined,
+// conversions, comparison, arithmetic, and JSON in both directions. It follows [IoT-SQL 6, 7, 8]. It must not know
+// expressions, functions or messages.
 package value
 
 // Version is a dialect of the SQL. The zero value is the recommended one.
@@ -38,10 +38,10 @@ var kindNames = [...]string{
 	"binary data",
 }
 
-// String is the kind with its article, as a diagnostic says it.
+// String returns the kind with its article, for diagnostics.
 func (k Kind) String() string { return kindNames[k] }
 
-// Value is one value. The zero Value is Undefined. Values are immutable: whoever holds one may share it.
+// Value is one value. The zero Value is Undefined. Values are immutable, so they can be shared.
 type Value struct {
 	kind Kind
 	exp  int32 // of a small number: its value is n × 10^exp, with -18 ≤ exp ≤ 0 and no trailing zeros after the point
@@ -71,10 +71,10 @@ func OfString(s string) Value { return Value{kind: String, s: s} }
 // OfBinary returns raw bytes that are not to be read as JSON.
 func OfBinary(s string) Value { return Value{kind: Binary, s: s} }
 
-// OfArray returns an Array of items, which the caller gives up. Undefined items must have been left out.
+// OfArray returns an Array of items, which the caller must not use any more. Undefined items must be left out.
 func OfArray(items []Value) Value { return Value{kind: Array, ref: items} }
 
-// OfObject returns an Object, whose members the caller gives up.
+// OfObject returns an Object with members, which the caller must not use any more.
 func OfObject(m *Members) Value { return Value{kind: Object, ref: m} }
 
 // Kind returns the type.

@@ -1,5 +1,5 @@
 // Package bundle builds one Lambda function into the zip that Lambda runs: an executable named bootstrap, for
-// provided.al2023, byte for byte the same wherever it is built.
+// provided.al2023. The bytes are the same wherever it is built.
 package bundle
 
 import (
@@ -17,11 +17,11 @@ import (
 	"time"
 )
 
-// Toolchain compiles the functions. It is pinned because another compiler makes other bytes, which every user of the
+// Toolchain compiles the functions. It is pinned because another compiler produces other bytes, which every user of the
 // provider would see as a change of code.
 const Toolchain = "go1.26.8"
 
-// platforms are Lambda's architectures in Go's words; the levels are the lowest that all of Lambda's hosts have.
+// platforms maps Lambda's architectures to Go's; the levels are the lowest that all of Lambda's hosts support.
 var platforms = map[string][]string{
 	"arm64":  {"GOARCH=arm64", "GOARM64=v8.0"},
 	"x86_64": {"GOARCH=amd64", "GOAMD64=v1"},
@@ -40,7 +40,7 @@ func Build(ctx context.Context, root, function, architecture string) ([]byte, er
 	return archive, nil
 }
 
-// Compile returns the executable alone.
+// Compile returns only the executable.
 func Compile(ctx context.Context, root, function, architecture string) ([]byte, error) {
 	platform, ok := platforms[architecture]
 	if !ok {
@@ -52,12 +52,11 @@ func Compile(ctx context.Context, root, function, architecture string) ([]byte, 
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "bootstrap")
-	// The build ID and the path of the source would be different on every machine; the state of the checkout, on
-	// every commit.
+	// The build ID and the source path differ between machines, the state of the checkout between commits.
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
 		"-ldflags", "-s -w -buildid=", "-o", out, "./lambda/"+function)
 	cmd.Dir = root
-	// GOFLAGS, GOEXPERIMENT and GODEBUG of whoever builds must not reach the binary.
+	// The builder's GOFLAGS, GOEXPERIMENT and GODEBUG must not reach the binary.
 	cmd.Env = append(
 		os.Environ(),
 		"GOOS=linux",
@@ -78,10 +77,10 @@ func Compile(ctx context.Context, root, function, architecture string) ([]byte, 
 	return os.ReadFile(out)
 }
 
-// epoch is the earliest time a zip can hold, and the time of every file in ours.
+// epoch is the earliest time that a zip can contain, and the time of every file in ours.
 var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// Zip returns an archive that holds the executable as bootstrap, and nothing that depends on when or where it was made.
+// Zip returns an archive with the executable as bootstrap. It does not depend on when or where it was built.
 func Zip(executable []byte) ([]byte, error) {
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
@@ -105,14 +104,14 @@ func Zip(executable []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// dosTime writes a time as zips hold it: years since 1980, two-second steps.
+// dosTime encodes a time as zips do: years since 1980, two-second steps.
 func dosTime(t time.Time) (date, clock uint16) {
 	date = uint16(t.Year()-1980)<<9 | uint16(t.Month())<<5 | uint16(t.Day())
 	clock = uint16(t.Hour())<<11 | uint16(t.Minute())<<5 | uint16(t.Second()/2)
 	return date, clock
 }
 
-// CodeSHA256 is the sum of a zip in Lambda's form.
+// CodeSHA256 returns the sum of a zip in Lambda's format.
 func CodeSHA256(zip []byte) string {
 	sum := sha256.Sum256(zip)
 	return base64.StdEncoding.EncodeToString(sum[:])
