@@ -34,9 +34,9 @@ func (eval) Metadata(_ context.Context, _ function.MetadataRequest, resp *functi
 func (eval) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "Evaluates an AWS IoT SQL statement on one message",
-		MarkdownDescription: "Says what the rules engine makes of a message: `matched` is whether the topic fits the " +
-			"FROM clause and the WHERE clause holds, `output` is the JSON that the rule's actions get, or null. It " +
-			"runs on this machine; functions that call AWS, such as `get_thing_shadow`, are errors.",
+		MarkdownDescription: "Evaluates a statement as the rules engine would. `matched` is whether the topic " +
+			"matches the FROM clause and the WHERE clause is true; `output` is the JSON input of the rule's actions, " +
+			"or null. It runs locally, so functions that call AWS, such as `get_thing_shadow`, are errors.",
 		Parameters: []function.Parameter{
 			function.StringParameter{
 				Name:                "sql",
@@ -50,7 +50,7 @@ func (eval) Definition(_ context.Context, _ function.DefinitionRequest, resp *fu
 		},
 		VariadicParameter: function.DynamicParameter{
 			Name: "context",
-			MarkdownDescription: "At most one object with what the message brings beside its payload, each optional: " +
+			MarkdownDescription: "At most one object with the message's other properties, all optional: " +
 				"`client_id`, `principal`, `source_ip`, `account_id`, `trace_id`, `time` (RFC 3339; default: now), " +
 				"`sql_version`.",
 		},
@@ -181,9 +181,9 @@ func (check) Metadata(_ context.Context, _ function.MetadataRequest, resp *funct
 
 func (check) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
-		Summary: "Lists what is wrong with an AWS IoT SQL statement",
-		MarkdownDescription: "Gives up to ten messages with line and column, in the order of the text; an empty list " +
-			"means that the statement is right.",
+		Summary: "Lists the errors in an AWS IoT SQL statement",
+		MarkdownDescription: "Returns up to ten messages with line and column, in the order of the text. An empty " +
+			"list means that the statement is valid.",
 		Parameters: []function.Parameter{
 			function.StringParameter{Name: "sql", MarkdownDescription: "Statement."},
 		},
@@ -218,9 +218,9 @@ func (matches) Metadata(_ context.Context, _ function.MetadataRequest, resp *fun
 
 func (matches) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
-		Summary: "Says whether a topic fits a topic filter",
-		MarkdownDescription: "Matches as the rules engine does: `+` is one level, `#` is one or more levels at the " +
-			"end, and `farm/#` does not match `farm`.",
+		Summary: "Reports whether a topic matches a topic filter",
+		MarkdownDescription: "Matches topics as the rules engine does: `+` matches one level, `#` one or more levels " +
+			"at the end, and `farm/#` does not match `farm`.",
 		Parameters: []function.Parameter{
 			function.StringParameter{Name: "filter", MarkdownDescription: "Topic filter, such as `farm/+/telemetry`."},
 			function.StringParameter{Name: "topic", MarkdownDescription: "Topic, such as `farm/soil-001/telemetry`."},
