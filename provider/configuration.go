@@ -37,16 +37,16 @@ func configuration() schema.Schema {
 func attributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"region": text(
-			"AWS region, such as `eu-west-1`. Default: `AWS_REGION`, then the shared configuration file. A pipeline " +
-				"can override it.",
+			"AWS region, such as `eu-west-1`. Defaults to `AWS_REGION`, then the shared configuration file. A " +
+				"pipeline can override it.",
 		),
 		"profile": text(
-			"Profile of the shared configuration and credentials files. Default: `AWS_PROFILE`.",
+			"Profile of the shared configuration and credentials files. Defaults to `AWS_PROFILE`.",
 		),
-		"shared_config_files":      textList("Paths of shared configuration files. Default: `~/.aws/config`."),
-		"shared_credentials_files": textList("Paths of shared credentials files. Default: `~/.aws/credentials`."),
+		"shared_config_files":      textList("Paths of shared configuration files. Defaults to `~/.aws/config`."),
+		"shared_credentials_files": textList("Paths of shared credentials files. Defaults to `~/.aws/credentials`."),
 		"access_key": text(
-			"Access key ID. Default: `AWS_ACCESS_KEY_ID`, then the other sources of the AWS SDK.",
+			"Access key ID. Defaults to `AWS_ACCESS_KEY_ID`, then the other sources of the AWS SDK.",
 		),
 		"secret_key": secret("Secret access key for `access_key`."),
 		"token": secret(
@@ -56,32 +56,32 @@ func attributes() map[string]schema.Attribute {
 		"max_retries": schema.Int64Attribute{
 			Optional: true,
 			MarkdownDescription: "Maximum number of times a request is sent if AWS throttles it or returns a " +
-				"transient error. Default: 25.",
+				"transient error. Defaults to `25`.",
 		},
 		"retry_mode": text("Retry mode of the AWS SDK: `standard` (default) or `adaptive`."),
 		"custom_ca_bundle": text(
-			"Path to a PEM file with the certificate authorities to trust. Default: `AWS_CA_BUNDLE`.",
+			"Path to a PEM file with the certificate authorities to trust. Defaults to `AWS_CA_BUNDLE`.",
 		),
 		"http_proxy": text(
-			"URL of the proxy for HTTP requests, and for HTTPS requests if `https_proxy` is not set. Default: `HTTP_PROXY`.",
+			"URL of the proxy for HTTP, and for HTTPS if `https_proxy` is not set. Defaults to `HTTP_PROXY`.",
 		),
-		"https_proxy": text("URL of the proxy for HTTPS requests. Default: `HTTPS_PROXY`."),
+		"https_proxy": text("URL of the proxy for HTTPS requests. Defaults to `HTTPS_PROXY`."),
 		"no_proxy": text(
-			"Comma-separated list of hosts that do not use the proxy. Default: `NO_PROXY`.",
+			"Comma-separated list of hosts that do not use the proxy. Defaults to `NO_PROXY`.",
 		),
-		"insecure": flag("Whether to accept any TLS certificate. Default: `false`."),
+		"insecure": flag("Whether to accept any TLS certificate. Defaults to `false`."),
 		"s3_use_path_style": flag(
-			"Whether to put the bucket in the path of S3 URLs instead of the host name, for emulators. Default: `false`.",
+			"Whether to put the bucket in the path of S3 URLs, for emulators. Defaults to `false`.",
 		),
-		"sts_region":             text("Region of the STS endpoint. Default: `region`."),
-		"use_dualstack_endpoint": flag("Whether to use dual-stack endpoints (IPv4 and IPv6). Default: `false`."),
-		"use_fips_endpoint":      flag("Whether to use FIPS endpoints. Default: `false`."),
+		"sts_region":             text("Region of the STS endpoint. Defaults to `region`."),
+		"use_dualstack_endpoint": flag("Whether to use dual-stack endpoints (IPv4 and IPv6). Defaults to `false`."),
+		"use_fips_endpoint":      flag("Whether to use FIPS endpoints. Defaults to `false`."),
 		"skip_region_validation": flag(
-			"Whether to accept a region that this version of the provider does not know. Default: `false`.",
+			"Whether to accept a region that this version of the provider does not know. Defaults to `false`.",
 		),
 		"skip_metadata_api_check": flag(
 			"Whether to skip the EC2 metadata service when looking for credentials; `false` always uses it. " +
-				"Default: `AWS_EC2_METADATA_DISABLED`.",
+				"Defaults to `AWS_EC2_METADATA_DISABLED`.",
 		),
 		"allowed_account_ids": textSet(
 			"IDs of the allowed AWS accounts. With credentials for another account, every operation fails before its " +
@@ -89,22 +89,22 @@ func attributes() map[string]schema.Attribute {
 		),
 		"forbidden_account_ids": textSet("IDs of forbidden AWS accounts."),
 		"skip_credentials_validation": flag(
-			"Whether to continue if STS cannot validate the credentials, for emulators without STS. Default: `false`.",
+			"Whether to continue if STS cannot validate the credentials, for emulators without it. Defaults to `false`.",
 		),
 		"skip_requesting_account_id": flag(
 			"Whether to skip requesting the account ID, for emulators without STS. A pipeline's ARNs contain the " +
-				"account ID, so `allowed_account_ids` must then list exactly one. Default: `false`.",
+				"account ID, so `allowed_account_ids` must then list exactly one. Defaults to `false`.",
 		),
 		"ec2_metadata_service_endpoint": text(
-			"URL of the EC2 metadata service. Default: `AWS_EC2_METADATA_SERVICE_ENDPOINT`.",
+			"URL of the EC2 metadata service. Defaults to `AWS_EC2_METADATA_SERVICE_ENDPOINT`.",
 		),
 		"ec2_metadata_service_endpoint_mode": text(
-			"`IPv4` or `IPv6`. Default: `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`.",
+			"`IPv4` or `IPv6`. Defaults to `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`.",
 		),
 		"request_rates": schema.MapAttribute{Optional: true, ElementType: types.Float64Type,
 			MarkdownDescription: "Maximum requests per second by `service:Operation`, such as `\"iot:CreateThing\" = " +
 				"50` if AWS has raised a quota. `\"iot:*\"` limits all operations of a service together that have no " +
-				"rate of their own; `0` removes a limit. Default: AWS's default quotas."},
+				"rate of their own; `0` removes a limit. Defaults to AWS's default quotas."},
 	}
 }
 
@@ -115,7 +115,7 @@ func assumeRole() schema.Block {
 		NestedObject: schema.NestedBlockObject{Attributes: map[string]schema.Attribute{
 			"role_arn": text("ARN of the role."),
 			"duration": text(
-				"Duration of the session, such as `1h` or `15m`. Default: `15m`.",
+				"Duration of the session, such as `1h` or `15m`. Defaults to `15m`.",
 			),
 			"external_id":  text("External ID that the role's trust policy requires."),
 			"policy":       text("JSON policy that further restricts the session's permissions."),
@@ -134,14 +134,14 @@ func webIdentity() schema.Block {
 	return single(
 		"IAM role to assume with an OpenID Connect token, before the roles of `assume_role`.",
 		map[string]schema.Attribute{
-			"role_arn":           text("ARN of the role. Default: `AWS_ROLE_ARN`."),
-			"duration":           text("Duration of the session, such as `15m`. Default: `1h`."),
+			"role_arn":           text("ARN of the role. Defaults to `AWS_ROLE_ARN`."),
+			"duration":           text("Duration of the session, such as `15m`. Defaults to `1h`."),
 			"policy":             text("JSON policy that further restricts the session's permissions."),
 			"policy_arns":        textSet("ARNs of managed policies that further restrict the session's permissions."),
 			"session_name":       text("Session name, as shown in CloudTrail."),
 			"web_identity_token": secret("OpenID Connect token."),
 			"web_identity_token_file": text(
-				"Path to a file with the token. Default: `AWS_WEB_IDENTITY_TOKEN_FILE`.",
+				"Path to a file with the token. Defaults to `AWS_WEB_IDENTITY_TOKEN_FILE`.",
 			),
 		},
 	)
@@ -153,7 +153,7 @@ func endpointsBlock() schema.Block {
 		services[service] = text("Custom endpoint URL of the " + service + " service.")
 	}
 	return schema.ListNestedBlock{
-		MarkdownDescription: "Custom endpoint URLs, by service. Default: " +
+		MarkdownDescription: "Custom endpoint URLs, by service. Defaults to " +
 			"`AWS_ENDPOINT_URL_<SERVICE>`, then `AWS_ENDPOINT_URL`.",
 		NestedObject: schema.NestedBlockObject{Attributes: services},
 	}

@@ -256,7 +256,7 @@ func seconds(argument, text string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		return 0, &SettingError{argument, fmt.Errorf("%q is no duration such as \"1h\" or \"15m\"", text)}
+		return 0, &SettingError{argument, fmt.Errorf("%q is not a duration such as \"1h\" or \"15m\"", text)}
 	}
 	return d, nil
 }
@@ -279,7 +279,7 @@ func (s *Settings) checkEndpoints() error {
 		if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return &SettingError{
 				"endpoints." + service,
-				fmt.Errorf("%q is no URL such as \"https://host:port\"", address),
+				fmt.Errorf("%q is not a URL such as \"https://host:port\"", address),
 			}
 		}
 	}
@@ -305,7 +305,7 @@ func (s *Settings) checkRegion(region string) error {
 	return &SettingError{
 		"region",
 		fmt.Errorf(
-			"%q is no AWS region; skip_region_validation = true accepts a region that this version does not know",
+			"%q is not an AWS region; skip_region_validation = true accepts a region that this version does not know",
 			region,
 		),
 	}

@@ -130,14 +130,14 @@ func TestProviderErrors(t *testing.T) {
 	body := pipeline(minimal)
 	var steps []resource.TestStep
 	for _, c := range []struct{ config, want string }{
-		{strings.Replace(w.config(body), `"us-east-1"`, `"us-esat-1"`, 1), `"us-esat-1" is no AWS region`},
+		{strings.Replace(w.config(body), `"us-east-1"`, `"us-esat-1"`, 1), `"us-esat-1" is not an AWS region`},
 		{w.provider(`  allowed_account_ids = ["000000000000"]`) + body,
 			"the credentials belong to account 123456789012; allowed: 000000000000"},
 		{w.provider(`  forbidden_account_ids = ["123456789012"]`) + body,
 			"the credentials belong to account 123456789012, which is forbidden"},
 		{strings.ReplaceAll(w.config(body), w.server.URL, "http://127.0.0.1:1"),
 			"AWS did not accept the provider's credentials"},
-		{strings.ReplaceAll(w.config(body), w.server.URL, "localhost"), `"localhost" is no URL`},
+		{strings.ReplaceAll(w.config(body), w.server.URL, "localhost"), `"localhost" is not a URL`},
 		{w.provider(`  retry_mode = "eager"`) + body, "retry_mode"},
 	} {
 		steps = append(steps, resource.TestStep{Config: c.config, PlanOnly: true, ExpectError: words(c.want)})
