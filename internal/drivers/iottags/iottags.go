@@ -48,6 +48,21 @@ func Observe(
 	return owner, rest, nil
 }
 
+// ConfirmOwner ends a successful create call of a service that answers success also if an equal object exists already:
+// it reads the owner back, and refuses an object that is not ours.
+func ConfirmOwner(
+	ctx context.Context, c *awsapi.Clients, owner string, created assembly.Identity,
+) (assembly.Identity, error) {
+	found, _, err := Observe(ctx, c, assembly.Ref{}, created.ARN)
+	if err != nil {
+		return created, err
+	}
+	if found != owner {
+		return assembly.Identity{}, &assembly.ForeignError{Owner: found}
+	}
+	return created, nil
+}
+
 // Update brings an object's tags from have to want.
 func Update(ctx context.Context, c *awsapi.Clients, arn string, have, want map[string]string) error {
 	return ownertag.Retag(have, want,

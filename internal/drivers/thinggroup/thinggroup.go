@@ -39,8 +39,8 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	return o, err
 }
 
-// Create makes the group with its tags. AWS answers 200 also when an equal group is there already [AWS 1.4
-// CreateThingGroup], so who owns the group is read back.
+// Create makes the group with its tags. AWS answers 200 also if an equal group exists already [AWS 1.4
+// CreateThingGroup], so Create confirms the owner.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ThingGroup) (assembly.Identity, error) {
 	out, err := d.c.IoT().CreateThingGroup(ctx, &iot.CreateThingGroupInput{
 		ThingGroupName:       &ref.Name,
@@ -53,15 +53,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ThingGr
 	if err != nil {
 		return assembly.Identity{}, err
 	}
-	id := identity(out.ThingGroupName, out.ThingGroupArn)
-	owner, _, err := iottags.Observe(ctx, d.c, assembly.Ref{}, id.ARN)
-	if err != nil {
-		return id, err
-	}
-	if owner != ref.Owner {
-		return assembly.Identity{}, &assembly.ForeignError{Owner: owner}
-	}
-	return id, nil
+	return iottags.ConfirmOwner(ctx, d.c, ref.Owner, identity(out.ThingGroupName, out.ThingGroupArn))
 }
 
 // Update changes the description and the tags.

@@ -45,8 +45,8 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	return o, err
 }
 
-// Create makes the type with its tags. As with groups, success may mean that an equal type was there already, so who
-// owns the type is read back.
+// Create makes the type with its tags. As with groups, success may mean that an equal type exists already, so Create
+// confirms the owner.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ThingType) (assembly.Identity, error) {
 	out, err := d.c.IoT().CreateThingType(ctx, &iot.CreateThingTypeInput{
 		ThingTypeName:       &ref.Name,
@@ -59,15 +59,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ThingTy
 	if err != nil {
 		return assembly.Identity{}, err
 	}
-	id := identity(out.ThingTypeName, out.ThingTypeArn)
-	owner, _, err := iottags.Observe(ctx, d.c, assembly.Ref{}, id.ARN)
-	if err != nil {
-		return id, err
-	}
-	if owner != ref.Owner {
-		return assembly.Identity{}, &assembly.ForeignError{Owner: owner}
-	}
-	return id, nil
+	return iottags.ConfirmOwner(ctx, d.c, ref.Owner, identity(out.ThingTypeName, out.ThingTypeArn))
 }
 
 // Update changes the description and the tags, and takes a deprecation back.
