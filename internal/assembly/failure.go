@@ -36,9 +36,14 @@ func (e *PartError) Unwrap() error { return e.Err }
 // ForeignError says that an object under one of our names is not ours.
 type ForeignError struct {
 	Owner string // the token it carries; empty when none
+	// Detail replaces the general text where a driver can say more, such as which of many objects are not ours.
+	Detail string
 }
 
 func (e *ForeignError) Error() string {
+	if e.Detail != "" {
+		return e.Detail
+	}
 	if e.Owner == "" {
 		return "an object of that name exists and does not belong to any pipeline; nothing is adopted by name alone"
 	}

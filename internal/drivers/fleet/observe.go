@@ -22,7 +22,7 @@ import (
 // pageSize is the largest page of the registry's lists [AWS 1.3 page size].
 const pageSize = 250
 
-// Observe reads the fleet by list pages. It returns a *ForeignError if things that are not ours have names in
+// Observe reads the fleet by list pages. It returns an *assembly.ForeignError if things that are not ours have names in
 // Options.Wanted: the engine reads everything before its first write, so nothing has changed then.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Fleet], error) {
 	have, err := d.observe(ctx, ref, spec.Fleet{})
@@ -217,20 +217,21 @@ func (d *Driver) refuseForeign(ctx context.Context, owner string, have, want spe
 	if err != nil {
 		return err
 	}
-	foreign := &ForeignError{Things: map[string]string{}}
+	others := map[string]string{}
+	var registered []string
 	for _, name := range names {
 		t := found[name]
 		switch {
 		case t == nil:
 			d.absent[name] = true
 		case t.owner != owner:
-			foreign.Things[name] = t.owner
+			others[name] = t.owner
 		case t.registered != "":
-			foreign.Registered = append(foreign.Registered, name)
+			registered = append(registered, name)
 		default:
 			have.Devices[name] = t.device(d.members[name])
 			d.note(name, func(id *spec.DeviceIdentity) { *id = t.identity(name, *id, have.Store) })
 		}
 	}
-	return foreign.orNil()
+	return foreignThings(others, registered)
 }

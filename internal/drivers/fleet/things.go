@@ -41,9 +41,9 @@ func (r *run) createThing(ctx context.Context, name string, want spec.Device) (s
 		case t == nil:
 			return created, err
 		case t.owner != r.owner:
-			return created, &ForeignError{Things: map[string]string{name: t.owner}}
+			return created, foreignThings(map[string]string{name: t.owner}, nil)
 		case t.registered != "":
-			return created, &ForeignError{Registered: []string{name}}
+			return created, foreignThings(nil, []string{name})
 		}
 		created, arn = t.device(false), t.arn
 	default:
