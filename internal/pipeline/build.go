@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // Keys of parts that others name.
@@ -72,7 +73,7 @@ func (b *builder) part(key, kind, name, arn string, needs []string, want any) as
 
 // queueURL returns the URL of the dead-letter queue, which only AWS knows.
 func queueURL(up assembly.Upstream) (string, error) {
-	if url := up["dead_letters"].Outputs["url"]; url != "" {
+	if url := up["dead_letters"].Outputs[spec.QueueURLOutput]; url != "" {
 		return url, nil
 	}
 	return "", errors.New("the record of the dead-letter queue holds no URL")

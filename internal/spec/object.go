@@ -162,7 +162,10 @@ type Subscription struct {
 	FilterPolicy string // JSON; empty: everything
 }
 
-// Queue is a standard SQS queue. Outputs: "url".
+// QueueURLOutput is the output of a queue that holds its URL, which only AWS knows.
+const QueueURLOutput = "url"
+
+// Queue is a standard SQS queue. Its output is QueueURLOutput.
 type Queue struct {
 	RetentionSeconds         int32
 	VisibilityTimeoutSeconds int32

@@ -3,13 +3,13 @@ package pipeline
 import (
 	"context"
 	"slices"
-	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/s3bucket"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
@@ -25,15 +25,10 @@ func (s *session) find(ctx context.Context, records []assembly.Record) ([]assemb
 	recorded := byKey(records)
 	for i, r := range found {
 		if _, known := recorded[r.Key]; !known && r.Kind == spec.KindBucket {
-			found[i].Outputs = forceDestroy(s.model.spec.ForceDestroy != nil && *s.model.spec.ForceDestroy)
+			found[i].Outputs = s3bucket.Outputs(s.model.spec.ForceDestroy != nil && *s.model.spec.ForceDestroy)
 		}
 	}
 	return found, nil
-}
-
-// forceDestroy is what is recorded of a bucket and AWS does not keep.
-func forceDestroy(force bool) map[string]string {
-	return map[string]string{"force_destroy": strconv.FormatBool(force)}
 }
 
 // attempted are the parts that the last run was to make. The state lists them, unless that run died before it saved

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/s3bucket"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
@@ -129,7 +130,7 @@ func notFound(p assembly.Part) assembly.Record {
 	}
 	if want, err := p.Want(nil); err == nil {
 		if bucket, ok := want.(spec.Bucket); ok {
-			record.Outputs = forceDestroy(bucket.ForceDestroy)
+			record.Outputs = s3bucket.Outputs(bucket.ForceDestroy)
 		}
 	}
 	return record

@@ -206,8 +206,16 @@ func (d *Driver) Diff(have, want spec.Bucket) []assembly.Change {
 
 func (d *Driver) identity(name string, force bool) assembly.Identity {
 	return assembly.Identity{ID: name, ARN: fmt.Sprintf("arn:%s:s3:::%s", d.c.Partition(), name),
-		Outputs: map[string]string{forceOutput: strconv.FormatBool(force)}}
+		Outputs: Outputs(force)}
 }
+
+// Outputs are the outputs of a bucket, which AWS does not keep: force says whether Delete may delete objects.
+func Outputs(force bool) map[string]string {
+	return map[string]string{forceOutput: strconv.FormatBool(force)}
+}
+
+// ForceDestroy reports whether outputs allow Delete to delete objects.
+func ForceDestroy(outputs map[string]string) bool { return outputs[forceOutput] == "true" }
 
 // encryption is SSE-S3 without a key. With one, a key per bucket saves a KMS request per object.
 func encryption(key string) *types.ServerSideEncryptionConfiguration {

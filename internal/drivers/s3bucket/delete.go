@@ -41,7 +41,7 @@ func Count(ctx context.Context, c *awsapi.Clients, name string) (n int, more boo
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	err := d.remove(ctx, ref.Name)
 	if notEmpty(err) {
-		if ref.Outputs[forceOutput] != "true" {
+		if !ForceDestroy(ref.Outputs) {
 			return d.refuse(ctx, ref.Name, err)
 		}
 		// A policy may deny deletions, also ours.

@@ -21,9 +21,6 @@ import (
 )
 
 const (
-	// urlOutput is the key of Identity.Outputs that holds the queue's URL.
-	urlOutput = "url"
-
 	// AWS gives a name out again 60 seconds after the deletion of the queue that had it.
 	nameLimit = 2 * time.Minute
 	// A new queue is known everywhere after about a second, a change after up to a minute, of the retention after 15.
@@ -41,7 +38,7 @@ var (
 	queueARN   = string(types.QueueAttributeNameQueueArn)
 )
 
-// Driver reads and writes queues. Ref.ID is the queue's URL, which is also the output "url".
+// Driver reads and writes queues. Ref.ID is the queue's URL, which is also the output that URL reads.
 type Driver struct{ c *awsapi.Clients }
 
 var _ assembly.Waiter = (*Driver)(nil)
@@ -248,8 +245,11 @@ func (d *Driver) Diff(have, want spec.Queue) []assembly.Change {
 	return changes
 }
 
+// URL returns the URL of a recorded queue.
+func URL(r assembly.Record) string { return r.Outputs[spec.QueueURLOutput] }
+
 func identity(url, arn string) assembly.Identity {
-	return assembly.Identity{ID: url, ARN: arn, Outputs: map[string]string{urlOutput: url}}
+	return assembly.Identity{ID: url, ARN: arn, Outputs: map[string]string{spec.QueueURLOutput: url}}
 }
 
 func (d *Driver) arn(name string) string {

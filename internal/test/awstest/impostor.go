@@ -22,6 +22,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/sqsqueue"
 )
 
 // Impostor is an object that somebody makes by hand under the name of a part, and that belongs to no pipeline.
@@ -61,14 +62,14 @@ var Impostors = []Impostor{
 				t,
 			)(
 				a.SQS().
-					GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: aws.String(r.Outputs["url"]), AttributeNames: []sqstypes.QueueAttributeName{"All"}}),
+					GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: aws.String(sqsqueue.URL(r)), AttributeNames: []sqstypes.QueueAttributeName{"All"}}),
 			).Attributes
 		},
 		Remove: func(t testing.TB, a Account, r assembly.Record) {
 			must[*sqs.DeleteQueueOutput](
 				t,
 			)(
-				a.SQS().DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(r.Outputs["url"])}),
+				a.SQS().DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(sqsqueue.URL(r))}),
 			)
 		},
 	},
@@ -252,8 +253,13 @@ var Impostors = []Impostor{
 				t,
 			)(
 				a.Lambda().
-					CreateFunction(t.Context(), &lambda.CreateFunctionInput{FunctionName: &r.Name, Handler: aws.String("bootstrap"),
-						Role: role.Arn, Runtime: lambdatypes.RuntimeProvidedal2023, Code: &lambdatypes.FunctionCode{ZipFile: emptyZip(t)}}),
+					CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+						FunctionName: &r.Name,
+						Handler:      aws.String("bootstrap"),
+						Role:         role.Arn,
+						Runtime:      lambdatypes.RuntimeProvidedal2023,
+						Code:         &lambdatypes.FunctionCode{ZipFile: emptyZip(t)},
+					}),
 			)
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {

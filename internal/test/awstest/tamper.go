@@ -22,6 +22,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/sqsqueue"
 )
 
 // Remove deletes objects as if by hand.
@@ -72,7 +73,11 @@ var Tamperings = []Tampering{
 			t,
 		)(
 			a.DynamoDB().UpdateContinuousBackups(t.Context(), &dynamodb.UpdateContinuousBackupsInput{
-				TableName: &r.Name, PointInTimeRecoverySpecification: &dynamodbtypes.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(false)}}),
+				TableName: &r.Name,
+				PointInTimeRecoverySpecification: &dynamodbtypes.PointInTimeRecoverySpecification{
+					PointInTimeRecoveryEnabled: aws.Bool(false),
+				},
+			}),
 		)
 	}},
 	{"bucket", func(t testing.TB, a Account, r assembly.Record) {
@@ -84,7 +89,7 @@ var Tamperings = []Tampering{
 	}},
 	{"dead_letters", func(t testing.TB, a Account, r assembly.Record) {
 		must[*sqs.SetQueueAttributesOutput](t)(a.SQS().SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{
-			QueueUrl: aws.String(r.Outputs["url"]), Attributes: map[string]string{"MessageRetentionPeriod": "60"}}))
+			QueueUrl: aws.String(sqsqueue.URL(r)), Attributes: map[string]string{"MessageRetentionPeriod": "60"}}))
 	}},
 	{"timestream/table", func(t testing.TB, a Account, r assembly.Record) {
 		must[*timestreamwrite.UpdateTableOutput](

@@ -17,6 +17,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/s3bucket"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/faultproxy"
@@ -182,12 +183,8 @@ func (a *account) destroy(owner string, records []assembly.Record) ([]assembly.R
 	}
 	records = slices.Clone(records)
 	for i := range records {
-		if records[i].Kind == spec.KindBucket {
-			out := map[string]string{"force_destroy": "true"}
-			for k, v := range records[i].Outputs {
-				out[k] = v
-			}
-			records[i].Outputs = out
+		if records[i].Kind == spec.KindBucket && len(records[i].Outputs) == 0 {
+			records[i].Outputs = s3bucket.Outputs(true)
 		}
 	}
 	return engine.Destroy(a.t.Context(), records)
