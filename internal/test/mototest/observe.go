@@ -23,9 +23,10 @@ func (s *Server) Requests(t testing.TB) []Request {
 	return all
 }
 
-// Reset removes everything the server holds.
+// Reset removes everything the server holds. What was wrong with the requests so far is reported first.
 func (s *Server) Reset(t testing.TB) {
 	t.Helper()
+	s.report(t)
 	if err := s.Empty(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -41,8 +41,12 @@ func newTemplate(name string, edit func(*iot.CreateProvisioningTemplateInput)) *
 }
 
 func TestProvisioningTemplateRefusals(t *testing.T) {
-	c := iot.NewFromConfig(Start(t).Config(t))
+	s := Start(t)
+	c := iot.NewFromConfig(s.Config(t))
 	must(c.CreateProvisioningTemplate(t.Context(), newTemplate("taken", nil)))(t)
+	for _, member := range []string{"templateName", "templateBody", "description"} {
+		s.Allow(t, Violation{Service: "iot", Operation: "CreateProvisioningTemplate", Member: member}, "to be refused")
+	}
 	hook := &iottypes.ProvisioningHook{TargetArn: aws.String(hookFunction)}
 	for _, tc := range []struct {
 		why, name string

@@ -32,6 +32,7 @@ type Server struct {
 	URL string
 
 	process *process
+	allowed []*allowance
 }
 
 // idle holds servers whose test has ended; they are emptied and used again, since a start costs more than most tests.
@@ -41,7 +42,8 @@ var idle struct {
 	servers []*Server
 }
 
-// Start gives the test an empty moto server of its own, and takes it back when the test ends.
+// Start gives the test an empty moto server of its own, and takes it back when the test ends. The test fails if it sent a
+// request that AWS's models do not allow; see [Violation].
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s, err := take(t.Context())
@@ -49,6 +51,8 @@ func Start(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		s.report(t)
+		s.endAllowances(t)
 		if err := s.Empty(context.Background()); err != nil {
 			s.Stop()
 			t.Errorf("returning the moto server: %v", err)

@@ -59,6 +59,7 @@ func TestTimestreamRefusesAndKeepsAsAWS(t *testing.T) {
 		)
 		return err
 	}
+	s.Allow(t, Violation{Service: "timestream-write", Operation: "WriteRecords", Member: "Records"}, "one too many")
 	wantCode(t, write(make([]tstypes.Record, 101)...), "ValidationException")
 
 	var rejected *tstypes.RejectedRecordsException
@@ -130,7 +131,7 @@ func newFunction(t *testing.T, s *Server) *lambda.Client {
 	c := lambda.NewFromConfig(s.Config(t))
 	must(c.CreateFunction(t.Context(), &lambda.CreateFunctionInput{FunctionName: aws.String("f"), Role: role.Role.Arn,
 		Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Code: &lambdatypes.FunctionCode{ZipFile: archive(t)},
-		Environment: &lambdatypes.Environment{Variables: map[string]string{"A": "1"}},
+		Environment: &lambdatypes.Environment{Variables: map[string]string{"BAY": "1"}},
 		LoggingConfig: &lambdatypes.LoggingConfig{
 			LogFormat: lambdatypes.LogFormatJson,
 			LogGroup:  aws.String("/iot/f"),

@@ -211,7 +211,7 @@ func function(t *testing.T, s *Server) holding {
 				functions.UpdateFunctionConfiguration(
 					t.Context(),
 					&lambda.UpdateFunctionConfigurationInput{FunctionName: name,
-						Environment: &lambdatypes.Environment{Variables: map[string]string{"A": "2"}}},
+						Environment: &lambdatypes.Environment{Variables: map[string]string{"BAY": "2"}}},
 				),
 			)(
 				t,

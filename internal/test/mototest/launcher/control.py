@@ -7,6 +7,7 @@ import json
 import threading
 from urllib.parse import parse_qs
 
+import models
 import snapshot
 from moto.core.base_backend import BackendDict
 from moto.core.exceptions import ServiceException
@@ -87,6 +88,7 @@ def reset():
         requests.clear()
         faults.clear()
         snapshots.clear()
+    models.forget()
     BackendDict.reset()
     reset_model_data()
 
@@ -129,6 +131,8 @@ READS = {
     "/mototest/notifications": notifications,
     "/mototest/published": published,
     "/mototest/requests": lambda _: list(requests),
+    "/mototest/violations": lambda _: models.listed(),
+    "/mototest/unchecked": lambda query: models.unchecked(query["service"]),
 }
 
 
@@ -141,6 +145,11 @@ class Application:
     def __call__(self, environ, start_response):
         path = environ.get("PATH_INFO", "")
         if not path.startswith("/mototest/"):
+            if not path.startswith("/moto-api"):
+                models.check(environ)
+            if "HTTP_X_MOTOTEST_CHECK" in environ:  # another server answers it
+                start_response("204 No Content", [])
+                return [b""]
             if environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.ReceiveMessage":  # may wait for messages that others send
                 return self.inner(environ, start_response)
             with turn:
