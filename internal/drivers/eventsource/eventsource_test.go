@@ -281,7 +281,7 @@ func TestWait(t *testing.T) {
 					states = states[1:]
 				}
 			})
-			server := httptest.NewServer(mux)
+			server := httptest.NewServer(mototest.Start(t).Checked(t, mux))
 			defer server.Close()
 			d := New(awsapi.New(aws.Config{Region: mototest.Region, BaseEndpoint: &server.URL,
 				Credentials: credentials.NewStaticCredentialsProvider("stub", "stub", "")},

@@ -22,6 +22,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/iotstub"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/pemtest"
 )
 
@@ -50,7 +51,11 @@ func stubbedWith(t testing.TB, stub http.Handler, o awsapi.Options) *awsapi.Clie
 
 func stubAccount(t *testing.T, o iotstub.Options) (*account, *iotstub.Server) {
 	stub := iotstub.New(o)
-	clients := stubbedWith(t, stub, awsapi.Options{
+	handler := http.Handler(stub)
+	if o.Fault == nil { // a sweep of faults sends what one run sends, thousands of times
+		handler = mototest.Start(t).Checked(t, stub)
+	}
+	clients := stubbedWith(t, handler, awsapi.Options{
 		RequestRates: iotstub.Unlimited(), Clock: awsapi.NewInstantClock(),
 	})
 	return &account{t: t, aws: clients, ctx: t.Context()}, stub

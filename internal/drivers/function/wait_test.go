@@ -29,7 +29,7 @@ func states(t *testing.T, answers ...string) *Driver {
 			answers = answers[1:]
 		}
 	})
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(mototest.Start(t).Checked(t, mux))
 	t.Cleanup(server.Close)
 	return New(awsapi.New(aws.Config{
 		Region: mototest.Region, BaseEndpoint: &server.URL,

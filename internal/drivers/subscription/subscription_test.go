@@ -89,7 +89,7 @@ func TestAnotherEndpointIsAnotherSubscription(t *testing.T) {
 func pending(t *testing.T) *awsapi.Clients {
 	t.Helper()
 	const arn = topic + ":b3e1"
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(mototest.Start(t).Checked(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Errorf("reading a request: %v", err)
@@ -125,7 +125,7 @@ func pending(t *testing.T) *awsapi.Clients {
 		if _, err := io.WriteString(w, answer); err != nil {
 			t.Errorf("answering: %v", err)
 		}
-	}))
+	})))
 	t.Cleanup(server.Close)
 	return awsapi.New(aws.Config{Region: mototest.Region, BaseEndpoint: &server.URL,
 		Credentials: credentials.NewStaticCredentialsProvider(

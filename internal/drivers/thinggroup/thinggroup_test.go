@@ -67,7 +67,7 @@ func TestAnEqualGroupOfSomebodyElseIsNotTakenOver(t *testing.T) {
 	mux.HandleFunc("GET /tags", func(w http.ResponseWriter, _ *http.Request) {
 		w.Write([]byte(`{"tags":[{"Key":"` + spec.OwnerTag + `","Value":"` + drivertest.Other + `"}]}`))
 	})
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(mototest.Start(t).Checked(t, mux))
 	defer server.Close()
 	d := New(awsapi.New(aws.Config{
 		Region: mototest.Region, BaseEndpoint: &server.URL,

@@ -66,7 +66,7 @@ func TestDescriptionChangesInPlace(t *testing.T) {
 		}
 		w.Write([]byte("{}"))
 	})
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(mototest.Start(t).Checked(t, mux))
 	defer server.Close()
 	d := New(awsapi.New(aws.Config{
 		Region: mototest.Region, BaseEndpoint: &server.URL,

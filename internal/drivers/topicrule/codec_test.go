@@ -111,7 +111,17 @@ func misplaced(path string, v any) error {
 }
 
 func TestEveryActionIsReadAsWritten(t *testing.T) {
-	d := New(drivertest.Clients(t, mototest.Start(t)))
+	server := mototest.Start(t)
+	d := New(drivertest.Clients(t, server))
+	for _, action := range []string{"actions[0]", "errorAction"} {
+		for _, member := range []string{
+			"dynamoDB.hashKeyType", "dynamoDB.rangeKeyType", "firehose.separator", "s3.cannedAcl", "sns.messageFormat",
+		} {
+			member = "topicRulePayload." + action + "." + member
+			server.Allow(t, mototest.Violation{Service: "iot", Operation: "CreateTopicRule", Member: member},
+				"each text is the name of its field, so that none can be mistaken for another")
+		}
+	}
 	for name, a := range actions() {
 		ref := assembly.Ref{Name: "one", Owner: drivertest.Owner}
 		want := spec.TopicRule{SQL: "SELECT * FROM 'a'", Actions: []spec.Action{a}, ErrorAction: &a}

@@ -289,6 +289,9 @@ func TestCloudWatchLogs(t *testing.T) {
 	if !strings.Contains(sprint(r.events), "rejected log events") {
 		t.Error("a message of 2023, which CloudWatch Logs rejects, counts as logged")
 	}
+	if !strings.Contains(sprint(r.events), "at least one entry") {
+		t.Error("an empty array in batch mode, which CloudWatch Logs refuses, counts as logged")
+	}
 }
 
 // moto does not speak the CBOR protocol in which the Go SDK calls CloudWatch; the stub decodes it.

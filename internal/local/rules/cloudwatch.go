@@ -97,6 +97,9 @@ func logLines(in *input, batch bool) ([]logtypes.InputLogEvent, error) {
 	if err := json.Unmarshal(in.payload, &entries); err != nil {
 		return nil, errors.New(`in batch mode the rule must return an array of {"timestamp": ms, "message": text}`)
 	}
+	if len(entries) == 0 {
+		return nil, errors.New("in batch mode the rule must return at least one entry")
+	}
 	lines := make([]logtypes.InputLogEvent, len(entries))
 	for i, e := range entries {
 		lines[i] = logtypes.InputLogEvent{Message: &e.Message, Timestamp: &e.Timestamp}

@@ -80,6 +80,9 @@ func run(ctx context.Context) (err error) {
 	if removed != nil {
 		return removed
 	}
+	if err := s.server.Refuse(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
 	s.summary()
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 // answer with a "__type" is an error.
 func Stub(t testing.TB, answer func(operation string, input map[string]any) string) *awsapi.Clients {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(mototest.Start(t).Checked(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Errorf("reading a request: %v", err)
@@ -38,7 +38,7 @@ func Stub(t testing.TB, answer func(operation string, input map[string]any) stri
 		if _, err := io.WriteString(w, text); err != nil {
 			t.Errorf("answering: %v", err)
 		}
-	}))
+	})))
 	t.Cleanup(server.Close)
 	return stubClients(server.URL)
 }
@@ -54,7 +54,7 @@ func stubClients(url string) *awsapi.Clients {
 // "PATCH /provisioning-templates/greenhouse", with the query where there is one; a request without a body has no input.
 func RESTStub(t testing.TB, answer func(call string, input map[string]any) string) *awsapi.Clients {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(mototest.Start(t).Checked(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var input map[string]any
 		if err := json.NewDecoder(r.Body).Decode(&input); err != nil && !errors.Is(err, io.EOF) {
 			t.Errorf("a request that is not JSON: %v", err)
@@ -71,7 +71,7 @@ func RESTStub(t testing.TB, answer func(call string, input map[string]any) strin
 		if _, err := io.WriteString(w, text); err != nil {
 			t.Errorf("answering: %v", err)
 		}
-	}))
+	})))
 	t.Cleanup(server.Close)
 	return stubClients(server.URL)
 }

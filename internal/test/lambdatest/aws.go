@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 // Call is one request that reached the stand-in.
@@ -66,7 +68,7 @@ type AWS struct {
 func StartAWS(t testing.TB) *AWS {
 	t.Helper()
 	a := &AWS{counts: map[string]int{}, records: map[string]Stored{}}
-	server := httptest.NewServer(a)
+	server := httptest.NewServer(mototest.Start(t).Checked(t, a))
 	t.Cleanup(server.Close)
 	a.URL = server.URL
 	return a

@@ -33,6 +33,7 @@ type Server struct {
 
 	process *process
 	allowed []*allowance
+	checks  sync.WaitGroup // of what others answer; see Checked
 }
 
 // idle holds servers whose test has ended; they are emptied and used again, since a start costs more than most tests.

@@ -81,7 +81,7 @@ func measure(ctx context.Context, sizes, limits []string, source, out string) er
 				moto:    moto,
 			}
 			results, err := l.run()
-			if err := errors.Join(err, keep(out, results)); err != nil {
+			if err := errors.Join(err, moto.Refuse(ctx), keep(out, results)); err != nil {
 				return fmt.Errorf("%d devices, quotas %s: %w", n, limit, err)
 			}
 		}

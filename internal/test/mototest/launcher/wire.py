@@ -68,7 +68,11 @@ class Request:
         self.environ = environ
         self.path = environ.get("REQUEST_URI", environ["PATH_INFO"]).partition("?")[0]
         self.query = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
-        self.body = body_of(environ)
+        self.sent = environ["wsgi.input"].read()  # serve.py has read it from the connection
+        environ["wsgi.input"] = io.BytesIO(self.sent)
+
+    def is_cut_off(self):
+        return len(self.sent) < int(self.environ.get("CONTENT_LENGTH") or 0)
 
     def find(self):
         """Finds the operation, and how to read what is sent."""
@@ -95,7 +99,11 @@ class Request:
                 self.set(known.operation_model(operation))
                 return
         self.operation = operation
-        raise Refused("there is no such operation", target or operation)
+        raise Refused("there is no such operation", target or operation or repr(self.body))
+
+    @functools.cached_property
+    def body(self):
+        return gzip.decompress(self.sent) if self.environ.get("HTTP_CONTENT_ENCODING") == "gzip" else self.sent
 
     def set(self, operation):
         self.service, self.operation = operation.service_model.service_name, operation.name
@@ -185,13 +193,6 @@ class Request:
                 known.add(key)
         others = (k for k in headers if k.startswith("x-amz-") and k not in known and not TRANSPORT.fullmatch(k))
         return sent | {f"header {k}": headers[k] for k in others}
-
-
-def body_of(environ):
-    """The body, which stays readable. serve.py has read it from the connection."""
-    body = environ["wsgi.input"].read()
-    environ["wsgi.input"] = io.BytesIO(body)
-    return gzip.decompress(body) if environ.get("HTTP_CONTENT_ENCODING") == "gzip" else body
 
 
 class Route:
