@@ -89,7 +89,9 @@ func (p *preparer) firehose(a *types.FirehoseAction) perform {
 			elements = nil
 			err := json.Unmarshal(in.payload, &elements)
 			if err != nil || len(elements) == 0 || len(elements) > firehoseBatch {
-				return stream, fmt.Errorf("in batch mode the rule must return an array of 1 to %d elements", firehoseBatch)
+				return stream, fmt.Errorf(
+					"in batch mode the rule must return an array of 1 to %d elements", firehoseBatch,
+				)
 			}
 		}
 		records := make([]firehosetypes.Record, len(elements))

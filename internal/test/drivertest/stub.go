@@ -20,7 +20,7 @@ import (
 // answer with a "__type" is an error.
 func Stub(t testing.TB, answer func(operation string, input map[string]any) string) *awsapi.Clients {
 	t.Helper()
-	server := httptest.NewServer(mototest.Start(t).Checked(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Errorf("reading a request: %v", err)
@@ -38,14 +38,16 @@ func Stub(t testing.TB, answer func(operation string, input map[string]any) stri
 		if _, err := io.WriteString(w, text); err != nil {
 			t.Errorf("answering: %v", err)
 		}
-	})))
-	t.Cleanup(server.Close)
-	return stubClients(server.URL)
+	})
 }
 
-func stubClients(url string) *awsapi.Clients {
+// serve gives clients for a server whose requests are checked against AWS's models.
+func serve(t testing.TB, answer http.HandlerFunc) *awsapi.Clients {
+	t.Helper()
+	server := httptest.NewServer(mototest.Start(t).Checked(t, answer))
+	t.Cleanup(server.Close)
 	return awsapi.New(aws.Config{
-		Region: mototest.Region, BaseEndpoint: &url,
+		Region: mototest.Region, BaseEndpoint: &server.URL,
 		Credentials: credentials.NewStaticCredentialsProvider("stub", "stub", ""),
 	}, awsapi.Options{Clock: awsapi.NewInstantClock()}).WithAccount(mototest.AccountID)
 }
@@ -54,7 +56,7 @@ func stubClients(url string) *awsapi.Clients {
 // "PATCH /provisioning-templates/greenhouse", with the query where there is one; a request without a body has no input.
 func RESTStub(t testing.TB, answer func(call string, input map[string]any) string) *awsapi.Clients {
 	t.Helper()
-	server := httptest.NewServer(mototest.Start(t).Checked(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return serve(t, func(w http.ResponseWriter, r *http.Request) {
 		var input map[string]any
 		if err := json.NewDecoder(r.Body).Decode(&input); err != nil && !errors.Is(err, io.EOF) {
 			t.Errorf("a request that is not JSON: %v", err)
@@ -71,7 +73,5 @@ func RESTStub(t testing.TB, answer func(call string, input map[string]any) strin
 		if _, err := io.WriteString(w, text); err != nil {
 			t.Errorf("answering: %v", err)
 		}
-	})))
-	t.Cleanup(server.Close)
-	return stubClients(server.URL)
+	})
 }

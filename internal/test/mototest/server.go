@@ -43,8 +43,8 @@ var idle struct {
 	servers []*Server
 }
 
-// Start gives the test an empty moto server of its own, and takes it back when the test ends. The test fails if it sent a
-// request that AWS's models do not allow; see [Violation].
+// Start gives the test an empty moto server of its own, and takes it back when the test ends. The test fails if it sent
+// a request that AWS's models do not allow; see [Violation].
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s, err := take(t.Context())

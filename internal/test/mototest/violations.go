@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// A Violation is a request that AWS would refuse, because the model that AWS publishes of the service does not allow it.
+// A Violation is a request that AWS would refuse, because the model that AWS publishes of the service does not allow
+// it.
 type Violation struct {
 	// Service and Operation are AWS's names, such as "iot" and "CreateThing".
 	Service   string `json:"service"`
@@ -58,8 +59,8 @@ func (s *Server) Refuse(ctx context.Context) error {
 	return errors.Join(refused...)
 }
 
-// Allow makes an exception, until the test ends, for a bad request that the test sends on purpose. An empty Value or Rule
-// stands for any. The test fails if nothing needs the exception.
+// Allow makes an exception, until the test ends, for a bad request that the test sends on purpose. An empty Value or
+// Rule is for any. The test fails if nothing needs the exception.
 func (s *Server) Allow(t testing.TB, v Violation, reason string) {
 	t.Helper()
 	if reason == "" {

@@ -52,80 +52,86 @@ func form(service, body string) wireRequest {
 }
 
 func versioning(body string) wireRequest {
-	return wireRequest{"s3", "PUT", "/archive?versioning", "",
-		`<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` + body + `</VersioningConfiguration>`}
+	const begin, end = `<VersioningConfiguration xmlns="` + s3Namespace + `">`, `</VersioningConfiguration>`
+	return wireRequest{"s3", "PUT", "/archive?versioning", "", begin + body + end}
 }
 
-// Every rule of the models, in every protocol that AWS speaks.
+const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+const iamVersion = "&Version=2010-05-08"
+
+func putObject(query, header string) wireRequest {
+	return wireRequest{"s3", "PUT", "/archive/key" + query, header, ""}
+}
+
+// violations have a bad request for every rule of the models, in every protocol that AWS speaks.
+var violations = map[string]struct {
+	request wireRequest
+	want    Violation
+}{
+	"no such operation": {target("dynamodb", "DropTable", `{}`),
+		Violation{"dynamodb", "DropTable", "", "DynamoDB_20120810.DropTable", "there is no such operation"}},
+	"no such path": {wireRequest{"iot", "PUT", "/things", "", ""},
+		Violation{"iot", "", "", "PUT /things", "there is no such operation"}},
+	"not signed": {wireRequest{"", "GET", "/things", "", ""},
+		Violation{"", "", "", "GET /things", "the request is not signed"}},
+	"no such member": {target("dynamodb", "DescribeTable", `{"TableName":"greenhouse","Colour":"red"}`),
+		Violation{"dynamodb", "DescribeTable", "Colour", "red", "there is no such member"}},
+	"no such member, deep": {
+		target("dynamodb", "GetItem", `{"TableName":"greenhouse","Key":{"id":{"T":"x"}}}`),
+		Violation{"dynamodb", "GetItem", "Key.id.T", "x", "there is no such member"}},
+	"a member is missing": {target("kinesis", "CreateStream", `{"ShardCount":1,"StreamName":null}`),
+		Violation{"kinesis", "CreateStream", "StreamName", "", "a required member is missing"}},
+	"type": {target("kinesis", "CreateStream", `{"ShardCount":"1","StreamName":"greenhouse"}`),
+		Violation{"kinesis", "CreateStream", "ShardCount", "1", "it has to be of type integer"}},
+	"type of a blob": {
+		target("kinesis", "PutRecord", `{"StreamName":"greenhouse","PartitionKey":"k","Data":"not base64"}`),
+		Violation{"kinesis", "PutRecord", "Data", "not base64", "it has to be of type blob"}},
+	"enumeration": {target("ssm", "PutParameter", `{"Name":"/greenhouse","Value":"x","Tier":"Golden"}`),
+		Violation{"ssm", "PutParameter", "Tier", "Golden", "one of Standard, Advanced, Intelligent-Tiering"}},
+	"length": {target("dynamodb", "DescribeTable", `{"TableName":""}`),
+		Violation{"dynamodb", "DescribeTable", "TableName", "", "at least 1 characters, not 0"}},
+	"length of a secret": {target("secretsmanager", "CreateSecret", `{"Name":"greenhouse","SecretString":""}`),
+		Violation{"secretsmanager", "CreateSecret", "SecretString", "(sensitive, str)", "at least 1 characters, not 0"}},
+	"length of a list": {target("kinesis", "PutRecords", `{"StreamName":"greenhouse","Records":[]}`),
+		Violation{"kinesis", "PutRecords", "Records", "[]", "at least 1 elements, not 0"}},
+	"range": {wireRequest{"iot", "GET", "/things?maxResults=251", "", ""},
+		Violation{"iot", "ListThings", "maxResults", "251", "at most 250, not 251"}},
+	"pattern": {wireRequest{"iot", "POST", "/things/soil%20001", "", "{}"},
+		Violation{"iot", "CreateThing", "thingName", "soil 001", "has to fit [a-zA-Z0-9:_-]+"}},
+	"pattern of a map's key": {
+		wireRequest{"iot", "POST", "/things/soil", "", `{"attributePayload":{"attributes":{"b y":"1"}}}`},
+		Violation{"iot", "CreateThing", "attributePayload.attributes.b y (key)", "b y",
+			"has to fit [a-zA-Z0-9_.,@/:#-]+"}},
+	"Java's pattern": {wireRequest{"iot", "POST", "/tags", "", `{"resourceArn":"a","tags":[{"Key":"grün!"}]}`},
+		Violation{"iot", "TagResource", "tags[0].Key", "grün!", `has to fit ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`}},
+	"REST query": {wireRequest{"iot", "GET", "/things?color=red", "", ""},
+		Violation{"iot", "ListThings", "?color", "red", "there is no such member"}},
+	"S3 value":   {versioning(`<Status>On</Status>`), s3Violation("Status", "On", "one of Enabled, Suspended")},
+	"S3 element": {versioning(`<State>Enabled</State>`), s3Violation("State", "Enabled", "there is no such member")},
+	"S3 body": {
+		wireRequest{"s3", "PUT", "/archive?versioning", "", `<Versioning/>`},
+		Violation{"s3", "PutBucketVersioning", "", "Versioning",
+			"the body has to be {http://s3.amazonaws.com/doc/2006-03-01/}VersioningConfiguration"}},
+	"S3 header": {putObject("", "X-Amz-Storage-Class: COLD"), Violation{"s3", "PutObject", "StorageClass", "COLD",
+		"one of STANDARD, REDUCED_REDUNDANCY, STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING, GLACIER, " +
+			"DEEP_ARCHIVE, OUTPOSTS, GLACIER_IR, SNOW, EXPRESS_ONEZONE, FSX_OPENZFS, FSX_ONTAP"}},
+	"S3 unknown header": {putObject("", "X-Amz-Colour: red"),
+		Violation{"s3", "PutObject", "header x-amz-colour", "red", "there is no such member"}},
+	"S3 copy": {putObject("?partNumber=x&uploadId=u", "X-Amz-Copy-Source: a/b"),
+		Violation{"s3", "UploadPartCopy", "PartNumber", "x", "it has to be of type integer"}},
+	"query protocol": {form("iam", "Action=GetRole&RoleName=a%20b"+iamVersion),
+		Violation{"iam", "GetRole", "RoleName", "a b", `has to fit [\w+=,.@-]+`}},
+	"query list": {form("iam", "Action=TagRole&RoleName=r&Tags.member.1.Key=k"+iamVersion),
+		Violation{"iam", "TagRole", "Tags[0].Value", "", "a required member is missing"}},
+	"query parameter": {form("iam", "Action=GetRole&RoleName=r&Path=/"+iamVersion),
+		Violation{"iam", "GetRole", "Path", "/", "there is no such member"}},
+	"query version": {form("iam", "Action=GetRole&RoleName=r&Version=1"),
+		Violation{"iam", "GetRole", "Version", "1", "the version has to be 2010-05-08"}},
+}
+
 func TestViolations(t *testing.T) {
-	const iam = "&Version=2010-05-08"
-	put := func(operation, query, header string) wireRequest {
-		return wireRequest{"s3", "PUT", "/archive/key" + query, header, operation}
-	}
-	for name, c := range map[string]struct {
-		request wireRequest
-		want    Violation
-	}{
-		"no such operation": {target("dynamodb", "DropTable", `{}`),
-			Violation{"dynamodb", "DropTable", "", "DynamoDB_20120810.DropTable", "there is no such operation"}},
-		"no such path": {wireRequest{"iot", "PUT", "/things", "", ""},
-			Violation{"iot", "", "", "PUT /things", "there is no such operation"}},
-		"not signed": {wireRequest{"", "GET", "/things", "", ""},
-			Violation{"", "", "", "GET /things", "the request is not signed"}},
-		"no such member": {target("dynamodb", "DescribeTable", `{"TableName":"greenhouse","Colour":"red"}`),
-			Violation{"dynamodb", "DescribeTable", "Colour", "red", "there is no such member"}},
-		"no such member, deep": {
-			target("dynamodb", "GetItem", `{"TableName":"greenhouse","Key":{"id":{"T":"x"}}}`),
-			Violation{"dynamodb", "GetItem", "Key.id.T", "x", "there is no such member"}},
-		"a member is missing": {target("kinesis", "CreateStream", `{"ShardCount":1,"StreamName":null}`),
-			Violation{"kinesis", "CreateStream", "StreamName", "", "a required member is missing"}},
-		"type": {target("kinesis", "CreateStream", `{"ShardCount":"1","StreamName":"greenhouse"}`),
-			Violation{"kinesis", "CreateStream", "ShardCount", "1", "it has to be of type integer"}},
-		"type of a blob": {
-			target("kinesis", "PutRecord", `{"StreamName":"greenhouse","PartitionKey":"k","Data":"not base64"}`),
-			Violation{"kinesis", "PutRecord", "Data", "not base64", "it has to be of type blob"}},
-		"enumeration": {target("ssm", "PutParameter", `{"Name":"/greenhouse","Value":"x","Tier":"Golden"}`),
-			Violation{"ssm", "PutParameter", "Tier", "Golden", "one of Standard, Advanced, Intelligent-Tiering"}},
-		"length": {target("dynamodb", "DescribeTable", `{"TableName":""}`),
-			Violation{"dynamodb", "DescribeTable", "TableName", "", "at least 1 characters, not 0"}},
-		"length of a secret": {target("secretsmanager", "CreateSecret", `{"Name":"greenhouse","SecretString":""}`),
-			Violation{"secretsmanager", "CreateSecret", "SecretString", "(sensitive, str)", "at least 1 characters, not 0"}},
-		"length of a list": {target("kinesis", "PutRecords", `{"StreamName":"greenhouse","Records":[]}`),
-			Violation{"kinesis", "PutRecords", "Records", "[]", "at least 1 elements, not 0"}},
-		"range": {wireRequest{"iot", "GET", "/things?maxResults=251", "", ""},
-			Violation{"iot", "ListThings", "maxResults", "251", "at most 250, not 251"}},
-		"pattern": {wireRequest{"iot", "POST", "/things/soil%20001", "", "{}"},
-			Violation{"iot", "CreateThing", "thingName", "soil 001", "has to fit [a-zA-Z0-9:_-]+"}},
-		"pattern of a map's key": {
-			wireRequest{"iot", "POST", "/things/soil", "", `{"attributePayload":{"attributes":{"b y":"1"}}}`},
-			Violation{"iot", "CreateThing", "attributePayload.attributes.b y (key)", "b y",
-				"has to fit [a-zA-Z0-9_.,@/:#-]+"}},
-		"Java's pattern": {wireRequest{"iot", "POST", "/tags", "", `{"resourceArn":"a","tags":[{"Key":"grün!"}]}`},
-			Violation{"iot", "TagResource", "tags[0].Key", "grün!", `has to fit ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`}},
-		"REST query": {wireRequest{"iot", "GET", "/things?color=red", "", ""},
-			Violation{"iot", "ListThings", "?color", "red", "there is no such member"}},
-		"S3 value":   {versioning(`<Status>On</Status>`), s3Violation("Status", "On", "one of Enabled, Suspended")},
-		"S3 element": {versioning(`<State>Enabled</State>`), s3Violation("State", "Enabled", "there is no such member")},
-		"S3 body": {
-			wireRequest{"s3", "PUT", "/archive?versioning", "", `<Versioning/>`},
-			Violation{"s3", "PutBucketVersioning", "", "Versioning",
-				"the body has to be {http://s3.amazonaws.com/doc/2006-03-01/}VersioningConfiguration"}},
-		"S3 header": {put("", "", "X-Amz-Storage-Class: COLD"), Violation{"s3", "PutObject", "StorageClass", "COLD",
-			"one of STANDARD, REDUCED_REDUNDANCY, STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING, GLACIER, " +
-				"DEEP_ARCHIVE, OUTPOSTS, GLACIER_IR, SNOW, EXPRESS_ONEZONE, FSX_OPENZFS, FSX_ONTAP"}},
-		"S3 unknown header": {put("", "", "X-Amz-Colour: red"),
-			Violation{"s3", "PutObject", "header x-amz-colour", "red", "there is no such member"}},
-		"S3 copy": {put("", "?partNumber=x&uploadId=u", "X-Amz-Copy-Source: a/b"),
-			Violation{"s3", "UploadPartCopy", "PartNumber", "x", "it has to be of type integer"}},
-		"query protocol": {form("iam", "Action=GetRole&RoleName=a%20b"+iam),
-			Violation{"iam", "GetRole", "RoleName", "a b", `has to fit [\w+=,.@-]+`}},
-		"query list": {form("iam", "Action=TagRole&RoleName=r&Tags.member.1.Key=k"+iam),
-			Violation{"iam", "TagRole", "Tags[0].Value", "", "a required member is missing"}},
-		"query parameter": {form("iam", "Action=GetRole&RoleName=r&Path=/"+iam),
-			Violation{"iam", "GetRole", "Path", "/", "there is no such member"}},
-		"query version": {form("iam", "Action=GetRole&RoleName=r&Version=1"),
-			Violation{"iam", "GetRole", "Version", "1", "the version has to be 2010-05-08"}},
-	} {
+	for name, c := range violations {
 		t.Run(name, func(t *testing.T) {
 			s := Start(t)
 			c.request.send(t, s.URL)
@@ -239,8 +245,8 @@ func TestViolationsAreReported(t *testing.T) {
 // A pattern that Python cannot read would not be checked. These are the models of all services that the product uses.
 func TestEveryPatternIsChecked(t *testing.T) {
 	s := Start(t)
-	for _, service := range []string{"cloudwatch", "dynamodb", "firehose", "iam", "iot", "iot-data", "kinesis", "kms", "lambda",
-		"logs", "s3", "secretsmanager", "sns", "sqs", "ssm", "stepfunctions", "sts", "timestream-write"} {
+	for _, service := range []string{"cloudwatch", "dynamodb", "firehose", "iam", "iot", "iot-data", "kinesis", "kms",
+		"lambda", "logs", "s3", "secretsmanager", "sns", "sqs", "ssm", "stepfunctions", "sts", "timestream-write"} {
 		var unchecked map[string]string
 		s.read(t, "/mototest/unchecked", map[string][]string{"service": {service}}, &unchecked)
 		if len(unchecked) > 0 {
