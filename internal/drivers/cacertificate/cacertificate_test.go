@@ -220,6 +220,7 @@ func TestDeletionWaitsForTheDeactivation(t *testing.T) {
 
 // Shapes of the API reference, against a stub: what moto answers to these calls is this repository's own work.
 func TestWireShapes(t *testing.T) {
+	gone := strings.Repeat("0", 64)
 	text, certificate := authority(t)
 	arn := "arn:aws:iot:us-east-1:123456789012:cacert/" + certificate
 	var sent []string
@@ -243,7 +244,7 @@ func TestWireShapes(t *testing.T) {
 			return `{}`
 		case "PUT /cacertificate/" + certificate + "?newStatus=INACTIVE", "DELETE /cacertificate/" + certificate:
 			return `{}`
-		case "GET /cacertificate/gone":
+		case "GET /cacertificate/" + gone:
 			return `{"__type":"ResourceNotFoundException","message":"not found"}`
 		}
 		t.Errorf("unexpected %s", call)
@@ -276,8 +277,8 @@ func TestWireShapes(t *testing.T) {
 		have.ARN != arn {
 		t.Errorf("observed (-want +got):\n%s", diff)
 	}
-	if gone, err := d.Observe(ctx, assembly.Ref{Name: "gone"}); gone != nil || err != nil {
-		t.Errorf("absent: %+v, %v", gone, err)
+	if got, err := d.Observe(ctx, assembly.Ref{Name: gone}); got != nil || err != nil {
+		t.Errorf("absent: %+v, %v", got, err)
 	}
 	next := spec.CACertificate{CertificatePEM: text, Template: "other"}
 	if _, err := d.Update(ctx, ref, have, next, d.Diff(have.Spec, next)); err != nil {

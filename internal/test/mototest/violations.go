@@ -111,8 +111,8 @@ func (s *Server) endAllowances(t testing.TB) {
 	s.allowed = nil
 }
 
-// checking keeps a connection for each request that a test sends at the same time.
-var checking = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+// checking bounds the connections to a server: a test may send a thousand requests at a time.
+var checking = &http.Client{Transport: &http.Transport{MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16}}
 
 // Checked holds the requests to another handler, such as a stub of a service, against AWS's models before it answers
 // them. What is wrong is reported as if it had been sent to this server.
