@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the policy into the guide")
 
-// beside are the actions that AWS asks for beside the call itself, and the calls that ask for them.
+// beside lists the actions that AWS requires in addition to the call itself, and the calls that require them.
 var beside = map[string]string{
 	"iam:PassRole":                  "CreateFunction, CreateTopicRule, CreateProvisioningTemplate: whoever names a role must be allowed to pass it",
 	"s3:DeleteObjectVersion":        "DeleteObjects that names versions",

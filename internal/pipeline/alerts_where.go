@@ -10,7 +10,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/syntax"
 )
 
-// Names that alert conditions and messages may use beside the message's own fields.
+// Names that alert conditions and messages can use besides the message's own fields.
 const (
 	bindingThing     = "thing"     // the device's name
 	bindingThreshold = "threshold" // an object of the named thresholds

@@ -2,7 +2,7 @@ package pipeline
 
 import "github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 
-// Env is what a build needs to know beside the description: where the pipeline
+// Env is what a build needs to know besides the description: where the pipeline
 // is, who owns it, and the code of its functions.
 type Env struct {
 	AccountID string

@@ -53,7 +53,7 @@ func sortedKeys(m map[string]string) []string {
 // The manifest describes the pipeline, so every change is written to it.
 const manifest = "ssm:PutParameter"
 
-// A change of one argument and the requests that it takes beside the manifest's.
+// A change of one argument and the requests that it takes besides the manifest's.
 type change struct {
 	name, argument, value string // an empty value removes the argument
 	writes                []string

@@ -96,7 +96,7 @@ func resultOf(r iotsql.Result) types.Object {
 	)
 }
 
-// surroundings is what a message brings beside topic and payload.
+// surroundings is what a message has besides topic and payload.
 type surroundings struct {
 	ClientID   string
 	Principal  string

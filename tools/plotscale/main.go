@@ -1,5 +1,5 @@
 // Command plotscale turns the results of internal/test/scale into what docs/performance.md shows: the table between its
-// markers and the plot beside it.
+// markers and the plot next to it.
 package main
 
 import (

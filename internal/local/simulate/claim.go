@@ -111,7 +111,7 @@ type Registration struct {
 	Roots  *x509.CertPool
 	// Serials are the devices' serial numbers; each registers one thing.
 	Serials []string
-	// Parameters are what every device says of itself beside its serial number.
+	// Parameters are what every device reports besides its serial number.
 	Parameters map[string]string
 	// TopicPrefix is the pipeline's.
 	TopicPrefix string

@@ -177,7 +177,7 @@ var Tamperings = []Tampering{
 	}},
 }
 
-// ChangeThing sets the attributes of a thing by hand, beside those that it has.
+// ChangeThing adds attributes to a thing by hand.
 func (a Account) ChangeThing(t testing.TB, name string, attributes map[string]string) {
 	t.Helper()
 	must[*iot.UpdateThingOutput](t)(a.IoT().UpdateThing(t.Context(), &iot.UpdateThingInput{ThingName: &name,

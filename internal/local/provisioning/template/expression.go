@@ -85,7 +85,7 @@ func buildObject(values map[string]any) (expression, error) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if name == "Ref" || strings.HasPrefix(name, "Fn::") {
 			if len(values) > 1 {
-				return nil, fmt.Errorf("the function %q stands beside other members", name)
+				return nil, fmt.Errorf("the function %q must be the only member of its object", name)
 			}
 			return buildCall(name, values[name])
 		}
@@ -132,7 +132,7 @@ func buildCall(name string, argument any) (expression, error) {
 	return lookup{a[0], a[1], a[2]}, nil
 }
 
-// buildSub reads a text, or a list of a text and an object of values that it names beside the parameters.
+// buildSub reads a text, or a list of a text and an object of values for names other than the parameters.
 func buildSub(argument any) (expression, error) {
 	list, ok := argument.([]any)
 	if !ok {

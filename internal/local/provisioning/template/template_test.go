@@ -51,7 +51,7 @@ func TestPipelineTemplate(t *testing.T) {
 	}
 }
 
-// wrap puts an expression where a device configuration stands, beside a parameter, a default and a mapping.
+// wrap puts an expression into a device configuration, next to a parameter, a default and a mapping.
 func wrap(expression string) string {
 	return `{"Parameters":{"given":{"Type":"String"},"usual":{"Type":"String","Default":"d"},"missing":{"Type":"String"},"number":{"Type":"String","Default":"1"}},
 	 "Mappings":{"urls":{"north":{"broker":"n.example","hosts":["a","b"]}}},
@@ -166,7 +166,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a property that things have not", thing(`"ThingName":"x","Color":"red"`, ``), `unknown member "Color"`},
 		{"an unknown function", thing(`"ThingName":{"Fn::If":["a","b","c"]}`, ``), `Resources.x.Properties.ThingName: unknown function "Fn::If"`},
 		{"a function of CloudFormation", thing(`"ThingName":{"Fn::GetAtt":["a","b"]}`, ``), `unknown function "Fn::GetAtt"`},
-		{"a function beside something else", thing(`"ThingName":{"Ref":"p","x":1}`, ``), "beside other members"},
+		{"a function beside something else", thing(`"ThingName":{"Ref":"p","x":1}`, ``), "must be the only member"},
 		{"a reference to no name", thing(`"ThingName":{"Ref":["p"]}`, ``), "name of a parameter"},
 		{"too few arguments", thing(`"ThingName":{"Fn::Join":["-"]}`, ``), "list of 2 arguments"},
 		{"arguments that are not a list", thing(`"ThingName":{"Fn::FindInMap":"m"}`, ``), "list of 3 arguments"},

@@ -1,4 +1,4 @@
-"""What a test may ask of the server beside AWS calls: the request log, injected failures, and what arrived where.
+"""What a test can ask of the server besides AWS calls: the request log, injected failures, and what arrived where.
 
 Everything lives below /mototest/ and is spoken to by the Go package only.
 """
