@@ -14,37 +14,16 @@ type node struct {
 	needs []string
 }
 
-// walk runs do once per node, after all it needs, at most parallel at a time. What
-// fails blocks only what needs it. Among the nodes that are ready the lowest
-// key starts first. Needs that are not nodes of the walk count as done. After
-// cancellation no node starts. It returns when every started node has returned.
+// walk runs do once per node, after all it needs, at most parallel at a time. A node that fails blocks only the nodes
+// that need it. Among the nodes that are ready, the lowest key starts first. Needs that are not nodes of the walk count
+// as done. After cancellation no node starts. It returns when every started node has returned.
 func walk(
 	ctx context.Context,
 	nodes []node,
 	parallel int,
 	do func(ctx context.Context, key string) error,
 ) (failed map[string]error, skipped map[string][]string) {
-	waiting := make(map[string]map[string]bool, len(nodes)) // key → needs not done yet
-	dependents := map[string][]string{}
-	for _, n := range nodes {
-		waiting[n.key] = map[string]bool{}
-	}
-	for _, n := range nodes {
-		for _, need := range n.needs {
-			if _, ok := waiting[need]; ok && need != n.key {
-				waiting[n.key][need] = true
-				dependents[need] = append(dependents[need], n.key)
-			}
-		}
-	}
-	var ready []string
-	for key, needs := range waiting {
-		if len(needs) == 0 {
-			ready = append(ready, key)
-		}
-	}
-	slices.Sort(ready)
-
+	waiting, dependents, ready := order(nodes)
 	type result struct {
 		key string
 		err error
@@ -81,6 +60,30 @@ func walk(
 		skipped[key] = slices.Sorted(maps.Keys(needs))
 	}
 	return failed, skipped
+}
+
+// order returns, by key, the needs that a node waits for and the nodes that wait for it, and the sorted keys of the nodes
+// that wait for nothing.
+func order(nodes []node) (waiting map[string]map[string]bool, dependents map[string][]string, ready []string) {
+	waiting, dependents = make(map[string]map[string]bool, len(nodes)), map[string][]string{}
+	for _, n := range nodes {
+		waiting[n.key] = map[string]bool{}
+	}
+	for _, n := range nodes {
+		for _, need := range n.needs {
+			if _, ok := waiting[need]; ok && need != n.key {
+				waiting[n.key][need] = true
+				dependents[need] = append(dependents[need], n.key)
+			}
+		}
+	}
+	for key, needs := range waiting {
+		if len(needs) == 0 {
+			ready = append(ready, key)
+		}
+	}
+	slices.Sort(ready)
+	return waiting, dependents, ready
 }
 
 // recovered turns a panic of one part into its error, so that the records of all others are kept.

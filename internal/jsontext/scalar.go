@@ -80,31 +80,9 @@ func (r *Reader) Skip() error {
 	var err error
 	switch r.Peek() {
 	case Object:
-		if err = r.Enter('{'); err != nil {
-			return err
-		}
-		for first := true; ; first = false {
-			_, ok, err := r.Member(first)
-			if err != nil || !ok {
-				return err
-			}
-			if err := r.Skip(); err != nil {
-				return err
-			}
-		}
+		err = r.skipObject()
 	case Array:
-		if err = r.Enter('['); err != nil {
-			return err
-		}
-		for first := true; ; first = false {
-			ok, err := r.Element(first)
-			if err != nil || !ok {
-				return err
-			}
-			if err := r.Skip(); err != nil {
-				return err
-			}
-		}
+		err = r.skipArray()
 	case String:
 		_, _, err = r.raw()
 	case Number:
@@ -117,6 +95,36 @@ func (r *Reader) Skip() error {
 		err = r.fail("not a value")
 	}
 	return err
+}
+
+func (r *Reader) skipObject() error {
+	if err := r.Enter('{'); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		_, ok, err := r.Member(first)
+		if err != nil || !ok {
+			return err
+		}
+		if err := r.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Reader) skipArray() error {
+	if err := r.Enter('['); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		ok, err := r.Element(first)
+		if err != nil || !ok {
+			return err
+		}
+		if err := r.Skip(); err != nil {
+			return err
+		}
+	}
 }
 
 // End checks that nothing but white space is left.

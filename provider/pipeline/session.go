@@ -154,7 +154,8 @@ func (s *session) wantedFleet() spec.Fleet {
 	for _, p := range s.parts {
 		if p.Key == pipeline.KeyFleet {
 			if want, err := p.Want(nil); err == nil {
-				return want.(spec.Fleet)
+				fleet, _ := want.(spec.Fleet)
+				return fleet
 			}
 		}
 	}

@@ -181,20 +181,17 @@ func (d *Driver) certificatesFor(ctx context.Context, key string) ([]certs.Certi
 			return nil, err
 		}
 		for _, listed := range page.Certificates {
-			if listed.Status != types.CertificateStatusInactive || aws.ToTime(listed.CreationDate).Before(since) {
+			created := aws.ToTime(listed.CreationDate)
+			if listed.Status != types.CertificateStatusInactive || created.Before(since) {
 				continue
 			}
-			c, err := d.certs.Describe(ctx, aws.ToString(listed.CertificateId))
+			c, err := d.certificate(ctx, aws.ToString(listed.CertificateId))
 			if err != nil {
 				return nil, err
 			}
-			if c == nil || certs.KeyOf(aws.ToString(c.CertificatePem)) != key {
-				continue
-			}
-			found = append(found, certs.Certificate{ID: aws.ToString(c.CertificateId),
-				ARN: aws.ToString(c.CertificateArn), PEM: aws.ToString(c.CertificatePem)})
-			if at := aws.ToTime(listed.CreationDate).Add(-certs.ClockMargin); at.After(since) {
-				since = at
+			if certs.KeyOf(c.PEM) == key {
+				found = append(found, c)
+				since = latest(since, created.Add(-certs.ClockMargin))
 			}
 		}
 		if allBefore(page.Certificates, since) {
@@ -202,6 +199,23 @@ func (d *Driver) certificatesFor(ctx context.Context, key string) ([]certs.Certi
 		}
 	}
 	return found, nil
+}
+
+// certificate returns a certificate; it is empty if the certificate no longer exists.
+func (d *Driver) certificate(ctx context.Context, id string) (certs.Certificate, error) {
+	c, err := d.certs.Describe(ctx, id)
+	if err != nil || c == nil {
+		return certs.Certificate{}, err
+	}
+	return certs.Certificate{ID: aws.ToString(c.CertificateId), ARN: aws.ToString(c.CertificateArn),
+		PEM: aws.ToString(c.CertificatePem)}, nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func allBefore(page []types.Certificate, since time.Time) bool {

@@ -114,11 +114,11 @@ func jdkField(item patternItem) (jdkItem, error) {
 		}
 		return number(n, max(n, maxDigits))
 	case 'M', 'L':
-		return jdkTextField(field, monthNames, 1)
+		return jdkTextField(field, monthNames)
 	case 'Q', 'q':
-		return jdkTextField(field, quarters, 1)
+		return jdkTextField(field, quarters)
 	case 'E':
-		return jdkTextField(field, dayNames, 1)
+		return jdkTextField(field, dayNames)
 	case 'd', 'h', 'H', 'k', 'K', 'm', 's', 'w':
 		switch n {
 		case 1:
@@ -137,7 +137,7 @@ func jdkField(item patternItem) (jdkItem, error) {
 		if n == 1 {
 			return number(1, 1)
 		}
-		return jdkTextField(field, dayNames, 1)
+		return jdkTextField(field, dayNames)
 	case 'S':
 		if n > 9 {
 			return field, tooMany
@@ -159,8 +159,8 @@ func jdkField(item patternItem) (jdkItem, error) {
 
 // jdkTextField is a number with one or two letters, a short name with three, a full one with four, an initial with
 // five.
-func jdkTextField(field jdkItem, names []string, base int) (jdkItem, error) {
-	field.base = base
+func jdkTextField(field jdkItem, names []string) (jdkItem, error) {
+	field.base = 1 // the first name is number 1
 	isDay := field.letter == 'E' || field.letter == 'e' || field.letter == 'c'
 	switch {
 	case field.count == 1 && !isDay:

@@ -75,20 +75,12 @@ func (i *jdkItem) readNumber(text string, d *parsed) (string, bool) {
 	sign := byte(0)
 	if text != "" && (text[0] == '-' || text[0] == '+') {
 		sign = text[0]
-		isYear := i.letter == 'y' || i.letter == 'u' || i.letter == 'Y'
-		if !i.signed || sign == '+' && (!isYear || i.min < 4) {
+		if !i.signed || sign == '+' && (!i.isYear() || i.min < 4) {
 			return text, false
 		}
 		text = text[1:]
 	}
-	digits := 0
-	for digits < len(text) && digits < i.max+i.reserved && text[digits] >= '0' && text[digits] <= '9' {
-		digits++
-	}
-	if i.reserved > 0 {
-		digits = max(i.min, digits-i.reserved)
-	}
-	digits = min(digits, i.max)
+	digits := i.digits(text)
 	if digits < i.min || digits > len(text) {
 		return text, false
 	}
@@ -106,10 +98,24 @@ func (i *jdkItem) readNumber(text string, d *parsed) (string, bool) {
 		for j := digits; j < 9; j++ {
 			n *= 10
 		}
-	case i.max == 2 && (i.letter == 'y' || i.letter == 'u' || i.letter == 'Y'):
+	case i.max == 2 && i.isYear():
 		n += 2000
 	}
 	return text[digits:], d.set(canonical(i.letter), n)
+}
+
+func (i *jdkItem) isYear() bool { return i.letter == 'y' || i.letter == 'u' || i.letter == 'Y' }
+
+// digits counts the digits at the beginning of text that belong to the field.
+func (i *jdkItem) digits(text string) int {
+	n := 0
+	for n < len(text) && n < i.max+i.reserved && text[n] >= '0' && text[n] <= '9' {
+		n++
+	}
+	if i.reserved > 0 {
+		n = max(i.min, n-i.reserved)
+	}
+	return min(n, i.max)
 }
 
 // canonical maps letters that mean the same field to one of them.

@@ -52,19 +52,7 @@ func Compile(documents []*Document, subject Subject) *Set {
 	s := &Set{subject: subject}
 	for _, d := range documents {
 		for _, st := range d.statements {
-			c := compiled{conditions: st.conditions}
-			for _, a := range st.actions {
-				// As in IAM, the case of actions does not matter.
-				if g, ok := compile(strings.ToLower(a), none); ok {
-					c.actions = append(c.actions, g)
-				}
-			}
-			for _, r := range st.resources {
-				// [AWS 3 TPV] a resource with an unresolved variable matches nothing.
-				if g, ok := compile(r, subject.value); ok {
-					c.resources = append(c.resources, g)
-				}
-			}
+			c := compileStatement(st, subject)
 			if st.deny {
 				s.deny = append(s.deny, c)
 			} else {
@@ -73,6 +61,23 @@ func Compile(documents []*Document, subject Subject) *Set {
 		}
 	}
 	return s
+}
+
+func compileStatement(st statement, subject Subject) compiled {
+	c := compiled{conditions: st.conditions}
+	for _, a := range st.actions {
+		// As in IAM, the case of actions does not matter.
+		if g, ok := compile(strings.ToLower(a), none); ok {
+			c.actions = append(c.actions, g)
+		}
+	}
+	for _, r := range st.resources {
+		// [AWS 3 TPV] a resource with an unresolved variable matches nothing.
+		if g, ok := compile(r, subject.value); ok {
+			c.resources = append(c.resources, g)
+		}
+	}
+	return c
 }
 
 func none(string) (string, bool) { return "", false }

@@ -190,8 +190,10 @@ func (s *Server) serve(name string, do operation) http.HandlerFunc {
 		if err != nil {
 			return
 		}
-		if s.options.Latency > 0 {
-			time.Sleep(s.options.Latency)
+		select {
+		case <-time.After(s.options.Latency):
+		case <-r.Context().Done():
+			return
 		}
 		s.mu.Lock()
 		s.requests[name]++
