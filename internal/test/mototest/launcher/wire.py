@@ -34,7 +34,7 @@ SDK_QUERY = re.compile(r"x-id|X-Amz-.*")
 
 
 class Refused(Exception):
-    """A request that is none of the model's."""
+    """A request that the model does not define."""
 
     def __init__(self, rule, value="", member=""):
         super().__init__(rule)
@@ -164,7 +164,7 @@ class Request:
         return {payload: from_document(within, value)} if payload else from_document(self.shape, value, body=True)
 
     def queried(self):
-        """The members in the query, by name; what is none of them by its own."""
+        """The members in the query by name, and everything else under its own key."""
         sent, rest = {}, [(key, text) for key, text in self.query if key not in self.route.query]
         for name, member in self.shape.members.items():
             if member.serialization.get("location") != "querystring":
