@@ -65,8 +65,18 @@ var table = []statement{
 		resources: []string{"arn:${partition}:kinesis:${region}:${account}:stream/${name}"},
 		actions: `
 		AddTagsToStream CreateStream DecreaseStreamRetentionPeriod DeleteStream DescribeStreamSummary IncreaseStreamRetentionPeriod ListTagsForStream
-		RemoveTagsFromStream StartStreamEncryption UpdateShardCount UpdateStreamMode`,
+		RemoveTagsFromStream`,
 	},
+	{
+		sid:     "StreamEncryption",
+		service: "kinesis",
+		resources: []string{
+			"arn:${partition}:kinesis:${region}:${account}:stream/${name}",
+			"arn:${partition}:kms:${region}:${account}:key/*",
+		},
+		actions: `StartStreamEncryption`,
+	},
+	{sid: "StreamSize", service: "kinesis", resources: everything, actions: `UpdateShardCount UpdateStreamMode`},
 	{
 		sid:     "DeviceState",
 		service: "dynamodb",

@@ -65,7 +65,6 @@ var processor = []Need{
 	{Action: "kinesis:GetRecords", On: Stream, ByLambda: true},
 	{Action: "kinesis:GetShardIterator", On: Stream, ByLambda: true},
 	{Action: "kinesis:ListShards", On: Stream, ByLambda: true},
-	{Action: "kinesis:SubscribeToShard", On: Stream, ByLambda: true},
 	{Action: "s3:ListBucket", On: DeadLetterBucket, ByLambda: true},
 	{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
 	{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
