@@ -15,7 +15,9 @@ type token struct {
 var variable = regexp.MustCompile(`\$\{[^}]*\}`)
 
 // wide are the variables of the reference whose values hold slashes or colons.
-var wide = regexp.MustCompile(`(?i)(WithPath|WithoutLeadingSlash|ObjectName|TopicFilter|SecretId|LogGroupName|ClientId)\}$`)
+var wide = regexp.MustCompile(
+	`(WithPath|WithoutLeadingSlash|ObjectName|TopicFilter|SecretId|LogGroupName|ClientId)\}$`,
+)
 
 // form takes an ARN of the reference apart. A variable there is at least one character.
 func form(arn string) []token {
@@ -83,7 +85,8 @@ func (t token) or(u token) bool {
 	if t.char != 0 && u.char != 0 {
 		return t.char == u.char
 	}
-	return !(t.narrow && separates(u.char)) && !(u.narrow && separates(t.char))
+	outside := t.narrow && separates(u.char) || u.narrow && separates(t.char)
+	return !outside
 }
 
 func separates(char byte) bool { return char == '/' || char == ':' }

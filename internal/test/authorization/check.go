@@ -63,27 +63,16 @@ func (r *Reference) Check(document string, further ...string) []string {
 
 func (r *Reference) statement(s statement, further []string) []string {
 	var wrong []string
-	resources := slices.DeleteFunc(slices.Clone(s.Resource), func(arn string) bool { return arn == "*" })
-	everything := len(resources) < len(s.Resource)
-	unused := map[string]bool{}
-	for _, arn := range resources {
-		unused[arn] = true
-	}
+	var all []found
 	for _, pattern := range s.Action {
 		actions := r.actions(pattern)
+		all = append(all, actions...)
 		if len(actions) == 0 {
 			wrong = append(wrong, pattern+": there is no such action")
 		}
-		for _, a := range actions {
-			for _, arn := range resources {
-				if a.takes(arn) {
-					delete(unused, arn)
-				}
-			}
-			// A trust policy is its role's own, and names no resource.
-			if !everything && len(s.Resource) > 0 && len(actions) == 1 {
-				wrong = append(wrong, a.without(resources)...)
-			}
+		// What a pattern names may be about different resources.
+		if len(actions) == 1 {
+			wrong = append(wrong, actions[0].without(s)...)
 		}
 		for _, key := range s.keys() {
 			if !r.hasKey(actions, key, further) {
@@ -91,11 +80,14 @@ func (r *Reference) statement(s statement, further []string) []string {
 			}
 		}
 	}
-	for _, arn := range slices.Sorted(maps.Keys(unused)) {
-		wrong = append(wrong, fmt.Sprintf("%s: no action of %s takes it", arn, strings.Join(s.Action, ", ")))
+	names := strings.Join(s.Action, ", ")
+	for _, arn := range s.Resource {
+		if arn != "*" && !slices.ContainsFunc(all, func(a found) bool { return a.takes(arn) }) {
+			wrong = append(wrong, fmt.Sprintf("%s: no action of %s takes it", arn, names))
+		}
 	}
 	if len(s.Resource) == 0 && s.Principal == nil {
-		wrong = append(wrong, fmt.Sprintf("%s: there is no resource", strings.Join(s.Action, ", ")))
+		wrong = append(wrong, names+": there is no resource")
 	}
 	return wrong
 }
@@ -144,8 +136,13 @@ func (f found) takes(arn string) bool {
 	return false
 }
 
-// without tells what the action needs and does not find among the ARNs.
-func (f found) without(arns []string) []string {
+// without tells what the action needs and does not find in its statement.
+func (f found) without(s statement) []string {
+	arns := s.Resource
+	// A trust policy names no resource: it is about its own role.
+	if len(arns) == 0 || slices.Contains(arns, "*") {
+		return nil
+	}
 	if len(f.action.Resources) == 0 {
 		return []string{f.name + ": it takes no resource but *"}
 	}

@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	stream   = `"arn:aws:kinesis:eu-west-1:123456789012:stream/greenhouse"`
+	stream   = `"arn:aws:kinesis:eu-west-1:123456789012:stream/g"`
 	key      = `"arn:aws:kms:eu-west-1:123456789012:key/*"`
 	bucket   = `"arn:aws:s3:::greenhouse"`
-	database = `"arn:aws:timestream:eu-west-1:123456789012:database/greenhouse"`
+	database = `"arn:aws:timestream:eu-west-1:123456789012:database/g"`
 )
 
 func TestCheck(t *testing.T) {
@@ -24,7 +24,7 @@ func TestCheck(t *testing.T) {
 	}{
 		"right": {`"Action": ["kinesis:PutRecord"], "Resource": ` + stream, nil},
 		"right, with a key of its own": {`"Action": "iam:PassRole", "Resource": "*",
-			"Condition": {"StringEquals": {"iam:PassedToService": "iot.amazonaws.com", "AWS:RequestedRegion": "eu-west-1"}}`, nil},
+			"Condition": {"StringEquals": {"iam:PassedToService": "iot.amazonaws.com", "AWS:RequestedRegion": "r"}}`, nil},
 		"right, a trust": {`"Action": "sts:AssumeRole", "Principal": {"Service": "iot.amazonaws.com"},
 			"Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:iot:*"}}`, nil},
 		"right, a pattern": {`"Action": "s3:*", "Resource": [` + bucket + `, "arn:aws:s3:::greenhouse/*"]`, nil},
@@ -36,22 +36,25 @@ func TestCheck(t *testing.T) {
 			[]string{"kinesis:UpdateShardCount: it takes no resource but *"}},
 		"a resource of another type": {
 			`"Action": ["kinesis:SubscribeToShard", "kinesis:GetRecords"], "Resource": [` + stream + `]`,
-			[]string{"kinesis:SubscribeToShard: it takes none of arn:aws:kinesis:eu-west-1:123456789012:stream/greenhouse"}},
-		"a resource that no action takes": {`"Action": "s3:PutObject", "Resource": [` + bucket + `, "arn:aws:s3:::greenhouse/*"]`,
+			[]string{"kinesis:SubscribeToShard: it takes none of arn:aws:kinesis:eu-west-1:123456789012:stream/g"}},
+		"a resource that no action takes": {
+			`"Action": "s3:PutObject", "Resource": [` + bucket + `, "arn:aws:s3:::greenhouse/*"]`,
 			[]string{"arn:aws:s3:::greenhouse: no action of s3:PutObject takes it"}},
 		"a table is no database": {
 			`"Action": "timestream:CreateTable", "Resource": ` + database,
-			[]string{"timestream:CreateTable: it takes none of arn:aws:timestream:eu-west-1:123456789012:database/greenhouse",
-				"arn:aws:timestream:eu-west-1:123456789012:database/greenhouse: no action of timestream:CreateTable takes it"}},
+			[]string{"timestream:CreateTable: it takes none of arn:aws:timestream:eu-west-1:123456789012:database/g",
+				"arn:aws:timestream:eu-west-1:123456789012:database/g: no action of timestream:CreateTable takes it"}},
 		"a key is missing": {`"Action": "kinesis:StartStreamEncryption", "Resource": ` + stream,
 			[]string{"kinesis:StartStreamEncryption: it needs a resource of type kmsKey as well"}},
 		"a key is there": {`"Action": "kinesis:StartStreamEncryption", "Resource": [` + stream + `, ` + key + `]`, nil},
 		"no such condition key": {
 			`"Action": "sns:Publish", "Resource": "*", "Condition": {"StringEquals": {"sns:Protocol": "sms"}}`,
 			[]string{"sns:Publish: there is no condition key sns:Protocol"}},
-		"no resource":      {`"Action": "sns:Publish"`, []string{"sns:Publish: there is no resource"}},
-		"not supported":    {`"NotAction": "sns:Publish", "Resource": "*"`, []string{"a statement with NotAction, NotResource or NotPrincipal is not understood"}},
-		"no JSON document": {`"Action"`, []string{"the document cannot be read: invalid character '}' after object key"}},
+		"no resource": {`"Action": "sns:Publish"`, []string{"sns:Publish: there is no resource"}},
+		"not supported": {`"NotAction": "sns:Publish", "Resource": "*"`,
+			[]string{"a statement with NotAction, NotResource or NotPrincipal is not understood"}},
+		"no JSON document": {`"Action"`,
+			[]string{"the document cannot be read: invalid character '}' after object key"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := reference.Check(`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", ` + c.statement + `}]}`)
@@ -75,7 +78,7 @@ func TestFits(t *testing.T) {
 		{"arn:aws:s3:::*", "arn:${Partition}:s3:::${BucketName}/${ObjectName}", true},
 		{"arn:aws:logs:r:1:log-group:/aws/lambda/f:*", group, true},
 		{"arn:aws:logs:r:1:log-group:", group, false},
-		{"arn:aws:iot:r:1:topic/a/${iot:ClientId}/b", "arn:${Partition}:iot:${Region}:${Account}:topic/${TopicName}", true},
+		{"arn:aws:iot:r:1:topic/a/${iot:X}/b", "arn:${Partition}:iot:${Region}:${Account}:topic/${TopicName}", true},
 		{"arn:aws:iot:r:1:topicfilter/a/b", "arn:${Partition}:iot:${Region}:${Account}:topic/${TopicName}", false},
 		{"arn:aws:iot:r:1:*", "arn:${Partition}:iot:${Region}:${Account}:thing/${ThingName}", true},
 		{"arn:aws:sns:r:1:a:b", "arn:${Partition}:sns:${Region}:${Account}:${TopicName}", false},

@@ -63,7 +63,8 @@ func text(r authorization.Reference) string {
 	fmt.Fprintf(&b, "{\"source\": %s,\n\"globalKeys\": %s,\n\"services\": {\n", line(r.Source), line(r.GlobalKeys))
 	for i, name := range slices.Sorted(maps.Keys(r.Services)) {
 		s := r.Services[name]
-		fmt.Fprintf(&b, "%s%s: {\n\"arns\": {\n%s},\n\"actions\": {\n%s}}", comma(i), line(name), lines(s.ARNs), lines(s.Actions))
+		fmt.Fprintf(&b, "%s%s: {\n\"arns\": {\n%s},\n", comma(i), line(name), lines(s.ARNs))
+		fmt.Fprintf(&b, "\"actions\": {\n%s}}", lines(s.Actions))
 	}
 	return b.String() + "\n}}\n"
 }
