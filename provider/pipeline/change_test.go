@@ -261,7 +261,7 @@ func TestChangesInPlace(t *testing.T) {
 	chains["provisioning"] = provisioningChain(t)
 	for name, chain := range chains {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newLocalAWS(t)
 			arguments := maps.Clone(base)
 			steps := []resource.TestStep{{Config: w.config(block(arguments))}}
 			for _, c := range chain {
@@ -273,7 +273,7 @@ func TestChangesInPlace(t *testing.T) {
 	}
 }
 
-func (w *world) change(c change, config string) resource.TestStep {
+func (w *localAWS) change(c change, config string) resource.TestStep {
 	return resource.TestStep{
 		PreConfig: w.mark,
 		Config:    w.config(config),
@@ -290,7 +290,7 @@ func (w *world) change(c change, config string) resource.TestStep {
 }
 
 // readyToGo is a last step that lets the destroy after it delete data.
-func (w *world) readyToGo(arguments map[string]string) resource.TestStep {
+func (w *localAWS) readyToGo(arguments map[string]string) resource.TestStep {
 	arguments["force_destroy"] = "true"
 	return resource.TestStep{Config: w.config(block(arguments))}
 }

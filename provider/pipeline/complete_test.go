@@ -150,7 +150,7 @@ func complete(t *testing.T) string {
 }
 
 func TestEverythingSet(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	config := w.config(pipeline(complete(t)))
 	w.run(
 		resource.TestStep{

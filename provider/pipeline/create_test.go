@@ -26,7 +26,7 @@ func at(name string, more ...string) tfjsonpath.Path {
 
 // A plan of a create names what it will make; the framework checks that the next plan is empty.
 func TestMinimalPipeline(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	w.run(resource.TestStep{
 		Config: w.config(pipeline(minimal)),
 		ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{

@@ -44,7 +44,7 @@ func (r *recorded) renewed(want ...string) resource.TestCheckFunc {
 }
 
 // swift is a configuration whose requests for devices wait for no quota.
-func (w *world) swift(blocks ...string) string {
+func (w *localAWS) swift(blocks ...string) string {
 	rates := "  request_rates = {\n"
 	for _, operation := range []string{"iot:ListThingPrincipals", "iot:ListPrincipalThings",
 		"iot:CreateCertificateFromCsr", "iot:UpdateCertificate", "iot:DeleteCertificate",
@@ -57,14 +57,14 @@ func (w *world) swift(blocks ...string) string {
 const bundles = "/iot-pipeline/greenhouse/devices/"
 
 // attached checks that each device's certificate is attached to it and that its bundle is for this certificate.
-func (w *world) attached(r *recorded, devices ...string) resource.TestCheckFunc {
+func (w *localAWS) attached(r *recorded, devices ...string) resource.TestCheckFunc {
 	return func(*terraform.State) error {
 		for _, name := range devices {
-			if got := w.account.Principals(w.t, name); len(got) != 1 ||
+			if got := w.Principals(w.t, name); len(got) != 1 ||
 				!strings.HasSuffix(got[0], ":cert/"+r.certificate[name]) {
 				return fmt.Errorf("%s has the principals %v, want certificate %s", name, got, r.certificate[name])
 			}
-			if bundle := w.account.Parameter(w.t, bundles+name); !strings.Contains(bundle, r.certificate[name]) {
+			if bundle := w.Parameter(w.t, bundles+name); !strings.Contains(bundle, r.certificate[name]) {
 				return fmt.Errorf("the bundle of %s is not for certificate %s", name, r.certificate[name])
 			}
 		}
@@ -75,14 +75,14 @@ func (w *world) attached(r *recorded, devices ...string) resource.TestCheckFunc 
 // With many devices, what lists do not tell is found when deep_check says so: by the plan that says it first, and
 // then by each refresh. Saying it, and taking it back, changes nothing but the manifest.
 func TestDeepCheck(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	plain := w.swift(pipeline(fleetOf(manyDevices())))
 	deep := w.swift(pipeline(fleetOf(manyDevices()) + "  deep_check = true\n"))
 	state := &recorded{}
 	damage := func(detached, lost string) func() {
 		return func() {
-			w.account.Detach(t, detached, state.certificate[detached])
-			w.account.RemoveParameter(t, bundles+lost)
+			w.Detach(t, detached, state.certificate[detached])
+			w.RemoveParameter(t, bundles+lost)
 			w.mark()
 		}
 	}
@@ -154,7 +154,7 @@ func TestDeepCheck(t *testing.T) {
 
 // The devices of a file are counted among the changed ones, and named.
 func TestDeepCheckOfAFile(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	file := newFleetFile(t)
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(manyDevices())) {
@@ -165,11 +165,11 @@ func TestDeepCheckOfAFile(t *testing.T) {
 		resource.TestStep{PreConfig: file.with(t, lines...), Config: plain},
 		resource.TestStep{
 			PreConfig: func() {
-				for _, principal := range w.account.Principals(t, "soil-003") {
+				for _, principal := range w.Principals(t, "soil-003") {
 					_, id, _ := strings.Cut(principal, ":cert/")
-					w.account.Detach(t, "soil-003", id)
+					w.Detach(t, "soil-003", id)
 				}
-				w.account.RemoveParameter(t, bundles+"soil-007")
+				w.RemoveParameter(t, bundles+"soil-007")
 			},
 			Config: plain, PlanOnly: true,
 		},
@@ -179,19 +179,19 @@ func TestDeepCheckOfAFile(t *testing.T) {
 			Check: resource.ComposeTestCheckFunc(
 				file.reports("changed,soil-003", "changed,soil-007"),
 				func(*terraform.State) error {
-					if got := w.account.Principals(t, "soil-003"); len(got) != 1 {
+					if got := w.Principals(t, "soil-003"); len(got) != 1 {
 						return fmt.Errorf("soil-003 has the principals %v", got)
 					}
-					w.account.Parameter(t, bundles+"soil-007")
+					w.Parameter(t, bundles+"soil-007")
 					return nil
 				},
 			),
 		},
 		resource.TestStep{ // seen by the refresh
-			PreConfig: func() { w.account.RemoveParameter(t, bundles+"soil-009") }, Config: deep,
+			PreConfig: func() { w.RemoveParameter(t, bundles+"soil-009") }, Config: deep,
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: plans(nil, []string{"soil-009"}, nil)},
 			Check: func(*terraform.State) error {
-				w.account.Parameter(t, bundles+"soil-009")
+				w.Parameter(t, bundles+"soil-009")
 				return nil
 			},
 		},

@@ -16,7 +16,7 @@ import (
 
 // Adding, changing, disabling or removing one device out of many touches that one only.
 func TestOneDeviceOutOfMany(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	devices := map[string]string{}
 	for n := range 12 {
 		devices[fmt.Sprintf("soil-%03d", n)] = "{}"
@@ -79,7 +79,7 @@ func fleetOf(groups ...map[string]string) string {
 
 // counted checks how often operations on devices were called since the mark: those named as often as said, and no other
 // device written to; more are operations that may be called more often.
-func (w *world) counted(want map[string]int, more ...string) resource.TestCheckFunc {
+func (w *localAWS) counted(want map[string]int, more ...string) resource.TestCheckFunc {
 	perDevice := []string{
 		"iot:CreateThing",
 		"iot:UpdateThing",
@@ -94,7 +94,7 @@ func (w *world) counted(want map[string]int, more ...string) resource.TestCheckF
 	}
 	return func(*terraform.State) error {
 		got := map[string]int{}
-		for _, r := range w.server.Requests(w.t)[w.seen:] {
+		for _, r := range w.Server.Requests(w.t)[w.seen:] {
 			got[r.Service+":"+r.Operation]++
 		}
 		for _, operation := range perDevice {

@@ -64,7 +64,7 @@ func plans(added, changed, removed []string) []plancheck.PlanCheck {
 // A fleet lives in a file: created, changed, repaired, imported after its state is lost. Only what differs is
 // written, and the framework checks after each step that the next plan is empty.
 func TestFleetOfAFile(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	file := newFleetFile(t)
 	config := w.config(file.block(""))
 	w.run(
@@ -100,7 +100,7 @@ func TestFleetOfAFile(t *testing.T) {
 				statecheck.ExpectKnownValue(address, at("devices"), knownvalue.Null()),
 			},
 			Check: func(*terraform.State) error {
-				w.account.Parameter(t, "/iot-pipeline/greenhouse/devices/soil-003") // where naming.credentials says
+				w.Parameter(t, "/iot-pipeline/greenhouse/devices/soil-003") // where naming.credentials says
 				return nil
 			},
 		},
@@ -129,7 +129,7 @@ func TestFleetOfAFile(t *testing.T) {
 			Check: w.wrote(),
 		},
 		resource.TestStep{ // drift of the registry
-			PreConfig: func() { w.account.ChangeThing(t, "soil-001", map[string]string{"bay": "9"}) }, Config: config,
+			PreConfig: func() { w.ChangeThing(t, "soil-001", map[string]string{"bay": "9"}) }, Config: config,
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: plans(nil, []string{"soil-001"}, nil)},
 		},
 		resource.TestStep{ // a lost state does no harm
@@ -155,7 +155,7 @@ func (f fleetFile) reports(want ...string) resource.TestCheckFunc {
 
 // A pipeline that outgrows the map moves into a file, and back, without a device being touched.
 func TestFromMapToFileAndBack(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	file := newFleetFile(t)
 	mapped := w.config(
 		pipeline(
@@ -190,7 +190,7 @@ func TestFromMapToFileAndBack(t *testing.T) {
 
 // Every fault of a file is reported with its line, before anything is made.
 func TestFaultsOfAFile(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	file := newFleetFile(t)
 	step := func(says string, lines ...string) resource.TestStep {
 		return resource.TestStep{

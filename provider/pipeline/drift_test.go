@@ -68,7 +68,7 @@ func list(attributes map[string]string, name string) []string {
 }
 
 // repaired is a step that plans an update, and after which everything is as it was.
-func repaired(w *world, config string, before func()) resource.TestStep {
+func repaired(w *localAWS, config string, before func()) resource.TestStep {
 	return resource.TestStep{
 		PreConfig: before, Config: config,
 		ConfigPlanChecks: resource.ConfigPlanChecks{
@@ -79,15 +79,15 @@ func repaired(w *world, config string, before func()) resource.TestStep {
 
 // An important field of each part is changed by hand: the refresh names the drift, the plan repairs it.
 func TestDriftOfFields(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	config := w.config(block(everything(t)))
 	state := &recorded{}
 	tamper := func() {
 		for _, change := range awstest.Tamperings {
-			change.Do(t, w.account, state.parts[change.Part])
+			change.Do(t, w.Account, state.parts[change.Part])
 		}
-		w.account.ChangeThing(t, "soil-001", map[string]string{"bay": "9"})
-		w.account.Deactivate(t, state.certificate["soil-002"])
+		w.ChangeThing(t, "soil-001", map[string]string{"bay": "9"})
+		w.Deactivate(t, state.certificate["soil-002"])
 	}
 	checks := []resource.TestCheckFunc{
 		resource.TestCheckResourceAttr(address, "devices.soil-001.attributes.bay", "9"),
@@ -113,7 +113,7 @@ func TestDriftOfFields(t *testing.T) {
 
 // Parts disappear, layer by layer; each time the plan makes them again and nothing else changes its name.
 func TestDisappearance(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	config := w.config(block(everything(t)))
 	state := &recorded{}
 	steps := []resource.TestStep{{Config: config, Check: state.take}}
@@ -129,14 +129,14 @@ func TestDisappearance(t *testing.T) {
 	} {
 		steps = append(steps, resource.TestStep{
 			PreConfig: func() {
-				objects = stable(w.account.Objects(t))
-				w.account.Remove(t, state.owner, state.under(t, layer)...)
+				objects = stable(w.Objects(t))
+				w.Remove(t, state.owner, state.under(t, layer)...)
 			},
 			Config: config,
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}},
 			Check: resource.ComposeAggregateTestCheckFunc(state.take, func(*terraform.State) error {
-				if now := stable(w.account.Objects(t)); !slices.Equal(now, objects) {
+				if now := stable(w.Objects(t)); !slices.Equal(now, objects) {
 					return fmt.Errorf(
 						"after the loss of %v there are\n%s\nand there were\n%s",
 						layer,
@@ -185,7 +185,7 @@ func stable(objects []string) []string {
 // The last copy of a generated key is lost, or the certificate itself: the plan says that the device gets another
 // one, and no other device does.
 func TestLostCredentials(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	config := w.config(pipeline(`
   name    = "greenhouse"
   devices = { "soil-001" = {}, "soil-002" = {} }`))
@@ -207,7 +207,7 @@ func TestLostCredentials(t *testing.T) {
 				ID  string `json:"certificate_id"`
 				Key string `json:"private_key"`
 			}
-			if err := json.Unmarshal([]byte(w.account.Parameter(t, "/iot-pipeline/greenhouse/devices/"+lost)),
+			if err := json.Unmarshal([]byte(w.Parameter(t, "/iot-pipeline/greenhouse/devices/"+lost)),
 				&bundle); err != nil {
 				return err
 			}
@@ -223,19 +223,19 @@ func TestLostCredentials(t *testing.T) {
 		replaced(
 			"soil-001",
 			"soil-002",
-			func() { w.account.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-001") },
+			func() { w.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-001") },
 		),
 		replaced(
 			"soil-002",
 			"soil-001",
-			func() { w.account.RemoveCertificate(t, "soil-002", state.certificate["soil-002"]) },
+			func() { w.RemoveCertificate(t, "soil-002", state.certificate["soil-002"]) },
 		),
 	)
 }
 
 // A pipeline that somebody deleted altogether is planned again.
 func TestEverythingIsGone(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	config := w.config(pipeline(minimal))
 	state := &recorded{}
 	w.run(
@@ -249,4 +249,4 @@ func TestEverythingIsGone(t *testing.T) {
 }
 
 // emptied empties the account.
-func (w *world) emptied() func() { return func() { w.server.Reset(w.t) } }
+func (w *localAWS) emptied() func() { return func() { w.Server.Reset(w.t) } }

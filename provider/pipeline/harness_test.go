@@ -27,53 +27,48 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// world is an AWS account of a test's own.
-type world struct {
-	t       *testing.T
-	server  *mototest.Server
-	account awstest.Account
-	before  []string // objects that were there first
-	seen    int      // requests up to the last mark
+// localAWS is an AWS account that belongs to one test, with the requests that it has received.
+type localAWS struct {
+	*awstest.LocalAWS
+	t    *testing.T
+	seen int // requests up to the last mark
 }
 
-func newWorld(t *testing.T) *world {
+func newLocalAWS(t *testing.T) *localAWS {
 	t.Helper()
 	t.Parallel()
-	server := mototest.Start(t)
-	w := &world{t: t, server: server, account: awstest.New(t, server.Config(t))}
-	w.before = w.account.Objects(t)
-	return w
+	return &localAWS{LocalAWS: awstest.Start(t), t: t}
 }
 
 // run carries out the steps; afterwards the account must be as empty as before.
-func (w *world) run(steps ...resource.TestStep) {
+func (w *localAWS) run(steps ...resource.TestStep) {
 	w.t.Helper()
 	resource.Test(w.t, resource.TestCase{
 		IsUnitTest: true,
 		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){
 			"iot": providerserver.NewProtocol6WithError(provider.New("test")()),
 		},
-		CheckDestroy: func(*terraform.State) error { return w.asBefore() },
+		CheckDestroy: func(*terraform.State) error { return w.requireEmpty() },
 		Steps:        steps,
 	})
 }
 
-func (w *world) asBefore() error {
-	left := w.account.Objects(w.t)
-	left = slices.DeleteFunc(left, func(object string) bool { return slices.Contains(w.before, object) })
-	if len(left) > 0 {
+func (w *localAWS) requireEmpty() error {
+	if left := w.Left(w.t); len(left) > 0 {
 		return fmt.Errorf("left in the account:\n%s", strings.Join(left, "\n"))
 	}
 	return nil
 }
 
 // config is a configuration with the provider block that leads to the test's account.
-func (w *world) config(blocks ...string) string { return w.provider("") + strings.Join(blocks, "\n") }
+func (w *localAWS) config(blocks ...string) string {
+	return w.provider("") + strings.Join(blocks, "\n")
+}
 
-func (w *world) provider(more string) string {
+func (w *localAWS) provider(more string) string {
 	var endpoints strings.Builder
 	for _, service := range awsapi.EndpointServices {
-		fmt.Fprintf(&endpoints, "    %s = %q\n", service, w.server.URL)
+		fmt.Fprintf(&endpoints, "    %s = %q\n", service, w.Server.URL)
 	}
 	return fmt.Sprintf(`
 provider "iot" {
@@ -95,12 +90,12 @@ const address = "iot_pipeline.test"
 func pipeline(body string) string { return "resource \"iot_pipeline\" \"test\" {\n" + body + "\n}\n" }
 
 // mark begins a new stretch of requests.
-func (w *world) mark() { w.seen = len(w.server.Requests(w.t)) }
+func (w *localAWS) mark() { w.seen = len(w.Server.Requests(w.t)) }
 
 // writes are the requests since the mark that changed something, each once, sorted.
-func (w *world) writes() []string {
+func (w *localAWS) writes() []string {
 	var all []string
-	for _, r := range w.server.Requests(w.t)[w.seen:] {
+	for _, r := range w.Server.Requests(w.t)[w.seen:] {
 		if !readsOnly(r.Operation) {
 			all = append(all, r.Service+":"+r.Operation)
 		}
@@ -119,7 +114,7 @@ func readsOnly(operation string) bool {
 }
 
 // wrote checks that since the mark exactly these requests changed something.
-func (w *world) wrote(want ...string) resource.TestCheckFunc {
+func (w *localAWS) wrote(want ...string) resource.TestCheckFunc {
 	return func(*terraform.State) error {
 		if got := w.writes(); !slices.Equal(got, want) {
 			return fmt.Errorf("requests that write:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -39,7 +39,7 @@ func writePackage(t *testing.T, path, content string) {
 // The user's own function replaces the shipped one; new content of its file is a change of the code and of nothing
 // else.
 func TestPackageOfTheUsersOwn(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	path := filepath.Join(t.TempDir(), "processor.zip")
 	config := w.config(pipeline(minimal + fmt.Sprintf("processor = { package = %q }", path)))
 	update := resource.ConfigPlanChecks{
@@ -60,7 +60,7 @@ func TestPackageOfTheUsersOwn(t *testing.T) {
 
 // The bundles move to another store, and the devices keep what they prove themselves with.
 func TestCredentialsMoveToAnotherStore(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	keep := statecheck.CompareValue(compareSame{})
 	step := func(more, credentials string) resource.TestStep {
 		return resource.TestStep{

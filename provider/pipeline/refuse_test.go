@@ -23,7 +23,7 @@ func words(text string) *regexp.Regexp {
 
 // Plan-time errors, in the words that a person reads.
 func TestPlanErrors(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	var steps []resource.TestStep
 	for _, c := range []struct{ body, want string }{
 		{`name = "Greenhouse"`, `Pipeline name "Greenhouse" is not valid`},
@@ -53,10 +53,10 @@ func TestPlanErrors(t *testing.T) {
 }
 
 func TestAccountClosedToTimestream(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	w.run(resource.TestStep{
 		PreConfig: func() {
-			w.server.Fail(
+			w.Server.Fail(
 				t,
 				mototest.Fault{
 					Service:   "timestream-write",
@@ -74,10 +74,10 @@ func TestAccountClosedToTimestream(t *testing.T) {
 
 // An object that is not ours stops a create before its first write.
 func TestForeignObject(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	w.run(
 		resource.TestStep{
-			PreConfig:   func() { w.account.MakeStream(t, "greenhouse"); w.mark() },
+			PreConfig:   func() { w.MakeStream(t, "greenhouse"); w.mark() },
 			Config:      w.config(pipeline(minimal)),
 			ExpectError: words(`kinesis stream "greenhouse" belongs to someone else`),
 		},
@@ -86,7 +86,7 @@ func TestForeignObject(t *testing.T) {
 				if err := w.wrote()(nil); err != nil {
 					t.Error(err)
 				}
-				w.account.RemoveStream(t, "greenhouse")
+				w.RemoveStream(t, "greenhouse")
 			},
 			Config: w.config(pipeline(minimal)),
 		},
@@ -95,7 +95,7 @@ func TestForeignObject(t *testing.T) {
 
 // A second pipeline of the same name is refused, and the message says how to take the first one over.
 func TestSecondPipelineOfTheSameName(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	second := strings.Replace(pipeline(minimal), `"test"`, `"second"`, 1)
 	w.run(
 		resource.TestStep{Config: w.config(pipeline(minimal))},
@@ -106,7 +106,7 @@ func TestSecondPipelineOfTheSameName(t *testing.T) {
 
 // Two pipelines in one account do not touch each other.
 func TestTwoPipelines(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	second := "resource \"iot_pipeline\" \"second\" {\n  name = \"greenhouse-2\"\n  devices = { \"air-001\" = {} }\n}\n"
 	state := &recorded{}
 	w.run(
@@ -126,7 +126,7 @@ func TestTwoPipelines(t *testing.T) {
 }
 
 func TestProviderErrors(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	body := pipeline(minimal)
 	var steps []resource.TestStep
 	for _, c := range []struct{ config, want string }{
@@ -135,9 +135,9 @@ func TestProviderErrors(t *testing.T) {
 			"the credentials belong to account 123456789012; allowed: 000000000000"},
 		{w.provider(`  forbidden_account_ids = ["123456789012"]`) + body,
 			"the credentials belong to account 123456789012, which is forbidden"},
-		{strings.ReplaceAll(w.config(body), w.server.URL, "http://127.0.0.1:1"),
+		{strings.ReplaceAll(w.config(body), w.Server.URL, "http://127.0.0.1:1"),
 			"AWS did not accept the provider's credentials"},
-		{strings.ReplaceAll(w.config(body), w.server.URL, "localhost"), `"localhost" is not a URL`},
+		{strings.ReplaceAll(w.config(body), w.Server.URL, "localhost"), `"localhost" is not a URL`},
 		{w.provider(`  retry_mode = "eager"`) + body, "retry_mode"},
 	} {
 		steps = append(steps, resource.TestStep{Config: c.config, PlanOnly: true, ExpectError: words(c.want)})
@@ -146,10 +146,10 @@ func TestProviderErrors(t *testing.T) {
 }
 
 func TestWrongCredentials(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	w.run(resource.TestStep{
 		PreConfig: func() {
-			w.server.Fail(
+			w.Server.Fail(
 				t,
 				mototest.Fault{Service: "sts", Operation: "GetCallerIdentity", Code: "InvalidClientTokenId",
 					Message: "The security token included in the request is invalid.", Times: 100},
@@ -162,12 +162,12 @@ func TestWrongCredentials(t *testing.T) {
 
 // A destroy that would lose data refuses before the first delete.
 func TestDestroyWithData(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	const bucket = "greenhouse-123456789012-us-east-1"
 	w.run(
 		resource.TestStep{Config: w.config(pipeline(minimal))},
 		resource.TestStep{
-			PreConfig: func() { w.account.PutObject(t, bucket, "archive/one.json"); w.mark() },
+			PreConfig: func() { w.PutObject(t, bucket, "archive/one.json"); w.mark() },
 			Config:    w.config(pipeline(minimal)),
 			Destroy:   true,
 			ExpectError: words(
@@ -187,12 +187,12 @@ func TestDestroyWithData(t *testing.T) {
 
 // A create that stops halfway says what exists and how to go on; after untaint the apply goes on in place.
 func TestCreateStopsHalfWay(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	config := w.config(pipeline(minimal))
 	w.run(
 		resource.TestStep{
 			PreConfig: func() {
-				w.server.Fail(
+				w.Server.Fail(
 					t,
 					mototest.Fault{
 						Service:   "kinesis",

@@ -17,7 +17,7 @@ const maxDeviceBytes = 600
 // The state grows by less than maxDeviceBytes per device where names are long: the longest name of a pipeline, one of
 // the longest names of a region, and the store whose ARNs are the longer ones.
 func TestStateBytesPerDevice(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	sizes := map[int]int{}
 	with := func(devices int) resource.TestStep {
 		var entries strings.Builder

@@ -14,7 +14,7 @@ import (
 
 // The provider's default_tags and the pipeline's own reach every object; ignored ones are left to others.
 func TestTags(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	body := block(base)
 	tagged := func(provider string) string {
 		return w.provider(provider) + strings.Replace(body, "  name =", "  tags = { team = \"farm\" }\n  name =", 1)
@@ -32,7 +32,7 @@ func TestTags(t *testing.T) {
 				statecheck.ExpectKnownValue(address, at("tags_all"), knownvalue.MapSizeExact(2)),
 			},
 			Check: func(*terraform.State) error {
-				tags := w.account.StreamTags(t, "greenhouse")
+				tags := w.StreamTags(t, "greenhouse")
 				if tags["team"] != "farm" || tags["cost-center"] != "4711" || tags["iot-pipeline:id"] != state.owner {
 					return fmt.Errorf("the stream has the tags %v", tags)
 				}
@@ -40,7 +40,7 @@ func TestTags(t *testing.T) {
 			},
 		},
 		resource.TestStep{
-			PreConfig: func() { w.account.TagStream(t, "greenhouse", "scanner:seen", "yes") },
+			PreConfig: func() { w.TagStream(t, "greenhouse", "scanner:seen", "yes") },
 			Config: tagged(
 				"  default_tags {\n    tags = { cost-center = \"4711\" }\n  }\n  ignore_tags {\n    key_prefixes = " +
 					"[\"scanner:\"]\n  }",
@@ -52,7 +52,7 @@ func TestTags(t *testing.T) {
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}},
 			Check: func(*terraform.State) error {
-				if tags := w.account.StreamTags(t, "greenhouse"); len(tags) != 3 {
+				if tags := w.StreamTags(t, "greenhouse"); len(tags) != 3 {
 					return fmt.Errorf("the stream has the tags %v", tags)
 				}
 				return nil
@@ -63,7 +63,7 @@ func TestTags(t *testing.T) {
 
 // A change of the name or the region is another pipeline.
 func TestReplacement(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	replaced := resource.ConfigPlanChecks{
 		PreApply: []plancheck.PlanCheck{
 			plancheck.ExpectResourceAction(address, plancheck.ResourceActionDestroyBeforeCreate),
@@ -88,7 +88,7 @@ func TestReplacement(t *testing.T) {
 
 // Removing the Timestream table is refused at plan time while data may not be deleted.
 func TestTimestreamIsNotRemovedByMistake(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	config := func(more string) string { return w.config(pipeline(minimal + more)) }
 	w.run(
 		resource.TestStep{Config: config("timestream = {}")},
@@ -110,7 +110,7 @@ func TestTimestreamIsNotRemovedByMistake(t *testing.T) {
 
 // Arguments, and the provider's region, may come from what is not made yet.
 func TestUnknownValues(t *testing.T) {
-	w := newWorld(t)
+	w := newLocalAWS(t)
 	unknown := "resource \"terraform_data\" \"later\" {\n  input = %s\n}\n"
 	w.run(
 		resource.TestStep{

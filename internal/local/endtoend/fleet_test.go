@@ -36,7 +36,7 @@ resource "iot_pipeline" "fleet" {
 // TestFleetIsAccountedFor: 10,000 messages of 50 devices are stored or in a dead letter, and the stream has them in the
 // order in which each device sent them.
 func TestFleetIsAccountedFor(t *testing.T) {
-	w := newWorld(t, strings.ReplaceAll(fleet, "NAME", name))
+	w := deploy(t, strings.ReplaceAll(fleet, "NAME", name))
 	devices := make([]*device, fleetDevices)
 	for i := range devices {
 		devices[i] = w.connect(t, fmt.Sprintf("soil-%03d", i+1))
@@ -118,7 +118,7 @@ func (d *device) sendAll(ctx context.Context) error {
 }
 
 // checkOrder reads the stream: each device's numbers must rise one by one.
-func checkOrder(t *testing.T, w *world) {
+func checkOrder(t *testing.T, w *deployment) {
 	t.Helper()
 	next, total := map[string]int{}, 0
 	for _, shard := range must(w.aws.Kinesis().ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: aws.String(name)}))(t).Shards {

@@ -53,7 +53,7 @@ resource "iot_pipeline" "gh" {
 `
 
 func TestPipeline(t *testing.T) {
-	w := newWorld(t, strings.ReplaceAll(pipeline, "NAME", name))
+	w := deploy(t, strings.ReplaceAll(pipeline, "NAME", name))
 	one, two := w.connect(t, "soil-001"), w.connect(t, "soil-002")
 	t.Run("every payload shape", func(t *testing.T) { everyShape(t, w, one) })
 	t.Run("alerts", func(t *testing.T) { alerts(t, w, one, two) })
@@ -63,7 +63,7 @@ func TestPipeline(t *testing.T) {
 	t.Run("isolation", func(t *testing.T) { isolation(t, w) })
 }
 
-func everyShape(t *testing.T, w *world, d *device) {
+func everyShape(t *testing.T, w *deployment, d *device) {
 	const at = 1767225600000 // 2026-01-01T00:00:00Z in milliseconds
 	d.send(
 		t,
@@ -131,7 +131,7 @@ func everyShape(t *testing.T, w *world, d *device) {
 }
 
 // alerts: one notification and one command per cooldown, the command to the device that it is about and to no other.
-func alerts(t *testing.T, w *world, hot, other *device) {
+func alerts(t *testing.T, w *deployment, hot, other *device) {
 	topic := "arn:aws:sns:" + mototest.Region + ":" + mototest.AccountID + ":" + name + "-alerts"
 	for range 3 {
 		hot.send(t, `{"data":{"temperature":60}}`)
@@ -156,7 +156,7 @@ func alerts(t *testing.T, w *world, hot, other *device) {
 }
 
 // badMessages end in a dead letter with the reason, and the stream goes on.
-func badMessages(t *testing.T, w *world, d *device) {
+func badMessages(t *testing.T, w *deployment, d *device) {
 	w.takeLetters(t)
 	wide := map[string]any{}
 	for i := range 300 {
@@ -194,7 +194,7 @@ func badMessages(t *testing.T, w *world, d *device) {
 }
 
 // throttled stores catch up without a loss.
-func throttled(t *testing.T, w *world, d *device) {
+func throttled(t *testing.T, w *deployment, d *device) {
 	w.takeLetters(t)
 	for _, f := range []mototest.Fault{
 		{Service: "kinesis", Operation: "PutRecords", Code: "ProvisionedThroughputExceededException", Message: "slow down", Times: 4},
@@ -221,7 +221,7 @@ func throttled(t *testing.T, w *world, d *device) {
 }
 
 // changedRule takes effect after an apply, without a restart.
-func changedRule(t *testing.T, w *world, d *device) {
+func changedRule(t *testing.T, w *deployment, d *device) {
 	d.publish(t, d.Topics.Status, `{"state":"online"}`)
 	if c := d.command(t); c != `{"word":"one"}` {
 		t.Errorf("echo before the change: %s", c)
@@ -237,7 +237,7 @@ func changedRule(t *testing.T, w *world, d *device) {
 }
 
 // isolation: a device is itself and nobody else, and nobody once it is disabled.
-func isolation(t *testing.T, w *world) {
+func isolation(t *testing.T, w *deployment) {
 	if _, err := w.try(t, "soil-003", "soil-001"); err == nil {
 		t.Error("connected with another's client ID")
 	}

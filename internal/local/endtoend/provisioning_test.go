@@ -48,7 +48,7 @@ type claimer struct {
 }
 
 // claim connects with the claim certificate and listens for answers.
-func (w *world) claim(t *testing.T, clientID string) *claimer {
+func (w *deployment) claim(t *testing.T, clientID string) *claimer {
 	t.Helper()
 	bundle := must(
 		w.aws.SSM().GetParameter(
@@ -152,7 +152,7 @@ func (c *claimer) register(token, serial string, more map[string]string) (map[st
 }
 
 // admit puts a serial on the allow-list.
-func (w *world) admit(t *testing.T, serial string, parameters map[string]string) {
+func (w *deployment) admit(t *testing.T, serial string, parameters map[string]string) {
 	t.Helper()
 	values := map[string]types.AttributeValue{}
 	for key, value := range parameters {
@@ -174,7 +174,7 @@ func (w *world) admit(t *testing.T, serial string, parameters map[string]string)
 // TestDevicesRegisterThemselves: from an empty account to a device that has registered with a claim certificate and
 // whose telemetry arrives, with the hook as it is shipped; then a destroy that refuses, and one that leaves nothing.
 func TestDevicesRegisterThemselves(t *testing.T) {
-	w := newWorld(t, strings.ReplaceAll(registering, "NAME", name))
+	w := deploy(t, strings.ReplaceAll(registering, "NAME", name))
 	w.admit(t, "A1", map[string]string{"site": "hall-3"})
 	w.admit(t, "A2", nil)
 
@@ -206,7 +206,7 @@ func TestDevicesRegisterThemselves(t *testing.T) {
 }
 
 // checkRefusals: serials that are used, unknown or incomplete, and what a claim certificate may not do.
-func checkRefusals(t *testing.T, w *world, c *claimer) {
+func checkRefusals(t *testing.T, w *deployment, c *claimer) {
 	t.Helper()
 	_, token := c.certify()
 	for why, serial := range map[string]string{"used by another certificate": "A1", "not on the list": "B9", "no value for site": "A2", "not a serial": "../gateway"} {
@@ -227,7 +227,7 @@ func checkRefusals(t *testing.T, w *world, c *claimer) {
 }
 
 // checkDestroy: the devices are counted, keep a destroy from beginning, and go with a forced one.
-func checkDestroy(t *testing.T, w *world) {
+func checkDestroy(t *testing.T, w *deployment) {
 	t.Helper()
 	w.Apply()
 	if out := w.Run("output", "-raw", "registered"); out != "2" {

@@ -43,8 +43,8 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// world is an applied pipeline that runs.
-type world struct {
+// deployment is an applied pipeline that runs.
+type deployment struct {
 	*tftest.Project
 	server  *mototest.Server
 	aws     *awsapi.Clients
@@ -56,11 +56,11 @@ type world struct {
 	told   chan struct{} // of size 1
 }
 
-// newWorld applies the configuration and runs the pipeline.
-func newWorld(t *testing.T, pipeline string) *world {
+// deploy applies the configuration and runs the pipeline.
+func deploy(t *testing.T, pipeline string) *deployment {
 	t.Helper()
 	server := mototest.Start(t)
-	w := &world{
+	w := &deployment{
 		Project: tftest.New(t, server.Env()...),
 		server:  server,
 		told:    make(chan struct{}, 1),
@@ -96,7 +96,7 @@ func newWorld(t *testing.T, pipeline string) *world {
 	return w
 }
 
-func (w *world) note(e runlog.Event) {
+func (w *deployment) note(e runlog.Event) {
 	w.mu.Lock()
 	w.events = append(w.events, e)
 	w.mu.Unlock()
@@ -107,7 +107,7 @@ func (w *world) note(e runlog.Event) {
 }
 
 // count is how many events the test accepts.
-func (w *world) count(accept func(runlog.Event) bool) int {
+func (w *deployment) count(accept func(runlog.Event) bool) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0
@@ -120,7 +120,7 @@ func (w *world) count(accept func(runlog.Event) bool) int {
 }
 
 // await waits until n events are such.
-func (w *world) await(t *testing.T, n int, accept func(runlog.Event) bool) {
+func (w *deployment) await(t *testing.T, n int, accept func(runlog.Event) bool) {
 	t.Helper()
 	timeout := time.After(patience)
 	for w.count(accept) < n {
@@ -132,7 +132,7 @@ func (w *world) await(t *testing.T, n int, accept func(runlog.Event) bool) {
 	}
 }
 
-func (w *world) drain(t *testing.T) {
+func (w *deployment) drain(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -149,7 +149,7 @@ type device struct {
 }
 
 // try connects with the device's certificate under the client ID.
-func (w *world) try(t *testing.T, thing, clientID string) (paho.Client, error) {
+func (w *deployment) try(t *testing.T, thing, clientID string) (paho.Client, error) {
 	t.Helper()
 	b := w.devices[thing]
 	pair := must(tls.X509KeyPair([]byte(b.CertificatePEM), []byte(b.PrivateKey)))(t)
@@ -172,7 +172,7 @@ func (w *world) try(t *testing.T, thing, clientID string) (paho.Client, error) {
 }
 
 // connect connects the device as itself, listening for commands.
-func (w *world) connect(t *testing.T, thing string) *device {
+func (w *deployment) connect(t *testing.T, thing string) *device {
 	t.Helper()
 	c := must(w.try(t, thing, thing))(t)
 	d := &device{Bundle: w.devices[thing], Client: c, commands: make(chan string, 100)}
@@ -214,7 +214,7 @@ func (d *device) command(t *testing.T) string {
 }
 
 // stored are the records of a device in Timestream: time in milliseconds → measure → value and type.
-func (w *world) stored(t *testing.T, thing string) map[string]map[string]string {
+func (w *deployment) stored(t *testing.T, thing string) map[string]map[string]string {
 	t.Helper()
 	all := map[string]map[string]string{}
 	for _, r := range w.server.TimestreamRecords(t, name, "telemetry") {
@@ -239,7 +239,7 @@ func (w *world) stored(t *testing.T, thing string) map[string]map[string]string 
 }
 
 // letters is how many dead letters there are.
-func (w *world) letters(t *testing.T) int {
+func (w *deployment) letters(t *testing.T) int {
 	t.Helper()
 	out := must(
 		w.aws.SQS().GetQueueAttributes(
@@ -258,7 +258,7 @@ func (w *world) letters(t *testing.T) int {
 }
 
 // takeLetters removes the dead letters and returns their texts.
-func (w *world) takeLetters(t *testing.T) []string {
+func (w *deployment) takeLetters(t *testing.T) []string {
 	t.Helper()
 	queue := aws.String(w.server.URL + "/" + mototest.AccountID + "/" + name + "-dead-letters")
 	var all []string
