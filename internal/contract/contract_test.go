@@ -35,9 +35,15 @@ func TestManifestRoundTrip(t *testing.T) {
 	}
 	for why, size := range map[string]int{"plain": 10, "packed": 2 * contract.PlainManifest} {
 		m := contract.Manifest[full]{
-			Version: contract.ManifestVersion, ID: "token", Name: "gh", Region: "eu-west-1", TopicPrefix: "site/gh",
-			Spec:  full{Name: "gh", Routes: strings.Repeat("<", size)},
-			Parts: map[string]contract.ManifestPart{"stream": {Kind: "kinesis_stream", Name: "gh", ARN: "arn:aws:kinesis"}},
+			Version:     contract.ManifestVersion,
+			ID:          "token",
+			Name:        "gh",
+			Region:      "eu-west-1",
+			TopicPrefix: "site/gh",
+			Spec:        full{Name: "gh", Routes: strings.Repeat("<", size)},
+			Parts: map[string]contract.ManifestPart{
+				"stream": {Kind: "kinesis_stream", Name: "gh", ARN: "arn:aws:kinesis"},
+			},
 		}
 		text, err := contract.FormatManifest(m)
 		if err != nil {

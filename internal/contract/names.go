@@ -25,8 +25,11 @@ const ClaimClientPrefix = "claim:"
 // it is the prefix of all of them.
 func RuleName(pipeline, key string) string { return strings.ReplaceAll(pipeline, "-", "_") + "_" + key }
 
-// Keys of parts in the manifest that the local runtime reads.
+// Keys of parts in the manifest that the local runtime reads. A prefix is followed by the rule's or the function's own
+// key.
 const (
+	KeyRulePrefix           = "rule/"
+	KeyFunctionPrefix       = "function/"
 	KeyProvisioningTemplate = "provisioning/template"
 	KeyClaim                = "provisioning/claim"
 )

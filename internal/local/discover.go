@@ -69,7 +69,7 @@ func (r *Runtime) discoverRules(ctx context.Context, m *Manifest) ([]rules.Rule,
 			return nil, err
 		}
 		for _, item := range page.Rules {
-			if !m.has("rule", *item.RuleName, prefix) {
+			if !m.has(contract.KeyRulePrefix, *item.RuleName, prefix) {
 				continue
 			}
 			out, err := r.clients.IoT().GetTopicRule(ctx, &iot.GetTopicRuleInput{RuleName: item.RuleName})
@@ -95,7 +95,7 @@ func (r *Runtime) discoverFunctions(ctx context.Context, m *Manifest) ([]functio
 			return nil, err
 		}
 		for _, config := range page.Functions {
-			if !m.has("function", *config.FunctionName, m.Name+"-") {
+			if !m.has(contract.KeyFunctionPrefix, *config.FunctionName, m.Name+"-") {
 				continue
 			}
 			async, err := r.discoverAsync(ctx, *config.FunctionName)

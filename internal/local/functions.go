@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/archives"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
@@ -57,8 +58,9 @@ func (r *Runtime) host(f function) error {
 	if c.Environment != nil {
 		maps.Copy(hosted.Env, c.Environment.Variables)
 	}
-	if _, ok := hosted.Env["IOT_DATA_ENDPOINT"]; ok {
-		hosted.Env["IOT_DATA_ENDPOINT"] = r.dataplane.URL // commands must reach the devices connected to this broker
+	if _, ok := hosted.Env[contract.EnvDataEndpoint]; ok {
+		// Commands must reach the devices that are connected to this broker.
+		hosted.Env[contract.EnvDataEndpoint] = r.dataplane.URL
 	}
 	if l := c.LoggingConfig; l != nil {
 		hosted.LogFormat, hosted.LogLevel = string(l.LogFormat), string(l.ApplicationLogLevel)

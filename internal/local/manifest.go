@@ -103,14 +103,14 @@ func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 	return m, nil
 }
 
-// has says whether an object belongs to the pipeline: the manifest lists it under a key of that kind, or without a
-// manifest its name begins with the prefix.
-func (m *Manifest) has(kind, name, prefix string) bool {
+// has reports whether an object belongs to the pipeline: the manifest lists it under a key with the prefix keys, or
+// without a manifest its name begins with prefix.
+func (m *Manifest) has(keys, name, prefix string) bool {
 	if m.Parts == nil {
 		return strings.HasPrefix(name, prefix)
 	}
 	for key, n := range m.Parts {
-		if n == name && strings.HasPrefix(key, kind+"/") {
+		if n == name && strings.HasPrefix(key, keys) {
 			return true
 		}
 	}

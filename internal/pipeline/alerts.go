@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
 )
@@ -27,8 +28,6 @@ const (
 )
 
 const (
-	// rulesItem is the key of the table item that holds the alert rules; a thing's name cannot hold a dollar sign.
-	rulesItem = "$rules"
 	// managedTopicKey is the key that AWS manages for SNS; topics are not encrypted without one.
 	managedTopicKey = "alias/aws/sns"
 )
@@ -138,8 +137,8 @@ func (b *builder) alertsFunction() spec.Function {
 		Async: &spec.AsyncConfig{MaxRetries: alertsMaxRetries, MaxAgeSeconds: alertsMaxAgeSeconds,
 			OnFailureARN: b.arn.queue(b.names.deadLetters())},
 		Environment: map[string]string{
-			"IOT_ALERT_TOPIC_ARN": b.arn.topic(b.names.alertTopic()),
-			"IOT_DATA_ENDPOINT":   b.env.DataEndpoint,
+			contract.EnvAlertTopicARN: b.arn.topic(b.names.alertTopic()),
+			contract.EnvDataEndpoint:  b.env.DataEndpoint,
 		},
 	}
 }
@@ -222,30 +221,24 @@ func (b *builder) alertSQL() (string, error) {
 // alertRules is the table item that the alerts function reads its rules from.
 func (b *builder) alertRules() assembly.Part {
 	table := b.names.pipeline
-	return b.part("alert_rules", spec.KindTableItem, spec.NameIn(table, rulesItem), "", []string{"device_table"},
-		spec.TableItem{Table: table, HashKey: "device_id", Key: rulesItem, Document: b.rulesDocument()})
-}
-
-// ruleDocument is the document of the item $rules (docs/design/contracts.md).
-type ruleDocument struct {
-	Version    int                  `json:"version"`
-	Thresholds map[string]float64   `json:"thresholds,omitempty"`
-	Rules      map[string]alertRule `json:"rules"`
-}
-
-type alertRule struct {
-	When            string `json:"when"`
-	Severity        string `json:"severity"`
-	Message         string `json:"message"`
-	Command         string `json:"command,omitempty"`
-	CooldownSeconds int64  `json:"cooldown_seconds"`
-	NotifyResolved  bool   `json:"notify_resolved"`
+	return b.part(
+		"alert_rules",
+		spec.KindTableItem,
+		spec.NameIn(table, contract.RulesItem),
+		"",
+		[]string{"device_table"},
+		spec.TableItem{Table: table, HashKey: contract.DeviceKey, Key: contract.RulesItem, Document: b.rulesDocument()},
+	)
 }
 
 func (b *builder) rulesDocument() string {
-	d := ruleDocument{Version: 1, Thresholds: b.config.Alerts.Thresholds, Rules: map[string]alertRule{}}
+	d := contract.AlertRules[float64]{
+		Version:    contract.AlertRulesVersion,
+		Thresholds: b.config.Alerts.Thresholds,
+		Rules:      map[string]contract.AlertRule{},
+	}
 	for key, r := range b.config.Alerts.Rules {
-		d.Rules[key] = alertRule{When: strings.TrimSpace(r.When), Severity: *r.Severity, Message: *r.Message,
+		d.Rules[key] = contract.AlertRule{When: strings.TrimSpace(r.When), Severity: *r.Severity, Message: *r.Message,
 			Command: deref(r.Command), CooldownSeconds: *r.CooldownSeconds, NotifyResolved: *r.NotifyResolved}
 	}
 	return encode(d)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
 )
@@ -31,9 +32,11 @@ func deviceState() capability {
 		parts: func(b *builder) []assembly.Part {
 			name := b.names.pipeline
 			return []assembly.Part{b.part("device_table", spec.KindTable, name, b.arn.table(name), nil, spec.Table{
-				HashKey:             "device_id",
-				Indexes:             []spec.TableIndex{{Name: "by-status", HashKey: "status", RangeKey: "last_seen"}},
-				TTLAttribute:        "expires_at",
+				HashKey: contract.DeviceKey,
+				Indexes: []spec.TableIndex{{
+					Name: contract.StatusIndex, HashKey: contract.StatusAttribute, RangeKey: contract.LastSeenAttribute,
+				}},
+				TTLAttribute:        contract.ExpiryAttribute,
 				PointInTimeRecovery: *b.config.DeviceState.PointInTimeRecovery,
 				Tags:                b.env.Tags,
 			})}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
 )
@@ -113,7 +114,7 @@ func (b *builder) functionPart(f *function) (assembly.Part, error) {
 	desired.Tracing = *common.Tracing
 	desired.Tags = b.env.Tags
 	return assembly.Part{
-		Key: "function/" + f.name, Kind: spec.KindFunction, Name: name, ARN: b.arn.function(name),
+		Key: contract.KeyFunctionPrefix + f.name, Kind: spec.KindFunction, Name: name, ARN: b.arn.function(name),
 		Needs: sorted(slices.Concat([]string{"dead_letters", "log_group/" + f.name, "role/" + f.name}, f.parts)),
 		Want: func(up assembly.Upstream) (any, error) {
 			url, err := queueURL(up)
@@ -122,7 +123,7 @@ func (b *builder) functionPart(f *function) (assembly.Part, error) {
 			}
 			w := desired
 			w.Environment = b.environment(desired.Environment)
-			w.Environment["IOT_DEAD_LETTER_QUEUE_URL"] = url
+			w.Environment[contract.EnvDeadLetterQueueURL] = url
 			return w, nil
 		},
 	}, nil
@@ -138,11 +139,11 @@ func (f *function) replacementOf(b *builder) *string {
 // environment is what every function gets (docs/design/contracts.md), and more.
 func (b *builder) environment(more map[string]string) map[string]string {
 	e := map[string]string{
-		"IOT_PIPELINE":           b.config.Name,
-		"IOT_TOPIC_PREFIX":       b.prefix(),
-		"IOT_DEVICE_TABLE":       b.names.pipeline,
-		"IOT_DEAD_LETTER_BUCKET": b.names.bucket(),
-		"IOT_DEAD_LETTER_PREFIX": deadLetterPrefix,
+		contract.EnvPipeline:         b.config.Name,
+		contract.EnvTopicPrefix:      b.prefix(),
+		contract.EnvDeviceTable:      b.names.pipeline,
+		contract.EnvDeadLetterBucket: b.names.bucket(),
+		contract.EnvDeadLetterPrefix: deadLetterPrefix,
 	}
 	for key, value := range more {
 		if value != "" {

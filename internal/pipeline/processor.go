@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
@@ -67,14 +68,14 @@ func processor() capability {
 
 func (b *builder) processorEnvironment() map[string]string {
 	e := map[string]string{
-		"IOT_DATA_FIELD":      *b.config.Telemetry.DataField,
-		"IOT_TIME_FIELD":      *b.config.Telemetry.TimeField,
-		"IOT_DEVICE_TTL_DAYS": itoa(int(*b.config.DeviceState.TTLDays)),
+		contract.EnvDataField:     *b.config.Telemetry.DataField,
+		contract.EnvTimeField:     *b.config.Telemetry.TimeField,
+		contract.EnvDeviceTTLDays: itoa(int(*b.config.DeviceState.TTLDays)),
 	}
 	if t := b.config.Timestream; t != nil {
-		e["IOT_TIMESTREAM_DATABASE"] = *t.Database
-		e["IOT_TIMESTREAM_TABLE"] = *t.Table
-		e["IOT_TIMESTREAM_LAYOUT"] = *t.Layout
+		e[contract.EnvTimestreamDatabase] = *t.Database
+		e[contract.EnvTimestreamTable] = *t.Table
+		e[contract.EnvTimestreamLayout] = *t.Layout
 	}
 	return e
 }

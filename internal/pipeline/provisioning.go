@@ -140,8 +140,18 @@ func (b *builder) claimParts() []assembly.Part {
 	c, tags := b.config.Provisioning.Claim, b.env.Tags
 	list, template, policy := b.names.allowList(), b.names.template(), b.names.claimPolicy()
 	return []assembly.Part{
-		b.part("provisioning/allow_list", spec.KindTable, list, b.arn.table(list), nil,
-			spec.Table{HashKey: "serial", PointInTimeRecovery: *b.config.DeviceState.PointInTimeRecovery, Tags: tags}),
+		b.part(
+			"provisioning/allow_list",
+			spec.KindTable,
+			list,
+			b.arn.table(list),
+			nil,
+			spec.Table{
+				HashKey:             contract.SerialKey,
+				PointInTimeRecovery: *b.config.DeviceState.PointInTimeRecovery,
+				Tags:                tags,
+			},
+		),
 		b.part(contract.KeyProvisioningTemplate, spec.KindTemplate, template, b.arn.template(template),
 			[]string{KeyFleet, "function/provisioning", "role/registration"},
 			spec.ProvisioningTemplate{
@@ -176,11 +186,11 @@ func (b *builder) hook() spec.Function {
 		Permissions: []spec.Permission{{StatementID: "provisioning-template", Principal: "iot.amazonaws.com",
 			SourceARN: template, SourceAccount: b.env.AccountID}},
 		Environment: map[string]string{
-			"IOT_ALLOW_LIST_TABLE":  b.names.allowList(),
-			"IOT_TEMPLATE_ARN":      template,
-			"IOT_THING_NAME_PREFIX": deref(c.ThingNamePrefix),
-			"IOT_ATTRIBUTES":        strings.Join(sorted(slices.Clone(c.Attributes)), ","),
-			"IOT_OWNER":             b.env.Owner,
+			contract.EnvAllowListTable:  b.names.allowList(),
+			contract.EnvTemplateARN:     template,
+			contract.EnvThingNamePrefix: deref(c.ThingNamePrefix),
+			contract.EnvAttributes:      strings.Join(sorted(slices.Clone(c.Attributes)), ","),
+			contract.EnvOwner:           b.env.Owner,
 		},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
@@ -77,7 +78,7 @@ func (b *builder) rule(key, role string, needs []string, desired func() (spec.To
 	name := b.names.rule(key)
 	roleARN := b.arn.role(b.names.role(strings.TrimPrefix(role, "role/")))
 	return assembly.Part{
-		Key: "rule/" + key, Kind: spec.KindTopicRule, Name: name, ARN: b.arn.rule(name),
+		Key: contract.KeyRulePrefix + key, Kind: spec.KindTopicRule, Name: name, ARN: b.arn.rule(name),
 		Needs: sorted(append([]string{"dead_letters", role}, needs...)),
 		Want: func(up assembly.Upstream) (any, error) {
 			url, err := queueURL(up)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
 // config is the alert handler's environment; its variables are a contract.
@@ -17,19 +19,19 @@ type config struct {
 
 func loadConfig(getenv func(string) string) (config, error) {
 	c := config{
-		pipeline:     getenv("IOT_PIPELINE"),
-		prefix:       getenv("IOT_TOPIC_PREFIX"),
-		table:        getenv("IOT_DEVICE_TABLE"),
-		topicARN:     getenv("IOT_ALERT_TOPIC_ARN"),
-		dataEndpoint: getenv("IOT_DATA_ENDPOINT"),
-		queueURL:     getenv("IOT_DEAD_LETTER_QUEUE_URL"),
-		bucket:       getenv("IOT_DEAD_LETTER_BUCKET"),
-		bucketPrefix: getenv("IOT_DEAD_LETTER_PREFIX"),
+		pipeline:     getenv(contract.EnvPipeline),
+		prefix:       getenv(contract.EnvTopicPrefix),
+		table:        getenv(contract.EnvDeviceTable),
+		topicARN:     getenv(contract.EnvAlertTopicARN),
+		dataEndpoint: getenv(contract.EnvDataEndpoint),
+		queueURL:     getenv(contract.EnvDeadLetterQueueURL),
+		bucket:       getenv(contract.EnvDeadLetterBucket),
+		bucketPrefix: getenv(contract.EnvDeadLetterPrefix),
 	}
 	var problems []error
 	for _, required := range []struct{ name, value string }{
-		{"IOT_PIPELINE", c.pipeline}, {"IOT_TOPIC_PREFIX", c.prefix}, {"IOT_DEVICE_TABLE", c.table},
-		{"IOT_ALERT_TOPIC_ARN", c.topicARN}, {"IOT_DEAD_LETTER_QUEUE_URL", c.queueURL},
+		{contract.EnvPipeline, c.pipeline}, {contract.EnvTopicPrefix, c.prefix}, {contract.EnvDeviceTable, c.table},
+		{contract.EnvAlertTopicARN, c.topicARN}, {contract.EnvDeadLetterQueueURL, c.queueURL},
 	} {
 		if required.value == "" {
 			problems = append(problems, fmt.Errorf("%s is not set", required.name))

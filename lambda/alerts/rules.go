@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
 )
 
@@ -39,31 +40,18 @@ type rule struct {
 	notifyResolved bool
 }
 
-// document is the JSON in the item $rules.
-type document struct {
-	Version    int                        `json:"version"`
-	Thresholds map[string]json.RawMessage `json:"thresholds"`
-	Rules      map[string]struct {
-		When            string `json:"when"`
-		Severity        string `json:"severity"`
-		Message         string `json:"message"`
-		Command         string `json:"command"`
-		CooldownSeconds int64  `json:"cooldown_seconds"`
-		NotifyResolved  bool   `json:"notify_resolved"`
-	} `json:"rules"`
-}
-
 // compile compiles the rules of a document, in the order of their names. A rule that does not compile is reported in
 // broken; the others work.
 func compile(text string) (rules []rule, thresholds map[string]json.RawMessage, broken []error, err error) {
-	var d document
+	var d contract.AlertRules[json.RawMessage]
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
 		return nil, nil, nil, fmt.Errorf("reading the rules document: %w", err)
 	}
-	if d.Version != 1 {
+	if d.Version != contract.AlertRulesVersion {
 		return nil, nil, nil, fmt.Errorf(
-			"reading the rules document: its version is %d, this function knows 1",
+			"reading the rules document: its version is %d, this function knows %d",
 			d.Version,
+			contract.AlertRulesVersion,
 		)
 	}
 	options := iotsql.Options{Names: []string{"thing", "threshold"}}
@@ -126,11 +114,11 @@ type rulebook struct {
 // current returns the rules, and the errors of the rules it leaves out.
 func (b *rulebook) current(ctx context.Context) ([]rule, []error, error) {
 	err := refresh(ctx, b, &b.rules, func() ([]rule, error) {
-		item, err := b.item(ctx, "$rules")
+		item, err := b.item(ctx, contract.RulesItem)
 		if err != nil {
 			return nil, err
 		}
-		text, ok := item["document"].(*types.AttributeValueMemberS)
+		text, ok := item[contract.DocumentAttribute].(*types.AttributeValueMemberS)
 		if !ok {
 			return nil, fmt.Errorf("table %q has no rules document", b.table)
 		}
@@ -149,14 +137,24 @@ func (b *rulebook) current(ctx context.Context) ([]rule, []error, error) {
 
 // thresholds returns the named thresholds of a device: its own, else the pipeline's, else the defaults of the rules.
 func (b *rulebook) thresholds(ctx context.Context, thing string) (map[string]json.RawMessage, error) {
-	if err := refresh(ctx, b, &b.overrides, func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds") }); err != nil {
+	if err := refresh(
+		ctx,
+		b,
+		&b.overrides,
+		func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds") },
+	); err != nil {
 		return nil, err
 	}
 	if len(b.devices) >= maxDevices {
 		clear(b.devices)
 	}
 	device := b.devices[thing]
-	if err := refresh(ctx, b, &device, func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds#"+thing) }); err != nil {
+	if err := refresh(
+		ctx,
+		b,
+		&device,
+		func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds#"+thing) },
+	); err != nil {
 		return nil, err
 	}
 	b.devices[thing] = device
@@ -200,7 +198,7 @@ func (b *rulebook) item(ctx context.Context, key string) (map[string]types.Attri
 }
 
 func itemKey(key string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"device_id": &types.AttributeValueMemberS{Value: key}}
+	return map[string]types.AttributeValue{contract.DeviceKey: &types.AttributeValueMemberS{Value: key}}
 }
 
 // values reads a thresholds item. A missing item overrides nothing; neither does a value whose type thresholds do not

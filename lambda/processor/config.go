@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
 // config is the processor's environment; its variables are a contract.
@@ -24,16 +26,16 @@ type config struct {
 
 func loadConfig(getenv func(string) string) (config, error) {
 	c := config{
-		pipeline:    getenv("IOT_PIPELINE"),
-		topicPrefix: getenv("IOT_TOPIC_PREFIX"),
-		deviceTable: getenv("IOT_DEVICE_TABLE"),
-		queueURL:    getenv("IOT_DEAD_LETTER_QUEUE_URL"),
-		bucket:      getenv("IOT_DEAD_LETTER_BUCKET"),
-		prefix:      getenv("IOT_DEAD_LETTER_PREFIX"),
-		dataField:   getenv("IOT_DATA_FIELD"),
-		timeField:   getenv("IOT_TIME_FIELD"),
-		database:    getenv("IOT_TIMESTREAM_DATABASE"),
-		table:       getenv("IOT_TIMESTREAM_TABLE"),
+		pipeline:    getenv(contract.EnvPipeline),
+		topicPrefix: getenv(contract.EnvTopicPrefix),
+		deviceTable: getenv(contract.EnvDeviceTable),
+		queueURL:    getenv(contract.EnvDeadLetterQueueURL),
+		bucket:      getenv(contract.EnvDeadLetterBucket),
+		prefix:      getenv(contract.EnvDeadLetterPrefix),
+		dataField:   getenv(contract.EnvDataField),
+		timeField:   getenv(contract.EnvTimeField),
+		database:    getenv(contract.EnvTimestreamDatabase),
+		table:       getenv(contract.EnvTimestreamTable),
 	}
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
@@ -52,14 +54,14 @@ func loadConfig(getenv func(string) string) (config, error) {
 			c.table,
 		)
 	}
-	switch layout := getenv("IOT_TIMESTREAM_LAYOUT"); layout {
+	switch layout := getenv(contract.EnvTimestreamLayout); layout {
 	case "", "multi":
 	case "single":
 		c.single = true
 	default:
 		problem("IOT_TIMESTREAM_LAYOUT is %q, want multi or single", layout)
 	}
-	if text := getenv("IOT_DEVICE_TTL_DAYS"); text != "" {
+	if text := getenv(contract.EnvDeviceTTLDays); text != "" {
 		days, err := strconv.Atoi(text)
 		if err != nil || days < 0 || days > 36500 {
 			problem("IOT_DEVICE_TTL_DAYS is %q, want a number of days from 0 to 36500", text)

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
@@ -179,7 +180,13 @@ type groups struct{ seen, measured, status bool }
 
 // newerThan compares a state with the stored item.
 func (s *state) newerThan(item map[string]types.AttributeValue) groups {
-	seen, measured, status := number(item["last_seen"]), number(item["measured_at"]), number(item["status_at"])
+	seen, measured, status := number(
+		item[contract.LastSeenAttribute],
+	), number(
+		item["measured_at"],
+	), number(
+		item["status_at"],
+	)
 	return groups{
 		seen:     s.seenAt > seen,
 		measured: s.measured >= 0 && (s.measuredAt > measured || s.measuredAt == measured && s.seenAt > seen),
@@ -230,13 +237,13 @@ func (d *devices) request(b *batch, s state, write groups) *dynamodb.UpdateItemI
 	}
 	if write.status {
 		values[":status"], values[":status_at"] = &types.AttributeValueMemberS{Value: s.status}, millis(s.statusAt)
-		names = map[string]string{"#status": "status"} // a reserved word
+		names = map[string]string{"#status": contract.StatusAttribute} // a reserved word
 		group("attribute_not_exists(status_at) OR status_at <= :status_at", "#status = :status, status_at = :status_at")
 	}
 	return &dynamodb.UpdateItemInput{
 		TableName: aws.String(d.table),
 		Key: map[string]types.AttributeValue{
-			"device_id": &types.AttributeValueMemberS{Value: s.thing},
+			contract.DeviceKey: &types.AttributeValueMemberS{Value: s.thing},
 		},
 		UpdateExpression:                    aws.String(set),
 		ConditionExpression:                 aws.String(condition),

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
 // tableAPI is the part of the DynamoDB client that the hook uses.
@@ -51,7 +53,7 @@ func (l *allowList) find(ctx context.Context, serial string) (entry, *refusal) {
 }
 
 func serialKey(serial string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"serial": text(serial)}
+	return map[string]types.AttributeValue{contract.SerialKey: text(serial)}
 }
 
 func text(value string) types.AttributeValue { return &types.AttributeValueMemberS{Value: value} }

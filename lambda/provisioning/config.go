@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
 )
 
@@ -21,15 +22,16 @@ type config struct {
 
 func loadConfig(getenv func(string) string) (config, error) {
 	c := config{
-		pipeline:    getenv("IOT_PIPELINE"),
-		table:       getenv("IOT_ALLOW_LIST_TABLE"),
-		templateARN: getenv("IOT_TEMPLATE_ARN"),
-		owner:       getenv("IOT_OWNER"),
-		prefix:      getenv("IOT_THING_NAME_PREFIX"),
+		pipeline:    getenv(contract.EnvPipeline),
+		table:       getenv(contract.EnvAllowListTable),
+		templateARN: getenv(contract.EnvTemplateARN),
+		owner:       getenv(contract.EnvOwner),
+		prefix:      getenv(contract.EnvThingNamePrefix),
 	}
 	var problems []error
 	for _, required := range []struct{ name, value string }{
-		{"IOT_PIPELINE", c.pipeline}, {"IOT_ALLOW_LIST_TABLE", c.table}, {"IOT_TEMPLATE_ARN", c.templateARN}, {"IOT_OWNER", c.owner},
+		{contract.EnvPipeline, c.pipeline}, {contract.EnvAllowListTable, c.table},
+		{contract.EnvTemplateARN, c.templateARN}, {contract.EnvOwner, c.owner},
 	} {
 		if required.value == "" {
 			problems = append(problems, fmt.Errorf("%s is not set", required.name))
@@ -41,7 +43,7 @@ func loadConfig(getenv func(string) string) (config, error) {
 			fmt.Errorf("IOT_THING_NAME_PREFIX is %q, which no thing's name starts with", c.prefix),
 		)
 	}
-	if names := getenv("IOT_ATTRIBUTES"); names != "" {
+	if names := getenv(contract.EnvAttributes); names != "" {
 		c.attributes = strings.Split(names, ",")
 	}
 	for i, name := range c.attributes {

@@ -12,14 +12,12 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// Attributes of an item beside its key.
-const (
-	ownerAttribute    = "iot-pipeline"
-	documentAttribute = "document"
-)
+// ownerAttribute is an item's attribute with the owner token.
+const ownerAttribute = "iot-pipeline"
 
 // Driver reads and writes items. Ref.Name is "table|value"; Ref.ID is "table|hash key|value", which needs no look at
 // the table.
@@ -61,7 +59,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 			Table:    p.table,
 			HashKey:  p.hashKey,
 			Key:      p.key,
-			Document: text(out.Item[documentAttribute]),
+			Document: text(out.Item[contract.DocumentAttribute]),
 		},
 	}, nil
 }
@@ -99,7 +97,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.TableIt
 	p := place{want.Table, want.HashKey, want.Key}
 	item := p.attributes()
 	item[ownerAttribute] = &types.AttributeValueMemberS{Value: ref.Owner}
-	item[documentAttribute] = &types.AttributeValueMemberS{Value: want.Document}
+	item[contract.DocumentAttribute] = &types.AttributeValueMemberS{Value: want.Document}
 	_, err := d.c.DynamoDB().PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &p.table, Item: item,
 		ConditionExpression:       aws.String("attribute_not_exists(#key) OR #owner = :owner"),
@@ -164,7 +162,7 @@ func (d *Driver) Diff(have, want spec.TableItem) []assembly.Change {
 		changes = append(changes, assembly.Change{Field: "key", Replace: true})
 	}
 	if have.Document != want.Document {
-		changes = append(changes, assembly.Change{Field: documentAttribute})
+		changes = append(changes, assembly.Change{Field: contract.DocumentAttribute})
 	}
 	return changes
 }

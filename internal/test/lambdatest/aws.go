@@ -19,6 +19,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
@@ -339,15 +340,26 @@ func (a *AWS) Getenv(more map[string]string) func(string) string {
 // Env is Getenv's environment.
 func (a *AWS) Env(more map[string]string) map[string]string {
 	env := map[string]string{
-		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-		"AWS_ENDPOINT_URL": a.URL, "AWS_ENABLE_ENDPOINT_DISCOVERY": "false", "AWS_LAMBDA_LOG_LEVEL": "INFO",
-		"IOT_PIPELINE": "greenhouse", "IOT_TOPIC_PREFIX": "greenhouse", "IOT_DEVICE_TABLE": "greenhouse",
-		"IOT_DEAD_LETTER_QUEUE_URL": a.URL + "/123456789012/greenhouse-dead-letters",
-		"IOT_DEAD_LETTER_BUCKET":    "greenhouse-archive", "IOT_DEAD_LETTER_PREFIX": "dead-letters/",
-		"IOT_TIMESTREAM_DATABASE": "greenhouse", "IOT_TIMESTREAM_TABLE": "telemetry",
-		"IOT_ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:greenhouse-alerts", "IOT_DATA_ENDPOINT": a.URL,
-		"IOT_ALLOW_LIST_TABLE": "greenhouse-allow-list", "IOT_TEMPLATE_ARN": "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/greenhouse",
-		"IOT_OWNER": "owner-token", "IOT_ATTRIBUTES": "bay",
+		"AWS_REGION":                    "us-east-1",
+		"AWS_ACCESS_KEY_ID":             "test",
+		"AWS_SECRET_ACCESS_KEY":         "test",
+		"AWS_ENDPOINT_URL":              a.URL,
+		"AWS_ENABLE_ENDPOINT_DISCOVERY": "false",
+		"AWS_LAMBDA_LOG_LEVEL":          "INFO",
+		contract.EnvPipeline:            "greenhouse",
+		contract.EnvTopicPrefix:         "greenhouse",
+		contract.EnvDeviceTable:         "greenhouse",
+		contract.EnvDeadLetterQueueURL:  a.URL + "/123456789012/greenhouse-dead-letters",
+		contract.EnvDeadLetterBucket:    "greenhouse-archive",
+		contract.EnvDeadLetterPrefix:    "dead-letters/",
+		contract.EnvTimestreamDatabase:  "greenhouse",
+		contract.EnvTimestreamTable:     "telemetry",
+		contract.EnvAlertTopicARN:       "arn:aws:sns:us-east-1:123456789012:greenhouse-alerts",
+		contract.EnvDataEndpoint:        a.URL,
+		contract.EnvAllowListTable:      "greenhouse-allow-list",
+		contract.EnvTemplateARN:         "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/greenhouse",
+		contract.EnvOwner:               "owner-token",
+		contract.EnvAttributes:          "bay",
 	}
 	for name, value := range more {
 		env[name] = value

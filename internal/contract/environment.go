@@ -1,0 +1,36 @@
+package contract
+
+// Environment variables of every function.
+const (
+	EnvPipeline           = "IOT_PIPELINE" // the pipeline's name
+	EnvTopicPrefix        = "IOT_TOPIC_PREFIX"
+	EnvDeviceTable        = "IOT_DEVICE_TABLE"
+	EnvDeadLetterQueueURL = "IOT_DEAD_LETTER_QUEUE_URL"
+	EnvDeadLetterBucket   = "IOT_DEAD_LETTER_BUCKET"
+	EnvDeadLetterPrefix   = "IOT_DEAD_LETTER_PREFIX" // ends in a slash
+)
+
+// Environment variables of the processor. Both names of Timestream are absent without it.
+const (
+	EnvDataField          = "IOT_DATA_FIELD"
+	EnvTimeField          = "IOT_TIME_FIELD"
+	EnvTimestreamDatabase = "IOT_TIMESTREAM_DATABASE"
+	EnvTimestreamTable    = "IOT_TIMESTREAM_TABLE"
+	EnvTimestreamLayout   = "IOT_TIMESTREAM_LAYOUT" // "multi" or "single"
+	EnvDeviceTTLDays      = "IOT_DEVICE_TTL_DAYS"   // 0 or absent: never
+)
+
+// Environment variables of the alerts function.
+const (
+	EnvAlertTopicARN = "IOT_ALERT_TOPIC_ARN"
+	EnvDataEndpoint  = "IOT_DATA_ENDPOINT" // a host name, or a URL for emulators
+)
+
+// Environment variables of the pre-provisioning hook.
+const (
+	EnvAllowListTable  = "IOT_ALLOW_LIST_TABLE"
+	EnvTemplateARN     = "IOT_TEMPLATE_ARN"
+	EnvThingNamePrefix = "IOT_THING_NAME_PREFIX"
+	EnvAttributes      = "IOT_ATTRIBUTES" // names separated by commas
+	EnvOwner           = "IOT_OWNER"      // owner token
+)

@@ -1,0 +1,45 @@
+package contract
+
+// Attributes of the device table that the provider declares. Its functions read and write them; their update
+// expressions spell the names out.
+const (
+	// DeviceKey is the hash key: a thing's name, or the name of a special item, which begins with a dollar sign.
+	DeviceKey = "device_id"
+	// StatusAttribute and LastSeenAttribute (epoch ms) are the keys of the index StatusIndex.
+	StatusAttribute   = "status"
+	LastSeenAttribute = "last_seen"
+	StatusIndex       = "by-status"
+	// ExpiryAttribute (epoch seconds) is when DynamoDB deletes an item.
+	ExpiryAttribute = "expires_at"
+)
+
+// RulesItem is the item of the device table that holds the alert rules: AlertRules as JSON in DocumentAttribute.
+const (
+	RulesItem         = "$rules"
+	DocumentAttribute = "document"
+)
+
+// SerialKey is the hash key of the allow-list.
+const SerialKey = "serial"
+
+// AlertRulesVersion is the version of AlertRules that the provider writes and the alerts function knows.
+const AlertRulesVersion = 1
+
+// AlertRules is the document that the alerts function reads its rules from. T is how the writer or the reader holds a
+// threshold.
+type AlertRules[T any] struct {
+	Version    int                  `json:"version"`
+	Thresholds map[string]T         `json:"thresholds,omitempty"`
+	Rules      map[string]AlertRule `json:"rules"`
+}
+
+// AlertRule is one alert. When is a condition, Message and Command are substitution templates; all three may use the
+// names thing and threshold.
+type AlertRule struct {
+	When            string `json:"when"`
+	Severity        string `json:"severity"`
+	Message         string `json:"message"`
+	Command         string `json:"command,omitempty"`
+	CooldownSeconds int64  `json:"cooldown_seconds"`
+	NotifyResolved  bool   `json:"notify_resolved"`
+}
