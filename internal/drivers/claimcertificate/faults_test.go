@@ -43,7 +43,7 @@ func stubbedClaims(t *testing.T, stub http.Handler, attempts int) *awsapi.Client
 				func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, time.Millisecond },
 			)
 		},
-	}, awsapi.Options{RequestRates: iotstub.Unlimited(), Clock: awsapi.NewInstantClock()})
+	}, awsapi.Options{Unlimited: true, Clock: awsapi.NewInstantClock()})
 }
 
 // claimRun is one thing that happens to a claim certificate.

@@ -32,7 +32,7 @@ import (
 // stubbed gives clients of a stub, without retries by the SDK, whose pauses are real.
 func stubbed(t testing.TB, stub http.Handler) *awsapi.Clients {
 	t.Helper()
-	return stubbedWith(t, stub, awsapi.Options{RequestRates: iotstub.Unlimited()})
+	return stubbedWith(t, stub, awsapi.Options{Unlimited: true})
 }
 
 func stubbedWith(t testing.TB, stub http.Handler, o awsapi.Options) *awsapi.Clients {
@@ -56,7 +56,7 @@ func stubAccount(t *testing.T, o iotstub.Options) (*account, *iotstub.Server) {
 		handler = mototest.Start(t).Checked(t, stub)
 	}
 	clients := stubbedWith(t, handler, awsapi.Options{
-		RequestRates: iotstub.Unlimited(), Clock: awsapi.NewInstantClock(),
+		Unlimited: true, Clock: awsapi.NewInstantClock(),
 	})
 	return &account{t: t, aws: clients, ctx: t.Context()}, stub
 }

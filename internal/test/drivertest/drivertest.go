@@ -29,18 +29,7 @@ func Clients(t testing.TB, s *mototest.Server) *awsapi.Clients {
 	return awsapi.New(s.Config(t), awsapi.Options{
 		S3UsePathStyle: true,
 		Clock:          awsapi.NewInstantClock(),
-		RequestRates: map[string]float64{
-			"timestreamwrite:CreateDatabase":   0,
-			"timestreamwrite:UpdateDatabase":   0,
-			"timestreamwrite:DeleteDatabase":   0,
-			"timestreamwrite:DescribeDatabase": 0,
-			"timestreamwrite:CreateTable":      0,
-			"timestreamwrite:UpdateTable":      0,
-			"timestreamwrite:DeleteTable":      0,
-			"timestreamwrite:DescribeTable":    0,
-			"kinesis:CreateStream":             0,
-			"kinesis:DeleteStream":             0,
-		},
+		Unlimited:      true,
 	}).WithAccount(mototest.AccountID)
 }
 

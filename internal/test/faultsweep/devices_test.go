@@ -20,7 +20,7 @@ import (
 // and which things and certificates are nobody's.
 func (a *account) deviceProblems(want pipeline.Spec) (problems []string) {
 	a.t.Helper()
-	c := awsapi.New(a.server.Config(a.t), awsapi.Options{RequestRates: unlimited()})
+	c := awsapi.New(a.server.Config(a.t), awsapi.Options{Unlimited: true})
 	expected := len(want.Devices)
 	for name, device := range want.Devices {
 		if err := a.usable(c, want.Name, name, device.Enabled == nil || *device.Enabled); err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -51,25 +50,6 @@ func newAccount(t testing.TB) *account {
 	}
 }
 
-// unlimited lifts the limits of operations that a pipeline uses, since moto has none.
-func unlimited() map[string]float64 {
-	rates := map[string]float64{}
-	for service, operations := range map[string]string{
-		"iot": `CreateTopicRule ReplaceTopicRule DeleteTopicRule ListTopicRules GetPolicy CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion
-			AttachPolicy DetachPolicy ListTargetsForPolicy ListPolicyVersions TagResource UntagResource ListTagsForResource ListThings ListThingPrincipals
-			ListCertificates DescribeCertificate UpdateCertificate DeleteCertificate CreateCertificateFromCsr ListThingsInThingGroup`,
-		"timestreamwrite": "CreateDatabase UpdateDatabase DeleteDatabase DescribeDatabase CreateTable UpdateTable DeleteTable DescribeTable",
-		"kinesis":         "CreateStream DeleteStream",
-		"lambda":          "GetPolicy *",
-		"ssm":             "PutParameter",
-	} {
-		for _, op := range strings.Fields(operations) {
-			rates[service+":"+op] = 0
-		}
-	}
-	return rates
-}
-
 func (a *account) clients() *awsapi.Clients {
 	cfg := a.server.Config(a.t)
 	cfg.BaseEndpoint, cfg.HTTPClient = aws.String(a.proxy.URL), a.client
@@ -81,7 +61,7 @@ func (a *account) clients() *awsapi.Clients {
 		})
 	}
 	return awsapi.New(cfg, awsapi.Options{
-		S3UsePathStyle: true, RequestRates: unlimited(), Clock: awsapi.NewInstantClock(), Waiting: a.waiting,
+		S3UsePathStyle: true, Unlimited: true, Clock: awsapi.NewInstantClock(), Waiting: a.waiting,
 	}).WithAccount(mototest.AccountID)
 }
 

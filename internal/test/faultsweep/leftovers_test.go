@@ -41,7 +41,7 @@ var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, err
 // ours.
 func (a *account) leftovers() []string {
 	a.t.Helper()
-	c := awsapi.New(a.server.Config(a.t), awsapi.Options{S3UsePathStyle: true, RequestRates: unlimited()})
+	c := awsapi.New(a.server.Config(a.t), awsapi.Options{S3UsePathStyle: true, Unlimited: true})
 	var found []string
 	for kind, list := range listings {
 		names, err := list(a.t.Context(), c)

@@ -70,22 +70,3 @@ func (s *Server) over(operation string) bool {
 	s.refused++
 	return true
 }
-
-// Unlimited lifts the request rates of package awsapi for everything that devices and claim certificates need, for
-// tests about order and not pace.
-func Unlimited() map[string]float64 {
-	rates := map[string]float64{
-		"ssm:PutParameter": 0, "secretsmanager:CreateSecret": 0, "secretsmanager:UpdateSecret": 0,
-		"secretsmanager:DeleteSecret": 0,
-	}
-	for _, operation := range []string{
-		"CreateThing", "UpdateThing", "DescribeThing", "DeleteThing", "ListThings", "AddThingToThingGroup",
-		"RemoveThingFromThingGroup", "ListThingsInThingGroup", "CreateCertificateFromCsr",
-		"RegisterCertificateWithoutCA", "ListCertificates", "DescribeCertificate", "UpdateCertificate",
-		"DeleteCertificate", "AttachThingPrincipal", "DetachThingPrincipal", "ListThingPrincipals",
-		"ListPrincipalThings", "AttachPolicy", "DetachPolicy", "ListAttachedPolicies",
-	} {
-		rates["iot:"+operation] = 0
-	}
-	return rates
-}
