@@ -2,6 +2,8 @@ package mototest
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -252,5 +254,22 @@ func TestEveryPatternIsChecked(t *testing.T) {
 		if len(unchecked) > 0 {
 			t.Errorf("%s: patterns that are not checked: %v", service, unchecked)
 		}
+	}
+}
+
+// A client that goes away in the middle of a request, as a killed provider does, has sent nothing wrong.
+func TestRequestThatIsCutOff(t *testing.T) {
+	s := Start(t)
+	conn := must(net.Dial("tcp", strings.TrimPrefix(s.URL, "http://")))(t)
+	defer conn.Close()
+	const head = "POST / HTTP/1.1\r\nHost: iam\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
+		"Authorization: AWS4-HMAC-SHA256 Credential=k/20260102/us-east-1/iam/aws4_request, Signature=0\r\n"
+	must(conn.Write([]byte(head + "Content-Length: 40\r\n\r\nVersion=2010")))(t)
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	must(io.ReadAll(conn))(t) // the server is done with it
+	if got := must(s.Violations(t.Context()))(t); len(got) > 0 {
+		t.Errorf("got %v, want none", got)
 	}
 }
