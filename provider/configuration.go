@@ -89,7 +89,8 @@ func attributes() map[string]schema.Attribute {
 		),
 		"forbidden_account_ids": textSet("IDs of forbidden AWS accounts."),
 		"skip_credentials_validation": flag(
-			"Whether to continue if STS cannot validate the credentials, for emulators without it. Defaults to `false`.",
+			"Whether to continue if STS cannot validate the credentials, for emulators without it. Defaults to " +
+				"`false`.",
 		),
 		"skip_requesting_account_id": flag(
 			"Whether to skip requesting the account ID, for emulators without STS. A pipeline's ARNs contain the " +

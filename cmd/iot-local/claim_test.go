@@ -40,7 +40,9 @@ func withTemplate(t *testing.T, server, body string) string {
 			return
 		}
 		json.NewEncoder(w).
-			Encode(map[string]any{"templateName": "gh", "templateArn": "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/gh", "enabled": true, "type": "FLEET_PROVISIONING", "templateBody": body})
+			Encode(map[string]any{"templateName": "gh",
+				"templateArn": "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/gh", "enabled": true,
+				"type": "FLEET_PROVISIONING", "templateBody": body})
 	})
 	front := httptest.NewServer(mux)
 	t.Cleanup(front.Close)

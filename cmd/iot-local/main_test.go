@@ -41,7 +41,8 @@ func deploy(t *testing.T, c *awsapi.Clients) (queue string) {
 		&iot.CreateTopicRuleInput{RuleName: aws.String("gh_telemetry"), TopicRulePayload: &types.TopicRulePayload{
 			Sql: aws.String(
 				"SELECT * FROM 'gh/+/telemetry'",
-			), AwsIotSqlVersion: aws.String("2016-03-23"), Actions: []types.Action{{Sqs: &types.SqsAction{QueueUrl: q.QueueUrl, RoleArn: aws.String("r")}}}}},
+			), AwsIotSqlVersion: aws.String("2016-03-23"),
+			Actions: []types.Action{{Sqs: &types.SqsAction{QueueUrl: q.QueueUrl, RoleArn: aws.String("r")}}}}},
 	)
 	must(err)
 	group, err := c.IoT().CreateThingGroup(ctx, &iot.CreateThingGroupInput{ThingGroupName: aws.String("gh")})
@@ -54,7 +55,8 @@ func deploy(t *testing.T, c *awsapi.Clients) (queue string) {
 		},
 	)
 	must(err)
-	_, err = c.IoT().AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: aws.String("gh"), Target: group.ThingGroupArn})
+	_, err = c.IoT().AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: aws.String("gh"),
+		Target: group.ThingGroupArn})
 	must(err)
 	_, err = c.IoT().CreateThing(ctx, &iot.CreateThingInput{ThingName: aws.String("soil-001")})
 	must(err)

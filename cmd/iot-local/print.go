@@ -205,7 +205,8 @@ func (p *printer) summary() {
 			fmt.Fprint(p.out, "  "+p.paint(red, fmt.Sprintf("%d failed", c.failed)))
 		}
 		if c.time > 0 {
-			fmt.Fprintf(p.out, "  %v on average", (c.time / time.Duration(c.succeeded+c.failed)).Round(100*time.Microsecond))
+			fmt.Fprintf(p.out, "  %v on average", (c.time / time.Duration(c.succeeded+
+				c.failed)).Round(100*time.Microsecond))
 		}
 		fmt.Fprintln(p.out)
 	}

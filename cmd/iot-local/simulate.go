@@ -141,7 +141,8 @@ func roots(file string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf(
-			"reading the broker's certificate authority: %w; start iot-local run first, or set --ca to the file it prints",
+			"reading the broker's certificate authority: %w; start iot-local run first, or set --ca to the file it "+
+				"prints",
 			err,
 		)
 	}

@@ -139,7 +139,8 @@ func TestFailureBlocksOnlyDependents(t *testing.T) {
 	if diff := cmp.Diff([]Skip{{Key: "rule", Because: []string{"stream"}}}, f.Skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]Status{"manifest": Ready, "role": Ready, "queue": Ready}, statuses(records)); diff != "" {
+	if diff := cmp.Diff(map[string]Status{"manifest": Ready, "role": Ready, "queue": Ready},
+		statuses(records)); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
 	if want := `stream: creating fake "stream": injected fault`; !strings.Contains(err.Error(), want) {
@@ -205,7 +206,8 @@ func TestFind(t *testing.T) {
 		t.Errorf("recorded is what is ours, and a renamed part's object beside its old one (-want +got):\n%s", diff)
 	}
 	slices.Sort(c.calls)
-	if diff := cmp.Diff([]string{"observe queue", "observe role", "observe rule", "observe stream"}, c.calls); diff != "" {
+	if diff := cmp.Diff([]string{"observe queue", "observe role", "observe rule", "observe stream"},
+		c.calls); diff != "" {
 		t.Errorf("only what is not recorded is read (-want +got):\n%s", diff)
 	}
 }
@@ -266,7 +268,8 @@ func TestDestroy(t *testing.T) {
 
 // What is not ours any more is not ours to delete, although its record says that it is ready.
 func TestDestroyLeavesWhatIsNotOurs(t *testing.T) {
-	for _, replaced := range [][]string{{"queue"}, {"rule"}, {"rule", "queue"}, {"manifest", "role", "stream", "rule", "queue"}} {
+	for _, replaced := range [][]string{{"queue"}, {"rule"}, {"rule", "queue"},
+		{"manifest", "role", "stream", "rule", "queue"}} {
 		c := newCloud()
 		records := mustApply(t, c, diamond("v1"), nil)
 		for _, name := range replaced {

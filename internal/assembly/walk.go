@@ -62,8 +62,8 @@ func walk(
 	return failed, skipped
 }
 
-// order returns, by key, the needs that a node waits for and the nodes that wait for it, and the sorted keys of the nodes
-// that wait for nothing.
+// order returns, by key, the needs that a node waits for and the nodes that wait for it, and the sorted keys of the
+// nodes that wait for nothing.
 func order(nodes []node) (waiting map[string]map[string]bool, dependents map[string][]string, ready []string) {
 	waiting, dependents = make(map[string]map[string]bool, len(nodes)), map[string][]string{}
 	for _, n := range nodes {

@@ -109,8 +109,8 @@ func New(cfg aws.Config, o Options) *Clients {
 	return c
 }
 
-// NewLocal prepares clients for the local runtime: without rate limits and, for an emulator (a cfg with one endpoint for
-// all services), with path-style S3 URLs.
+// NewLocal prepares clients for the local runtime: without rate limits and, for an emulator (a cfg with one endpoint
+// for all services), with path-style S3 URLs.
 func NewLocal(cfg aws.Config) *Clients {
 	return New(cfg, Options{Unlimited: true, S3UsePathStyle: cfg.BaseEndpoint != nil})
 }

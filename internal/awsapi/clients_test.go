@@ -66,7 +66,9 @@ func TestVerify(t *testing.T) {
 	if got, want := other.ARN("iot", "rule/r"), "arn:aws-cn:iot:cn-north-1:123456789012:rule/r"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if err := New(config(newStub(t, 403, `<ErrorResponse><Error><Code>InvalidClientTokenId</Code></Error></ErrorResponse>`).URL), Options{}).Verify(t.Context()); !Is(
+	if err := New(config(newStub(t, 403,
+		`<ErrorResponse><Error><Code>InvalidClientTokenId</Code></Error></ErrorResponse>`).URL),
+		Options{}).Verify(t.Context()); !Is(
 		err,
 		"InvalidClientTokenId",
 	) {
@@ -75,7 +77,8 @@ func TestVerify(t *testing.T) {
 }
 
 func TestPartitions(t *testing.T) {
-	for region, want := range map[string]string{"eu-west-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "eusc-de-east-1": "aws-eusc",
+	for region, want := range map[string]string{"eu-west-1": "aws", "cn-north-1": "aws-cn",
+		"us-gov-west-1": "aws-us-gov", "eusc-de-east-1": "aws-eusc",
 		"us-iso-east-1": "aws-iso", "us-isob-east-1": "aws-iso-b"} {
 		if got := New(aws.Config{Region: region}, Options{}).Partition(); got != want {
 			t.Errorf("%s: %s, want %s", region, got, want)
@@ -129,7 +132,8 @@ func TestEveryClientHonoursItsEndpoint(t *testing.T) {
 		return aws.String(endpoints[service])
 	}
 	want := []*string{
-		of("cloudwatch"), of("dynamodb"), of("firehose"), of("iam"), of("iot"), of("iotdata"), of("kinesis"), of("lambda"),
+		of("cloudwatch"), of("dynamodb"), of("firehose"), of("iam"), of("iot"), of("iotdata"), of("kinesis"),
+		of("lambda"),
 		of("logs"), of("s3"), of("secretsmanager"), of("sns"), of("sqs"), of("ssm"), of("sts"), of("timestreamwrite"),
 	}
 	c := New(config("http://everything.example.com"), Options{Endpoints: endpoints})
@@ -158,7 +162,8 @@ func TestEndpointOfTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(cfg, Options{}).TimestreamWrite().ListDatabases(t.Context(), &timestreamwrite.ListDatabasesInput{}); err != nil {
+	if _, err := New(cfg, Options{}).TimestreamWrite().ListDatabases(t.Context(),
+		&timestreamwrite.ListDatabasesInput{}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"POST / Timestream_20181101.ListDatabases"}, server.seen); diff != "" {

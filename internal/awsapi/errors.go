@@ -83,8 +83,8 @@ func DetailOf(err error) Detail {
 // passingLimits are messages of LimitExceededException that pass by themselves [AWS 2.2 CreateStream].
 var passingLimits = []string{"Rate exceeded", "simultaneously be in CREATING or DELETING"}
 
-// quotaAwareRetryer is the SDK's retryer, except that LimitExceededException is retried only where it is about a rate: the SDK
-// takes it for throttling everywhere, and a full quota would be asked for again and again [AWS 1.2].
+// quotaAwareRetryer is the SDK's retryer, except that LimitExceededException is retried only where it is about a rate:
+// the SDK takes it for throttling everywhere, and a full quota would be asked for again and again [AWS 1.2].
 type quotaAwareRetryer struct{ aws.RetryerV2 }
 
 func (r quotaAwareRetryer) IsErrorRetryable(err error) bool {

@@ -56,7 +56,8 @@ func TestWhatAnErrorMeans(t *testing.T) {
 }
 
 func TestFullQuotasAreNotAskedForAgain(t *testing.T) {
-	for _, cfg := range []aws.Config{{}, {RetryMode: aws.RetryModeAdaptive}, {Retryer: func() aws.Retryer { return aws.NopRetryer{} }}} {
+	for _, cfg := range []aws.Config{{}, {RetryMode: aws.RetryModeAdaptive},
+		{Retryer: func() aws.Retryer { return aws.NopRetryer{} }}} {
 		r := retryerOf(cfg)()
 		for _, tc := range []struct {
 			code, message string

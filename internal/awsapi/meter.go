@@ -18,35 +18,47 @@ var defaultRates = map[string]float64{
 	"iot:CreateThing": 100, "iot:UpdateThing": 100, "iot:DeleteThing": 100, "iot:DescribeThing": 350,
 	"iot:AttachThingPrincipal": 100, "iot:DetachThingPrincipal": 100,
 	"iot:AddThingToThingGroup": 100, "iot:RemoveThingFromThingGroup": 100, "iot:ListThingGroupsForThing": 100,
-	"iot:ListThings": 10, "iot:ListThingPrincipals": 10, "iot:ListThingPrincipalsV2": 10, "iot:ListPrincipalThings": 10, "iot:ListPrincipalThingsV2": 10,
-	"iot:ListThingGroups": 10, "iot:ListThingTypes": 10, "iot:ListThingsInThingGroup": 25,
+	"iot:ListThings": 10, "iot:ListThingPrincipals": 10, "iot:ListThingPrincipalsV2": 10, "iot:ListPrincipalThings": 10,
+	"iot:ListPrincipalThingsV2": 10,
+	"iot:ListThingGroups":       10, "iot:ListThingTypes": 10, "iot:ListThingsInThingGroup": 25,
 	"iot:CreateThingGroup": 25, "iot:UpdateThingGroup": 15, "iot:DeleteThingGroup": 15, "iot:DescribeThingGroup": 100,
-	"iot:CreateThingType": 15, "iot:UpdateThingType": 15, "iot:DeprecateThingType": 15, "iot:DeleteThingType": 15, "iot:DescribeThingType": 100,
-	"iot:TagResource": 10, "iot:UntagResource": 10, "iot:ListTagsForResource": 10,
+	"iot:CreateThingType": 15, "iot:UpdateThingType": 15, "iot:DeprecateThingType": 15, "iot:DeleteThingType": 15,
+	"iot:DescribeThingType": 100,
+	"iot:TagResource":       10, "iot:UntagResource": 10, "iot:ListTagsForResource": 10,
 	"iot:AttachPolicy": 15, "iot:DetachPolicy": 15, "iot:ListAttachedPolicies": 15, "iot:GetPolicyVersion": 15,
-	"iot:CreatePolicy": 10, "iot:CreatePolicyVersion": 10, "iot:DeletePolicy": 10, "iot:DeletePolicyVersion": 10, "iot:SetDefaultPolicyVersion": 10,
-	"iot:ListPolicies": 10, "iot:ListPolicyVersions": 10, "iot:ListTargetsForPolicy": 10, "iot:GetPolicy": 10,
-	"iot:DescribeCertificate": 10, "iot:RegisterCertificateWithoutCA": 10, "iot:UpdateCertificate": 10, "iot:DeleteCertificate": 10,
-	"iot:ListCertificates": 10, "iot:RegisterCertificate": 10, "iot:RegisterThing": 10, "iot:CreateCertificateFromCsr": 15, "iot:CreateKeysAndCertificate": 10,
+	"iot:CreatePolicy": 10, "iot:CreatePolicyVersion": 10, "iot:DeletePolicy": 10, "iot:DeletePolicyVersion": 10,
+	"iot:SetDefaultPolicyVersion": 10,
+	"iot:ListPolicies":            10, "iot:ListPolicyVersions": 10, "iot:ListTargetsForPolicy": 10,
+	"iot:GetPolicy":           10,
+	"iot:DescribeCertificate": 10, "iot:RegisterCertificateWithoutCA": 10, "iot:UpdateCertificate": 10,
+	"iot:DeleteCertificate": 10,
+	"iot:ListCertificates":  10, "iot:RegisterCertificate": 10, "iot:RegisterThing": 10,
+	"iot:CreateCertificateFromCsr": 15, "iot:CreateKeysAndCertificate": 10,
 	// No number is known for these; assumed are those of the like operations on policies and certificates (C).
-	"iot:CreateProvisioningTemplate": 10, "iot:DescribeProvisioningTemplate": 10, "iot:UpdateProvisioningTemplate": 10, "iot:DeleteProvisioningTemplate": 10,
-	"iot:CreateProvisioningTemplateVersion": 10, "iot:ListProvisioningTemplateVersions": 10, "iot:DeleteProvisioningTemplateVersion": 10,
-	"iot:ListProvisioningTemplates": 10,
-	"iot:RegisterCACertificate":     10, "iot:DescribeCACertificate": 10, "iot:UpdateCACertificate": 10, "iot:DeleteCACertificate": 10, "iot:ListCACertificates": 10,
+	"iot:CreateProvisioningTemplate": 10, "iot:DescribeProvisioningTemplate": 10, "iot:UpdateProvisioningTemplate": 10,
+	"iot:DeleteProvisioningTemplate":        10,
+	"iot:CreateProvisioningTemplateVersion": 10, "iot:ListProvisioningTemplateVersions": 10,
+	"iot:DeleteProvisioningTemplateVersion": 10,
+	"iot:ListProvisioningTemplates":         10,
+	"iot:RegisterCACertificate":             10, "iot:DescribeCACertificate": 10, "iot:UpdateCACertificate": 10,
+	"iot:DeleteCACertificate": 10, "iot:ListCACertificates": 10,
 	"iot:CreateTopicRule": 5, "iot:ReplaceTopicRule": 5, "iot:EnableTopicRule": 5, "iot:DisableTopicRule": 5,
 	"iot:DeleteTopicRule": 20, "iot:GetTopicRule": 200, "iot:ListTopicRules": 1,
-	"iot:SearchIndex": 15, "iot:DescribeIndex": 10, "iot:GetIndexingConfiguration": 20, "iot:UpdateIndexingConfiguration": 1,
+	"iot:SearchIndex": 15, "iot:DescribeIndex": 10, "iot:GetIndexingConfiguration": 20,
+	"iot:UpdateIndexingConfiguration": 1,
 
 	"kinesis:CreateStream": 5, "kinesis:DeleteStream": 5,
 
 	"timestreamwrite:CreateDatabase": 1, "timestreamwrite:UpdateDatabase": 1, "timestreamwrite:DeleteDatabase": 1,
 	"timestreamwrite:CreateTable": 1, "timestreamwrite:UpdateTable": 1, "timestreamwrite:DeleteTable": 1,
-	"timestreamwrite:DescribeDatabase": 5, "timestreamwrite:DescribeTable": 5, "timestreamwrite:ListDatabases": 5, "timestreamwrite:ListTables": 5,
+	"timestreamwrite:DescribeDatabase": 5, "timestreamwrite:DescribeTable": 5, "timestreamwrite:ListDatabases": 5,
+	"timestreamwrite:ListTables": 5,
 
 	// The stores of credentials bundles. Secrets Manager documents 50 for these together; for PutParameter AWS's
 	// documentation names no number outside its quota console, and 3 is what accounts without higher throughput are
 	// known to get (from memory, not proven).
-	"ssm:PutParameter": 3, "secretsmanager:CreateSecret": 50, "secretsmanager:UpdateSecret": 50, "secretsmanager:DeleteSecret": 50,
+	"ssm:PutParameter": 3, "secretsmanager:CreateSecret": 50, "secretsmanager:UpdateSecret": 50,
+	"secretsmanager:DeleteSecret": 50,
 
 	// Lambda counts its whole control plane together, but for these [AWS 8].
 	"lambda:GetFunction": 100, "lambda:GetPolicy": 15, "lambda:Invoke": 0, "lambda:*": 15,
@@ -101,7 +113,8 @@ func (m *meter) forService(service string) func(*middleware.Stack) error {
 	return func(stack *middleware.Stack) error {
 		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc(
 			"RequestMeter",
-			func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+			func(ctx context.Context, in middleware.FinalizeInput,
+				next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 				operation := service + ":" + awsmiddleware.GetOperationName(ctx)
 				if l := m.limiter(operation); l != nil {
 					if err := l.Wait(ctx); err != nil {

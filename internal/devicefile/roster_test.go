@@ -143,7 +143,8 @@ func TestFaultsHaveLines(t *testing.T) {
 				{
 					11,
 					"2 cells where the header has 4 columns",
-				}, {12, `device "f": long.csr is longer than the 4096 bytes that AWS takes`}, {13, `device "g": empty.csr is empty`}},
+				}, {12, `device "f": long.csr is longer than the 4096 bytes that AWS takes`},
+				{13, `device "g": empty.csr is empty`}},
 		},
 		{
 			"stray quote",
@@ -154,7 +155,8 @@ func TestFaultsHaveLines(t *testing.T) {
 			"NDJSON",
 			[]string{
 				"f.ndjson",
-				"{\"name\":\"a\"}\n{\"name\":\"a\"}\nnot json\n{\"name\":\"b\",\"enabled\":\"yes\"}\n{\"name\":\"c\",\"colour\":\"red\"}\n{\"name\":\"d\"}{\"name\":\"e\"}\n{\"name\":\"f\",\"attributes\":{\"n\":1}}\n{\"name\":\"g\",\"attributes\":[]}\n",
+				"{\"name\":\"a\"}\n{\"name\":\"a\"}\nnot " +
+					"json\n{\"name\":\"b\",\"enabled\":\"yes\"}\n{\"name\":\"c\",\"colour\":\"red\"}\n{\"name\":\"d\"}{\"name\":\"e\"}\n{\"name\":\"f\",\"attributes\":{\"n\":1}}\n{\"name\":\"g\",\"attributes\":[]}\n",
 			},
 			[]devicefile.Fault{
 				{
@@ -164,7 +166,8 @@ func TestFaultsHaveLines(t *testing.T) {
 				{
 					4,
 					"enabled must be true or false, not string",
-				}, {5, `not a device in JSON: json: unknown field "colour"`}, {6, "more than one JSON value in the line"},
+				}, {5, `not a device in JSON: json: unknown field "colour"`},
+				{6, "more than one JSON value in the line"},
 				{
 					7,
 					"every value in attributes must be a string, not number",
@@ -231,12 +234,14 @@ func TestDigestSeesEveryFile(t *testing.T) {
 		t.Error("the same files give another digest")
 	}
 	for name, other := range map[string][]string{
-		"the roster":                     {"f.csv", "name,csr_file\na,1.csr\nb,2.csr\nc,\n", "1.csr", "one", "2.csr", "two"},
-		"a file it names":                {"f.csv", base[1], "1.csr", "one", "2.csr", "TWO"},
-		"text moved from file to file":   {"f.csv", base[1], "1.csr", "onet", "2.csr", "wo"},
-		"only white space at the end":    {"f.csv", base[1] + "\n", "1.csr", "one", "2.csr", "two"},
-		"the two files' texts swapped":   {"f.csv", base[1], "1.csr", "two", "2.csr", "one"},
-		"another line end in the roster": {"f.csv", strings.ReplaceAll(base[1], "\n", "\r\n"), "1.csr", "one", "2.csr", "two"},
+		"the roster": {"f.csv", "name,csr_file\na,1.csr\nb,2.csr\nc,\n", "1.csr", "one", "2.csr",
+			"two"},
+		"a file it names":              {"f.csv", base[1], "1.csr", "one", "2.csr", "TWO"},
+		"text moved from file to file": {"f.csv", base[1], "1.csr", "onet", "2.csr", "wo"},
+		"only white space at the end":  {"f.csv", base[1] + "\n", "1.csr", "one", "2.csr", "two"},
+		"the two files' texts swapped": {"f.csv", base[1], "1.csr", "two", "2.csr", "one"},
+		"another line end in the roster": {"f.csv", strings.ReplaceAll(base[1], "\n", "\r\n"), "1.csr", "one", "2.csr",
+			"two"},
 	} {
 		if digest(other...) == first {
 			t.Errorf("a change of %s is not seen", name)

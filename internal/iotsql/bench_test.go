@@ -31,7 +31,8 @@ func benchmark(b *testing.B, sql string, payload []byte, matched bool) {
 }
 
 func BenchmarkCompile(b *testing.B) {
-	const sql = "SELECT topic(2) AS device_id, data.temperature AS temperature, timestamp() AS at FROM 'greenhouse/+/telemetry' WHERE data.temperature > 30 AND battery < 3.3"
+	const sql = "SELECT topic(2) AS device_id, data.temperature AS temperature, timestamp() AS at FROM " +
+		"'greenhouse/+/telemetry' WHERE data.temperature > 30 AND battery < 3.3"
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Compile(sql, Options{}); err != nil {
@@ -51,7 +52,8 @@ func BenchmarkRejectingWhere(b *testing.B) {
 func BenchmarkProjection(b *testing.B) {
 	benchmark(
 		b,
-		"SELECT deviceId, data.temperature AS temperature, battery FROM 'greenhouse/+/telemetry' WHERE data.soil.moisture > 400",
+		"SELECT deviceId, data.temperature AS temperature, battery FROM 'greenhouse/+/telemetry' WHERE "+
+			"data.soil.moisture > 400",
 		telemetry,
 		true,
 	)
@@ -76,8 +78,9 @@ func BenchmarkNestedQuery(b *testing.B) {
 func BenchmarkTenFunctions(b *testing.B) {
 	benchmark(
 		b,
-		"SELECT topic(2) AS a, upper(deviceId) AS b, round(data.temperature) AS c, substring(firmware, 0, 3) AS d, concat('v', firmware) AS e, "+
-			"regexp_matches(deviceId, '^soil-[0-9]+$') AS f, timestamp() AS g, abs(battery) AS h, length(note) AS i, startswith(location.bay, '1') AS j FROM 'greenhouse/+/telemetry'",
+		"SELECT topic(2) AS a, upper(deviceId) AS b, round(data.temperature) AS c, substring(firmware, 0, 3) AS d, "+
+			"concat('v', firmware) AS e, regexp_matches(deviceId, '^soil-[0-9]+$') AS f, timestamp() AS g, "+
+			"abs(battery) AS h, length(note) AS i, startswith(location.bay, '1') AS j FROM 'greenhouse/+/telemetry'",
 		telemetry,
 		true,
 	)

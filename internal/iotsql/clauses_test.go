@@ -8,20 +8,24 @@ import (
 func TestSet(t *testing.T) {
 	runRules(t, []rule{
 		{
-			why:     "4 SET: AWS's example",
-			sql:     "SET @temp_celsius = (temp_fahrenheit - 32) * 5 / 9 SELECT @temp_celsius AS celsius, humidity FROM 'topic/subtopic'",
+			why: "4 SET: AWS's example",
+			sql: "SET @temp_celsius = (temp_fahrenheit - 32) * 5 / 9 SELECT @temp_celsius AS celsius, humidity " +
+				"FROM 'topic/subtopic'",
 			payload: `{"temp_fahrenheit":75,"humidity":60}`,
 			want:    `{"celsius":23.88888888888888888888888888888889,"humidity":60}`,
 		},
 		{
-			why:     "4 SET: members",
-			sql:     "SET @device_sensor_data = device1.deviceData.sensors SELECT @device_sensor_data.temp_fahrenheit AS temp_fahrenheit, @device_sensor_data.humidity as humidity, device1.deviceId as deviceId FROM 'topic/subtopic'",
+			why: "4 SET: members",
+			sql: "SET @device_sensor_data = device1.deviceData.sensors SELECT " +
+				"@device_sensor_data.temp_fahrenheit AS temp_fahrenheit, @device_sensor_data.humidity as humidity, " +
+				"device1.deviceId as deviceId FROM 'topic/subtopic'",
 			payload: `{"device1":{"deviceId":"weather_sensor","deviceData":{"sensors":{"temp_fahrenheit":75,"humidity":60},"location":[47.606,-122.332]}}}`,
 			want:    `{"temp_fahrenheit":75,"humidity":60,"deviceId":"weather_sensor"}`,
 		},
 		{
-			why:     "4 SET: binary",
-			sql:     "SET @encoded_payload = encode(*, 'base64') SELECT @encoded_payload AS raw_data FROM 'topic/subtopic'",
+			why: "4 SET: binary",
+			sql: "SET @encoded_payload = encode(*, 'base64') SELECT @encoded_payload AS raw_data FROM " +
+				"'topic/subtopic'",
 			payload: "\x00\xff",
 			want:    `{"raw_data":"AP8="}`,
 		},
@@ -190,14 +194,16 @@ func TestWhere(t *testing.T) {
 			want:    noMatch,
 		},
 		{
-			why:     "4 WHERE: AWS's example",
-			sql:     "SELECT decode(encode(*, 'base64'), 'base64') AS value FROM 'topic/subtopic' WHERE decode(encode(*, 'base64'), 'base64') > 50",
+			why: "4 WHERE: AWS's example",
+			sql: "SELECT decode(encode(*, 'base64'), 'base64') AS value FROM 'topic/subtopic' WHERE " +
+				"decode(encode(*, 'base64'), 'base64') > 50",
 			payload: "80",
 			want:    `{"value":80}`,
 		},
 		{
-			why:     "4 WHERE: topic levels",
-			sql:     "SELECT topic(2) as device_id, temperature as reported_temperature, 30 as max_temperature FROM 'device/+/data' WHERE temperature > 30",
+			why: "4 WHERE: topic levels",
+			sql: "SELECT topic(2) as device_id, temperature as reported_temperature, 30 as max_temperature FROM " +
+				"'device/+/data' WHERE temperature > 30",
 			topic:   "device/32/data",
 			payload: `{"temperature":38}`,
 			want:    `{"device_id":"32","reported_temperature":38,"max_temperature":30}`,
@@ -261,7 +267,8 @@ func TestBasicIngestWithoutName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"$aws/rules/any/a/b": true, "$aws/rules/any/b/b": false, "a/b": true, "$aws/rules/any": false} {
+	for name, want := range map[string]bool{"$aws/rules/any/a/b": true, "$aws/rules/any/b/b": false, "a/b": true,
+		"$aws/rules/any": false} {
 		r, err := q.Eval(context.Background(), &Message{Topic: name})
 		if err != nil || r.Matched != want || want && string(r.Payload) != `{"t":"a/b"}` {
 			t.Errorf("[IoT-SQL 5] %s: %+v, %v", name, r, err)

@@ -70,7 +70,8 @@ func TestErrors(t *testing.T) {
 		{
 			"SELECT 5x FROM 'x'",
 			[]string{
-				"1:8: \"5x\" is neither a number nor a name; a field whose name starts with a digit is read with get(object, \"5x\")",
+				"1:8: \"5x\" is neither a number nor a name; a field whose name starts with a digit is read with " +
+					"get(object, \"5x\")",
 			},
 		},
 		{"SELECT .5 FROM 'x'", []string{"1:8: a number starts with a digit: write 0.5"}},
@@ -78,7 +79,8 @@ func TestErrors(t *testing.T) {
 		{
 			"SELECT 'it''s' FROM 'x'",
 			[]string{
-				"1:12: a string ends at its own quote and has no escapes; put text that holds a ' between double quotes, or the reverse",
+				"1:12: a string ends at its own quote and has no escapes; put text that holds a ' between double " +
+					"quotes, or the reverse",
 			},
 		},
 		{"SELECT a FROM 'x' GROUP BY b", []string{"1:19: AWS IoT SQL has no GROUP; a rule sees one message at a time"}},
@@ -99,7 +101,8 @@ func TestErrors(t *testing.T) {
 		},
 		{"SELECT CASE a WHEN 1 THEN 2 FROM 'x'", []string{"1:29: expected WHEN, ELSE or END, found FROM"}},
 		{"SET @a = 1 SET @b = @c SELECT @abd FROM 'x'", []string{
-			"1:12: a statement has one SET; separate its assignments with commas", "1:21: variable @c is not assigned before this point",
+			"1:12: a statement has one SET; separate its assignments with commas",
+			"1:21: variable @c is not assigned before this point",
 			"1:31: variable @abd is not assigned before this point",
 		}},
 		{
@@ -262,7 +265,8 @@ func TestWarnings(t *testing.T) {
 			"SELECT device-id FROM 'x'",
 			"",
 			[]string{
-				"1:8: device-id is read as device minus id; a field with a hyphen in its name is read with get(object, \"device-id\")",
+				"1:8: device-id is read as device minus id; a field with a hyphen in its name is read with " +
+					"get(object, \"device-id\")",
 			},
 		},
 		{"SELECT a - b AS c, a -b AS d FROM 'x'", "", nil},

@@ -15,7 +15,8 @@ func documented(payload string) *Message {
 		payload = "{}"
 	}
 	return &Message{
-		Topic: "things/myThings/thingOne", Payload: []byte(payload), AccountID: "123456789012", SourceIP: "192.158.1.38",
+		Topic: "things/myThings/thingOne", Payload: []byte(payload), AccountID: "123456789012",
+		SourceIP:  "192.158.1.38",
 		Principal: "ba67293af50bf2506f5f93469686da660c7c844e7b3950bfb16813e0d31e9373",
 		TraceID:   "12345678-1234-1234-1234-123456789012",
 		Time:      time.UnixMilli(1481825251155),

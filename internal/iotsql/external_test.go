@@ -128,8 +128,10 @@ func TestExternalFunctions(t *testing.T) {
 func TestExternalFailures(t *testing.T) {
 	broken := errors.New("the service is down")
 	for _, sql := range []string{
-		"aws_lambda('arn:f', *)", "get_dynamodb('t', 'id', 'x', 'role')", "get_registry_data('DescribeThing', 'T', 'role')", "get_secret('id', 'SecretString', 'role')",
-		"get_thing_shadow('T', 'role')", "machinelearning_predict('m', 'role', *)", "decode(*, 'proto', 'b', 'k', 'f', 'T')",
+		"aws_lambda('arn:f', *)", "get_dynamodb('t', 'id', 'x', 'role')",
+		"get_registry_data('DescribeThing', 'T', 'role')", "get_secret('id', 'SecretString', 'role')",
+		"get_thing_shadow('T', 'role')", "machinelearning_predict('m', 'role', *)",
+		"decode(*, 'proto', 'b', 'k', 'f', 'T')",
 	} {
 		q, err := Compile("SELECT upper("+sql+") AS a FROM 't'", Options{})
 		if err != nil {

@@ -251,9 +251,11 @@ func TestHashes(t *testing.T) {
 			[]byte(text),
 		)
 		for name, sum := range map[string][]byte{
-			"md5": md5sum[:], "sha1": sha1sum[:], "sha224": sha224sum[:], "sha256": sha256sum[:], "sha384": sha384sum[:], "sha512": sha512sum[:],
+			"md5": md5sum[:], "sha1": sha1sum[:], "sha224": sha224sum[:], "sha256": sha256sum[:],
+			"sha384": sha384sum[:], "sha512": sha512sum[:],
 		} {
-			if got, want := evalExpr(t, name+"('"+text+"')", documented(""), Options{}), `"`+hex.EncodeToString(sum)+`"`; got != want {
+			if got, want := evalExpr(t, name+"('"+text+"')", documented(""), Options{}), `"`+hex.EncodeToString(sum)+
+				`"`; got != want {
 				t.Errorf("%s(%q) = %s, want %s", name, text, got, want)
 			}
 		}
@@ -317,7 +319,8 @@ func TestRegexpAgainstGo(t *testing.T) {
 			want["s"] = re.FindString(subject)
 		}
 		constant, err := Compile(
-			"SELECT regexp_matches(s, '"+pattern+"') AS m, regexp_substr(s, '"+pattern+"') AS s, regexp_replace(s, '"+pattern+"', '-') AS r FROM 't'",
+			"SELECT regexp_matches(s, '"+pattern+"') AS m, regexp_substr(s, '"+pattern+"') AS s, regexp_replace(s, '"+
+				pattern+"', '-') AS r FROM 't'",
 			Options{},
 		)
 		if err != nil {

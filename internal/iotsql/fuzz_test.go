@@ -17,10 +17,12 @@ var seeds = []string{
 	"SELECT * FROM 'a/+/#' WHERE temperature > 50 AND color <> 'red'",
 	"SET @a = (x - 32) * 5 / 9, @b = @a.c SELECT @a AS a.b, @b, *, {'k': [1, 2.5, NULL]} FROM 'x'",
 	"SELECT VALUE get((SELECT v FROM e AS e WHERE n = 'temperature' AND NOT e.f), 0).v FROM 'x'",
-	"SELECT CASE color WHEN 'green' THEN 1 ELSE -x END AS y, cast(a AS Decimal), 3 IN arr FROM 'x' WHERE EXISTS (SELECT * FROM *)",
+	"SELECT CASE color WHEN 'green' THEN 1 ELSE -x END AS y, cast(a AS Decimal), 3 IN arr FROM 'x' WHERE EXISTS " +
+		"(SELECT * FROM *)",
 	"SELECT regexp_replace(a, '(b+)', '$1'), parse_time('yyyy', 0, 'UTC'), time_to_epoch(t, 'yyyy-MM-dd') FROM 'x'",
 	"SELECT value - 1, (value) AS value FROM \"x\" WHERE a == 1 OR - -1 = 2",
-	"SELECT concat(a, b, 'c'), substring(a, 1, 2), transform('enrichArray', o, arr), decode(encode(*, 'base64'), 'base64') FROM 'x'",
+	"SELECT concat(a, b, 'c'), substring(a, 1, 2), transform('enrichArray', o, arr), decode(encode(*, 'base64'), " +
+		"'base64') FROM 'x'",
 	"SELEC a FROM", "SELECT 'a", "SELECT ((((", "SELECT a.0[1] FROM x WHERE # /* */ -- ",
 }
 
@@ -50,7 +52,8 @@ func FuzzCompile(f *testing.F) {
 		if report.Failed() {
 			t.Fatalf("%q prints as %q, which does not parse: %v", sql, printed, report.Errors())
 		}
-		if diff := cmp.Diff(tree, again, cmpopts.IgnoreTypes(syntax.At(0), syntax.Pos(0)), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(tree, again, cmpopts.IgnoreTypes(syntax.At(0), syntax.Pos(0)),
+			cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("%q prints as %q, which is another tree:\n%s", sql, printed, diff)
 		}
 	})
@@ -90,7 +93,8 @@ func FuzzEval(f *testing.F) {
 
 // FuzzPayload: this engine and encoding/json agree on what is JSON, and on the field that a query reads.
 func FuzzPayload(f *testing.F) {
-	for _, p := range []string{`{"a":1}`, `{"a":"x\n\u00e9\ud83d\ude00"}`, `{"a":{"a":[true,null]},"a":-0.5e3}`, `{"\u0061":1,"b":{"a":2}}`, `{"a":01}`, ` { "a" : [ ] } `} {
+	for _, p := range []string{`{"a":1}`, `{"a":"x\n\u00e9\ud83d\ude00"}`, `{"a":{"a":[true,null]},"a":-0.5e3}`,
+		`{"\u0061":1,"b":{"a":2}}`, `{"a":01}`, ` { "a" : [ ] } `} {
 		f.Add([]byte(p))
 	}
 	q, err := Compile("SELECT a FROM 't'", Options{})
@@ -139,7 +143,8 @@ func FuzzPayload(f *testing.F) {
 
 // FuzzParseTime: no pattern or text may panic, and a time in full survives being written and read.
 func FuzzParseTime(f *testing.F) {
-	for _, p := range []string{"yyyy.MM.dd G 'at' HH:mm:ss z", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "[yyyy][MM", "''''", "yyyyMMddHHmmss", "E, d MMM yyyy h:mm a VV"} {
+	for _, p := range []string{"yyyy.MM.dd G 'at' HH:mm:ss z", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "[yyyy][MM", "''''",
+		"yyyyMMddHHmmss", "E, d MMM yyyy h:mm a VV"} {
 		f.Add(p, "2020-04-03 09:45:18 UTC+01:00", int64(1445412480123))
 	}
 	format, err := CompileTemplate(

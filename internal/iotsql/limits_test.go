@@ -70,7 +70,9 @@ func TestEvalLimits(t *testing.T) {
 	tests := []struct{ sql, why string }{
 		{"SELECT replace(s, 'a', s) AS x FROM 't'", "a text of ten gigabytes"},
 		{
-			"SELECT regexp_replace(s, 'a', '$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0') AS x, " + nestedReplace + " AS y FROM 't'",
+			"SELECT regexp_replace(s, 'a', " +
+				"'$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0') AS x, " +
+				nestedReplace + " AS y FROM 't'",
 			"growth by regular expression",
 		},
 		{"SELECT " + nestedReplace + " AS x FROM 't'", "growth by nesting"},
@@ -170,20 +172,23 @@ func TestPayloadLimits(t *testing.T) {
 func TestNamesAndPaths(t *testing.T) {
 	o := Options{Names: []string{"thing", "threshold"}}
 	c, err := CompileCondition(
-		"data.temperature>threshold.max and thing<>'x' or exists(select * from data.list as l where l.v > threshold.min and other = 1)",
+		"data.temperature>threshold.max and thing<>'x' or exists(select * from data.list as l where l.v > "+
+			"threshold.min and other = 1)",
 		o,
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "data.temperature > threshold.max AND thing <> 'x' OR EXISTS (SELECT * FROM data.list AS l WHERE l.v > threshold.min AND other = 1)"
+	want := "data.temperature > threshold.max AND thing <> 'x' OR EXISTS (SELECT * FROM data.list AS l WHERE l.v > " +
+		"threshold.min AND other = 1)"
 	if got := c.String(); got != want {
 		t.Errorf("String() = %s\nwant       %s", got, want)
 	}
 	if got := strings.Join(c.Paths(), " "); got != "data.list data.temperature" {
 		t.Errorf("Paths() = %s", got)
 	}
-	for name, used := range map[string]bool{"threshold": true, "thing": true, "data": true, "other": false, "l": false, "humidity": false} {
+	for name, used := range map[string]bool{"threshold": true, "thing": true, "data": true, "other": false, "l": false,
+		"humidity": false} {
 		if c.UsesName(name) != used {
 			t.Errorf("UsesName(%q) = %t", name, !used)
 		}
@@ -223,7 +228,8 @@ func TestNamesAndPaths(t *testing.T) {
 // TestConcurrentUse evaluates one query from many goroutines with different messages; the race detector watches.
 func TestConcurrentUse(t *testing.T) {
 	q, err := Compile(
-		"SET @x = a * 2 SELECT @x AS x, (SELECT VALUE v FROM e WHERE v > @x) AS e, concat('n', a) AS n FROM 't/+' WHERE a >= 0",
+		"SET @x = a * 2 SELECT @x AS x, (SELECT VALUE v FROM e WHERE v > @x) AS e, concat('n', a) AS n FROM 't/+' "+
+			"WHERE a >= 0",
 		Options{},
 	)
 	if err != nil {
@@ -259,7 +265,8 @@ func TestCompileTime(t *testing.T) {
 		fmt.Fprintf(&variables, "+@v%d", i)
 		hashes.WriteString("# ")
 	}
-	for _, text := range []string{"a" + names.String(), "a" + calls.String(), "a" + variables.String(), "a" + hashes.String(), "a" + strings.Repeat("-a", 9_000)} {
+	for _, text := range []string{"a" + names.String(), "a" + calls.String(), "a" + variables.String(), "a" +
+		hashes.String(), "a" + strings.Repeat("-a", 9_000)} {
 		start := time.Now()
 		c, err := CompileCondition(text, Options{})
 		if err == nil {

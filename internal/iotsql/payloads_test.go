@@ -118,8 +118,9 @@ func TestPayloads(t *testing.T) {
 			want:    `{"a":10.0}`,
 		},
 		{
-			why:     "11: a literal",
-			sql:     "SELECT {'latitude': get(lat_long, 0),'longitude':get(lat_long, 1)} as lat_long FROM 'topic/subtopic'",
+			why: "11: a literal",
+			sql: "SELECT {'latitude': get(lat_long, 0),'longitude':get(lat_long, 1)} as lat_long FROM " +
+				"'topic/subtopic'",
 			payload: `{"lat_long":[47.606,-122.332]}`,
 			want:    `{"lat_long":{"latitude":47.606,"longitude":-122.332}}`,
 		},

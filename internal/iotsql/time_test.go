@@ -148,7 +148,8 @@ func TestTimeAgainstGo(t *testing.T) {
 		}
 		at := time.UnixMilli(ms).In(zone)
 		sql := fmt.Sprintf("parse_time('yyyy-MM-dd EEE hh:mm:ss.SSS a', %d, '%s')", ms, name)
-		if got, want := evalExpr(t, sql, documented(""), Options{}), at.Format(`"2006-01-02 Mon 03:04:05.000 PM"`); got != want {
+		if got, want := evalExpr(t, sql, documented(""), Options{}),
+			at.Format(`"2006-01-02 Mon 03:04:05.000 PM"`); got != want {
 			t.Errorf("%s = %s, want %s", sql, got, want)
 		}
 		text := at.Format("2 January 2006 15:04:05.000 -07:00")

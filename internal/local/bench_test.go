@@ -81,7 +81,8 @@ func benchDevice(b *testing.B, s *stub, r *Runtime, name string) paho.Client {
 		SetClientID(name).
 		SetAutoReconnect(false).
 		SetProtocolVersion(4).
-		SetTLSConfig(&tls.Config{RootCAs: r.Authority().Pool(), Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+		SetTLSConfig(&tls.Config{RootCAs: r.Authority().Pool(),
+			Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
 	c := paho.NewClient(o)
 	if token := c.Connect(); !token.WaitTimeout(20*time.Second) || token.Error() != nil {
 		b.Fatal("connecting: ", token.Error())

@@ -44,7 +44,8 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	for name, source := range map[string]string{"processor": "../../lambda/processor", "alerts": "../../lambda/alerts", "provisioning": "./testdata/hook"} {
+	for name, source := range map[string]string{"processor": "../../lambda/processor", "alerts": "../../lambda/alerts",
+		"provisioning": "./testdata/hook"} {
 		bootstraps[name] = filepath.Join(dir, name)
 		build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstraps[name], source)
 		if out, err := build.CombinedOutput(); err != nil {
@@ -89,11 +90,13 @@ func (d *deployed) make(t *testing.T, devices int) {
 	t.Helper()
 	ctx, c := t.Context(), d.aws
 	must(
-		c.Kinesis().CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("gh"), ShardCount: aws.Int32(1)}),
+		c.Kinesis().CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("gh"),
+			ShardCount: aws.Int32(1)}),
 	)(
 		t,
 	)
-	must(c.TimestreamWrite().CreateDatabase(ctx, &timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("gh")}))(t)
+	must(c.TimestreamWrite().CreateDatabase(ctx,
+		&timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("gh")}))(t)
 	must(
 		c.TimestreamWrite().CreateTable(
 			ctx,
@@ -116,7 +119,8 @@ func (d *deployed) make(t *testing.T, devices int) {
 	)(
 		t,
 	)
-	d.queue = *must(c.SQS().CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("gh-dead-letters")}))(t).QueueUrl
+	d.queue = *must(c.SQS().CreateQueue(ctx,
+		&sqs.CreateQueueInput{QueueName: aws.String("gh-dead-letters")}))(t).QueueUrl
 	d.topic = *must(c.SNS().CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("gh-alerts")}))(t).TopicArn
 	must(c.S3().CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("gh-archive")}))(t)
 	d.functions(t)
@@ -147,7 +151,8 @@ func (d *deployed) make(t *testing.T, devices int) {
 	d.rule(
 		t,
 		"alerts",
-		"SELECT encode(*, 'base64') AS payload, topic() AS topic, topic(2) AS thing, clientid() AS client_id, timestamp() AS received_at, traceid() AS trace_id FROM 'gh/+/telemetry' WHERE data.temperature > 50",
+		"SELECT encode(*, 'base64') AS payload, topic() AS topic, topic(2) AS thing, clientid() AS client_id, "+
+			"timestamp() AS received_at, traceid() AS trace_id FROM 'gh/+/telemetry' WHERE data.temperature > 50",
 		types.Action{
 			Lambda: &types.LambdaAction{
 				FunctionArn: aws.String("arn:aws:lambda:us-east-1:" + account + ":function:gh-alerts"),
@@ -165,10 +170,12 @@ func (d *deployed) functions(t *testing.T) {
 		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`),
 	}))(t).Role.Arn
 	for name, env := range map[string]map[string]string{
-		"processor": {"IOT_TIMESTREAM_DATABASE": "gh", "IOT_TIMESTREAM_TABLE": "readings", "IOT_TIMESTREAM_LAYOUT": "multi"},
-		"alerts":    {"IOT_ALERT_TOPIC_ARN": d.topic, "IOT_DATA_ENDPOINT": "a1b2-ats.iot.us-east-1.amazonaws.com"},
+		"processor": {"IOT_TIMESTREAM_DATABASE": "gh", "IOT_TIMESTREAM_TABLE": "readings",
+			"IOT_TIMESTREAM_LAYOUT": "multi"},
+		"alerts": {"IOT_ALERT_TOPIC_ARN": d.topic, "IOT_DATA_ENDPOINT": "a1b2-ats.iot.us-east-1.amazonaws.com"},
 	} {
-		env["IOT_PIPELINE"], env["IOT_TOPIC_PREFIX"], env["IOT_DEVICE_TABLE"], env["IOT_DEAD_LETTER_QUEUE_URL"] = "gh", "gh", "gh", d.queue
+		env["IOT_PIPELINE"], env["IOT_TOPIC_PREFIX"], env["IOT_DEVICE_TABLE"], env["IOT_DEAD_LETTER_QUEUE_URL"] = "gh",
+			"gh", "gh", d.queue
 		must(
 			c.Lambda().CreateFunction(
 				ctx,
@@ -265,7 +272,8 @@ func (d *deployed) fleet(t *testing.T, devices int) {
 	 {"Effect":"Allow","Action":"iot:Receive","Resource":["` + arn + `topic/gh/` + thing + `/commands","` + arn + `topic/$aws/things/` + thing + `/shadow/*"]}]}`
 	must(c.IoT().CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: aws.String("gh"), PolicyDocument: &policy}))(t)
 	group := must(c.IoT().CreateThingGroup(ctx, &iot.CreateThingGroupInput{ThingGroupName: aws.String("gh")}))(t)
-	must(c.IoT().AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: aws.String("gh"), Target: group.ThingGroupArn}))(t)
+	must(c.IoT().AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: aws.String("gh"),
+		Target: group.ThingGroupArn}))(t)
 	for i := range devices {
 		name := deviceName(i)
 		must(c.IoT().CreateThing(ctx, &iot.CreateThingInput{ThingName: &name}))(t)

@@ -45,7 +45,8 @@ func (d *deployed) withTemplate(t *testing.T) aws.Config {
 		return stack.Initialize.Add(
 			middleware.InitializeMiddlewareFunc(
 				"template",
-				func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+				func(ctx context.Context, in middleware.InitializeInput,
+					next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 					if asked, ok := in.Parameters.(*iot.DescribeProvisioningTemplateInput); ok &&
 						*asked.TemplateName == "gh" {
 						return middleware.InitializeOutput{
@@ -187,7 +188,8 @@ func (d *deployed) allowRegistration(t *testing.T, serials string) tls.Certifica
 func ask(t *testing.T, c paho.Client, topic string, request any) (how string, answer map[string]any) {
 	t.Helper()
 	answers := make(chan paho.Message, 2)
-	if token := c.SubscribeMultiple(map[string]byte{topic + "/accepted": 1, topic + "/rejected": 1}, func(_ paho.Client, m paho.Message) { answers <- m }); !token.WaitTimeout(
+	if token := c.SubscribeMultiple(map[string]byte{topic + "/accepted": 1, topic + "/rejected": 1},
+		func(_ paho.Client, m paho.Message) { answers <- m }); !token.WaitTimeout(
 		20*time.Second,
 	) ||
 		token.Error() != nil {

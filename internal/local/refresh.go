@@ -46,8 +46,8 @@ func (r *Runtime) report(action string, err error) {
 }
 
 // refresh reads what is deployed and applies it. Functions and rules that cannot run are logged and left out. The error
-// is one of reading, or ErrNotDeployed for a destroyed pipeline: iot-local stops running it, and picks it up again if it
-// is re-created under the same name.
+// is one of reading, or ErrNotDeployed for a destroyed pipeline: iot-local stops running it, and picks it up again if
+// it is re-created under the same name.
 func (r *Runtime) refresh(ctx context.Context) error {
 	d, err := r.discover(ctx)
 	switch {

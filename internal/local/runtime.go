@@ -281,8 +281,8 @@ func (r *Runtime) wake(stream string) {
 	}
 }
 
-// Drain returns once everything published before the call has been processed: by rules, streams and functions, including
-// the messages that these published.
+// Drain returns once everything published before the call has been processed: by rules, streams and functions,
+// including the messages that these published.
 func (r *Runtime) Drain(ctx context.Context) error {
 	if err := r.provisioning.Wait(ctx); err != nil {
 		return fmt.Errorf("waiting for device registrations: %w", err)

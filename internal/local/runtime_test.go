@@ -28,7 +28,8 @@ func TestTelemetryReachesEveryStore(t *testing.T) {
 	r, l := d.run(t)
 	device := must(d.connect(t, r, "soil-001", "soil-001"))(t)
 	commands := make(chan string, 10)
-	if token := device.Subscribe("gh/soil-001/commands", 1, func(_ paho.Client, m paho.Message) { commands <- string(m.Payload()) }); !token.WaitTimeout(
+	if token := device.Subscribe("gh/soil-001/commands", 1,
+		func(_ paho.Client, m paho.Message) { commands <- string(m.Payload()) }); !token.WaitTimeout(
 		20*time.Second,
 	) ||
 		token.Error() != nil {
@@ -80,7 +81,8 @@ func TestTelemetryReachesEveryStore(t *testing.T) {
 	if !ok || latest.Value["temperature"].(*ddbtypes.AttributeValueMemberN).Value != "61" {
 		t.Errorf("got device state %v", item)
 	}
-	if n := len(must(d.aws.S3().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("gh-archive")}))(t).Contents); n != 4 {
+	if n := len(must(d.aws.S3().ListObjectsV2(t.Context(),
+		&s3.ListObjectsV2Input{Bucket: aws.String("gh-archive")}))(t).Contents); n != 4 {
 		t.Errorf("got %d archived objects, want 4", n)
 	}
 	if n := d.server.Notifications(t, d.topic); len(n) != 1 || !strings.Contains(n[0].Message, "soil-001") {
@@ -138,7 +140,8 @@ func TestShadowOverMQTT(t *testing.T) {
 	r, _ := d.run(t)
 	device := must(d.connect(t, r, "soil-001", "soil-001"))(t)
 	answers := make(chan string, 10)
-	if token := device.Subscribe("$aws/things/soil-001/shadow/update/accepted", 1, func(_ paho.Client, m paho.Message) { answers <- string(m.Payload()) }); !token.WaitTimeout(
+	if token := device.Subscribe("$aws/things/soil-001/shadow/update/accepted", 1,
+		func(_ paho.Client, m paho.Message) { answers <- string(m.Payload()) }); !token.WaitTimeout(
 		20*time.Second,
 	) ||
 		token.Error() != nil {
@@ -164,7 +167,8 @@ func TestChangesAreTakenOverWithoutRestart(t *testing.T) {
 	l.await(t, func(e runlog.Event) bool { return e.Kind == runlog.Changed && e.Rule == "gh_status" })
 	publish(t, device, "gh/soil-001/status", `{"state":"online"}`)
 	drain(t, r)
-	if m := must(d.aws.SQS().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &d.queue}))(t).Messages; len(
+	if m := must(d.aws.SQS().ReceiveMessage(t.Context(),
+		&sqs.ReceiveMessageInput{QueueUrl: &d.queue}))(t).Messages; len(
 		m,
 	) != 1 ||
 		*m[0].Body != `{"thing":"soil-001"}` {

@@ -196,7 +196,8 @@ func (s *stub) getRecords(w http.ResponseWriter, body []byte) {
 	page := s.records[at:min(len(s.records), at+in.Limit)]
 	s.mu.Unlock()
 	json.NewEncoder(w).
-		Encode(map[string]any{"Records": page, "NextShardIterator": strconv.Itoa(at + len(page)), "MillisBehindLatest": 0})
+		Encode(map[string]any{"Records": page, "NextShardIterator": strconv.Itoa(at + len(page)),
+			"MillisBehindLatest": 0})
 
 	// a client that has gone notices
 }

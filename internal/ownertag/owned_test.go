@@ -81,7 +81,8 @@ func TestRetagMakesOnlyTheCallsItNeeds(t *testing.T) {
 		{why: "equal", have: map[string]string{"a": "1"}, want: map[string]string{"a": "1"}},
 		{why: "only more", want: map[string]string{"a": "1"}, calls: []string{"set"}},
 		{why: "only fewer", have: map[string]string{"a": "1"}, calls: []string{"remove"}},
-		{why: "another key", have: map[string]string{"a": "1"}, want: map[string]string{"b": "1"}, calls: []string{"remove", "set"}},
+		{why: "another key", have: map[string]string{"a": "1"}, want: map[string]string{"b": "1"},
+			calls: []string{"remove", "set"}},
 	} {
 		calls = nil
 		if err := Retag(tc.have, tc.want, set, remove); err != nil {
@@ -134,8 +135,11 @@ func TestResume(t *testing.T) {
 		updated bool
 	}{
 		{why: "ours and as wanted: an answer was lost", driver: fake{have: of("token")}, id: "p"},
-		{why: "ours and not finished: it is finished", driver: fake{have: of("token"), changes: []assembly.Change{{Field: "value"}}}, id: "p", updated: true},
-		{why: "ours, and AWS cannot change it: kept on record, and said", driver: fake{have: of("token"), changes: []assembly.Change{{Field: "key", Replace: true}}}, id: "p", err: true},
+		{why: "ours and not finished: it is finished",
+			driver: fake{have: of("token"), changes: []assembly.Change{{Field: "value"}}}, id: "p", updated: true},
+		{why: "ours, and AWS cannot change it: kept on record, and said",
+			driver: fake{have: of("token"), changes: []assembly.Change{{Field: "key", Replace: true}}}, id: "p",
+			err: true},
 		{why: "of another pipeline", driver: fake{have: of("other")}, err: true},
 		{why: "without an owner", driver: fake{have: of("")}, err: true},
 		{why: "gone again", driver: fake{}, err: true},

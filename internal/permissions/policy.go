@@ -35,12 +35,15 @@ var everything = []string{"*"}
 // and roles that are passed on.
 var table = []statement{
 	{sid: "Devices", service: "iot", resources: everything, actions: `
-		AddThingToThingGroup AttachPolicy AttachThingPrincipal CreateCertificateFromCsr CreatePolicy CreatePolicyVersion CreateThing CreateThingGroup
-		CreateThingType CreateTopicRule DeleteCertificate DeletePolicy DeletePolicyVersion DeleteThing DeleteThingGroup DeleteThingType DeleteTopicRule
-		DeprecateThingType DescribeCertificate DescribeEndpoint DescribeThing DescribeThingGroup DescribeThingType DetachPolicy DetachThingPrincipal
-		GetPolicy GetTopicRule ListAttachedPolicies ListCertificates ListPolicyVersions ListPrincipalThings ListTagsForResource ListTargetsForPolicy ListThingPrincipals ListThings
-		ListThingsInThingGroup ListTopicRules RegisterCACertificate RegisterCertificateWithoutCA RemoveThingFromThingGroup ReplaceTopicRule TagResource UntagResource
-		UpdateCertificate UpdateThing UpdateThingGroup UpdateThingType`},
+		AddThingToThingGroup AttachPolicy AttachThingPrincipal CreateCertificateFromCsr CreatePolicy
+		CreatePolicyVersion CreateThing CreateThingGroup CreateThingType CreateTopicRule DeleteCertificate
+		DeletePolicy DeletePolicyVersion DeleteThing DeleteThingGroup DeleteThingType DeleteTopicRule
+		DeprecateThingType DescribeCertificate DescribeEndpoint DescribeThing DescribeThingGroup DescribeThingType
+		DetachPolicy DetachThingPrincipal GetPolicy GetTopicRule ListAttachedPolicies ListCertificates
+		ListPolicyVersions ListPrincipalThings ListTagsForResource ListTargetsForPolicy ListThingPrincipals ListThings
+		ListThingsInThingGroup ListTopicRules RegisterCACertificate RegisterCertificateWithoutCA
+		RemoveThingFromThingGroup ReplaceTopicRule TagResource UntagResource UpdateCertificate UpdateThing
+		UpdateThingGroup UpdateThingType`},
 	{
 		sid:     "Registration",
 		service: "iot",
@@ -49,8 +52,9 @@ var table = []statement{
 			"arn:${partition}:iot:${region}:${account}:provisioningtemplate/${name}-jit",
 		},
 		actions: `
-		CreateProvisioningTemplate CreateProvisioningTemplateVersion DeleteProvisioningTemplate DeleteProvisioningTemplateVersion DescribeProvisioningTemplate
-		ListProvisioningTemplateVersions UpdateProvisioningTemplate`,
+		CreateProvisioningTemplate CreateProvisioningTemplateVersion DeleteProvisioningTemplate
+		DeleteProvisioningTemplateVersion DescribeProvisioningTemplate ListProvisioningTemplateVersions
+		UpdateProvisioningTemplate`,
 	},
 	{
 		sid:       "RegistrationAuthorities",
@@ -64,8 +68,8 @@ var table = []statement{
 		service:   "kinesis",
 		resources: []string{"arn:${partition}:kinesis:${region}:${account}:stream/${name}"},
 		actions: `
-		AddTagsToStream CreateStream DecreaseStreamRetentionPeriod DeleteStream DescribeStreamSummary IncreaseStreamRetentionPeriod ListTagsForStream
-		RemoveTagsFromStream`,
+		AddTagsToStream CreateStream DecreaseStreamRetentionPeriod DeleteStream DescribeStreamSummary
+		IncreaseStreamRetentionPeriod ListTagsForStream RemoveTagsFromStream`,
 	},
 	{
 		sid:     "StreamEncryption",
@@ -85,8 +89,8 @@ var table = []statement{
 			"arn:${partition}:dynamodb:${region}:${account}:table/${name}-allow-list",
 		},
 		actions: `
-		CreateTable DeleteItem DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive GetItem ListTagsOfResource PutItem TagResource UntagResource
-		UpdateContinuousBackups UpdateTable UpdateTimeToLive`,
+		CreateTable DeleteItem DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive GetItem
+		ListTagsOfResource PutItem TagResource UntagResource UpdateContinuousBackups UpdateTable UpdateTimeToLive`,
 	},
 	{
 		sid:     "Archive",
@@ -96,9 +100,11 @@ var table = []statement{
 			"arn:${partition}:s3:::${name}-${account}-${region}/*",
 		},
 		actions: `
-		CreateBucket DeleteBucket DeleteBucketPolicy DeleteObject DeleteObjectVersion GetBucketOwnershipControls GetBucketPolicy GetBucketPublicAccessBlock
-		GetBucketTagging GetBucketVersioning GetEncryptionConfiguration GetLifecycleConfiguration ListBucket ListBucketVersions PutBucketOwnershipControls
-		PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning PutEncryptionConfiguration PutLifecycleConfiguration`,
+		CreateBucket DeleteBucket DeleteBucketPolicy DeleteObject DeleteObjectVersion GetBucketOwnershipControls
+		GetBucketPolicy GetBucketPublicAccessBlock GetBucketTagging GetBucketVersioning GetEncryptionConfiguration
+		GetLifecycleConfiguration ListBucket ListBucketVersions PutBucketOwnershipControls PutBucketPolicy
+		PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning PutEncryptionConfiguration
+		PutLifecycleConfiguration`,
 	},
 	{
 		sid:     "Alerts",
@@ -108,8 +114,9 @@ var table = []statement{
 			"arn:${partition}:sns:${region}:${account}:${name}-alerts:*",
 		},
 		actions: `
-		CreateTopic DeleteTopic GetSubscriptionAttributes GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource SetSubscriptionAttributes
-		SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource`,
+		CreateTopic DeleteTopic GetSubscriptionAttributes GetTopicAttributes ListSubscriptionsByTopic
+		ListTagsForResource SetSubscriptionAttributes SetTopicAttributes Subscribe TagResource Unsubscribe
+		UntagResource`,
 	},
 	{
 		sid:       "DeadLetters",
@@ -123,25 +130,29 @@ var table = []statement{
 		service:   "lambda",
 		resources: []string{"arn:${partition}:lambda:${region}:${account}:function:${name}-*"},
 		actions: `
-		AddPermission CreateFunction DeleteFunction DeleteFunctionEventInvokeConfig GetFunction GetFunctionConfiguration GetFunctionEventInvokeConfig GetPolicy
-		PutFunctionEventInvokeConfig RemovePermission UpdateFunctionCode UpdateFunctionConfiguration`,
+		AddPermission CreateFunction DeleteFunction DeleteFunctionEventInvokeConfig GetFunction
+		GetFunctionConfiguration GetFunctionEventInvokeConfig GetPolicy PutFunctionEventInvokeConfig RemovePermission
+		UpdateFunctionCode UpdateFunctionConfiguration`,
 	},
 	{sid: "FunctionSources", service: "lambda", resources: everything, actions: `
-		CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings ListTags TagResource UntagResource UpdateEventSourceMapping`},
+		CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings ListTags
+		TagResource UntagResource UpdateEventSourceMapping`},
 	{
 		sid:       "FunctionLogs",
 		service:   "logs",
 		resources: []string{"arn:${partition}:logs:${region}:${account}:log-group:/aws/lambda/${name}-*"},
 		actions: `
-		AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DisassociateKmsKey ListTagsForResource PutRetentionPolicy TagResource UntagResource`,
+		AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DisassociateKmsKey ListTagsForResource
+		PutRetentionPolicy TagResource UntagResource`,
 	},
 	{
 		sid:       "Roles",
 		service:   "iam",
 		resources: []string{"arn:${partition}:iam::${account}:role/${name}-${region}-*"},
 		actions: `
-		CreateRole DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies
-		PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy UpdateRole`,
+		CreateRole DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DetachRolePolicy GetRole GetRolePolicy
+		ListAttachedRolePolicies ListRolePolicies PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole
+		UpdateAssumeRolePolicy UpdateRole`,
 	},
 	{
 		sid:       "HandOnRoles",
@@ -155,7 +166,8 @@ var table = []statement{
 		service:   "ssm",
 		resources: []string{"arn:${partition}:ssm:${region}:${account}:parameter/iot-pipeline/${name}/*"},
 		actions: `
-		AddTagsToResource DeleteParameter DeleteParameters GetParameter GetParameters ListTagsForResource PutParameter RemoveTagsFromResource`,
+		AddTagsToResource DeleteParameter DeleteParameters GetParameter GetParameters ListTagsForResource PutParameter
+		RemoveTagsFromResource`,
 	},
 	{
 		sid:       "CredentialsInSecretsManager",
@@ -172,7 +184,8 @@ var table = []statement{
 			"arn:${partition}:timestream:${region}:${account}:database/${name}/table/*",
 		},
 		actions: `
-		CreateDatabase CreateTable DeleteDatabase DeleteTable DescribeDatabase DescribeTable ListTagsForResource TagResource UntagResource UpdateDatabase UpdateTable`,
+		CreateDatabase CreateTable DeleteDatabase DeleteTable DescribeDatabase DescribeTable ListTagsForResource
+		TagResource UntagResource UpdateDatabase UpdateTable`,
 	},
 	{sid: "TimeSeriesEndpoint", service: "timestream", resources: everything, actions: `DescribeEndpoints`},
 	{sid: "LogLists", service: "logs", resources: everything, actions: `DescribeLogGroups`},

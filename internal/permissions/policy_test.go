@@ -19,7 +19,8 @@ var update = flag.Bool("update", false, "write the policy into the guide")
 
 // beside lists the actions that AWS requires in addition to the call itself, and the calls that require them.
 var beside = map[string]string{
-	"iam:PassRole":                  "CreateFunction, CreateTopicRule, CreateProvisioningTemplate: whoever names a role must be allowed to pass it",
+	"iam:PassRole": "CreateFunction, CreateTopicRule, CreateProvisioningTemplate: whoever names a " +
+		"role must be allowed to pass it",
 	"s3:DeleteObjectVersion":        "DeleteObjects that names versions",
 	"s3:ListBucket":                 "S3 answers 403 in place of 404 without it",
 	"secretsmanager:GetSecretValue": "BatchGetSecretValue",

@@ -39,7 +39,8 @@ type ArchiveSpec struct {
 // exists unless the archive is disabled.
 func archive() capability {
 	return capability{
-		shapes: []shape{{arguments: []string{"archive", "archive.enabled"}, parts: true, outputs: []string{"rule_arns"}}},
+		shapes: []shape{{arguments: []string{"archive", "archive.enabled"}, parts: true,
+			outputs: []string{"rule_arns"}}},
 		defaults: func(s *Spec) {
 			a := block(s.Archive)
 			a.Enabled = or(a.Enabled, true)

@@ -20,7 +20,10 @@ type shape struct {
 func Unpredictable(steps []string) (parts bool, outputs []string) {
 	for _, c := range capabilities() {
 		for _, s := range c.shapes {
-			if slices.ContainsFunc(s.arguments, func(pattern string) bool { return matches(strings.Split(pattern, "."), steps) }) {
+			if slices.ContainsFunc(s.arguments, func(pattern string) bool {
+				return matches(strings.Split(pattern, "."),
+					steps)
+			}) {
 				parts, outputs = parts || s.parts, append(outputs, s.outputs...)
 			}
 		}

@@ -28,7 +28,8 @@ func TestUnpredictable(t *testing.T) {
 			for what, value := range predictions(t, v.spec) {
 				unpredictable := what == "parts" && parts || slices.Contains(outputs, what)
 				if !unpredictable && !reflect.DeepEqual(value, before[what]) {
-					t.Errorf("%s: %s changes with %s:\n%v\n%v", name, what, strings.Join(v.steps, "."), before[what], value)
+					t.Errorf("%s: %s changes with %s:\n%v\n%v", name, what, strings.Join(v.steps, "."), before[what],
+						value)
 				}
 			}
 		}

@@ -14,7 +14,8 @@ func TestSplitName(t *testing.T) {
 		bad       bool
 	}{
 		{why: "as joined", name: NameIn("db", "table"), n: 2, want: []string{"db", "table"}},
-		{why: "an endpoint may hold the separator", name: NameIn("alerts", "https", "https://x/?a|b"), n: 3, want: []string{"alerts", "https", "https://x/?a|b"}},
+		{why: "an endpoint may hold the separator", name: NameIn("alerts", "https", "https://x/?a|b"), n: 3,
+			want: []string{"alerts", "https", "https://x/?a|b"}},
 		{why: "too few", name: "table", n: 2, bad: true},
 		{why: "an empty name names nothing", name: "db|", n: 2, bad: true},
 	} {

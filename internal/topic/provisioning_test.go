@@ -8,11 +8,16 @@ func TestParseProvisioning(t *testing.T) {
 		want      Provisioning
 		ok        bool
 	}{
-		{"keys made by AWS", "$aws/certificates/create/json", Provisioning{Operation: CreateKeys, Format: "json"}, true},
-		{"the answer", "$aws/certificates/create/json/accepted", Provisioning{Operation: CreateKeys, Format: "json", Answer: "accepted"}, true},
-		{"the device's own key, in CBOR", "$aws/certificates/create-from-csr/cbor", Provisioning{Operation: CreateFromCSR, Format: "cbor"}, true},
-		{"a thing", "$aws/provisioning-templates/gh/provision/json", Provisioning{Operation: Provision, Template: "gh", Format: "json"}, true},
-		{"a refusal", "$aws/provisioning-templates/gh/provision/json/rejected", Provisioning{Operation: Provision, Template: "gh", Format: "json", Answer: "rejected"}, true},
+		{"keys made by AWS", "$aws/certificates/create/json", Provisioning{Operation: CreateKeys, Format: "json"},
+			true},
+		{"the answer", "$aws/certificates/create/json/accepted",
+			Provisioning{Operation: CreateKeys, Format: "json", Answer: "accepted"}, true},
+		{"the device's own key, in CBOR", "$aws/certificates/create-from-csr/cbor",
+			Provisioning{Operation: CreateFromCSR, Format: "cbor"}, true},
+		{"a thing", "$aws/provisioning-templates/gh/provision/json",
+			Provisioning{Operation: Provision, Template: "gh", Format: "json"}, true},
+		{"a refusal", "$aws/provisioning-templates/gh/provision/json/rejected",
+			Provisioning{Operation: Provision, Template: "gh", Format: "json", Answer: "rejected"}, true},
 		{"no template", "$aws/provisioning-templates//provision/json", Provisioning{}, false},
 		{"a wildcard is a filter's", "$aws/provisioning-templates/+/provision/json", Provisioning{}, false},
 		{"another operation on a template", "$aws/provisioning-templates/gh/delete/json", Provisioning{}, false},

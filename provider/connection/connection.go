@@ -47,7 +47,8 @@ func (c *Connection) In(region string) (*awsapi.Clients, error) {
 		return nil, errors.New("the provider is not configured")
 	case c.Clients == nil:
 		return nil, fmt.Errorf(
-			"the provider block depends on values that are not known yet (%s); apply what they come from first, with -target",
+			"the provider block depends on values that are not known yet (%s); apply what they come from first, with "+
+				"-target",
 			strings.Join(c.Unknown, ", "),
 		)
 	}

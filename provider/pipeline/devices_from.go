@@ -243,7 +243,8 @@ func holdFile(m *model, digest string) error {
 	planned := m.recordedFleet()
 	if planned == nil || planned.Digest == nil || *planned.Digest != digest {
 		return fmt.Errorf(
-			"the devices in %q are no longer those of the plan: the file, or one that it names, has changed; plan again",
+			"the devices in %q are no longer those of the plan: the file, or one that it names, has changed; plan "+
+				"again",
 			m.spec.DevicesFrom.File,
 		)
 	}

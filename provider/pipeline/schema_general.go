@@ -15,7 +15,8 @@ func general() capability {
 			"topic_prefix": optional("Prefix of the devices' topics, `<topic_prefix>/<device>/telemetry`, `…/status` " +
 				"and `…/commands`. Must have 1 to 4 levels without wildcards. Defaults to `name`. After a change, " +
 				"devices must use the new topics."),
-			"permissions_boundary": optional("ARN of the managed policy that is the permissions boundary of every role."),
+			"permissions_boundary": optional("ARN of the managed policy that is the permissions boundary of every " +
+				"role."),
 			"tags": textMap("Tags of every object of the pipeline. They override tags of the same key in the " +
 				"provider's `default_tags`."),
 			"force_destroy": flag("Whether `terraform destroy` deletes archived messages, time series and devices " +

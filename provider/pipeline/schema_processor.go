@@ -15,7 +15,8 @@ func processor() capability {
 			"timeout_seconds": number("Seconds that an invocation may take.", pipeline.ProcessorTimeoutSeconds),
 			"max_retries": number("Number of retries of a failed batch; `-1` retries until its records expire. A "+
 				"batch that still fails goes to the dead letters in S3.", pipeline.ProcessorMaxRetries),
-			"max_record_age_seconds": number("Age in seconds at which a record is no longer retried; `-1` sets no limit.",
+			"max_record_age_seconds": number("Age in seconds at which a record is no longer retried; `-1` sets no "+
+				"limit.",
 				pipeline.ProcessorMaxRecordAgeSeconds),
 			"package": optional("Path of a zip file that replaces the shipped function. It is read during the plan."),
 		}),

@@ -46,7 +46,8 @@ func provisioning() capability {
 						"private key and the endpoint. Null without `claim`."),
 					"allow_list_table": result("Name of the DynamoDB table whose key `serial` lists the devices that " +
 						"may register. Null without `claim`."),
-					"jitp_template":     result("Name of the template of just-in-time provisioning. Null without `jitp`."),
+					"jitp_template": result("Name of the template of just-in-time provisioning. Null without " +
+						"`jitp`."),
 					"ca_certificate_id": result("ID of the registered certificate authority. Null without `jitp`."),
 				}),
 		},

@@ -99,7 +99,8 @@ func writeTable(name string, rows []row) error {
 	}
 	var table strings.Builder
 	table.WriteString(
-		"| devices in | quotas | devices | command | seconds | by the quotas | requests | provider, MiB | state, KiB |\n|---|---|---:|---|---:|---:|---:|---:|---:|\n",
+		"| devices in | quotas | devices | command | seconds | by the quotas | requests | provider, MiB | state, KiB " +
+			"|\n|---|---|---:|---|---:|---:|---:|---:|---:|\n",
 	)
 	for _, r := range rows {
 		dictated := ""

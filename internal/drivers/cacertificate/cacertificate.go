@@ -99,7 +99,8 @@ func (d *Driver) Update(
 	for _, c := range changes {
 		switch c.Field {
 		case "enabled":
-			in.NewStatus, in.NewAutoRegistrationStatus, settings = types.CACertificateStatusActive, types.AutoRegistrationStatusEnable, true
+			in.NewStatus, in.NewAutoRegistrationStatus, settings = types.CACertificateStatusActive,
+				types.AutoRegistrationStatusEnable, true
 		case "template", "role":
 			in.RegistrationConfig, settings = registration(want), true
 		case "tags":

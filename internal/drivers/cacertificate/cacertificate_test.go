@@ -58,8 +58,9 @@ func templates(t *testing.T, c *awsapi.Clients, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		_, err := c.IoT().
-			CreateProvisioningTemplate(t.Context(), &iot.CreateProvisioningTemplateInput{TemplateName: &name, Type: types.TemplateTypeJitp,
-				TemplateBody: aws.String(`{"Resources":{}}`), ProvisioningRoleArn: aws.String(role)})
+			CreateProvisioningTemplate(t.Context(),
+				&iot.CreateProvisioningTemplateInput{TemplateName: &name, Type: types.TemplateTypeJitp,
+					TemplateBody: aws.String(`{"Resources":{}}`), ProvisioningRoleArn: aws.String(role)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,17 +123,20 @@ func TestLife(t *testing.T) {
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"UntagResource", "TagResource"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.IoT().
-						TagResource(ctx, &iot.TagResourceInput{ResourceArn: aws.String("arn:aws:iot:us-east-1:123456789012:cacert/" + id), Tags: []types.Tag{
-							{
-								Key:   aws.String("team"),
-								Value: aws.String("x"),
-							}, {Key: aws.String("extra"), Value: aws.String("y")}}})
+						TagResource(ctx,
+							&iot.TagResourceInput{ResourceArn: aws.String("arn:aws:iot:us-east-1:123456789012:cacert/" +
+								id), Tags: []types.Tag{
+								{
+									Key:   aws.String("team"),
+									Value: aws.String("x"),
+								}, {Key: aws.String("extra"), Value: aws.String("y")}}})
 					return err
 				}},
 		},
 		Foreign: func(ctx context.Context) error {
 			_, err := c.IoT().
-				RegisterCACertificate(ctx, &iot.RegisterCACertificateInput{CaCertificate: &text, CertificateMode: types.CertificateModeSniOnly})
+				RegisterCACertificate(ctx, &iot.RegisterCACertificateInput{CaCertificate: &text,
+					CertificateMode: types.CertificateModeSniOnly})
 			return err
 		},
 	}.Run(t)
@@ -166,10 +170,14 @@ func TestWhatAWSRefuses(t *testing.T) {
 		sent  int // RegisterCACertificate calls
 		fails string
 	}{
-		{why: "the role is not there yet", fault: mototest.Fault{Code: "InvalidRequestException", Message: "unable to assume role", Times: 5}, sent: 6},
-		{why: "the answer was lost", fault: mototest.Fault{Code: "ThrottlingException", Message: "Rate exceeded", Times: 1, After: true}, sent: 2},
-		{why: "not a CA", fault: mototest.Fault{Code: "CertificateValidationException", Message: "not a CA", Times: 1}, sent: 1, fails: "CertificateValidationException"},
-		{why: "proof of the key", fault: mototest.Fault{Code: "RegistrationCodeValidationException", Message: "code", Times: 1}, sent: 1, fails: "RegistrationCodeValidationException"},
+		{why: "the role is not there yet", fault: mototest.Fault{Code: "InvalidRequestException",
+			Message: "unable to assume role", Times: 5}, sent: 6},
+		{why: "the answer was lost", fault: mototest.Fault{Code: "ThrottlingException", Message: "Rate exceeded",
+			Times: 1, After: true}, sent: 2},
+		{why: "not a CA", fault: mototest.Fault{Code: "CertificateValidationException", Message: "not a CA", Times: 1},
+			sent: 1, fails: "CertificateValidationException"},
+		{why: "proof of the key", fault: mototest.Fault{Code: "RegistrationCodeValidationException", Message: "code",
+			Times: 1}, sent: 1, fails: "RegistrationCodeValidationException"},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			server := mototest.Start(t)
@@ -180,7 +188,8 @@ func TestWhatAWSRefuses(t *testing.T) {
 			text, certificate := authority(t)
 			id, err := New(
 				c,
-			).Create(t.Context(), assembly.Ref{Name: certificate, Owner: drivertest.Owner}, spec.CACertificate{CertificatePEM: text, Template: "jit"})
+			).Create(t.Context(), assembly.Ref{Name: certificate, Owner: drivertest.Owner},
+				spec.CACertificate{CertificatePEM: text, Template: "jit"})
 			if tc.fails == "" && (err != nil || id.ID != certificate) {
 				t.Errorf("%+v, %v", id, err)
 			}
@@ -232,7 +241,8 @@ func TestWireShapes(t *testing.T) {
 			registered = input
 			return `{"certificateArn":"` + arn + `","certificateId":"` + certificate + `"}`
 		case "GET /cacertificate/" + certificate:
-			return `{"certificateDescription":{"certificateArn":"` + arn + `","certificateId":"` + certificate + `","status":"INACTIVE","certificatePem":"` + strings.ReplaceAll(
+			return `{"certificateDescription":{"certificateArn":"` + arn + `","certificateId":"` + certificate +
+				`","status":"INACTIVE","certificatePem":"` + strings.ReplaceAll(
 				text,
 				"\n",
 				`\n`,

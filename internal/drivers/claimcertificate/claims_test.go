@@ -58,7 +58,8 @@ func newClaims(t *testing.T) *claims {
 	}).WithAccount(mototest.AccountID)
 	for _, name := range []string{"greenhouse-claim", "other"} {
 		_, err := c.aws.IoT().
-			CreatePolicy(c.ctx, &iot.CreatePolicyInput{PolicyName: &name, PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`)})
+			CreatePolicy(c.ctx, &iot.CreatePolicyInput{PolicyName: &name,
+				PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`)})
 		c.must(err)
 	}
 	return c

@@ -52,11 +52,13 @@ func TestClaimLife(t *testing.T) {
 			other, retagged := credstore.SecretsManager, []string{"AddTagsToResource", "RemoveTagsFromResource"}
 			tagByHand := func(ctx context.Context) error {
 				_, err := c.aws.SSM().
-					AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{ResourceType: ssmtypes.ResourceTypeForTaggingParameter, ResourceId: aws.String(claimName),
-						Tags: []ssmtypes.Tag{
-							{Key: aws.String("stage"), Value: aws.String("x")},
-							{Key: aws.String("extra"), Value: aws.String("y")},
-						}})
+					AddTagsToResource(ctx,
+						&ssm.AddTagsToResourceInput{ResourceType: ssmtypes.ResourceTypeForTaggingParameter,
+							ResourceId: aws.String(claimName),
+							Tags: []ssmtypes.Tag{
+								{Key: aws.String("stage"), Value: aws.String("x")},
+								{Key: aws.String("extra"), Value: aws.String("y")},
+							}})
 				return err
 			}
 			if kind == credstore.SecretsManager {
@@ -73,13 +75,16 @@ func TestClaimLife(t *testing.T) {
 				{Why: "deactivated by hand", Fields: []string{"enabled"}, Writes: []string{"UpdateCertificate"},
 					Drift: func(ctx context.Context) error {
 						_, err := c.aws.IoT().
-							UpdateCertificate(ctx, &iot.UpdateCertificateInput{CertificateId: certificate(), NewStatus: types.CertificateStatusInactive})
+							UpdateCertificate(ctx,
+								&iot.UpdateCertificateInput{CertificateId: certificate(),
+									NewStatus: types.CertificateStatusInactive})
 						return err
 					}},
 				{Why: "the policy detached by hand", Fields: []string{"policy"}, Writes: []string{"AttachPolicy"},
 					Drift: func(ctx context.Context) error {
 						_, err := c.aws.IoT().
-							DetachPolicy(ctx, &iot.DetachPolicyInput{PolicyName: aws.String("greenhouse-claim"), Target: target()})
+							DetachPolicy(ctx, &iot.DetachPolicyInput{PolicyName: aws.String("greenhouse-claim"),
+								Target: target()})
 						return err
 					}},
 				{Why: "another policy beside ours is not ours to take off",
@@ -132,11 +137,13 @@ func TestClaimLife(t *testing.T) {
 				Foreign: func(ctx context.Context) error {
 					if kind == credstore.SecretsManager {
 						_, err := c.aws.SecretsManager().
-							CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String(claimName), SecretString: aws.String("x")})
+							CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String(claimName),
+								SecretString: aws.String("x")})
 						return err
 					}
 					_, err := c.aws.SSM().
-						PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String(claimName), Value: aws.String("x"), Type: ssmtypes.ParameterTypeSecureString})
+						PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String(claimName), Value: aws.String("x"),
+							Type: ssmtypes.ParameterTypeSecureString})
 					return err
 				},
 			}.Run(t)
@@ -177,12 +184,14 @@ func TestClaimIsMadeWhole(t *testing.T) {
 func TestClaimIsRenewed(t *testing.T) {
 	deactivate := func(c *claims, id string) {
 		_, err := c.aws.IoT().
-			UpdateCertificate(c.ctx, &iot.UpdateCertificateInput{CertificateId: &id, NewStatus: types.CertificateStatusInactive})
+			UpdateCertificate(c.ctx, &iot.UpdateCertificateInput{CertificateId: &id,
+				NewStatus: types.CertificateStatusInactive})
 		c.must(err)
 	}
 	put := func(c *claims, text string) {
 		_, err := c.aws.SSM().
-			PutParameter(c.ctx, &ssm.PutParameterInput{Name: aws.String(claimName), Value: &text, Type: ssmtypes.ParameterTypeSecureString, Overwrite: aws.Bool(true)})
+			PutParameter(c.ctx, &ssm.PutParameterInput{Name: aws.String(claimName), Value: &text,
+				Type: ssmtypes.ParameterTypeSecureString, Overwrite: aws.Bool(true)})
 		c.must(err)
 	}
 	deleteBundle := func(c *claims) {
@@ -197,15 +206,26 @@ func TestClaimIsRenewed(t *testing.T) {
 		shallow []string // what a refresh sees of it
 		same    bool     // the key stays
 	}{
-		{why: "another version", change: func(s *spec.ClaimCertificate) { s.Version = 2 }, fields: []string{"version"}, shallow: []string{"version"}},
-		{why: "another version in another store", change: func(s *spec.ClaimCertificate) { s.Version, s.Store.Kind = 7, credstore.SecretsManager },
+		{why: "another version", change: func(s *spec.ClaimCertificate) { s.Version = 2 }, fields: []string{"version"},
+			shallow: []string{"version"}},
+		{why: "another version in another store", change: func(s *spec.ClaimCertificate) {
+			s.Version, s.Store.Kind = 7,
+				credstore.SecretsManager
+		},
 			fields: []string{"credentials.store", "version"}, shallow: []string{"credentials.store", "version"}},
-		{why: "the bundle is gone, and the key with it", damage: func(c *claims, _ assembly.Ref) { deleteBundle(c) }, fields: []string{"certificate"}, shallow: []string{"certificate"}},
-		{why: "the bundle is gone, and another store is wanted", damage: func(c *claims, _ assembly.Ref) { deleteBundle(c) },
-			change: func(s *spec.ClaimCertificate) { s.Store.Kind = credstore.SecretsManager }, fields: []string{"credentials.store", "certificate"}, shallow: []string{"credentials.store", "certificate"}},
-		{why: "the bundle holds something else", damage: func(c *claims, _ assembly.Ref) { put(c, "no bundle") }, fields: []string{"certificate"}},
-		{why: "the bundle holds something else, and another store is wanted", damage: func(c *claims, _ assembly.Ref) { put(c, "no bundle") },
-			change: func(s *spec.ClaimCertificate) { s.Store.Kind = credstore.SecretsManager }, fields: []string{"credentials.store", "certificate"}, shallow: []string{"credentials.store"}},
+		{why: "the bundle is gone, and the key with it", damage: func(c *claims, _ assembly.Ref) { deleteBundle(c) },
+			fields: []string{"certificate"}, shallow: []string{"certificate"}},
+		{why: "the bundle is gone, and another store is wanted",
+			damage:  func(c *claims, _ assembly.Ref) { deleteBundle(c) },
+			change:  func(s *spec.ClaimCertificate) { s.Store.Kind = credstore.SecretsManager },
+			fields:  []string{"credentials.store", "certificate"},
+			shallow: []string{"credentials.store", "certificate"}},
+		{why: "the bundle holds something else", damage: func(c *claims, _ assembly.Ref) { put(c, "no bundle") },
+			fields: []string{"certificate"}},
+		{why: "the bundle holds something else, and another store is wanted",
+			damage: func(c *claims, _ assembly.Ref) { put(c, "no bundle") },
+			change: func(s *spec.ClaimCertificate) { s.Store.Kind = credstore.SecretsManager },
+			fields: []string{"credentials.store", "certificate"}, shallow: []string{"credentials.store"}},
 		{why: "the bundle holds another key", damage: func(c *claims, _ assembly.Ref) {
 			var b, other contract.ClaimBundle
 			c.must(json.Unmarshal([]byte(c.text(credstore.ParameterStore)), &b))
@@ -219,21 +239,27 @@ func TestClaimIsRenewed(t *testing.T) {
 		}, fields: []string{"certificate"}},
 		{why: "the certificate is gone", damage: func(c *claims, ref assembly.Ref) {
 			deactivate(c, ref.ID)
-			_, err := c.aws.IoT().DetachPolicy(c.ctx, &iot.DetachPolicyInput{PolicyName: aws.String("greenhouse-claim"), Target: aws.String("arn:aws:iot:us-east-1:123456789012:cert/" + ref.ID)})
+			_, err := c.aws.IoT().DetachPolicy(c.ctx,
+				&iot.DetachPolicyInput{PolicyName: aws.String("greenhouse-claim"),
+					Target: aws.String("arn:aws:iot:us-east-1:123456789012:cert/" + ref.ID)})
 			c.must(err)
-			_, err = c.aws.IoT().DeleteCertificate(c.ctx, &iot.DeleteCertificateInput{CertificateId: &ref.ID, ForceDelete: true})
+			_, err = c.aws.IoT().DeleteCertificate(c.ctx,
+				&iot.DeleteCertificateInput{CertificateId: &ref.ID, ForceDelete: true})
 			c.must(err)
 		}, fields: []string{"certificate"}, shallow: []string{"certificate"}},
 		{why: "a run ended before it had removed what it replaced", damage: func(c *claims, ref assembly.Ref) {
 			csr, _ := pemtest.Request(c.t, "old")
-			old, err := c.aws.IoT().CreateCertificateFromCsr(c.ctx, &iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csr, SetAsActive: true})
+			old, err := c.aws.IoT().CreateCertificateFromCsr(c.ctx,
+				&iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csr, SetAsActive: true})
 			c.must(err)
-			_, err = c.aws.IoT().AttachPolicy(c.ctx, &iot.AttachPolicyInput{PolicyName: aws.String("greenhouse-claim"), Target: old.CertificateArn})
+			_, err = c.aws.IoT().AttachPolicy(c.ctx,
+				&iot.AttachPolicyInput{PolicyName: aws.String("greenhouse-claim"), Target: old.CertificateArn})
 			c.must(err)
 			put(c, strings.Replace(c.text(credstore.ParameterStore), "{", `{"retired":["`+*old.CertificateId+`"],`, 1))
 		}, fields: []string{"retired"}, same: true},
 		{why: "a pair of a version that nobody wants any more", damage: func(c *claims, ref assembly.Ref) {
-			c.server.Fail(c.t, mototest.Fault{Service: "iot", Operation: "AttachPolicy", Code: "LimitExceededException", Message: "no", Times: 1})
+			c.server.Fail(c.t, mototest.Fault{Service: "iot", Operation: "AttachPolicy", Code: "LimitExceededException",
+				Message: "no", Times: 1})
 			want := claim(credstore.ParameterStore)
 			want.Version = 2
 			if _, _, err := applied(c.ctx, c.aws, ref, want); !awsapi.Is(err, "LimitExceededException") {
@@ -241,13 +267,15 @@ func TestClaimIsRenewed(t *testing.T) {
 			}
 		}, fields: []string{"retired"}, same: true},
 		{why: "another version after one that was not finished", damage: func(c *claims, ref assembly.Ref) {
-			c.server.Fail(c.t, mototest.Fault{Service: "iot", Operation: "CreateCertificateFromCsr", Code: "LimitExceededException", Message: "no", Times: 1})
+			c.server.Fail(c.t, mototest.Fault{Service: "iot", Operation: "CreateCertificateFromCsr",
+				Code: "LimitExceededException", Message: "no", Times: 1})
 			want := claim(credstore.ParameterStore)
 			want.Version = 2
 			if _, _, err := applied(c.ctx, c.aws, ref, want); !awsapi.Is(err, "LimitExceededException") {
 				c.t.Errorf("%v", err)
 			}
-		}, change: func(s *spec.ClaimCertificate) { s.Version = 3 }, fields: []string{"version"}, shallow: []string{"version"}},
+		}, change: func(s *spec.ClaimCertificate) { s.Version = 3 }, fields: []string{"version"},
+			shallow: []string{"version"}},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			c := newClaims(t)
@@ -365,7 +393,8 @@ func TestClaimNeedsOneKindOfStoreOnly(t *testing.T) {
 		})
 	}
 	c := newClaims(t)
-	for _, fault := range []mototest.Fault{{Service: "secretsmanager", Operation: "DescribeSecret"}, {Service: "ssm", Operation: "ListTagsForResource"}} {
+	for _, fault := range []mototest.Fault{{Service: "secretsmanager", Operation: "DescribeSecret"},
+		{Service: "ssm", Operation: "ListTagsForResource"}} {
 		fault.Code, fault.Message, fault.Times = "AccessDeniedException", "not authorized", 1000
 		c.server.Fail(t, fault)
 	}
@@ -415,8 +444,9 @@ func TestClaimBundleOfAnotherPipelineIsNeitherReadNorTouched(t *testing.T) {
 	// Ours has a certificate, and its bundle is somebody else's by now: our certificate goes, their bundle stays.
 	stolen := assembly.Ref{Name: claimName, Owner: drivertest.Owner, ID: theirs.ID, Outputs: theirs.Outputs}
 	_, err = c.aws.SSM().
-		AddTagsToResource(c.ctx, &ssm.AddTagsToResourceInput{ResourceType: ssmtypes.ResourceTypeForTaggingParameter, ResourceId: aws.String(claimName),
-			Tags: []ssmtypes.Tag{{Key: aws.String(spec.OwnerTag), Value: aws.String(drivertest.Other)}}})
+		AddTagsToResource(c.ctx, &ssm.AddTagsToResourceInput{ResourceType: ssmtypes.ResourceTypeForTaggingParameter,
+			ResourceId: aws.String(claimName),
+			Tags:       []ssmtypes.Tag{{Key: aws.String(spec.OwnerTag), Value: aws.String(drivertest.Other)}}})
 	c.must(err)
 	fields, _, err := applied(c.ctx, c.aws, stolen, want)
 	if !errors.As(err, &foreign) || !cmp.Equal(fields, []string{"certificate"}) {
@@ -437,7 +467,8 @@ func TestClaimSecretThatIsBeingDeleted(t *testing.T) {
 	ref := c.made(want)
 	schedule := func() {
 		_, err := c.aws.SecretsManager().
-			DeleteSecret(c.ctx, &secretsmanager.DeleteSecretInput{SecretId: aws.String(claimName), RecoveryWindowInDays: aws.Int64(30)})
+			DeleteSecret(c.ctx, &secretsmanager.DeleteSecretInput{SecretId: aws.String(claimName),
+				RecoveryWindowInDays: aws.Int64(30)})
 		c.must(err)
 	}
 	schedule()
@@ -483,7 +514,8 @@ func TestClaimHasNothingToDoWithTheOtherStore(t *testing.T) {
 	c := newClaims(t)
 	want := claim(credstore.ParameterStore)
 	_, err := c.aws.SecretsManager().
-		CreateSecret(c.ctx, &secretsmanager.CreateSecretInput{Name: aws.String(claimName), SecretString: aws.String("theirs")})
+		CreateSecret(c.ctx, &secretsmanager.CreateSecretInput{Name: aws.String(claimName),
+			SecretString: aws.String("theirs")})
 	c.must(err)
 	ref := c.made(want)
 	_, err = c.aws.SSM().DeleteParameter(c.ctx, &ssm.DeleteParameterInput{Name: aws.String(claimName)})

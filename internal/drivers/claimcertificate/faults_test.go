@@ -87,7 +87,8 @@ func claimRuns() []claimRun {
 				}
 				id := out.Certificates[0].CertificateId
 				if _, err := c.IoT().
-					UpdateCertificate(ctx, &iot.UpdateCertificateInput{CertificateId: id, NewStatus: "INACTIVE"}); err != nil {
+					UpdateCertificate(ctx, &iot.UpdateCertificateInput{CertificateId: id,
+						NewStatus: "INACTIVE"}); err != nil {
 					return err
 				}
 				_, err = c.IoT().
@@ -217,7 +218,8 @@ func ours(stub *iotstub.Server) []iotstub.Certificate {
 func nothingLeft(t *testing.T, stub *iotstub.Server) {
 	t.Helper()
 	if _, certificates, bundles := stub.Size(); certificates != 3 || bundles != 0 {
-		t.Errorf("left after a destroy: %d certificates besides 3 without an owner, %d bundles", certificates-3, bundles)
+		t.Errorf("left after a destroy: %d certificates besides 3 without an owner, %d bundles", certificates-3,
+			bundles)
 	}
 }
 
@@ -232,7 +234,8 @@ func claimIsWhole(
 	t.Helper()
 	certificates := ours(stub)
 	if _, all, bundles := stub.Size(); bundles != 1 || len(certificates) != 1 || all != 4 {
-		t.Fatalf("%d bundles, %d certificates, and %d without an owner", bundles, len(certificates), all-len(certificates))
+		t.Fatalf("%d bundles, %d certificates, and %d without an owner", bundles, len(certificates),
+			all-len(certificates))
 	}
 	got := certificates[0]
 	if got.ID != ref.ID || !got.Active || !cmp.Equal(got.Policies, []string{want.Policy}) {

@@ -221,7 +221,8 @@ func (d *Driver) expire(ctx context.Context, have *assembly.Observed[spec.Table]
 		return err
 	case !on && want.TTLAttribute != "":
 		return fmt.Errorf(
-			"TTL on %q is switched off; DynamoDB takes one change of a table's TTL an hour: apply again after that to switch it on for %q",
+			"TTL on %q is switched off; DynamoDB takes one change of a table's TTL an hour: apply again after that "+
+				"to switch it on for %q",
 			attribute,
 			want.TTLAttribute,
 		)

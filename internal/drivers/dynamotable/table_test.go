@@ -138,12 +138,22 @@ func TestPassingRefusals(t *testing.T) {
 		fault mototest.Fault
 		fails string
 	}{
-		{why: "backups are still being prepared", fault: mototest.Fault{Operation: "UpdateContinuousBackups", Code: "ContinuousBackupsUnavailableException", Message: "Backups are being enabled for the table: greenhouse. Please retry later", Times: 3}},
-		{why: "too many tables at the same time", fault: mototest.Fault{Operation: "CreateTable", Code: "LimitExceededException", Message: "Only 500 tables can be created, updated, or deleted simultaneously", Times: 3}},
-		{why: "no more tables allowed", fault: mototest.Fault{Operation: "CreateTable", Code: "LimitExceededException", Message: "Too many tables for this account", Times: 1}, fails: "Too many tables"},
-		{why: "the answer of the TTL call was lost", fault: mototest.Fault{Operation: "UpdateTimeToLive", Code: "ValidationException", Message: "TimeToLive is already enabled", Times: 1, After: true}},
-		{why: "TTL was changed within the hour", fault: mototest.Fault{Operation: "UpdateTimeToLive", Code: "ValidationException", Message: "Time to live has been modified multiple times within a fixed interval", Times: 1}, fails: "apply again after that"},
-		{why: "the answer of create was lost", fault: mototest.Fault{Operation: "CreateTable", Code: "ThrottlingException", Message: "lost", Times: 1, After: true}},
+		{why: "backups are still being prepared", fault: mototest.Fault{Operation: "UpdateContinuousBackups",
+			Code:    "ContinuousBackupsUnavailableException",
+			Message: "Backups are being enabled for the table: greenhouse. Please retry later", Times: 3}},
+		{why: "too many tables at the same time", fault: mototest.Fault{Operation: "CreateTable",
+			Code: "LimitExceededException", Message: "Only 500 tables can be created, updated, or deleted " +
+				"simultaneously", Times: 3}},
+		{why: "no more tables allowed", fault: mototest.Fault{Operation: "CreateTable", Code: "LimitExceededException",
+			Message: "Too many tables for this account", Times: 1}, fails: "Too many tables"},
+		{why: "the answer of the TTL call was lost",
+			fault: mototest.Fault{Operation: "UpdateTimeToLive", Code: "ValidationException",
+				Message: "TimeToLive is already enabled", Times: 1, After: true}},
+		{why: "TTL was changed within the hour", fault: mototest.Fault{Operation: "UpdateTimeToLive",
+			Code: "ValidationException", Message: "Time to live has been modified multiple times within a fixed " +
+				"interval", Times: 1}, fails: "apply again after that"},
+		{why: "the answer of create was lost", fault: mototest.Fault{Operation: "CreateTable",
+			Code: "ThrottlingException", Message: "lost", Times: 1, After: true}},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			server := mototest.Start(t)
@@ -234,8 +244,10 @@ func TestChangeOfTheKey(t *testing.T) {
 		why, have, want string
 		sent            map[string]any
 	}{
-		{why: "another key", have: a, want: b, sent: map[string]any{"Enabled": true, "SSEType": "KMS", "KMSMasterKeyId": b}},
-		{why: "a key instead of the AWS owned one", want: b, sent: map[string]any{"Enabled": true, "SSEType": "KMS", "KMSMasterKeyId": b}},
+		{why: "another key", have: a, want: b, sent: map[string]any{"Enabled": true, "SSEType": "KMS",
+			"KMSMasterKeyId": b}},
+		{why: "a key instead of the AWS owned one", want: b,
+			sent: map[string]any{"Enabled": true, "SSEType": "KMS", "KMSMasterKeyId": b}},
 		{why: "back to the AWS owned key", have: a, sent: map[string]any{"Enabled": false}},
 	} {
 		t.Run(tc.why, func(t *testing.T) {

@@ -61,7 +61,8 @@ func ends(t *testing.T, c *awsapi.Clients, functions ...string) {
 		t.Fatal(err)
 	}
 	if _, err := c.Kinesis().
-		CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String(stream), ShardCount: aws.Int32(1)}); err != nil {
+		CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String(stream),
+			ShardCount: aws.Int32(1)}); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range functions {
@@ -142,7 +143,8 @@ func TestLife(t *testing.T) {
 						return err
 					}
 					_, err = c.Lambda().
-						TagResource(ctx, &lambda.TagResourceInput{Resource: m.EventSourceMappingArn, Tags: map[string]string{"team": "x", "extra": "y"}})
+						TagResource(ctx, &lambda.TagResourceInput{Resource: m.EventSourceMappingArn,
+							Tags: map[string]string{"team": "x", "extra": "y"}})
 					return err
 				}},
 		},
@@ -211,11 +213,18 @@ func TestWhatAWSRefusesAtFirst(t *testing.T) {
 		sent  int
 		fails bool
 	}{
-		{why: "the role cannot read the stream yet", sent: 4, fault: mototest.Fault{Code: "InvalidParameterValueException", Times: 3,
-			Message: "Cannot access stream arn. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, ListShards, and ListStreams Actions on your stream in IAM."}},
-		{why: "the role cannot be assumed yet", sent: 2, fault: mototest.Fault{Code: "InvalidParameterValueException", Times: 1, Message: "The function's role cannot be assumed by Lambda"}},
-		{why: "the answer was lost", sent: 2, fault: mototest.Fault{Code: "TooManyRequestsException", Message: "Rate exceeded", Times: 1, After: true}},
-		{why: "a value that never becomes valid", sent: 1, fails: true, fault: mototest.Fault{Code: "InvalidParameterValueException", Message: "Batch size is out of range", Times: 1}},
+		{why: "the role cannot read the stream yet", sent: 4,
+			fault: mototest.Fault{Code: "InvalidParameterValueException", Times: 3,
+				Message: "Cannot access stream arn. Please ensure the role can perform the GetRecords, " +
+					"GetShardIterator, DescribeStream, ListShards, and ListStreams Actions on your stream in IAM."}},
+		{why: "the role cannot be assumed yet", sent: 2,
+			fault: mototest.Fault{Code: "InvalidParameterValueException", Times: 1,
+				Message: "The function's role cannot be assumed by Lambda"}},
+		{why: "the answer was lost", sent: 2, fault: mototest.Fault{Code: "TooManyRequestsException",
+			Message: "Rate exceeded", Times: 1, After: true}},
+		{why: "a value that never becomes valid", sent: 1, fails: true,
+			fault: mototest.Fault{Code: "InvalidParameterValueException", Message: "Batch size is out of range",
+				Times: 1}},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			server := mototest.Start(t)
@@ -269,7 +278,8 @@ func TestWait(t *testing.T) {
 	}{
 		{why: "a new mapping", states: []string{"Creating", "Enabling", "Enabled"}},
 		{why: "a changed mapping", states: []string{"Updating", "Updating", "Enabled"}},
-		{why: "a mapping that was stopped", states: []string{"Disabling", "Disabled"}, fails: "state Disabled: PROBLEM"},
+		{why: "a mapping that was stopped", states: []string{"Disabling", "Disabled"},
+			fails: "state Disabled: PROBLEM"},
 		{why: "it hangs", states: []string{"Creating"}, fails: "10m0s"},
 	} {
 		t.Run(tc.why, func(t *testing.T) {

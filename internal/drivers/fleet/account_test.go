@@ -124,7 +124,8 @@ func (a *account) changes(ref assembly.Ref, want spec.Fleet, o fleet.Options) []
 func (a *account) bundle(name string) contract.Bundle {
 	a.t.Helper()
 	out, err := a.aws.SSM().
-		GetParameter(a.ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/greenhouse/" + name), WithDecryption: aws.Bool(true)})
+		GetParameter(a.ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/greenhouse/" + name),
+			WithDecryption: aws.Bool(true)})
 	a.must(err)
 	var b contract.Bundle
 	a.must(json.Unmarshal([]byte(aws.ToString(out.Parameter.Value)), &b))

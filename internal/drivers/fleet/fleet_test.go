@@ -125,15 +125,18 @@ func TestDriftIsShownAndRepaired(t *testing.T) {
 	id := func(a *account, d *fleet.Driver, name string) string { return d.Identities()[name].CertificateID }
 	detach := func(a *account, d *fleet.Driver, name string) {
 		_, err := a.aws.IoT().
-			DetachThingPrincipal(a.ctx, &iot.DetachThingPrincipalInput{ThingName: aws.String(name), Principal: aws.String(d.Identities()[name].CertificateARN)})
+			DetachThingPrincipal(a.ctx, &iot.DetachThingPrincipalInput{ThingName: aws.String(name),
+				Principal: aws.String(d.Identities()[name].CertificateARN)})
 		a.must(err)
 	}
 	deleteCertificate := func(a *account, d *fleet.Driver, name string) {
 		_, err := a.aws.IoT().
-			UpdateCertificate(a.ctx, &iot.UpdateCertificateInput{CertificateId: aws.String(id(a, d, name)), NewStatus: types.CertificateStatusInactive})
+			UpdateCertificate(a.ctx, &iot.UpdateCertificateInput{CertificateId: aws.String(id(a, d, name)),
+				NewStatus: types.CertificateStatusInactive})
 		a.must(err)
 		_, err = a.aws.IoT().
-			DeleteCertificate(a.ctx, &iot.DeleteCertificateInput{CertificateId: aws.String(id(a, d, name)), ForceDelete: true})
+			DeleteCertificate(a.ctx, &iot.DeleteCertificateInput{CertificateId: aws.String(id(a, d, name)),
+				ForceDelete: true})
 		a.must(err)
 	}
 	tests := []struct {
@@ -153,7 +156,9 @@ func TestDriftIsShownAndRepaired(t *testing.T) {
 		{name: "attribute changed by hand", fields: []string{`devices["soil-001"].attributes`}, count: 3,
 			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.IoT().
-					UpdateThing(a.ctx, &iot.UpdateThingInput{ThingName: aws.String("soil-001"), AttributePayload: &types.AttributePayload{Merge: true, Attributes: map[string]string{"bay": "9"}}})
+					UpdateThing(a.ctx, &iot.UpdateThingInput{ThingName: aws.String("soil-001"),
+						AttributePayload: &types.AttributePayload{Merge: true,
+							Attributes: map[string]string{"bay": "9"}}})
 				a.must(err)
 			}},
 		{name: "disabled in configuration", fields: []string{`devices["soil-003"].enabled`}, count: 3,
@@ -161,13 +166,16 @@ func TestDriftIsShownAndRepaired(t *testing.T) {
 		{name: "deactivated by hand", fields: []string{`devices["soil-002"].enabled`}, count: 3,
 			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.IoT().
-					UpdateCertificate(a.ctx, &iot.UpdateCertificateInput{CertificateId: aws.String(id(a, d, "soil-002")), NewStatus: types.CertificateStatusInactive})
+					UpdateCertificate(a.ctx, &iot.UpdateCertificateInput{CertificateId: aws.String(id(a, d,
+						"soil-002")), NewStatus: types.CertificateStatusInactive})
 				a.must(err)
 			}},
 		{name: "taken out of the group by hand", fields: []string{`devices["soil-003"].thing_group`}, count: 3,
 			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.IoT().
-					RemoveThingFromThingGroup(a.ctx, &iot.RemoveThingFromThingGroupInput{ThingName: aws.String("soil-003"), ThingGroupName: aws.String("greenhouse")})
+					RemoveThingFromThingGroup(a.ctx,
+						&iot.RemoveThingFromThingGroupInput{ThingName: aws.String("soil-003"),
+							ThingGroupName: aws.String("greenhouse")})
 				a.must(err)
 			}},
 		{
@@ -210,7 +218,8 @@ func TestDriftIsShownAndRepaired(t *testing.T) {
 			count:  3,
 			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.IoT().
-					UpdateThing(a.ctx, &iot.UpdateThingInput{ThingName: aws.String("soil-003"), AttributePayload: &types.AttributePayload{Attributes: map[string]string{contract.OwnerAttribute: owner}}})
+					UpdateThing(a.ctx, &iot.UpdateThingInput{ThingName: aws.String("soil-003"),
+						AttributePayload: &types.AttributePayload{Attributes: map[string]string{contract.OwnerAttribute: owner}}})
 				a.must(err)
 			},
 		},
@@ -228,7 +237,8 @@ func TestDriftIsShownAndRepaired(t *testing.T) {
 			options: fleet.Options{DeepCheck: true},
 			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.SSM().
-					DeleteParameter(a.ctx, &ssm.DeleteParameterInput{Name: aws.String("/iot-pipeline/greenhouse/soil-002")})
+					DeleteParameter(a.ctx,
+						&ssm.DeleteParameterInput{Name: aws.String("/iot-pipeline/greenhouse/soil-002")})
 				a.must(err)
 			},
 		},
@@ -239,7 +249,8 @@ func TestDriftIsShownAndRepaired(t *testing.T) {
 			options: fleet.Options{DeepCheck: true},
 			damage: func(a *account, d *fleet.Driver) {
 				_, err := a.aws.SSM().
-					DeleteParameter(a.ctx, &ssm.DeleteParameterInput{Name: aws.String("/iot-pipeline/greenhouse/soil-003")})
+					DeleteParameter(a.ctx,
+						&ssm.DeleteParameterInput{Name: aws.String("/iot-pipeline/greenhouse/soil-003")})
 				a.must(err)
 			},
 		},
@@ -315,7 +326,8 @@ func TestForeignThingStopsBeforeTheFirstWrite(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			a := newAccount(t)
 			_, err := a.aws.IoT().
-				CreateThing(a.ctx, &iot.CreateThingInput{ThingName: aws.String("soil-002"), AttributePayload: &types.AttributePayload{Attributes: test.attributes}})
+				CreateThing(a.ctx, &iot.CreateThingInput{ThingName: aws.String("soil-002"),
+					AttributePayload: &types.AttributePayload{Attributes: test.attributes}})
 			a.must(err)
 			want := greenhouse(map[string]spec.Device{"soil-001": {}, "soil-002": {}})
 
@@ -346,7 +358,8 @@ func TestCertificateInUseElsewhereIsLeft(t *testing.T) {
 	a.must(err)
 	// AWS refuses this for an exclusive attachment, unless somebody detached first and attached again.
 	_, err = a.aws.IoT().
-		AttachThingPrincipal(a.ctx, &iot.AttachThingPrincipalInput{ThingName: aws.String("other"), Principal: aws.String(d.Identities()["soil-002"].CertificateARN)})
+		AttachThingPrincipal(a.ctx, &iot.AttachThingPrincipalInput{ThingName: aws.String("other"),
+			Principal: aws.String(d.Identities()["soil-002"].CertificateARN)})
 	a.must(err)
 
 	err = fleet.New(a.aws, d.Identities(), fleet.Options{}).Delete(a.ctx, ref)

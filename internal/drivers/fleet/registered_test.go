@@ -30,14 +30,17 @@ func (a *account) register(name string) string {
 			}}})
 	a.must(err)
 	_, err = a.aws.IoT().
-		AddThingToThingGroup(a.ctx, &iot.AddThingToThingGroupInput{ThingName: &name, ThingGroupName: aws.String("greenhouse")})
+		AddThingToThingGroup(a.ctx, &iot.AddThingToThingGroupInput{ThingName: &name,
+			ThingGroupName: aws.String("greenhouse")})
 	a.must(err)
 	csr, _ := pemtest.Request(a.t, name)
 	certificate, err := a.aws.IoT().
-		CreateCertificateFromCsr(a.ctx, &iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csr, SetAsActive: true})
+		CreateCertificateFromCsr(a.ctx, &iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csr,
+			SetAsActive: true})
 	a.must(err)
 	_, err = a.aws.IoT().
-		AttachThingPrincipal(a.ctx, &iot.AttachThingPrincipalInput{ThingName: &name, Principal: certificate.CertificateArn})
+		AttachThingPrincipal(a.ctx, &iot.AttachThingPrincipalInput{ThingName: &name,
+			Principal: certificate.CertificateArn})
 	a.must(err)
 	return *certificate.CertificateArn
 }

@@ -262,7 +262,8 @@ func TestDestroyAfterAnyFailureLeavesNothing(t *testing.T) {
 			"soil-003": {CertificatePEM: pemtest.SelfSigned(t, "soil-003")},
 		},
 	)
-	for how, fault := range map[string]iotstub.Fault{"refused": {Code: "InternalFailureException", Status: http.StatusInternalServerError}, "lost": {Lost: true}} {
+	for how, fault := range map[string]iotstub.Fault{"refused": {Code: "InternalFailureException",
+		Status: http.StatusInternalServerError}, "lost": {Lost: true}} {
 		for at := 1; ; at++ {
 			f := &iotstub.FailNth{Fault: fault}
 			f.Plan(at)

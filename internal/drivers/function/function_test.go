@@ -147,7 +147,8 @@ func TestLife(t *testing.T) {
 			{Why: "a permission removed by hand", Fields: []string{"permissions"}, Writes: []string{"AddPermission"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.Lambda().
-						RemovePermission(ctx, &lambda.RemovePermissionInput{FunctionName: function, StatementId: aws.String("rule")})
+						RemovePermission(ctx, &lambda.RemovePermissionInput{FunctionName: function,
+							StatementId: aws.String("rule")})
 					return err
 				}},
 			{
@@ -156,8 +157,9 @@ func TestLife(t *testing.T) {
 				Writes: []string{"RemovePermission"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.Lambda().
-						AddPermission(ctx, &lambda.AddPermissionInput{FunctionName: function, StatementId: aws.String("mine"),
-							Action: aws.String(invokeAction), Principal: aws.String("210987654321")})
+						AddPermission(ctx, &lambda.AddPermissionInput{FunctionName: function,
+							StatementId: aws.String("mine"),
+							Action:      aws.String(invokeAction), Principal: aws.String("210987654321")})
 					return err
 				},
 			},
@@ -177,14 +179,17 @@ func TestLife(t *testing.T) {
 				Writes: []string{"PutFunctionEventInvokeConfig"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.Lambda().
-						PutFunctionEventInvokeConfig(ctx, &lambda.PutFunctionEventInvokeConfigInput{FunctionName: function, MaximumRetryAttempts: aws.Int32(0)})
+						PutFunctionEventInvokeConfig(ctx,
+							&lambda.PutFunctionEventInvokeConfigInput{FunctionName: function,
+								MaximumRetryAttempts: aws.Int32(0)})
 					return err
 				},
 			},
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"UntagResource", "TagResource"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.Lambda().
-						TagResource(ctx, &lambda.TagResourceInput{Resource: aws.String(arn), Tags: map[string]string{"team": "x", "extra": "y"}})
+						TagResource(ctx, &lambda.TagResourceInput{Resource: aws.String(arn),
+							Tags: map[string]string{"team": "x", "extra": "y"}})
 					return err
 				}},
 			{
@@ -203,7 +208,8 @@ func TestLife(t *testing.T) {
 		Foreign: func(ctx context.Context) error {
 			zip, _ := code()
 			_, err := c.Lambda().
-				CreateFunction(ctx, &lambda.CreateFunctionInput{FunctionName: function, Role: &role, Runtime: types.RuntimeProvidedal2023,
+				CreateFunction(ctx, &lambda.CreateFunctionInput{FunctionName: function, Role: &role,
+					Runtime: types.RuntimeProvidedal2023,
 					Handler: aws.String("bootstrap"), Code: &types.FunctionCode{ZipFile: zip}})
 			return err
 		},
@@ -244,19 +250,29 @@ func TestWhatAWSRefusesAtFirst(t *testing.T) {
 		fails bool
 	}{
 		{why: "the role is not there yet", sent: 5,
-			fault: mototest.Fault{Operation: "CreateFunction", Code: "InvalidParameterValueException", Message: assume, Times: 4}},
+			fault: mototest.Fault{Operation: "CreateFunction", Code: "InvalidParameterValueException", Message: assume,
+				Times: 4}},
 		{why: "the role has no policies yet", sent: 2,
-			fault: mototest.Fault{Operation: "CreateFunction", Code: "InvalidParameterValueException", Message: "The provided execution role does not have permissions to call CreateNetworkInterface", Times: 1}},
+			fault: mototest.Fault{Operation: "CreateFunction", Code: "InvalidParameterValueException",
+				Message: "The provided execution role does not have permissions to call CreateNetworkInterface",
+				Times:   1}},
 		{why: "a parameter that never becomes valid", sent: 1, fails: true,
-			fault: mototest.Fault{Operation: "CreateFunction", Code: "InvalidParameterValueException", Message: "'MemorySize' value failed to satisfy constraint", Times: 1}},
+			fault: mototest.Fault{Operation: "CreateFunction", Code: "InvalidParameterValueException",
+				Message: "'MemorySize' value failed to satisfy constraint", Times: 1}},
 		{why: "the answer of create was lost", sent: 2,
-			fault: mototest.Fault{Operation: "CreateFunction", Code: "TooManyRequestsException", Message: "Rate exceeded", Times: 1, After: true}},
+			fault: mototest.Fault{Operation: "CreateFunction", Code: "TooManyRequestsException",
+				Message: "Rate exceeded", Times: 1, After: true}},
 		{why: "the function is still Pending for the first permission", sent: 5,
-			fault: mototest.Fault{Operation: "AddPermission", Code: "ResourceConflictException", Message: "The operation cannot be performed at this time. The function is currently in the following state: Pending", Times: 3}},
+			fault: mototest.Fault{Operation: "AddPermission", Code: "ResourceConflictException",
+				Message: "The operation cannot be performed at this time. The function is currently in the following " +
+					"state: Pending", Times: 3}},
 		{why: "the answer of a permission was lost", sent: 3,
-			fault: mototest.Fault{Operation: "AddPermission", Code: "TooManyRequestsException", Message: "Rate exceeded", Times: 1, After: true}},
+			fault: mototest.Fault{Operation: "AddPermission", Code: "TooManyRequestsException",
+				Message: "Rate exceeded", Times: 1, After: true}},
 		{why: "the role may not send to the queue yet", sent: 4,
-			fault: mototest.Fault{Operation: "PutFunctionEventInvokeConfig", Code: "InvalidParameterValueException", Message: "The function's execution role does not have permissions to call SendMessage on " + queue, Times: 3}},
+			fault: mototest.Fault{Operation: "PutFunctionEventInvokeConfig", Code: "InvalidParameterValueException",
+				Message: "The function's execution role does not have permissions to call SendMessage on " + queue,
+				Times:   3}},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			server := mototest.Start(t)

@@ -27,7 +27,8 @@ var notYet = []string{
 	"The role defined for the function cannot be assumed by Lambda",
 	"role does not have permissions",
 	"throttled by EC2",
-	"Lambda was unable to configure access to your environment variables because the KMS key is invalid for CreateGrant",
+	"Lambda was unable to configure access to your environment variables because the KMS key is invalid for " +
+		"CreateGrant",
 }
 
 // retry repeats what passes by itself: see notYet, and another write to the function under way. A conflict because
@@ -68,8 +69,8 @@ func (d *Driver) waitUpdated(ctx context.Context, name string, known bool) error
 	return err
 }
 
-// updated waits until no write to the function is under way and returns its configuration. An idle function is Inactive until its next invocation,
-// and takes writes.
+// updated waits until no write to the function is under way and returns its configuration. An idle function is Inactive
+// until its next invocation, and takes writes.
 func (d *Driver) updated(ctx context.Context, name string) (out *lambda.GetFunctionConfigurationOutput, err error) {
 	err = d.c.Poll(
 		ctx,

@@ -53,11 +53,15 @@ func TestWait(t *testing.T) {
 		answers []string
 		fails   string
 	}{
-		{why: "a new function", answers: []string{state("Pending", "Successful", ""), state("Pending", "Successful", ""), state("Active", "Successful", "")}},
-		{why: "a changed function", answers: []string{state("Active", "InProgress", ""), state("Active", "Successful", "")}},
+		{why: "a new function", answers: []string{state("Pending", "Successful", ""),
+			state("Pending", "Successful", ""), state("Active", "Successful", "")}},
+		{why: "a changed function", answers: []string{state("Active", "InProgress", ""),
+			state("Active", "Successful", "")}},
 		{why: "an idle function", answers: []string{state("Inactive", "Successful", "")}},
-		{why: "it could not be made", answers: []string{state("Pending", "Successful", ""), state("Failed", "Successful", "no such key")}, fails: "no such key"},
-		{why: "it could not be changed", answers: []string{state("Active", "Failed", "no such role")}, fails: "no such role"},
+		{why: "it could not be made", answers: []string{state("Pending", "Successful", ""),
+			state("Failed", "Successful", "no such key")}, fails: "no such key"},
+		{why: "it could not be changed", answers: []string{state("Active", "Failed", "no such role")},
+			fails: "no such role"},
 		{why: "it hangs", answers: []string{state("Pending", "Successful", "")}, fails: "10m0s"},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
@@ -91,10 +95,12 @@ func TestResourcePolicies(t *testing.T) {
 	}{
 		{"as AddPermission writes it", ours, true},
 		{"another action", strings.Replace(ours, "lambda:InvokeFunction", "lambda:*", 1), false},
-		{"an account", strings.Replace(ours, `{"Service":"iot.amazonaws.com"}`, `{"AWS":"arn:aws:iam::210987654321:root"}`, 1), false},
+		{"an account", strings.Replace(ours, `{"Service":"iot.amazonaws.com"}`,
+			`{"AWS":"arn:aws:iam::210987654321:root"}`, 1), false},
 		{"everybody", strings.Replace(ours, `{"Service":"iot.amazonaws.com"}`, `"*"`, 1), false},
 		{"a denial", strings.Replace(ours, "Allow", "Deny", 1), false},
-		{"lists, as other tools write them", strings.Replace(ours, `"lambda:InvokeFunction"`, `["lambda:InvokeFunction"]`, 1), false},
+		{"lists, as other tools write them", strings.Replace(ours, `"lambda:InvokeFunction"`,
+			`["lambda:InvokeFunction"]`, 1), false},
 	} {
 		got, err := parsePolicy(`{"Version":"2012-10-17","Id":"default","Statement":[` + tc.statement + `]}`)
 		if err != nil || len(got) != 1 || got[0].StatementID != "a" {

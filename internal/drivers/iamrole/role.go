@@ -214,7 +214,8 @@ func (d *Driver) updateBoundary(ctx context.Context, role, boundary string) erro
 		_, err = d.c.IAM().DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: &role})
 	} else {
 		_, err = d.c.IAM().
-			PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &role, PermissionsBoundary: &boundary})
+			PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &role,
+				PermissionsBoundary: &boundary})
 	}
 	return err
 }

@@ -52,7 +52,8 @@ func TestLife(t *testing.T) {
 		return err
 	}
 	out, err := c.IAM().
-		CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("boundary"), PolicyDocument: aws.String(policy("*"))})
+		CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("boundary"),
+			PolicyDocument: aws.String(policy("*"))})
 	if err != nil || aws.ToString(out.Policy.Arn) != boundary {
 		t.Fatal(out, err)
 	}
@@ -68,7 +69,9 @@ func TestLife(t *testing.T) {
 			{Why: "trust widened by hand", Fields: []string{"trust"}, Writes: []string{"UpdateAssumeRolePolicy"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.IAM().
-						UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: role, PolicyDocument: aws.String(trust("ec2.amazonaws.com"))})
+						UpdateAssumeRolePolicy(ctx,
+							&iam.UpdateAssumeRolePolicyInput{RoleName: role,
+								PolicyDocument: aws.String(trust("ec2.amazonaws.com"))})
 					return err
 				}},
 			{Why: "a policy widened by hand", Fields: []string{"policies"}, Writes: []string{"PutRolePolicy"},
@@ -86,7 +89,8 @@ func TestLife(t *testing.T) {
 			{Why: "a policy deleted by hand", Fields: []string{"policies"}, Writes: []string{"PutRolePolicy"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.IAM().
-						DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: role, PolicyName: aws.String("stream")})
+						DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: role,
+							PolicyName: aws.String("stream")})
 					return err
 				}},
 			{Why: "a boundary wanted", Fields: []string{"boundary"}, Writes: []string{"PutRolePermissionsBoundary"},
@@ -109,7 +113,8 @@ func TestLife(t *testing.T) {
 		},
 		Foreign: func(ctx context.Context) error {
 			_, err := c.IAM().
-				CreateRole(ctx, &iam.CreateRoleInput{RoleName: role, AssumeRolePolicyDocument: aws.String(trust("ec2.amazonaws.com"))})
+				CreateRole(ctx, &iam.CreateRoleInput{RoleName: role,
+					AssumeRolePolicyDocument: aws.String(trust("ec2.amazonaws.com"))})
 			return err
 		},
 	}.Run(t)
@@ -208,7 +213,8 @@ func TestDeleteRemovesWhatOthersPutOnTheRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := c.IAM().
-		AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: aws.String(name), PolicyArn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")}); err != nil {
+		AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: aws.String(name),
+			PolicyArn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")}); err != nil {
 		t.Fatal(err)
 	}
 	// Without Outputs nothing is known of the role's policies.

@@ -20,14 +20,20 @@ func TestWhatPasses(t *testing.T) {
 		why, code, message string
 		passes             bool
 	}{
-		{"a topic rule's role", "InvalidRequestException", "iot.amazonaws.com is unable to perform: sts:AssumeRole on resource: arn:aws:iam::1:role/r", true},
-		{"the same in newer words", "InvalidRequestException", "AWS IoT (iot.amazonaws.com) is unable to assume role (sts:AssumeRole) on resource: arn:aws:iam::1:role/r", true},
-		{"what tools for templates wait on", "InvalidRequestException", "Role arn:aws:iam::1:role/r cannot be assumed by AWS IoT", true},
-		{"a function's permission", "InvalidRequestException", "iot.amazonaws.com is unable to perform: lambda:InvokeFunction on resource: f", true},
+		{"a topic rule's role", "InvalidRequestException",
+			"iot.amazonaws.com is unable to perform: sts:AssumeRole on resource: arn:aws:iam::1:role/r", true},
+		{"the same in newer words", "InvalidRequestException",
+			"AWS IoT (iot.amazonaws.com) is unable to assume role (sts:AssumeRole) on resource: arn:aws:iam::1:role/r",
+			true},
+		{"what tools for templates wait on", "InvalidRequestException",
+			"Role arn:aws:iam::1:role/r cannot be assumed by AWS IoT", true},
+		{"a function's permission", "InvalidRequestException",
+			"iot.amazonaws.com is unable to perform: lambda:InvokeFunction on resource: f", true},
 		{"two writes that meet", "ConflictingResourceUpdateException", "", true},
 		{"a body that is wrong", "InvalidRequestException", "Invalid template body", false},
 		{"a role that is not an ARN", "InvalidRequestException", "Invalid role ARN", false},
-		{"no permission to hand the role on", "AccessDeniedException", "not authorized to perform: iam:PassRole, cannot be assumed", false},
+		{"no permission to hand the role on", "AccessDeniedException",
+			"not authorized to perform: iam:PassRole, cannot be assumed", false},
 	} {
 		calls := 0
 		err := Retry(t.Context(), clients(), "waiting", func(context.Context) error {

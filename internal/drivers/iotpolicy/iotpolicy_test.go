@@ -50,7 +50,8 @@ func TestLife(t *testing.T) {
 			{Why: "widened by hand", Fields: []string{"document"}, Writes: []string{"CreatePolicyVersion"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.IoT().
-						CreatePolicyVersion(ctx, &iot.CreatePolicyVersionInput{PolicyName: policy, PolicyDocument: aws.String(document("iot:*")), SetAsDefault: true})
+						CreatePolicyVersion(ctx, &iot.CreatePolicyVersionInput{PolicyName: policy,
+							PolicyDocument: aws.String(document("iot:*")), SetAsDefault: true})
 					return err
 				}},
 			{Why: "another document wanted", Fields: []string{"document"}, Writes: []string{"CreatePolicyVersion"},
@@ -58,7 +59,8 @@ func TestLife(t *testing.T) {
 			{Why: "a version that is in force for nobody", Writes: nil,
 				Drift: func(ctx context.Context) error {
 					_, err := c.IoT().
-						CreatePolicyVersion(ctx, &iot.CreatePolicyVersionInput{PolicyName: policy, PolicyDocument: aws.String(document("iot:*"))})
+						CreatePolicyVersion(ctx, &iot.CreatePolicyVersionInput{PolicyName: policy,
+							PolicyDocument: aws.String(document("iot:*"))})
 					return err
 				}},
 			{Why: "the sixth version: the oldest makes room", Fields: []string{"document"},
@@ -80,7 +82,8 @@ func TestLife(t *testing.T) {
 		},
 		Foreign: func(ctx context.Context) error {
 			_, err := c.IoT().
-				CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: policy, PolicyDocument: aws.String(document("iot:*")), Tags: []types.Tag{}})
+				CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: policy,
+					PolicyDocument: aws.String(document("iot:*")), Tags: []types.Tag{}})
 			return err
 		},
 	}.Run(t)

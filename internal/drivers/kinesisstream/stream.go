@@ -264,7 +264,8 @@ func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	err := d.write(ctx, func(ctx context.Context) error {
 		_, err := d.c.Kinesis().
-			DeleteStream(ctx, &kinesis.DeleteStreamInput{StreamName: &ref.Name, EnforceConsumerDeletion: aws.Bool(true)})
+			DeleteStream(ctx, &kinesis.DeleteStreamInput{StreamName: &ref.Name,
+				EnforceConsumerDeletion: aws.Bool(true)})
 		return err
 	})
 	if awsapi.IsNotFound(err) {

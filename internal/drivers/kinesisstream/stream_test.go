@@ -139,11 +139,16 @@ func TestPassingRefusals(t *testing.T) {
 		fault mototest.Fault
 		fails bool
 	}{
-		{why: "five streams are being created", fault: mototest.Fault{Operation: "CreateStream", Code: "LimitExceededException",
+		{why: "five streams are being created", fault: mototest.Fault{Operation: "CreateStream",
+			Code:    "LimitExceededException",
 			Message: "You can have at most 5 streams that can simultaneously be in CREATING or DELETING", Times: 4}},
-		{why: "no more streams allowed: asked once", fault: mototest.Fault{Operation: "CreateStream", Code: "LimitExceededException", Message: "This request would exceed the stream limit", Times: 1}, fails: true},
-		{why: "the stream is not ACTIVE yet", fault: mototest.Fault{Operation: "StartStreamEncryption", Code: "ResourceInUseException", Message: "Stream is not ACTIVE", Times: 3}},
-		{why: "the answer of create was lost", fault: mototest.Fault{Operation: "CreateStream", Code: "ThrottlingException", Message: "lost", Times: 1, After: true}},
+		{why: "no more streams allowed: asked once",
+			fault: mototest.Fault{Operation: "CreateStream", Code: "LimitExceededException",
+				Message: "This request would exceed the stream limit", Times: 1}, fails: true},
+		{why: "the stream is not ACTIVE yet", fault: mototest.Fault{Operation: "StartStreamEncryption",
+			Code: "ResourceInUseException", Message: "Stream is not ACTIVE", Times: 3}},
+		{why: "the answer of create was lost", fault: mototest.Fault{Operation: "CreateStream",
+			Code: "ThrottlingException", Message: "lost", Times: 1, After: true}},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			server := mototest.Start(t)

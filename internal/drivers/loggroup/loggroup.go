@@ -102,7 +102,8 @@ func (d *Driver) retain(ctx context.Context, name string, days int32) error {
 				DeleteRetentionPolicy(ctx, &cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: &name})
 		} else {
 			_, err = d.c.Logs().
-				PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &name, RetentionInDays: &days})
+				PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &name,
+					RetentionInDays: &days})
 		}
 		return err
 	})

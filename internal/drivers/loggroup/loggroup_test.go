@@ -26,7 +26,8 @@ func TestLife(t *testing.T) {
 	group := aws.String(name)
 	// A group whose name goes on must not be taken for ours.
 	if _, err := c.Logs().
-		CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(name + "-2")}); err != nil {
+		CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(name +
+			"-2")}); err != nil {
 		t.Fatal(err)
 	}
 	drivertest.Life[spec.LogGroup]{
@@ -52,7 +53,8 @@ func TestLife(t *testing.T) {
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"UntagResource", "TagResource"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.Logs().
-						TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: aws.String(arn), Tags: map[string]string{"team": "x", "extra": "y"}})
+						TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: aws.String(arn),
+							Tags: map[string]string{"team": "x", "extra": "y"}})
 					return err
 				}},
 		},
@@ -63,7 +65,8 @@ func TestLife(t *testing.T) {
 			}
 			// moto keeps the tags of a deleted group for the next one of its name.
 			_, err := c.Logs().
-				UntagResource(ctx, &cloudwatchlogs.UntagResourceInput{ResourceArn: aws.String(arn), TagKeys: []string{spec.OwnerTag, "team"}})
+				UntagResource(ctx, &cloudwatchlogs.UntagResourceInput{ResourceArn: aws.String(arn),
+					TagKeys: []string{spec.OwnerTag, "team"}})
 			return err
 		},
 	}.Run(t)

@@ -74,15 +74,18 @@ func TestLife(t *testing.T) {
 				Writes: []string{"AddTagsToResource", "RemoveTagsFromResource"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.SSM().
-						AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: parameter,
-							Tags: list(map[string]string{"team": "x", "extra": "y"})})
+						AddTagsToResource(ctx,
+							&ssm.AddTagsToResourceInput{ResourceType: types.ResourceTypeForTaggingParameter,
+								ResourceId: parameter,
+								Tags:       list(map[string]string{"team": "x", "extra": "y"})})
 					return err
 				},
 			},
 		},
 		Foreign: func(ctx context.Context) error {
 			_, err := c.SSM().
-				PutParameter(ctx, &ssm.PutParameterInput{Name: parameter, Value: aws.String("theirs"), Type: types.ParameterTypeString})
+				PutParameter(ctx, &ssm.PutParameterInput{Name: parameter, Value: aws.String("theirs"),
+					Type: types.ParameterTypeString})
 			return err
 		},
 	}.Run(t)
@@ -90,7 +93,8 @@ func TestLife(t *testing.T) {
 
 func TestItIsWrittenAsASecret(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
-	if _, err := New(c).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.Parameter{Value: "v"}); err != nil {
+	if _, err := New(c).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner},
+		spec.Parameter{Value: "v"}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := c.SSM().GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String(name)})
@@ -101,8 +105,9 @@ func TestItIsWrittenAsASecret(t *testing.T) {
 
 func TestPlainTextIsReplaced(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
-	if _, err := c.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String(name), Value: aws.String("v"), Type: types.ParameterTypeString,
-		Tags: list(map[string]string{spec.OwnerTag: drivertest.Owner})}); err != nil {
+	if _, err := c.SSM().PutParameter(t.Context(),
+		&ssm.PutParameterInput{Name: aws.String(name), Value: aws.String("v"), Type: types.ParameterTypeString,
+			Tags: list(map[string]string{spec.OwnerTag: drivertest.Owner})}); err != nil {
 		t.Fatal(err)
 	}
 	d := New(c)

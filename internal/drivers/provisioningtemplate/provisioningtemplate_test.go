@@ -57,7 +57,9 @@ func TestLife(t *testing.T) {
 	newVersion := func(text string, inForce bool) func(context.Context) error {
 		return func(ctx context.Context) error {
 			_, err := c.IoT().
-				CreateProvisioningTemplateVersion(ctx, &iot.CreateProvisioningTemplateVersionInput{TemplateName: aws.String(name), TemplateBody: &text, SetAsDefault: inForce})
+				CreateProvisioningTemplateVersion(ctx,
+					&iot.CreateProvisioningTemplateVersionInput{TemplateName: aws.String(name), TemplateBody: &text,
+						SetAsDefault: inForce})
 			return err
 		}
 	}
@@ -119,7 +121,8 @@ func TestLife(t *testing.T) {
 		},
 		Foreign: func(ctx context.Context) error {
 			_, err := c.IoT().
-				CreateProvisioningTemplate(ctx, &iot.CreateProvisioningTemplateInput{TemplateName: aws.String(name), TemplateBody: aws.String(body("x")), ProvisioningRoleArn: aws.String(role)})
+				CreateProvisioningTemplate(ctx, &iot.CreateProvisioningTemplateInput{TemplateName: aws.String(name),
+					TemplateBody: aws.String(body("x")), ProvisioningRoleArn: aws.String(role)})
 			return err
 		},
 	}.Run(t)
@@ -154,7 +157,8 @@ func TestBodiesAreComparedByMeaning(t *testing.T) {
 		same      bool
 	}{
 		{"white space and the order of keys", `{"a":1,"b":{"c":[1,2]}}`, "{ \"b\": {\"c\":[1, 2]},\n\"a\":1 }", true},
-		{"the order of a function's arguments counts", `{"Fn::Join":["",["a","b"]]}`, `{"Fn::Join":["",["b","a"]]}`, false},
+		{"the order of a function's arguments counts", `{"Fn::Join":["",["a","b"]]}`, `{"Fn::Join":["",["b","a"]]}`,
+			false},
 		{"a list of one is not its element", `{"ThingGroups":["a"]}`, `{"ThingGroups":"a"}`, false},
 		{"numbers are not rounded", `{"a":12345678901234567890}`, `{"a":12345678901234567891}`, false},
 		{"no JSON", `{`, `{`, true},
@@ -177,9 +181,12 @@ func TestWhatAWSRefusesAtFirst(t *testing.T) {
 		sent  int // CreateProvisioningTemplate calls
 		fails string
 	}{
-		{why: "the role is not there yet", fault: mototest.Fault{Code: "InvalidRequestException", Message: assume, Times: 5}, sent: 6},
-		{why: "the answer was lost", fault: mototest.Fault{Code: "ThrottlingException", Message: "Rate exceeded", Times: 1, After: true}, sent: 2},
-		{why: "another request that is invalid", fault: mototest.Fault{Code: "InvalidRequestException", Message: "Invalid template body", Times: 1}, sent: 1,
+		{why: "the role is not there yet", fault: mototest.Fault{Code: "InvalidRequestException", Message: assume,
+			Times: 5}, sent: 6},
+		{why: "the answer was lost", fault: mototest.Fault{Code: "ThrottlingException", Message: "Rate exceeded",
+			Times: 1, After: true}, sent: 2},
+		{why: "another request that is invalid", fault: mototest.Fault{Code: "InvalidRequestException",
+			Message: "Invalid template body", Times: 1}, sent: 1,
 			fails: "Invalid template body"},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
@@ -238,7 +245,8 @@ func TestDeletionWaitsForTheAuthorityToGo(t *testing.T) {
 // Shapes of the API reference, against a stub: what moto answers to these calls is this repository's own work.
 func TestWireShapes(t *testing.T) {
 	sent := map[string]map[string]any{}
-	described := `{"templateArn":"` + arn + `","templateName":"` + name + `","description":"d","creationDate":1.7E9,"lastModifiedDate":1.7E9,"defaultVersionId":3,
+	described := `{"templateArn":"` + arn + `","templateName":"` + name +
+		`","description":"d","creationDate":1.7E9,"lastModifiedDate":1.7E9,"defaultVersionId":3,
 		"templateBody":"{\"Resources\":{}}","enabled":true,"provisioningRoleArn":"` + role + `","preProvisioningHook":{"payloadVersion":"2020-04-01","targetArn":"` + function + `"},"type":"FLEET_PROVISIONING"}`
 	full := false // no room for another version
 	c := drivertest.RESTStub(t, func(call string, input map[string]any) string {
@@ -265,7 +273,8 @@ func TestWireShapes(t *testing.T) {
 			"DELETE /provisioning-templates/" + name:
 			return `{}`
 		case "GET /tags?resourceArn=" + strings.ReplaceAll(strings.ReplaceAll(arn, ":", "%3A"), "/", "%2F"):
-			return `{"tags":[{"Key":"` + spec.OwnerTag + `","Value":"` + drivertest.Owner + `"},{"Key":"team","Value":"bay"}]}`
+			return `{"tags":[{"Key":"` + spec.OwnerTag + `","Value":"` + drivertest.Owner +
+				`"},{"Key":"team","Value":"bay"}]}`
 		}
 		t.Errorf("unexpected %s", call)
 		return `{}`

@@ -125,7 +125,8 @@ func (d *Driver) write(ctx context.Context, name, owner string, want spec.Bucket
 				PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
 					BlockPublicAcls: aws.Bool(
 						true,
-					), IgnorePublicAcls: aws.Bool(true), BlockPublicPolicy: aws.Bool(true), RestrictPublicBuckets: aws.Bool(true)},
+					), IgnorePublicAcls: aws.Bool(true), BlockPublicPolicy: aws.Bool(true),
+					RestrictPublicBuckets: aws.Bool(true)},
 			},
 		)
 	case versioning:

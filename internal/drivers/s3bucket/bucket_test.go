@@ -54,7 +54,8 @@ func TestLife(t *testing.T) {
 							PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
 								BlockPublicAcls: aws.Bool(
 									true,
-								), IgnorePublicAcls: aws.Bool(true), BlockPublicPolicy: aws.Bool(false), RestrictPublicBuckets: aws.Bool(true)},
+								), IgnorePublicAcls: aws.Bool(true), BlockPublicPolicy: aws.Bool(false),
+								RestrictPublicBuckets: aws.Bool(true)},
 						},
 					)
 					return err
@@ -248,10 +249,18 @@ func TestRefusals(t *testing.T) {
 		fault mototest.Fault
 		says  string
 	}{
-		{why: "the name is taken by another account", fault: mototest.Fault{Operation: "CreateBucket", Code: "BucketAlreadyExists", Message: "not available", Times: 1}, says: "another AWS account"},
-		{why: "the tags may not be read", fault: mototest.Fault{Operation: "GetBucketTagging", Code: "AccessDenied", Message: "Access Denied", Times: 1}, says: "belongs to another AWS account, or"},
-		{why: "the deletion of the name's last owner is not over", fault: mototest.Fault{Operation: "CreateBucket", Code: "OperationAborted", Message: "A conflicting conditional operation is currently in progress against this resource. Please try again.", Times: 3}},
-		{why: "the new bucket is not known everywhere", fault: mototest.Fault{Operation: "PutBucketPolicy", Code: "NoSuchBucket", Message: "The specified bucket does not exist", Times: 2}},
+		{why: "the name is taken by another account",
+			fault: mototest.Fault{Operation: "CreateBucket", Code: "BucketAlreadyExists", Message: "not available",
+				Times: 1}, says: "another AWS account"},
+		{why: "the tags may not be read", fault: mototest.Fault{Operation: "GetBucketTagging", Code: "AccessDenied",
+			Message: "Access Denied", Times: 1}, says: "belongs to another AWS account, or"},
+		{why: "the deletion of the name's last owner is not over",
+			fault: mototest.Fault{Operation: "CreateBucket", Code: "OperationAborted",
+				Message: "A conflicting conditional operation is currently in progress against this resource. Please " +
+					"try again.", Times: 3}},
+		{why: "the new bucket is not known everywhere",
+			fault: mototest.Fault{Operation: "PutBucketPolicy", Code: "NoSuchBucket",
+				Message: "The specified bucket does not exist", Times: 2}},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			server := mototest.Start(t)
@@ -302,7 +311,8 @@ func TestDeletionOfAFullBucket(t *testing.T) {
 	put := func(key string) {
 		t.Helper()
 		if _, err := c.S3().
-			PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(name), Key: &key, Body: strings.NewReader("{}")}); err != nil {
+			PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(name), Key: &key,
+				Body: strings.NewReader("{}")}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -85,7 +85,8 @@ func (d *Driver) refuse(ctx context.Context, name string, cause error) error {
 		count = fmt.Sprintf("more than %d", pageSize)
 	}
 	return fmt.Errorf(
-		"it holds %s objects, old versions and delete markers; set force_destroy = true and apply, to have them deleted with it: %w",
+		"it holds %s objects, old versions and delete markers; set force_destroy = true and apply, to have them "+
+			"deleted with it: %w",
 		count,
 		cause,
 	)
@@ -133,7 +134,8 @@ func identifiers(page *s3.ListObjectVersionsOutput) []types.ObjectIdentifier {
 // discard deletes up to 1000 versions. S3 answers 200 also when it refused some: those are in Errors.
 func (d *Driver) discard(ctx context.Context, name string, versions []types.ObjectIdentifier) error {
 	out, err := d.c.S3().
-		DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &name, Delete: &types.Delete{Objects: versions, Quiet: aws.Bool(true)}})
+		DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &name,
+			Delete: &types.Delete{Objects: versions, Quiet: aws.Bool(true)}})
 	if err != nil {
 		return fmt.Errorf("deleting objects: %w", err)
 	}

@@ -68,13 +68,15 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 // very same ones, our token among them, and refuses any other.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Topic) (assembly.Identity, error) {
 	attributes := map[string]string{}
-	for name, value := range map[string]string{displayName: want.DisplayName, keyID: want.KMSKeyID, policy: want.Policy} {
+	for name, value := range map[string]string{displayName: want.DisplayName, keyID: want.KMSKeyID,
+		policy: want.Policy} {
 		if value != "" {
 			attributes[name] = value
 		}
 	}
 	out, err := d.c.SNS().
-		CreateTopic(ctx, &sns.CreateTopicInput{Name: &ref.Name, Attributes: attributes, Tags: newTags(ownertag.Tags(ref.Owner, want.Tags))})
+		CreateTopic(ctx, &sns.CreateTopicInput{Name: &ref.Name, Attributes: attributes,
+			Tags: newTags(ownertag.Tags(ref.Owner, want.Tags))})
 	if awsapi.MessageHas(err, "already exists with different") {
 		return ownertag.Resume(ctx, d, ref, want, err)
 	}
@@ -109,7 +111,8 @@ func (d *Driver) write(
 ) error {
 	set := func(name, value string) error {
 		_, err := d.c.SNS().
-			SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{TopicArn: &have.ARN, AttributeName: &name, AttributeValue: &value})
+			SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{TopicArn: &have.ARN, AttributeName: &name,
+				AttributeValue: &value})
 		return err
 	}
 	switch c.Field {

@@ -33,7 +33,8 @@ func TestLife(t *testing.T) {
 	set := func(attribute, value string) func(context.Context) error {
 		return func(ctx context.Context) error {
 			_, err := c.SNS().
-				SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{TopicArn: aws.String(arn), AttributeName: &attribute, AttributeValue: &value})
+				SetTopicAttributes(ctx, &sns.SetTopicAttributesInput{TopicArn: aws.String(arn),
+					AttributeName: &attribute, AttributeValue: &value})
 			return err
 		}
 	}
@@ -87,8 +88,10 @@ func TestTopicThatExists(t *testing.T) {
 		why, owner, reason string
 		refused            bool
 	}{
-		{why: "ours, with an older display name: brought up to date", owner: drivertest.Owner, reason: "Attributes Reason: Topic already exists with different attributes"},
-		{why: "of another pipeline", owner: drivertest.Other, reason: "Tags Reason: Topic already exists with different tags", refused: true},
+		{why: "ours, with an older display name: brought up to date", owner: drivertest.Owner,
+			reason: "Attributes Reason: Topic already exists with different attributes"},
+		{why: "of another pipeline", owner: drivertest.Other,
+			reason: "Tags Reason: Topic already exists with different tags", refused: true},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			server := mototest.Start(t)

@@ -82,7 +82,8 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 // attributes gives nil for a queue that does not exist.
 func (d *Driver) attributes(ctx context.Context, url string) (map[string]string, error) {
 	out, err := d.c.SQS().
-		GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll}})
+		GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url,
+			AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll}})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -93,7 +94,8 @@ func (d *Driver) attributes(ctx context.Context, url string) (map[string]string,
 }
 
 func specOf(attributes map[string]string) (s spec.Queue, err error) {
-	for name, field := range map[string]*int32{retention: &s.RetentionSeconds, visibility: &s.VisibilityTimeoutSeconds} {
+	for name, field := range map[string]*int32{retention: &s.RetentionSeconds,
+		visibility: &s.VisibilityTimeoutSeconds} {
 		n, err := strconv.ParseInt(attributes[name], 10, 32)
 		if err != nil {
 			return s, fmt.Errorf("reading the attribute %s: %w", name, err)

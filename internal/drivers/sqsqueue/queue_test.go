@@ -83,7 +83,8 @@ func TestLife(t *testing.T) {
 				Writes: []string{"TagQueue", "UntagQueue"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.SQS().
-						TagQueue(ctx, &sqs.TagQueueInput{QueueUrl: url(ctx), Tags: map[string]string{"team": "x", "extra": "y"}})
+						TagQueue(ctx, &sqs.TagQueueInput{QueueUrl: url(ctx),
+							Tags: map[string]string{"team": "x", "extra": "y"}})
 					return err
 				},
 			},
@@ -115,8 +116,9 @@ func TestWaits(t *testing.T) {
 				Service:   "sqs",
 				Operation: "CreateQueue",
 				Code:      "AWS.SimpleQueueService.QueueDeletedRecently",
-				Message:   "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
-				Times:     5,
+				Message: "You must wait 60 seconds after deleting a queue before you can create another with the " +
+					"same name.",
+				Times: 5,
 			},
 		)
 		if _, err := New(

@@ -33,7 +33,8 @@ var (
 
 func TestLife(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
-	if _, err := c.SNS().CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("greenhouse-alerts")}); err != nil {
+	if _, err := c.SNS().CreateTopic(t.Context(),
+		&sns.CreateTopicInput{Name: aws.String("greenhouse-alerts")}); err != nil {
 		t.Fatal(err)
 	}
 	d := New(c)
@@ -44,7 +45,8 @@ func TestLife(t *testing.T) {
 				return err
 			}
 			_, err = c.SNS().
-				SetSubscriptionAttributes(ctx, &sns.SetSubscriptionAttributesInput{SubscriptionArn: &o.ID, AttributeName: aws.String("FilterPolicy"), AttributeValue: &value})
+				SetSubscriptionAttributes(ctx, &sns.SetSubscriptionAttributesInput{SubscriptionArn: &o.ID,
+					AttributeName: aws.String("FilterPolicy"), AttributeValue: &value})
 			return err
 		}
 	}
@@ -89,43 +91,47 @@ func TestAnotherEndpointIsAnotherSubscription(t *testing.T) {
 func pending(t *testing.T) *awsapi.Clients {
 	t.Helper()
 	const arn = topic + ":b3e1"
-	server := httptest.NewServer(mototest.Start(t).Checked(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Errorf("reading a request: %v", err)
-		}
-		form, err := url.ParseQuery(string(body))
-		if err != nil {
-			t.Errorf("reading a request: %v", err)
-		}
-		answer := ""
-		switch action := form.Get("Action"); action {
-		case "Subscribe":
-			if form.Get("ReturnSubscriptionArn") != "true" {
-				t.Error("subscribing without asking for the ARN")
+	server := httptest.NewServer(mototest.Start(t).Checked(t,
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Errorf("reading a request: %v", err)
 			}
-			answer = "<SubscribeResponse><SubscribeResult><SubscriptionArn>" + arn + "</SubscriptionArn></SubscribeResult></SubscribeResponse>"
-		case "ListSubscriptionsByTopic":
-			answer = "<ListSubscriptionsByTopicResponse><ListSubscriptionsByTopicResult><Subscriptions>" +
-				"<member><SubscriptionArn>Deleted</SubscriptionArn><Protocol>email</Protocol><Endpoint>" + endpoint + "</Endpoint></member>" +
-				"<member><SubscriptionArn>PendingConfirmation</SubscriptionArn><Protocol>email</Protocol><Endpoint>" + endpoint + "</Endpoint></member>" +
-				"</Subscriptions></ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>"
-		case "GetSubscriptionAttributes":
-			answer = "<GetSubscriptionAttributesResponse><GetSubscriptionAttributesResult><Attributes>" +
-				"<entry><key>PendingConfirmation</key><value>true</value></entry>" +
-				"<entry><key>FilterPolicy</key><value>" + escape(t, filter) + "</value></entry>" +
-				"</Attributes></GetSubscriptionAttributesResult></GetSubscriptionAttributesResponse>"
-		case "Unsubscribe":
-			w.WriteHeader(http.StatusBadRequest)
-			answer = "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidParameter</Code>" +
-				"<Message>Invalid parameter: SubscriptionArn Reason: Cannot unsubscribe a subscription that is pending confirmation</Message></Error></ErrorResponse>"
-		default:
-			t.Errorf("unexpected %s", action)
-		}
-		if _, err := io.WriteString(w, answer); err != nil {
-			t.Errorf("answering: %v", err)
-		}
-	})))
+			form, err := url.ParseQuery(string(body))
+			if err != nil {
+				t.Errorf("reading a request: %v", err)
+			}
+			answer := ""
+			switch action := form.Get("Action"); action {
+			case "Subscribe":
+				if form.Get("ReturnSubscriptionArn") != "true" {
+					t.Error("subscribing without asking for the ARN")
+				}
+				answer = "<SubscribeResponse><SubscribeResult><SubscriptionArn>" + arn +
+					"</SubscriptionArn></SubscribeResult></SubscribeResponse>"
+			case "ListSubscriptionsByTopic":
+				answer = "<ListSubscriptionsByTopicResponse><ListSubscriptionsByTopicResult><Subscriptions>" +
+					"<member><SubscriptionArn>Deleted</SubscriptionArn><Protocol>email</Protocol><Endpoint>" +
+					endpoint + "</Endpoint></member>" +
+					"<member><SubscriptionArn>PendingConfirmation</SubscriptionArn><Protocol>email</Protocol><Endpoint>" + endpoint + "</Endpoint></member>" +
+					"</Subscriptions></ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>"
+			case "GetSubscriptionAttributes":
+				answer = "<GetSubscriptionAttributesResponse><GetSubscriptionAttributesResult><Attributes>" +
+					"<entry><key>PendingConfirmation</key><value>true</value></entry>" +
+					"<entry><key>FilterPolicy</key><value>" + escape(t, filter) + "</value></entry>" +
+					"</Attributes></GetSubscriptionAttributesResult></GetSubscriptionAttributesResponse>"
+			case "Unsubscribe":
+				w.WriteHeader(http.StatusBadRequest)
+				answer = "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidParameter</Code>" +
+					"<Message>Invalid parameter: SubscriptionArn Reason: Cannot unsubscribe a subscription that is " +
+					"pending confirmation</Message></Error></ErrorResponse>"
+			default:
+				t.Errorf("unexpected %s", action)
+			}
+			if _, err := io.WriteString(w, answer); err != nil {
+				t.Errorf("answering: %v", err)
+			}
+		})))
 	t.Cleanup(server.Close)
 	return awsapi.New(aws.Config{Region: mototest.Region, BaseEndpoint: &server.URL,
 		Credentials: credentials.NewStaticCredentialsProvider(

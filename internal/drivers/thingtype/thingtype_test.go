@@ -92,9 +92,12 @@ func TestDeletionWaitsForAWS(t *testing.T) {
 		times        int
 		fails        bool
 	}{
-		{why: "gone after some refusals", message: "Thing type " + name + " is deprecated. Please wait for 5 minutes after deprecation and then retry", times: 9},
-		{why: "refused longer than six minutes", message: "Please wait for 5 minutes after deprecation and then retry", times: 1000, fails: true},
-		{why: "another refusal is not waited for", message: "Cannot delete thing type: things are associated with it", times: 1, fails: true},
+		{why: "gone after some refusals", message: "Thing type " + name +
+			" is deprecated. Please wait for 5 minutes after deprecation and then retry", times: 9},
+		{why: "refused longer than six minutes", message: "Please wait for 5 minutes after deprecation and then retry",
+			times: 1000, fails: true},
+		{why: "another refusal is not waited for", message: "Cannot delete thing type: things are associated with it",
+			times: 1, fails: true},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			server := mototest.Start(t)

@@ -113,7 +113,8 @@ func (d *Driver) Update(
 		switch c.Field {
 		case "kms_key_id":
 			_, err = d.c.TimestreamWrite().
-				UpdateDatabase(ctx, &timestreamwrite.UpdateDatabaseInput{DatabaseName: &have.ID, KmsKeyId: &want.KMSKeyID})
+				UpdateDatabase(ctx, &timestreamwrite.UpdateDatabaseInput{DatabaseName: &have.ID,
+					KmsKeyId: &want.KMSKeyID})
 		case "tags":
 			err = Retag(ctx, d.c, have.ARN, have.Spec.Tags, want.Tags)
 		default:

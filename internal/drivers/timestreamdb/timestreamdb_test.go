@@ -70,7 +70,8 @@ func TestLife(t *testing.T) {
 				)},
 		},
 		Foreign: func(ctx context.Context) error {
-			if _, err := ts.CreateDatabase(ctx, &timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String(name)}); err != nil {
+			if _, err := ts.CreateDatabase(ctx,
+				&timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String(name)}); err != nil {
 				return err
 			}
 			// moto keeps the tags of what is deleted.
@@ -90,8 +91,12 @@ func TestCheck(t *testing.T) {
 		says               string
 	}{
 		{why: "open"},
-		{why: "closed to new customers", code: "AccessDeniedException", message: "Only existing Timestream for LiveAnalytics customers can access the service.", closed: true, says: "2025-06-20"},
-		{why: "IAM refuses", code: "AccessDeniedException", message: "User: arn:aws:iam::123456789012:user/ci is not authorized to perform: timestream:DescribeEndpoints", says: "lack a Timestream permission"},
+		{why: "closed to new customers", code: "AccessDeniedException",
+			message: "Only existing Timestream for LiveAnalytics customers can access the service.", closed: true,
+			says: "2025-06-20"},
+		{why: "IAM refuses", code: "AccessDeniedException",
+			message: "User: arn:aws:iam::123456789012:user/ci is not authorized to perform: " +
+				"timestream:DescribeEndpoints", says: "lack a Timestream permission"},
 		{why: "another error stays as it is", code: "ValidationException", message: "no", says: "ValidationException"},
 	} {
 		t.Run(tc.why, func(t *testing.T) {

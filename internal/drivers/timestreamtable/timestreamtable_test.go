@@ -24,7 +24,8 @@ const (
 func TestLife(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	ts := c.TimestreamWrite()
-	if _, err := ts.CreateDatabase(t.Context(), &timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String(database)}); err != nil {
+	if _, err := ts.CreateDatabase(t.Context(),
+		&timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String(database)}); err != nil {
 		t.Fatal(err)
 	}
 	byHand := func(in timestreamwrite.UpdateTableInput) func(context.Context) error {
@@ -37,7 +38,8 @@ func TestLife(t *testing.T) {
 	drivertest.Life[spec.TimestreamTable]{
 		Clients: c, Driver: New(c), Name: spec.NameIn(database, table), Reads: 2,
 		Full: spec.TimestreamTable{Database: database, MemoryRetentionHours: 24, MagneticRetentionDays: 365,
-			MagneticWrites: true, RejectedBucket: "greenhouse-archive", RejectedPrefix: "rejected/", Tags: map[string]string{"team": "bay"}},
+			MagneticWrites: true, RejectedBucket: "greenhouse-archive", RejectedPrefix: "rejected/",
+			Tags: map[string]string{"team": "bay"}},
 		Steps: []drivertest.Step[spec.TimestreamTable]{
 			{
 				Why:    "retention changed by hand",
@@ -88,7 +90,8 @@ func TestLife(t *testing.T) {
 			},
 		},
 		Foreign: func(ctx context.Context) error {
-			if _, err := ts.CreateTable(ctx, &timestreamwrite.CreateTableInput{DatabaseName: aws.String(database), TableName: aws.String(table)}); err != nil {
+			if _, err := ts.CreateTable(ctx, &timestreamwrite.CreateTableInput{DatabaseName: aws.String(database),
+				TableName: aws.String(table)}); err != nil {
 				return err
 			}
 			// moto keeps the tags of what is deleted.

@@ -13,8 +13,10 @@ import (
 )
 
 var leaves = []string{
-	"a", "b.c", "e", "missing", "*", "@v", "0", "-1", "2.5", "1E300", "1E-300", "9223372036854775807", "99999999999999999999999999999999999", "NULL", "TRUE", "''", "'12'", "'é€😀'",
-	"'aGVsbG8='", "'base64'", "'enrichArray'", "'(a|b)*'", "'$1'", "'yyyy-MM-dd HH:mm z'", "'2020-01-31 10:00 UTC'", "'Europe/Paris'", "'role'",
+	"a", "b.c", "e", "missing", "*", "@v", "0", "-1", "2.5", "1E300", "1E-300", "9223372036854775807",
+	"99999999999999999999999999999999999", "NULL", "TRUE", "''", "'12'", "'é€😀'",
+	"'aGVsbG8='", "'base64'", "'enrichArray'", "'(a|b)*'", "'$1'", "'yyyy-MM-dd HH:mm z'", "'2020-01-31 10:00 UTC'",
+	"'Europe/Paris'", "'role'",
 }
 
 // randomExpr writes an expression that calls any function with any arguments.
@@ -25,7 +27,8 @@ func randomExpr(r *rand.Rand, depth int) string {
 	}
 	switch r.IntN(10) {
 	case 0:
-		return "(" + x() + [...]string{" + ", " - ", " * ", " / ", " % ", " = ", " <> ", " < ", " >= ", " IN ", " AND ", " OR "}[r.IntN(12)] + x() + ")"
+		return "(" + x() + [...]string{" + ", " - ", " * ", " / ", " % ", " = ", " <> ", " < ", " >= ", " IN ", " AND ",
+			" OR "}[r.IntN(12)] + x() + ")"
 	case 1:
 		return "[" + x() + ", " + x() + "]"
 	case 2:

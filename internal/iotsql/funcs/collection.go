@@ -14,8 +14,8 @@ const sectionCollections = "14.3"
 var collectionFuncs = []*Func{
 	{
 		Name: "get", Section: sectionCollections, Signature: "get(container, key)", Min: 2, Max: 2, Result: Anything,
-		Doc: "The element of an Array or the character of a String at an index, counted from 0, or the member of an Object with a name, which has to be a String. Undefined where there " +
-			"is none.",
+		Doc: "The element of an Array or the character of a String at an index, counted from 0, or the member of an " +
+			"Object with a name, which has to be a String. Undefined where there is none.",
 		Examples: []Example{
 			{
 				SQL:  "get(['a', 'b', 'c'], 1)",
@@ -29,9 +29,11 @@ var collectionFuncs = []*Func{
 		Call: get,
 	},
 	{
-		Name: "get_or_default", Section: sectionCollections, Signature: "get_or_default(expression [, default])", V2: true, Min: 1, Max: 2, Result: Anything,
-		Doc: "The value of the expression; the default where it is Null or Undefined or where an external function in it fails. The default may not call get_secret, get_dynamodb, aws_lambda, " +
-			"get_thing_shadow, machinelearning_predict or a protobuf decode.",
+		Name: "get_or_default", Section: sectionCollections, Signature: "get_or_default(expression [, default])",
+		V2: true, Min: 1, Max: 2, Result: Anything,
+		Doc: "The value of the expression; the default where it is Null or Undefined or where an external function " +
+			"in it fails. The default may not call get_secret, get_dynamodb, aws_lambda, get_thing_shadow, " +
+			"machinelearning_predict or a protobuf decode.",
 		Examples: []Example{
 			{SQL: "get_or_default(temperature, -1)", Payload: `{"temperature":null}`, Want: "-1"},
 			{SQL: "get_or_default(5, -1)", Want: "5"},
@@ -40,8 +42,9 @@ var collectionFuncs = []*Func{
 		Call: func(_ *Env, args []value.Value) value.Value { return args[0] },
 	},
 	{
-		Name: "isNull", Section: sectionCollections, Signature: "isNull(value)", V2: true, Min: 1, Max: 1, Result: Boolean,
-		Doc: "Whether the value is Null. Undefined is not Null.",
+		Name: "isNull", Section: sectionCollections, Signature: "isNull(value)", V2: true, Min: 1, Max: 1,
+		Result: Boolean,
+		Doc:    "Whether the value is Null. Undefined is not Null.",
 		Examples: []Example{
 			{SQL: "isNull(5)", Want: "false"},
 			{SQL: "isNull(Null)", Want: "true"},
@@ -50,8 +53,9 @@ var collectionFuncs = []*Func{
 		Call: func(_ *Env, args []value.Value) value.Value { return value.OfBool(args[0].Kind() == value.Null) },
 	},
 	{
-		Name: "isUndefined", Section: sectionCollections, Signature: "isUndefined(value)", V2: true, Min: 1, Max: 1, Result: Boolean,
-		Doc: "Whether there is no value. Null is a value.",
+		Name: "isUndefined", Section: sectionCollections, Signature: "isUndefined(value)", V2: true, Min: 1, Max: 1,
+		Result: Boolean,
+		Doc:    "Whether there is no value. Null is a value.",
 		Examples: []Example{
 			{SQL: "isUndefined(5)", Want: "false"},
 			{SQL: "isUndefined(floor([1, 2, 3]))", Want: "true"},
@@ -60,19 +64,24 @@ var collectionFuncs = []*Func{
 		Call: func(_ *Env, args []value.Value) value.Value { return value.OfBool(args[0].IsUndefined()) },
 	},
 	{
-		Name: "transform", Section: sectionCollections, Signature: "transform('enrichArray', object, array)", V2: true, Min: 3, Max: 3, Result: List,
-		Doc: "The elements of the array, each with the members of the object added; the object wins where both have a member. Any other mode gives Undefined. The result has at most " +
-			"128 KiB.",
+		Name: "transform", Section: sectionCollections, Signature: "transform('enrichArray', object, array)", V2: true,
+		Min: 3, Max: 3, Result: List,
+		Doc: "The elements of the array, each with the members of the object added; the object wins where both have " +
+			"a member. Any other mode gives Undefined. The result has at most 128 KiB.",
 		Examples: []Example{{
-			SQL: "transform('enrichArray', {'key': attributes.data1}, values)", Payload: `{"attributes":{"data1":1},"values":[{"a":3},{"b":4}]}`,
-			Want: `[{"a":3,"key":1},{"b":4,"key":1}]`,
+			SQL:     "transform('enrichArray', {'key': attributes.data1}, values)",
+			Payload: `{"attributes":{"data1":1},"values":[{"a":3},{"b":4}]}`,
+			Want:    `[{"a":3,"key":1},{"b":4,"key":1}]`,
 		}},
 		Constants: map[int]string{0: "mode"}, Call: transform,
 	},
 	{
-		Name: "decode", Section: sectionCollections, Signature: "decode(text, 'base64'), decode(data, 'proto', bucket, key, file, type)", V2: true, Min: 2, Max: 6, Result: Anything,
-		Doc: "With 'base64': the decoded text, or the value of the JSON document that it is; Null where the text is not base64. With 'proto': a protobuf message as an Object, with " +
-			"a descriptor set from S3; the data are * or base64 text.",
+		Name: "decode", Section: sectionCollections,
+		Signature: "decode(text, 'base64'), decode(data, 'proto', bucket, key, file, type)", V2: true, Min: 2, Max: 6,
+		Result: Anything,
+		Doc: "With 'base64': the decoded text, or the value of the JSON document that it is; Null where the text is " +
+			"not base64. With 'proto': a protobuf message as an Object, with a descriptor set from S3; the data are " +
+			"* or base64 text.",
 		Examples: []Example{
 			{
 				SQL:  `decode("eyAidGVtcGVyYXR1cmUiOiAzMyB9Cg==", "base64").temperature`,
@@ -83,8 +92,10 @@ var collectionFuncs = []*Func{
 		Raw: true, Constants: map[int]string{1: "scheme"}, Call: decode,
 	},
 	{
-		Name: "encode", Section: sectionCollections, Signature: "encode(value, 'base64')", V2: true, Min: 2, Max: 2, Result: Text,
-		Doc: "The base64 text of a value, converted to a String first, or of the payload's own bytes when the value is *.",
+		Name: "encode", Section: sectionCollections, Signature: "encode(value, 'base64')", V2: true, Min: 2, Max: 2,
+		Result: Text,
+		Doc: "The base64 text of a value, converted to a String first, or of the payload's own bytes when the " +
+			"value is *.",
 		Examples: []Example{
 			{SQL: "encode('hello', 'base64')", Want: `"aGVsbG8="`},
 			{SQL: "encode(*, 'base64')", Payload: `{"a": 1}`, Want: `"eyJhIjogMX0="`},
@@ -101,8 +112,9 @@ var collectionFuncs = []*Func{
 	// The grammar reads cast(value AS type), so Call is never reached; the entry is for documentation and suggestions.
 	{
 		Name: "cast", Section: "7", Signature: "cast(value AS type)", Min: 1, Max: 1, Result: Anything,
-		Doc: "The value as another type: String (Nvarchar, Text, Ntext, Varchar), Int (Integer), Double, and in version 2016-03-23 Decimal and Boolean (Bool). Decimals become Ints by rounding " +
-			"down; Null and what cannot be converted become Undefined.",
+		Doc: "The value as another type: String (Nvarchar, Text, Ntext, Varchar), Int (Integer), Double, and in " +
+			"version 2016-03-23 Decimal and Boolean (Bool). Decimals become Ints by rounding down; Null and what " +
+			"cannot be converted become Undefined.",
 		Examples: []Example{
 			{SQL: "cast(true AS Int)", Want: "1"},
 			{SQL: "cast('2.7' AS Int)", Want: "2"},

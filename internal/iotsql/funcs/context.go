@@ -13,8 +13,8 @@ const sectionContext = "14.5"
 var contextFuncs = []*Func{
 	{
 		Name: "topic", Section: sectionContext, Signature: "topic([n])", Max: 1, Result: Text,
-		Doc: "The topic of the message, or its n-th level, counted from 1; Undefined where there is no such level. The prefix of a Basic Ingest topic does not count. A level is always a " +
-			"String.",
+		Doc: "The topic of the message, or its n-th level, counted from 1; Undefined where there is no such level. " +
+			"The prefix of a Basic Ingest topic does not count. A level is always a String.",
 		Examples: []Example{
 			{SQL: "topic()", Want: `"things/myThings/thingOne"`},
 			{SQL: "topic(1)", Want: `"things"`},
@@ -54,7 +54,8 @@ var contextFuncs = []*Func{
 	},
 	{
 		Name: "principal", Section: sectionContext, Signature: "principal()", Result: Text,
-		Doc: "Who sent the message: the thumbprint of the X.509 certificate, the role's id and session name, or the user's id.",
+		Doc: "Who sent the message: the thumbprint of the X.509 certificate, the role's id and session name, or the " +
+			"user's id.",
 		Examples: []Example{{
 			SQL:  "principal()",
 			Want: `"ba67293af50bf2506f5f93469686da660c7c844e7b3950bfb16813e0d31e9373"`,
@@ -80,9 +81,10 @@ var contextFuncs = []*Func{
 		Call:     func(e *Env, _ []value.Value) value.Value { return value.OfString(e.SQL) },
 	},
 	{
-		Name: "get_mqtt_property", Section: sectionContext, Signature: "get_mqtt_property(name)", Min: 1, Max: 1, Result: Text,
-		Doc: "An MQTT 5 property: format_indicator (UTF8_DATA or UNSPECIFIED_BYTES), content_type, response_topic, or correlation_data as base64 text. Undefined where the message has no such " +
-			"property.",
+		Name: "get_mqtt_property", Section: sectionContext, Signature: "get_mqtt_property(name)", Min: 1, Max: 1,
+		Result: Text,
+		Doc: "An MQTT 5 property: format_indicator (UTF8_DATA or UNSPECIFIED_BYTES), content_type, response_topic, " +
+			"or correlation_data as base64 text. Undefined where the message has no such property.",
 		Examples: []Example{
 			{SQL: "get_mqtt_property('format_indicator')", Want: `"UTF8_DATA"`},
 			{SQL: "get_mqtt_property('content_type')", Want: `"application/json"`},
@@ -90,8 +92,10 @@ var contextFuncs = []*Func{
 		Call: mqttProperty,
 	},
 	{
-		Name: "get_user_properties", Section: sectionContext, Signature: "get_user_properties([key])", Max: 1, Result: List,
-		Doc: "The MQTT 5 user properties in order: all values of a key, or, without a key, one Object for each property. Undefined for a key that no property has.",
+		Name: "get_user_properties", Section: sectionContext, Signature: "get_user_properties([key])", Max: 1,
+		Result: List,
+		Doc: "The MQTT 5 user properties in order: all values of a key, or, without a key, one Object for each " +
+			"property. Undefined for a key that no property has.",
 		Examples: []Example{
 			{SQL: "get_user_properties('some key')", Want: `["some value","value with duplicate key"]`},
 			{

@@ -16,35 +16,47 @@ const (
 // External functions fail the evaluation when the service fails; get_or_default turns that into a value.
 var externalFuncs = []*Func{
 	{
-		Name: "aws_lambda", Section: sectionExternal, Signature: "aws_lambda(functionArn, input)", Min: 2, Max: 2, Result: Anything,
+		Name: "aws_lambda", Section: sectionExternal, Signature: "aws_lambda(functionArn, input)", Min: 2, Max: 2,
+		Result:   Anything,
 		Doc:      "The answer of a Lambda function to a JSON input, which may be *. AWS allows it two seconds.",
 		External: true, Call: lambda,
 	},
 	{
-		Name: "get_dynamodb", Section: sectionExternal, Signature: "get_dynamodb(table, keyName, keyValue [, sortKeyName, sortKeyValue], roleArn)", V2: true, Min: 4, Max: 6, Result: Document,
+		Name: "get_dynamodb", Section: sectionExternal,
+		Signature: "get_dynamodb(table, keyName, keyValue [, sortKeyName, sortKeyValue], roleArn)", V2: true, Min: 4,
+		Max: 6, Result: Document,
 		Doc:      "One item of a DynamoDB table. A statement may call it once. A lookup that fails ends the rule.",
 		External: true, Limit: 1, Constants: map[int]string{-1: role}, Call: dynamoDB,
 	},
 	{
-		Name: "get_registry_data", Section: sectionExternal, Signature: "get_registry_data('DescribeThing' | 'ListThingGroupsForThing', thingName, roleArn)", V2: true, Min: 3, Max: 3,
+		Name: "get_registry_data", Section: sectionExternal,
+		Signature: "get_registry_data('DescribeThing' | 'ListThingGroupsForThing', thingName, roleArn)", V2: true,
+		Min: 3, Max: 3,
 		Result: Document,
-		Doc:    "What the registry knows about a thing, in the form in which the operation returns it. A statement may call it once.",
+		Doc: "What the registry knows about a thing, in the form in which the operation returns it. A statement " +
+			"may call it once.",
 
 		External: true, Limit: 1, Constants: map[int]string{0: "operation", -1: role}, Call: registryData,
 	},
 	{
-		Name: "get_secret", Section: sectionExternal, Signature: "get_secret(secretId, 'SecretString' | 'SecretBinary' [, key], roleArn)", Min: 3, Max: 4, Result: Anything,
-		Doc:      "The current value of a secret: of a JSON secret an Object, or its member with a key; of another the text; of a binary one base64 text.",
+		Name: "get_secret", Section: sectionExternal,
+		Signature: "get_secret(secretId, 'SecretString' | 'SecretBinary' [, key], roleArn)", Min: 3, Max: 4,
+		Result: Anything,
+		Doc: "The current value of a secret: of a JSON secret an Object, or its member with a key; of another " +
+			"the text; of a binary one base64 text.",
 		External: true, Constants: map[int]string{-1: role}, Call: secret,
 	},
 	{
-		Name: "get_thing_shadow", Section: sectionExternal, Signature: "get_thing_shadow(thingName [, shadowName], roleArn)", V2: true, Min: 2, Max: 3, Result: Document,
+		Name: "get_thing_shadow", Section: sectionExternal,
+		Signature: "get_thing_shadow(thingName [, shadowName], roleArn)", V2: true, Min: 2, Max: 3, Result: Document,
 		Doc:      "A shadow of a thing; without a shadow's name, the classic one.",
 		External: true, Constants: map[int]string{-1: role}, Call: thingShadow,
 	},
 	{
-		Name: "machinelearning_predict", Section: sectionExternal, Signature: "machinelearning_predict(modelId, roleArn, record)", Min: 3, Max: 3, Result: Document,
-		Doc:      "The prediction of an Amazon Machine Learning model for a flat record, which may be *; nested values are sent as text.",
+		Name: "machinelearning_predict", Section: sectionExternal,
+		Signature: "machinelearning_predict(modelId, roleArn, record)", Min: 3, Max: 3, Result: Document,
+		Doc: "The prediction of an Amazon Machine Learning model for a flat record, which may be *; nested " +
+			"values are sent as text.",
 		External: true, Constants: map[int]string{1: role}, Call: predict,
 	},
 }

@@ -47,8 +47,8 @@ var numericFuncs = []*Func{
 	},
 	{
 		Name: "trunc", Section: sectionNumeric, Signature: "trunc(number, digits)", Min: 2, Max: 2, Result: Numeric,
-		Doc: "The number cut to so many digits after the point, without trailing zeros. A number of digits below 0 counts as 0, above 34 as 34; a fraction of it is " +
-			"dropped.",
+		Doc: "The number cut to so many digits after the point, without trailing zeros. A number of digits below 0 " +
+			"counts as 0, above 34 as 34; a fraction of it is dropped.",
 		Examples: []Example{
 			{SQL: "trunc(2.3, 0)", Want: "2"},
 			{SQL: "trunc(2.3123, 2)", Want: "2.31"},
@@ -74,26 +74,30 @@ var numericFuncs = []*Func{
 		Call: remainder,
 	},
 	{
-		Name: "remainder", Section: sectionNumeric, Signature: "remainder(dividend, divisor)", Min: 2, Max: 2, Result: Numeric,
+		Name: "remainder", Section: sectionNumeric, Signature: "remainder(dividend, divisor)", Min: 2, Max: 2,
+		Result:   Numeric,
 		Doc:      "The same as mod.",
 		Examples: []Example{{SQL: "remainder(8, 3)", Want: "2"}},
 		Call:     remainder,
 	},
 	{
 		Name: "bitand", Section: sectionNumeric, Signature: "bitand(a, b)", Min: 2, Max: 2, Result: Whole,
-		Doc:      "The bitwise AND of two Ints in two's complement. Decimals and numeric Strings are rounded down first.",
+		Doc: "The bitwise AND of two Ints in two's complement. Decimals and numeric Strings are rounded down " +
+			"first.",
 		Examples: []Example{{SQL: "bitand(13, 5)", Want: "5"}},
 		Call:     bits((*big.Int).And),
 	},
 	{
 		Name: "bitor", Section: sectionNumeric, Signature: "bitor(a, b)", Min: 2, Max: 2, Result: Whole,
-		Doc:      "The bitwise OR of two Ints in two's complement. Decimals and numeric Strings are rounded down first.",
+		Doc: "The bitwise OR of two Ints in two's complement. Decimals and numeric Strings are rounded down " +
+			"first.",
 		Examples: []Example{{SQL: "bitor(8, 5)", Want: "13"}},
 		Call:     bits((*big.Int).Or),
 	},
 	{
 		Name: "bitxor", Section: sectionNumeric, Signature: "bitxor(a, b)", Min: 2, Max: 2, Result: Whole,
-		Doc:      "The bitwise XOR of two Ints in two's complement. Decimals and numeric Strings are rounded down first.",
+		Doc: "The bitwise XOR of two Ints in two's complement. Decimals and numeric Strings are rounded down " +
+			"first.",
 		Examples: []Example{{SQL: "bitxor(13, 5)", Want: "8"}},
 		Call:     bits((*big.Int).Xor),
 	},

@@ -36,8 +36,8 @@ func compilePattern(text string) (pattern, *Caveat) {
 	if err2 != nil {
 		return nil, cannotRun(text, err)
 	}
-	return slow, &Caveat{1, fmt.Sprintf("AWS does not document whether it takes the pattern '%s' (%s); this engine does, "+
-		"and gives Undefined when matching takes longer than %v", text, reason(err), maxBacktracking)}
+	return slow, &Caveat{1, fmt.Sprintf("AWS does not document whether it takes the pattern '%s' (%s); this engine "+
+		"does, and gives Undefined when matching takes longer than %v", text, reason(err), maxBacktracking)}
 }
 
 func cannotRun(text string, err error) *Caveat {

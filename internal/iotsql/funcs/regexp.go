@@ -37,7 +37,8 @@ var regexpFuncs = []*Func{
 	{
 		Name: "regexp_substr", Section: sectionStrings, Signature: "regexp_substr(text, pattern)",
 		Min: 2, Max: 2, Result: Text,
-		Doc: "The first match of the [regular expression](#regular-expressions) in the text; Undefined if there is none.",
+		Doc: "The first match of the [regular expression](#regular-expressions) in the text; Undefined if there is " +
+			"none.",
 		Examples: []Example{
 			{SQL: "regexp_substr('hihihello', 'hi')", Want: `"hi"`},
 			{SQL: "regexp_substr('hihihello', '(hi)*')", Want: `"hihi"`},

@@ -13,8 +13,8 @@ const sectionStrings = "14.2"
 var stringFuncs = []*Func{
 	{
 		Name: "concat", Section: sectionStrings, Signature: "concat(value, …)", Max: Any, Result: Anything,
-		Doc: "With an Array among the arguments: one Array, in which array arguments are spliced and others appended. Otherwise, with at least one String: the joined text. " +
-			"A single argument is returned as it is.",
+		Doc: "With an Array among the arguments: one Array, in which array arguments are spliced and others " +
+			"appended. Otherwise, with at least one String: the joined text. A single argument is returned as it is.",
 		Examples: []Example{
 			{
 				SQL:  "concat()",
@@ -87,9 +87,11 @@ var stringFuncs = []*Func{
 		Call:     pad(func(s, spaces string) string { return s + spaces }),
 	},
 	{
-		Name: "substring", Section: sectionStrings, Signature: "substring(text, from [, to])", Min: 2, Max: 3, Result: Text,
-		Doc: "The characters from index from, counted from 0, up to but not including index to, or up to the end. Fractions of an index are dropped; an index outside the " +
-			"text counts as the nearest end; the text is empty where from is not before to.",
+		Name: "substring", Section: sectionStrings, Signature: "substring(text, from [, to])", Min: 2, Max: 3,
+		Result: Text,
+		Doc: "The characters from index from, counted from 0, up to but not including index to, or up to the end. " +
+			"Fractions of an index are dropped; an index outside the text counts as the nearest end; the text is " +
+			"empty where from is not before to.",
 		Examples: []Example{
 			{
 				SQL:  "substring('012345', 0)",
@@ -102,13 +104,15 @@ var stringFuncs = []*Func{
 			{
 				SQL:  "substring(false, -2.411E247)",
 				Want: `"false"`,
-			}, {SQL: "substring('012345', 1, 3)", Want: `"12"`}, {SQL: "substring('012345', -50, 50)", Want: `"012345"`},
+			}, {SQL: "substring('012345', 1, 3)", Want: `"12"`},
+			{SQL: "substring('012345', -50, 50)", Want: `"012345"`},
 			{SQL: "substring('012345', 3, 1)", Want: `""`},
 		},
 		Call: substring,
 	},
 	{
-		Name: "indexof", Section: sectionStrings, Signature: "indexof(text, part)", V2: true, Min: 2, Max: 2, Result: Whole,
+		Name: "indexof", Section: sectionStrings, Signature: "indexof(text, part)", V2: true, Min: 2, Max: 2,
+		Result:   Whole,
 		Doc:      "The index, counted from 0, of the first occurrence of part in text; -1 where there is none.",
 		Examples: []Example{{SQL: "indexof('abcd', 'bc')", Want: "1"}, {SQL: "indexof('abcd', 'x')", Want: "-1"}},
 		Call: texts(func(s, part string) value.Value {
@@ -120,7 +124,8 @@ var stringFuncs = []*Func{
 		}),
 	},
 	{
-		Name: "startswith", Section: sectionStrings, Signature: "startswith(text, prefix)", Min: 2, Max: 2, Result: Boolean,
+		Name: "startswith", Section: sectionStrings, Signature: "startswith(text, prefix)", Min: 2, Max: 2,
+		Result:   Boolean,
 		Doc:      "Whether the text starts with the prefix.",
 		Examples: []Example{{SQL: "startswith('ranger', 'ran')", Want: "true"}},
 		Call:     texts(func(s, t string) value.Value { return value.OfBool(strings.HasPrefix(s, t)) }),

@@ -17,9 +17,10 @@ var timeFuncs = []*Func{
 		Call:     func(e *Env, _ []value.Value) value.Value { return value.OfInt(e.Now().UnixMilli()) },
 	},
 	{
-		Name: "parse_time", Section: sectionTime, Signature: "parse_time(pattern, milliseconds [, zone])", V2: true, Min: 2, Max: 3, Result: Text,
-		Doc: "Milliseconds since 1970 as text, by a Joda-Time pattern, in a zone such as 'America/Belize' or '+01:00'; in UTC without one. A pattern or zone that does not exist gives " +
-			"Undefined.",
+		Name: "parse_time", Section: sectionTime, Signature: "parse_time(pattern, milliseconds [, zone])", V2: true,
+		Min: 2, Max: 3, Result: Text,
+		Doc: "Milliseconds since 1970 as text, by a Joda-Time pattern, in a zone such as 'America/Belize' or " +
+			"'+01:00'; in UTC without one. A pattern or zone that does not exist gives Undefined.",
 		Examples: []Example{
 			{
 				SQL:  `parse_time("yyyy.MM.dd G 'at' HH:mm:ss z", 100000000, 'America/Belize')`,
@@ -30,9 +31,10 @@ var timeFuncs = []*Func{
 		Call: parseTime, Prepare: prepareParseTime,
 	},
 	{
-		Name: "time_to_epoch", Section: sectionTime, Signature: "time_to_epoch(text, pattern)", V2: true, Min: 2, Max: 2, Result: Whole,
-		Doc: "The milliseconds since 1970 of a text, by a pattern of JDK 11's DateTimeFormatter; in UTC where the text has no zone, at midnight where it has no time. A text that does not fit " +
-			"gives Undefined.",
+		Name: "time_to_epoch", Section: sectionTime, Signature: "time_to_epoch(text, pattern)", V2: true, Min: 2,
+		Max: 2, Result: Whole,
+		Doc: "The milliseconds since 1970 of a text, by a pattern of JDK 11's DateTimeFormatter; in UTC where the " +
+			"text has no zone, at midnight where it has no time. A text that does not fit gives Undefined.",
 		Examples: []Example{
 			{SQL: `time_to_epoch("2020-04-03 09:45:18 UTC+01:00", "yyyy-MM-dd HH:mm:ss VV")`, Want: "1585903518000"},
 			{SQL: `time_to_epoch("18 December 2015", "dd MMMM yyyy")`, Want: "1450396800000"},

@@ -66,7 +66,8 @@ var reserved = map[string]bool{
 
 // keywords are what a misspelt word may have meant to be.
 var keywords = []string{
-	"SELECT", "FROM", "WHERE", "AS", "AND", "OR", "NOT", "IN", "CASE", "WHEN", "THEN", "ELSE", "END", "SET", "VALUE", "EXISTS",
+	"SELECT", "FROM", "WHERE", "AS", "AND", "OR", "NOT", "IN", "CASE", "WHEN", "THEN", "ELSE", "END", "SET", "VALUE",
+	"EXISTS",
 }
 
 // foreign are words of other SQL dialects, with what to do instead.

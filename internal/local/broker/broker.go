@@ -1,5 +1,5 @@
-// Package broker is a local MQTT broker for AWS IoT Core: it requires mutual TLS, checks every action of a device against
-// its policies, publishes presence events, and passes on every accepted message.
+// Package broker is a local MQTT broker for AWS IoT Core: it requires mutual TLS, checks every action of a device
+// against its policies, publishes presence events, and passes on every accepted message.
 //
 // It does not know the AWS API, rules or shadows: an Authorizer identifies devices, and the Handle function processes
 // messages.

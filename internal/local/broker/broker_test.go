@@ -222,7 +222,8 @@ func TestMessageIsHandedOnWithItsPublisher(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := r.next(t)
-	if m.Topic != "gh/soil-001/telemetry" || string(m.Payload) != "\x00\xff" || m.ClientID != "soil-001" || m.SourceIP != "127.0.0.1" ||
+	if m.Topic != "gh/soil-001/telemetry" || string(m.Payload) != "\x00\xff" || m.ClientID != "soil-001" ||
+		m.SourceIP != "127.0.0.1" ||
 		len(m.Principal) != 64 || m.TraceID == "" || m.Time.IsZero() ||
 		m.MQTT5 != nil {
 		t.Errorf("got %+v", m)

@@ -146,8 +146,8 @@ func (h *hook) presence(cl *mqtt.Client, s *session, kind string, more map[strin
 	}
 }
 
-// OnSubscribe decides on each filter. The server asks again through OnACLCheck, which cannot tell a filter from the topic
-// of a message to be received; it therefore uses the decisions made here, until OnSubscribed.
+// OnSubscribe decides on each filter. The server asks again through OnACLCheck, which cannot tell a filter from the
+// topic of a message to be received; it therefore uses the decisions made here, until OnSubscribed.
 func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	s := h.broker.sessions.of(cl)
 	if s == nil {
@@ -177,8 +177,8 @@ func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	return pk
 }
 
-// OnSubscribed forgets the decisions of OnSubscribe and turns "invalid filter", the server's code for an emptied filter,
-// into "not authorized".
+// OnSubscribed forgets the decisions of OnSubscribe and turns "invalid filter", the server's code for an emptied
+// filter, into "not authorized".
 func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 	if s := h.broker.sessions.of(cl); s != nil {
 		s.beginSubscribing(nil)

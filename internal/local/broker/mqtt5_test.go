@@ -41,13 +41,16 @@ func (r *rig) connect5(t *testing.T, thing string) (client *paho.Client, receive
 func TestMQTT5PropertiesPassBothWays(t *testing.T) {
 	r := start(t)
 	client, received, _ := r.connect5(t, "soil-001")
-	if _, err := client.Subscribe(t.Context(), &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: "gh/soil-001/commands", QoS: 1}}}); err != nil {
+	if _, err := client.Subscribe(t.Context(),
+		&paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: "gh/soil-001/commands", QoS: 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	format := byte(1)
-	if _, err := client.Publish(t.Context(), &paho.Publish{Topic: "gh/soil-001/telemetry", QoS: 1, Payload: []byte("{}"), Properties: &paho.PublishProperties{
-		ContentType: "application/json", ResponseTopic: "gh/soil-001/answers", CorrelationData: []byte{1, 2}, PayloadFormat: &format,
-		User: paho.UserProperties{{Key: "b", Value: "1"}, {Key: "a", Value: "2"}}}}); err != nil {
+	if _, err := client.Publish(t.Context(), &paho.Publish{Topic: "gh/soil-001/telemetry", QoS: 1,
+		Payload: []byte("{}"), Properties: &paho.PublishProperties{
+			ContentType: "application/json", ResponseTopic: "gh/soil-001/answers", CorrelationData: []byte{1, 2},
+			PayloadFormat: &format,
+			User:          paho.UserProperties{{Key: "b", Value: "1"}, {Key: "a", Value: "2"}}}}); err != nil {
 		t.Fatal(err)
 	}
 	want := &message.Properties{

@@ -25,7 +25,10 @@ func (r *rig) claim(t *testing.T, clientID string) (paho.Client, chan string, ch
 	}
 	arrived := make(chan string, 10)
 	for _, filter := range []string{"$aws/certificates/create/#", "$aws/provisioning-templates/gh/provision/#"} {
-		token := client.Subscribe(filter, 1, func(_ paho.Client, m paho.Message) { arrived <- m.Topic() + " " + string(m.Payload()) }).(*paho.SubscribeToken)
+		token := client.Subscribe(filter, 1, func(_ paho.Client, m paho.Message) {
+			arrived <- m.Topic() + " " +
+				string(m.Payload())
+		}).(*paho.SubscribeToken)
 		if err := wait(t, token); err != nil || token.Result()[filter] >= 0x80 {
 			t.Fatalf("subscribing to %s: %v", filter, err)
 		}
@@ -46,7 +49,8 @@ func TestProvisioningIsBetweenOneDeviceAndAWS(t *testing.T) {
 		m.Session == "" {
 		t.Fatalf("handed on: %+v", m)
 	}
-	for _, topic := range []string{"$aws/certificates/create/json/accepted", "$aws/provisioning-templates/gh/provision/json/rejected"} {
+	for _, topic := range []string{"$aws/certificates/create/json/accepted",
+		"$aws/provisioning-templates/gh/provision/json/rejected"} {
 		if err := r.Reply(m.Session, message.New(topic, []byte("for A1"))); err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,5 @@
-// Package ca is the local runtime's certificate authority. It signs the broker's server certificate; device certificates
-// come from AWS IoT.
+// Package ca is the local runtime's certificate authority. It signs the broker's server certificate; device
+// certificates come from AWS IoT.
 package ca
 
 import (

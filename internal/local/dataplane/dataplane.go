@@ -1,5 +1,5 @@
-// Package dataplane is the local AWS IoT data plane over HTTP: it publishes to the local broker and forwards every other
-// request (shadows, retained messages) to the endpoint. Hosted functions use it instead of AWS's.
+// Package dataplane is the local AWS IoT data plane over HTTP: it publishes to the local broker and forwards every
+// other request (shadows, retained messages) to the endpoint. Hosted functions use it instead of AWS's.
 package dataplane
 
 import (

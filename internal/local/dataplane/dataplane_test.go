@@ -36,10 +36,12 @@ func client(t *testing.T, publish func(message.Message) error, endpoint string) 
 func TestPublishReachesTheBroker(t *testing.T) {
 	var got []message.Message
 	c := client(t, func(m message.Message) error { got = append(got, m); return nil }, "")
-	if _, err := c.Publish(t.Context(), &iotdataplane.PublishInput{Topic: aws.String("gh/soil-001/commands"), Qos: 1, Retain: true, ContentType: aws.String("application/json"), Payload: []byte("\x00{}")}); err != nil {
+	if _, err := c.Publish(t.Context(), &iotdataplane.PublishInput{Topic: aws.String("gh/soil-001/commands"), Qos: 1,
+		Retain: true, ContentType: aws.String("application/json"), Payload: []byte("\x00{}")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Publish(t.Context(), &iotdataplane.PublishInput{Topic: aws.String("$aws/things/a b/shadow/update"), Payload: []byte("{}")}); err != nil {
+	if _, err := c.Publish(t.Context(), &iotdataplane.PublishInput{Topic: aws.String("$aws/things/a b/shadow/update"),
+		Payload: []byte("{}")}); err != nil {
 		t.Fatal(err)
 	}
 	command := message.New("gh/soil-001/commands", []byte("\x00{}"))

@@ -263,7 +263,8 @@ func (w *deployment) takeLetters(t *testing.T) []string {
 	queue := aws.String(w.server.URL + "/" + mototest.AccountID + "/" + name + "-dead-letters")
 	var all []string
 	for w.letters(t) > 0 {
-		for _, m := range must(w.aws.SQS().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue, MaxNumberOfMessages: 10}))(t).Messages {
+		for _, m := range must(w.aws.SQS().ReceiveMessage(t.Context(),
+			&sqs.ReceiveMessageInput{QueueUrl: queue, MaxNumberOfMessages: 10}))(t).Messages {
 			all = append(all, *m.Body)
 			must(
 				w.aws.SQS().DeleteMessage(

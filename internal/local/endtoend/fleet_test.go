@@ -121,7 +121,8 @@ func (d *device) sendAll(ctx context.Context) error {
 func checkOrder(t *testing.T, w *deployment) {
 	t.Helper()
 	next, total := map[string]int{}, 0
-	for _, shard := range must(w.aws.Kinesis().ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: aws.String(name)}))(t).Shards {
+	for _, shard := range must(w.aws.Kinesis().ListShards(t.Context(),
+		&kinesis.ListShardsInput{StreamName: aws.String(name)}))(t).Shards {
 		iterator := must(
 			w.aws.Kinesis().GetShardIterator(
 				t.Context(),

@@ -121,7 +121,8 @@ func everyShape(t *testing.T, w *deployment, d *device) {
 	}
 	bucket := name + "-" + mototest.AccountID + "-" + mototest.Region
 	objects := must(
-		w.aws.S3().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("telemetry/")}),
+		w.aws.S3().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket,
+			Prefix: aws.String("telemetry/")}),
 	)(
 		t,
 	).Contents
@@ -197,9 +198,12 @@ func badMessages(t *testing.T, w *deployment, d *device) {
 func throttled(t *testing.T, w *deployment, d *device) {
 	w.takeLetters(t)
 	for _, f := range []mototest.Fault{
-		{Service: "kinesis", Operation: "PutRecords", Code: "ProvisionedThroughputExceededException", Message: "slow down", Times: 4},
-		{Service: "timestream-write", Operation: "WriteRecords", Code: "ThrottlingException", Message: "Rate exceeded", Times: 6},
-		{Service: "dynamodb", Operation: "UpdateItem", Code: "ProvisionedThroughputExceededException", Message: "slow down", Times: 6},
+		{Service: "kinesis", Operation: "PutRecords", Code: "ProvisionedThroughputExceededException",
+			Message: "slow down", Times: 4},
+		{Service: "timestream-write", Operation: "WriteRecords", Code: "ThrottlingException", Message: "Rate exceeded",
+			Times: 6},
+		{Service: "dynamodb", Operation: "UpdateItem", Code: "ProvisionedThroughputExceededException",
+			Message: "slow down", Times: 6},
 		{Service: "s3", Operation: "PutObject", Code: "SlowDown", Message: "slow down", Times: 3},
 	} {
 		w.server.Fail(t, f)

@@ -71,7 +71,8 @@ func (w *deployment) claim(t *testing.T, clientID string) *claimer {
 		client:  must(w.try(t, "the claim certificate", clientID))(t),
 		answers: make(chan paho.Message, 10),
 	}
-	for _, topic := range []string{"$aws/certificates/create-from-csr/json/+", "$aws/provisioning-templates/" + name + "/provision/json/+"} {
+	for _, topic := range []string{"$aws/certificates/create-from-csr/json/+", "$aws/provisioning-templates/" + name +
+		"/provision/json/+"} {
 		token := c.client.Subscribe(
 			strings.TrimSuffix(topic, "+")+"accepted",
 			1,
@@ -209,7 +210,8 @@ func TestDevicesRegisterThemselves(t *testing.T) {
 func checkRefusals(t *testing.T, w *deployment, c *claimer) {
 	t.Helper()
 	_, token := c.certify()
-	for why, serial := range map[string]string{"used by another certificate": "A1", "not on the list": "B9", "no value for site": "A2", "not a serial": "../gateway"} {
+	for why, serial := range map[string]string{"used by another certificate": "A1", "not on the list": "B9",
+		"no value for site": "A2", "not a serial": "../gateway"} {
 		if answer, ok := c.register(token, serial, nil); ok {
 			t.Errorf("%s was admitted, %s: %v", serial, why, answer)
 		}
@@ -245,7 +247,8 @@ func checkDestroy(t *testing.T, w *deployment) {
 	certificates := must(w.aws.IoT().ListCertificates(t.Context(), &iot.ListCertificatesInput{}))(t)
 	tables := must(w.aws.DynamoDB().ListTables(t.Context(), &dynamodb.ListTablesInput{}))(t)
 	parameters := must(w.aws.SSM().DescribeParameters(t.Context(), &ssm.DescribeParametersInput{}))(t)
-	if diff := cmp.Diff([]int{0, 0, 0, 0}, []int{len(things.Things), len(certificates.Certificates), len(tables.TableNames), len(parameters.Parameters)}); diff != "" {
+	if diff := cmp.Diff([]int{0, 0, 0, 0}, []int{len(things.Things), len(certificates.Certificates),
+		len(tables.TableNames), len(parameters.Parameters)}); diff != "" {
 		t.Errorf(
 			"left of things, certificates, tables, parameters (-want +got):\n%s\n%v",
 			diff,

@@ -1,5 +1,5 @@
-// Package failuredest delivers the records of failed invocations to the on-failure destination of a function or an event
-// source mapping: a queue, a topic or a bucket.
+// Package failuredest delivers the records of failed invocations to the on-failure destination of a function or an
+// event source mapping: a queue, a topic or a bucket.
 package failuredest
 
 import (

@@ -28,8 +28,8 @@ type AsyncOptions struct {
 	// Send delivers an invocation record to a destination.
 	Send   func(ctx context.Context, destination string, record []byte) error
 	Events runlog.Sink
-	// RetryDelay is the delay before the first retry; it doubles. 0 means one second, so that a person at a terminal sees
-	// the retries (AWS: one minute, then two).
+	// RetryDelay is the delay before the first retry; it doubles. 0 means one second, so that a person at a terminal
+	// sees the retries (AWS: one minute, then two).
 	RetryDelay time.Duration
 	// Workers is the number of events processed at once; 0 means 8.
 	Workers int

@@ -61,7 +61,8 @@ func TestAsyncRetriesThenSendsTheRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := record.RequestContext
-	if c.FunctionARN != function().ARN+":$LATEST" || c.Condition != "RetriesExhausted" || c.ApproximateInvokeCount != 3 ||
+	if c.FunctionARN != function().ARN+":$LATEST" || c.Condition != "RetriesExhausted" ||
+		c.ApproximateInvokeCount != 3 ||
 		record.RequestPayload.Value != "no" || record.ResponseContext.FunctionError != "Unhandled" ||
 		record.ResponsePayload.ErrorMessage != "no" {
 		t.Errorf("got record %s", r.record)

@@ -1,5 +1,5 @@
-// Package lambdahost runs Lambda functions on this machine: real bootstrap binaries, several processes per function, each
-// with its own Lambda Runtime API server and the function's environment and timeout. [AWS 8]
+// Package lambdahost runs Lambda functions on this machine: real bootstrap binaries, several processes per function,
+// each with its own Lambda Runtime API server and the function's environment and timeout. [AWS 8]
 //
 // It knows processes and the Runtime API, but not what invokes a function.
 package lambdahost

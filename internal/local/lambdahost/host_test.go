@@ -105,7 +105,8 @@ func TestInvokeTellsTheFunctionAboutItself(t *testing.T) {
 		t.Errorf("got %+v", about)
 	}
 	for name, want := range map[string]string{
-		"OWN": "1", "AWS_ENDPOINT_URL": "http://own", "AWS_REGION": "us-east-1", "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "WARN",
+		"OWN": "1", "AWS_ENDPOINT_URL": "http://own", "AWS_REGION": "us-east-1", "AWS_LAMBDA_LOG_FORMAT": "JSON",
+		"AWS_LAMBDA_LOG_LEVEL":            "WARN",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "HOME": "",
 	} {
 		if got := decode[string](t, invoke(t, h, "env", name)); got != want {

@@ -82,8 +82,8 @@ func compileStatement(st statement, subject Subject) compiled {
 
 func none(string) (string, bool) { return "", false }
 
-// Allows reports whether the action on the resource (a full ARN) is allowed and not denied. connect holds the attributes
-// of a Connect; it is empty for every other action.
+// Allows reports whether the action on the resource (a full ARN) is allowed and not denied. connect holds the
+// attributes of a Connect; it is empty for every other action.
 func (s *Set) Allows(action, resource string, connect ...string) bool {
 	action = strings.ToLower(action)
 	for _, c := range s.deny {

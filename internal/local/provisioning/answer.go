@@ -18,8 +18,8 @@ import (
 
 // A rejection is the answer to a request that fails. [AWS 4 RegisterThing payload]
 //
-// Users have seen the codes InvalidParameters and InvalidCertificateOwnershipToken at AWS; AccessDenied is the documented
-// ACCESS_DENIED in the same spelling; AWS does not document the others.
+// Users have seen the codes InvalidParameters and InvalidCertificateOwnershipToken at AWS; AccessDenied is the
+// documented ACCESS_DENIED in the same spelling; AWS does not document the others.
 type rejection struct {
 	Status  int    `json:"statusCode"`
 	Code    string `json:"errorCode"`

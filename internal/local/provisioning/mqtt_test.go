@@ -74,7 +74,8 @@ func (w *onAir) policies(t *testing.T) tls.Certificate {
 	 {"Effect":"Allow","Action":"iot:Connect","Resource":"`+arn+`client/`+thing+`","Condition":{"Bool":{"iot:Connection.Thing.IsAttached":["true"]}}},
 	 {"Effect":"Allow","Action":"iot:Publish","Resource":"`+arn+`topic/gh/`+thing+`/telemetry"}]}`, arn+"thinggroup/gh")
 	topics := func(kind string) string {
-		return `["` + arn + kind + `/$aws/certificates/create/*","` + arn + kind + `/$aws/certificates/create-from-csr/*","` + arn + kind + `/$aws/provisioning-templates/gh/provision/*"]`
+		return `["` + arn + kind + `/$aws/certificates/create/*","` + arn + kind +
+			`/$aws/certificates/create-from-csr/*","` + arn + kind + `/$aws/provisioning-templates/gh/provision/*"]`
 	}
 	key, request := newRequest(t)
 	var csr struct {
@@ -135,7 +136,10 @@ func (w *onAir) connectClaim(t *testing.T, clientID string) *device {
 	d := must(w.connect(t, w.claim, clientID))(t)
 	for _, topic := range []string{createTopic, csrTopic, provisionTopic} {
 		for _, answer := range []string{"/accepted", "/rejected"} {
-			token := d.Subscribe(topic+answer, 1, func(_ paho.Client, m paho.Message) { d.answers <- m }).(*paho.SubscribeToken)
+			token := d.Subscribe(topic+answer, 1, func(_ paho.Client,
+				m paho.Message) {
+				d.answers <- m
+			}).(*paho.SubscribeToken)
 			if !token.WaitTimeout(patience) || token.Error() != nil || token.Result()[topic+answer] >= 0x80 {
 				t.Fatalf("subscribing to %s%s: %v", topic, answer, token.Error())
 			}
@@ -213,7 +217,9 @@ func TestDeviceThatIsGivenItsKey(t *testing.T) {
 		t.Fatalf("%s with %d members", how, len(made))
 	}
 	own := must(tls.X509KeyPair([]byte(made.text("certificatePem")), []byte(made.text("privateKey"))))(t)
-	if how, answer := d.request(t, provisionTopic, provisionRequest(t, made.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1", "site": "hall-3"})); how != "accepted" {
+	if how, answer := d.request(t, provisionTopic,
+		provisionRequest(t, made.text("certificateOwnershipToken"),
+			map[string]string{"SerialNumber": "A1", "site": "hall-3"})); how != "accepted" {
 		t.Fatalf("%s %v", how, answer)
 	}
 	w.reports(t, own, "hall-A1")
@@ -249,21 +255,41 @@ func TestRejections(t *testing.T) {
 		code, log           string
 	}{
 		{"no CSR", csrTopic, `{}`, nil, 400, "InvalidPayload", "not a PEM certificate signing request"},
-		{"something else than a CSR", csrTopic, `{"certificateSigningRequest":"x"}`, nil, 400, "InvalidPayload", "not a PEM certificate signing request"},
-		{"a CSR that is broken", csrTopic, strings.Replace(request, "BEGIN CERTIFICATE REQUEST-----\\n", "BEGIN CERTIFICATE REQUEST-----\\nAAAA", 1), nil, 400, "InvalidPayload", "cannot be parsed"},
+		{"something else than a CSR", csrTopic, `{"certificateSigningRequest":"x"}`, nil, 400, "InvalidPayload",
+			"not a PEM certificate signing request"},
+		{"a CSR that is broken", csrTopic, strings.Replace(request, "BEGIN CERTIFICATE REQUEST-----\\n",
+			"BEGIN CERTIFICATE REQUEST-----\\nAAAA", 1), nil, 400, "InvalidPayload", "cannot be parsed"},
 		{"no JSON", csrTopic, `{`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
-		{"keys, with another payload than none", createTopic, `[1]`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
+		{"keys, with another payload than none", createTopic, `[1]`, nil, 400, "InvalidPayload",
+			"not a JSON object of this request"},
 		{"a thing, and no JSON", provisionTopic, `A1`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
-		{"a parameter that is not text", provisionTopic, `{"certificateOwnershipToken":"x","parameters":{"SerialNumber":1}}`, nil, 400, "InvalidPayload", "not a JSON object of this request"},
-		{"a parameter that is AWS's own", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), map[string]string{"AWS::IoT::Certificate::Id": others.text("certificateId")}), nil, 400, "InvalidParameters", "must not begin with AWS::"},
-		{"no token", provisionTopic, `{"parameters":{}}`, nil, 400, "InvalidCertificateOwnershipToken", "has no certificateOwnershipToken"},
-		{"an unknown token", provisionTopic, provisionRequest(t, "guessed", good), nil, 400, "InvalidCertificateOwnershipToken", "is unknown"},
-		{"an expired token", provisionTopic, provisionRequest(t, expired.text("certificateOwnershipToken"), good), nil, 400, "InvalidCertificateOwnershipToken", "expired"},
-		{"the token of another client's certificate", provisionTopic, provisionRequest(t, others.text("certificateOwnershipToken"), good), nil, 400, "InvalidCertificateOwnershipToken", `another client, "claim:A2"`},
-		{"a missing parameter", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), map[string]string{"site": "hall-3"}), nil, 400, "InvalidParameters", `"SerialNumber"`},
-		{"a name that no thing can have", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A 1", "site": "hall-3"}), nil, 400, "InvalidParameters", "cannot be the name of a thing"},
-		{"a hook that says no", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), good), no, 403, "AccessDenied", "denied the request"},
-		{"a hook that takes too long", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), good), fails, 403, "AccessDenied", "did not answer"},
+		{"a parameter that is not text", provisionTopic,
+			`{"certificateOwnershipToken":"x","parameters":{"SerialNumber":1}}`, nil, 400, "InvalidPayload",
+			"not a JSON object of this request"},
+		{"a parameter that is AWS's own", provisionTopic,
+			provisionRequest(t, mine.text("certificateOwnershipToken"),
+				map[string]string{"AWS::IoT::Certificate::Id": others.text("certificateId")}), nil, 400,
+			"InvalidParameters", "must not begin with AWS::"},
+		{"no token", provisionTopic, `{"parameters":{}}`, nil, 400, "InvalidCertificateOwnershipToken",
+			"has no certificateOwnershipToken"},
+		{"an unknown token", provisionTopic, provisionRequest(t, "guessed", good), nil, 400,
+			"InvalidCertificateOwnershipToken", "is unknown"},
+		{"an expired token", provisionTopic, provisionRequest(t, expired.text("certificateOwnershipToken"), good), nil,
+			400, "InvalidCertificateOwnershipToken", "expired"},
+		{"the token of another client's certificate", provisionTopic,
+			provisionRequest(t, others.text("certificateOwnershipToken"), good), nil, 400,
+			"InvalidCertificateOwnershipToken", `another client, "claim:A2"`},
+		{"a missing parameter", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"),
+			map[string]string{"site": "hall-3"}), nil, 400, "InvalidParameters", `"SerialNumber"`},
+		{"a name that no thing can have", provisionTopic,
+			provisionRequest(t, mine.text("certificateOwnershipToken"),
+				map[string]string{"SerialNumber": "A 1", "site": "hall-3"}), nil, 400, "InvalidParameters",
+			"cannot be the name of a thing"},
+		{"a hook that says no", provisionTopic, provisionRequest(t, mine.text("certificateOwnershipToken"), good), no,
+			403, "AccessDenied", "denied the request"},
+		{"a hook that takes too long", provisionTopic,
+			provisionRequest(t, mine.text("certificateOwnershipToken"), good), fails, 403, "AccessDenied",
+			"did not answer"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			if c.hook != nil {
@@ -317,7 +343,8 @@ func TestClaimIsForNothingElse(t *testing.T) {
 	if _, err := w.connect(t, w.claim, "hall-A1"); err == nil {
 		t.Error("connected as a thing")
 	}
-	for _, topic := range []string{"gh/claim:A1/telemetry", "gh/hall-A1/telemetry", "$aws/provisioning-templates/other/provision/json"} {
+	for _, topic := range []string{"gh/claim:A1/telemetry", "gh/hall-A1/telemetry",
+		"$aws/provisioning-templates/other/provision/json"} {
 		d := w.connectClaim(t, "claim:A1")
 		d.Publish(topic, 1, false, "{}")
 		select {

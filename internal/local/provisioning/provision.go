@@ -25,8 +25,8 @@ type provisioned struct {
 	ThingName     string         `json:"thingName"`
 }
 
-// provision registers a device: RegisterThing of the MQTT API. A repeated request with the same token repeats every step
-// and gets the same answer, since a device cannot know why no answer arrived.
+// provision registers a device: RegisterThing of the MQTT API. A repeated request with the same token repeats every
+// step and gets the same answer, since a device cannot know why no answer arrived.
 func (s *Service) provision(ctx context.Context, r request) (any, string, error) {
 	var asked struct {
 		Token      string            `json:"certificateOwnershipToken"`

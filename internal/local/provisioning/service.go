@@ -2,7 +2,8 @@
 // requests its own certificate, and then its registration with a template. [AWS 4 Claim flow]
 //
 // The AWS endpoint stores templates, things and certificates; this package adds what moto lacks, the MQTT API and the
-// evaluation of templates. It does not know the broker: messages arrive through Handle, and answers leave through Reply.
+// evaluation of templates. It does not know the broker: messages arrive through Handle, and answers leave through
+// Reply.
 package provisioning
 
 import (

@@ -50,11 +50,13 @@ func TestHookIsAskedAndOverrides(t *testing.T) {
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("what the hook was asked (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(document{"thingName": "hall-A1", "deviceConfiguration": map[string]any{"prefix": "gh"}}, answer); diff != "" {
+	if diff := cmp.Diff(document{"thingName": "hall-A1", "deviceConfiguration": map[string]any{"prefix": "gh"}},
+		answer); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
 	thing := must(r.aws.DescribeThing(t.Context(), &iot.DescribeThingInput{ThingName: aws.String("hall-A1")}))(t)
-	if diff := cmp.Diff(map[string]string{"iot-pipeline": "token-1", "iot-pipeline-registered": "claim", "site": "hall-9"}, thing.Attributes); diff != "" ||
+	if diff := cmp.Diff(map[string]string{"iot-pipeline": "token-1", "iot-pipeline-registered": "claim",
+		"site": "hall-9"}, thing.Attributes); diff != "" ||
 		*thing.ThingTypeName != "gh" {
 		t.Errorf("thing of type %s; attributes (-want +got):\n%s", *thing.ThingTypeName, diff)
 	}
@@ -73,14 +75,20 @@ func TestHookThatDoesNotSayYes(t *testing.T) {
 		hook func(context.Context, preProvisioning) (string, error)
 		log  string
 	}{
-		{"a no", func(context.Context, preProvisioning) (string, error) { return `{"allowProvisioning":false}`, nil }, "denied the request"},
-		{"a failure", func(context.Context, preProvisioning) (string, error) { return "", errors.New("no allow-list") }, "failed: no allow-list"},
+		{"a no", func(context.Context, preProvisioning) (string, error) { return `{"allowProvisioning":false}`, nil },
+			"denied the request"},
+		{"a failure", func(context.Context, preProvisioning) (string, error) { return "", errors.New("no allow-list") },
+			"failed: no allow-list"},
 		{"a time-out", func(ctx context.Context, _ preProvisioning) (string, error) {
 			<-ctx.Done()
 			return "", fmt.Errorf("invoking: %w", ctx.Err())
 		}, "did not answer within 5s"},
-		{"nothing", func(context.Context, preProvisioning) (string, error) { return `null`, nil }, "denied the request"},
-		{"a yes as text", func(context.Context, preProvisioning) (string, error) { return `{"allowProvisioning":"true"}`, nil }, "invalid answer"},
+		{"nothing", func(context.Context, preProvisioning) (string, error) { return `null`, nil },
+			"denied the request"},
+		{"a yes as text", func(context.Context, preProvisioning) (string,
+			error) {
+			return `{"allowProvisioning":"true"}`, nil
+		}, "invalid answer"},
 		{"an override that is not text", func(context.Context, preProvisioning) (string, error) {
 			return `{"allowProvisioning":true,"parameterOverrides":{"site":3}}`, nil
 		}, "invalid answer"},
@@ -99,7 +107,8 @@ func TestHookThatDoesNotSayYes(t *testing.T) {
 					map[string]string{"SerialNumber": "A1", "site": "x"},
 				),
 			)
-			if want := (document{"statusCode": 403.0, "errorCode": "AccessDenied", "errorMessage": "Access denied."}); how != "rejected" ||
+			if want := (document{"statusCode": 403.0, "errorCode": "AccessDenied",
+				"errorMessage": "Access denied."}); how != "rejected" ||
 				!cmp.Equal(want, answer) {
 				t.Errorf("got %s %v, want %v", how, answer, want)
 			}
@@ -124,14 +133,27 @@ func TestTemplatesThatCannotBeUsed(t *testing.T) {
 		code   string
 		log    string
 	}{
-		{"one that is disabled", templateBody, func(o *iot.DescribeProvisioningTemplateOutput) { o.Enabled = aws.Bool(false) }, "InvalidTemplate", "not enabled"},
-		{"one of JITP", templateBody, func(o *iot.DescribeProvisioningTemplateOutput) { o.Type = types.TemplateTypeJitp }, "InvalidTemplate", "of type JITP"},
+		{"one that is disabled", templateBody,
+			func(o *iot.DescribeProvisioningTemplateOutput) { o.Enabled = aws.Bool(false) }, "InvalidTemplate",
+			"not enabled"},
+		{"one of JITP", templateBody,
+			func(o *iot.DescribeProvisioningTemplateOutput) { o.Type = types.TemplateTypeJitp }, "InvalidTemplate",
+			"of type JITP"},
 		{"one that AWS would not take", `{"Resources":{}}`, nil, "InvalidTemplate", "no AWS::IoT::Certificate"},
-		{"one that takes any certificate", `{"Parameters":{"SerialNumber":{"Type":"String"}},"Resources":{"c":{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":{"Ref":"SerialNumber"}}}}}`, nil, "InvalidTemplate", "not the one issued to the device"},
-		{"a parameter without a value", `{"Parameters":{"other":{"Type":"String"}},"Resources":{` + certificate + `,"thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":{"Ref":"other"}}}}}`, nil, "InvalidParameters", `"other"`},
-		{"a thing type that is not there", `{"Resources":{` + certificate + `,"thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":"a","ThingTypeName":"none"}}}}`, nil, "ResourceRegistrationFailure", "creating the thing"},
-		{"a group that is not there", `{"Resources":{` + certificate + `,"thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":"b","ThingGroups":["none"]}}}}`, nil, "ResourceRegistrationFailure", "adding the thing to its group"},
-		{"a policy that is not there", `{"Resources":{` + certificate + `,"p":{"Type":"AWS::IoT::Policy","Properties":{"PolicyName":"none"}}}}`, nil, "ResourceRegistrationFailure", "attaching the policy"},
+		{"one that takes any certificate",
+			`{"Parameters":{"SerialNumber":{"Type":"String"}},"Resources":{"c":{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":{"Ref":"SerialNumber"}}}}}`, nil, "InvalidTemplate", "not the one issued to the device"},
+		{"a parameter without a value", `{"Parameters":{"other":{"Type":"String"}},"Resources":{` + certificate +
+			`,"thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":{"Ref":"other"}}}}}`, nil,
+			"InvalidParameters", `"other"`},
+		{"a thing type that is not there", `{"Resources":{` + certificate +
+			`,"thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":"a","ThingTypeName":"none"}}}}`, nil,
+			"ResourceRegistrationFailure", "creating the thing"},
+		{"a group that is not there", `{"Resources":{` + certificate +
+			`,"thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":"b","ThingGroups":["none"]}}}}`, nil,
+			"ResourceRegistrationFailure", "adding the thing to its group"},
+		{"a policy that is not there", `{"Resources":{` + certificate +
+			`,"p":{"Type":"AWS::IoT::Policy","Properties":{"PolicyName":"none"}}}}`, nil, "ResourceRegistrationFailure",
+			"attaching the policy"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			r.aws.template("gh", c.body, func(o *iot.DescribeProvisioningTemplateOutput) {
@@ -188,7 +210,8 @@ func TestAskingAgain(t *testing.T) {
 			t.Errorf("got %s %v", how, answer)
 		}
 	}
-	if groups := must(r.aws.ListThingGroupsForThing(t.Context(), &iot.ListThingGroupsForThingInput{ThingName: aws.String("hall-A1")}))(t).ThingGroups; len(
+	if groups := must(r.aws.ListThingGroupsForThing(t.Context(),
+		&iot.ListThingGroupsForThingInput{ThingName: aws.String("hall-A1")}))(t).ThingGroups; len(
 		groups,
 	) != 1 {
 		t.Errorf("the thing is in %d groups", len(groups))
@@ -197,7 +220,9 @@ func TestAskingAgain(t *testing.T) {
 		t.Errorf("the certificate is %s", s)
 	}
 	other := r.certificate(t, "claim:A1")
-	if how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, other.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1", "site": "hall-3"})); how != "rejected" ||
+	if how, answer := r.ask(t, "claim:A1", provisionTopic,
+		provisionRequest(t, other.text("certificateOwnershipToken"),
+			map[string]string{"SerialNumber": "A1", "site": "hall-3"})); how != "rejected" ||
 		answer.text("errorCode") != "ResourceConflicts" {
 		t.Errorf("another certificate for a thing that exists: got %s %v", how, answer)
 	}
@@ -209,7 +234,8 @@ func TestTokenIsForOneThing(t *testing.T) {
 	token := certificate.text("certificateOwnershipToken")
 	parameters := map[string]string{"SerialNumber": "A1", "site": "hall-3"}
 	for range 2 {
-		if how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, token, parameters)); how != "accepted" ||
+		if how, answer := r.ask(t, "claim:A1", provisionTopic,
+			provisionRequest(t, token, parameters)); how != "accepted" ||
 			answer.text("thingName") != "hall-A1" {
 			t.Fatalf("got %s %v", how, answer)
 		}
@@ -259,7 +285,9 @@ func TestUnusedCertificatesAreDeletedAfterAnHour(t *testing.T) {
 	)(
 		t,
 	)
-	if how, answer := r.ask(t, "claim:A3", provisionTopic, provisionRequest(t, used.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A3", "site": "x"})); how != "accepted" {
+	if how, answer := r.ask(t, "claim:A3", provisionTopic,
+		provisionRequest(t, used.text("certificateOwnershipToken"),
+			map[string]string{"SerialNumber": "A3", "site": "x"})); how != "accepted" {
 		t.Fatalf("%s: %v", how, answer)
 	}
 	r.set(func() { r.now = r.now.Add(59 * time.Minute) })
@@ -277,7 +305,8 @@ func TestUnusedCertificatesAreDeletedAfterAnHour(t *testing.T) {
 	if e := r.told(t, runlog.Failed); !strings.Contains(e.Error, "deleting the unused certificate") {
 		t.Errorf("got event %+v", e)
 	}
-	if how, answer := r.ask(t, "claim:A1", provisionTopic, provisionRequest(t, unused.text("certificateOwnershipToken"), nil)); how != "rejected" ||
+	if how, answer := r.ask(t, "claim:A1", provisionTopic,
+		provisionRequest(t, unused.text("certificateOwnershipToken"), nil)); how != "rejected" ||
 		answer.text("errorCode") != "InvalidCertificateOwnershipToken" {
 		t.Errorf("a token after its hour, whose certificate could not be deleted: got %s %v", how, answer)
 	}
@@ -322,10 +351,14 @@ func TestThingsThatExist(t *testing.T) {
 		{"without settings, another thing is a conflict", ``, false, before},
 		{"FAIL", `"ThingGroups":"FAIL","AttributePayload":"MERGE","ThingTypeName":"REPLACE"`, false, before},
 		{"a setting for one of two that differ", `"AttributePayload":"REPLACE"`, false, before},
-		{"DO_NOTHING", `"ThingGroups":"DO_NOTHING","AttributePayload":"DO_NOTHING","ThingTypeName":"DO_NOTHING"`, true, state{before.Attributes, "older", before.Groups, "b"}},
-		{"MERGE", `"ThingGroups":"MERGE","AttributePayload":"MERGE","ThingTypeName":"DO_NOTHING"`, true, state{map[string]string{"a": "new", "b": "kept"}, "older", []string{"gh", "others"}, "b"}},
-		{"REPLACE", `"ThingGroups":"REPLACE","AttributePayload":"REPLACE","ThingTypeName":"REPLACE"`, true, state{map[string]string{"a": "new"}, "gh", []string{"gh"}, "b"}},
-		{"groups without a setting are joined", `"AttributePayload":"DO_NOTHING","ThingTypeName":"DO_NOTHING"`, true, state{before.Attributes, "older", []string{"gh", "others"}, "b"}},
+		{"DO_NOTHING", `"ThingGroups":"DO_NOTHING","AttributePayload":"DO_NOTHING","ThingTypeName":"DO_NOTHING"`, true,
+			state{before.Attributes, "older", before.Groups, "b"}},
+		{"MERGE", `"ThingGroups":"MERGE","AttributePayload":"MERGE","ThingTypeName":"DO_NOTHING"`, true,
+			state{map[string]string{"a": "new", "b": "kept"}, "older", []string{"gh", "others"}, "b"}},
+		{"REPLACE", `"ThingGroups":"REPLACE","AttributePayload":"REPLACE","ThingTypeName":"REPLACE"`, true,
+			state{map[string]string{"a": "new"}, "gh", []string{"gh"}, "b"}},
+		{"groups without a setting are joined", `"AttributePayload":"DO_NOTHING","ThingTypeName":"DO_NOTHING"`, true,
+			state{before.Attributes, "older", []string{"gh", "others"}, "b"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			r := start(t)
@@ -367,7 +400,8 @@ func TestThingsThatExist(t *testing.T) {
 			}
 			thing := must(r.aws.DescribeThing(ctx, &iot.DescribeThingInput{ThingName: aws.String("old")}))(t)
 			got := state{thing.Attributes, aws.ToString(thing.ThingTypeName), nil, aws.ToString(thing.BillingGroupName)}
-			for _, g := range must(r.aws.ListThingGroupsForThing(ctx, &iot.ListThingGroupsForThingInput{ThingName: aws.String("old")}))(t).ThingGroups {
+			for _, g := range must(r.aws.ListThingGroupsForThing(ctx,
+				&iot.ListThingGroupsForThingInput{ThingName: aws.String("old")}))(t).ThingGroups {
 				got.Groups = append(got.Groups, *g.GroupName)
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
@@ -378,7 +412,8 @@ func TestThingsThatExist(t *testing.T) {
 			)(
 				t,
 			).Principals
-			if active := r.status(t, certificate.text("certificateId")) == types.CertificateStatusActive; active != c.accepted ||
+			if active := r.status(t,
+				certificate.text("certificateId")) == types.CertificateStatusActive; active != c.accepted ||
 				len(principals) == 1 != c.accepted {
 				t.Errorf("certificate active: %v, attached: %v", active, principals)
 			}
@@ -420,7 +455,8 @@ func TestPoliciesOfTheTemplate(t *testing.T) {
 			t.Errorf("the certificate is %s, against the template", s)
 		}
 		target := "arn:aws:iot:us-east-1:123456789012:cert/" + certificate.text("certificateId")
-		if attached := must(r.aws.ListAttachedPolicies(t.Context(), &iot.ListAttachedPoliciesInput{Target: &target}))(t).Policies; len(
+		if attached := must(r.aws.ListAttachedPolicies(t.Context(),
+			&iot.ListAttachedPoliciesInput{Target: &target}))(t).Policies; len(
 			attached,
 		) != 2 {
 			t.Errorf("got policies %v", attached)

@@ -24,8 +24,8 @@ type tokens struct {
 	all map[string]*token
 }
 
-// A token proves that a certificate was issued to the client that presents it. Only the same MQTT client ID with the same
-// claim certificate can use it, which AWS does not promise.
+// A token proves that a certificate was issued to the client that presents it. Only the same MQTT client ID with the
+// same claim certificate can use it, which AWS does not promise.
 type token struct {
 	clientID, claim string // claim is the claim certificate's ID
 	id, arn, pem    string // of the certificate
@@ -75,8 +75,8 @@ func (t *tokens) find(text, clientID, claim string, now time.Time) (*token, erro
 	return one, nil
 }
 
-// sweep removes the tokens that over selects, except those in use, and deletes their certificates if they are unused. If
-// a deletion fails, the next sweep tries again; an expired token is invalid anyway.
+// sweep removes the tokens that over selects, except those in use, and deletes their certificates if they are unused.
+// If a deletion fails, the next sweep tries again; an expired token is invalid anyway.
 func (s *Service) sweep(ctx context.Context, over func(*token) bool) {
 	s.tokens.Lock()
 	all := maps.Clone(s.tokens.all)
@@ -106,8 +106,8 @@ func (s *Service) sweep(ctx context.Context, over func(*token) bool) {
 	}
 }
 
-// discard deletes the token's certificate if it is unused. If someone else has activated or attached it, AWS IoT refuses
-// to delete it. [AWS 4 Claim flow, AWS 1.4 DeleteCertificate]
+// discard deletes the token's certificate if it is unused. If someone else has activated or attached it, AWS IoT
+// refuses to delete it. [AWS 4 Claim flow, AWS 1.4 DeleteCertificate]
 func (s *Service) discard(ctx context.Context, t *token) error {
 	if t.done {
 		return nil

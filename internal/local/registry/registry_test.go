@@ -89,7 +89,8 @@ func TestAuthorizeSeesAChangedCertificateAtOnce(t *testing.T) {
 	certificate := fleet(t, client)
 	r := New(client)
 	id := Fingerprint(certificate)
-	if _, err := client.UpdateCertificate(t.Context(), &iot.UpdateCertificateInput{CertificateId: &id, NewStatus: types.CertificateStatusInactive}); err != nil {
+	if _, err := client.UpdateCertificate(t.Context(),
+		&iot.UpdateCertificateInput{CertificateId: &id, NewStatus: types.CertificateStatusInactive}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Authorize(t.Context(), certificate, "soil-001", "127.0.0.1"); err == nil ||

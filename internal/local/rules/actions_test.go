@@ -128,7 +128,8 @@ func TestQueuesAndTopics(t *testing.T) {
 	r.send("gh/soil-001/telemetry", `{"a":1}`)
 	r.noFailures(t)
 	var got []string
-	for _, m := range must(c.SQS().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue, MaxNumberOfMessages: 10}))(t).Messages {
+	for _, m := range must(c.SQS().ReceiveMessage(t.Context(),
+		&sqs.ReceiveMessageInput{QueueUrl: queue, MaxNumberOfMessages: 10}))(t).Messages {
 		got = append(got, *m.Body)
 	}
 	if diff := cmp.Diff([]string{"eyJhIjoxfQ==", `{"a":1}`}, got); diff != "" {
@@ -172,10 +173,12 @@ func TestDynamoDB(t *testing.T) {
 	)
 	r.send("gh/soil-001/telemetry", `{"op":"INSERT","v":1.5,"l":[true,"x"],"n":null}`)
 	r.noFailures(t)
-	if diff := cmp.Diff(`[map[at:1700000000123 id:soil-001 payload:map[l:[true x] n:<nil> op:INSERT v:1.5]]]`, sprint(items(t, c, "v1"))); diff != "" {
+	if diff := cmp.Diff(`[map[at:1700000000123 id:soil-001 payload:map[l:[true x] n:<nil> op:INSERT v:1.5]]]`,
+		sprint(items(t, c, "v1"))); diff != "" {
 		t.Errorf("dynamoDB (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(`[map[at:1700000000123 id:soil-001 l:[true x] n:<nil> v:1.5]]`, sprint(items(t, c, "v2"))); diff != "" {
+	if diff := cmp.Diff(`[map[at:1700000000123 id:soil-001 l:[true x] n:<nil> v:1.5]]`,
+		sprint(items(t, c, "v2"))); diff != "" {
 		t.Errorf("dynamoDBv2 (-want +got):\n%s", diff)
 	}
 	r.send("gh/soil-001/telemetry", `{"op":"UPDATE","v":2}`)
@@ -196,7 +199,8 @@ func TestDynamoDB(t *testing.T) {
 func TestTimestream(t *testing.T) {
 	s, c, r := against(t)
 	must(
-		c.TimestreamWrite().CreateDatabase(t.Context(), &timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("db")}),
+		c.TimestreamWrite().CreateDatabase(t.Context(),
+			&timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("db")}),
 	)(
 		t,
 	)

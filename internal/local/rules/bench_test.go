@@ -12,7 +12,8 @@ import (
 func BenchmarkHandle(b *testing.B) {
 	e := New(Options{Invoke: func(context.Context, string, []byte) error { return nil }})
 	defer e.Close()
-	if err := e.Set([]Rule{newRule("r", "SELECT *, topic(2) AS thing FROM 'gh/+/telemetry'", lambdaTo("f"))}); err != nil {
+	if err := e.Set([]Rule{newRule("r", "SELECT *, topic(2) AS thing FROM 'gh/+/telemetry'",
+		lambdaTo("f"))}); err != nil {
 		b.Fatal(err)
 	}
 	m := message.New("gh/soil-001/telemetry", []byte(`{"data":{"temperature":21.5,"humidity":40}}`))

@@ -37,7 +37,13 @@ func newRig(t testing.TB, config aws.Config) *rig {
 	r.Engine = New(Options{
 		Clients: awsapi.NewLocal(config), AccountID: mototest.AccountID, RetryFor: 20 * time.Second,
 		Credentials: config.Credentials,
-		Publish:     func(m message.Message) error { r.note(func() { r.published = append(r.published, m) }); return nil },
+		Publish: func(m message.Message) error {
+			r.note(func() {
+				r.published = append(r.published,
+					m)
+			})
+			return nil
+		},
 		Invoke: func(_ context.Context, arn string, payload []byte) error {
 			if strings.Contains(arn, "missing") {
 				return errors.New("no such function")

@@ -101,7 +101,8 @@ func measures(in *input) ([]tstypes.Record, error) {
 	return records, nil
 }
 
-// measure returns a value's text and type. Numbers with a decimal point are doubles, others bigints; null is not stored.
+// measure returns a value's text and type. Numbers with a decimal point are doubles, others bigints; null is not
+// stored.
 func measure(v any) (text string, kind tstypes.MeasureValueType, ok bool) {
 	switch v := v.(type) {
 	case bool:

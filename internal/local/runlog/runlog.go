@@ -1,5 +1,5 @@
-// Package runlog defines the log of the local runtime: events that iot-local prints as text or JSON and that tests read.
-// It does not know the other packages of the runtime.
+// Package runlog defines the log of the local runtime: events that iot-local prints as text or JSON and that tests
+// read. It does not know the other packages of the runtime.
 package runlog
 
 import "time"

@@ -22,7 +22,8 @@ type rig struct {
 func start(t *testing.T) *rig {
 	t.Helper()
 	config := mototest.Start(t).Config(t)
-	if _, err := iot.NewFromConfig(config).CreateThing(t.Context(), &iot.CreateThingInput{ThingName: aws.String("soil-001")}); err != nil {
+	if _, err := iot.NewFromConfig(config).CreateThing(t.Context(),
+		&iot.CreateThingInput{ThingName: aws.String("soil-001")}); err != nil {
 		t.Fatal(err)
 	}
 	r := &rig{answers: make(chan message.Message, 100)}
@@ -102,7 +103,8 @@ func TestShadowLife(t *testing.T) {
 
 func TestUpdateIsRefused(t *testing.T) {
 	r := start(t)
-	for payload, code := range map[string]float64{"no json": 400, `{"state":{"reported":{"x":"` + strings.Repeat("x", maxDocument) + `"}}}`: 413} {
+	for payload, code := range map[string]float64{"no json": 400, `{"state":{"reported":{"x":"` +
+		strings.Repeat("x", maxDocument) + `"}}}`: 413} {
 		got := r.ask(t, "$aws/things/soil-001/shadow", "update", payload, 1)["update/rejected"]
 		if at(got, "code") != code {
 			t.Errorf("%.20s…: got %v, want code %v", payload, got, code)
@@ -111,7 +113,8 @@ func TestUpdateIsRefused(t *testing.T) {
 }
 
 func TestOtherTopicsAreNoRequests(t *testing.T) {
-	for _, topic := range []string{"$aws/things/a/shadow/update/accepted", "$aws/things/a/shadow/name/n/get/rejected", "gh/a/shadow/get", "$aws/things/a/jobs/get", "$aws/things/a/shadow/list"} {
+	for _, topic := range []string{"$aws/things/a/shadow/update/accepted", "$aws/things/a/shadow/name/n/get/rejected",
+		"gh/a/shadow/get", "$aws/things/a/jobs/get", "$aws/things/a/shadow/list"} {
 		if _, ok := parse(topic); ok {
 			t.Errorf("%s counts as a request", topic)
 		}

@@ -223,7 +223,8 @@ func (r Registration) register(ctx context.Context, serial string) (b contract.B
 		CertificatePEM string `json:"certificatePem"`
 		Token          string `json:"certificateOwnershipToken"`
 	}
-	if err := ask(ctx, client, "$aws/certificates/create-from-csr/json", map[string]any{"certificateSigningRequest": csrPEM}, &certified); err != nil {
+	if err := ask(ctx, client, "$aws/certificates/create-from-csr/json",
+		map[string]any{"certificateSigningRequest": csrPEM}, &certified); err != nil {
 		return b, fmt.Errorf("asking for a certificate: %w", err)
 	}
 	parameters := maps.Clone(r.Parameters)
@@ -235,7 +236,8 @@ func (r Registration) register(ctx context.Context, serial string) (b contract.B
 		Thing string `json:"thingName"`
 	}
 	request := map[string]any{"certificateOwnershipToken": certified.Token, "parameters": parameters}
-	if err := ask(ctx, client, "$aws/provisioning-templates/"+r.Claim.Template+"/provision/json", request, &provisioned); err != nil {
+	if err := ask(ctx, client, "$aws/provisioning-templates/"+r.Claim.Template+"/provision/json", request,
+		&provisioned); err != nil {
 		return b, fmt.Errorf("asking to be registered: %w", err)
 	}
 	if provisioned.Thing == "" {
@@ -292,11 +294,15 @@ func (r Registration) connect(ctx context.Context, serial string, lost context.C
 			SetClientID(contract.ClaimClientPrefix + serial).
 			SetProtocolVersion(4).
 			SetCleanSession(true).
-			SetTLSConfig(&tls.Config{RootCAs: r.Roots, Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}).
+			SetTLSConfig(&tls.Config{RootCAs: r.Roots, Certificates: []tls.Certificate{certificate},
+				MinVersion: tls.VersionTLS12}).
 			SetConnectTimeout(10 * time.Second).
 			SetAutoReconnect(false).
 			SetOrderMatters(false).
-			SetConnectionLostHandler(func(_ paho.Client, err error) { lost(fmt.Errorf("the broker closed the connection: %w", err)) }),
+			SetConnectionLostHandler(func(_ paho.Client,
+				err error) {
+				lost(fmt.Errorf("the broker closed the connection: %w", err))
+			}),
 	)
 	if err := await(ctx, client.Connect()); err != nil {
 		client.Disconnect(0)

@@ -131,7 +131,8 @@ func newDevice(b contract.Bundle, o Options) (*device, error) {
 		SetClientID(b.Thing).
 		SetProtocolVersion(4).
 		SetCleanSession(true).
-		SetTLSConfig(&tls.Config{RootCAs: o.Roots, Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}).
+		SetTLSConfig(&tls.Config{RootCAs: o.Roots, Certificates: []tls.Certificate{certificate},
+			MinVersion: tls.VersionTLS12}).
 		SetKeepAlive(30*time.Second).
 		SetConnectTimeout(10*time.Second).
 		SetMaxReconnectInterval(10*time.Second).
@@ -252,7 +253,8 @@ func (d *device) obey(c command, interval time.Duration, safe bool) (time.Durati
 		detail = "ignored: unknown action"
 	}
 	d.tell(
-		runlog.Event{Kind: runlog.Acted, Action: "command " + c.Action, Topic: d.bundle.Topics.Commands, Detail: detail},
+		runlog.Event{Kind: runlog.Acted, Action: "command " + c.Action, Topic: d.bundle.Topics.Commands,
+			Detail: detail},
 	)
 	return interval, safe
 }

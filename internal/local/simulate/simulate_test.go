@@ -136,17 +136,24 @@ func TestBundles(t *testing.T) {
 		)
 	}
 	for _, thing := range []string{"b", "a"} {
-		if _, err := c.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/p/devices/" + thing), Type: "SecureString", Value: aws.String(text(thing, "secret"))}); err != nil {
+		if _, err := c.SSM().PutParameter(t.Context(),
+			&ssm.PutParameterInput{Name: aws.String("/p/devices/" + thing), Type: "SecureString",
+				Value: aws.String(text(thing, "secret"))}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.SecretsManager().CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("/p/devices/" + thing), SecretString: aws.String(text(thing, "secret"))}); err != nil {
+		if _, err := c.SecretsManager().CreateSecret(t.Context(),
+			&secretsmanager.CreateSecretInput{Name: aws.String("/p/devices/" + thing),
+				SecretString: aws.String(text(thing, "secret"))}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/p/devices/csr"), Type: "SecureString", Value: aws.String(text("csr", ""))}); err != nil {
+	if _, err := c.SSM().PutParameter(t.Context(),
+		&ssm.PutParameterInput{Name: aws.String("/p/devices/csr"), Type: "SecureString",
+			Value: aws.String(text("csr", ""))}); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range []*local.Manifest{{CredentialsPath: "/p/devices"}, {CredentialsPath: "/p/devices", SecretsManager: true}} {
+	for _, m := range []*local.Manifest{{CredentialsPath: "/p/devices"},
+		{CredentialsPath: "/p/devices", SecretsManager: true}} {
 		bundles, keyless, err := Bundles(t.Context(), c, m)
 		if err != nil {
 			t.Fatal(err)
@@ -166,14 +173,19 @@ func TestBundles(t *testing.T) {
 func TestReadClaim(t *testing.T) {
 	c := awsapi.NewLocal(mototest.Start(t).Config(t))
 	const text = `{"certificate_pem":"PEM","private_key":"secret","certificate_id":"i","certificate_arn":"a","endpoint":"e","template":"gh"}`
-	if _, err := c.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/p/devices-claim"), Type: "SecureString", Value: aws.String(text)}); err != nil {
+	if _, err := c.SSM().PutParameter(t.Context(),
+		&ssm.PutParameterInput{Name: aws.String("/p/devices-claim"), Type: "SecureString",
+			Value: aws.String(text)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.SecretsManager().CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("/p/devices-claim"), SecretString: aws.String(text)}); err != nil {
+	if _, err := c.SecretsManager().CreateSecret(t.Context(),
+		&secretsmanager.CreateSecretInput{Name: aws.String("/p/devices-claim"),
+			SecretString: aws.String(text)}); err != nil {
 		t.Fatal(err)
 	}
 	part := map[string]string{"provisioning/claim": "/p/devices-claim"}
-	for _, m := range []*local.Manifest{{Parts: part}, {Parts: part, SecretsManager: true}, {CredentialsPath: "/p/devices"}} {
+	for _, m := range []*local.Manifest{{Parts: part}, {Parts: part, SecretsManager: true},
+		{CredentialsPath: "/p/devices"}} {
 		claim, err := ReadClaim(t.Context(), c, m)
 		if err != nil {
 			t.Fatal(err)
@@ -186,7 +198,8 @@ func TestReadClaim(t *testing.T) {
 		}
 	}
 	for _, secret := range []bool{false, true} {
-		if _, err := ReadClaim(t.Context(), c, &local.Manifest{CredentialsPath: "/q/devices", SecretsManager: secret}); err == nil ||
+		if _, err := ReadClaim(t.Context(), c, &local.Manifest{CredentialsPath: "/q/devices",
+			SecretsManager: secret}); err == nil ||
 			!strings.Contains(err.Error(), `"/q/devices-claim": there is none`) {
 			t.Errorf("got error %v", err)
 		}

@@ -24,7 +24,8 @@ func parseFilter(texts []string) (*filter, error) {
 	return f, nil
 }
 
-// match decides about one record. Patterns on "data" see the record as JSON; data that is not JSON matches none of them.
+// match decides about one record. Patterns on "data" see the record as JSON; data that is not JSON matches none of
+// them.
 func (f *filter) match(r Record) bool {
 	if len(f.patterns) == 0 {
 		return true

@@ -11,7 +11,8 @@ func TestFilter(t *testing.T) {
 		want    bool
 	}{
 		{"a number in range and a value", `{"data":{"temp":[{"numeric":[">",80]}],"type":["alert"]}}`, record, true},
-		{"one of two members does not match", `{"data":{"temp":[{"numeric":[">",90]}],"type":["alert"]}}`, record, false},
+		{"one of two members does not match", `{"data":{"temp":[{"numeric":[">",90]}],"type":["alert"]}}`, record,
+			false},
 		{"both ends of a range", `{"data":{"temp":[{"numeric":[">",80,"<=",81]}]}}`, record, true},
 		{"outside of a range", `{"data":{"temp":[{"numeric":[">",80,"<",81]}]}}`, record, false},
 		{"any of several values", `{"data":{"type":["status","alert"]}}`, record, true},

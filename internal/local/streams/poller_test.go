@@ -199,7 +199,8 @@ func TestEventHasTheDocumentedShape(t *testing.T) {
 	got, err := newShard(
 		"shardId-6",
 		p,
-	).event([]Record{{SequenceNumber: "49", PartitionKey: "dev7", Data: []byte(`{"t":1}`), Arrived: time.UnixMilli(1545084650987)}})
+	).event([]Record{{SequenceNumber: "49", PartitionKey: "dev7", Data: []byte(`{"t":1}`),
+		Arrived: time.UnixMilli(1545084650987)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,9 @@ var Impostors = []Impostor{
 				t,
 			)(
 				a.SQS().
-					GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: aws.String(sqsqueue.URL(r)), AttributeNames: []sqstypes.QueueAttributeName{"All"}}),
+					GetQueueAttributes(t.Context(),
+						&sqs.GetQueueAttributesInput{QueueUrl: aws.String(sqsqueue.URL(r)),
+							AttributeNames: []sqstypes.QueueAttributeName{"All"}}),
 			).Attributes
 		},
 		Remove: func(t testing.TB, a Account, r assembly.Record) {
@@ -80,7 +82,8 @@ var Impostors = []Impostor{
 				t,
 			)(
 				a.DynamoDB().
-					CreateTable(t.Context(), &dynamodb.CreateTableInput{TableName: &r.Name, BillingMode: dynamodbtypes.BillingModePayPerRequest,
+					CreateTable(t.Context(), &dynamodb.CreateTableInput{TableName: &r.Name,
+						BillingMode: dynamodbtypes.BillingModePayPerRequest,
 						KeySchema: []dynamodbtypes.KeySchemaElement{
 							{AttributeName: aws.String("id"), KeyType: dynamodbtypes.KeyTypeHash},
 						},
@@ -151,7 +154,8 @@ var Impostors = []Impostor{
 				t,
 			)(
 				a.IoT().
-					CreatePolicy(t.Context(), &iot.CreatePolicyInput{PolicyName: &r.Name, PolicyDocument: aws.String(nobodysPolicy)}),
+					CreatePolicy(t.Context(), &iot.CreatePolicyInput{PolicyName: &r.Name,
+						PolicyDocument: aws.String(nobodysPolicy)}),
 			)
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
@@ -176,10 +180,12 @@ var Impostors = []Impostor{
 				t,
 			)(
 				a.IoT().
-					CreateTopicRule(t.Context(), &iot.CreateTopicRuleInput{RuleName: &r.Name, TopicRulePayload: &iottypes.TopicRulePayload{
-						Sql: aws.String(
-							"SELECT * FROM 'elsewhere'",
-						), Actions: []iottypes.Action{{Republish: &iottypes.RepublishAction{Topic: aws.String("t"), RoleArn: aws.String("arn:aws:iam::123456789012:role/somebody")}}}}}),
+					CreateTopicRule(t.Context(), &iot.CreateTopicRuleInput{RuleName: &r.Name,
+						TopicRulePayload: &iottypes.TopicRulePayload{
+							Sql: aws.String(
+								"SELECT * FROM 'elsewhere'",
+							), Actions: []iottypes.Action{{Republish: &iottypes.RepublishAction{Topic: aws.String("t"),
+								RoleArn: aws.String("arn:aws:iam::123456789012:role/somebody")}}}}}),
 			)
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
@@ -204,7 +210,8 @@ var Impostors = []Impostor{
 				t,
 			)(
 				a.IAM().
-					CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &r.Name, AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`)}),
+					CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &r.Name,
+						AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`)}),
 			)
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
@@ -247,7 +254,8 @@ var Impostors = []Impostor{
 				t,
 			)(
 				a.IAM().
-					GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String(name + "-" + a.Region() + "-" + purpose)}),
+					GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String(name + "-" + a.Region() + "-" +
+						purpose)}),
 			).Role
 			must[*lambda.CreateFunctionOutput](
 				t,

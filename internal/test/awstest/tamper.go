@@ -134,8 +134,9 @@ var Tamperings = []Tampering{
 			t,
 		)(
 			a.IoT().
-				CreateProvisioningTemplateVersion(t.Context(), &iot.CreateProvisioningTemplateVersionInput{TemplateName: &r.Name,
-					TemplateBody: aws.String(`{"Parameters":{},"Resources":{}}`), SetAsDefault: true}),
+				CreateProvisioningTemplateVersion(t.Context(),
+					&iot.CreateProvisioningTemplateVersionInput{TemplateName: &r.Name,
+						TemplateBody: aws.String(`{"Parameters":{},"Resources":{}}`), SetAsDefault: true}),
 		)
 	}},
 	{"provisioning/claim", func(t testing.TB, a Account, r assembly.Record) { a.Deactivate(t, r.ID) }},
@@ -157,7 +158,8 @@ var Tamperings = []Tampering{
 			t,
 		)(
 			a.IAM().
-				PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &r.Name, PolicyName: &inline.PolicyNames[0],
+				PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &r.Name,
+					PolicyName: &inline.PolicyNames[0],
 					PolicyDocument: aws.String(
 						`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`,
 					)}),

@@ -75,7 +75,8 @@ func (d *ownKeyDevice) connect(
 	}
 	d.client = paho.NewClient(
 		paho.NewClientOptions().AddBroker("ssl://" + broker).SetClientID(d.name).SetConnectTimeout(10 * time.Second).
-			SetTLSConfig(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{block.Bytes}, PrivateKey: d.key}}}),
+			SetTLSConfig(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12,
+				Certificates: []tls.Certificate{{Certificate: [][]byte{block.Bytes}, PrivateKey: d.key}}}),
 	)
 	if err := done(d.client.Connect()); err != nil {
 		return fmt.Errorf("connecting %q: %w", d.name, err)

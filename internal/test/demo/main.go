@@ -63,7 +63,8 @@ func run(ctx context.Context) (err error) {
 	if s.terraform, err = prepare(dir, s.server, device.csr); err != nil {
 		return err
 	}
-	if err := s.stage("terraform apply: one resource, a whole pipeline", func() error { return s.apply(ctx) }); err != nil {
+	if err := s.stage("terraform apply: one resource, a whole pipeline",
+		func() error { return s.apply(ctx) }); err != nil {
 		return err
 	}
 	failed := s.stage(

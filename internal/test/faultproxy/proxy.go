@@ -38,7 +38,8 @@ const (
 )
 
 func (k Kind) String() string {
-	return [...]string{"throttle", "503", "500", "access denied", "expired credentials", "drop before", "drop after", "refuse", "hold", "rewrite"}[k]
+	return [...]string{"throttle", "503", "500", "access denied", "expired credentials", "drop before", "drop after",
+		"refuse", "hold", "rewrite"}[k]
 }
 
 // Request is one request as the proxy saw it.
@@ -226,7 +227,8 @@ func (f *Fault) refusal() (status int, code, message string) {
 	case Broken:
 		return http.StatusInternalServerError, "InternalFailureException", "an internal error has occurred"
 	case AccessDenied:
-		return http.StatusForbidden, "AccessDeniedException", "User: arn:aws:iam::123456789012:user/apply is not authorized to perform this action"
+		return http.StatusForbidden, "AccessDeniedException",
+			"User: arn:aws:iam::123456789012:user/apply is not authorized to perform this action"
 	case Expired:
 		return http.StatusForbidden, "ExpiredTokenException", "The security token included in the request is expired"
 	}

@@ -80,7 +80,8 @@ func (a *account) usable(c *awsapi.Clients, pipeline, thing string, enabled bool
 		return fmt.Errorf("its certificate is %s, want %s", status, want)
 	}
 	parameter, err := c.SSM().
-		GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/" + pipeline + "/devices/" + thing), WithDecryption: aws.Bool(true)})
+		GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/" + pipeline + "/devices/" + thing),
+			WithDecryption: aws.Bool(true)})
 	if err != nil {
 		return fmt.Errorf("its credentials: %w", err)
 	}
@@ -102,7 +103,8 @@ func (a *account) usable(c *awsapi.Clients, pipeline, thing string, enabled bool
 func (a *account) claimable(c *awsapi.Clients, pipeline string) error {
 	ctx := a.t.Context()
 	parameter, err := c.SSM().
-		GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/" + pipeline + "/devices-claim"), WithDecryption: aws.Bool(true)})
+		GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/" + pipeline + "/devices-claim"),
+			WithDecryption: aws.Bool(true)})
 	if err != nil {
 		return err
 	}

@@ -31,10 +31,13 @@ import (
 
 // listings are what a pipeline may leave, by kind.
 var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, error){
-	"thing": things, "certificate": certificates, "policy": policies, "rule": rules, "thing group": groups, "thing type": types,
-	"provisioning template": templates, "CA certificate": authorities, "stream": streams, "table": tables, "bucket": buckets, "topic": topics,
-	"queue": queues, "role": roles, "log group": logGroups, "function": functions, "event source mapping": mappings, "parameter": parameters,
-	"database": databases,
+	"thing": things, "certificate": certificates, "policy": policies, "rule": rules, "thing group": groups,
+	"thing type":            types,
+	"provisioning template": templates, "CA certificate": authorities, "stream": streams, "table": tables,
+	"bucket": buckets, "topic": topics,
+	"queue": queues, "role": roles, "log group": logGroups, "function": functions, "event source mapping": mappings,
+	"parameter": parameters,
+	"database":  databases,
 }
 
 // leftovers names what an account holds of the services that a pipeline uses, sorted, by asking AWS and no record of

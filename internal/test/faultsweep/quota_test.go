@@ -55,7 +55,8 @@ func newLimited(t testing.TB) *limited {
 func sayOperation(stack *middleware.Stack) error {
 	return stack.Build.Add(middleware.BuildMiddlewareFunc(
 		"NameOperation",
-		func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (middleware.BuildOutput, middleware.Metadata, error) {
+		func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (middleware.BuildOutput,
+			middleware.Metadata, error) {
 			if request, ok := in.Request.(*smithyhttp.Request); ok {
 				service := strings.ToLower(strings.ReplaceAll(awsmiddleware.GetServiceID(ctx), " ", ""))
 				request.Header.Set(iotstub.OperationHeader, service+":"+awsmiddleware.GetOperationName(ctx))
@@ -149,10 +150,12 @@ func TestPipelineUnderQuotas(t *testing.T) {
 		}
 	}
 	for operation, each := range map[string]int{
-		"iot:CreateThing": 1, "iot:AddThingToThingGroup": 1, "iot:CreateCertificateFromCsr": 1, "iot:AttachThingPrincipal": 1, "iot:UpdateThing": 1,
+		"iot:CreateThing": 1, "iot:AddThingToThingGroup": 1, "iot:CreateCertificateFromCsr": 1,
+		"iot:AttachThingPrincipal": 1, "iot:UpdateThing": 1,
 		"iot:UpdateCertificate": 1, "secretsmanager:CreateSecret": 1,
 		// Never one for each device.
-		"iot:DescribeCertificate": 0, "iot:ListThingPrincipals": 0, "iot:ListPrincipalThings": 0, "iot:ListThingGroupsForThing": 0, "iot:AttachPolicy": 0,
+		"iot:DescribeCertificate": 0, "iot:ListThingPrincipals": 0, "iot:ListPrincipalThings": 0,
+		"iot:ListThingGroupsForThing": 0, "iot:AttachPolicy": 0,
 	} {
 		if n := requests[operation]; n < each*fleetUnderQuotas || n > each*fleetUnderQuotas+fleetUnderQuotas/20 {
 			t.Errorf("%d requests %s for %d devices, want %d each", n, operation, fleetUnderQuotas, each)

@@ -47,7 +47,10 @@ type signer struct {
 
 func newSigner() *signer {
 	return &signer{
-		key:    sync.OnceValues(func() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }),
+		key: sync.OnceValues(func() (*ecdsa.PrivateKey,
+			error) {
+			return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		}),
 		issuer: &x509.Certificate{Subject: pkix.Name{CommonName: "iotstub device CA"}},
 	}
 }

@@ -73,7 +73,8 @@ func StartFunction(t testing.TB, bootstrap string, env map[string]string) *Funct
 	f.cmd = exec.Command(bootstrap)
 	f.cmd.Env = []string{
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(f.server.URL, "http://"),
-		"AWS_LAMBDA_FUNCTION_NAME=under-test", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256",
+		"AWS_LAMBDA_FUNCTION_NAME=under-test", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256",
 		"AWS_LAMBDA_LOG_FORMAT=JSON", "_HANDLER=bootstrap",
 	}
 	for name, value := range env {

@@ -200,7 +200,8 @@ func TestIoTTags(t *testing.T) {
 	arns["group"] = *must(c.CreateThingGroup(t.Context(), &iot.CreateThingGroupInput{
 		ThingGroupName: aws.String("g"), Tags: []iottypes.Tag{tag("owner", "x y")}}))(t).ThingGroupArn
 	arns["policy"] = *must(c.CreatePolicy(t.Context(), &iot.CreatePolicyInput{
-		PolicyName: aws.String("p"), PolicyDocument: aws.String("{}"), Tags: []iottypes.Tag{tag("owner", "x y")}}))(t).PolicyArn
+		PolicyName: aws.String("p"), PolicyDocument: aws.String("{}"),
+		Tags: []iottypes.Tag{tag("owner", "x y")}}))(t).PolicyArn
 	arns["type"] = *must(c.CreateThingType(t.Context(), &iot.CreateThingTypeInput{
 		ThingTypeName: aws.String("t"), Tags: []iottypes.Tag{tag("owner", "x y")}}))(t).ThingTypeArn
 	must(c.CreateTopicRule(t.Context(), &iot.CreateTopicRuleInput{
@@ -267,7 +268,8 @@ func TestRegistryRefusesAndAcceptsAsAWS(t *testing.T) {
 	must(c.DeleteThingType(t.Context(), &iot.DeleteThingTypeInput{ThingTypeName: aws.String("sensor")}))(t)
 
 	endpoint := func() string {
-		return *must(c.DescribeEndpoint(t.Context(), &iot.DescribeEndpointInput{EndpointType: aws.String("iot:Data-ATS")}))(t).EndpointAddress
+		return *must(c.DescribeEndpoint(t.Context(),
+			&iot.DescribeEndpointInput{EndpointType: aws.String("iot:Data-ATS")}))(t).EndpointAddress
 	}
 	if a, b := endpoint(), endpoint(); a != b {
 		t.Errorf("the endpoint moved from %s to %s", a, b)
@@ -317,7 +319,8 @@ func TestConcurrentPutsLoseNothing(t *testing.T) {
 				for i := range records {
 					records[i] = kinesistypes.PutRecordsRequestEntry{PartitionKey: aws.String("k"), Data: []byte("x")}
 				}
-				if _, err := c.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: records}); err != nil {
+				if _, err := c.PutRecords(t.Context(),
+					&kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: records}); err != nil {
 					t.Error(err)
 				}
 			}

@@ -36,7 +36,8 @@ func (s *Server) Reset(t testing.TB) {
 // the next [Server.Reset]; one of the same name takes its place.
 func (s *Server) Save(t testing.TB, name string) {
 	t.Helper()
-	if err := s.control(t.Context(), http.MethodPost, "/mototest/snapshot", url.Values{"name": {name}}, nil, nil); err != nil {
+	if err := s.control(t.Context(), http.MethodPost, "/mototest/snapshot", url.Values{"name": {name}}, nil,
+		nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -44,7 +45,8 @@ func (s *Server) Save(t testing.TB, name string) {
 // Restore makes the server what it was at the Save of that name, as often as needed. Planned failures are forgotten.
 func (s *Server) Restore(t testing.TB, name string) {
 	t.Helper()
-	if err := s.control(t.Context(), http.MethodPost, "/mototest/restore", url.Values{"name": {name}}, nil, nil); err != nil {
+	if err := s.control(t.Context(), http.MethodPost, "/mototest/restore", url.Values{"name": {name}}, nil,
+		nil); err != nil {
 		t.Fatal(err)
 	}
 }

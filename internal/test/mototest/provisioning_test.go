@@ -69,13 +69,17 @@ func TestProvisioningTemplateRefusals(t *testing.T) {
 			edit: func(in *iot.CreateProvisioningTemplateInput) {
 				in.ProvisioningRoleArn = aws.String("greenhouse-registration-role")
 			}},
-		{why: "a hook", name: "hooked", edit: func(in *iot.CreateProvisioningTemplateInput) { in.PreProvisioningHook = hook }},
+		{why: "a hook", name: "hooked",
+			edit: func(in *iot.CreateProvisioningTemplateInput) { in.PreProvisioningHook = hook }},
 		{why: "a hook of a JITP template", name: "a", code: "InvalidRequestException",
 			edit: func(in *iot.CreateProvisioningTemplateInput) {
 				in.Type, in.PreProvisioningHook = iottypes.TemplateTypeJitp, hook
 			}},
 		{why: "a description of more than 500 characters", name: "a", code: "InvalidRequestException",
-			edit: func(in *iot.CreateProvisioningTemplateInput) { in.Description = aws.String(strings.Repeat("d", 501)) }},
+			edit: func(in *iot.CreateProvisioningTemplateInput) {
+				in.Description = aws.String(strings.Repeat("d",
+					501))
+			}},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
 			_, err := c.CreateProvisioningTemplate(t.Context(), newTemplate(tc.name, tc.edit))
@@ -103,7 +107,8 @@ func TestProvisioningTemplateRefusals(t *testing.T) {
 			return err
 		},
 		"add a version": func(ctx context.Context) error {
-			_, err := c.CreateProvisioningTemplateVersion(ctx, &iot.CreateProvisioningTemplateVersionInput{TemplateName: name, TemplateBody: aws.String(templateBody)})
+			_, err := c.CreateProvisioningTemplateVersion(ctx,
+				&iot.CreateProvisioningTemplateVersionInput{TemplateName: name, TemplateBody: aws.String(templateBody)})
 			return err
 		},
 	} {
@@ -138,7 +143,8 @@ func TestProvisioningTemplateKeepsWhatItIsGiven(t *testing.T) {
 		)
 	}
 	got := describe()
-	if *got.TemplateArn != "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/greenhouse" || *got.TemplateArn != *made.TemplateArn || !*got.Enabled ||
+	if *got.TemplateArn != "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/greenhouse" ||
+		*got.TemplateArn != *made.TemplateArn || !*got.Enabled ||
 		got.Type != "FLEET_PROVISIONING" ||
 		*got.DefaultVersionId != 1 ||
 		*got.PreProvisioningHook.PayloadVersion != "2020-04-01" ||
@@ -188,14 +194,16 @@ func TestProvisioningTemplateKeepsWhatItIsGiven(t *testing.T) {
 	}
 	wantCode(t, remove(1), "ResourceNotFoundException")
 	inForce := map[int32]bool{}
-	for _, v := range must(c.ListProvisioningTemplateVersions(t.Context(), &iot.ListProvisioningTemplateVersionsInput{TemplateName: name}))(t).Versions {
+	for _, v := range must(c.ListProvisioningTemplateVersions(t.Context(),
+		&iot.ListProvisioningTemplateVersionsInput{TemplateName: name}))(t).Versions {
 		inForce[*v.VersionId] = v.IsDefaultVersion
 	}
 	if diff := cmp.Diff(map[int32]bool{2: true, 3: false, 4: false, 5: false}, inForce); diff != "" ||
 		*describe().TemplateBody != second {
 		t.Errorf("versions (-want +got):\n%s", diff)
 	}
-	if tags := must(c.ListTagsForResource(t.Context(), &iot.ListTagsForResourceInput{ResourceArn: made.TemplateArn}))(t).Tags; len(
+	if tags := must(c.ListTagsForResource(t.Context(),
+		&iot.ListTagsForResourceInput{ResourceArn: made.TemplateArn}))(t).Tags; len(
 		tags,
 	) != 1 ||
 		*tags[0].Value != "bay" {
@@ -261,17 +269,25 @@ func TestCertificateAuthorities(t *testing.T) {
 		edit func(*iot.RegisterCACertificateInput)
 		code string
 	}{
-		{"not a certificate", func(in *iot.RegisterCACertificateInput) { in.CaCertificate = aws.String("no PEM") }, "CertificateValidationException"},
-		{"the default mode asks for proof of the key", func(in *iot.RegisterCACertificateInput) { in.CertificateMode = "" }, "InvalidRequestException"},
-		{"the other mode takes none", func(in *iot.RegisterCACertificateInput) { in.VerificationCertificate = &text }, "InvalidRequestException"},
-		{"no such template", func(in *iot.RegisterCACertificateInput) { in.RegistrationConfig.TemplateName = aws.String("none") }, "ResourceNotFoundException"},
-		{"a template of the other type", func(in *iot.RegisterCACertificateInput) { in.RegistrationConfig.TemplateName = aws.String("claims") }, "InvalidRequestException"},
+		{"not a certificate", func(in *iot.RegisterCACertificateInput) { in.CaCertificate = aws.String("no PEM") },
+			"CertificateValidationException"},
+		{"the default mode asks for proof of the key",
+			func(in *iot.RegisterCACertificateInput) { in.CertificateMode = "" }, "InvalidRequestException"},
+		{"the other mode takes none", func(in *iot.RegisterCACertificateInput) { in.VerificationCertificate = &text },
+			"InvalidRequestException"},
+		{"no such template",
+			func(in *iot.RegisterCACertificateInput) { in.RegistrationConfig.TemplateName = aws.String("none") },
+			"ResourceNotFoundException"},
+		{"a template of the other type",
+			func(in *iot.RegisterCACertificateInput) { in.RegistrationConfig.TemplateName = aws.String("claims") },
+			"InvalidRequestException"},
 		{"all of it right", func(*iot.RegisterCACertificateInput) {}, ""},
 		{"registered already", func(*iot.RegisterCACertificateInput) {}, "ResourceAlreadyExistsException"},
 	} {
 		if out, err := register(tc.edit); tc.code != "" {
 			wantCode(t, err, tc.code)
-		} else if err != nil || *out.CertificateId != id || *out.CertificateArn != "arn:aws:iot:us-east-1:123456789012:cacert/"+id {
+		} else if err != nil || *out.CertificateId != id ||
+			*out.CertificateArn != "arn:aws:iot:us-east-1:123456789012:cacert/"+id {
 			t.Errorf("%s: %+v, %v", tc.why, out, err)
 		}
 	}
@@ -293,7 +309,8 @@ func TestCertificateAuthorities(t *testing.T) {
 	if len(listed) != 1 || *listed[0].CertificateId != id {
 		t.Errorf("listed: %+v", listed)
 	}
-	if tags := must(c.ListTagsForResource(t.Context(), &iot.ListTagsForResourceInput{ResourceArn: describe().CertificateDescription.CertificateArn}))(t).Tags; len(
+	if tags := must(c.ListTagsForResource(t.Context(),
+		&iot.ListTagsForResourceInput{ResourceArn: describe().CertificateDescription.CertificateArn}))(t).Tags; len(
 		tags,
 	) != 1 {
 		t.Errorf("tags: %v", tags)

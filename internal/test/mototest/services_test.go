@@ -130,7 +130,8 @@ func newFunction(t *testing.T, s *Server) *lambda.Client {
 		PolicyArn: aws.String("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")}))(t)
 	c := lambda.NewFromConfig(s.Config(t))
 	must(c.CreateFunction(t.Context(), &lambda.CreateFunctionInput{FunctionName: aws.String("f"), Role: role.Role.Arn,
-		Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Code: &lambdatypes.FunctionCode{ZipFile: archive(t)},
+		Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
+		Code:        &lambdatypes.FunctionCode{ZipFile: archive(t)},
 		Environment: &lambdatypes.Environment{Variables: map[string]string{"BAY": "1"}},
 		LoggingConfig: &lambdatypes.LoggingConfig{
 			LogFormat: lambdatypes.LogFormatJson,
@@ -293,13 +294,15 @@ func TestTagsGoWithTheirObject(t *testing.T) {
 
 	_, err := buckets.GetBucketTagging(t.Context(), &s3.GetBucketTaggingInput{Bucket: name})
 	wantCode(t, err, "NoSuchTagSet")
-	if tags := must(logs.ListTagsForResource(t.Context(), &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: group}))(t).Tags; len(
+	if tags := must(logs.ListTagsForResource(t.Context(),
+		&cloudwatchlogs.ListTagsForResourceInput{ResourceArn: group}))(t).Tags; len(
 		tags,
 	) != 0 {
 		t.Errorf("the log group has %v", tags)
 	}
 	for _, arn := range []string{*database, *database + "/table/tagged"} {
-		if tags := must(series.ListTagsForResource(t.Context(), &timestreamwrite.ListTagsForResourceInput{ResourceARN: &arn}))(t).Tags; len(
+		if tags := must(series.ListTagsForResource(t.Context(),
+			&timestreamwrite.ListTagsForResourceInput{ResourceARN: &arn}))(t).Tags; len(
 			tags,
 		) != 0 {
 			t.Errorf("%s has %v", arn, tags)

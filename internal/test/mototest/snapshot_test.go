@@ -497,7 +497,8 @@ func TestRestore(t *testing.T) {
 		}
 	}
 	s.Reset(t)
-	if err := s.control(t.Context(), "POST", "/mototest/restore", map[string][]string{"name": {"full"}}, nil, nil); err == nil {
+	if err := s.control(t.Context(), "POST", "/mototest/restore", map[string][]string{"name": {"full"}}, nil,
+		nil); err == nil {
 		t.Error("a reset left the copy")
 	}
 	for _, h := range all {

@@ -65,7 +65,8 @@ func Install(dir, plugins string) (*Installation, error) {
 		return nil, err
 	}
 	i := &Installation{CLI: cli, config: filepath.Join(dir, "cli.tfrc")}
-	text := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    %q = %q\n  }\n  direct {}\n}\n", Source, plugins)
+	text := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    %q = %q\n  }\n  direct {}\n}\n", Source,
+		plugins)
 	if err := os.WriteFile(i.config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -74,7 +75,8 @@ func Install(dir, plugins string) (*Installation, error) {
 
 // Build compiles the provider into dir as users get it, without the race detector, and installs it.
 func Build(ctx context.Context, dir string) (*Installation, error) {
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "terraform-provider-iot"),
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o",
+		filepath.Join(dir, "terraform-provider-iot"),
 		"github.com/iot-pipeline/terraform-provider-iot")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the provider: %w\n%s", err, out)

@@ -101,7 +101,8 @@ func (t *thing) resolve(s *scope) (*Thing, error) {
 		name string
 		from expression
 		to   *string
-	}{{"ThingName", t.name, &r.Name}, {"ThingTypeName", t.kind, &r.Type}, {"BillingGroup", t.billingGroup, &r.BillingGroup}} {
+	}{{"ThingName", t.name, &r.Name}, {"ThingTypeName", t.kind, &r.Type},
+		{"BillingGroup", t.billingGroup, &r.BillingGroup}} {
 		if property.from == nil {
 			continue
 		}

@@ -218,7 +218,8 @@ func parseThing(place string, parts map[string]json.RawMessage) (*thing, error) 
 	if properties["ThingName"] == nil {
 		return nil, fmt.Errorf("%s: it has no ThingName", place)
 	}
-	for name, to := range map[string]*expression{"ThingName": &t.name, "ThingTypeName": &t.kind, "ThingGroups": &t.groups, "BillingGroup": &t.billingGroup} {
+	for name, to := range map[string]*expression{"ThingName": &t.name, "ThingTypeName": &t.kind,
+		"ThingGroups": &t.groups, "BillingGroup": &t.billingGroup} {
 		if properties[name] == nil {
 			continue
 		}
@@ -248,7 +249,8 @@ func parseOverrides(place string, raw json.RawMessage) (o Overrides, err error) 
 	if err != nil {
 		return o, err
 	}
-	for name, to := range map[string]*Override{"AttributePayload": &o.Attributes, "ThingTypeName": &o.Type, "ThingGroups": &o.Groups} {
+	for name, to := range map[string]*Override{"AttributePayload": &o.Attributes, "ThingTypeName": &o.Type,
+		"ThingGroups": &o.Groups} {
 		if raw := settings[name]; raw != nil {
 			// [AWS 4 Thing props] MERGE only where there is more than one value to merge.
 			if *to, err = parseOverride(raw, name != "ThingTypeName"); err != nil {

@@ -78,7 +78,8 @@ func TestExpressions(t *testing.T) {
 		{"found by parameters", `{"Fn::FindInMap":["urls",{"Ref":"given"},"broker"]}`, "n.example"},
 		{"a list that is found", `{"Fn::Select":["1",{"Fn::FindInMap":["urls","north","hosts"]}]}`, "b"},
 		{"substituted parameters", `{"Fn::Sub":"mqtt://${given}.example/${usual}"}`, "mqtt://north.example/d"},
-		{"substituted values of its own go before parameters", `{"Fn::Sub":["${given}/${own}",{"given":"south","own":{"Ref":"given"}}]}`, "south/north"},
+		{"substituted values of its own go before parameters",
+			`{"Fn::Sub":["${given}/${own}",{"given":"south","own":{"Ref":"given"}}]}`, "south/north"},
 		{"a substitution that is kept as text", `{"Fn::Sub":"${!given} $5 ${given}"}`, "${given} $5 north"},
 		{"the certificate", `{"Ref":"AWS::IoT::Certificate::Id"}`, certificateID},
 	} {
@@ -102,7 +103,8 @@ func TestExpressionsThatCannotBeResolved(t *testing.T) {
 	long := `"` + strings.Repeat("x", 100) + `"`
 	for _, c := range []struct{ why, expression, want string }{
 		{"a parameter that the device leaves out", `{"Ref":"missing"}`, `cannot resolve the reference to "missing"`},
-		{"a parameter that the template does not declare, given or not", `{"Ref":"undeclared"}`, `cannot resolve the reference to "undeclared"`},
+		{"a parameter that the template does not declare, given or not", `{"Ref":"undeclared"}`,
+			`cannot resolve the reference to "undeclared"`},
 		{"pseudo parameters are CloudFormation's", `{"Ref":"AWS::Region"}`, `"AWS::Region"`},
 		{"a substitution of an unknown name", `{"Fn::Sub":"${nobody}"}`, `"nobody"`},
 		{"a substitution without an end", `{"Fn::Sub":"${given"}`, "has no }"},
@@ -115,15 +117,18 @@ func TestExpressionsThatCannotBeResolved(t *testing.T) {
 		{"a list where a text is wanted", `{"Fn::Split":[",",["a"]]}`, "not a string"},
 		{"a text where a list is wanted", `{"Fn::Join":[",","a"]}`, "not a list"},
 		{"a number among what is joined", `{"Fn::Join":[",",["a",1]]}`, "element 1 is not a string"},
-		{"text that grows without bound", `{"Fn::Sub":["` + strings.Repeat("${a}", 50) + `",{"a":{"Fn::Sub":["` + strings.Repeat("${b}", 50) + `",{"b":` + long + `}]}}]}`, "longer than"},
-		{"joined text that grows without bound", `{"Fn::Join":[{"Fn::Sub":["` + strings.Repeat("${b}", 50) + `",{"b":` + long + `}]},[` + strings.Repeat(`"",`, 50) + `""]]}`, "longer than"},
+		{"text that grows without bound", `{"Fn::Sub":["` + strings.Repeat("${a}", 50) + `",{"a":{"Fn::Sub":["` +
+			strings.Repeat("${b}", 50) + `",{"b":` + long + `}]}}]}`, "longer than"},
+		{"joined text that grows without bound", `{"Fn::Join":[{"Fn::Sub":["` + strings.Repeat("${b}", 50) + `",{"b":` +
+			long + `}]},[` + strings.Repeat(`"",`, 50) + `""]]}`, "longer than"},
 	} {
 		parsed, err := Parse(wrap(c.expression))
 		if err != nil {
 			t.Errorf("%s: parsing: %v", c.why, err)
 			continue
 		}
-		if _, err := parsed.Resolve(map[string]string{"given": "north", "undeclared": "x"}, certificateID); err == nil ||
+		if _, err := parsed.Resolve(map[string]string{"given": "north", "undeclared": "x"},
+			certificateID); err == nil ||
 			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got error %v, want one with %q", c.why, err, c.want)
 		}
@@ -148,24 +153,33 @@ func TestParseRefuses(t *testing.T) {
 		{"null", `null`, "not a JSON object"},
 		{"a body over AWS's limit", `{"Parameters":{` + strings.Repeat(" ", maxBody) + `}}`, "longer than"},
 		{"a section of CloudFormation", `{"Outputs":{}}`, `unknown member "Outputs"`},
-		{"a parameter of another type", `{"Parameters":{"p":{"Type":"Number"}}}`, "Parameters.p: the only type is String"},
+		{"a parameter of another type", `{"Parameters":{"p":{"Type":"Number"}}}`,
+			"Parameters.p: the only type is String"},
 		{"a default that is not a string", `{"Parameters":{"p":{"Type":"String","Default":1}}}`, "Parameters.p"},
-		{"a parameter with more than AWS knows", `{"Parameters":{"p":{"Type":"String","AllowedValues":["a"]}}}`, "AllowedValues"},
+		{"a parameter with more than AWS knows", `{"Parameters":{"p":{"Type":"String","AllowedValues":["a"]}}}`,
+			"AllowedValues"},
 		{"a function in the mappings", `{"Mappings":{"m":{"a":{"b":{"Ref":"p"}}}}}`, "Mappings.m.a.b: a mapped value"},
 		{"mappings of one level", `{"Mappings":{"m":{"a":"b"}}}`, "Mappings.m.a"},
 		{"no certificate", `{"Resources":{}}`, "no AWS::IoT::Certificate"},
 		{"no resources", `{}`, "no AWS::IoT::Certificate"},
-		{"two certificates", resources(`{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":"a"}}`), "one certificate only"},
+		{"two certificates", resources(`{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":"a"}}`),
+			"one certificate only"},
 		{"a resource without a type", resources(`{}`), "has no Type"},
-		{"a resource of another service", resources(`{"Type":"AWS::SNS::Topic"}`), `unknown resource type "AWS::SNS::Topic"`},
-		{"a CSR, which only other templates take", certificate(`"Properties":{"CertificateSigningRequest":"x"}`), "CertificateSigningRequest"},
+		{"a resource of another service", resources(`{"Type":"AWS::SNS::Topic"}`),
+			`unknown resource type "AWS::SNS::Topic"`},
+		{"a CSR, which only other templates take", certificate(`"Properties":{"CertificateSigningRequest":"x"}`),
+			"CertificateSigningRequest"},
 		{"a certificate without ID", certificate(`"Properties":{"Status":"ACTIVE"}`), "no CertificateId"},
-		{"a status that the template cannot give", certificate(`"Properties":{"CertificateId":"x","Status":"REVOKED"}`), "ACTIVE or INACTIVE"},
-		{"merging a status", certificate(`"Properties":{"CertificateId":"x"},"OverrideSettings":{"Status":"MERGE"}`), "nothing to MERGE"},
+		{"a status that the template cannot give", certificate(`"Properties":{"CertificateId":"x","Status":"REVOKED"}`),
+			"ACTIVE or INACTIVE"},
+		{"merging a status", certificate(`"Properties":{"CertificateId":"x"},"OverrideSettings":{"Status":"MERGE"}`),
+			"nothing to MERGE"},
 		{"a thing without a name", thing(`"ThingTypeName":"x"`, ``), "no ThingName"},
 		{"a property that things have not", thing(`"ThingName":"x","Color":"red"`, ``), `unknown member "Color"`},
-		{"an unknown function", thing(`"ThingName":{"Fn::If":["a","b","c"]}`, ``), `Resources.x.Properties.ThingName: unknown function "Fn::If"`},
-		{"a function of CloudFormation", thing(`"ThingName":{"Fn::GetAtt":["a","b"]}`, ``), `unknown function "Fn::GetAtt"`},
+		{"an unknown function", thing(`"ThingName":{"Fn::If":["a","b","c"]}`, ``),
+			`Resources.x.Properties.ThingName: unknown function "Fn::If"`},
+		{"a function of CloudFormation", thing(`"ThingName":{"Fn::GetAtt":["a","b"]}`, ``),
+			`unknown function "Fn::GetAtt"`},
 		{"a function beside something else", thing(`"ThingName":{"Ref":"p","x":1}`, ``), "must be the only member"},
 		{"a reference to no name", thing(`"ThingName":{"Ref":["p"]}`, ``), "name of a parameter"},
 		{"too few arguments", thing(`"ThingName":{"Fn::Join":["-"]}`, ``), "list of 2 arguments"},
@@ -173,14 +187,24 @@ func TestParseRefuses(t *testing.T) {
 		{"a substitution of no string", thing(`"ThingName":{"Fn::Sub":{"Ref":"p"}}`, ``), "Fn::Sub: it takes a string"},
 		{"null", thing(`"ThingName":null`, ``), "null is not a value"},
 		{"null further in", thing(`"ThingName":{"Fn::Join":["",[null]]}`, ``), "null is not a value"},
-		{"attributes that are not an object", thing(`"ThingName":"x","AttributePayload":["a"]`, ``), "not a JSON object"},
-		{"an unknown setting", thing(`"ThingName":"x"`, `,"OverrideSettings":{"ThingGroups":"IGNORE"}`), "DO_NOTHING, REPLACE, FAIL and MERGE"},
-		{"a setting of something that has none", thing(`"ThingName":"x"`, `,"OverrideSettings":{"ThingName":"FAIL"}`), `unknown member "ThingName"`},
-		{"merging a thing type", thing(`"ThingName":"x"`, `,"OverrideSettings":{"ThingTypeName":"MERGE"}`), "nothing to MERGE"},
-		{"two things", strings.Replace(thing(`"ThingName":"x"`, ``), `"x":`, `"w":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":"y"}},"x":`, 1), "one thing only"},
-		{"a policy with name and document", resources(`{"Type":"AWS::IoT::Policy","Properties":{"PolicyName":"a","PolicyDocument":"{}"}}`), "either a PolicyName or a PolicyDocument"},
-		{"a policy with neither", resources(`{"Type":"AWS::IoT::Policy","Properties":{}}`), "either a PolicyName or a PolicyDocument"},
-		{"settings of a policy", resources(`{"Type":"AWS::IoT::Policy","Properties":{"PolicyName":"a"},"OverrideSettings":{}}`), "no OverrideSettings"},
+		{"attributes that are not an object", thing(`"ThingName":"x","AttributePayload":["a"]`, ``),
+			"not a JSON object"},
+		{"an unknown setting", thing(`"ThingName":"x"`, `,"OverrideSettings":{"ThingGroups":"IGNORE"}`),
+			"DO_NOTHING, REPLACE, FAIL and MERGE"},
+		{"a setting of something that has none", thing(`"ThingName":"x"`, `,"OverrideSettings":{"ThingName":"FAIL"}`),
+			`unknown member "ThingName"`},
+		{"merging a thing type", thing(`"ThingName":"x"`, `,"OverrideSettings":{"ThingTypeName":"MERGE"}`),
+			"nothing to MERGE"},
+		{"two things", strings.Replace(thing(`"ThingName":"x"`, ``), `"x":`,
+			`"w":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":"y"}},"x":`, 1), "one thing only"},
+		{"a policy with name and document",
+			resources(`{"Type":"AWS::IoT::Policy","Properties":{"PolicyName":"a","PolicyDocument":"{}"}}`),
+			"either a PolicyName or a PolicyDocument"},
+		{"a policy with neither", resources(`{"Type":"AWS::IoT::Policy","Properties":{}}`),
+			"either a PolicyName or a PolicyDocument"},
+		{"settings of a policy",
+			resources(`{"Type":"AWS::IoT::Policy","Properties":{"PolicyName":"a"},"OverrideSettings":{}}`),
+			"no OverrideSettings"},
 		{"a configuration that is not flat", wrap(`{"a":{"b":"c"}}`), "flat"},
 	} {
 		if _, err := Parse(c.body); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -194,11 +218,15 @@ func TestThingsThatTheRegistryDoesNotTake(t *testing.T) {
 		{"a name with a space", `"ThingName":{"Ref":"p"}`, "a b", "cannot be the name of a thing"},
 		{"an empty name", `"ThingName":{"Ref":"p"}`, "", "cannot be the name of a thing"},
 		{"a name over 128 characters", `"ThingName":{"Ref":"p"}`, strings.Repeat("a", 129), "cannot be the name"},
-		{"a value with a space", `"ThingName":"x","AttributePayload":{"a":{"Ref":"p"}}`, "hall 3", "AttributePayload.a"},
-		{"an attribute's name with a space", `"ThingName":"x","AttributePayload":{"a b":{"Ref":"p"}}`, "v", "AttributePayload.a b"},
+		{"a value with a space", `"ThingName":"x","AttributePayload":{"a":{"Ref":"p"}}`, "hall 3",
+			"AttributePayload.a"},
+		{"an attribute's name with a space", `"ThingName":"x","AttributePayload":{"a b":{"Ref":"p"}}`, "v",
+			"AttributePayload.a b"},
 		{"a value that is not a string", `"ThingName":"x","AttributePayload":{"a":1}`, "", "not a string"},
-		{"four attributes without a thing type", `"ThingName":"x","AttributePayload":{"a":"1","b":"1","c":"1","d":"1"}`, "", "more than the 3"},
-		{"groups that are not a list", `"ThingName":"x","ThingGroups":{"Ref":"p"}`, "g", "ThingGroups: it is not a list"},
+		{"four attributes without a thing type", `"ThingName":"x","AttributePayload":{"a":"1","b":"1","c":"1","d":"1"}`,
+			"", "more than the 3"},
+		{"groups that are not a list", `"ThingName":"x","ThingGroups":{"Ref":"p"}`, "g",
+			"ThingGroups: it is not a list"},
 	} {
 		parsed, err := Parse(resources(`{"Type":"AWS::IoT::Thing","Properties":{` + c.properties + `}}`))
 		if err != nil {

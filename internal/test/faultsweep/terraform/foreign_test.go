@@ -72,7 +72,8 @@ func (d *workdir) refuses(i awstest.Impostor) {
 		d.T.Errorf("%s: the apply was not refused", i.Part)
 	}
 	for _, text := range []string{
-		`pipeline "greenhouse": ` + strings.ReplaceAll(part.Kind, "_", " ") + ` "` + part.Name + `" belongs to someone else`,
+		`pipeline "greenhouse": ` + strings.ReplaceAll(part.Kind, "_", " ") + ` "` + part.Name +
+			`" belongs to someone else`,
 		"An object of that name exists and does not belong to any pipeline", "Nothing was changed", "Part: " + i.Part,
 		"Remove the object that has the name",
 	} {

@@ -14,12 +14,18 @@ func TestMessages(t *testing.T) {
 		fault faultproxy.Fault
 		says  []string
 	}{
-		{"a permission is missing", faultproxy.Fault{Kind: faultproxy.AccessDenied, Match: operation("kinesis", "CreateStream")},
-			[]string{`creating kinesis stream "greenhouse" failed`, "kinesis:CreateStream", "Part: stream", "terraform untaint"}},
-		{"reading is not allowed", faultproxy.Fault{Kind: faultproxy.AccessDenied, Match: operation("dynamodb", "DescribeTable")},
-			[]string{`reading dynamodb table "greenhouse" failed`, "dynamodb:DescribeTable", "Part: device_table", "Nothing was changed"}},
-		{"credentials expire halfway", faultproxy.Fault{Kind: faultproxy.Expired, Match: func(r faultproxy.Request) bool { return r.N >= 70 }},
-			[]string{`Creating pipeline "greenhouse" stopped: the credentials are no longer valid`, "Renew them first", "Exists now and is recorded: ", "AWS code: ExpiredTokenException", "terraform untaint"}},
+		{"a permission is missing", faultproxy.Fault{Kind: faultproxy.AccessDenied,
+			Match: operation("kinesis", "CreateStream")},
+			[]string{`creating kinesis stream "greenhouse" failed`, "kinesis:CreateStream", "Part: stream",
+				"terraform untaint"}},
+		{"reading is not allowed", faultproxy.Fault{Kind: faultproxy.AccessDenied,
+			Match: operation("dynamodb", "DescribeTable")},
+			[]string{`reading dynamodb table "greenhouse" failed`, "dynamodb:DescribeTable", "Part: device_table",
+				"Nothing was changed"}},
+		{"credentials expire halfway", faultproxy.Fault{Kind: faultproxy.Expired,
+			Match: func(r faultproxy.Request) bool { return r.N >= 70 }},
+			[]string{`Creating pipeline "greenhouse" stopped: the credentials are no longer valid`, "Renew them first",
+				"Exists now and is recorded: ", "AWS code: ExpiredTokenException", "terraform untaint"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w.Server.Reset(t)

@@ -58,16 +58,21 @@ func TestDeepCheckIsAnnounced(t *testing.T) {
 		}
 	}
 	w.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-07")
-	lost := "- soil-07: its certificate is not attached to it, and its credentials are not in the store; if they held the only copy of its key, it gets a new key and certificate"
+	lost := "- soil-07: its certificate is not attached to it, and its credentials are not in the store; if they " +
+		"held the only copy of its key, it gets a new key and certificate"
 	for _, tt := range []struct {
 		why, arguments string
 		says, hides    []string
 	}{
 		{"it has found something", "deep_check = true",
-			[]string{`2 devices of pipeline "greenhouse" will be repaired`, "- soil-04: its certificate is not attached to it - soil-07", lost, "0 to add, 1 to change"}, []string{"than a refresh may"}},
+			[]string{`2 devices of pipeline "greenhouse" will be repaired`,
+				"- soil-04: its certificate is not attached to it - soil-07", lost, "0 to add, 1 to change"},
+			[]string{"than a refresh may"}},
 		{"it would take 2.2 s", "deep_check = true\n timeouts = { read = \"2s\" }",
-			[]string{`The deep check of pipeline "greenhouse" takes longer than a refresh may`, "checks each of 22 devices, and iot:ListThingPrincipals is limited to 10 requests per second",
-				"at least 2s; the timeout of the operation is 2s. This plan does not include the check.", `set timeouts = { read = "1m0s" }`, "request_rates"}, []string{"will be repaired"}},
+			[]string{`The deep check of pipeline "greenhouse" takes longer than a refresh may`,
+				"checks each of 22 devices, and iot:ListThingPrincipals is limited to 10 requests per second",
+				"at least 2s; the timeout of the operation is 2s. This plan does not include the check.",
+				`set timeouts = { read = "1m0s" }`, "request_rates"}, []string{"will be repaired"}},
 		{"nobody asks", "", []string{"No changes"}, []string{"will be repaired", "than a refresh may"}},
 	} {
 		d.describe(fleet + tt.arguments)

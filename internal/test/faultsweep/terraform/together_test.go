@@ -11,7 +11,8 @@ import (
 
 func small(name, device string) string {
 	return fmt.Sprintf(
-		"name = %q\n devices = { %q = {} }\n force_destroy = true\n alerts = { rules = { dry = { when = \"data.humidity < 30\" } } }",
+		"name = %q\n devices = { %q = {} }\n force_destroy = true\n alerts = { rules = { dry = { when = "+
+			"\"data.humidity < 30\" } } }",
 		name,
 		device,
 	)
