@@ -152,6 +152,21 @@ func CompileTemplate(text string, o Options) (*Template, error) {
 // Eval fills in the template for a message; @variables are empty, use Query.EvalTemplate for them.
 func (t *Template) Eval(ctx context.Context, m *Message) (string, error) { return t.t.Eval(ctx, m) }
 
+// EvalMap fills in the template as Eval does, with the text that mapping makes of each value's.
+func (t *Template) EvalMap(ctx context.Context, m *Message, mapping func(string) string) (string, error) {
+	return t.t.EvalMap(ctx, m, mapping)
+}
+
+// JSON returns the template as one that remains JSON for every message. The error is an ErrorList if the text is not
+// a JSON document, or if an expression is all of it.
+func (t *Template) JSON() (*JSONTemplate, error) {
+	j, report := t.t.JSON()
+	if report.Failed() {
+		return nil, ErrorList(report.Errors())
+	}
+	return &JSONTemplate{j}, nil
+}
+
 // Warnings are remarks about what AWS accepts but can hardly be meant.
 func (t *Template) Warnings() []Diagnostic { return t.t.Warnings() }
 
@@ -163,3 +178,14 @@ func (t *Template) UsesName(name string) bool { return t.t.UsesName(name) }
 
 // Paths are the payload paths that the template reads, sorted; "*" is the whole payload.
 func (t *Template) Paths() []string { return t.t.Paths() }
+
+// JSONTemplate is a compiled template that is a JSON document, immutable and safe for concurrent use.
+type JSONTemplate struct{ t *eval.JSONTemplate }
+
+// Eval fills in the template for a message. Inside a JSON string, the text of a value is inserted and escaped;
+// elsewhere, the value is written as JSON, Undefined as null. No value changes the structure of the document: if one
+// repeats a key of its object, that is an error.
+func (t *JSONTemplate) Eval(ctx context.Context, m *Message) (string, error) { return t.t.Eval(ctx, m) }
+
+// Warnings are remarks about keys that a message can choose, and about keys that are repeated.
+func (t *JSONTemplate) Warnings() []Diagnostic { return t.t.Warnings() }

@@ -7,6 +7,13 @@ const hexDigits = "0123456789abcdef"
 // AppendString appends s as a JSON string, escaping only what JSON requires.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	dst = AppendContent(dst, s)
+	return append(dst, '"')
+}
+
+// AppendContent appends s as part of a JSON string, escaped like AppendString but without quotes. Bytes that are not
+// UTF-8 become U+FFFD.
+func AppendContent(dst []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -29,8 +36,7 @@ func AppendString(dst []byte, s string) []byte {
 		i++
 		start = i
 	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
+	return append(dst, s[start:]...)
 }
 
 func appendEscaped(dst []byte, c byte) []byte {

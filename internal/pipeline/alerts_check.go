@@ -1,12 +1,15 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"net/mail"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
 )
 
 const (
@@ -61,11 +64,34 @@ func (c *checker) checkAlertRules(a *AlertsSpec) (used map[string]string, sound 
 			c.template(path+".message", *r.Message, bindings...)
 		}
 		if r.Command != nil {
-			c.template(path+".command", *r.Command, bindings...)
+			c.checkCommand(path+".command", *r.Command)
 		}
 		c.number(path+".cooldown_seconds", r.CooldownSeconds, AlertCooldownSeconds)
 	}
 	return used, sound
+}
+
+// checkCommand warns of a command that the alert handler cannot protect: one that looks like JSON but is sent as plain
+// text, or whose keys the device chooses. Neither is an error, since the command may be meant as it is.
+func (c *checker) checkCommand(path, text string) {
+	t := c.template(path, text, bindings...)
+	if t == nil {
+		return
+	}
+	document, err := t.JSON()
+	switch start := strings.TrimSpace(text); {
+	case err == nil:
+		if warnings := document.Warnings(); len(warnings) > 0 {
+			c.warn(path, "This command's keys may not be what you intend", "%s", diagnostics(warnings))
+		}
+	case strings.HasPrefix(start, "{") || strings.HasPrefix(start, "["):
+		var list iotsql.ErrorList
+		if errors.As(err, &list) {
+			c.warn(path, "This command looks like JSON but is not", "%s\n\nIt is sent as plain text: values are "+
+				"inserted as they are, so a value from the device can change the rest of the command. In JSON, an "+
+				"expression is either a whole value or inside a string.", diagnostics(list))
+		}
+	}
 }
 
 func (c *checker) checkThresholds(a *AlertsSpec, used map[string]string, sound bool) {

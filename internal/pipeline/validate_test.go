@@ -88,6 +88,12 @@ func TestValidateWarnings(t *testing.T) {
 			jitp(JITPSpec{CACertificatePEM: authorityPEM(time.Hour)})},
 		{"a threshold without use", `alerts.thresholds["max"]`, "No condition mentions",
 			func(s *Spec) { s.Alerts = &AlertsSpec{Thresholds: map[string]float64{"max": 1}} }},
+		{"a command that is nearly JSON", `alerts.rules["dry"].command`, "2:16: not JSON: no comma between values",
+			alert(AlertRuleSpec{When: "a > 1", Command: ptr("{\n  \"level\": ${a}${b}\n}")})},
+		{"a command that only begins like JSON", `alerts.rules["dry"].command`, "sent as plain text",
+			alert(AlertRuleSpec{When: "a > 1", Command: ptr("[${a}")})},
+		{"a command whose key the device chooses", `alerts.rules["dry"].command`, "1:2: this key depends on the message",
+			alert(AlertRuleSpec{When: "a > 1", Command: ptr(`{"${a}": 1}`)})},
 		{"a pattern that AWS may or may not take", `routes["extra"].sql`, "does not document",
 			routed(func(r *RouteSpec) {
 				r.SQL = "SELECT * FROM 'a/b' WHERE regexp_matches(name, '^(?!test).*')"
@@ -107,6 +113,14 @@ func TestValidateSound(t *testing.T) {
 	for _, name := range []string{"minimal", "full"} {
 		if problems := Validate(testSpec(t, name), nil); len(problems) > 0 {
 			t.Errorf("%s is sound, and yet: %s", name, encode(problems))
+		}
+	}
+	for _, command := range []string{
+		`{"note": "${a}", "level": ${b}}`, `{"${thing}": [1, ${a}]}`, "open ${a}", "${a}", "${a}{", "reboot", `"${a}"`, "",
+	} {
+		problems := Validate(edit(alert(AlertRuleSpec{When: "a > 1", Command: &command})), nil)
+		if len(problems) > 0 {
+			t.Errorf("command %q is sound, and yet: %s", command, encode(problems))
 		}
 	}
 	greenhouse := testSpec(t, "greenhouse")

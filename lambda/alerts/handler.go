@@ -252,38 +252,6 @@ func (h *handler) raise(
 	return nil
 }
 
-// render fills in the message template. If the template fails, the alert is sent anyway.
-func (h *handler) render(ctx context.Context, r *rule, m *iotsql.Message) string {
-	if r.message != nil {
-		text, err := r.message.Eval(ctx, m)
-		if err == nil && text != "" {
-			return cut(text, maxMessage)
-		}
-		if err != nil {
-			h.log.ErrorContext(ctx, "cannot render alert message", "rule", r.name, "error", err.Error())
-		}
-	}
-	return r.name + ": " + r.when
-}
-
-// command sends the rule's command to the device, on the only topic that its policy lets it receive.
-func (h *handler) command(ctx context.Context, r *rule, e *event, m *iotsql.Message, metrics *emf.Recorder) error {
-	if r.command == nil {
-		return nil
-	}
-	payload, err := r.command.Eval(ctx, m)
-	if err != nil {
-		return fmt.Errorf("rendering the command of alert %q: %w", r.name, err)
-	}
-	if _, err := h.device.Publish(ctx, &iotdataplane.PublishInput{
-		Topic: aws.String(h.prefix + "/" + e.thing + "/commands"), Qos: 1, Payload: []byte(payload),
-	}); err != nil {
-		return fmt.Errorf("publishing the command of alert %q to %q: %w", r.name, e.thing, err)
-	}
-	metrics.Count("Commands", 1)
-	return nil
-}
-
 // resolve announces that the condition is no longer true, if it was announced as true. It announces first and records
 // afterwards, so that a failure in between repeats the notice instead of losing it.
 func (h *handler) resolve(

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,16 +14,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/sqstext"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
-// Bounds that keep a notice far below SNS's 256 KiB [AWS 7.2], of which it holds several forms.
+// Bounds on the parts of a notice. They cut what is of little use; forms ensures that the whole fits.
 const (
 	maxSubject = 99 // characters [AWS 7.2 Subject]
 	maxMessage = 8192
 	maxValues  = 50
-	maxValue   = 256 // bytes of one string value
+	maxValue   = 256 // bytes of the name or the text of one value
 )
+
+// maxForms is below SNS's 256 KiB [AWS 7.2], which the subject and the attributes count for.
+const maxForms = 250 << 10
 
 // notice announces an alert or its end.
 type notice struct {
@@ -59,11 +64,11 @@ func newNotice(pipeline string, r *rule, e *event, thresholds map[string]json.Ra
 	n.Time = m.Time.Format(timeForm)
 	for _, measure := range m.Measures[:min(len(m.Measures), maxValues)] {
 		text := json.RawMessage(measure.Text)
-		if measure.Kind == telemetry.String {
+		if measure.Kind == telemetry.String || len(text) > maxValue {
 			// A string always has a JSON form.
 			text, _ = json.Marshal(cut(measure.Text, maxValue))
 		}
-		n.Values[measure.Name] = text
+		n.Values[cut(measure.Name, maxValue)] = text
 	}
 	return n
 }
@@ -134,13 +139,8 @@ func (n *notice) text() string {
 }
 
 func list(b *strings.Builder, label string, values map[string]json.RawMessage) {
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		fmt.Fprintf(b, "%s%s = %s\n", label, name, values[name])
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		fmt.Fprintf(b, "%s%s = %s\n", label, oneLine(name), oneLine(string(values[name])))
 		label = strings.Repeat(" ", len(label))
 	}
 }
@@ -150,17 +150,56 @@ type topicAPI interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
+// forms returns the notice in the form of each protocol. It shortens the notice until all of them fit: escapes can
+// make a value seven times as long, and a device could silence its own alerts if SNS refused them.
+func (n *notice) forms() ([]byte, error) {
+	for {
+		document, err := json.Marshal(n)
+		if err != nil {
+			return nil, err
+		}
+		text, object := n.text(), string(sqstext.Escape(document))
+		forms, err := json.Marshal(map[string]string{
+			"default": text, "email": text, "email-json": object, "sms": n.subject(),
+			"sqs": object, "lambda": object, "http": object, "https": object, "firehose": object,
+		})
+		if err != nil || len(forms) <= maxForms || !n.shorten() {
+			return forms, err
+		}
+	}
+}
+
+// shorten removes a part of what the notice can best do without, and reports whether there was any.
+func (n *notice) shorten() bool {
+	const longWhen, enough = 4096, 512 // bytes
+	switch {
+	case len(n.When) > longWhen:
+		n.When = cut(n.When, longWhen/2)
+	case len(n.Values) > 0:
+		n.Values = half(n.Values)
+	case len(n.Message) > enough:
+		n.Message = cut(n.Message, len(n.Message)/2)
+	case len(n.Thresholds) > 0:
+		n.Thresholds = half(n.Thresholds)
+	default:
+		return false
+	}
+	return true
+}
+
+// half returns the first half of the values, by name.
+func half(values map[string]json.RawMessage) map[string]json.RawMessage {
+	names := slices.Sorted(maps.Keys(values))
+	kept := make(map[string]json.RawMessage, len(names)/2)
+	for _, name := range names[:len(names)/2] {
+		kept[name] = values[name]
+	}
+	return kept
+}
+
 // publish notifies the subscribers: people get the text, programs the JSON, filter policies the attributes.
 func publish(ctx context.Context, client topicAPI, topicARN string, n *notice) error {
-	document, err := json.Marshal(n)
-	if err != nil {
-		return fmt.Errorf("writing alert %q for %q: %w", n.Rule, n.Thing, err)
-	}
-	text, object := n.text(), string(document)
-	forms, err := json.Marshal(map[string]string{
-		"default": text, "email": text, "email-json": object, "sms": n.subject(),
-		"sqs": object, "lambda": object, "http": object, "https": object, "firehose": object,
-	})
+	forms, err := n.forms()
 	if err != nil {
 		return fmt.Errorf("writing alert %q for %q: %w", n.Rule, n.Thing, err)
 	}

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
@@ -45,30 +49,108 @@ func FuzzSubject(f *testing.F) {
 	})
 }
 
-// TestANoticeFits makes the largest notice that a 128 KB message can cause.
+// lastPublished is a topic that keeps the last notification.
+type lastPublished struct{ in *sns.PublishInput }
+
+func (l *lastPublished) Publish(
+	_ context.Context,
+	in *sns.PublishInput,
+	_ ...func(*sns.Options),
+) (*sns.PublishOutput, error) {
+	l.in = in
+	return &sns.PublishOutput{}, nil
+}
+
+// TestANoticeFits makes the largest notices that a 128 KB message can cause: a device must not silence its own alerts.
 func TestANoticeFits(t *testing.T) {
-	values := make([]string, 60)
+	for _, c := range []struct{ why, name, value string }{
+		{"text of two bytes", "m", strings.Repeat("é", 1000)},
+		{"values that JSON escapes", "m", strings.Repeat(`\u0001`, 256)},
+		{"quotes", "m", strings.Repeat(`\"`, 256)},
+		{"long names", strings.Repeat("n", 1000), "1"},
+		{"names that JSON escapes", strings.Repeat(`\u0001`, 250), "1"},
+	} {
+		members := make([]string, 60)
+		for i := range members {
+			members[i] = fmt.Sprintf(`"%02d%s":"%s"`, i, c.name, c.value)
+		}
+		e := event{payload: []byte("{" + strings.Join(members, ",") + "}"), thing: "soil-001", topic: "a", receivedAt: time.Now()}
+		for _, message := range []string{"Humidity 29", cut(strings.Repeat("é\"", 100000), maxMessage)} {
+			for _, when := range []string{"a > 1", strings.Repeat("a > 1 OR ", 10000)} {
+				n := newNotice("greenhouse", &rule{name: "dry", severity: "info", when: when}, &e, nil)
+				if len(n.Values) != maxValues {
+					t.Fatalf("%s: %d values", c.why, len(n.Values))
+				}
+				n.Message = message
+				topic := &lastPublished{}
+				if err := publish(t.Context(), topic, "arn", n); err != nil {
+					t.Fatal(err)
+				}
+				size := len(*topic.in.Message) + len(*topic.in.Subject)
+				for name, a := range topic.in.MessageAttributes {
+					size += len(name) + len(*a.DataType) + len(*a.StringValue)
+				}
+				if size > 256<<10 || !utf8.ValidString(*topic.in.Message) || !strings.HasPrefix(message, n.Message[:11]) {
+					t.Errorf("%s: %d bytes, message %.20q", c.why, size, n.Message)
+				}
+			}
+		}
+	}
+}
+
+func TestANoticeThatFitsIsComplete(t *testing.T) {
+	values := make([]string, 40)
 	for i := range values {
-		values[i] = fmt.Sprintf(`"m%02d":"%s"`, i, strings.Repeat("é", 1000))
+		values[i] = fmt.Sprintf(`"m%02d":"%s"`, i, strings.Repeat("x", 250))
 	}
-	e := event{
-		payload:    []byte("{" + strings.Join(values, ",") + "}"),
-		thing:      "soil-001",
-		topic:      "a",
-		receivedAt: time.Now(),
+	e := event{payload: []byte("{" + strings.Join(values, ",") + "}"), thing: "soil-001", receivedAt: time.Now()}
+	n := newNotice("greenhouse", &rule{name: "dry", severity: "info", when: "a > 1"}, &e, nil)
+	n.Message = strings.Repeat("y", 4000)
+	if _, err := n.forms(); err != nil || len(n.Values) != 40 || len(n.Message) != 4000 {
+		t.Errorf("%d values and a message of %d bytes are left, %v", len(n.Values), len(n.Message), err)
 	}
-	n := newNotice("greenhouse", &rule{name: "dry", severity: "info"}, &e, nil)
-	n.Message = cut(strings.Repeat("é", 100000), maxMessage)
-	if !utf8.ValidString(n.Message) || len(n.Message) > maxMessage+len("…") {
-		t.Errorf("a message of %d bytes, valid: %v", len(n.Message), utf8.ValidString(n.Message))
+}
+
+// TestADeviceAddsNoLines: the text of a notice has the lines of the function and of the rule's message, no others.
+func TestADeviceAddsNoLines(t *testing.T) {
+	forged := `x\n\nSeverity:   info\r\nAlert:      none\u2028\u0085\u001b[2J\u202e`
+	e := event{payload: []byte(`{"note":"` + forged + `","` + forged + `":1}`), thing: "soil-001", receivedAt: time.Now()}
+	rules, _, broken, err := compile(
+		`{"version":1,"rules":{"dry":{"when":"1 = 1","severity":"critical","message":"Note: ${note}\nEnd."}}}`)
+	if err != nil || len(broken) > 0 {
+		t.Fatal(err, broken)
 	}
-	document, err := json.Marshal(n)
+	m, err := e.message(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Six forms of JSON and two of text.
-	if size := 6*len(document) + 2*len(n.text()); len(n.Values) != maxValues || size > 256<<10 {
-		t.Errorf("%d values, %d bytes", len(n.Values), size)
+	n := newNotice("greenhouse", &rules[0], &e, nil)
+	n.State, n.Message = "alert", (&handler{}).render(t.Context(), &rules[0], m)
+	if want := "Note: x  Severity:   info  Alert:      none   [2J \nEnd."; n.Message != want {
+		t.Errorf("message %q, want %q", n.Message, want)
+	}
+	want := []string{"Note: x ", "End.", "", "Severity: ", "Alert:   ", "Device:  ", "Pipeline:", "Time:    ", "Condition", "Values:  ", "         "}
+	lines := strings.Split(strings.TrimSuffix(n.text(), "\n"), "\n")
+	for i, line := range lines {
+		if len(lines) != len(want) || !strings.HasPrefix(line, want[i]) || strings.ContainsFunc(line, func(r rune) bool {
+			return r < ' ' || r == 0x85 || r == 0x2028 || r == 0x202e
+		}) {
+			t.Fatalf("line %d: %q in\n%s", i, line, n.text())
+		}
+	}
+}
+
+func TestANoticeHasNoCharactersThatSQSRefuses(t *testing.T) {
+	e := event{payload: []byte("{\"a\uFFFF\":\"\uFFFE\"}"), thing: "soil-001", receivedAt: time.Now()}
+	forms, err := newNotice("greenhouse", &rule{name: "dry", severity: "info"}, &e, nil).forms()
+	var decoded map[string]string
+	if err := errors.Join(err, json.Unmarshal(forms, &decoded)); err != nil {
+		t.Fatal(err)
+	}
+	for form, text := range decoded {
+		if strings.ContainsAny(text, "\uFFFE\uFFFF") {
+			t.Errorf("%s: %q", form, text)
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ type rule struct {
 	// holdsNot is TRUE if the condition is FALSE, but not if it is Undefined: a message without the field says nothing.
 	holdsNot       *iotsql.Condition // nil unless a resolved notice is wanted
 	message        *iotsql.Template  // nil: a standard text
-	command        *iotsql.Template  // nil: none
+	command        renderer          // nil: none
 	cooldown       time.Duration
 	notifyResolved bool
 }
@@ -68,7 +68,7 @@ func compile(text string) (rules []rule, thresholds map[string]json.RawMessage, 
 			r.message, problems[2] = iotsql.CompileTemplate(text.Message, options)
 		}
 		if text.Command != "" {
-			r.command, problems[3] = iotsql.CompileTemplate(text.Command, options)
+			r.command, problems[3] = compileCommand(text.Command, options)
 		}
 		if err := errors.Join(problems[:]...); err != nil {
 			broken = append(broken, fmt.Errorf("compiling alert rule %q: %w", name, err))

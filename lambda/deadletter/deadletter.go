@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/sqstext"
 )
 
 // maxMessage is the size of an SQS message, in bytes.
@@ -52,7 +54,13 @@ type document struct {
 // MarshalJSON writes the letter as the queue gets it, with the payload inside.
 func (l Letter) MarshalJSON() ([]byte, error) {
 	payload := base64.StdEncoding.EncodeToString(l.Payload)
-	return json.Marshal(l.document(&payload, ""))
+	return encode(l.document(&payload, ""))
+}
+
+// encode keeps a character of the topic or the detail from making SQS refuse the letter.
+func encode(d document) ([]byte, error) {
+	text, err := json.Marshal(d)
+	return sqstext.Escape(text), err
 }
 
 func (l Letter) document(payload *string, location string) document {
@@ -123,7 +131,7 @@ func (o *Sender) storePayload(ctx context.Context, l Letter) ([]byte, error) {
 	}); err != nil {
 		return nil, err
 	}
-	return json.Marshal(l.document(nil, "s3://"+o.Bucket+"/"+key))
+	return encode(l.document(nil, "s3://"+o.Bucket+"/"+key))
 }
 
 // TrustTransport is an option for the SQS client: it leaves out the MD5 check of the answer. The request is signed

@@ -122,3 +122,24 @@ func TestALetterIsJSONWhateverItsDetail(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
+
+func TestSQSAcceptsEveryLetter(t *testing.T) {
+	p := &post{objects: map[string][]byte{}}
+	o := Sender{Queue: p, QueueURL: "q", Objects: func() BucketAPI { return p }, Bucket: "b"}
+	for _, payload := range []string{"x", strings.Repeat("x", 800_000)} {
+		l := letter(payload)
+		l.Topic, l.Detail = "a/\uFFFF", "member \"\uFFFE\x00\x1f\xff\""
+		if err := o.Send(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, message := range p.messages {
+		// [SQS SendMessage] says which characters a message may hold.
+		if i := strings.IndexFunc(message, func(r rune) bool { return r < ' ' || r == '\uFFFE' || r == '\uFFFF' }); i >= 0 {
+			t.Errorf("%q", message[i:min(i+40, len(message))])
+		}
+		if !strings.HasSuffix(message, `"detail":"member \"\ufffe\u0000\u001f\ufffd\""}`) {
+			t.Errorf("%q", message[len(message)-100:])
+		}
+	}
+}

@@ -42,7 +42,8 @@ func alertRules() schema.Attribute {
 		"message": optional("Text of the notification. `$${…}` is replaced by the value of an expression. Defaults " +
 			"to a text that names the rule and the device."),
 		"command": optional("Message that is published to the commands topic of the device. `$${…}` is replaced by " +
-			"the value of an expression."),
+			"the value of an expression. A command that is JSON remains JSON: values are escaped inside strings and " +
+			"written as JSON elsewhere. In any other command, values are inserted as they are."),
 		"cooldown_seconds": number("Seconds during which a device does not raise the same alert again.",
 			pipeline.AlertCooldownSeconds),
 		"notify_resolved": flag("Whether to notify when the condition no longer holds. Defaults to `false`."),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sort"
 	"strings"
 
@@ -206,13 +207,17 @@ func (c *Condition) Eval(ctx context.Context, m *message.Message) (bool, error) 
 // Template is a compiled text with ${…} parts.
 type Template struct {
 	text
+	source   string
 	parts    []part
 	warnings []syntax.Diagnostic
 }
 
 type part struct {
+	pos  syntax.Pos
 	text string
 	x    node // nil for literal text
+
+	reads bool // x depends on the payload
 }
 
 // CompileTemplate compiles a text with ${…} parts. [IoT-SQL 16]
@@ -220,16 +225,27 @@ func CompileTemplate(s string, o Options) (*Template, *syntax.Report) {
 	parts, report := syntax.ParseTemplate(s)
 	c := newCompiler(o, report)
 	c.template = true
-	t := &Template{}
+	t := &Template{source: s}
 	for _, p := range parts {
-		if p.X == nil {
-			t.parts = append(t.parts, part{text: p.Text})
-		} else {
-			t.parts = append(t.parts, part{x: c.expr(p.X)})
+		compiled := part{pos: p.Position(), text: p.Text}
+		if p.X != nil {
+			compiled.x, compiled.reads = c.templateExpr(p.X)
 		}
+		t.parts = append(t.parts, compiled)
 	}
 	t.text, t.warnings = c.text(), report.Warnings()
 	return t, report
+}
+
+// templateExpr compiles one expression of a template, and says whether it reads the payload.
+func (c *compiler) templateExpr(x syntax.Expr) (n node, reads bool) {
+	all := c.reads
+	c.reads = map[string]bool{}
+	n = c.expr(x)
+	reads = len(c.reads) > 0
+	maps.Copy(all, c.reads)
+	c.reads = all
+	return n, reads
 }
 
 // Variables are the names of the variables that the template reads.
@@ -240,15 +256,25 @@ func (t *Template) Warnings() []syntax.Diagnostic { return t.warnings }
 
 // Eval fills the template in; variables are Undefined, which is empty text.
 func (t *Template) Eval(ctx context.Context, m *message.Message) (string, error) {
-	return t.eval(ctx, m, nil)
+	return t.eval(ctx, m, nil, nil)
+}
+
+// EvalMap fills the template in as Eval does, with the text that mapping makes of each value's.
+func (t *Template) EvalMap(ctx context.Context, m *message.Message, mapping func(string) string) (string, error) {
+	return t.eval(ctx, m, nil, mapping)
 }
 
 // EvalTemplate fills the template in with the variables of the query.
 func (q *Query) EvalTemplate(ctx context.Context, t *Template, m *message.Message) (string, error) {
-	return t.eval(ctx, m, q)
+	return t.eval(ctx, m, q, nil)
 }
 
-func (t *Template) eval(ctx context.Context, m *message.Message, q *Query) (string, error) {
+func (t *Template) eval(
+	ctx context.Context,
+	m *message.Message,
+	q *Query,
+	mapping func(string) string,
+) (string, error) {
 	f := newFrame(ctx, m, t.plan)
 	defer f.release()
 	if q != nil && len(t.plan.variables) > 0 {
@@ -265,6 +291,9 @@ func (t *Template) eval(ctx context.Context, m *message.Message, q *Query) (stri
 		s, _ := value.ToString(p.x.eval(f))
 		if err := f.env.Err(); err != nil {
 			return "", err
+		}
+		if mapping != nil {
+			s = mapping(s)
 		}
 		if b.Len()+len(s) > MaxOutput {
 			return "", funcs.ErrTooMuch

@@ -83,4 +83,12 @@ const (
 	AlwaysUndefined Message = "%s is always Undefined here: %s"
 	Unproven        Message = "%v"
 	NoFrom          Message = "a rule without FROM only sees messages published to $aws/rules/<rule>/…"
+	ValueInKey      Message = "this key depends on the message, so a device can name a key; put the value behind a fixed key"
+	KeyTwice        Message = "the key %q appears twice in this object"
+)
+
+// Errors in a template that should be a JSON document.
+const (
+	NotJSON   Message = "not JSON: %s"
+	OnlyValue Message = "the value is all of the text, so the text has no structure"
 )

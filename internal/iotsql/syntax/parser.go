@@ -68,7 +68,7 @@ func ParseTemplate(text string) ([]Part, *Report) {
 		}
 		open := pos + i
 		if i > 0 {
-			parts = append(parts, Part{Text: text[pos:open]})
+			parts = append(parts, Part{At: At(pos), Text: text[pos:open]})
 		}
 		tokens, closed := scan(text, open+2, true, report)
 		if !closed {
@@ -82,11 +82,11 @@ func ParseTemplate(text string) ([]Part, *Report) {
 			continue
 		}
 		p := newParser(tokens, report)
-		parts = append(parts, Part{X: p.expr()})
+		parts = append(parts, Part{At: At(open), X: p.expr()})
 		p.expectEnd()
 	}
 	if pos < len(text) {
-		parts = append(parts, Part{Text: text[pos:]})
+		parts = append(parts, Part{At: At(pos), Text: text[pos:]})
 	}
 	return parts, report
 }

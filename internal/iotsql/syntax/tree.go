@@ -150,6 +150,7 @@ type Topic struct {
 
 // Part is a piece of a template: literal Text, or an expression when X is not nil.
 type Part struct {
+	At
 	Text string
 	X    Expr
 }
