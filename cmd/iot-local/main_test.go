@@ -290,3 +290,15 @@ func TestColoursAndQuiet(t *testing.T) {
 		t.Errorf("got %q, want it red", out.String())
 	}
 }
+
+func TestADeviceCannotWriteToTheTerminal(t *testing.T) {
+	var out bytes.Buffer
+	p := newPrinter(&out, false, false)
+	p.print(runlog.Event{Kind: runlog.Acted, Thing: "a\x1b[2J", Topic: "t\r\n12:00  ready", Action: "s3",
+		Target: "b/k\u009b\nx", Error: "line 1\n  line 2\x07"})
+	got := out.String()
+	if strings.ContainsAny(got, "\x1b\r\x07\u009b") || strings.Count(got, "\n") != 2 ||
+		!strings.Contains(got, "line 1\n  line 2") {
+		t.Errorf("printed %q", got)
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
@@ -119,8 +121,29 @@ func (p *printer) paint(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
+// printable returns the event without control characters: a topic or an object's key may hold a device's text, which
+// must not add lines or control the terminal. Errors and details may have several lines.
+func printable(e runlog.Event) runlog.Event {
+	without := func(kept string) func(rune) rune {
+		return func(r rune) rune {
+			if unicode.IsControl(r) && !strings.ContainsRune(kept, r) {
+				return utf8.RuneError
+			}
+			return r
+		}
+	}
+	for _, name := range []*string{&e.Thing, &e.Topic, &e.Rule, &e.Action, &e.Target} {
+		*name = strings.Map(without(""), *name)
+	}
+	for _, text := range []*string{&e.Error, &e.Detail} {
+		*text = strings.Map(without("\n\t"), *text)
+	}
+	return e
+}
+
 // line formats an event for people. Its columns are aligned for names of usual length.
 func (p *printer) line(e runlog.Event) string {
+	e = printable(e)
 	colour := colours[e.Kind]
 	if e.Error != "" {
 		colour = red

@@ -92,7 +92,7 @@ func TestValidateWarnings(t *testing.T) {
 			alert(AlertRuleSpec{When: "a > 1", Command: ptr("{\n  \"level\": ${a}${b}\n}")})},
 		{"a command that only begins like JSON", `alerts.rules["dry"].command`, "sent as plain text",
 			alert(AlertRuleSpec{When: "a > 1", Command: ptr("[${a}")})},
-		{"a command whose key the device chooses", `alerts.rules["dry"].command`, "1:2: this key depends on the message",
+		{"a command whose key the device chooses", `alerts.rules["dry"].command`, "1:2: this key depends on",
 			alert(AlertRuleSpec{When: "a > 1", Command: ptr(`{"${a}": 1}`)})},
 		{"a pattern that AWS may or may not take", `routes["extra"].sql`, "does not document",
 			routed(func(r *RouteSpec) {
@@ -116,7 +116,8 @@ func TestValidateSound(t *testing.T) {
 		}
 	}
 	for _, command := range []string{
-		`{"note": "${a}", "level": ${b}}`, `{"${thing}": [1, ${a}]}`, "open ${a}", "${a}", "${a}{", "reboot", `"${a}"`, "",
+		`{"note": "${a}", "level": ${b}}`, `{"${thing}": [1, ${a}]}`, "open ${a}", "${a}", "${a}{", "reboot",
+		`"${a}"`, "",
 	} {
 		problems := Validate(edit(alert(AlertRuleSpec{When: "a > 1", Command: &command})), nil)
 		if len(problems) > 0 {

@@ -74,7 +74,8 @@ func TestANoticeFits(t *testing.T) {
 		for i := range members {
 			members[i] = fmt.Sprintf(`"%02d%s":"%s"`, i, c.name, c.value)
 		}
-		e := event{payload: []byte("{" + strings.Join(members, ",") + "}"), thing: "soil-001", topic: "a", receivedAt: time.Now()}
+		payload := "{" + strings.Join(members, ",") + "}"
+		e := event{payload: []byte(payload), thing: "soil-001", topic: "a", receivedAt: time.Now()}
 		for _, message := range []string{"Humidity 29", cut(strings.Repeat("é\"", 100000), maxMessage)} {
 			for _, when := range []string{"a > 1", strings.Repeat("a > 1 OR ", 10000)} {
 				n := newNotice("greenhouse", &rule{name: "dry", severity: "info", when: when}, &e, nil)
@@ -90,7 +91,8 @@ func TestANoticeFits(t *testing.T) {
 				for name, a := range topic.in.MessageAttributes {
 					size += len(name) + len(*a.DataType) + len(*a.StringValue)
 				}
-				if size > 256<<10 || !utf8.ValidString(*topic.in.Message) || !strings.HasPrefix(message, n.Message[:11]) {
+				if size > 256<<10 || !utf8.ValidString(*topic.in.Message) ||
+					!strings.HasPrefix(message, n.Message[:11]) {
 					t.Errorf("%s: %d bytes, message %.20q", c.why, size, n.Message)
 				}
 			}
@@ -114,7 +116,8 @@ func TestANoticeThatFitsIsComplete(t *testing.T) {
 // TestADeviceAddsNoLines: the text of a notice has the lines of the function and of the rule's message, no others.
 func TestADeviceAddsNoLines(t *testing.T) {
 	forged := `x\n\nSeverity:   info\r\nAlert:      none\u2028\u0085\u001b[2J\u202e`
-	e := event{payload: []byte(`{"note":"` + forged + `","` + forged + `":1}`), thing: "soil-001", receivedAt: time.Now()}
+	payload := `{"note":"` + forged + `","` + forged + `":1}`
+	e := event{payload: []byte(payload), thing: "soil-001", receivedAt: time.Now()}
 	rules, _, broken, err := compile(
 		`{"version":1,"rules":{"dry":{"when":"1 = 1","severity":"critical","message":"Note: ${note}\nEnd."}}}`)
 	if err != nil || len(broken) > 0 {
@@ -129,12 +132,14 @@ func TestADeviceAddsNoLines(t *testing.T) {
 	if want := "Note: x  Severity:   info  Alert:      none   [2J \nEnd."; n.Message != want {
 		t.Errorf("message %q, want %q", n.Message, want)
 	}
-	want := []string{"Note: x ", "End.", "", "Severity: ", "Alert:   ", "Device:  ", "Pipeline:", "Time:    ", "Condition", "Values:  ", "         "}
+	want := []string{
+		"Note: x ", "End.", "", "Severity: ", "Alert:   ", "Device:  ", "Pipeline:", "Time:    ", "Condition", "Values:  ",
+		"         ",
+	}
 	lines := strings.Split(strings.TrimSuffix(n.text(), "\n"), "\n")
 	for i, line := range lines {
-		if len(lines) != len(want) || !strings.HasPrefix(line, want[i]) || strings.ContainsFunc(line, func(r rune) bool {
-			return r < ' ' || r == 0x85 || r == 0x2028 || r == 0x202e
-		}) {
+		if len(lines) != len(want) || !strings.HasPrefix(line, want[i]) ||
+			strings.ContainsAny(line, "\x1b\r\u0085\u2028\u202e") {
 			t.Fatalf("line %d: %q in\n%s", i, line, n.text())
 		}
 	}

@@ -21,7 +21,8 @@ func (f *fixture) commandsOf() []string {
 
 func TestCommandsKeepTheirStructure(t *testing.T) {
 	f := newFixture(t, `{"version":1,"rules":{
-		"a":{"when":"1 = 1","severity":"info","command":"{\"action\":\"show\",\"note\":\"${data.note}\",\"level\":${data.level}}"},
+		"a":{"when":"1 = 1","severity":"info",
+			"command":"{\"action\":\"show\",\"note\":\"${data.note}\",\"level\":${data.level}}"},
 		"b":{"when":"1 = 1","severity":"info","command":"note=${data.note}"},
 		"c":{"when":"1 = 1","severity":"info","command":"${data.note}"}}}`)
 	f.mustSend("soil-001", `{"data":{"note":"x\",\"action\":\"open_door"}}`)
@@ -40,7 +41,8 @@ func TestCommandsKeepTheirStructure(t *testing.T) {
 }
 
 func TestCommandsThatCannotBeSent(t *testing.T) {
-	const rules = `{"version":1,"rules":{"a":{"when":"data.x <> ''","severity":"info","command":"{\"${data.x}\":0,\"action\":\"show\"}"}}}`
+	const rules = `{"version":1,"rules":{"a":{"when":"data.x <> ''","severity":"info",
+		"command":"{\"${data.x}\":0,\"action\":\"show\"}"}}}`
 	for _, c := range []struct{ why, payload, reason, detail string }{
 		{"a value that replaces a key of the command", `{"data":{"x":"action"}}`,
 			"command_not_rendered", `alert "a": the key "action" appears twice in one object`},

@@ -135,7 +135,8 @@ func TestSQSAcceptsEveryLetter(t *testing.T) {
 	}
 	for _, message := range p.messages {
 		// [SQS SendMessage] says which characters a message may hold.
-		if i := strings.IndexFunc(message, func(r rune) bool { return r < ' ' || r == '\uFFFE' || r == '\uFFFF' }); i >= 0 {
+		bad := func(r rune) bool { return r < ' ' || r == '\uFFFE' || r == '\uFFFF' }
+		if i := strings.IndexFunc(message, bad); i >= 0 {
 			t.Errorf("%q", message[i:min(i+40, len(message))])
 		}
 		if !strings.HasSuffix(message, `"detail":"member \"\ufffe\u0000\u001f\ufffd\""}`) {

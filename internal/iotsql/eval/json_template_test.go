@@ -24,7 +24,8 @@ func FuzzJSONTemplate(f *testing.F) {
 	for _, text := range []string{
 		`{"action":"show","note":"${note}"}`, `{"level": ${note}, "b":[1.50,true,null,"\u00e9"]}`,
 		`["${note}${other}",${*}]`, `{"a${note}":{"a":${other}}}`, `"\\${note}\ud83d"`, `{"a":"\${note}"}`,
-		`[${concat("\"", note)}]`, `{"a":1,"a":${note}}`, ` ${note}`, `{"a":${note}${other}}`, `["\ud83d${note}\ude00"]`,
+		`[${concat("\"", note)}]`, `{"a":1,"a":${note}}`, ` ${note}`,
+		`{"a":${note}${other}}`, `["\ud83d${note}\ude00"]`,
 	} {
 		for _, payload := range []string{
 			`{"note":"x\",\"action\":\"open_door"}`, `{"note":"\\","other":"\""}`, "\x00\xff",

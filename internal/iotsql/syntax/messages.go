@@ -83,7 +83,7 @@ const (
 	AlwaysUndefined Message = "%s is always Undefined here: %s"
 	Unproven        Message = "%v"
 	NoFrom          Message = "a rule without FROM only sees messages published to $aws/rules/<rule>/…"
-	ValueInKey      Message = "this key depends on the message, so a device can name a key; put the value behind a fixed key"
+	ValueInKey      Message = "this key depends on the message, so a device can choose it; write a fixed key"
 	KeyTwice        Message = "the key %q appears twice in this object"
 )
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,13 +26,16 @@ const (
 type httpAction struct {
 	engine  *Engine
 	url     text
+	confirm text // the confirmation URL; may be empty
 	headers []headerText
 	sign    *types.SigV4Authorization
 	batch   bool
 }
 
 func (p *preparer) http(a *types.HttpAction) perform {
-	h := &httpAction{engine: p.engine, url: p.text(a.Url), batch: aws.ToBool(a.EnableBatching)}
+	h := &httpAction{
+		engine: p.engine, url: p.text(a.Url), confirm: p.text(a.ConfirmationUrl), batch: aws.ToBool(a.EnableBatching),
+	}
 	for _, header := range a.Headers {
 		h.headers = append(h.headers, headerText{text{fixed: *header.Key}, p.text(header.Value)})
 	}
@@ -41,24 +45,21 @@ func (p *preparer) http(a *types.HttpAction) perform {
 	return h.perform
 }
 
+// perform inserts values raw, as AWS does. net/http refuses a URL or a header with a line break, so a value adds no
+// header.
 func (a *httpAction) perform(ctx context.Context, in *input) (string, error) {
-	url, err := a.url.of(ctx, in)
+	v, err := texts(ctx, in, a.url, a.confirm)
 	if err != nil {
 		return a.url.fixed, err
 	}
-	header := http.Header{}
-	for _, h := range a.headers {
-		value, err := h.value.of(ctx, in)
-		if err != nil {
-			return url, err
-		}
-		header.Set(h.key.fixed, value)
+	url, confirmed := v[0], v[1]
+	// AWS posts to confirmed destinations only, and the confirmation URL is a prefix of theirs. [IoT-SQL 17 http]
+	if !strings.HasPrefix(url, confirmed) {
+		return url, fmt.Errorf("the URL %q does not begin with the confirmation URL %q", url, confirmed)
 	}
-	if header.Get("Content-Type") == "" {
-		header.Set("Content-Type", "application/octet-stream")
-		if in.json {
-			header.Set("Content-Type", "application/json")
-		}
+	header, err := a.header(ctx, in)
+	if err != nil {
+		return url, err
 	}
 	body := in.payload
 	if a.batch { // a batch is an array; here every batch holds one message
@@ -72,6 +73,24 @@ func (a *httpAction) perform(ctx context.Context, in *input) (string, error) {
 			return url, err
 		}
 	}
+}
+
+func (a *httpAction) header(ctx context.Context, in *input) (http.Header, error) {
+	header := http.Header{}
+	for _, h := range a.headers {
+		value, err := h.value.of(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		header.Set(h.key.fixed, value)
+	}
+	if header.Get("Content-Type") == "" {
+		header.Set("Content-Type", "application/octet-stream")
+		if in.json {
+			header.Set("Content-Type", "application/json")
+		}
+	}
+	return header, nil
 }
 
 // post sends the request once; again reports whether a failure may be retried.

@@ -3,9 +3,11 @@ package rules
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
@@ -29,9 +31,18 @@ type republishHeaders struct {
 // headerText is a header's name and value.
 type headerText struct{ key, value text }
 
+// republishTopic resolves the $$ with which a rule names a reserved topic [AWS 2.1]. Only the rule can write it: a
+// value that begins with $$ is not a reserved topic's name.
+func republishTopic(template string) string {
+	if strings.HasPrefix(template, "$$") && !strings.HasPrefix(template, "$${") {
+		return template[1:]
+	}
+	return template
+}
+
 func (p *preparer) republish(a *types.RepublishAction) perform {
 	r := &republishAction{
-		topic:   p.text(a.Topic),
+		topic:   p.text(aws.String(republishTopic(aws.ToString(a.Topic)))),
 		qos:     byte(aws.ToInt32(a.Qos)),
 		publish: p.engine.options.Publish,
 	}
@@ -55,9 +66,7 @@ func (a *republishAction) perform(ctx context.Context, in *input) (string, error
 	if err != nil {
 		return a.topic.fixed, err
 	}
-	if rest, ok := strings.CutPrefix(name, "$$"); ok {
-		name = "$" + rest // [AWS 2.1] how a rule names a reserved topic
-	}
+	// AWS inserts raw text: a slash in a value makes another level, a wildcard makes the topic invalid.
 	if err := topic.ValidateName(name); err != nil {
 		return name, err
 	}
@@ -76,6 +85,14 @@ func (h *republishHeaders) of(ctx context.Context, in *input) (*message.Properti
 	if err != nil {
 		return nil, err
 	}
+	if v[2] != "" {
+		if err := topic.ValidateName(v[2]); err != nil {
+			return nil, fmt.Errorf("the header responseTopic: %w", err)
+		}
+	}
+	if err := checkText("contentType", v[1]); err != nil {
+		return nil, err
+	}
 	p := &message.Properties{UTF8: v[0] == "UTF8_DATA", ContentType: v[1], ResponseTopic: v[2]}
 	if p.CorrelationData, err = base64.StdEncoding.DecodeString(v[3]); err != nil {
 		return nil, fmt.Errorf("the header correlationData is not base64: %w", err)
@@ -92,7 +109,18 @@ func (h *republishHeaders) of(ctx context.Context, in *input) (*message.Properti
 		if err != nil {
 			return nil, err
 		}
+		if err := errors.Join(checkText("userProperties", kv[0]), checkText("userProperties", kv[1])); err != nil {
+			return nil, err
+		}
 		p.User = append(p.User, message.UserProperty{Key: kv[0], Value: kv[1]})
 	}
 	return p, nil
+}
+
+// checkText refuses text that MQTT cannot carry: subscribers would drop the connection. [MQTT 5 1.5.4]
+func checkText(header, text string) error {
+	if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+		return fmt.Errorf("the header %s has the value %q, which is not text", header, text)
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
@@ -25,12 +26,39 @@ func (p *preparer) s3(a *types.S3Action) perform {
 		if err != nil {
 			return bucket.fixed, err
 		}
+		if err := checkKey(v[1]); err != nil {
+			return v[0] + "/" + v[1], err
+		}
 		return v[0] + "/" + v[1], e.persist(ctx, func() error {
 			put := &s3.PutObjectInput{Bucket: &v[0], Key: &v[1], Body: bytes.NewReader(in.payload), ACL: acl}
 			_, err := e.options.Clients.S3().PutObject(ctx, put)
 			return err
 		})
 	}
+}
+
+// maxKey is the maximum length of an S3 key in bytes.
+const maxKey = 1024
+
+// checkKey refuses what S3 refuses. Values are inserted raw, and to S3 a key is only text, with or without slashes. But
+// a key with more ".." than names before them would leave the bucket, and an endpoint here may resolve it.
+func checkKey(key string) error {
+	if len(key) > maxKey {
+		return fmt.Errorf("the key has %d bytes, S3 takes %d", len(key), maxKey)
+	}
+	names := 0
+	for segment := range strings.SplitSeq(key, "/") {
+		switch segment {
+		case "", ".":
+		case "..":
+			if names--; names < 0 {
+				return fmt.Errorf("the key %q leaves the bucket", key)
+			}
+		default:
+			names++
+		}
+	}
+	return nil
 }
 
 func (p *preparer) sns(a *types.SnsAction) perform {

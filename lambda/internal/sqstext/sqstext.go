@@ -3,8 +3,9 @@ package sqstext
 
 import "bytes"
 
-// Escape returns a JSON text with U+FFFE and U+FFFF escaped. SQS refuses a message that holds one of them; JSON has
-// them inside strings only. The other characters that SQS refuses are control characters, which JSON always escapes.
+// Escape returns a JSON text with U+FFFE and U+FFFF escaped, which JSON has inside strings only. SQS refuses a message
+// that holds one of them, or replaces it; AWS's pages say both. The other characters that SQS does not take are control
+// characters, which JSON always escapes.
 func Escape(document []byte) []byte {
 	if !bytes.Contains(document, []byte("\xEF\xBF")) { // what both begin with
 		return document
