@@ -39,7 +39,12 @@ resource "iot_pipeline" "gh" {
   processor  = { batch_window_seconds = 0 }
   alerts = {
     rules = {
-      hot = { when = "data.temperature > 50", severity = "critical", message = "Too hot: $${data.temperature}", command = jsonencode({ action = "enter_safe_mode" }) }
+      hot = {
+        when     = "data.temperature > 50"
+        severity = "critical"
+        message  = "Too hot: $${data.temperature}"
+        command  = jsonencode({ action = "enter_safe_mode", why = "$${data.note}" })
+      }
     }
   }
   routes = {
@@ -131,13 +136,14 @@ func everyShape(t *testing.T, w *deployment, d *device) {
 	}
 }
 
-// alerts: one notification and one command per cooldown, the command to the device that it is about and to no other.
+// alerts: one notification and one command per cooldown, the command to the device that it is about and to no other. The
+// device cannot change what the command says.
 func alerts(t *testing.T, w *deployment, hot, other *device) {
 	topic := "arn:aws:sns:" + mototest.Region + ":" + mototest.AccountID + ":" + name + "-alerts"
 	for range 3 {
-		hot.send(t, `{"data":{"temperature":60}}`)
+		hot.send(t, `{"data":{"temperature":60,"note":"x\",\"action\":\"open_door"}}`)
 	}
-	if c := hot.command(t); c != `{"action":"enter_safe_mode"}` {
+	if c := hot.command(t); c != `{"action":"enter_safe_mode","why":"x\",\"action\":\"open_door"}` {
 		t.Errorf("command %s", c)
 	}
 	w.drain(t)
