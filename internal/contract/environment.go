@@ -14,6 +14,7 @@ const (
 const (
 	EnvDataField          = "IOT_DATA_FIELD"
 	EnvTimeField          = "IOT_TIME_FIELD"
+	EnvTelemetry          = "IOT_TELEMETRY" // JSON of lambda/telemetry.Options; absent: the defaults
 	EnvTimestreamDatabase = "IOT_TIMESTREAM_DATABASE"
 	EnvTimestreamTable    = "IOT_TIMESTREAM_TABLE"
 	EnvTimestreamLayout   = "IOT_TIMESTREAM_LAYOUT" // "multi" or "single"

@@ -47,6 +47,9 @@ func theRest(t *testing.T) Spec {
 	s := testSpec(t, "full")
 	text := `{
 		"deep_check": true,
+		"telemetry": {"data_path": "a.b", "time_path": "c", "time_format": "seconds", "readings_path": "d",
+			"pairs": {"name": "n", "value": "v"}, "convert_strings": true, "ignore": ["x"], "rename": {"y": "z"},
+			"format": "cbor", "compression": "gzip"},
 		"devices": {"valve-1": {"certificate_pem": "PEM"}},
 		"devices_from": {"file": "fleet.csv", "report": "changes.csv"},
 		"timeouts": {"create": "1h", "read": "1h", "update": "1h", "delete": "1h"},

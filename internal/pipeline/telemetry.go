@@ -1,9 +1,42 @@
 package pipeline
 
-// TelemetrySpec says how a device's payload is read.
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Arguments of the telemetry block. lambda/telemetry defines what they mean; a test compares the values.
+var (
+	TelemetryFormats      = Choice{Values: []string{"json", "senml", "cbor", "msgpack"}, Default: "json"}
+	TelemetryCompressions = Choice{Values: []string{"gzip"}}
+	// TelemetryTimeFormats are the formats of a time besides layouts.
+	TelemetryTimeFormats = Choice{Values: []string{"auto", "seconds", "milliseconds", "microseconds", "nanoseconds"},
+		Default: "auto"}
+)
+
+// TelemetrySpec says how a device's payload is read. The functions read all but the first two arguments as JSON, under
+// these names.
 type TelemetrySpec struct {
-	DataField *string `json:"data_field,omitzero"`
-	TimeField *string `json:"time_field,omitzero"`
+	DataField      *string           `json:"data_field,omitzero"`
+	TimeField      *string           `json:"time_field,omitzero"`
+	DataPath       *string           `json:"data_path,omitzero"`
+	TimePath       *string           `json:"time_path,omitzero"`
+	TimeFormat     *string           `json:"time_format,omitzero"`
+	ReadingsPath   *string           `json:"readings_path,omitzero"`
+	Pairs          *PairsSpec        `json:"pairs,omitzero"`
+	ConvertStrings *bool             `json:"convert_strings,omitzero"`
+	Ignore         []string          `json:"ignore,omitzero"`
+	Rename         map[string]string `json:"rename,omitzero"`
+	Format         *string           `json:"format,omitzero"`
+	Compression    *string           `json:"compression,omitzero"`
+}
+
+// PairsSpec names the members of an object that hold a measure's name and its value.
+type PairsSpec struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Defaults of the telemetry block.
@@ -12,29 +45,69 @@ const (
 	DefaultTimeField = "timestamp"
 )
 
-// telemetry is how the processor reads payloads.
+// maxTelemetryOptions bounds the options in the environment of a function, of which Lambda allows 4 KB in all.
+const maxTelemetryOptions = 2048
+
+// telemetry is how the functions read payloads.
 func telemetry() capability {
 	return capability{
 		defaults: func(s *Spec) {
-			s.Telemetry = block(s.Telemetry)
-			s.Telemetry.DataField = or(s.Telemetry.DataField, DefaultDataField)
-			s.Telemetry.TimeField = or(s.Telemetry.TimeField, DefaultTimeField)
+			t := block(s.Telemetry)
+			t.DataField = or(t.DataField, DefaultDataField)
+			t.TimeField = or(t.TimeField, DefaultTimeField)
+			s.Telemetry = t
 		},
 		check: func(c *checker, s Spec) {
-			t := s.Telemetry
-			if t == nil {
-				return
-			}
-			c.checkField("telemetry.data_field", t.DataField)
-			c.checkField("telemetry.time_field", t.TimeField)
-			both := t.DataField != nil && t.TimeField != nil && c.known("telemetry.data_field") &&
-				c.known("telemetry.time_field")
-			if both && *t.DataField == *t.TimeField && *t.DataField != "" {
-				c.fail("telemetry.time_field", "time_field and data_field are the same",
-					"Both are %s; the time of a message cannot be the object that holds its measurements.",
-					excerpt(*t.TimeField))
+			if t := s.Telemetry; t != nil {
+				c.checkTelemetry(*t)
 			}
 		},
+	}
+}
+
+// telemetryOptions returns the options as a function reads them; "" if there are none.
+func (b *builder) telemetryOptions() string {
+	return b.config.Telemetry.options()
+}
+
+func (t TelemetrySpec) options() string {
+	t.DataField, t.TimeField = nil, nil
+	if text := encode(t); text != "{}" {
+		return text
+	}
+	return ""
+}
+
+func (c *checker) checkTelemetry(t TelemetrySpec) {
+	c.checkField("telemetry.data_field", t.DataField)
+	c.checkField("telemetry.time_field", t.TimeField)
+	both := t.DataField != nil && t.TimeField != nil && c.known("telemetry.data_field") &&
+		c.known("telemetry.time_field")
+	if both && *t.DataField == *t.TimeField && *t.DataField != "" {
+		c.fail("telemetry.time_field", "time_field and data_field are the same",
+			"Both are %s; the time of a message cannot be the object that holds its measurements.",
+			excerpt(*t.TimeField))
+	}
+	for name, path := range map[string]*string{"data_path": t.DataPath, "time_path": t.TimePath,
+		"readings_path": t.ReadingsPath} {
+		c.checkPath("telemetry."+name, path)
+	}
+	c.exclusive("telemetry.data_path", t.DataPath, "data_field", t.DataField)
+	c.choice("telemetry.format", t.Format, TelemetryFormats)
+	c.choice("telemetry.compression", t.Compression, TelemetryCompressions)
+	c.checkTimeFormat(t)
+	if p := t.Pairs; p != nil {
+		c.checkField("telemetry.pairs.name", &p.Name)
+		c.checkField("telemetry.pairs.value", &p.Value)
+	}
+	for i, path := range t.Ignore {
+		c.checkPath(item("telemetry.ignore", i), &path)
+	}
+	c.checkRename(t.Rename)
+	if text := t.options(); len(text) > maxTelemetryOptions && c.known("telemetry") {
+		c.fail("telemetry", "The telemetry settings are too long", "They have %d bytes as JSON. The functions get "+
+			"them in their environment, which Lambda limits: use at most %d bytes, with fewer or shorter names in "+
+			"ignore and rename.", len(text), maxTelemetryOptions)
 	}
 }
 
@@ -42,5 +115,48 @@ func (c *checker) checkField(path string, field *string) {
 	if field != nil && c.known(path) && (*field == "" || len(*field) > 256) {
 		c.fail(path, lastName(path)+" is not valid", "It names a member of the device's payload and has 1 to 256 "+
 			"characters. Leave it out for the documented shapes.")
+	}
+}
+
+// checkPath checks the names of members, joined by dots.
+func (c *checker) checkPath(path string, p *string) {
+	if p == nil || !c.known(path) {
+		return
+	}
+	if slices.Contains(strings.Split(*p, "."), "") || len(*p) > 256 {
+		c.fail(path, lastName(path)+" is not a path", "Write the names of members of the payload with dots between "+
+			"them, such as uplink_message.decoded_payload, with at most 256 characters.")
+	}
+}
+
+func (c *checker) exclusive(path string, a *string, other string, b *string) {
+	if a != nil && b != nil && c.known(path) {
+		c.fail(path, fmt.Sprintf("%s and %s are both set", lastName(path), other), "Use %s for a member at the top "+
+			"of the payload, or %s for one further down.", other, lastName(path))
+	}
+}
+
+func (c *checker) checkTimeFormat(t TelemetrySpec) {
+	const path = "telemetry.time_format"
+	switch f := t.TimeFormat; {
+	case f == nil || !c.known(path):
+	case !slices.Contains(TelemetryTimeFormats.Values, *f) && !strings.Contains(*f, "2006") &&
+		!strings.Contains(*f, "06"):
+		c.fail(path, "time_format is not valid", "Use one of %s, or write how the device would send 15:04:05 on "+
+			"2 January 2006, such as 02.01.2006 15:04:05.", strings.Join(TelemetryTimeFormats.Values, ", "))
+	}
+}
+
+func (c *checker) checkRename(rename map[string]string) {
+	to := map[string]string{}
+	for _, from := range slices.Sorted(maps.Keys(rename)) {
+		path, name := at("telemetry.rename", from), rename[from]
+		c.checkField(path, &name)
+		if other, taken := to[name]; taken && c.known(path) {
+			c.fail(path, "Two measures get the same name",
+				"Both %s and %s become %s; only one of them would be stored.",
+				excerpt(other), excerpt(from), excerpt(name))
+		}
+		to[name] = from
 	}
 }

@@ -57,10 +57,15 @@ func newNotice(pipeline string, r *rule, e *event, thresholds map[string]json.Ra
 		Values: map[string]json.RawMessage{}, Thresholds: thresholds, TraceID: e.traceID,
 	}
 	// A payload that is not telemetry has no values to show; its conditions were true anyway.
-	m, err := telemetry.NewDecoder("", "").Decode(e.payload, e.receivedAt)
+	decoder, err := telemetry.New(telemetry.Options{})
 	if err != nil {
 		return n
 	}
+	readings, err := decoder.Decode(e.payload, e.receivedAt)
+	if err != nil {
+		return n
+	}
+	m := readings[len(readings)-1]
 	n.Time = m.Time.Format(timeForm)
 	for _, measure := range m.Measures[:min(len(m.Measures), maxValues)] {
 		text := json.RawMessage(measure.Text)

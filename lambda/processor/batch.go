@@ -8,18 +8,18 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
-// message is the result for one record of the batch, at the record's index.
-type message struct {
-	telemetry.Message
+// reading is one reading of a record, or a status message.
+type reading struct {
+	telemetry.Reading
+	record  int    // the index of the record that it comes from
 	status  string // "online" or "offline" for a status message
-	version int64  // of the Timestream record, see version
-	skip    bool   // rejected before any store saw it
+	version int64  // of the Timestream record, see setVersion
 }
 
 // batch holds one invocation's records and their results. A record without a result was stored.
 type batch struct {
 	records  []stream.Record
-	messages []message
+	readings []reading // in the order of their records; a record that was rejected at once has none
 	now      time.Time
 
 	mu       sync.Mutex
@@ -32,13 +32,16 @@ type rejection struct{ reason, detail string }
 
 func newBatch(records []stream.Record, now time.Time) *batch {
 	return &batch{
-		records: records, messages: make([]message, len(records)), now: now,
+		records: records, now: now,
 		rejected: map[int]rejection{}, failed: map[int]error{},
 	}
 }
 
+// of returns the record of a reading.
+func (b *batch) of(i int) *stream.Record { return &b.records[b.readings[i].record] }
+
 // reject marks a record as a dead letter. The first reason is kept; details accumulate, since a record can hold many
-// measures.
+// readings and measures.
 func (b *batch) reject(i int, reason, detail string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

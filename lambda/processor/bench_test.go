@@ -79,9 +79,13 @@ func BenchmarkDecode(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		decoder := telemetry.NewDecoder("", "")
+		decoder, err := telemetry.New(telemetry.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var list []telemetry.Reading
 		for i := range records {
-			if _, err := decoder.DecodeString(records[i].Data, records[i].Arrival()); err != nil {
+			if list, err = decoder.Append(list[:0], records[i].Data, records[i].Arrival()); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
 // config is the processor's environment; its variables are a contract.
@@ -18,7 +19,7 @@ type config struct {
 
 	queueURL, bucket, prefix string
 
-	dataField, timeField string
+	telemetry telemetry.Options
 
 	database, table string // of Timestream; both empty without it
 	single          bool   // one Timestream record for each measure
@@ -32,13 +33,17 @@ func loadConfig(getenv func(string) string) (config, error) {
 		queueURL:    getenv(contract.EnvDeadLetterQueueURL),
 		bucket:      getenv(contract.EnvDeadLetterBucket),
 		prefix:      getenv(contract.EnvDeadLetterPrefix),
-		dataField:   getenv(contract.EnvDataField),
-		timeField:   getenv(contract.EnvTimeField),
 		database:    getenv(contract.EnvTimestreamDatabase),
 		table:       getenv(contract.EnvTimestreamTable),
 	}
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	var err error
+	c.telemetry, err = telemetry.ParseOptions(getenv(contract.EnvTelemetry), getenv(contract.EnvDataField),
+		getenv(contract.EnvTimeField))
+	if err != nil {
+		problems = append(problems, err)
+	}
 	if c.queueURL == "" {
 		problem("IOT_DEAD_LETTER_QUEUE_URL is not set: a record that cannot be handled would have nowhere to go")
 	}

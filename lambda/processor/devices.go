@@ -48,27 +48,24 @@ type state struct {
 	seen   int   // the record it comes from
 
 	measuredAt int64 // the device's time, ms
-	measured   int   // the record whose measures are the latest; -1: none has any
+	measured   int   // the reading whose measures are the latest; -1: none has any
 
 	statusAt int64
 	status   string
 	statusBy int // the record
 }
 
-// byDevice orders the readable records by device, and within a device by the order of the stream. It takes two passes
-// without comparisons: the first counts each device's records, the second puts them in place.
+// byDevice orders the readings by device, and within a device by the order of the stream. It takes two passes without
+// comparisons: the first counts each device's readings, the second puts them in place.
 func byDevice(b *batch) []int {
-	ranks := make([]int, len(b.records))
+	ranks := make([]int, len(b.readings))
 	rank := make(map[string]int, 64)
 	var counts []int
-	for i := range b.records {
-		if b.messages[i].skip {
-			continue
-		}
-		r, ok := rank[b.records[i].PartitionKey]
+	for i := range b.readings {
+		r, ok := rank[b.of(i).PartitionKey]
 		if !ok {
 			r = len(rank)
-			rank[b.records[i].PartitionKey] = r
+			rank[b.of(i).PartitionKey] = r
 			counts = append(counts, 0)
 		}
 		ranks[i] = r
@@ -76,15 +73,13 @@ func byDevice(b *batch) []int {
 	}
 	total := 0
 	for r, n := range counts {
-		counts[r] = total // from here on: where the device's next record goes
+		counts[r] = total // from here on: where the device's next reading goes
 		total += n
 	}
 	order := make([]int, total)
-	for i := range b.records {
-		if !b.messages[i].skip {
-			order[counts[ranks[i]]] = i
-			counts[ranks[i]]++
-		}
+	for i := range b.readings {
+		order[counts[ranks[i]]] = i
+		counts[ranks[i]]++
 	}
 	return order
 }
@@ -93,7 +88,7 @@ func byDevice(b *batch) []int {
 func (d *devices) store(ctx context.Context, b *batch, order []int, w *work) {
 	for start := 0; start < len(order); {
 		end := start + 1
-		for end < len(order) && b.records[order[end]].PartitionKey == b.records[order[start]].PartitionKey {
+		for end < len(order) && b.of(order[end]).PartitionKey == b.of(order[start]).PartitionKey {
 			end++
 		}
 		s := newest(b, order[start:end])
@@ -102,26 +97,27 @@ func (d *devices) store(ctx context.Context, b *batch, order []int, w *work) {
 	}
 }
 
-// newest reduces one device's records to its state. A message proves that its device is online; of equal times, the
-// later record wins.
-func newest(b *batch, records []int) state {
-	s := state{thing: b.records[records[0]].PartitionKey, measured: -1}
-	for _, i := range records {
-		m := &b.messages[i]
-		if at := b.records[i].ArrivalMillis; at >= s.seenAt {
-			s.seenAt, s.seen = at, i
+// newest reduces one device's readings to its state. A message proves that its device is online; of equal times, the
+// later reading wins.
+func newest(b *batch, readings []int) state {
+	s := state{thing: b.of(readings[0]).PartitionKey, measured: -1}
+	for _, i := range readings {
+		r := &b.readings[i]
+		arrival := b.records[r.record].ArrivalMillis
+		if arrival >= s.seenAt {
+			s.seenAt, s.seen = arrival, r.record
 		}
 		// Both kinds are ordered by their arrival in the stream. With the broker's clock for one and the stream's for
 		// the other, a device's farewell would lose to the message it published just before.
-		status, statusAt := m.status, b.records[i].ArrivalMillis
+		status := r.status
 		if status == "" {
 			status = "online"
-			if at := m.Time.UnixMilli(); len(m.Measures) > 0 && (s.measured < 0 || at >= s.measuredAt) {
+			if at := r.Time.UnixMilli(); len(r.Measures) > 0 && (s.measured < 0 || at >= s.measuredAt) {
 				s.measuredAt, s.measured = at, i
 			}
 		}
-		if statusAt >= s.statusAt {
-			s.status, s.statusAt, s.statusBy = status, statusAt, i
+		if arrival >= s.statusAt {
+			s.status, s.statusAt, s.statusBy = status, arrival, r.record
 		}
 	}
 	return s
@@ -151,9 +147,9 @@ func (d *devices) update(ctx context.Context, b *batch, s state) {
 			write = s.newerThan(stale.Item)
 		case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
 			// The device chooses only the measures, so the record that contains them is the one that cannot be stored.
-			bringer := s.measured
-			if bringer < 0 {
-				bringer = s.seen
+			bringer := s.seen
+			if s.measured >= 0 {
+				bringer = b.readings[s.measured].record
 			}
 			b.reject(bringer, stateRejected, api.ErrorMessage())
 			return
@@ -171,7 +167,7 @@ func (d *devices) fail(b *batch, s state, err error) {
 	b.fail(s.seen, err)
 	b.fail(s.statusBy, err)
 	if s.measured >= 0 {
-		b.fail(s.measured, err)
+		b.fail(b.readings[s.measured].record, err)
 	}
 }
 
@@ -229,7 +225,7 @@ func (d *devices) request(b *batch, s state, write groups) *dynamodb.UpdateItemI
 		group("attribute_not_exists(last_seen) OR last_seen <= :seen", assignments)
 	}
 	if write.measured {
-		values[":measured"], values[":latest"] = millis(s.measuredAt), latest(b.messages[s.measured].Measures)
+		values[":measured"], values[":latest"] = millis(s.measuredAt), latest(b.readings[s.measured].Measures)
 		group(
 			"attribute_not_exists(measured_at) OR measured_at < :measured OR (measured_at = :measured AND last_seen <= :seen)",
 			"measured_at = :measured, latest = :latest",

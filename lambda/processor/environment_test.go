@@ -155,7 +155,7 @@ func TestLogsAndMetrics(t *testing.T) {
 			t.Fatal(err)
 		}
 		invoke(t, p, lambdatest.Event(
-			lambdatest.Record{Thing: "soil-001", Payload: `{"secret_recipe":1,"tags":[1],"gap":null}`},
+			lambdatest.Record{Thing: "soil-001", Payload: `{"secret_recipe":1,"tags":[],"gap":null}`},
 			lambdatest.Record{Thing: "soil-002", Payload: "secret_recipe"},
 			lambdatest.Record{Thing: "soil-003", Payload: `{"ts_secret_recipe":1}`},
 		), quick)

@@ -57,7 +57,11 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 	}
 	p.log = lambdalog.New(out, p.level)
 	for range runtime.GOMAXPROCS(0) {
-		p.decoders = append(p.decoders, telemetry.NewDecoder(c.dataField, c.timeField))
+		decoder, err := telemetry.New(c.telemetry)
+		if err != nil {
+			return nil, err
+		}
+		p.decoders = append(p.decoders, decoder)
 	}
 	if c.table != "" {
 		p.history = newHistory(c, cfg)
@@ -110,98 +114,91 @@ const decodeShare = 500
 // decode reads every record. It splits a large batch into as many runs as there are processors and decoders.
 func (p *processor) decode(ctx context.Context, b *batch, metrics *emf.Recorder) {
 	n := len(b.records)
-	runs := max(1, min(len(p.decoders), n/decodeShare))
-	var (
-		skipped atomic.Int64
-		workers sync.WaitGroup
-	)
-	for run := range runs {
+	runs := make([]run, max(1, min(len(p.decoders), n/decodeShare)))
+	var workers sync.WaitGroup
+	for r := range runs {
 		workers.Go(func() {
-			skipped.Add(p.decodeRun(ctx, b, p.decoders[run], n*run/runs, n*(run+1)/runs))
+			runs[r].decoder = p.decoders[r]
+			p.decodeRun(ctx, b, &runs[r], n*r/len(runs), n*(r+1)/len(runs))
 		})
 	}
 	workers.Wait()
+	b.readings = runs[0].readings
+	skipped, implausible := runs[0].skipped, runs[0].implausible
+	for _, r := range runs[1:] {
+		b.readings = append(b.readings, r.readings...)
+		skipped, implausible = skipped+r.skipped, implausible+r.implausible
+	}
 	metrics.Count("Received", n)
 	metrics.Count("Accepted", n-len(b.rejected))
-	metrics.Count("SkippedValues", int(skipped.Load()))
+	metrics.Count("SkippedValues", skipped)
+	if implausible > 0 {
+		metrics.Count("ImplausibleTime", implausible)
+	}
 }
 
-// decodeRun reads the records from start up to end, and returns how many values cannot be measures.
-func (p *processor) decodeRun(
-	ctx context.Context,
-	b *batch,
-	decoder *telemetry.Decoder,
-	start, end int,
-) (skipped int64) {
+// run decodes a part of a batch.
+type run struct {
+	decoder  *telemetry.Decoder
+	readings []reading
+	decoded  []telemetry.Reading // of one record; its memory is reused
+
+	skipped, implausible int
+}
+
+// decodeRun reads the records from start up to end.
+func (p *processor) decodeRun(ctx context.Context, b *batch, r *run, start, end int) {
 	debug := p.log.Enabled(ctx, slog.LevelDebug)
+	r.readings = make([]reading, 0, end-start)
 	for i := start; i < end; i++ {
 		record := &b.records[i]
 		if debug {
-			p.log.DebugContext(
-				ctx,
-				"record",
-				"thing",
-				record.PartitionKey,
-				"sequence_number",
-				record.SequenceNumber,
-				"payload",
-				record.Data,
-			)
+			p.log.DebugContext(ctx, "record", "thing", record.PartitionKey, "sequence_number", record.SequenceNumber,
+				"payload", record.Data)
 		}
-		m, err := read(decoder, record, b.now)
-		if err != nil {
+		if err := r.read(record, i); err != nil {
 			var refused *telemetry.Error
 			errors.As(err, &refused)
-			b.messages[i].skip = true
 			b.reject(i, string(refused.Reason), refused.Detail)
-			continue
 		}
-		b.messages[i] = m
-		skipped += int64(m.Skipped)
 	}
-	return skipped
 }
 
 // The processor's own reasons; the decoder's are in package telemetry, the stores' next to their checks.
 const (
 	damagedRecord = telemetry.Reason("damaged_record")
 	invalidThing  = telemetry.Reason("invalid_thing")
-	timeInFuture  = telemetry.Reason("time_in_future")
-	timeBefore70  = telemetry.Reason("time_before_1970")
 )
 
-// maxAhead is how far in the future a time can be [AWS 6.1 Future timestamps]. It applies without Timestream too: one
-// message from 2100 would keep a device's state from ever changing again.
-const maxAhead = 15 * time.Minute
-
 // read decodes one record. The error is a *telemetry.Error.
-func read(decoder *telemetry.Decoder, record *stream.Record, now time.Time) (message, error) {
+func (r *run) read(record *stream.Record, index int) error {
 	if record.Damaged {
-		return message{}, &telemetry.Error{Reason: damagedRecord, Detail: "the record's data is not base64"}
+		return &telemetry.Error{Reason: damagedRecord, Detail: "the record's data is not base64"}
 	}
 	if !thing.Valid(record.PartitionKey) {
-		return message{}, &telemetry.Error{Reason: invalidThing, Detail: "the partition key is not a thing's name"}
+		return &telemetry.Error{Reason: invalidThing, Detail: "the partition key is not a thing's name"}
 	}
 	if isStatus(record.Data) {
-		return readStatus(record)
+		status, err := readStatus(record)
+		if err != nil {
+			return err
+		}
+		r.readings = append(r.readings, reading{Reading: telemetry.Reading{Time: record.Arrival()}, record: index,
+			status: status})
+		return nil
 	}
-	m, err := decoder.DecodeString(record.Data, record.Arrival())
-	if err != nil {
-		return message{}, err
+	var err error
+	if r.decoded, err = r.decoder.Append(r.decoded[:0], record.Data, record.Arrival()); err != nil {
+		return err
 	}
-	if m.Time.After(now.Add(maxAhead)) {
-		return message{}, &telemetry.Error{
-			Reason: timeInFuture,
-			Detail: "the message's time, " + m.Time.Format(time.RFC3339) + ", is more than 15 minutes ahead",
+	for _, one := range r.decoded {
+		r.readings = append(r.readings, reading{Reading: one, record: index})
+		r.skipped += one.Skipped
+		if one.Implausible {
+			r.implausible++
 		}
 	}
-	if m.Time.Unix() < 0 {
-		return message{}, &telemetry.Error{
-			Reason: timeBefore70,
-			Detail: "the message's time, " + m.Time.Format(time.RFC3339) + ", is before 1970",
-		}
-	}
-	return message{Message: m}, nil
+	return nil
 }
 
 // store writes to both stores at the same time, and returns when every call has ended. The calls report to the batch,

@@ -56,34 +56,34 @@ const (
 	timestreamReason = "timestream_rejected"
 )
 
-// row is one future Timestream record: a message or, with the single layout, one measure of it.
+// row is one future Timestream record: a reading or, with the single layout, one measure of it.
 type row struct {
-	message int
+	reading int
 	measure int // -1: all of them
 	version int64
 }
 
-// store checks the messages and adds the calls that write them to w. order is grouped by device, so most calls concern
+// store checks the readings and adds the calls that write them to w. order is grouped by device, so most calls concern
 // one device and name it once.
 func (h *history) store(ctx context.Context, b *batch, order []int, w *work) {
 	rows := make([]row, 0, len(order))
 	for at, i := range order {
-		m := &b.messages[i]
+		m := &b.readings[i]
 		if m.status != "" || !h.hasValue(m.Measures) {
 			continue
 		}
 		setVersion(b, order[:at], i)
-		if reason, detail := h.check(&m.Message, b.records[i].PartitionKey); reason != "" {
-			b.reject(i, reason, detail)
+		if reason, detail := h.check(&m.Reading, b.of(i).PartitionKey); reason != "" {
+			b.reject(m.record, reason, detail)
 			continue
 		}
 		if !h.single {
-			rows = append(rows, row{message: i, measure: -1, version: m.version})
+			rows = append(rows, row{reading: i, measure: -1, version: m.version})
 			continue
 		}
 		for measure := range m.Measures {
 			if h.writes(&m.Measures[measure]) {
-				rows = append(rows, row{message: i, measure: measure, version: m.version})
+				rows = append(rows, row{reading: i, measure: measure, version: m.version})
 			}
 		}
 	}
@@ -118,28 +118,27 @@ const versionsPerMilli = 1000
 // the version.
 const lookBack = 64
 
-// setVersion gives message i its version. before holds the messages that precede it in order; those of its device are
+// setVersion gives reading i its version. before holds the readings that precede it in order; those of its device are
 // at the end.
 func setVersion(b *batch, before []int, i int) {
-	m := &b.messages[i]
-	m.version = max(1, b.records[i].ArrivalMillis*versionsPerMilli)
+	m := &b.readings[i]
+	m.version = max(1, b.of(i).ArrivalMillis*versionsPerMilli)
 	for n := 1; n <= len(before) && n <= lookBack; n++ {
 		j := before[len(before)-n]
-		if b.records[j].PartitionKey != b.records[i].PartitionKey ||
-			b.records[j].ArrivalMillis < b.records[i].ArrivalMillis {
+		if b.of(j).PartitionKey != b.of(i).PartitionKey || b.of(j).ArrivalMillis < b.of(i).ArrivalMillis {
 			return
 		}
-		if b.messages[j].Time.UnixMilli() == m.Time.UnixMilli() && b.messages[j].version >= m.version {
-			m.version = b.messages[j].version + 1
+		if b.readings[j].Time.UnixMilli() == m.Time.UnixMilli() && b.readings[j].version >= m.version {
+			m.version = b.readings[j].version + 1
 		}
 	}
 }
 
-// check rejects a message for which Timestream would reject the whole call. It returns the reason, or "".
-func (h *history) check(m *telemetry.Message, thing string) (reason, detail string) {
+// check rejects a reading for which Timestream would reject the whole call. It returns the reason, or "".
+func (h *history) check(m *telemetry.Reading, thing string) (reason, detail string) {
 	if len(m.Measures) > maxMeasures && !h.single {
 		return tooManyMeasures, fmt.Sprintf(
-			"the message has %d measures, a record takes %d",
+			"the reading has %d measures, a record takes %d",
 			len(m.Measures),
 			maxMeasures,
 		)
@@ -205,11 +204,11 @@ func (h *history) write(ctx context.Context, b *batch, rows []row) {
 			h.write(ctx, b, rows[:half])
 			rows = rows[half:]
 		case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
-			b.reject(rows[0].message, timestreamReason, rows[0].describe(b, api.ErrorMessage()))
+			b.reject(rows[0].record(b), timestreamReason, rows[0].describe(b, api.ErrorMessage()))
 			return
 		default:
 			for _, r := range rows {
-				b.fail(r.message, fmt.Errorf("writing to Timestream table %q: %w", h.table, err))
+				b.fail(r.record(b), fmt.Errorf("writing to Timestream table %q: %w", h.table, err))
 			}
 			return
 		}
@@ -224,7 +223,7 @@ func again(b *batch, rows []row, rejected []types.RejectedRecord) []row {
 		i := int(r.RecordIndex)
 		if i < 0 || i >= len(rows) {
 			for _, r := range rows {
-				b.fail(r.message, fmt.Errorf("Timestream rejected record %d of a call with %d", i, len(rows)))
+				b.fail(r.record(b), fmt.Errorf("Timestream rejected record %d of a call with %d", i, len(rows)))
 			}
 			return nil
 		}
@@ -240,16 +239,18 @@ func again(b *batch, rows []row, rejected []types.RejectedRecord) []row {
 			}
 			continue
 		}
-		b.reject(rows[i].message, timestreamReason, rows[i].describe(b, aws.ToString(r.Reason)))
+		b.reject(rows[i].record(b), timestreamReason, rows[i].describe(b, aws.ToString(r.Reason)))
 	}
 	return retry
 }
+
+func (r row) record(b *batch) int { return b.readings[r.reading].record }
 
 func (r row) describe(b *batch, reason string) string {
 	if r.measure < 0 {
 		return reason
 	}
-	return fmt.Sprintf("%s: %s", b.messages[r.message].Measures[r.measure].Name, reason)
+	return fmt.Sprintf("%s: %s", b.readings[r.reading].Measures[r.measure].Name, reason)
 }
 
 // call makes one WriteRecords call. Until one call of the process has succeeded, calls run one by one.

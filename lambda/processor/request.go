@@ -89,7 +89,7 @@ func (h *history) body(b *batch, rows []row) []byte {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		m := &b.messages[r.message]
+		m := &b.readings[r.reading]
 		out = strconv.AppendInt(append(out, `{"Time":"`...), m.Time.UnixMilli(), 10)
 		out = strconv.AppendInt(append(out, `","Version":`...), r.version, 10)
 		if !common {
@@ -108,7 +108,7 @@ func (h *history) body(b *batch, rows []row) []byte {
 // rowSize estimates the size of a row in bytes; the rows of a call are alike.
 func (h *history) rowSize(b *batch, r row) int {
 	size := 160
-	for _, m := range b.messages[r.message].Measures {
+	for _, m := range b.readings[r.reading].Measures {
 		if r.measure < 0 {
 			size += 48 + len(m.Name) + len(m.Text)
 		}
@@ -118,7 +118,7 @@ func (h *history) rowSize(b *batch, r row) int {
 
 func oneDevice(b *batch, rows []row) bool {
 	for _, r := range rows[1:] {
-		if b.records[r.message].PartitionKey != b.records[rows[0].message].PartitionKey {
+		if b.of(r.reading).PartitionKey != b.of(rows[0].reading).PartitionKey {
 			return false
 		}
 	}
@@ -128,7 +128,7 @@ func oneDevice(b *batch, rows []row) bool {
 func appendDevice(out []byte, b *batch, r row) []byte {
 	out = jsontext.AppendString(
 		append(out, `,"Dimensions":[{"Name":"`+deviceDimension+`","Value":`...),
-		b.records[r.message].PartitionKey,
+		b.of(r.reading).PartitionKey,
 	)
 	return append(out, `}]`...)
 }

@@ -33,9 +33,9 @@ func statusTopic(data string) string {
 
 // readStatus reads a status message. Its time is the arrival time, never one from the payload: a device writes its last
 // will when it connects, and the broker sends it when the device is gone.
-func readStatus(record *stream.Record) (message, error) {
-	refuse := func(detail string) (message, error) {
-		return message{}, &telemetry.Error{Reason: unknownStatus, Detail: detail}
+func readStatus(record *stream.Record) (string, error) {
+	refuse := func(detail string) (string, error) {
+		return "", &telemetry.Error{Reason: unknownStatus, Detail: detail}
 	}
 	var envelope statusEnvelope
 	if err := json.Unmarshal([]byte(record.Data), &envelope); err != nil || envelope.Payload == nil ||
@@ -50,7 +50,7 @@ func readStatus(record *stream.Record) (message, error) {
 	if status == "" {
 		return refuse("the payload says neither online nor offline")
 	}
-	return message{Message: telemetry.Message{Time: record.Arrival()}, status: status}, nil
+	return status, nil
 }
 
 // statusOf reads what devices send: online or offline, as plain text, as a JSON string, as the member "status" or

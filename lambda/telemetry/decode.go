@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -24,52 +25,67 @@ const (
 	maxInterned = 1 << 12 // dotted names remembered
 )
 
-// documentedTimeFields are recognised in this order, whatever the configured name.
-var documentedTimeFields = []string{"timestamp", "timeStampEpoch", "timeStampIso"}
-
-// Decoder decodes payloads. It reuses memory between calls, so only one goroutine can use it; messages stay valid.
+// Decoder decodes payloads. It reuses memory between calls, so only one goroutine can use it; readings stay valid.
 type Decoder struct {
-	dataField  string
-	timeFields []string
+	options   Options
+	plain     bool // payloads may be read in one pass
+	dataField string
+	dataPath  []string
+	timePath  []string
+	readings  []string // the path
+	ignored   [][]string
 
+	arrival time.Time
 	slab    []Measure
-	start   int // where the message being decoded begins in slab
+	start   int // where the reading being decoded begins in slab
 	index   map[string]int
 	names   map[string]string
 	scratch []byte
 }
 
-// NewDecoder returns a decoder; an empty field name means the default.
-func NewDecoder(dataField, timeField string) *Decoder {
-	d := &Decoder{dataField: dataField, names: map[string]string{}, index: map[string]int{}}
-	if dataField == "" {
+// New returns a decoder.
+func New(o Options) (*Decoder, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	d := &Decoder{options: o, plain: o.plain(), dataField: o.DataField, dataPath: steps(o.DataPath),
+		timePath: steps(o.TimePath), readings: steps(o.ReadingsPath), names: map[string]string{},
+		index: map[string]int{}}
+	if d.dataField == "" {
 		d.dataField = DefaultDataField
 	}
-	if timeField != "" && timeField != DefaultTimeField {
-		d.timeFields = append(d.timeFields, timeField)
+	if d.dataPath == nil {
+		d.dataPath = []string{d.dataField}
 	}
-	d.timeFields = append(d.timeFields, documentedTimeFields...)
-	return d
+	for _, path := range o.Ignore {
+		d.ignored = append(d.ignored, steps(path))
+	}
+	return d, nil
 }
 
-// Decode reads one payload that reached the cloud at arrival. The error is always an *Error.
-func (d *Decoder) Decode(payload []byte, arrival time.Time) (Message, error) {
-	return d.DecodeString(string(payload), arrival)
+// Decode reads one payload that reached the cloud at arrival. It returns one reading at least. The error is always an
+// *Error.
+func (d *Decoder) Decode(payload []byte, arrival time.Time) ([]Reading, error) {
+	return d.Append(nil, string(payload), arrival)
 }
 
-// DecodeString is like Decode for a payload in a string; the measures share the string's memory.
-func (d *Decoder) DecodeString(payload string, arrival time.Time) (Message, error) {
-	if !utf8.ValidString(payload) {
-		return Message{}, &Error{Reason: InvalidUTF8, Detail: "the payload is not UTF-8 text"}
-	}
-	d.start = len(d.slab)
-	m := Message{Time: arrival.UTC()}
-	if err := d.message(payload, &m); err != nil {
+// Append is Decode for a payload in a string, whose memory the measures share. It appends the readings to list. After
+// an error, list is unchanged.
+func (d *Decoder) Append(list []Reading, payload string, arrival time.Time) ([]Reading, error) {
+	d.arrival, d.start = arrival.UTC(), len(d.slab)
+	if d.plain {
+		reading, err := d.onePass(payload)
+		if err == nil {
+			return append(list, reading), nil
+		}
 		d.slab = d.slab[:d.start]
-		return Message{}, reasoned(err)
 	}
-	m.Measures = d.slab[d.start:len(d.slab):len(d.slab)]
-	return m, nil
+	all, err := d.general(list, payload)
+	if err != nil {
+		d.slab = d.slab[:min(d.start, len(d.slab))]
+		return list, reasoned(err)
+	}
+	return all, nil
 }
 
 func reasoned(err error) error {
@@ -84,154 +100,16 @@ func reasoned(err error) error {
 	return &Error{Reason: NotJSON, Detail: err.Error()}
 }
 
-// message reads the outermost object. Only its data member shows whether the payload is an envelope, and other members
-// may come first: measures read before it are then dropped, members after it are only checked.
-func (d *Decoder) message(payload string, m *Message) error {
-	r := jsontext.New(payload, maxNesting)
-	if r.Peek() != jsontext.Object {
-		if err := r.Skip(); err != nil {
-			return err
-		}
-		if err := r.End(); err != nil {
-			return err
-		}
-		return &Error{Reason: NotAnObject, Detail: "the payload is JSON but not an object"}
-	}
-	if err := r.Enter('{'); err != nil {
-		return err
-	}
-	envelope, timeRank := false, len(d.timeFields)
-	for first := true; ; first = false {
-		key, ok, err := r.Member(first)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return r.End()
-		}
-		rank := d.timeRank(key)
-		switch {
-		case rank >= 0:
-			err = d.time(&r, rank, &timeRank, m)
-		case key == d.dataField && r.Peek() == jsontext.Object:
-			d.slab, m.Skipped, envelope = d.slab[:d.start], 0, true
-			err = d.object(&r, "", 1, m)
-		case envelope:
-			err = r.Skip()
-		default:
-			err = d.member(&r, "", key, 0, m)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func (d *Decoder) timeRank(key string) int {
-	for i, name := range d.timeFields {
-		if key == name {
-			return i
-		}
-	}
-	return -1
-}
-
-// time reads a time member. The first of the configured and documented names that is present decides; null counts as
-// absent.
-func (d *Decoder) time(r *jsontext.Reader, rank int, best *int, m *Message) error {
-	var (
-		text string
-		err  error
-	)
-	parse := parseEpoch
-	switch r.Peek() {
-	case jsontext.Null:
-		return r.Skip()
-	case jsontext.Number:
-		text, err = r.NumberText()
-	case jsontext.String:
-		text, err = r.Text()
-		parse = parseText
-	default:
-		if err := r.Skip(); err != nil {
-			return err
-		}
-		return &Error{
-			Reason: InvalidTime,
-			Detail: fmt.Sprintf("member %q is neither a number nor a string", d.timeFields[rank]),
-		}
-	}
-	if err != nil || rank > *best {
-		return err
-	}
-	t, ok := parse(text)
-	if !ok {
-		return &Error{
-			Reason: InvalidTime,
-			Detail: fmt.Sprintf("member %q is neither an epoch nor an ISO 8601 time", d.timeFields[rank]),
-		}
-	}
-	*best, m.Time, m.HasTime = rank, t, true
-	return nil
-}
-
-func (d *Decoder) object(r *jsontext.Reader, prefix string, depth int, m *Message) error {
-	if depth > maxDepth {
-		return &Error{Reason: TooDeep, Detail: fmt.Sprintf("objects are nested more than %d deep", maxDepth)}
-	}
-	if err := r.Enter('{'); err != nil {
-		return err
-	}
-	for first := true; ; first = false {
-		key, ok, err := r.Member(first)
-		if err != nil || !ok {
-			return err
-		}
-		if err := d.member(r, prefix, key, depth, m); err != nil {
-			return err
-		}
-	}
-}
-
-// member reads a value as one measure, an object as many, and skips values that cannot be measures.
-func (d *Decoder) member(r *jsontext.Reader, prefix, key string, depth int, m *Message) error {
-	kind := r.Peek()
-	if kind == jsontext.Array || kind == jsontext.Null {
-		m.Skipped++
-		return r.Skip()
-	}
-	if key == "" {
-		return &Error{Reason: EmptyName, Detail: "a member has an empty name"}
-	}
-	name := d.join(prefix, key)
-	switch kind {
-	case jsontext.Object:
-		return d.object(r, name, depth+1, m)
-	case jsontext.Number:
-		text, err := r.NumberText()
-		if err != nil {
-			return err
-		}
-		if text, err = finite(text); err != nil {
-			return err
-		}
-		d.add(Measure{Name: name, Text: text, Kind: Number})
-	case jsontext.Bool:
-		v, err := r.Bool()
-		if err != nil {
-			return err
-		}
-		d.add(Measure{Name: name, Text: strconv.FormatBool(v), Kind: Bool})
-	case jsontext.String:
-		text, err := r.Text()
-		if err != nil {
-			return err
-		}
-		d.add(Measure{Name: name, Text: text, Kind: String})
-	default:
-		return r.Skip() // Skip rejects what is not a value
+func checkText(payload string) error {
+	if !utf8.ValidString(payload) {
+		return &Error{Reason: InvalidUTF8, Detail: "the payload is not UTF-8 text"}
 	}
 	return nil
+}
+
+// trim removes what encoders leave around a document: a byte order mark, and the string terminators of C.
+func trim(payload string) string {
+	return strings.TrimRight(strings.TrimPrefix(payload, "\uFEFF"), "\x00")
 }
 
 // finite returns a number's text in a form that every store accepts: as written if it is short and plain, else the
@@ -267,14 +145,29 @@ func (d *Decoder) join(prefix, key string) string {
 	return name
 }
 
-// add appends a measure to the message, or replaces the one with the same name: the later of two equal keys wins.
+// begin starts a reading.
+func (d *Decoder) begin() { d.start = len(d.slab) }
+
+// finish completes the reading with its time.
+func (d *Decoder) finish(m moment, skipped int) Reading {
+	r := Reading{Time: m.time, HasTime: m.own, Skipped: skipped, Implausible: m.implausible}
+	if m.implausible {
+		if _, taken := d.find(DeviceTime); !taken {
+			d.add(Measure{Name: DeviceTime, Text: m.text, Kind: m.kind})
+		}
+	}
+	r.Measures = d.slab[d.start:len(d.slab):len(d.slab)]
+	return r
+}
+
+// add appends a measure to the reading, or replaces the one with the same name: the later of two equal keys wins.
 func (d *Decoder) add(measure Measure) {
 	if at, ok := d.find(measure.Name); ok {
 		d.slab[at] = measure
 		return
 	}
 	if len(d.slab) == cap(d.slab) {
-		// Earlier messages keep the old slab; the one in progress moves to the new one.
+		// Earlier readings keep the old slab; the one in progress moves to the new one.
 		current := d.slab[d.start:]
 		d.slab = append(make([]Measure, 0, max(slabSize, 2*len(current))), current...)
 		d.start = 0
@@ -302,3 +195,9 @@ func (d *Decoder) find(name string) (int, bool) {
 	}
 	return 0, false
 }
+
+func tooDeep() error {
+	return &Error{Reason: TooDeep, Detail: fmt.Sprintf("objects are nested more than %d deep", maxDepth)}
+}
+
+func emptyName() error { return &Error{Reason: EmptyName, Detail: "a member has an empty name"} }

@@ -32,11 +32,21 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	options, err := telemetry.ParseOptions(os.Getenv("IOT_TELEMETRY"), os.Getenv("IOT_DATA_FIELD"),
+		os.Getenv("IOT_TIME_FIELD"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	decoder, err := telemetry.New(options)
+	if err != nil {
+		log.Fatal(err)
+	}
 	lambda.Start(&processor{
-		pipeline:    os.Getenv("IOT_PIPELINE"),
-		url:         os.Getenv("SERVICE_URL"),
-		decoder:     telemetry.NewDecoder(os.Getenv("IOT_DATA_FIELD"), os.Getenv("IOT_TIME_FIELD")),
-		deadLetters: &deadletter.Sender{Queue: sqs.NewFromConfig(cfg), QueueURL: os.Getenv("IOT_DEAD_LETTER_QUEUE_URL")},
+		pipeline: os.Getenv("IOT_PIPELINE"),
+		url:      os.Getenv("SERVICE_URL"),
+		decoder:  decoder,
+		deadLetters: &deadletter.Sender{Queue: sqs.NewFromConfig(cfg),
+			QueueURL: os.Getenv("IOT_DEAD_LETTER_QUEUE_URL")},
 	})
 }
 
@@ -46,7 +56,7 @@ type processor struct {
 	deadLetters   *deadletter.Sender
 }
 
-// reading is what the service receives for each message.
+// reading is what the service receives for each reading of a message.
 type reading struct {
 	Thing  string             `json:"thing"`
 	Time   time.Time          `json:"time"`
@@ -70,21 +80,27 @@ func (p *processor) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 
 // handle stores one record, or sends it as a dead letter. It returns an error if Lambda must retry the record.
 func (p *processor) handle(ctx context.Context, r *stream.Record) error {
-	m, err := p.decoder.DecodeString(r.Data, r.Arrival())
+	readings, err := p.decoder.Append(nil, r.Data, r.Arrival())
 	var refused *telemetry.Error
 	if errors.As(err, &refused) {
 		return p.deadLetters.Send(ctx, deadletter.Letter{
 			Pipeline: p.pipeline, Source: "my-processor", Thing: r.PartitionKey, ArrivedAt: r.Arrival(),
-			SequenceNumber: r.SequenceNumber, Payload: []byte(r.Data), Reason: string(refused.Reason), Detail: refused.Detail,
+			SequenceNumber: r.SequenceNumber, Payload: []byte(r.Data), Reason: string(refused.Reason),
+			Detail: refused.Detail,
 		})
 	}
-	out := reading{Thing: r.PartitionKey, Time: m.Time, Values: map[string]float64{}}
-	for _, measure := range m.Measures {
-		if measure.Kind == telemetry.Number {
-			out.Values[measure.Name] = measure.Float()
+	for _, one := range readings {
+		out := reading{Thing: r.PartitionKey, Time: one.Time, Values: map[string]float64{}}
+		for _, measure := range one.Measures {
+			if measure.Kind == telemetry.Number {
+				out.Values[measure.Name] = measure.Float()
+			}
+		}
+		if err := p.post(ctx, out); err != nil {
+			return err
 		}
 	}
-	return p.post(ctx, out)
+	return nil
 }
 
 func (p *processor) post(ctx context.Context, r reading) error {

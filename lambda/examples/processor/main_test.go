@@ -46,9 +46,13 @@ func TestExample(t *testing.T) {
 	}))
 	defer service.Close()
 	var letters queue
+	decoder, err := telemetry.New(telemetry.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := &processor{
 		url:         service.URL,
-		decoder:     telemetry.NewDecoder("", ""),
+		decoder:     decoder,
 		deadLetters: &deadletter.Sender{Queue: &letters},
 	}
 	event := lambdatest.Event(
