@@ -136,11 +136,21 @@ func (b *builder) alertsFunction() spec.Function {
 			SourceARN: b.arn.rule(b.names.rule("alerts")), SourceAccount: b.env.AccountID}},
 		Async: &spec.AsyncConfig{MaxRetries: alertsMaxRetries, MaxAgeSeconds: alertsMaxAgeSeconds,
 			OnFailureARN: b.arn.queue(b.names.deadLetters())},
-		Environment: map[string]string{
-			contract.EnvAlertTopicARN: b.arn.topic(b.names.alertTopic()),
-			contract.EnvDataEndpoint:  b.env.DataEndpoint,
-		},
+		Environment: b.alertsEnvironment(),
 	}
+}
+
+// alertsEnvironment tells the function how to read payloads where that is not the default.
+func (b *builder) alertsEnvironment() map[string]string {
+	e := map[string]string{
+		contract.EnvAlertTopicARN: b.arn.topic(b.names.alertTopic()),
+		contract.EnvDataEndpoint:  b.env.DataEndpoint,
+		contract.EnvTelemetry:     b.telemetryOptions(),
+	}
+	if t := b.config.Telemetry; *t.DataField != DefaultDataField || *t.TimeField != DefaultTimeField {
+		e[contract.EnvDataField], e[contract.EnvTimeField] = *t.DataField, *t.TimeField
+	}
+	return e
 }
 
 func (b *builder) alertTopic() assembly.Part {
@@ -204,10 +214,14 @@ func (b *builder) alertRule() ownRule {
 	}
 }
 
-// alertSQL selects what the alerts function works on (docs/design/contracts.md).
+// alertSQL selects what the alerts function works on (docs/design/contracts.md). The rules engine does not know the
+// telemetry settings: with any, the function decides on every message.
 func (b *builder) alertSQL() (string, error) {
 	sql := "SELECT encode(*, 'base64') AS payload, topic() AS topic, " + b.thingCall() + " AS thing, " +
 		"clientid() AS client_id, timestamp() AS received_at, traceid() AS trace_id FROM " + b.from("telemetry")
+	if b.telemetryOptions() != "" {
+		return sql, nil
+	}
 	where, err := alertWhere(b.config.Alerts.Rules, b.thingLevel())
 	if err != nil {
 		return "", err

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	payload "github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
@@ -105,4 +107,30 @@ var telemetryMistakes = []mistake{
 		"telemetry",
 		[]string{"at most 2048 bytes"},
 	},
+}
+
+// TestAlertsReadAsTheProcessorDoes: with telemetry settings, the rules engine cannot evaluate the conditions.
+func TestAlertsReadAsTheProcessorDoes(t *testing.T) {
+	s := testSpec(t, "greenhouse")
+	s.Telemetry = &TelemetrySpec{Format: ptr("cbor")}
+	var rule spec.TopicRule
+	var function spec.Function
+	for _, p := range build(t, s) {
+		want, err := p.Want(assembly.Upstream{"dead_letters": {Outputs: map[string]string{"url": "u"}}})
+		if err != nil {
+			t.Fatal(p.Key, err)
+		}
+		switch p.Key {
+		case "rule/alerts":
+			rule, _ = want.(spec.TopicRule)
+		case "function/alerts":
+			function, _ = want.(spec.Function)
+		}
+	}
+	if rule.SQL == "" || strings.Contains(rule.SQL, "WHERE") {
+		t.Errorf("the alerts rule is %q, want one that passes every message", rule.SQL)
+	}
+	if got := function.Environment["IOT_TELEMETRY"]; got != `{"format":"cbor"}` {
+		t.Errorf("the alerts function gets %q", got)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
 // config is the alert handler's environment; its variables are a contract.
@@ -15,6 +16,8 @@ type config struct {
 	topicARN                       string
 	dataEndpoint                   string // a URL; empty: the SDK's own
 	queueURL, bucket, bucketPrefix string
+	telemetry                      telemetry.Options
+	decoded                        bool // conditions see the readings of a message, not its payload
 }
 
 func loadConfig(getenv func(string) string) (config, error) {
@@ -29,6 +32,13 @@ func loadConfig(getenv func(string) string) (config, error) {
 		bucketPrefix: getenv(contract.EnvDeadLetterPrefix),
 	}
 	var problems []error
+	options := getenv(contract.EnvTelemetry)
+	var err error
+	if c.telemetry, err = telemetry.ParseOptions(options, getenv(contract.EnvDataField),
+		getenv(contract.EnvTimeField)); err != nil {
+		problems = append(problems, err)
+	}
+	c.decoded = options != ""
 	for _, required := range []struct{ name, value string }{
 		{contract.EnvPipeline, c.pipeline}, {contract.EnvTopicPrefix, c.prefix}, {contract.EnvDeviceTable, c.table},
 		{contract.EnvAlertTopicARN, c.topicARN}, {contract.EnvDeadLetterQueueURL, c.queueURL},

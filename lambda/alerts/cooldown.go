@@ -69,10 +69,12 @@ func (c *cooldowns) claim(ctx context.Context, r *rule, thing, request string, n
 		return claimed{}, nil // this very event was announced before the function failed on something else
 	}
 	if _, err := c.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                 aws.String(c.table),
-		Key:                       cooldownKey(r.name, thing),
-		UpdateExpression:          aws.String("SET expires_at = if_not_exists(expires_at, :expires) ADD suppressed :one"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":expires": integer(until.Add(keepCooldown).Unix()), ":one": integer(1)},
+		TableName: aws.String(c.table),
+		Key:       cooldownKey(r.name, thing),
+		UpdateExpression: aws.String("SET expires_at = if_not_exists(expires_at, :expires) ADD suppressed " +
+			":one"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":expires": integer(until.Add(keepCooldown).Unix()),
+			":one": integer(1)},
 	}); err != nil {
 		return claimed{}, fmt.Errorf("counting a suppressed alert %q for %q: %w", r.name, thing, err)
 	}

@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
 // event is one message, as the alerts rule passes it on.
@@ -53,8 +57,85 @@ func parseEvent(text []byte, now time.Time) (event, error) {
 	return e, nil
 }
 
-// message converts the event for the SQL engine and adds the two names that conditions can use besides the payload's.
-func (e *event) message(thresholds map[string]json.RawMessage) (*iotsql.Message, error) {
+// view is what conditions and templates see of a message: its payload, or one of its readings.
+type view struct {
+	event      *event
+	thresholds map[string]json.RawMessage
+	message    *iotsql.Message
+	reading    *telemetry.Reading // nil: the whole payload
+}
+
+// views returns the views of a message, in the order of time. Conditions see the payload as it was sent. With telemetry
+// settings, which the rules engine does not know, they see each reading in its decoded form. The error is a
+// *telemetry.Error if the payload cannot be decoded.
+func (h *handler) views(e *event, thresholds map[string]json.RawMessage) ([]view, error) {
+	if !h.decoded {
+		m, err := e.message(e.payload, thresholds)
+		return []view{{event: e, thresholds: thresholds, message: m}}, err
+	}
+	readings, err := h.decoder.Decode(e.payload, e.receivedAt)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(readings, func(a, b telemetry.Reading) int { return a.Time.Compare(b.Time) })
+	views := make([]view, len(readings))
+	for i := range readings {
+		payload, err := decodedForm(&readings[i])
+		if err != nil {
+			return nil, err
+		}
+		m, err := e.message(payload, thresholds)
+		if err != nil {
+			return nil, err
+		}
+		views[i] = view{event: e, thresholds: thresholds, message: m, reading: &readings[i]}
+	}
+	return views, nil
+}
+
+// decodedForm writes a reading as the JSON that conditions see: its measures, the same below data, and its time as
+// timestamp, in epoch milliseconds. A dotted name is a member of nested objects again.
+func decodedForm(r *telemetry.Reading) ([]byte, error) {
+	data := map[string]any{}
+	for _, m := range r.Measures {
+		put(data, m.Name, valueOf(m))
+	}
+	form := maps.Clone(data)
+	form["data"], form["timestamp"] = data, r.Time.UnixMilli()
+	return json.Marshal(form)
+}
+
+// put sets a member of nested objects. Where a scalar is in the way, the rest of the name stays together.
+func put(object map[string]any, name string, value any) {
+	first, rest, nested := strings.Cut(name, ".")
+	if !nested || first == "" || rest == "" {
+		object[name] = value
+		return
+	}
+	inner, ok := object[first].(map[string]any)
+	if !ok {
+		if _, taken := object[first]; taken {
+			object[name] = value
+			return
+		}
+		inner = map[string]any{}
+		object[first] = inner
+	}
+	put(inner, rest, value)
+}
+
+func valueOf(m telemetry.Measure) any {
+	switch m.Kind {
+	case telemetry.Number:
+		return json.Number(m.Text)
+	case telemetry.Bool:
+		return m.Text == "true"
+	}
+	return m.Text
+}
+
+// message converts a payload for the SQL engine and adds the two names that conditions can use besides its own.
+func (e *event) message(payload []byte, thresholds map[string]json.RawMessage) (*iotsql.Message, error) {
 	all, err := json.Marshal(thresholds)
 	if err != nil {
 		return nil, err
@@ -64,7 +145,7 @@ func (e *event) message(thresholds map[string]json.RawMessage) (*iotsql.Message,
 		return nil, err
 	}
 	return &iotsql.Message{
-		Topic: e.topic, Payload: e.payload, ClientID: e.clientID, TraceID: e.traceID, Time: e.receivedAt,
+		Topic: e.topic, Payload: payload, ClientID: e.clientID, TraceID: e.traceID, Time: e.receivedAt,
 		Bindings: map[string]json.RawMessage{"thing": name, "threshold": all},
 	}, nil
 }

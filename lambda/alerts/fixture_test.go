@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"testing"
 	"time"
@@ -33,6 +34,12 @@ type fixture struct {
 
 func newFixture(t *testing.T, rules string) *fixture {
 	t.Helper()
+	return newFixtureWith(t, rules, nil)
+}
+
+// newFixtureWith is newFixture with more environment variables.
+func newFixtureWith(t *testing.T, rules string, env map[string]string) *fixture {
+	t.Helper()
 	f := &fixture{
 		t:     t,
 		moto:  mototest.Start(t),
@@ -42,15 +49,18 @@ func newFixture(t *testing.T, rules string) *fixture {
 	f.table = dynamodb.NewFromConfig(f.moto.Config(t))
 	if _, err := f.table.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: aws.String("greenhouse"), BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("device_id"), AttributeType: types.ScalarAttributeTypeS}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("device_id"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("device_id"),
+			AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("device_id"), KeyType: types.KeyTypeHash}},
 	}); err != nil {
 		t.Fatal(err)
 	}
 	if rules != "" {
 		f.put("$rules", map[string]types.AttributeValue{"document": &types.AttributeValueMemberS{Value: rules}})
 	}
-	h, err := newHandler(f.aws.Getenv(map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": f.moto.URL}), io.Discard)
+	all := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": f.moto.URL}
+	maps.Copy(all, env)
+	h, err := newHandler(f.aws.Getenv(all), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +72,8 @@ func newFixture(t *testing.T, rules string) *fixture {
 func (f *fixture) put(key string, item map[string]types.AttributeValue) {
 	f.t.Helper()
 	item["device_id"] = &types.AttributeValueMemberS{Value: key}
-	if _, err := f.table.PutItem(f.t.Context(), &dynamodb.PutItemInput{TableName: aws.String("greenhouse"), Item: item}); err != nil {
+	if _, err := f.table.PutItem(f.t.Context(), &dynamodb.PutItemInput{TableName: aws.String("greenhouse"),
+		Item: item}); err != nil {
 		f.t.Fatal(err)
 	}
 }

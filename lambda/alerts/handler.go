@@ -18,11 +18,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
 // deviceAPI is the part of the IoT data client that the alert handler uses.
@@ -38,6 +38,7 @@ type deviceAPI interface {
 type handler struct {
 	config
 	rules       *rulebook
+	decoder     *telemetry.Decoder
 	cooldowns   *cooldowns
 	topic       topicAPI
 	device      deviceAPI
@@ -59,7 +60,11 @@ func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{config: c, level: getenv("AWS_LAMBDA_LOG_LEVEL"), out: out, now: time.Now}
+	decoder, err := telemetry.New(c.telemetry)
+	if err != nil {
+		return nil, err
+	}
+	h := &handler{config: c, decoder: decoder, level: getenv("AWS_LAMBDA_LOG_LEVEL"), out: out, now: time.Now}
 	h.log = lambdalog.New(out, h.level)
 	table := dynamodb.NewFromConfig(cfg)
 	h.rules = &rulebook{
@@ -86,8 +91,8 @@ func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 	return h, nil
 }
 
-// Invoke handles one message. After an error, Lambda retries the event and finally puts it into the on-failure queue. An
-// event that can never succeed goes to the dead-letter queue at once.
+// Invoke handles one message. After an error, Lambda retries the event and finally puts it into the on-failure queue.
+// An event that can never succeed goes to the dead-letter queue at once.
 func (h *handler) Invoke(ctx context.Context, text []byte) ([]byte, error) {
 	ctx, cancel := withReserve(ctx, h.now())
 	defer cancel()
@@ -130,7 +135,12 @@ func (h *handler) handle(ctx context.Context, text []byte, metrics *emf.Recorder
 	if err != nil {
 		return err
 	}
-	message, err := e.message(thresholds)
+	views, err := h.views(&e, thresholds)
+	var unreadable *telemetry.Error
+	if errors.As(err, &unreadable) {
+		metrics.CountReason("Unreadable", string(unreadable.Reason), 1) // the processor makes a dead letter of it
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -141,7 +151,7 @@ func (h *handler) handle(ctx context.Context, text []byte, metrics *emf.Recorder
 	metrics.Count("Accepted", 1)
 	var problems []error
 	for i := range rules {
-		if err := h.decide(ctx, &rules[i], &e, message, thresholds, metrics); err != nil {
+		if err := h.decide(ctx, &rules[i], views, metrics); err != nil {
 			problems = append(problems, err)
 		}
 	}
@@ -152,7 +162,8 @@ func (h *handler) handle(ctx context.Context, text []byte, metrics *emf.Recorder
 // event.
 func (h *handler) refuse(ctx context.Context, e *event, text []byte, why error, metrics *emf.Recorder) error {
 	metrics.CountReason("Rejected", "invalid_event", 1)
-	h.log.WarnContext(ctx, "event cannot be processed; sending it to the dead-letter queue", "thing", e.thing, "topic", e.topic, "detail", why.Error())
+	h.log.WarnContext(ctx, "event cannot be processed; sending it to the dead-letter queue", "thing", e.thing, "topic",
+		e.topic, "detail", why.Error())
 	err := h.deadLetters.Send(ctx, deadletter.Letter{
 		Pipeline: h.pipeline, Source: "alerts", Thing: e.thing, Topic: e.topic, ArrivedAt: e.receivedAt,
 		SequenceNumber: requestID(ctx), Payload: text, Reason: "invalid_event", Detail: why.Error(),
@@ -171,44 +182,38 @@ func requestID(ctx context.Context) string {
 	return ""
 }
 
-// decide evaluates one rule and acts on the result.
-func (h *handler) decide(
-	ctx context.Context,
-	r *rule,
-	e *event,
-	m *iotsql.Message,
-	thresholds map[string]json.RawMessage,
-	metrics *emf.Recorder,
-) error {
-	holds, err := r.holds.Eval(ctx, m)
-	if err != nil {
-		return fmt.Errorf("evaluating alert rule %q: %w", r.name, err)
-	}
-	if holds {
-		return h.raise(ctx, r, e, m, thresholds, metrics)
+// decide evaluates one rule and acts on the result. Of several readings, the first for which the condition holds raises
+// the alert; the last one decides whether it is over.
+func (h *handler) decide(ctx context.Context, r *rule, views []view, metrics *emf.Recorder) error {
+	for i := range views {
+		holds, err := r.holds.Eval(ctx, views[i].message)
+		if err != nil {
+			return fmt.Errorf("evaluating alert rule %q: %w", r.name, err)
+		}
+		if holds {
+			if err := h.raise(ctx, r, &views[i], metrics); err != nil {
+				return err
+			}
+			break
+		}
 	}
 	if r.holdsNot == nil {
 		return nil
 	}
-	over, err := r.holdsNot.Eval(ctx, m)
+	last := &views[len(views)-1]
+	over, err := r.holdsNot.Eval(ctx, last.message)
 	if err != nil {
 		return fmt.Errorf("evaluating alert rule %q: %w", r.name, err)
 	}
 	if over {
-		return h.resolve(ctx, r, e, m, thresholds, metrics)
+		return h.resolve(ctx, r, last, metrics)
 	}
 	return nil
 }
 
 // raise announces an alert unless its cooldown is running: to people first, then to the device.
-func (h *handler) raise(
-	ctx context.Context,
-	r *rule,
-	e *event,
-	m *iotsql.Message,
-	thresholds map[string]json.RawMessage,
-	metrics *emf.Recorder,
-) error {
+func (h *handler) raise(ctx context.Context, r *rule, v *view, metrics *emf.Recorder) error {
+	e := v.event
 	remembered := r.cooldown > 0 || r.notifyResolved
 	request := cmp.Or(requestID(ctx), e.traceID, e.receivedAt.Format(timeForm))
 	suppressed := 0
@@ -223,9 +228,9 @@ func (h *handler) raise(
 		}
 		suppressed = claim.suppressed
 	}
-	n := newNotice(h.pipeline, r, e, thresholds)
+	n := newNotice(h.pipeline, r, v, h.decoder)
 	n.State, n.Suppressed = "alert", suppressed
-	n.Message = h.render(ctx, r, m)
+	n.Message = h.render(ctx, r, v.message)
 	if err := publish(ctx, h.topic, h.topicARN, n); err != nil {
 		return err
 	}
@@ -243,7 +248,7 @@ func (h *handler) raise(
 		"suppressed_before",
 		suppressed,
 	)
-	if err := h.command(ctx, r, e, m, metrics); err != nil {
+	if err := h.command(ctx, r, e, v.message, metrics); err != nil {
 		return err
 	}
 	if remembered {
@@ -254,20 +259,14 @@ func (h *handler) raise(
 
 // resolve announces that the condition is no longer true, if it was announced as true. It announces first and records
 // afterwards, so that a failure in between repeats the notice instead of losing it.
-func (h *handler) resolve(
-	ctx context.Context,
-	r *rule,
-	e *event,
-	m *iotsql.Message,
-	thresholds map[string]json.RawMessage,
-	metrics *emf.Recorder,
-) error {
+func (h *handler) resolve(ctx context.Context, r *rule, v *view, metrics *emf.Recorder) error {
+	e := v.event
 	active, err := h.cooldowns.isActive(ctx, r, e.thing)
 	if err != nil || !active {
 		return err
 	}
-	n := newNotice(h.pipeline, r, e, thresholds)
-	n.State, n.Message = "resolved", h.render(ctx, r, m)
+	n := newNotice(h.pipeline, r, v, h.decoder)
+	n.State, n.Message = "resolved", h.render(ctx, r, v.message)
 	if err := publish(ctx, h.topic, h.topicARN, n); err != nil {
 		return err
 	}

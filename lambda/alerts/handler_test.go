@@ -31,8 +31,10 @@ func TestANoticeSaysEverything(t *testing.T) {
 	}
 	got := all[0]
 	want := notice{
-		Pipeline: "greenhouse", Rule: "dry", Severity: "warning", State: "alert", Thing: "soil-001", Topic: "greenhouse/soil-001/telemetry",
-		Message: "Humidity 29 on soil-001", When: "data.humidity < 35", Time: "2026-01-01T11:59:59.000Z", ReceivedAt: "2026-01-01T11:59:59.750Z",
+		Pipeline: "greenhouse", Rule: "dry", Severity: "warning", State: "alert", Thing: "soil-001",
+		Topic:   "greenhouse/soil-001/telemetry",
+		Message: "Humidity 29 on soil-001", When: "data.humidity < 35", Time: "2026-01-01T11:59:59.000Z",
+		ReceivedAt: "2026-01-01T11:59:59.750Z",
 		Values: map[string]json.RawMessage{
 			"humidity":    json.RawMessage("29"),
 			"temperature": json.RawMessage("21.5"),
@@ -46,7 +48,8 @@ func TestANoticeSaysEverything(t *testing.T) {
 	if got.structure != "json" || got.subject != "[warning] dry on soil-001: Humidity 29 on soil-001" {
 		t.Errorf("structure %q, subject %q", got.structure, got.subject)
 	}
-	if diff := cmp.Diff(map[string]string{"severity": "warning", "rule": "dry", "pipeline": "greenhouse", "thing": "soil-001", "state": "alert"}, got.attributes); diff != "" {
+	if diff := cmp.Diff(map[string]string{"severity": "warning", "rule": "dry", "pipeline": "greenhouse",
+		"thing": "soil-001", "state": "alert"}, got.attributes); diff != "" {
 		t.Errorf("attributes (-want +got):\n%s", diff)
 	}
 	for _, form := range []string{"sqs", "lambda", "http", "https", "firehose", "email-json"} {
@@ -85,7 +88,8 @@ func TestEachRuleThatHoldsTells(t *testing.T) {
 		t.Errorf("commands %+v", commands)
 	}
 	f = newFixture(t, twoRules)
-	for _, payload := range []string{`{"data":{"humidity":36,"temperature":50}}`, `{"data":{}}`, `{}`, `not json`, `[1]`, ``, `{"data":{"humidity":null}}`} {
+	for _, payload := range []string{`{"data":{"humidity":36,"temperature":50}}`, `{"data":{}}`, `{}`, `not json`,
+		`[1]`, ``, `{"data":{"humidity":null}}`} {
 		f.mustSend("soil-001", payload)
 	}
 	f.wantTold("none holds")

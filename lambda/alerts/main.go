@@ -1,5 +1,5 @@
-// Command alerts is the pipeline's alert handler. The alerts rule passes it every message that may meet a condition; the
-// handler evaluates the conditions, notifies people through SNS and sends commands to the device.
+// Command alerts is the pipeline's alert handler. The alerts rule passes it every message that may meet a condition;
+// the handler evaluates the conditions, notifies people through SNS and sends commands to the device.
 //
 // Rules and thresholds are in the device table, so they can change without new code; see docs/design/contracts.md.
 package main

@@ -50,22 +50,21 @@ type notice struct {
 const timeForm = "2006-01-02T15:04:05.000Z07:00"
 
 // newNotice fills in what a notice says about the message itself.
-func newNotice(pipeline string, r *rule, e *event, thresholds map[string]json.RawMessage) *notice {
+func newNotice(pipeline string, r *rule, v *view, decoder *telemetry.Decoder) *notice {
+	e := v.event
 	n := &notice{
 		Pipeline: pipeline, Rule: r.name, Severity: r.severity, Thing: e.thing, Topic: e.topic, When: r.when,
 		Time: e.receivedAt.Format(timeForm), ReceivedAt: e.receivedAt.Format(timeForm),
-		Values: map[string]json.RawMessage{}, Thresholds: thresholds, TraceID: e.traceID,
+		Values: map[string]json.RawMessage{}, Thresholds: v.thresholds, TraceID: e.traceID,
 	}
-	// A payload that is not telemetry has no values to show; its conditions were true anyway.
-	decoder, err := telemetry.New(telemetry.Options{})
-	if err != nil {
-		return n
+	m := v.reading
+	if m == nil {
+		readings, err := decoder.Decode(e.payload, e.receivedAt)
+		if err != nil {
+			return n // a payload that is not telemetry has no values to show; its conditions were true anyway
+		}
+		m = &readings[len(readings)-1]
 	}
-	readings, err := decoder.Decode(e.payload, e.receivedAt)
-	if err != nil {
-		return n
-	}
-	m := readings[len(readings)-1]
 	n.Time = m.Time.Format(timeForm)
 	for _, measure := range m.Measures[:min(len(m.Measures), maxValues)] {
 		text := json.RawMessage(measure.Text)

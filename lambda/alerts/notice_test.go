@@ -14,12 +14,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
 func TestSubject(t *testing.T) {
 	for _, c := range []struct{ message, want, why string }{
 		{"Humidity 29", "[info] dry on soil-001: Humidity 29", "plain"},
-		{"two\r\nlines\tand a tab", "[info] dry on soil-001: two lines and a tab", "what would end the header becomes a space"},
+		{"two\r\nlines\tand a tab", "[info] dry on soil-001: two lines and a tab",
+			"what would end the header becomes a space"},
 		{"29 °C – zu heiß", "[info] dry on soil-001: 29 ?C ? zu hei?", "printable ASCII only"},
 		{"  \x00\x01 spaces  ", "[info] dry on soil-001: spaces", "control characters and runs of spaces"},
 		{strings.Repeat("x", 200), "[info] dry on soil-001: " + strings.Repeat("x", 75), "99 characters"},
@@ -78,7 +80,8 @@ func TestANoticeFits(t *testing.T) {
 		e := event{payload: []byte(payload), thing: "soil-001", topic: "a", receivedAt: time.Now()}
 		for _, message := range []string{"Humidity 29", cut(strings.Repeat("é\"", 100000), maxMessage)} {
 			for _, when := range []string{"a > 1", strings.Repeat("a > 1 OR ", 10000)} {
-				n := newNotice("greenhouse", &rule{name: "dry", severity: "info", when: when}, &e, nil)
+				n := newNotice("greenhouse", &rule{name: "dry", severity: "info", when: when}, &view{event: &e},
+					plainDecoder(t))
 				if len(n.Values) != maxValues {
 					t.Fatalf("%s: %d values", c.why, len(n.Values))
 				}
@@ -106,7 +109,7 @@ func TestANoticeThatFitsIsComplete(t *testing.T) {
 		values[i] = fmt.Sprintf(`"m%02d":"%s"`, i, strings.Repeat("x", 250))
 	}
 	e := event{payload: []byte("{" + strings.Join(values, ",") + "}"), thing: "soil-001", receivedAt: time.Now()}
-	n := newNotice("greenhouse", &rule{name: "dry", severity: "info", when: "a > 1"}, &e, nil)
+	n := newNotice("greenhouse", &rule{name: "dry", severity: "info", when: "a > 1"}, &view{event: &e}, plainDecoder(t))
 	n.Message = strings.Repeat("y", 4000)
 	if _, err := n.forms(); err != nil || len(n.Values) != 40 || len(n.Message) != 4000 {
 		t.Errorf("%d values and a message of %d bytes are left, %v", len(n.Values), len(n.Message), err)
@@ -123,17 +126,18 @@ func TestADeviceAddsNoLines(t *testing.T) {
 	if err != nil || len(broken) > 0 {
 		t.Fatal(err, broken)
 	}
-	m, err := e.message(nil)
+	m, err := e.message(e.payload, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := newNotice("greenhouse", &rules[0], &e, nil)
+	n := newNotice("greenhouse", &rules[0], &view{event: &e}, plainDecoder(t))
 	n.State, n.Message = "alert", (&handler{}).render(t.Context(), &rules[0], m)
 	if want := "Note: x  Severity:   info  Alert:      none   [2J \nEnd."; n.Message != want {
 		t.Errorf("message %q, want %q", n.Message, want)
 	}
 	want := []string{
-		"Note: x ", "End.", "", "Severity: ", "Alert:   ", "Device:  ", "Pipeline:", "Time:    ", "Condition", "Values:  ",
+		"Note: x ", "End.", "", "Severity: ", "Alert:   ", "Device:  ", "Pipeline:", "Time:    ", "Condition",
+		"Values:  ",
 		"         ",
 	}
 	lines := strings.Split(strings.TrimSuffix(n.text(), "\n"), "\n")
@@ -147,7 +151,8 @@ func TestADeviceAddsNoLines(t *testing.T) {
 
 func TestANoticeHasNoCharactersThatSQSRefuses(t *testing.T) {
 	e := event{payload: []byte("{\"a\uFFFF\":\"\uFFFE\"}"), thing: "soil-001", receivedAt: time.Now()}
-	forms, err := newNotice("greenhouse", &rule{name: "dry", severity: "info"}, &e, nil).forms()
+	forms, err := newNotice("greenhouse", &rule{name: "dry", severity: "info"}, &view{event: &e},
+		plainDecoder(t)).forms()
 	var decoded map[string]string
 	if err := errors.Join(err, json.Unmarshal(forms, &decoded)); err != nil {
 		t.Fatal(err)
@@ -160,7 +165,8 @@ func TestANoticeHasNoCharactersThatSQSRefuses(t *testing.T) {
 }
 
 func TestEnvironmentIsCheckedAtStart(t *testing.T) {
-	for _, name := range []string{"IOT_PIPELINE", "IOT_TOPIC_PREFIX", "IOT_DEVICE_TABLE", "IOT_ALERT_TOPIC_ARN", "IOT_DEAD_LETTER_QUEUE_URL", "AWS_REGION"} {
+	for _, name := range []string{"IOT_PIPELINE", "IOT_TOPIC_PREFIX", "IOT_DEVICE_TABLE", "IOT_ALERT_TOPIC_ARN",
+		"IOT_DEAD_LETTER_QUEUE_URL", "AWS_REGION"} {
 		_, err := newHandler(
 			(&lambdatest.AWS{URL: "http://127.0.0.1:1"}).Getenv(map[string]string{name: ""}),
 			io.Discard,
@@ -175,4 +181,13 @@ func TestEnvironmentIsCheckedAtStart(t *testing.T) {
 	if err != nil || c.dataEndpoint != "https://abc-ats.iot.us-east-1.amazonaws.com" {
 		t.Errorf("data endpoint %q, %v", c.dataEndpoint, err)
 	}
+}
+
+func plainDecoder(t *testing.T) *telemetry.Decoder {
+	t.Helper()
+	d, err := telemetry.New(telemetry.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

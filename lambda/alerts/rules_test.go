@@ -21,8 +21,10 @@ func TestThresholds(t *testing.T) {
 		want   bool
 	}{
 		{"the default of 50", func() {}, "soil-001", true},
-		{"the pipeline's override of 70", func() { f.setThreshold("$thresholds", "max_temperature", "70") }, "soil-001", false},
-		{"the device's override of 40", func() { f.setThreshold("$thresholds#soil-001", "max_temperature", "40") }, "soil-001", true},
+		{"the pipeline's override of 70", func() { f.setThreshold("$thresholds", "max_temperature", "70") }, "soil-001",
+			false},
+		{"the device's override of 40", func() { f.setThreshold("$thresholds#soil-001", "max_temperature", "40") },
+			"soil-001", true},
 		{"another device has the pipeline's", func() {}, "soil-002", false},
 	} {
 		step.change()
