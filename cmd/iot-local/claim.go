@@ -67,13 +67,9 @@ func (r *registration) check(chosen bool) error {
 func (r *registration) register(
 	ctx context.Context,
 	c *awsapi.Clients,
-	pipeline string,
+	m *local.Manifest,
 	o simulate.Options,
 ) ([]contract.Bundle, error) {
-	m, err := local.ReadManifest(ctx, c, pipeline)
-	if err != nil {
-		return nil, err
-	}
 	claim, err := simulate.ReadClaim(ctx, c, m)
 	if err != nil {
 		return nil, err

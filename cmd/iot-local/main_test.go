@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
@@ -216,11 +217,46 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"run nowhere --mqtt 127.0.0.1:0", "apply it first, or check name, region and endpoint"},
 		{"run gh --function processor", "want NAME=PATH"},
 		{"simulate gh --devices soil-009", `no stored credentials for device "soil-009"`},
+		{"simulate gh --format xml", `unknown format "xml"; the formats are json, flat`},
+		{"simulate gh --compression zip", `unknown compression "zip"; the compressions are gzip`},
 		{"simulate gh --ca /nonexistent/ca.pem", "start iot-local run first"},
 	} {
 		err := dispatch(t.Context(), strings.Fields(c.args), io.Discard)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("iot-local %s: got error %v, want one with %q", c.args, err, c.want)
+		}
+	}
+}
+
+// TestSimulateWarnsAboutTheFormat: the telemetry settings in the pipeline's manifest decide which formats it reads.
+func TestSimulateWarnsAboutTheFormat(t *testing.T) {
+	server := mototest.Start(t)
+	for _, kv := range server.Env() {
+		name, value, _ := strings.Cut(kv, "=")
+		t.Setenv(name, value)
+	}
+	c := awsapi.NewLocal(server.Config(t))
+	deploy(t, c)
+	for _, run := range []struct{ settings, args, want string }{
+		{`{"data_field":"data","time_field":"timestamp"}`, "", ""},
+		{`{"data_field":"data","time_field":"timestamp","format":"cbor"}`, "--format cbor", ""},
+		{`{"format":"cbor"}`, "", "dead letter (not_cbor); they fit --format cbor"},
+		{`{"data_field":"values"}`, "--format json", "other measures or times"},
+		{`{"format":"of a later version"}`, "", ""},
+	} {
+		manifest := fmt.Sprintf(`{"version":1,"name":"gh","spec":{"telemetry":%s}}`, run.settings)
+		put := &ssm.PutParameterInput{Name: aws.String(contract.ManifestName("gh")), Type: "String",
+			Value: &manifest, Overwrite: aws.Bool(true)}
+		if _, err := c.SSM().PutParameter(t.Context(), put); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		args := strings.Fields("simulate gh --quiet --ca /nonexistent/ca.pem " + run.args)
+		if err := dispatch(t.Context(), args, &out); err == nil || !strings.Contains(err.Error(), "/nonexistent/ca.pem") {
+			t.Errorf("%+v: got error %v", run, err)
+		}
+		if got := out.String(); run.want == "" && got != "" || !strings.Contains(got, run.want) {
+			t.Errorf("%+v: printed %q", run, got)
 		}
 	}
 }

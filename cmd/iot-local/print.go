@@ -50,6 +50,13 @@ func newPrinter(out io.Writer, asJSON, quiet bool) *printer {
 	}
 }
 
+var (
+	// loud are the kinds that are printed with --quiet, besides all errors.
+	loud = []runlog.Kind{runlog.Ready, runlog.Refused, runlog.Warned}
+	// uncounted are the kinds that the summary leaves out.
+	uncounted = []runlog.Kind{runlog.Logged, runlog.Changed, runlog.Ready, runlog.Warned}
+)
+
 // terminal reports whether out can show colours. [no-color.org]
 func terminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
@@ -64,7 +71,7 @@ func (p *printer) print(e runlog.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.add(e)
-	if p.quiet && e.Error == "" && e.Kind != runlog.Ready && e.Kind != runlog.Refused {
+	if p.quiet && e.Error == "" && !slices.Contains(loud, e.Kind) {
 		return
 	}
 	if p.json {
@@ -78,7 +85,7 @@ func (p *printer) print(e runlog.Event) {
 
 func (p *printer) add(e runlog.Event) {
 	key := counter{kind: e.Kind, rule: e.Rule, action: e.Action}
-	if e.Kind == runlog.Logged || e.Kind == runlog.Changed || e.Kind == runlog.Ready {
+	if slices.Contains(uncounted, e.Kind) {
 		return
 	}
 	if e.Kind == runlog.Refused {
@@ -111,6 +118,7 @@ var colours = map[runlog.Kind]string{
 	runlog.Received:     cyan,
 	runlog.Logged:       grey,
 	runlog.Changed:      yellow,
+	runlog.Warned:       yellow,
 	runlog.Ready:        green,
 }
 

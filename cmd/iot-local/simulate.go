@@ -18,87 +18,123 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/simulate"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
-func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
-	var where target
-	var names list
-	var o simulate.Options
-	var claim registration
-	f := flag.NewFlagSet("simulate", flag.ContinueOnError)
-	where.flags(f)
-	claim.flags(f)
-	f.Var(&names, "devices", "`names` of the devices to simulate (default: all with a stored key)")
-	count := f.Int("count", 0, "maximum `number` of devices to simulate (default: no limit)")
+// simulation holds the flags of iot-local simulate.
+type simulation struct {
+	simulate.Options
+	where         target
+	claim         registration
+	names         list
+	count         int
+	caFile        string
+	limit         time.Duration
+	asJSON, quiet bool
+}
+
+func (s *simulation) flags(f *flag.FlagSet) {
+	s.where.flags(f)
+	s.claim.flags(f)
+	f.Var(&s.names, "devices", "`names` of the devices to simulate (default: all with a stored key)")
+	f.IntVar(&s.count, "count", 0, "maximum `number` of devices to simulate (default: no limit)")
 	f.StringVar(
-		&o.Broker,
+		&s.Broker,
 		"broker",
 		"127.0.0.1:8883",
 		"`host:port` of the broker; \"aws\" for each device's own AWS IoT endpoint",
 	)
-	caFile := f.String(
+	f.StringVar(
+		&s.caFile,
 		"ca",
 		"",
 		"`file` with the broker's certificate authority (default: the one of iot-local run)",
 	)
-	f.DurationVar(&o.Interval, "interval", 5*time.Second, "time between messages of one device")
-	f.Float64Var(&o.FaultRate, "faults", 0.01, "fraction of faulty messages, from 0 to 1")
-	asJSON := f.Bool("json", false, "print one JSON object per event")
-	quiet := f.Bool("quiet", false, "print only errors, the ready line and the summary")
-	limit := f.Duration("for", 0, "stop after this `duration`")
+	f.DurationVar(&s.Interval, "interval", 5*time.Second, "time between messages of one device")
+	f.StringVar(&s.Encoding.Format, "format", simulate.Formats()[0],
+		"`format` of the messages: "+strings.Join(simulate.Formats(), ", "))
+	f.StringVar(&s.Encoding.Compression, "compression", "",
+		"`compression` of the messages: "+strings.Join(telemetry.Compressions, ", ")+" (default: none)")
+	f.Float64Var(&s.FaultRate, "faults", 0.01, "fraction of faulty messages, from 0 to 1")
+	f.BoolVar(&s.asJSON, "json", false, "print one JSON object per event")
+	f.BoolVar(&s.quiet, "quiet", false, "print only errors, warnings, the ready line and the summary")
+	f.DurationVar(&s.limit, "for", 0, "stop after this `duration`")
+}
+
+func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
+	var s simulation
+	f := flag.NewFlagSet("simulate", flag.ContinueOnError)
+	s.flags(f)
 	pipeline, err := parse(f, args, out)
 	if err != nil {
 		return err
 	}
-	config, err := where.config(ctx)
+	if err := s.Encoding.Check(); err != nil {
+		return err
+	}
+	if err := s.claim.check(len(s.names) > 0 || s.count > 0); err != nil {
+		return err
+	}
+	config, err := s.where.config(ctx)
 	if err != nil {
 		return err
 	}
-	if err := claim.check(len(names) > 0 || *count > 0); err != nil {
+	clients := awsapi.NewLocal(config)
+	manifest, err := local.ReadManifest(ctx, clients, pipeline)
+	if err != nil {
 		return err
 	}
-	if !claim.on {
-		if o.Devices, err = choose(ctx, awsapi.NewLocal(config), pipeline, names, *count); err != nil {
-			return err
-		}
-	}
-	if o.Broker == "aws" {
-		o.Broker = ""
-	} else if o.Roots, err = roots(*caFile); err != nil {
+	p := newPrinter(out, s.asJSON, s.quiet)
+	s.Events = p.print
+	failed, err := s.equip(ctx, clients, manifest) // some devices failed; the others run
+	if err != nil {
 		return err
 	}
-	p := newPrinter(out, *asJSON, *quiet)
-	o.Events = p.print
-	var failed error // of some devices; the others run
-	if claim.on {
-		if o.Devices, failed = claim.register(ctx, awsapi.NewLocal(config), pipeline, o); len(o.Devices) == 0 {
-			return failed
-		}
-	}
-	o.Ready = func() {
+	s.Ready = func() {
 		const ready = "%d devices of pipeline %s are connected and publish every %v"
-		detail := fmt.Sprintf(ready, len(o.Devices), pipeline, o.Interval)
+		detail := fmt.Sprintf(ready, len(s.Devices), pipeline, s.Interval)
 		p.print(runlog.Event{Time: time.Now(), Kind: runlog.Ready, Detail: detail})
 	}
-	playing, cancel := until(ctx, *limit)
+	playing, cancel := until(ctx, s.limit)
 	defer cancel()
-	err = simulate.Run(playing, o)
+	err = simulate.Run(playing, s.Options)
 	p.summary()
 	return errors.Join(err, failed)
+}
+
+// equip finds the devices and what they need to connect. Failed joins the errors of devices that could not register.
+func (s *simulation) equip(ctx context.Context, c *awsapi.Clients, m *local.Manifest) (failed, err error) {
+	if !s.claim.on {
+		if s.Devices, err = choose(ctx, c, m, s.names, s.count); err != nil {
+			return nil, err
+		}
+	}
+	if m.Telemetry != nil {
+		if misfit := s.Encoding.Misfit(*m.Telemetry); misfit != "" {
+			s.Events.Send(runlog.Event{Kind: runlog.Warned, Detail: misfit})
+		}
+	}
+	if s.Broker == "aws" {
+		s.Broker = ""
+	} else if s.Roots, err = roots(s.caFile); err != nil {
+		return nil, err
+	}
+	if s.claim.on {
+		if s.Devices, failed = s.claim.register(ctx, c, m, s.Options); len(s.Devices) == 0 {
+			return nil, failed
+		}
+	}
+	return failed, nil
 }
 
 // choose reads the credentials of the devices to simulate.
 func choose(
 	ctx context.Context,
 	c *awsapi.Clients,
-	pipeline string,
+	m *local.Manifest,
 	names []string,
 	count int,
 ) ([]contract.Bundle, error) {
-	m, err := local.ReadManifest(ctx, c, pipeline)
-	if err != nil {
-		return nil, err
-	}
 	all, keyless, err := simulate.Bundles(ctx, c, m)
 	if err != nil {
 		return nil, err
@@ -109,7 +145,7 @@ func choose(
 				return nil, fmt.Errorf("device %q uses its own key, which the pipeline does not have", name)
 			}
 			if !slices.ContainsFunc(all, func(b contract.Bundle) bool { return b.Thing == name }) {
-				return nil, fmt.Errorf("pipeline %q has no stored credentials for device %q", pipeline, name)
+				return nil, fmt.Errorf("pipeline %q has no stored credentials for device %q", m.Name, name)
 			}
 		}
 		all = slices.DeleteFunc(all, func(b contract.Bundle) bool { return !slices.Contains(names, b.Thing) })
@@ -117,7 +153,7 @@ func choose(
 	if len(all) == 0 {
 		return nil, fmt.Errorf(
 			"no device of pipeline %q has stored credentials below %s (%d use their own keys: %s)",
-			pipeline,
+			m.Name,
 			m.CredentialsPath,
 			len(keyless),
 			strings.Join(keyless, ", "),

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
 // ErrNotDeployed is the error of a pipeline that the endpoint does not know.
@@ -29,6 +31,8 @@ type Manifest struct {
 	CredentialsPath string
 	// SecretsManager says that the bundles are secrets, not parameters.
 	SecretsManager bool
+	// Telemetry is how the pipeline reads payloads; nil if that is unknown.
+	Telemetry *telemetry.Options
 }
 
 // ReadManifest finds a pipeline by its name: by its manifest, or at least by its thing group.
@@ -66,6 +70,25 @@ type arguments struct {
 		Path  string `json:"path"`
 		Store string `json:"store"`
 	} `json:"credentials"`
+	Telemetry json.RawMessage `json:"telemetry"`
+}
+
+// readTelemetry returns nil for settings of another version of the provider that this one cannot read.
+func readTelemetry(text json.RawMessage) *telemetry.Options {
+	var settings struct {
+		telemetry.Options
+		DataField string `json:"data_field"`
+		TimeField string `json:"time_field"`
+	}
+	if text != nil && json.Unmarshal(text, &settings) != nil {
+		return nil
+	}
+	o := settings.Options
+	o.DataField, o.TimeField = settings.DataField, settings.TimeField
+	if _, err := telemetry.New(o); err != nil {
+		return nil
+	}
+	return &o
 }
 
 // readManifest returns nil if there is none.
@@ -90,6 +113,7 @@ func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 		Parts:           make(map[string]string, len(document.Parts)),
 		CredentialsPath: strings.TrimSuffix(document.Spec.Credentials.Path, "/"),
 		SecretsManager:  document.Spec.Credentials.Store == contract.SecretsManager,
+		Telemetry:       readTelemetry(document.Spec.Telemetry),
 	}
 	for key, p := range document.Parts {
 		m.Parts[key] = p.Name

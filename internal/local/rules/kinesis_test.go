@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
@@ -188,4 +190,48 @@ func storedRecords(t *testing.T, c *awsapi.Clients, stream string) (records []st
 		records = append(records, *r.PartitionKey+" "+string(r.Data))
 	}
 	return records
+}
+
+// TestBinaryPayloadsPassUnchanged: the stream and the archive get the bytes that the device sent, not base64 text.
+func TestBinaryPayloadsPassUnchanged(t *testing.T) {
+	_, c, r := against(t)
+	must(c.Kinesis().CreateStream(t.Context(),
+		&kinesis.CreateStreamInput{StreamName: aws.String("gh"), ShardCount: aws.Int32(1)}))(t)
+	must(c.S3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("archive")}))(t)
+	r.set(t, newRule("all", "SELECT * FROM 'gh/+/telemetry'", toStream("gh"), types.Action{
+		S3: &types.S3Action{BucketName: aws.String("archive"), Key: aws.String("last")}}))
+	every := make([]byte, 256)
+	for i := range every {
+		every[i] = byte(i)
+	}
+	var want []string
+	for _, payload := range []string{
+		string(every),
+		"\xa1dtemp\xfb\x40\x35\x80\x00\x00\x00\x00\x00", // CBOR
+		"\x81\xa4temp\x15", // MessagePack
+		"\x1f\x8b\x08",     // the beginning of gzip
+		"\x18\x20",         // CBOR of 32: a control character and a space
+		" 1 ",              // JSON, but no object
+		"{\"b\": 1.0, \"a\":2}\n",
+	} {
+		r.send("gh/soil-001/telemetry", payload)
+		object := must(c.S3().GetObject(t.Context(),
+			&s3.GetObjectInput{Bucket: aws.String("archive"), Key: aws.String("last")}))(t)
+		if stored := must(io.ReadAll(object.Body))(t); string(stored) != payload {
+			t.Errorf("archived %q of %q", stored, payload)
+		}
+		want = append(want, payload)
+	}
+	r.noFailures(t)
+	iterator := must(c.Kinesis().GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+		StreamName: aws.String("gh"), ShardId: aws.String("shardId-000000000000"), ShardIteratorType: "TRIM_HORIZON",
+	}))(t).ShardIterator
+	var got []string
+	for _, record := range must(c.Kinesis().GetRecords(t.Context(),
+		&kinesis.GetRecordsInput{ShardIterator: iterator}))(t).Records {
+		got = append(got, string(record.Data))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
 }

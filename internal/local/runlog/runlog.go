@@ -20,6 +20,7 @@ const (
 	Logged   Kind = "logged"   // Action (function), Detail: a line that a function printed
 	Changed  Kind = "changed"  // Rule or Action, Detail: the deployed configuration changed
 	Failed   Kind = "failed"   // Action, Target, Error: the runtime itself failed
+	Warned   Kind = "warned"   // Detail: something will probably not do what was meant
 	Ready    Kind = "ready"    // Detail
 )
 

@@ -30,7 +30,9 @@ type Options struct {
 	Interval time.Duration
 	// FaultRate is the share of faulty messages, from 0 to 1.
 	FaultRate float64
-	Events    runlog.Sink
+	// Encoding is how the devices write their messages.
+	Encoding Encoding
+	Events   runlog.Sink
 	// Ready is called once, when every device has connected; it may be nil.
 	Ready func()
 }
@@ -46,6 +48,9 @@ const minInterval = 10 * time.Millisecond
 func Run(ctx context.Context, o Options) error {
 	if len(o.Devices) == 0 {
 		return errors.New("no device to simulate has stored credentials")
+	}
+	if err := o.Encoding.Check(); err != nil {
+		return err
 	}
 	if o.Interval <= 0 {
 		o.Interval = 5 * time.Second
@@ -210,7 +215,11 @@ func (d *device) play(ctx context.Context) {
 }
 
 func (d *device) publish(now time.Time) {
-	payload := d.climate.message(d.bundle.Thing, now, d.options.FaultRate)
+	payload, err := d.climate.message(d.options.Encoding, d.bundle.Thing, now, d.options.FaultRate)
+	if err != nil {
+		d.tell(runlog.Event{Kind: runlog.Failed, Action: "encode", Error: err.Error()})
+		return
+	}
 	token := d.client.Publish(d.bundle.Topics.Telemetry, 1, false, payload)
 	go func() { // the acknowledgement may take long, and the device does not wait for it
 		<-token.Done()

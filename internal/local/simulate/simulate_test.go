@@ -75,7 +75,10 @@ func TestFaults(t *testing.T) {
 			Timestamp int64
 			Data      map[string]float64
 		}
-		text := c.message("soil-001", midnight.Add(time.Duration(i)*time.Second), 1)
+		text, err := c.message(Encoding{}, "soil-001", midnight.Add(time.Duration(i)*time.Second), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if json.Unmarshal(text, &m) != nil {
 			broken++
 			continue
@@ -90,9 +93,9 @@ func TestFaults(t *testing.T) {
 	if broken+jumps+missing != 300 || min(broken, jumps, missing) < 50 {
 		t.Errorf("got %d broken, %d jumps, %d missing", broken, jumps, missing)
 	}
-	if text := string(c.message("soil-001", midnight, 0)); !strings.Contains(text, `"deviceId":"soil-001"`) ||
-		!json.Valid([]byte(text)) {
-		t.Errorf("without faults: %s", text)
+	text, err := c.message(Encoding{}, "soil-001", midnight, 0)
+	if err != nil || !strings.Contains(string(text), `"deviceId":"soil-001"`) || !json.Valid(text) {
+		t.Errorf("without faults: %s, %v", text, err)
 	}
 }
 

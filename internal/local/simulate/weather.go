@@ -1,9 +1,9 @@
 package simulate
 
 import (
-	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -40,12 +40,9 @@ func newClimate(seed uint64, now time.Time) *climate {
 	}
 }
 
-// reading is one message's data.
+// reading is what the sensor shows at one time.
 type reading struct {
-	Temperature  float64 `json:"temperature"`
-	Humidity     float64 `json:"humidity"`
-	SoilMoisture float64 `json:"soil_moisture"`
-	Battery      float64 `json:"battery"`
+	Temperature, Humidity, SoilMoisture, Battery float64
 }
 
 // at moves the climate on to the time and reads it.
@@ -71,28 +68,42 @@ func (c *climate) water() { c.moisture = wateredTo }
 
 func round(v float64) float64 { return math.Round(v*100) / 100 }
 
-// message is the payload at the time; faulty ones are a sensor that jumps, a field that is missing, or bytes that are
-// no JSON, as they come from real fields.
-func (c *climate) message(device string, now time.Time, faultRate float64) []byte {
-	r := c.at(now)
-	data := map[string]any{
-		"temperature":   r.Temperature,
-		"humidity":      r.Humidity,
-		"soil_moisture": r.SoilMoisture,
-		"battery":       r.Battery,
+// samples reads the climate several times since the last reading, the last time now.
+func (c *climate) samples(now time.Time, count int) []sample {
+	step := max(now.Sub(c.last)/time.Duration(count), time.Millisecond)
+	list := make([]sample, count)
+	for i := range list {
+		at := now.Add(-step * time.Duration(count-1-i)).Truncate(time.Millisecond)
+		r := c.at(at)
+		list[i] = sample{at, []measure{
+			{"temperature", "Cel", r.Temperature},
+			{"humidity", "%RH", r.Humidity},
+			{"soil_moisture", "%", r.SoilMoisture},
+			{"battery", "%EL", r.Battery},
+		}}
 	}
+	return list
+}
+
+// message is the payload at the time. Faulty ones are those of real fields: a sensor that jumps, a measure that is
+// missing, or a payload that ends early.
+func (c *climate) message(e Encoding, device string, now time.Time, faultRate float64) ([]byte, error) {
+	samples := c.samples(now, e.format().samples)
+	last := &samples[len(samples)-1]
+	cut := false
 	if c.random.Float64() < faultRate {
 		switch c.random.IntN(3) {
 		case 0:
-			data["temperature"] = faultTemperature
+			last.measures[0].value = faultTemperature
 		case 1:
-			delete(data, "humidity")
+			last.measures = slices.Delete(last.measures, 1, 2) // the humidity
 		default:
-			return []byte(`{"deviceId":"` + device + `","timestamp":`)
+			cut = true
 		}
 	}
-	payload, _ := json.Marshal(
-		map[string]any{"deviceId": device, "timestamp": now.UnixMilli(), "data": data},
-	) // numbers and strings
-	return payload
+	payload, err := e.encode(device, samples)
+	if cut {
+		payload = payload[:len(payload)/2]
+	}
+	return payload, err
 }
