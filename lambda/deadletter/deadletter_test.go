@@ -64,7 +64,8 @@ func TestSend(t *testing.T) {
 		{"an empty payload is there, empty", "", `"payload_base64":"",`, map[string]int{}},
 		{"one that just fits", strings.Repeat("x", 785_000), `"payload_base64":"eHh4`, map[string]int{}},
 		{"a large one is in the bucket, at a key of its own day", strings.Repeat("x", 787_000),
-			`"payload_s3":"s3://b/dead/payloads/2026/01/02/49_59",`, map[string]int{"b/dead/payloads/2026/01/02/49_59": 787_000}},
+			`"payload_s3":"s3://b/dead/payloads/2026/01/02/49_59",`,
+			map[string]int{"b/dead/payloads/2026/01/02/49_59": 787_000}},
 	} {
 		p := &post{objects: map[string][]byte{}}
 		o := Sender{Queue: p, QueueURL: "q", Objects: func() BucketAPI { return p }, Bucket: "b", Prefix: "dead/"}
@@ -97,10 +98,12 @@ func TestSendFails(t *testing.T) {
 		why, payload, want string
 		deadLetters        func(*post) Sender
 	}{
-		{"the queue is unavailable", "hello", `sending the dead letter of "soil-001": away`, func(p *post) Sender { return Sender{Queue: p} }},
+		{"the queue is unavailable", "hello", `sending the dead letter of "soil-001": away`,
+			func(p *post) Sender { return Sender{Queue: p} }},
 		{"the bucket is unavailable", large, `storing the payload of a dead letter of "soil-001": away`,
 			func(p *post) Sender { return Sender{Queue: p, Objects: func() BucketAPI { return p }, Bucket: "b"} }},
-		{"there is no bucket", large, `storing the payload of a dead letter of "soil-001": it does not fit a message and there is no bucket for it`,
+		{"there is no bucket", large,
+			`storing the payload of a dead letter of "soil-001": it does not fit a message and there is no bucket for it`,
 			func(p *post) Sender { return Sender{Queue: p} }},
 	} {
 		p := &post{objects: map[string][]byte{}, err: away}

@@ -49,7 +49,8 @@ func loadConfig(getenv func(string) string) (config, error) {
 	}
 	if c.deviceTable == "" && c.table == "" && c.database == "" {
 		problem(
-			"neither IOT_DEVICE_TABLE nor IOT_TIMESTREAM_DATABASE and IOT_TIMESTREAM_TABLE are set: records would have nowhere to go",
+			"neither IOT_DEVICE_TABLE nor IOT_TIMESTREAM_DATABASE and IOT_TIMESTREAM_TABLE are set: records would " +
+				"have nowhere to go",
 		)
 	}
 	if (c.database == "") != (c.table == "") {

@@ -227,7 +227,8 @@ func (d *devices) request(b *batch, s state, write groups) *dynamodb.UpdateItemI
 	if write.measured {
 		values[":measured"], values[":latest"] = millis(s.measuredAt), latest(b.readings[s.measured].Measures)
 		group(
-			"attribute_not_exists(measured_at) OR measured_at < :measured OR (measured_at = :measured AND last_seen <= :seen)",
+			"attribute_not_exists(measured_at) OR measured_at < :measured OR (measured_at = :measured AND last_seen "+
+				"<= :seen)",
 			"measured_at = :measured, latest = :latest",
 		)
 	}

@@ -28,9 +28,11 @@ func TestEnvironmentIsCheckedAtStart(t *testing.T) {
 		why  string
 	}{
 		{nil, "", "everything is set"},
-		{map[string]string{"IOT_TIMESTREAM_DATABASE": "", "IOT_TIMESTREAM_TABLE": ""}, "", "without Timestream there is the device table"},
+		{map[string]string{"IOT_TIMESTREAM_DATABASE": "", "IOT_TIMESTREAM_TABLE": ""}, "",
+			"without Timestream there is the device table"},
 		{map[string]string{"IOT_DEVICE_TABLE": ""}, "", "without the device table there is Timestream"},
-		{map[string]string{"IOT_DEVICE_TABLE": "", "IOT_TIMESTREAM_DATABASE": "", "IOT_TIMESTREAM_TABLE": ""}, "nowhere to go", "no store"},
+		{map[string]string{"IOT_DEVICE_TABLE": "", "IOT_TIMESTREAM_DATABASE": "", "IOT_TIMESTREAM_TABLE": ""},
+			"nowhere to go", "no store"},
 		{map[string]string{"IOT_TIMESTREAM_TABLE": ""}, "set both or neither", "half of Timestream"},
 		{map[string]string{"IOT_TIMESTREAM_LAYOUT": "wide"}, `"wide", want multi or single`, "unknown layout"},
 		{map[string]string{"IOT_DEVICE_TTL_DAYS": "soon"}, "IOT_DEVICE_TTL_DAYS", "days that are not a number"},
@@ -38,8 +40,10 @@ func TestEnvironmentIsCheckedAtStart(t *testing.T) {
 		{map[string]string{"IOT_DEAD_LETTER_QUEUE_URL": ""}, "IOT_DEAD_LETTER_QUEUE_URL", "no dead letters"},
 		{map[string]string{"AWS_REGION": ""}, "AWS_REGION", "no region"},
 		{map[string]string{"AWS_ACCESS_KEY_ID": ""}, "AWS_ACCESS_KEY_ID", "no credentials"},
-		{map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/creds"}, "", "SnapStart's credentials"},
-		{map[string]string{"AWS_ENABLE_ENDPOINT_DISCOVERY": "perhaps"}, "AWS_ENABLE_ENDPOINT_DISCOVERY", "an invalid setting"},
+		{map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/creds"}, "",
+			"SnapStart's credentials"},
+		{map[string]string{"AWS_ENABLE_ENDPOINT_DISCOVERY": "perhaps"}, "AWS_ENABLE_ENDPOINT_DISCOVERY",
+			"an invalid setting"},
 	} {
 		_, err := newProcessor((&lambdatest.AWS{URL: "http://127.0.0.1:1"}).Getenv(c.more), io.Discard)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {

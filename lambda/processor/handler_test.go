@@ -85,9 +85,11 @@ func TestStoresTheDocumentedShapes(t *testing.T) {
 		{"multi", map[string]stored{
 			"device_id=soil-001 telemetry 1767225600000": {Version: arrived * 1000,
 				Values: map[string]string{"temperature": "21.5", "humidity": "60", "ok": "true", "mode": "eco"},
-				Types:  map[string]string{"temperature": "DOUBLE", "humidity": "DOUBLE", "ok": "BOOLEAN", "mode": "VARCHAR"}},
+				Types: map[string]string{"temperature": "DOUBLE", "humidity": "DOUBLE", "ok": "BOOLEAN",
+					"mode": "VARCHAR"}},
 			"device_id=soil-002 telemetry 1767225600500": {Version: (arrived + 100) * 1000,
-				Values: map[string]string{"name": "bay 2", "humidity": "29"}, Types: map[string]string{"name": "VARCHAR", "humidity": "DOUBLE"}},
+				Values: map[string]string{"name": "bay 2", "humidity": "29"},
+				Types:  map[string]string{"name": "VARCHAR", "humidity": "DOUBLE"}},
 			"device_id=soil-003 telemetry 1767225601323": {Version: (arrived + 200) * 1000,
 				Values: map[string]string{"temp": "19.25", "humidity": "41", "battery": "3.1"},
 				Types:  map[string]string{"temp": "DOUBLE", "humidity": "DOUBLE", "battery": "DOUBLE"}},
@@ -191,7 +193,8 @@ func TestGivesUpWhatCannotBeStored(t *testing.T) {
 			}
 			delete(letter, "detail")
 			want := map[string]any{
-				"pipeline": "greenhouse", "source": "processor", "thing": "soil-002", "sequence_number": "2", "reason": c.reason,
+				"pipeline": "greenhouse", "source": "processor", "thing": "soil-002", "sequence_number": "2",
+				"reason":         c.reason,
 				"topic":          "greenhouse/soil-002/telemetry",
 				"arrived_at":     lambdatest.Start.Add(time.Millisecond).UTC().Format("2006-01-02T15:04:05.000Z07:00"),
 				"payload_base64": base64.StdEncoding.EncodeToString([]byte(c.payload)),
@@ -227,7 +230,8 @@ func TestAcceptsWhatIsOnlyUnusual(t *testing.T) {
 		{manyMeasures(30), "many measures"},
 	} {
 		p, aws := start(t, nil)
-		if failed := invoke(t, p, lambdatest.Event(lambdatest.Record{Thing: "soil-001", Payload: c.payload}), quick); failed != "" {
+		if failed := invoke(t, p, lambdatest.Event(lambdatest.Record{Thing: "soil-001", Payload: c.payload}),
+			quick); failed != "" {
 			t.Errorf("%s: failed from %s", c.why, failed)
 		}
 		if got := letters(t, aws); len(got) != 0 {
@@ -314,7 +318,8 @@ func TestALargeLetterGoesToTheBucket(t *testing.T) {
 
 func TestAnEventThatIsNoBatchIsAnError(t *testing.T) {
 	p, aws := start(t, nil)
-	for _, event := range []string{``, `{}`, `[]`, `{"Records":1}`, `{"Records":[{"kinesis":{"data":"e30="}}]}`, `{"Records":[`} {
+	for _, event := range []string{``, `{}`, `[]`, `{"Records":1}`, `{"Records":[{"kinesis":{"data":"e30="}}]}`,
+		`{"Records":[`} {
 		if answer, err := p.Invoke(t.Context(), []byte(event)); err == nil {
 			t.Errorf("%q: answer %s, want an error", event, answer)
 		}

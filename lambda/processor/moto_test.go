@@ -37,18 +37,21 @@ func motoPipeline(t *testing.T, more map[string]string) pipeline {
 	table := dynamodb.NewFromConfig(cfg)
 	if _, err := table.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName: aws.String("greenhouse"), BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("device_id"), AttributeType: types.ScalarAttributeTypeS}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("device_id"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("device_id"),
+			AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("device_id"), KeyType: types.KeyTypeHash}},
 	}); err != nil {
 		t.Fatal(err)
 	}
 	history := timestreamwrite.NewFromConfig(cfg, func(o *timestreamwrite.Options) {
 		o.EndpointDiscovery.EnableEndpointDiscovery = aws.EndpointDiscoveryDisabled
 	})
-	if _, err := history.CreateDatabase(ctx, &timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("greenhouse")}); err != nil {
+	if _, err := history.CreateDatabase(ctx,
+		&timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("greenhouse")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := history.CreateTable(ctx, &timestreamwrite.CreateTableInput{DatabaseName: aws.String("greenhouse"), TableName: aws.String("telemetry")}); err != nil {
+	if _, err := history.CreateTable(ctx, &timestreamwrite.CreateTableInput{DatabaseName: aws.String("greenhouse"),
+		TableName: aws.String("telemetry")}); err != nil {
 		t.Fatal(err)
 	}
 	letters := sqs.NewFromConfig(cfg)
@@ -143,16 +146,24 @@ func TestDeviceStateInMoto(t *testing.T) {
 		{"a replay changes nothing", first, item(20*ms, 15*ms, "v=2", "online", 20*ms)},
 		{"newer values", lambdatest.Event(telemetry(30*ms, 25*ms, 3)), item(30*ms, 25*ms, "v=3", "online", 30*ms)},
 		{"an old batch again changes nothing", first, item(30*ms, 25*ms, "v=3", "online", 30*ms)},
-		{"a backlog: seen now, measured then", lambdatest.Event(telemetry(40*ms, 8*ms, 4)), item(40*ms, 25*ms, "v=3", "online", 40*ms)},
-		{"a late arrival of newer values: measured later, seen earlier", lambdatest.Event(telemetry(35*ms, 34*ms, 5)), item(40*ms, 34*ms, "v=5", "online", 40*ms)},
-		{"the device says that it leaves", lambdatest.Event(status(50*ms, `{"status":"offline"}`)), item(50*ms, 34*ms, "v=5", "offline", 50*ms)},
-		{"an older message does not bring it back", lambdatest.Event(telemetry(45*ms, 44*ms, 6)), item(50*ms, 44*ms, "v=6", "offline", 50*ms)},
+		{"a backlog: seen now, measured then", lambdatest.Event(telemetry(40*ms, 8*ms, 4)),
+			item(40*ms, 25*ms, "v=3", "online", 40*ms)},
+		{"a late arrival of newer values: measured later, seen earlier", lambdatest.Event(telemetry(35*ms, 34*ms, 5)),
+			item(40*ms, 34*ms, "v=5", "online", 40*ms)},
+		{"the device says that it leaves", lambdatest.Event(status(50*ms, `{"status":"offline"}`)),
+			item(50*ms, 34*ms, "v=5", "offline", 50*ms)},
+		{"an older message does not bring it back", lambdatest.Event(telemetry(45*ms, 44*ms, 6)),
+			item(50*ms, 44*ms, "v=6", "offline", 50*ms)},
 		{"a newer one does", lambdatest.Event(telemetry(60*ms, 55*ms, 7)), item(60*ms, 55*ms, "v=7", "online", 60*ms)},
-		{"in one batch the later of message and status decides", lambdatest.Event(telemetry(70*ms, 65*ms, 8), status(71*ms, "offline")), item(71*ms, 65*ms, "v=8", "offline", 71*ms)},
-		{"a message without measures is a sign of life", lambdatest.Event(lambdatest.Record{Thing: "soil-001", After: 80 * ms, Payload: `{}`}),
+		{"in one batch the later of message and status decides",
+			lambdatest.Event(telemetry(70*ms, 65*ms, 8), status(71*ms, "offline")),
+			item(71*ms, 65*ms, "v=8", "offline", 71*ms)},
+		{"a message without measures is a sign of life",
+			lambdatest.Event(lambdatest.Record{Thing: "soil-001", After: 80 * ms, Payload: `{}`}),
 			item(80*ms, 65*ms, "v=8", "online", 80*ms)},
 		{"every type, and a number that DynamoDB cannot hold",
-			lambdatest.Event(lambdatest.Record{Thing: "soil-001", After: 90 * ms, Payload: `{"a":-1.5,"b":true,"c":"x","d":1e300,"e":{"f":2}}`}),
+			lambdatest.Event(lambdatest.Record{Thing: "soil-001", After: 90 * ms,
+				Payload: `{"a":-1.5,"b":true,"c":"x","d":1e300,"e":{"f":2}}`}),
 			item(90*ms, 90*ms, `a=-1.5 b=true c="x" d="1e+300" e.f=2`, "online", 90*ms)},
 	} {
 		if failed := invoke(t, p.processor, step.event, quick); failed != "" {
@@ -202,7 +213,8 @@ func TestWholeBatchInMoto(t *testing.T) {
 
 func TestDeadLetterInMoto(t *testing.T) {
 	p := motoPipeline(t, nil)
-	if failed := invoke(t, p.processor, lambdatest.Event(lambdatest.Record{Thing: "soil-001", Payload: "broken"}), quick); failed != "" {
+	if failed := invoke(t, p.processor, lambdatest.Event(lambdatest.Record{Thing: "soil-001", Payload: "broken"}),
+		quick); failed != "" {
 		t.Fatalf("failed from %s", failed)
 	}
 	got, err := p.letters.ReceiveMessage(

@@ -53,8 +53,9 @@ func newFixture(t *testing.T, more map[string]string) *fixture {
 	f.table, f.things = dynamodb.NewFromConfig(f.moto.Config(t)), iot.NewFromConfig(f.moto.Config(t))
 	if _, err := f.table.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: aws.String(allowTable), BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("serial"), AttributeType: types.ScalarAttributeTypeS}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("serial"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("serial"),
+			AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("serial"), KeyType: types.KeyTypeHash}},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,8 @@ func (f *fixture) start() *handler {
 // put writes an item of the allow list.
 func (f *fixture) put(item map[string]types.AttributeValue) {
 	f.t.Helper()
-	if _, err := f.table.PutItem(f.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(allowTable), Item: item}); err != nil {
+	if _, err := f.table.PutItem(f.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(allowTable),
+		Item: item}); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -95,7 +97,8 @@ func (f *fixture) put(item map[string]types.AttributeValue) {
 // forget takes the serial off the list and its thing out of the registry.
 func (f *fixture) forget() {
 	f.t.Helper()
-	if _, err := f.table.DeleteItem(f.t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String(allowTable), Key: serialKey(serial)}); err != nil {
+	if _, err := f.table.DeleteItem(f.t.Context(),
+		&dynamodb.DeleteItemInput{TableName: aws.String(allowTable), Key: serialKey(serial)}); err != nil {
 		f.t.Fatal(err)
 	}
 	if _, err := f.things.DeleteThing(f.t.Context(), &iot.DeleteThingInput{ThingName: aws.String(serial)}); err != nil {

@@ -60,11 +60,13 @@ func FuzzAdmit(f *testing.F) {
 	f.Add(file)
 	for _, change := range []func(*events.IoTPreProvisionHookRequest){
 		from(""), with("SerialNumber", "A1\x00\u2028"), with("bay", "é"), with("AWS::IoT::Certificate::Id", another),
-		func(r *events.IoTPreProvisionHookRequest) { r.TemplateARN = "arn" }, func(r *events.IoTPreProvisionHookRequest) { r.Parameters = nil },
+		func(r *events.IoTPreProvisionHookRequest) { r.TemplateARN = "arn" },
+		func(r *events.IoTPreProvisionHookRequest) { r.Parameters = nil },
 	} {
 		f.Add(changed(f, change))
 	}
-	for _, text := range []string{``, `null`, `{}`, `[[`, `{"parameters":{"SerialNumber":1}}`, `{"parameters":null,"certificateId":"a","templateArn":"\ud800"}`} {
+	for _, text := range []string{``, `null`, `{}`, `[[`, `{"parameters":{"SerialNumber":1}}`,
+		`{"parameters":null,"certificateId":"a","templateArn":"\ud800"}`} {
 		f.Add([]byte(text))
 	}
 	template := recorded(f).TemplateARN
@@ -97,7 +99,8 @@ func FuzzAdmit(f *testing.F) {
 		if err := json.Unmarshal(event, &request); err != nil {
 			t.Fatalf("admitted a malformed event: %v", err)
 		}
-		if request.TemplateARN != template || request.CertificateID != r.certificateID || r.certificateID == "" || request.Parameters["SerialNumber"] != r.serial ||
+		if request.TemplateARN != template || request.CertificateID != r.certificateID || r.certificateID == "" ||
+			request.Parameters["SerialNumber"] != r.serial ||
 			r.thing != "dev-"+r.serial || request.Parameters["bay"] == "" ||
 			len(r.overrides) != 0 ||
 			!slices.Equal(g.used, []string{r.serial}) {

@@ -48,7 +48,8 @@ func TestMalformedEvents(t *testing.T) {
 		{`{}`, "no certificate ID", "an empty object"},
 		{`{"parameters":{"SerialNumber":7}}`, "cannot unmarshal number", "a serial that is a number"},
 		{`{"parameters":["SerialNumber"]}`, "cannot unmarshal array", "parameters that are a list"},
-		{`{"certificateId":` + strings.Repeat("9", 10_000) + `}`, "cannot unmarshal number", "a number of ten thousand digits"},
+		{`{"certificateId":` + strings.Repeat("9", 10_000) + `}`, "cannot unmarshal number",
+			"a number of ten thousand digits"},
 		{strings.Repeat(`{"parameters":`, 20_000), "max depth", "deeper than JSON is read"},
 		{string(changed(t)) + `{}`, "after top-level value", "two objects"},
 		{"{\"certificateId\":\"\xff\xfe\"}", "no certificate ID", "no UTF-8"},
@@ -72,7 +73,8 @@ func TestTheRecordedEvent(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 	log, _ := f.printed()
-	for name, want := range map[string]string{"message": "device admitted", "serial": serial, "thing": serial, "certificate_id": certificate, "client_id": recorded(t).ClientID} {
+	for name, want := range map[string]string{"message": "device admitted", "serial": serial, "thing": serial,
+		"certificate_id": certificate, "client_id": recorded(t).ClientID} {
 		if log.text(name) != want {
 			t.Errorf("%s is %q in the log, want %q", name, log.text(name), want)
 		}
@@ -82,7 +84,10 @@ func TestTheRecordedEvent(t *testing.T) {
 func TestClientIDsAreBounded(t *testing.T) {
 	f := newFixture(t, nil)
 	f.put(unused)
-	if answer := f.ask(changed(t, func(r *events.IoTPreProvisionHookRequest) { r.ClientID = strings.Repeat("é", 100_000) }), quick); !answer.AllowProvisioning {
+	if answer := f.ask(changed(t, func(r *events.IoTPreProvisionHookRequest) {
+		r.ClientID = strings.Repeat("é",
+			100_000)
+	}), quick); !answer.AllowProvisioning {
 		t.Error("refused")
 	}
 	log, _ := f.printed()
@@ -110,7 +115,8 @@ func TestASerialIsFreed(t *testing.T) {
 	}
 	f.wantPrinted(serialUsed, certificate)
 	if _, err := f.table.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-		TableName: aws.String(allowTable), Key: serialKey(serial), UpdateExpression: aws.String("REMOVE certificate_id"),
+		TableName: aws.String(allowTable), Key: serialKey(serial),
+		UpdateExpression: aws.String("REMOVE certificate_id"),
 	}); err != nil {
 		t.Fatal(err)
 	}

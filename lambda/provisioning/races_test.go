@@ -87,9 +87,13 @@ func TestTheListChangesDuringARequest(t *testing.T) {
 		detail    string
 	}{
 		{"the serial is taken from the list", f.forget, notListed, "during the request"},
-		{"the serial is used", func() { f.put(item(map[string]types.AttributeValue{"certificate_id": text(another)})) }, serialUsed, another},
-		{"certificate_id is spoilt", func() { f.put(item(map[string]types.AttributeValue{"certificate_id": text("")})) }, invalidItem, "remove the attribute"},
-		{"the serial is used by the same certificate", func() { f.put(item(map[string]types.AttributeValue{"certificate_id": text(certificate)})) }, "", ""},
+		{"the serial is used", func() { f.put(item(map[string]types.AttributeValue{"certificate_id": text(another)})) },
+			serialUsed, another},
+		{"certificate_id is spoilt",
+			func() { f.put(item(map[string]types.AttributeValue{"certificate_id": text("")})) }, invalidItem,
+			"remove the attribute"},
+		{"the serial is used by the same certificate",
+			func() { f.put(item(map[string]types.AttributeValue{"certificate_id": text(certificate)})) }, "", ""},
 	} {
 		f.put(unused)
 		f.list.client = interloper{client, c.meanwhile}

@@ -19,10 +19,14 @@ func TestParseReadsWhatTheEventsPackageReads(t *testing.T) {
 	}{
 		{"a fleet", lambdatest.Fleet(1000, 7)},
 		{"no record", lambdatest.Event()},
-		{"an empty payload and one that is not text", lambdatest.Event(lambdatest.Record{Thing: "a"}, lambdatest.Record{Thing: "b", Payload: "\x00\xff"})},
-		{"escapes in the key and the data", []byte(`{"Records":[{"kinesis":{"partitionKey":"d\u00e9v","sequenceNumber":"1","data":"\u0065yJ0Ijox\/Q==","approximateArrivalTimestamp":1545084650.987}}]}`)},
-		{"members in another order, and some that are new", []byte(`{"x":[{}],"Records":[{"eventID":"y","kinesis":{"new":{"a":[1]},"approximateArrivalTimestamp":1545084650,"data":"e30=","sequenceNumber":"9","partitionKey":"a"},"z":null}],"window":{"start":"s"}}`)},
-		{"an arrival time without a fraction, and one with an exponent", []byte(`{"Records":[{"kinesis":{"sequenceNumber":"1","approximateArrivalTimestamp":1545084650}},{"kinesis":{"sequenceNumber":"2","approximateArrivalTimestamp":1.545084650987E9}}]}`)},
+		{"an empty payload and one that is not text",
+			lambdatest.Event(lambdatest.Record{Thing: "a"}, lambdatest.Record{Thing: "b", Payload: "\x00\xff"})},
+		{"escapes in the key and the data",
+			[]byte(`{"Records":[{"kinesis":{"partitionKey":"d\u00e9v","sequenceNumber":"1","data":"\u0065yJ0Ijox\/Q==","approximateArrivalTimestamp":1545084650.987}}]}`)},
+		{"members in another order, and some that are new",
+			[]byte(`{"x":[{}],"Records":[{"eventID":"y","kinesis":{"new":{"a":[1]},"approximateArrivalTimestamp":1545084650,"data":"e30=","sequenceNumber":"9","partitionKey":"a"},"z":null}],"window":{"start":"s"}}`)},
+		{"an arrival time without a fraction, and one with an exponent",
+			[]byte(`{"Records":[{"kinesis":{"sequenceNumber":"1","approximateArrivalTimestamp":1545084650}},{"kinesis":{"sequenceNumber":"2","approximateArrivalTimestamp":1.545084650987E9}}]}`)},
 	} {
 		var want events.KinesisEvent
 		if err := json.Unmarshal(c.event, &want); err != nil {
@@ -56,7 +60,8 @@ func TestParseRefuses(t *testing.T) {
 		{`{"Records":{}}`, "no '[' here", "records of another shape"},
 		{`{"Records":[{"kinesis":{"sequenceNumber":1}}]}`, "no string here", "a sequence number that is a number"},
 		{`{"Records":[{"kinesis":{}}]}`, "record 0 has no sequence number", "a record that could not be reported"},
-		{`{"Records":[{"kinesis":{"sequenceNumber":"1","approximateArrivalTimestamp":1e99}}]}`, "arrival time is out of range", "an absurd time"},
+		{`{"Records":[{"kinesis":{"sequenceNumber":"1","approximateArrivalTimestamp":1e99}}]}`,
+			"arrival time is out of range", "an absurd time"},
 	} {
 		if _, err := Parse([]byte(c.event)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.why, err, c.want)

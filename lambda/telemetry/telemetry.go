@@ -5,10 +5,10 @@
 //
 // Without any options, it reads these shapes:
 //
-//	{"deviceId":"x","timestamp":1767225600000,"data":{"temperature":21.5}}   an envelope: the measures are in data
+//	{"deviceId":"x","timestamp":1767225600000,"data":{"temperature":21.5}}   the measures are in data
 //	{"name":"x","humidity":29,"timeStampEpoch":1767225600000}   flat: everything but the time is a measure
 //	{"temp":21.5,"humidity":60,"battery":3.1}   no time: the arrival time is used
-//	{"readings":[{"ts":1767225600,"temp":21.1},{"ts":1767225660,"temp":21.2}]}   an array of objects: each is a reading
+//	{"readings":[{"ts":1767225600,"temp":21.1},{"ts":1767225660,"temp":21.2}]}   each is a reading
 //	[{"timestamp":…,"temp":21.1},…]   the same at the top
 //	{"data":[{"name":"temperature","value":21},…]}   names and values: each pair is a measure
 //	[{"bn":"urn:dev:ow:10e2:","bt":1276020076,"n":"voltage","v":120.1},…]   SenML (RFC 8428)

@@ -136,8 +136,8 @@ func everyShape(t *testing.T, w *deployment, d *device) {
 	}
 }
 
-// alerts: one notification and one command per cooldown, the command to the device that it is about and to no other. The
-// device cannot change what the command says.
+// alerts: one notification and one command per cooldown, the command to the device that it is about and to no other.
+// The device cannot change what the command says.
 func alerts(t *testing.T, w *deployment, hot, other *device) {
 	topic := "arn:aws:sns:" + mototest.Region + ":" + mototest.AccountID + ":" + name + "-alerts"
 	for range 3 {

@@ -109,7 +109,8 @@ func credentialsFrom(getenv func(string) string) (aws.CredentialsProvider, error
 		}), nil
 	}
 	return nil, errors.New(
-		"reading the AWS environment: neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
+		"reading the AWS environment: neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY nor " +
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
 	)
 }
 

@@ -30,11 +30,16 @@ func TestEndpoints(t *testing.T) {
 		discovery            aws.EndpointDiscoveryEnableState
 	}{
 		{"in Lambda", nil, "", "", aws.EndpointDiscoveryAuto},
-		{"all services local", []string{"AWS_ENDPOINT_URL", "http://local"}, "http://local", "http://local", aws.EndpointDiscoveryAuto},
-		{"one service local", []string{"AWS_ENDPOINT_URL_TIMESTREAM_WRITE", "http://ts"}, "http://ts", "", aws.EndpointDiscoveryAuto},
-		{"one elsewhere than all", []string{"AWS_ENDPOINT_URL", "http://local", "AWS_ENDPOINT_URL_DYNAMODB", "http://db"}, "http://local", "http://db", aws.EndpointDiscoveryAuto},
-		{"endpoints ignored", []string{"AWS_ENDPOINT_URL", "http://local", "AWS_ENDPOINT_URL_DYNAMODB", "http://db", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"}, "", "", aws.EndpointDiscoveryAuto},
-		{"without discovery", []string{"AWS_ENABLE_ENDPOINT_DISCOVERY", "false"}, "", "", aws.EndpointDiscoveryDisabled},
+		{"all services local", []string{"AWS_ENDPOINT_URL", "http://local"}, "http://local", "http://local",
+			aws.EndpointDiscoveryAuto},
+		{"one service local", []string{"AWS_ENDPOINT_URL_TIMESTREAM_WRITE", "http://ts"}, "http://ts", "",
+			aws.EndpointDiscoveryAuto},
+		{"one elsewhere than all", []string{"AWS_ENDPOINT_URL", "http://local", "AWS_ENDPOINT_URL_DYNAMODB",
+			"http://db"}, "http://local", "http://db", aws.EndpointDiscoveryAuto},
+		{"endpoints ignored", []string{"AWS_ENDPOINT_URL", "http://local", "AWS_ENDPOINT_URL_DYNAMODB", "http://db",
+			"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"}, "", "", aws.EndpointDiscoveryAuto},
+		{"without discovery", []string{"AWS_ENABLE_ENDPOINT_DISCOVERY", "false"}, "", "",
+			aws.EndpointDiscoveryDisabled},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			for i := 0; i < len(c.more); i += 2 {
@@ -107,7 +112,8 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 }
 
 func TestBackoffGrowsAndStaysShort(t *testing.T) {
-	for attempt, most := range map[int]time.Duration{0: 50 * time.Millisecond, 1: 100 * time.Millisecond, 3: 400 * time.Millisecond, 100: maxBackoff} {
+	for attempt, most := range map[int]time.Duration{0: 50 * time.Millisecond, 1: 100 * time.Millisecond,
+		3: 400 * time.Millisecond, 100: maxBackoff} {
 		for range 50 {
 			got, err := backoff(attempt, errors.New("any"))
 			if err != nil || got < most/2 || got > most {

@@ -38,7 +38,8 @@ func New(pipeline, function, level string) *Recorder {
 	}
 	return &Recorder{
 		pipeline: pipeline, function: function, level: level,
-		counts: map[string]int{}, byReason: map[string]map[string]int{}, millis: map[string][]int64{}, notes: map[string]string{},
+		counts: map[string]int{}, byReason: map[string]map[string]int{}, millis: map[string][]int64{},
+		notes: map[string]string{},
 	}
 }
 
@@ -119,7 +120,8 @@ func (r *Recorder) WriteTo(w io.Writer) (int64, error) {
 		for _, reason := range slices.Sorted(maps.Keys(r.byReason[name])) {
 			line := r.line(now)
 			line["Reason"], line[name] = reason, r.byReason[name][reason]
-			if err := r.print(&lines, now, line, []string{"Pipeline", "Function", "Reason"}, []metric{{name, "Count"}}); err != nil {
+			if err := r.print(&lines, now, line, []string{"Pipeline", "Function", "Reason"},
+				[]metric{{name, "Count"}}); err != nil {
 				return 0, err
 			}
 		}

@@ -46,7 +46,8 @@ func TestLines(t *testing.T) {
 		}
 		got = append(got, text)
 		switch {
-		case entry.Reason == "" && (*entry.Stored != 2 || *entry.Retried != 0 || *entry.Rejected != 3 || !slices.Equal(entry.Latency, []int64{10, 20, 30})):
+		case entry.Reason == "" && (*entry.Stored != 2 || *entry.Retried != 0 || *entry.Rejected != 3 ||
+			!slices.Equal(entry.Latency, []int64{10, 20, 30})):
 			t.Errorf("totals %s", line)
 		case entry.Reason == "too_deep" && *entry.Rejected != 2:
 			t.Errorf("reason %s", line)
