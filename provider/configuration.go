@@ -118,13 +118,11 @@ func assumeRole() schema.Block {
 			"duration": text(
 				"Duration of the session, such as `1h` or `15m`. Defaults to `15m`.",
 			),
-			"external_id":  text("External ID that the role's trust policy requires."),
-			"policy":       text("JSON policy that further restricts the session's permissions."),
-			"policy_arns":  textSet("ARNs of managed policies that further restrict the session's permissions."),
-			"session_name": text("Session name, as shown in CloudTrail."),
-			"source_identity": text(
-				"Source identity, as shown in CloudTrail. It cannot change within a chain.",
-			),
+			"external_id":         text("External ID that the role's trust policy requires."),
+			"policy":              text("JSON policy that further restricts the session's permissions."),
+			"policy_arns":         textSet("ARNs of managed policies that further restrict the session's permissions."),
+			"session_name":        text("Session name, as shown in CloudTrail."),
+			"source_identity":     text("Source identity, as shown in CloudTrail. It cannot change within a chain."),
 			"tags":                texts("Session tags."),
 			"transitive_tag_keys": textSet("Keys of session tags that are passed on to the next role in a chain."),
 		}},

@@ -101,11 +101,9 @@ func addConnectError(diags *diag.Diagnostics, err error) {
 		diags.AddAttributeError(path.Root(setting.Root()), "Provider configuration cannot be used", setting.Error())
 		return
 	}
-	diags.AddError("AWS did not accept the provider's credentials", tfdiag.Detail(
-		err,
+	diags.AddError("AWS did not accept the provider's credentials", tfdiag.Detail(err,
 		"Nothing was read or changed. Check the credentials, the profile, the region and the endpoints of the "+
-			"provider block and of the environment.",
-	))
+			"provider block and of the environment."))
 }
 
 func (p *iot) Resources(context.Context) []func() resource.Resource {

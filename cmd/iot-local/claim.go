@@ -23,12 +23,8 @@ type registration struct {
 
 func (r *registration) flags(f *flag.FlagSet) {
 	r.parameters = map[string]string{}
-	f.BoolVar(
-		&r.on,
-		"claim",
-		false,
-		"simulate new devices that register themselves with the pipeline's claim certificate; needs --serial",
-	)
+	f.BoolVar(&r.on, "claim", false,
+		"simulate new devices that register themselves with the pipeline's claim certificate; needs --serial")
 	f.Var(&r.serials, "serial", "serial `numbers` of the devices to register; can be repeated")
 	f.StringVar(
 		&r.dir,

@@ -75,10 +75,8 @@ func deployClaim(t *testing.T, c *awsapi.Clients) (certificatePEM, privateKey st
 	 {"Effect":"Allow","Action":["iot:Publish","iot:Subscribe","iot:Receive"],"Resource":["arn:aws:iot:us-east-1:123456789012:topic*/$aws/certificates/create*","arn:aws:iot:us-east-1:123456789012:topic*/$aws/provisioning-templates/gh/provision/*"]}]}`)},
 	)
 	must(err)
-	_, err = c.IoT().AttachPolicy(
-		ctx,
-		&iot.AttachPolicyInput{PolicyName: aws.String("gh-claim"), Target: keys.CertificateArn},
-	)
+	_, err = c.IoT().AttachPolicy(ctx,
+		&iot.AttachPolicyInput{PolicyName: aws.String("gh-claim"), Target: keys.CertificateArn})
 	must(err)
 	bundle, err := json.Marshal(
 		map[string]any{
@@ -193,25 +191,13 @@ func TestClaimMistakesSayWhatToDo(t *testing.T) {
 	c := awsapi.NewLocal(server.Config(t))
 	deploy(t, c)
 	dir := t.TempDir()
-	pipeline := start(
-		t,
-		"run",
-		"gh",
-		"--endpoint",
-		withTemplate(t, server.URL, ""),
-		"--mqtt",
-		"127.0.0.1:0",
-		"--state",
-		dir,
-	)
+	pipeline := start(t, "run", "gh", "--endpoint", withTemplate(t, server.URL, ""), "--mqtt", "127.0.0.1:0", "--state",
+		dir)
 	address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(pipeline.await(t, ready).Detail)
 	try := func(args, want string) {
 		t.Helper()
-		err := dispatch(
-			t.Context(),
-			strings.Fields("simulate gh --broker "+address+" --ca "+filepath.Join(dir, "ca.pem")+" "+args),
-			io.Discard,
-		)
+		err := dispatch(t.Context(),
+			strings.Fields("simulate gh --broker "+address+" --ca "+filepath.Join(dir, "ca.pem")+" "+args), io.Discard)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want one with %q", args, err, want)
 		}
@@ -220,10 +206,8 @@ func TestClaimMistakesSayWhatToDo(t *testing.T) {
 	try("--claim --serial A1 --devices soil-001", "remove --devices and --count")
 	try("--serial A1", "add --claim")
 	try("--claim --serial A1 --parameter site", "want NAME=VALUE")
-	try(
-		"--claim --serial A1",
-		"reading the claim bundle \"/iot-pipeline/gh/devices-claim\": there is none; apply the pipeline",
-	)
+	try("--claim --serial A1",
+		"reading the claim bundle \"/iot-pipeline/gh/devices-claim\": there is none; apply the pipeline")
 	certificate, key := deployClaim(t, c)
 	try("--claim --serial ../A1", "letters, digits, - and _")
 	try("--claim --serial A1", "rejected: ResourceNotFound")
@@ -245,10 +229,8 @@ func TestClaimMistakesSayWhatToDo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put(
-		"/iot-pipeline/gh/devices-claim",
-		map[string]string{"private_key": key, "certificate_pem": certificate, "template": "other"},
-	)
+	put("/iot-pipeline/gh/devices-claim",
+		map[string]string{"private_key": key, "certificate_pem": certificate, "template": "other"})
 	try("--claim --serial A1", `provisioning-templates/other/provision/json": no policy allows it`)
 	put("/iot-pipeline/gh/devices-claim", map[string]string{"private_key": key, "csr_pem": "x"})
 	try("--claim --serial A1", "its certificate is not made yet")

@@ -40,9 +40,7 @@ func deploy(t *testing.T, c *awsapi.Clients) (queue string) {
 	_, err = c.IoT().CreateTopicRule(
 		ctx,
 		&iot.CreateTopicRuleInput{RuleName: aws.String("gh_telemetry"), TopicRulePayload: &types.TopicRulePayload{
-			Sql: aws.String(
-				"SELECT * FROM 'gh/+/telemetry'",
-			), AwsIotSqlVersion: aws.String("2016-03-23"),
+			Sql: aws.String("SELECT * FROM 'gh/+/telemetry'"), AwsIotSqlVersion: aws.String("2016-03-23"),
 			Actions: []types.Action{{Sqs: &types.SqsAction{QueueUrl: q.QueueUrl, RoleArn: aws.String("r")}}}}},
 	)
 	must(err)
@@ -61,17 +59,13 @@ func deploy(t *testing.T, c *awsapi.Clients) (queue string) {
 	must(err)
 	_, err = c.IoT().CreateThing(ctx, &iot.CreateThingInput{ThingName: aws.String("soil-001")})
 	must(err)
-	_, err = c.IoT().AddThingToThingGroup(
-		ctx,
-		&iot.AddThingToThingGroupInput{ThingName: aws.String("soil-001"), ThingGroupName: aws.String("gh")},
-	)
+	_, err = c.IoT().AddThingToThingGroup(ctx,
+		&iot.AddThingToThingGroupInput{ThingName: aws.String("soil-001"), ThingGroupName: aws.String("gh")})
 	must(err)
 	keys, err := c.IoT().CreateKeysAndCertificate(ctx, &iot.CreateKeysAndCertificateInput{SetAsActive: true})
 	must(err)
-	_, err = c.IoT().AttachThingPrincipal(
-		ctx,
-		&iot.AttachThingPrincipalInput{ThingName: aws.String("soil-001"), Principal: keys.CertificateArn},
-	)
+	_, err = c.IoT().AttachThingPrincipal(ctx,
+		&iot.AttachThingPrincipalInput{ThingName: aws.String("soil-001"), Principal: keys.CertificateArn})
 	must(err)
 	bundle, err := json.Marshal(
 		map[string]any{
@@ -165,26 +159,11 @@ func TestRunAndSimulate(t *testing.T) {
 	if address == "" || !strings.Contains(e.Detail, filepath.Join(state, "ca.pem")) {
 		t.Fatalf("the ready line %q does not say where to connect and whom to trust", e.Detail)
 	}
-	devices := start(
-		t,
-		"simulate",
-		"--broker",
-		address,
-		"--ca",
-		filepath.Join(state, "ca.pem"),
-		"--interval",
-		"20ms",
-		"--faults",
-		"0",
-		"--devices",
-		"soil-001",
-		"gh",
-	)
+	devices := start(t, "simulate", "--broker", address, "--ca", filepath.Join(state, "ca.pem"), "--interval", "20ms",
+		"--faults", "0", "--devices", "soil-001", "gh")
 	devices.await(t, ready)
-	pipeline.await(
-		t,
-		func(e runlog.Event) bool { return e.Kind == runlog.Acted && e.Rule == "gh_telemetry" && e.Error == "" },
-	)
+	pipeline.await(t,
+		func(e runlog.Event) bool { return e.Kind == runlog.Acted && e.Rule == "gh_telemetry" && e.Error == "" })
 
 	devices.stop()
 	for range devices.events {

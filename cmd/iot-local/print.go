@@ -157,13 +157,8 @@ func (p *printer) line(e runlog.Event) string {
 		colour = red
 	}
 	what := strings.Join(fields(e), "  ")
-	line := fmt.Sprintf(
-		"%s  %s  %-16s  %s",
-		e.Time.Format("15:04:05.000"),
-		p.paint(colour, fmt.Sprintf("%-12s", e.Kind)),
-		e.Thing,
-		what,
-	)
+	line := fmt.Sprintf("%s  %s  %-16s  %s", e.Time.Format("15:04:05.000"),
+		p.paint(colour, fmt.Sprintf("%-12s", e.Kind)), e.Thing, what)
 	if e.Duration > 0 {
 		line += "  " + e.Duration.Round(100*time.Microsecond).String()
 	}

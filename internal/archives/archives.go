@@ -39,19 +39,12 @@ func FileName(function, architecture string) string { return function + "_" + ar
 // Lookup returns a function's archive. It fails for an unknown name, and if the provider was built without archives.
 func Lookup(function, architecture string) (Archive, error) {
 	if !slices.Contains(Functions(), function) {
-		return Archive{}, fmt.Errorf(
-			"looking up function %q: the functions are %s",
-			function,
-			strings.Join(Functions(), ", "),
-		)
+		return Archive{}, fmt.Errorf("looking up function %q: the functions are %s", function,
+			strings.Join(Functions(), ", "))
 	}
 	if !slices.Contains(Architectures(), architecture) {
-		return Archive{}, fmt.Errorf(
-			"looking up function %q: architecture %q is not one of %s",
-			function,
-			architecture,
-			strings.Join(Architectures(), ", "),
-		)
+		return Archive{}, fmt.Errorf("looking up function %q: architecture %q is not one of %s", function, architecture,
+			strings.Join(Architectures(), ", "))
 	}
 	all, err := load()
 	if err != nil {

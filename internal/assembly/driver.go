@@ -179,11 +179,8 @@ func (e erased[S]) diff(have *anyObject, want any) ([]Change, error) {
 func (e erased[S]) observed(have *anyObject) (*Observed[S], error) {
 	o, ok := have.typed.(*Observed[S])
 	if !ok {
-		return nil, fmt.Errorf(
-			"this is a bug in the provider: the driver wants a %T, the engine holds a %T",
-			o,
-			have.typed,
-		)
+		return nil, fmt.Errorf("this is a bug in the provider: the driver wants a %T, the engine holds a %T", o,
+			have.typed)
 	}
 	return o, nil
 }

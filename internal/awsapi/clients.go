@@ -262,20 +262,16 @@ func (c *Clients) endpoint(service string, resolved *string) *string {
 // IoT is the client of the IoT control plane.
 func (c *Clients) IoT() *iot.Client {
 	return c.iot.get(func() *iot.Client {
-		return iot.NewFromConfig(
-			c.config("iot"),
-			func(o *iot.Options) { o.BaseEndpoint = c.endpoint("iot", o.BaseEndpoint) },
-		)
+		return iot.NewFromConfig(c.config("iot"),
+			func(o *iot.Options) { o.BaseEndpoint = c.endpoint("iot", o.BaseEndpoint) })
 	})
 }
 
 // Kinesis is the client of Kinesis Data Streams.
 func (c *Clients) Kinesis() *kinesis.Client {
 	return c.kinesis.get(func() *kinesis.Client {
-		return kinesis.NewFromConfig(
-			c.config("kinesis"),
-			func(o *kinesis.Options) { o.BaseEndpoint = c.endpoint("kinesis", o.BaseEndpoint) },
-		)
+		return kinesis.NewFromConfig(c.config("kinesis"),
+			func(o *kinesis.Options) { o.BaseEndpoint = c.endpoint("kinesis", o.BaseEndpoint) })
 	})
 }
 
@@ -295,10 +291,8 @@ func (c *Clients) TimestreamWrite() *timestreamwrite.Client {
 // DynamoDB is the client of DynamoDB.
 func (c *Clients) DynamoDB() *dynamodb.Client {
 	return c.dynamoDB.get(func() *dynamodb.Client {
-		return dynamodb.NewFromConfig(
-			c.config("dynamodb"),
-			func(o *dynamodb.Options) { o.BaseEndpoint = c.endpoint("dynamodb", o.BaseEndpoint) },
-		)
+		return dynamodb.NewFromConfig(c.config("dynamodb"),
+			func(o *dynamodb.Options) { o.BaseEndpoint = c.endpoint("dynamodb", o.BaseEndpoint) })
 	})
 }
 
@@ -315,60 +309,48 @@ func (c *Clients) S3() *s3.Client {
 // SNS is the client of SNS.
 func (c *Clients) SNS() *sns.Client {
 	return c.sns.get(func() *sns.Client {
-		return sns.NewFromConfig(
-			c.config("sns"),
-			func(o *sns.Options) { o.BaseEndpoint = c.endpoint("sns", o.BaseEndpoint) },
-		)
+		return sns.NewFromConfig(c.config("sns"),
+			func(o *sns.Options) { o.BaseEndpoint = c.endpoint("sns", o.BaseEndpoint) })
 	})
 }
 
 // SQS is the client of SQS.
 func (c *Clients) SQS() *sqs.Client {
 	return c.sqs.get(func() *sqs.Client {
-		return sqs.NewFromConfig(
-			c.config("sqs"),
-			func(o *sqs.Options) { o.BaseEndpoint = c.endpoint("sqs", o.BaseEndpoint) },
-		)
+		return sqs.NewFromConfig(c.config("sqs"),
+			func(o *sqs.Options) { o.BaseEndpoint = c.endpoint("sqs", o.BaseEndpoint) })
 	})
 }
 
 // IAM is the client of IAM, which is one for all regions of a partition.
 func (c *Clients) IAM() *iam.Client {
 	return c.iam.get(func() *iam.Client {
-		return iam.NewFromConfig(
-			c.config("iam"),
-			func(o *iam.Options) { o.BaseEndpoint = c.endpoint("iam", o.BaseEndpoint) },
-		)
+		return iam.NewFromConfig(c.config("iam"),
+			func(o *iam.Options) { o.BaseEndpoint = c.endpoint("iam", o.BaseEndpoint) })
 	})
 }
 
 // Lambda is the client of Lambda.
 func (c *Clients) Lambda() *lambda.Client {
 	return c.lambda.get(func() *lambda.Client {
-		return lambda.NewFromConfig(
-			c.config("lambda"),
-			func(o *lambda.Options) { o.BaseEndpoint = c.endpoint("lambda", o.BaseEndpoint) },
-		)
+		return lambda.NewFromConfig(c.config("lambda"),
+			func(o *lambda.Options) { o.BaseEndpoint = c.endpoint("lambda", o.BaseEndpoint) })
 	})
 }
 
 // Logs is the client of CloudWatch Logs.
 func (c *Clients) Logs() *cloudwatchlogs.Client {
 	return c.logs.get(func() *cloudwatchlogs.Client {
-		return cloudwatchlogs.NewFromConfig(
-			c.config("logs"),
-			func(o *cloudwatchlogs.Options) { o.BaseEndpoint = c.endpoint("logs", o.BaseEndpoint) },
-		)
+		return cloudwatchlogs.NewFromConfig(c.config("logs"),
+			func(o *cloudwatchlogs.Options) { o.BaseEndpoint = c.endpoint("logs", o.BaseEndpoint) })
 	})
 }
 
 // SSM is the client of Systems Manager, for its Parameter Store.
 func (c *Clients) SSM() *ssm.Client {
 	return c.ssm.get(func() *ssm.Client {
-		return ssm.NewFromConfig(
-			c.config("ssm"),
-			func(o *ssm.Options) { o.BaseEndpoint = c.endpoint("ssm", o.BaseEndpoint) },
-		)
+		return ssm.NewFromConfig(c.config("ssm"),
+			func(o *ssm.Options) { o.BaseEndpoint = c.endpoint("ssm", o.BaseEndpoint) })
 	})
 }
 
@@ -384,39 +366,31 @@ func (c *Clients) SecretsManager() *secretsmanager.Client {
 // STS is the client of STS.
 func (c *Clients) STS() *sts.Client {
 	return c.sts.get(func() *sts.Client {
-		return sts.NewFromConfig(
-			c.config("sts"),
-			func(o *sts.Options) { o.BaseEndpoint = c.endpoint("sts", o.BaseEndpoint) },
-		)
+		return sts.NewFromConfig(c.config("sts"),
+			func(o *sts.Options) { o.BaseEndpoint = c.endpoint("sts", o.BaseEndpoint) })
 	})
 }
 
 // CloudWatch is the client of CloudWatch.
 func (c *Clients) CloudWatch() *cloudwatch.Client {
 	return c.cloudWatch.get(func() *cloudwatch.Client {
-		return cloudwatch.NewFromConfig(
-			c.config("cloudwatch"),
-			func(o *cloudwatch.Options) { o.BaseEndpoint = c.endpoint("cloudwatch", o.BaseEndpoint) },
-		)
+		return cloudwatch.NewFromConfig(c.config("cloudwatch"),
+			func(o *cloudwatch.Options) { o.BaseEndpoint = c.endpoint("cloudwatch", o.BaseEndpoint) })
 	})
 }
 
 // Firehose is the client of Amazon Data Firehose.
 func (c *Clients) Firehose() *firehose.Client {
 	return c.firehose.get(func() *firehose.Client {
-		return firehose.NewFromConfig(
-			c.config("firehose"),
-			func(o *firehose.Options) { o.BaseEndpoint = c.endpoint("firehose", o.BaseEndpoint) },
-		)
+		return firehose.NewFromConfig(c.config("firehose"),
+			func(o *firehose.Options) { o.BaseEndpoint = c.endpoint("firehose", o.BaseEndpoint) })
 	})
 }
 
 // IoTData is the client of the IoT data plane.
 func (c *Clients) IoTData() *iotdataplane.Client {
 	return c.iotData.get(func() *iotdataplane.Client {
-		return iotdataplane.NewFromConfig(
-			c.config("iotdata"),
-			func(o *iotdataplane.Options) { o.BaseEndpoint = c.endpoint("iotdata", o.BaseEndpoint) },
-		)
+		return iotdataplane.NewFromConfig(c.config("iotdata"),
+			func(o *iotdataplane.Options) { o.BaseEndpoint = c.endpoint("iotdata", o.BaseEndpoint) })
 	})
 }

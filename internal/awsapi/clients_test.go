@@ -102,10 +102,8 @@ func TestClientsAreKept(t *testing.T) {
 
 func TestEndpoints(t *testing.T) {
 	everything, special := newStub(t, 200, "{}"), newStub(t, 200, "{}")
-	c := New(
-		config(everything.URL),
-		Options{Endpoints: map[string]string{"iot": special.URL, "timestreamwrite": special.URL}, S3UsePathStyle: true},
-	)
+	c := New(config(everything.URL),
+		Options{Endpoints: map[string]string{"iot": special.URL, "timestreamwrite": special.URL}, S3UsePathStyle: true})
 	if _, err := c.IoT().ListThings(t.Context(), &iot.ListThingsInput{}); err != nil {
 		t.Fatal(err)
 	}
@@ -154,11 +152,8 @@ func TestEveryClientHonoursItsEndpoint(t *testing.T) {
 func TestEndpointOfTheEnvironment(t *testing.T) {
 	server := newStub(t, 200, "{}")
 	t.Setenv("AWS_ENDPOINT_URL_TIMESTREAM_WRITE", server.URL)
-	cfg, err := awsconfig.LoadDefaultConfig(
-		t.Context(),
-		awsconfig.WithRegion("eu-west-1"),
-		awsconfig.WithCredentialsProvider(config("").Credentials),
-	)
+	cfg, err := awsconfig.LoadDefaultConfig(t.Context(), awsconfig.WithRegion("eu-west-1"),
+		awsconfig.WithCredentialsProvider(config("").Credentials))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,10 +187,8 @@ func TestRequestsCountsAttempts(t *testing.T) {
 }
 
 func TestLimiters(t *testing.T) {
-	c := New(
-		config(""),
-		Options{RequestRates: map[string]float64{"iot:CreateThing": 7.5, "iot:ListThings": 0, "sqs:*": 2}},
-	)
+	c := New(config(""),
+		Options{RequestRates: map[string]float64{"iot:CreateThing": 7.5, "iot:ListThings": 0, "sqs:*": 2}})
 	m := c.meter
 	for _, tc := range []struct {
 		operation string

@@ -321,11 +321,8 @@ func (s *Settings) checkAccount(id string) error {
 	if len(s.AllowedAccountIDs) > 0 && !slices.Contains(s.AllowedAccountIDs, id) {
 		return &SettingError{
 			"allowed_account_ids",
-			fmt.Errorf(
-				"the credentials belong to account %s; allowed: %s",
-				id,
-				strings.Join(s.AllowedAccountIDs, ", "),
-			),
+			fmt.Errorf("the credentials belong to account %s; allowed: %s", id,
+				strings.Join(s.AllowedAccountIDs, ", ")),
 		}
 	}
 	return nil

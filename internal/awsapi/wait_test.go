@@ -42,13 +42,8 @@ func TestTheLimitEndsAWait(t *testing.T) {
 	clock := NewInstantClock()
 	c, start := waiting(clock), clock.Now()
 	calls := 0
-	err := c.Retry(
-		t.Context(),
-		"waiting for the role",
-		time.Minute,
-		always,
-		func(context.Context) error { calls++; return errBusy },
-	)
+	err := c.Retry(t.Context(), "waiting for the role", time.Minute, always,
+		func(context.Context) error { calls++; return errBusy })
 	if !errors.Is(err, errBusy) || !strings.Contains(err.Error(), "waiting for the role") ||
 		!strings.Contains(err.Error(), "1m0s") {
 		t.Errorf("%v", err)
@@ -60,12 +55,8 @@ func TestTheLimitEndsAWait(t *testing.T) {
 	if calls < 10 || calls > 40 {
 		t.Errorf("%d calls in a minute", calls)
 	}
-	if err := c.Poll(
-		t.Context(),
-		"waiting for the stream",
-		time.Minute,
-		func(context.Context) (bool, error) { return false, nil },
-	); err == nil ||
+	if err := c.Poll(t.Context(), "waiting for the stream", time.Minute,
+		func(context.Context) (bool, error) { return false, nil }); err == nil ||
 		!strings.Contains(err.Error(), "waiting for the stream") {
 		t.Errorf("%v", err)
 	}
@@ -90,21 +81,13 @@ func TestAnInterruptionEndsAWait(t *testing.T) {
 func TestPollEndsWithTheAnswer(t *testing.T) {
 	c := waiting(NewInstantClock())
 	asked := 0
-	if err := c.Poll(
-		t.Context(),
-		"waiting",
-		time.Minute,
-		func(context.Context) (bool, error) { asked++; return asked == 3, nil },
-	); err != nil ||
+	if err := c.Poll(t.Context(), "waiting", time.Minute,
+		func(context.Context) (bool, error) { asked++; return asked == 3, nil }); err != nil ||
 		asked != 3 {
 		t.Errorf("%v after %d", err, asked)
 	}
-	if err := c.Poll(
-		t.Context(),
-		"waiting",
-		time.Minute,
-		func(context.Context) (bool, error) { return false, errBusy },
-	); err != errBusy {
+	if err := c.Poll(t.Context(), "waiting", time.Minute,
+		func(context.Context) (bool, error) { return false, errBusy }); err != errBusy {
 		t.Errorf("%v", err)
 	}
 }

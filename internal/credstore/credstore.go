@@ -69,9 +69,7 @@ type place struct {
 }
 
 // Open returns the store of the devices' bundles, each below the store's path.
-func Open(
-	c *awsapi.Clients, pool *bulk.Pool, s spec.CredentialsStore, owner string, tags map[string]string,
-) *Store {
+func Open(c *awsapi.Clients, pool *bulk.Pool, s spec.CredentialsStore, owner string, tags map[string]string) *Store {
 	return open(c, place{CredentialsStore: s, owner: owner, tags: ownertag.Tags(owner, tags), pool: pool})
 }
 

@@ -71,10 +71,8 @@ func (s *parameters) remove(ctx context.Context, things []string) error {
 }
 
 func (s *parameters) read(ctx context.Context, things []string) (map[string]string, error) {
-	out, err := s.c.SSM().GetParameters(
-		ctx,
-		&ssm.GetParametersInput{Names: s.names(things), WithDecryption: aws.Bool(true)},
-	)
+	out, err := s.c.SSM().GetParameters(ctx,
+		&ssm.GetParametersInput{Names: s.names(things), WithDecryption: aws.Bool(true)})
 	if err != nil {
 		return nil, err
 	}

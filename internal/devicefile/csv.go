@@ -73,13 +73,8 @@ func validHeader(header []string, r *reader) bool {
 			r.fault(1, "column %q appears twice", column)
 		case isAttribute && key != "", slices.Contains(columns, column):
 		default:
-			r.fault(
-				1,
-				"column %q is not known; columns are %s and %sKEY",
-				column,
-				strings.Join(columns, ", "),
-				attributeColumn,
-			)
+			r.fault(1, "column %q is not known; columns are %s and %sKEY", column, strings.Join(columns, ", "),
+				attributeColumn)
 		}
 	}
 	if !slices.Contains(header, "name") {

@@ -154,11 +154,8 @@ func (r *reader) add(rec record) {
 		}
 	}
 	if given > 1 {
-		r.fault(
-			rec.line,
-			"device %q: at most one of csr_pem, csr_file, certificate_pem and certificate_file may be given",
-			rec.name,
-		)
+		r.fault(rec.line,
+			"device %q: at most one of csr_pem, csr_file, certificate_pem and certificate_file may be given", rec.name)
 		return
 	}
 	r.records = append(r.records, rec)

@@ -188,11 +188,8 @@ func TestFaultsHaveLines(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			for i := range faults.Faults {
-				faults.Faults[i].Message = strings.ReplaceAll(
-					faults.Faults[i].Message,
-					filepath.Dir(path)+string(filepath.Separator),
-					"",
-				)
+				faults.Faults[i].Message = strings.ReplaceAll(faults.Faults[i].Message,
+					filepath.Dir(path)+string(filepath.Separator), "")
 			}
 			if diff := cmp.Diff(test.want, faults.Faults); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

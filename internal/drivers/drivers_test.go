@@ -20,10 +20,8 @@ import (
 
 // TestEveryKindHasADriver reads the kinds from the source, so that a new one without a driver is found.
 func TestEveryKindHasADriver(t *testing.T) {
-	registry := Registry(
-		awsapi.New(aws.Config{Region: "eu-west-1"}, awsapi.Options{}),
-		assembly.Driver[spec.Fleet](nil),
-	)
+	registry := Registry(awsapi.New(aws.Config{Region: "eu-west-1"}, awsapi.Options{}),
+		assembly.Driver[spec.Fleet](nil))
 	have := slices.Sorted(maps.Keys(registry))
 	if diff := cmp.Diff(kinds(t), have); diff != "" {
 		t.Errorf("kinds without a driver (-), drivers without a kind (+):\n%s", diff)

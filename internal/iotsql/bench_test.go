@@ -50,13 +50,8 @@ func BenchmarkRejectingWhere(b *testing.B) {
 }
 
 func BenchmarkProjection(b *testing.B) {
-	benchmark(
-		b,
-		"SELECT deviceId, data.temperature AS temperature, battery FROM 'greenhouse/+/telemetry' WHERE "+
-			"data.soil.moisture > 400",
-		telemetry,
-		true,
-	)
+	benchmark(b, "SELECT deviceId, data.temperature AS temperature, battery FROM 'greenhouse/+/telemetry' WHERE "+
+		"data.soil.moisture > 400", telemetry, true)
 }
 
 func BenchmarkNestedQuery(b *testing.B) {
@@ -76,12 +71,9 @@ func BenchmarkNestedQuery(b *testing.B) {
 }
 
 func BenchmarkTenFunctions(b *testing.B) {
-	benchmark(
-		b,
+	benchmark(b,
 		"SELECT topic(2) AS a, upper(deviceId) AS b, round(data.temperature) AS c, substring(firmware, 0, 3) AS d, "+
 			"concat('v', firmware) AS e, regexp_matches(deviceId, '^soil-[0-9]+$') AS f, timestamp() AS g, "+
 			"abs(battery) AS h, length(note) AS i, startswith(location.bay, '1') AS j FROM 'greenhouse/+/telemetry'",
-		telemetry,
-		true,
-	)
+		telemetry, true)
 }

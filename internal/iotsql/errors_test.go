@@ -181,10 +181,8 @@ func TestErrors(t *testing.T) {
 }
 
 func TestErrorsOfVersion2015(t *testing.T) {
-	_, err := Compile(
-		"SELECT [1] AS a, {'b': 1} AS b, (SELECT a FROM b) AS c, EXISTS (SELECT a FROM b) AS d FROM 'x'",
-		Options{Version: "2015-10-08"},
-	)
+	_, err := Compile("SELECT [1] AS a, {'b': 1} AS b, (SELECT a FROM b) AS c, EXISTS (SELECT a FROM b) AS d FROM 'x'",
+		Options{Version: "2015-10-08"})
 	want := []string{
 		"1:8: array literals need SQL version 2016-03-23", "1:18: object literals need SQL version 2016-03-23",
 		"1:34: nested queries need SQL version 2016-03-23", "1:65: nested queries need SQL version 2016-03-23",

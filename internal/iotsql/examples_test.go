@@ -22,14 +22,8 @@ func documented(payload string) *Message {
 		Time:      time.UnixMilli(1481825251155),
 		MQTT5: &Properties{
 			UTF8: true, ContentType: "application/json",
-			User: userProperties(
-				"some key",
-				"some value",
-				"other key",
-				"a different value",
-				"some key",
-				"value with duplicate key",
-			),
+			User: userProperties("some key", "some value", "other key", "a different value", "some key",
+				"value with duplicate key"),
 		},
 	}
 }

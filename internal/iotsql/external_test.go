@@ -28,15 +28,8 @@ func (f fakeServices) Lambda(_ context.Context, arn string, input json.RawMessag
 
 func (f fakeServices) DynamoDB(_ context.Context, key ItemKey, role string) (json.RawMessage, error) {
 	return f.answer(
-		fmt.Sprintf(
-			"%s %s=%s %s=%s %s",
-			key.Table,
-			key.PartitionName,
-			key.PartitionValue,
-			key.SortName,
-			key.SortValue,
-			role,
-		),
+		fmt.Sprintf("%s %s=%s %s=%s %s", key.Table, key.PartitionName, key.PartitionValue, key.SortName, key.SortValue,
+			role),
 	)
 }
 
@@ -158,10 +151,8 @@ func TestExternalFailures(t *testing.T) {
 
 // TestGuardCatchesItsOwn has a failure beside get_or_default, which is not for it to catch.
 func TestGuardCatchesItsOwn(t *testing.T) {
-	q, err := Compile(
-		"SELECT concat('a', get_thing_shadow('t', 'role')) = get_or_default(missing, 'b') AS x FROM 't'",
-		Options{},
-	)
+	q, err := Compile("SELECT concat('a', get_thing_shadow('t', 'role')) = get_or_default(missing, 'b') AS x FROM 't'",
+		Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

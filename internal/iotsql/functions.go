@@ -46,11 +46,6 @@ func (o Options) check() error {
 	case "", eval.Version2016, eval.Version2015, eval.VersionBeta:
 		return nil
 	}
-	return fmt.Errorf(
-		"SQL version %q: AWS IoT has %s, %s and %s",
-		o.Version,
-		eval.Version2016,
-		eval.Version2015,
-		eval.VersionBeta,
-	)
+	return fmt.Errorf("SQL version %q: AWS IoT has %s, %s and %s", o.Version, eval.Version2016, eval.Version2015,
+		eval.VersionBeta)
 }

@@ -154,10 +154,8 @@ func FuzzParseTime(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	parse, err := CompileTemplate(
-		"${time_to_epoch(t, p)}|${time_to_epoch(t, 'yyyy-MM-dd HH:mm:ss.SSS xxx')}",
-		Options{},
-	)
+	parse, err := CompileTemplate("${time_to_epoch(t, p)}|${time_to_epoch(t, 'yyyy-MM-dd HH:mm:ss.SSS xxx')}",
+		Options{})
 	if err != nil {
 		f.Fatal(err)
 	}

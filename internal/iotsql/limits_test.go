@@ -82,13 +82,8 @@ func TestEvalLimits(t *testing.T) {
 		},
 		{"SELECT [*" + strings.Repeat(", *", 5000) + "] AS x FROM 't'", "one value many times"},
 		{
-			"SELECT length([*" + strings.Repeat(
-				", *",
-				2000,
-			) + "]) AS x, concat(s" + strings.Repeat(
-				", s",
-				2000,
-			) + ") AS y FROM 't'",
+			"SELECT length([*" + strings.Repeat(", *", 2000) + "]) AS x, concat(s" + strings.Repeat(", s",
+				2000) + ") AS y FROM 't'",
 			"one value many times, as text",
 		},
 		{"SET @s = s, @e = e SELECT (SELECT VALUE sha512(@s) FROM @e) AS x FROM 't'", "a long text many times"},

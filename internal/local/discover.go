@@ -111,10 +111,8 @@ func (r *Runtime) discoverFunctions(ctx context.Context, m *Manifest) ([]functio
 // discoverAsync reads the retry settings of asynchronous invocations; the defaults are Lambda's.
 func (r *Runtime) discoverAsync(ctx context.Context, name string) (lambdahost.AsyncConfig, error) {
 	c := lambdahost.AsyncConfig{Retries: 2, MaxAge: 6 * time.Hour}
-	out, err := r.clients.Lambda().GetFunctionEventInvokeConfig(
-		ctx,
-		&lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name},
-	)
+	out, err := r.clients.Lambda().GetFunctionEventInvokeConfig(ctx,
+		&lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name})
 	if errors.As(err, new(*lambdatypes.ResourceNotFoundException)) {
 		return c, nil
 	}
@@ -135,10 +133,8 @@ func (r *Runtime) discoverAsync(ctx context.Context, name string) (lambdahost.As
 
 func (r *Runtime) discoverMappings(ctx context.Context, name string) ([]streams.Mapping, error) {
 	var all []streams.Mapping
-	pages := lambda.NewListEventSourceMappingsPaginator(
-		r.clients.Lambda(),
-		&lambda.ListEventSourceMappingsInput{FunctionName: &name},
-	)
+	pages := lambda.NewListEventSourceMappingsPaginator(r.clients.Lambda(),
+		&lambda.ListEventSourceMappingsInput{FunctionName: &name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -171,10 +167,8 @@ func mapping(c lambdatypes.EventSourceMappingConfiguration, name string) streams
 		},
 		MaxRetries: -1,
 		Bisect:     aws.ToBool(c.BisectBatchOnFunctionError),
-		ReportFailures: slices.Contains(
-			c.FunctionResponseTypes,
-			lambdatypes.FunctionResponseTypeReportBatchItemFailures,
-		),
+		ReportFailures: slices.Contains(c.FunctionResponseTypes,
+			lambdatypes.FunctionResponseTypeReportBatchItemFailures),
 	}
 	if c.BatchSize != nil {
 		m.BatchSize = int(*c.BatchSize)

@@ -95,12 +95,9 @@ func (r *Runtime) bootstrap(name, sum string) (string, error) {
 	}
 	shipped, _, ok := archives.FindBySHA256(sum)
 	if !ok {
-		return "", fmt.Errorf(
-			"its code (CodeSha256 %s) does not belong to this build: "+
-				"apply with this build of the provider, or set --function %s=PATH to its bootstrap",
-			sum,
-			strings.TrimPrefix(name, r.options.Pipeline+"-"),
-		)
+		return "", fmt.Errorf("its code (CodeSha256 %s) does not belong to this build: "+
+			"apply with this build of the provider, or set --function %s=PATH to its bootstrap", sum,
+			strings.TrimPrefix(name, r.options.Pipeline+"-"))
 	}
 	archive, err := archives.Lookup(shipped, hostArchitecture())
 	if err != nil {

@@ -89,22 +89,14 @@ func deploy(t *testing.T, devices int) *deployed {
 func (d *deployed) make(t *testing.T, devices int) {
 	t.Helper()
 	ctx, c := t.Context(), d.aws
-	must(
-		c.Kinesis().CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("gh"),
-			ShardCount: aws.Int32(1)}),
-	)(
+	must(c.Kinesis().CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("gh"),
+		ShardCount: aws.Int32(1)}))(
 		t,
 	)
 	must(c.TimestreamWrite().CreateDatabase(ctx,
 		&timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("gh")}))(t)
-	must(
-		c.TimestreamWrite().CreateTable(
-			ctx,
-			&timestreamwrite.CreateTableInput{DatabaseName: aws.String("gh"), TableName: aws.String("readings")},
-		),
-	)(
-		t,
-	)
+	must(c.TimestreamWrite().CreateTable(ctx,
+		&timestreamwrite.CreateTableInput{DatabaseName: aws.String("gh"), TableName: aws.String("readings")}))(t)
 	must(
 		c.DynamoDB().CreateTable(
 			ctx,
@@ -116,9 +108,7 @@ func (d *deployed) make(t *testing.T, devices int) {
 					{AttributeName: aws.String("device_id"), KeyType: "HASH"},
 				}},
 		),
-	)(
-		t,
-	)
+	)(t)
 	d.queue = *must(c.SQS().CreateQueue(ctx,
 		&sqs.CreateQueueInput{QueueName: aws.String("gh-dead-letters")}))(t).QueueUrl
 	d.topic = *must(c.SNS().CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("gh-alerts")}))(t).TopicArn
@@ -192,28 +182,22 @@ func (d *deployed) functions(t *testing.T) {
 					Environment: &lambdatypes.Environment{Variables: env},
 				},
 			),
-		)(
-			t,
-		)
+		)(t)
 	}
 	must(
 		c.Lambda().CreateEventSourceMapping(
 			ctx,
 			&lambda.CreateEventSourceMappingInput{
-				FunctionName:   aws.String("gh-processor"),
-				EventSourceArn: aws.String("arn:aws:kinesis:us-east-1:" + account + ":stream/gh"),
-				BatchSize: aws.Int32(
-					200,
-				),
+				FunctionName:               aws.String("gh-processor"),
+				EventSourceArn:             aws.String("arn:aws:kinesis:us-east-1:" + account + ":stream/gh"),
+				BatchSize:                  aws.Int32(200),
 				StartingPosition:           lambdatypes.EventSourcePositionTrimHorizon,
 				BisectBatchOnFunctionError: aws.Bool(true),
 				MaximumRetryAttempts:       aws.Int32(20),
 				FunctionResponseTypes:      []lambdatypes.FunctionResponseType{"ReportBatchItemFailures"},
 			},
 		),
-	)(
-		t,
-	)
+	)(t)
 	document := `{"version":1,"rules":{"hot":{"when":"data.temperature > 50","severity":"critical","message":"Too hot: ${data.temperature} on ${thing}","command":"{\"action\":\"enter_safe_mode\"}","cooldown_seconds":300}}}`
 	must(
 		c.DynamoDB().PutItem(
@@ -223,9 +207,7 @@ func (d *deployed) functions(t *testing.T) {
 					Value: "$rules",
 				}, "document": &ddbtypes.AttributeValueMemberS{Value: document}}},
 		),
-	)(
-		t,
-	)
+	)(t)
 }
 
 // emptyArchive is a function's code, in whose place runs a bootstrap.
@@ -244,15 +226,11 @@ func (d *deployed) rule(t *testing.T, key, sql string, actions ...types.Action) 
 	t.Helper()
 	payload := &types.TopicRulePayload{Sql: &sql, AwsIotSqlVersion: aws.String("2016-03-23"), Actions: actions,
 		ErrorAction: &types.Action{Sqs: &types.SqsAction{QueueUrl: &d.queue, RoleArn: aws.String("r")}}}
-	_, err := d.aws.IoT().CreateTopicRule(
-		t.Context(),
-		&iot.CreateTopicRuleInput{RuleName: aws.String("gh_" + key), TopicRulePayload: payload},
-	)
+	_, err := d.aws.IoT().CreateTopicRule(t.Context(),
+		&iot.CreateTopicRuleInput{RuleName: aws.String("gh_" + key), TopicRulePayload: payload})
 	if errors.As(err, new(*types.ResourceAlreadyExistsException)) {
-		_, err = d.aws.IoT().ReplaceTopicRule(
-			t.Context(),
-			&iot.ReplaceTopicRuleInput{RuleName: aws.String("gh_" + key), TopicRulePayload: payload},
-		)
+		_, err = d.aws.IoT().ReplaceTopicRule(t.Context(),
+			&iot.ReplaceTopicRuleInput{RuleName: aws.String("gh_" + key), TopicRulePayload: payload})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -277,23 +255,11 @@ func (d *deployed) fleet(t *testing.T, devices int) {
 	for i := range devices {
 		name := deviceName(i)
 		must(c.IoT().CreateThing(ctx, &iot.CreateThingInput{ThingName: &name}))(t)
-		must(
-			c.IoT().AddThingToThingGroup(
-				ctx,
-				&iot.AddThingToThingGroupInput{ThingName: &name, ThingGroupName: aws.String("gh")},
-			),
-		)(
-			t,
-		)
+		must(c.IoT().AddThingToThingGroup(ctx,
+			&iot.AddThingToThingGroupInput{ThingName: &name, ThingGroupName: aws.String("gh")}))(t)
 		keys := must(c.IoT().CreateKeysAndCertificate(ctx, &iot.CreateKeysAndCertificateInput{SetAsActive: true}))(t)
-		must(
-			c.IoT().AttachThingPrincipal(
-				ctx,
-				&iot.AttachThingPrincipalInput{ThingName: &name, Principal: keys.CertificateArn},
-			),
-		)(
-			t,
-		)
+		must(c.IoT().AttachThingPrincipal(ctx,
+			&iot.AttachThingPrincipalInput{ThingName: &name, Principal: keys.CertificateArn}))(t)
 		bundle := must(
 			json.Marshal(
 				map[string]any{
@@ -309,9 +275,7 @@ func (d *deployed) fleet(t *testing.T, devices int) {
 					},
 				},
 			),
-		)(
-			t,
-		)
+		)(t)
 		must(
 			c.SSM().PutParameter(
 				ctx,
@@ -321,9 +285,7 @@ func (d *deployed) fleet(t *testing.T, devices int) {
 					Value: aws.String(string(bundle)),
 				},
 			),
-		)(
-			t,
-		)
+		)(t)
 	}
 }
 
@@ -422,9 +384,7 @@ func (d *deployed) connect(t *testing.T, r *Runtime, thing, clientID string) (pa
 				WithDecryption: aws.Bool(true),
 			},
 		),
-	)(
-		t,
-	).Parameter.Value
+	)(t).Parameter.Value
 	var bundle struct {
 		Certificate string `json:"certificate_pem"`
 		Key         string `json:"private_key"`

@@ -77,14 +77,8 @@ func (d *deployed) withTemplate(t *testing.T) aws.Config {
 func (d *deployed) certify(t *testing.T) (tls.Certificate, *iot.CreateCertificateFromCsrOutput) {
 	t.Helper()
 	key, csr := request(t)
-	made := must(
-		d.aws.IoT().CreateCertificateFromCsr(
-			t.Context(),
-			&iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csr, SetAsActive: true},
-		),
-	)(
-		t,
-	)
+	made := must(d.aws.IoT().CreateCertificateFromCsr(t.Context(),
+		&iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csr, SetAsActive: true}))(t)
 	return pair(t, *made.CertificatePem, key), made
 }
 
@@ -100,9 +94,7 @@ func pair(t *testing.T, certificatePEM string, key *ecdsa.PrivateKey) tls.Certif
 	der := must(x509.MarshalPKCS8PrivateKey(key))(t)
 	return must(
 		tls.X509KeyPair([]byte(certificatePEM), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-	)(
-		t,
-	)
+	)(t)
 }
 
 // allowRegistration gives the pipeline a claim certificate, the hook that admits the serial numbers, and a manifest.
@@ -124,25 +116,11 @@ func (d *deployed) allowRegistration(t *testing.T, serials string) tls.Certifica
 	 {"Effect":"Allow","Action":"iot:Subscribe","Resource":` + topics("topicfilter") + `}]}`
 	must(
 		c.IoT().CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: aws.String("gh-claim"), PolicyDocument: &policy}),
-	)(
-		t,
-	)
-	must(
-		c.IoT().AttachPolicy(
-			ctx,
-			&iot.AttachPolicyInput{PolicyName: aws.String("gh-claim"), Target: made.CertificateArn},
-		),
-	)(
-		t,
-	)
-	processor := must(
-		c.Lambda().GetFunctionConfiguration(
-			ctx,
-			&lambda.GetFunctionConfigurationInput{FunctionName: aws.String("gh-processor")},
-		),
-	)(
-		t,
-	)
+	)(t)
+	must(c.IoT().AttachPolicy(ctx,
+		&iot.AttachPolicyInput{PolicyName: aws.String("gh-claim"), Target: made.CertificateArn}))(t)
+	processor := must(c.Lambda().GetFunctionConfiguration(ctx,
+		&lambda.GetFunctionConfigurationInput{FunctionName: aws.String("gh-processor")}))(t)
 	must(
 		c.Lambda().CreateFunction(
 			ctx,
@@ -161,9 +139,7 @@ func (d *deployed) allowRegistration(t *testing.T, serials string) tls.Certifica
 				},
 			},
 		),
-	)(
-		t,
-	)
+	)(t)
 	manifest := must(contract.FormatManifest(contract.Manifest[arguments]{
 		Name: "gh", TopicPrefix: "gh", Parts: map[string]contract.ManifestPart{
 			"rule/telemetry":                 {Name: "gh_telemetry"},
@@ -173,14 +149,8 @@ func (d *deployed) allowRegistration(t *testing.T, serials string) tls.Certifica
 			contract.KeyClaim:                {Name: "/iot-pipeline/gh/devices-claim"},
 		},
 	}))(t)
-	must(
-		c.SSM().PutParameter(
-			ctx,
-			&ssm.PutParameterInput{Name: aws.String(contract.ManifestName("gh")), Type: "String", Value: &manifest},
-		),
-	)(
-		t,
-	)
+	must(c.SSM().PutParameter(ctx,
+		&ssm.PutParameterInput{Name: aws.String(contract.ManifestName("gh")), Type: "String", Value: &manifest}))(t)
 	return claim
 }
 
@@ -220,12 +190,8 @@ func TestDeviceRegistersItselfAndReports(t *testing.T) {
 	}
 	key, csr := request(t)
 	c := must(connectWith(t, r, claim, "claim:A1"))(t)
-	how, made := ask(
-		t,
-		c,
-		"$aws/certificates/create-from-csr/json",
-		map[string]string{"certificateSigningRequest": csr},
-	)
+	how, made := ask(t, c, "$aws/certificates/create-from-csr/json",
+		map[string]string{"certificateSigningRequest": csr})
 	if how != "accepted" {
 		t.Fatal(how, made)
 	}

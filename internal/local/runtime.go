@@ -167,14 +167,8 @@ func (r *Runtime) start(ctx context.Context) error {
 		return err
 	}
 	close(r.ready)
-	detail := fmt.Sprintf(
-		"pipeline %s: %d rules, %d functions; MQTT on %s, CA %s",
-		r.options.Pipeline,
-		len(r.current.rules),
-		len(r.hosts.Names()),
-		r.MQTTAddr(),
-		r.CAPath(),
-	)
+	detail := fmt.Sprintf("pipeline %s: %d rules, %d functions; MQTT on %s, CA %s", r.options.Pipeline,
+		len(r.current.rules), len(r.hosts.Names()), r.MQTTAddr(), r.CAPath())
 	if r.current.template != "" {
 		detail += "; devices register with template " + r.current.template
 	}

@@ -74,9 +74,7 @@ func TestTelemetryReachesEveryStore(t *testing.T) {
 				},
 			},
 		),
-	)(
-		t,
-	).Item
+	)(t).Item
 	latest, ok := item["latest"].(*ddbtypes.AttributeValueMemberM)
 	if !ok || latest.Value["temperature"].(*ddbtypes.AttributeValueMemberN).Value != "61" {
 		t.Errorf("got device state %v", item)
@@ -90,9 +88,7 @@ func TestTelemetryReachesEveryStore(t *testing.T) {
 	}
 	letters := must(
 		d.aws.SQS().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &d.queue, MaxNumberOfMessages: 10}),
-	)(
-		t,
-	).Messages
+	)(t).Messages
 	if len(letters) != 1 || !strings.Contains(*letters[0].Body, `"processor"`) {
 		t.Errorf("got dead letters %v, want the one message that is not JSON", letters)
 	}
@@ -118,18 +114,10 @@ func TestDevicesStayWithinTheirPolicy(t *testing.T) {
 
 	principals := must(
 		d.aws.IoT().ListThingPrincipals(t.Context(), &iot.ListThingPrincipalsInput{ThingName: aws.String("soil-001")}),
-	)(
-		t,
-	).Principals
+	)(t).Principals
 	id := principals[0][strings.LastIndexByte(principals[0], '/')+1:]
-	must(
-		d.aws.IoT().UpdateCertificate(
-			t.Context(),
-			&iot.UpdateCertificateInput{CertificateId: &id, NewStatus: types.CertificateStatusInactive},
-		),
-	)(
-		t,
-	)
+	must(d.aws.IoT().UpdateCertificate(t.Context(),
+		&iot.UpdateCertificateInput{CertificateId: &id, NewStatus: types.CertificateStatusInactive}))(t)
 	if _, err := d.connect(t, r, "soil-001", "soil-001"); err == nil {
 		t.Error("connected with an inactive certificate")
 	}
@@ -158,12 +146,8 @@ func TestChangesAreTakenOverWithoutRestart(t *testing.T) {
 	r, l := d.run(t)
 	device := must(d.connect(t, r, "soil-001", "soil-001"))(t)
 
-	d.rule(
-		t,
-		"status",
-		"SELECT topic(2) AS thing FROM 'gh/+/status'",
-		types.Action{Sqs: &types.SqsAction{QueueUrl: &d.queue, RoleArn: aws.String("r")}},
-	)
+	d.rule(t, "status", "SELECT topic(2) AS thing FROM 'gh/+/status'",
+		types.Action{Sqs: &types.SqsAction{QueueUrl: &d.queue, RoleArn: aws.String("r")}})
 	l.await(t, func(e runlog.Event) bool { return e.Kind == runlog.Changed && e.Rule == "gh_status" })
 	publish(t, device, "gh/soil-001/status", `{"state":"online"}`)
 	drain(t, r)
@@ -177,25 +161,13 @@ func TestChangesAreTakenOverWithoutRestart(t *testing.T) {
 
 	publish(t, device, "gh/soil-001/telemetry", `{"data":{"temperature":1}}`)
 	drain(t, r)
-	mappings := must(
-		d.aws.Lambda().ListEventSourceMappings(
-			t.Context(),
-			&lambda.ListEventSourceMappingsInput{FunctionName: aws.String("gh-processor")},
-		),
-	)(
-		t,
-	).EventSourceMappings
+	mappings := must(d.aws.Lambda().ListEventSourceMappings(t.Context(),
+		&lambda.ListEventSourceMappingsInput{FunctionName: aws.String("gh-processor")}))(t).EventSourceMappings
 	l.mu.Lock()
 	before := reads(l.events)
 	l.mu.Unlock()
-	must(
-		d.aws.Lambda().UpdateEventSourceMapping(
-			t.Context(),
-			&lambda.UpdateEventSourceMappingInput{UUID: mappings[0].UUID, BatchSize: aws.Int32(7)},
-		),
-	)(
-		t,
-	)
+	must(d.aws.Lambda().UpdateEventSourceMapping(t.Context(),
+		&lambda.UpdateEventSourceMappingInput{UUID: mappings[0].UUID, BatchSize: aws.Int32(7)}))(t)
 	l.await(t, func(runlog.Event) bool { return reads(l.events) > before })
 	publish(t, device, "gh/soil-001/telemetry", `{"data":{"temperature":2}}`)
 	drain(t, r)
@@ -303,10 +275,8 @@ func TestThrottledStoreLosesNothing(t *testing.T) {
 
 func TestStartTellsWhatIsMissing(t *testing.T) {
 	config := mototest.Start(t).Config(t)
-	_, err := Start(
-		t.Context(),
-		Options{Config: config, Pipeline: "nowhere", MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir()},
-	)
+	_, err := Start(t.Context(),
+		Options{Config: config, Pipeline: "nowhere", MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir()})
 	if !errors.Is(err, ErrNotDeployed) {
 		t.Errorf("got error %v, want one that the pipeline is not deployed", err)
 	}

@@ -30,20 +30,16 @@ func TestTagsAndSplitAreInverse(t *testing.T) {
 }
 
 func TestIgnoredTagsAreNotSeen(t *testing.T) {
-	_, rest := Split(
-		map[string]string{"cost-center": "7", "team": "bay"},
-		func(key string) bool { return key == "cost-center" },
-	)
+	_, rest := Split(map[string]string{"cost-center": "7", "team": "bay"},
+		func(key string) bool { return key == "cost-center" })
 	if diff := cmp.Diff(map[string]string{"team": "bay"}, rest); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestDelta(t *testing.T) {
-	set, remove := Delta(
-		map[string]string{"same": "1", "other": "1", "z": "", "a": ""},
-		map[string]string{"same": "1", "other": "2", "new": ""},
-	)
+	set, remove := Delta(map[string]string{"same": "1", "other": "1", "z": "", "a": ""},
+		map[string]string{"same": "1", "other": "2", "new": ""})
 	if diff := cmp.Diff(map[string]string{"other": "2", "new": ""}, set); diff != "" {
 		t.Error(diff)
 	}
@@ -145,13 +141,8 @@ func TestResume(t *testing.T) {
 		{why: "gone again", driver: fake{}, err: true},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
-			id, err := Resume(
-				t.Context(),
-				&tc.driver,
-				assembly.Ref{Name: "p", Owner: "token"},
-				spec.Parameter{},
-				exists,
-			)
+			id, err := Resume(t.Context(), &tc.driver, assembly.Ref{Name: "p", Owner: "token"}, spec.Parameter{},
+				exists)
 			if id.ID != tc.id || (err != nil) != tc.err || tc.driver.updated != tc.updated {
 				t.Errorf("got %+v, %v, updated %v", id, err, tc.driver.updated)
 			}

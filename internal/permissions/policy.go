@@ -195,16 +195,8 @@ var table = []statement{
 
 // Policy returns the smallest policy that lets a person apply, change, import and destroy a pipeline.
 func Policy(p Place) []Statement {
-	fill := strings.NewReplacer(
-		"${partition}",
-		p.Partition,
-		"${region}",
-		p.Region,
-		"${account}",
-		p.Account,
-		"${name}",
-		p.Pipeline,
-	)
+	fill := strings.NewReplacer("${partition}", p.Partition, "${region}", p.Region, "${account}", p.Account, "${name}",
+		p.Pipeline)
 	statements := make([]Statement, 0, len(table))
 	for _, row := range table {
 		s := Statement{Sid: row.sid, Effect: "Allow"}

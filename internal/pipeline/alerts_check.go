@@ -46,12 +46,9 @@ func (c *checker) checkAlertRules(a *AlertsSpec) (used map[string]string, sound 
 	for _, key := range sortedKeys(a.Rules) {
 		r, path := a.Rules[key], at("alerts.rules", key)
 		if !alertPattern.MatchString(key) {
-			c.fail(
-				path,
-				fmt.Sprintf("Alert name %s is not valid", excerpt(key)),
+			c.fail(path, fmt.Sprintf("Alert name %s is not valid", excerpt(key)),
 				"It becomes an attribute of notifications and part of a key: 1 to 64 letters, digits, hyphens and "+
-					"underscores.",
-			)
+					"underscores.")
 		}
 		before := len(c.problems)
 		for _, name := range c.condition(path+".when", r.When) {
@@ -101,11 +98,8 @@ func (c *checker) checkThresholds(a *AlertsSpec, used map[string]string, sound b
 	for _, name := range sortedKeys(a.Thresholds) {
 		path := at("alerts.thresholds", name)
 		if !thresholdPattern.MatchString(name) {
-			c.fail(
-				path,
-				fmt.Sprintf("Threshold name %s is not valid", excerpt(name)),
-				"Conditions use it as threshold.<name>: letters, digits and underscores, and no digit first.",
-			)
+			c.fail(path, fmt.Sprintf("Threshold name %s is not valid", excerpt(name)),
+				"Conditions use it as threshold.<name>: letters, digits and underscores, and no digit first.")
 		} else if sound && used[name] == "" {
 			c.warn(path, fmt.Sprintf("Threshold %q is not used", name),
 				"No condition mentions threshold.%s. Remove it, or look for a name that is spelled differently.", name)
@@ -113,14 +107,10 @@ func (c *checker) checkThresholds(a *AlertsSpec, used map[string]string, sound b
 	}
 	for _, name := range sortedKeys(used) {
 		if _, given := a.Thresholds[name]; !given {
-			c.fail(
-				used[name],
-				fmt.Sprintf("Threshold %q has no value", name),
+			c.fail(used[name], fmt.Sprintf("Threshold %q has no value", name),
 				"The condition uses threshold.%s, and alerts.thresholds has no such name, so that the condition could "+
-					"never hold.%s Add a default; operators may override it later.",
-				name,
-				didYouMean(name, sortedKeys(a.Thresholds)),
-			)
+					"never hold.%s Add a default; operators may override it later.", name,
+				didYouMean(name, sortedKeys(a.Thresholds)))
 		}
 	}
 }
@@ -169,30 +159,17 @@ func (c *checker) checkSubscription(path, endpointPath string, s SubscriptionSpe
 		c.choice(path+".protocol", &s.Protocol, AlertProtocols)
 		return
 	case strings.HasSuffix(s.Endpoint, ".fifo"):
-		c.fail(
-			endpointPath,
-			"A FIFO queue cannot receive alerts",
+		c.fail(endpointPath, "A FIFO queue cannot receive alerts",
 			"The alert topic is a standard topic, and SNS delivers those to standard queues only. Use a queue whose "+
-				"name does not end in .fifo.",
-		)
+				"name does not end in .fifo.")
 	case !p.valid(s.Endpoint):
-		c.fail(
-			endpointPath,
-			"The subscription's endpoint is not valid",
-			"%s is not %s, which protocol %q needs.",
-			excerpt(s.Endpoint),
-			p.is,
-			s.Protocol,
-		)
+		c.fail(endpointPath, "The subscription's endpoint is not valid", "%s is not %s, which protocol %q needs.",
+			excerpt(s.Endpoint), p.is, s.Protocol)
 	}
 	key := subscriptionKey(s)
 	if other, twice := seen[key]; twice {
-		c.fail(
-			endpointPath,
-			"The same subscription is written twice",
-			"%s has the same protocol and endpoint, and SNS keeps one subscription for both. Remove one.",
-			other,
-		)
+		c.fail(endpointPath, "The same subscription is written twice",
+			"%s has the same protocol and endpoint, and SNS keeps one subscription for both. Remove one.", other)
 	}
 	seen[key] = path
 }
@@ -224,22 +201,13 @@ func (c *checker) checkAlertSizes(config Spec) {
 	b := newBuilder(config, Env{})
 	where, err := alertWhere(b.config.Alerts.Rules, b.thingLevel())
 	if err == nil && len(where) > maxWhere {
-		c.fail(
-			"alerts.rules",
-			"The alert conditions are too long",
+		c.fail("alerts.rules", "The alert conditions are too long",
 			"Together they have %d characters and a rule holds about %d. Shorten them or split the pipeline.",
-			len(where),
-			maxWhere,
-		)
+			len(where), maxWhere)
 	}
 	if size := len(b.rulesDocument()); size > maxRulesDocument {
-		c.fail(
-			"alerts.rules",
-			"The alert rules are too large",
+		c.fail("alerts.rules", "The alert rules are too large",
 			"Together with messages and commands they take %d bytes and a DynamoDB item holds about %d. Shorten them "+
-				"or split the pipeline.",
-			size,
-			maxRulesDocument,
-		)
+				"or split the pipeline.", size, maxRulesDocument)
 	}
 }

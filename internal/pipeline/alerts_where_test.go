@@ -108,13 +108,8 @@ func TestAlertWhereMissesNothing(t *testing.T) {
 				raised, decided := decide(t, first, &function)
 				for _, second := range whereConditions {
 					if raised && !passes(t, rulesOf(first, second), m) {
-						t.Errorf(
-							"%s of %s: alert %q is raised, and the rule beside %q does not pass the message",
-							payload,
-							thing,
-							first,
-							second,
-						)
+						t.Errorf("%s of %s: alert %q is raised, and the rule beside %q does not pass the message",
+							payload, thing, first, second)
 					}
 				}
 				resolving := map[string]AlertRuleSpec{
@@ -122,12 +117,8 @@ func TestAlertWhereMissesNothing(t *testing.T) {
 					"b": {When: "data.nowhere > 1"},
 				}
 				if decided && !passes(t, resolving, m) {
-					t.Errorf(
-						"%s of %s: alert %q is decided, and the rule does not pass the message that could end it",
-						payload,
-						thing,
-						first,
-					)
+					t.Errorf("%s of %s: alert %q is decided, and the rule does not pass the message that could end it",
+						payload, thing, first)
 				}
 			}
 		}

@@ -25,9 +25,7 @@ func TestPrivateKeyIsNotRepeated(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := pemBlock("PRIVATE KEY", der)
-	said := encode(
-		Validate(edit(device(DeviceSpec{CSRPEM: &text})), nil),
-	) + encode(
+	said := encode(Validate(edit(device(DeviceSpec{CSRPEM: &text})), nil)) + encode(
 		Validate(edit(device(DeviceSpec{CertificatePEM: &text})), nil),
 	)
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n")[1:] {
@@ -66,11 +64,8 @@ func edwardsCSR() string {
 }
 
 func request(key any) string {
-	der, err := x509.CreateCertificateRequest(
-		rand.Reader,
-		&x509.CertificateRequest{Subject: pkix.Name{CommonName: "soil"}},
-		key,
-	)
+	der, err := x509.CreateCertificateRequest(rand.Reader,
+		&x509.CertificateRequest{Subject: pkix.Name{CommonName: "soil"}}, key)
 	if err != nil {
 		panic(err)
 	}

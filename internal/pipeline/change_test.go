@@ -77,10 +77,8 @@ func setRule(key string, r AlertRuleSpec) func(*Spec) {
 func TestChangedWithoutRecords(t *testing.T) {
 	parts := build(t, Spec{Name: "min"})
 	got := Changed(parts, parts, nil)
-	if want := []string{"function/processor", "rule/archive", "rule/status", "rule/telemetry"}; !slices.Equal(
-		got,
-		want,
-	) {
+	if want := []string{"function/processor", "rule/archive", "rule/status", "rule/telemetry"}; !slices.Equal(got,
+		want) {
 		t.Errorf("parts that need the queue's URL cannot be compared without its record: got %v, want %v", got, want)
 	}
 }

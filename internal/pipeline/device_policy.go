@@ -30,12 +30,9 @@ func (b *builder) devicePolicy() string {
 
 	connect := allow([]string{"iot:Connect"}, b.arn.client(thisThing))
 	connect.Condition = conditions{"Bool": {"iot:Connection.Thing.IsAttached": {"true"}}}
-	return policy(
-		connect,
-		allow([]string{"iot:Publish", "iot:RetainPublish"}, publish...),
+	return policy(connect, allow([]string{"iot:Publish", "iot:RetainPublish"}, publish...),
 		allow([]string{"iot:Subscribe"}, b.arn.iotFilter(own+"/commands"), b.arn.iotFilter(shadow)),
-		allow([]string{"iot:Receive"}, b.arn.iotTopic(own+"/commands"), b.arn.iotTopic(shadow)),
-	)
+		allow([]string{"iot:Receive"}, b.arn.iotTopic(own+"/commands"), b.arn.iotTopic(shadow)))
 }
 
 // policySize counts as AWS does.

@@ -262,11 +262,8 @@ func (b *builder) claimPolicy() string {
 	for _, topic := range topics {
 		names, filters = append(names, b.arn.iotTopic(topic)), append(filters, b.arn.iotFilter(topic))
 	}
-	return policy(
-		allow([]string{"iot:Connect"}, b.arn.client(contract.ClaimClientPrefix+"*")),
-		allow([]string{"iot:Publish", "iot:Receive"}, names...),
-		allow([]string{"iot:Subscribe"}, filters...),
-	)
+	return policy(allow([]string{"iot:Connect"}, b.arn.client(contract.ClaimClientPrefix+"*")),
+		allow([]string{"iot:Publish", "iot:Receive"}, names...), allow([]string{"iot:Subscribe"}, filters...))
 }
 
 // registrationRole is the role with which AWS IoT makes things for devices. AWS's managed policy for it allows

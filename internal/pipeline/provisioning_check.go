@@ -21,12 +21,9 @@ func (c *checker) checkProvisioning(s *ProvisioningSpec) {
 		return
 	}
 	if s.Claim == nil && s.JITP == nil && c.known(path+".claim") && c.known(path+".jitp") {
-		c.fail(
-			path,
-			"provisioning names no way",
+		c.fail(path, "provisioning names no way",
 			"Write claim for devices that leave the factory with one claim certificate, jitp for devices with "+
-				"certificates of your own authority, or both.",
-		)
+				"certificates of your own authority, or both.")
 	}
 	if s.Claim != nil {
 		c.checkPrefixOf(path+".claim.thing_name_prefix", s.Claim.ThingNamePrefix)
@@ -41,50 +38,31 @@ func (c *checker) checkProvisioning(s *ProvisioningSpec) {
 
 func (c *checker) checkPrefixOf(path string, prefix *string) {
 	if prefix != nil {
-		c.text(
-			path,
-			*prefix,
-			thingPrefixPattern,
-			"it begins the names of things: up to 64 letters, digits, hyphens and underscores",
-		)
+		c.text(path, *prefix, thingPrefixPattern,
+			"it begins the names of things: up to 64 letters, digits, hyphens and underscores")
 	}
 }
 
 func (c *checker) checkClaimAttributes(path string, names []string) {
 	if n := len(names); n > maxAttributes-1 {
-		c.fail(
-			path,
-			"Too many attributes",
-			"There are %d and a thing holds 50, of which three are the pipeline's own. Keep at most %d.",
-			n,
-			maxAttributes-1,
-		)
+		c.fail(path, "Too many attributes",
+			"There are %d and a thing holds 50, of which three are the pipeline's own. Keep at most %d.", n,
+			maxAttributes-1)
 	}
 	for i, name := range names {
 		own := item(path, i)
 		switch {
 		case !c.known(own):
 		case slices.Contains(names[:i], name):
-			c.fail(
-				own,
-				fmt.Sprintf("Attribute %q appears twice", name),
-				"A thing has one value of it. Write it once.",
-			)
+			c.fail(own, fmt.Sprintf("Attribute %q appears twice", name), "A thing has one value of it. Write it once.")
 		case name == parameterSerial:
-			c.fail(
-				own,
-				"An attribute has the name of the serial",
+			c.fail(own, "An attribute has the name of the serial",
 				"%s is the parameter with which a device names itself, and part of its thing's name. Choose another "+
-					"name.",
-				parameterSerial,
-			)
+					"name.", parameterSerial)
 		case !parameterPattern.MatchString(name):
-			c.fail(
-				own,
-				fmt.Sprintf("Attribute name %s is not valid", excerpt(name)),
+			c.fail(own, fmt.Sprintf("Attribute name %s is not valid", excerpt(name)),
 				"It is also the name of a parameter of the template: a letter, then letters, digits and underscores, "+
-					"64 at most.",
-			)
+					"64 at most.")
 		}
 	}
 }
@@ -98,19 +76,12 @@ func (c *checker) checkCA(path, text string) {
 		return
 	}
 	if block, _ := pem.Decode([]byte(text)); !isAuthority(block.Bytes) {
-		c.fail(
-			path,
-			"ca_certificate_pem is not a certificate of an authority",
+		c.fail(path, "ca_certificate_pem is not a certificate of an authority",
 			"It does not say CA:TRUE in its basic constraints, so AWS IoT takes no certificate that it has signed. "+
-				"Give the certificate with which the devices' certificates are signed.",
-		)
+				"Give the certificate with which the devices' certificates are signed.")
 	}
-	c.checkExpiry(
-		path,
-		"The certificate of the authority",
-		"No device that has one of its certificates will be able to connect",
-		text,
-	)
+	c.checkExpiry(path, "The certificate of the authority",
+		"No device that has one of its certificates will be able to connect", text)
 }
 
 // isAuthority reports whether a certificate may sign others.

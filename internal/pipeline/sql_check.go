@@ -70,12 +70,9 @@ func (c *checker) condition(path, text string) (thresholds []string) {
 		return nil
 	}
 	if strings.TrimSpace(text) == "" {
-		c.fail(
-			path,
-			"The condition is empty",
+		c.fail(path, "The condition is empty",
 			"Write an AWS IoT SQL condition, for example data.temperature > 50. An alert that is always due is "+
-				"written 1 = 1.",
-		)
+				"written 1 = 1.")
 		return nil
 	}
 	condition, err := iotsql.CompileCondition(text, iotsql.Options{Names: bindings})

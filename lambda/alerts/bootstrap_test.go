@@ -25,10 +25,8 @@ func TestBootstrapInMoto(t *testing.T) {
 		t.Fatal(err)
 	}
 	letters := sqs.NewFromConfig(cfg)
-	queue, err := letters.CreateQueue(
-		t.Context(),
-		&sqs.CreateQueueInput{QueueName: aws.String("greenhouse-dead-letters")},
-	)
+	queue, err := letters.CreateQueue(t.Context(),
+		&sqs.CreateQueueInput{QueueName: aws.String("greenhouse-dead-letters")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,11 +50,8 @@ func TestBootstrapInMoto(t *testing.T) {
 	}
 	notifications := f.moto.Notifications(t, *topic.TopicArn)
 	if len(notifications) != 2 {
-		t.Errorf(
-			"%d notices for five messages within the cooldowns of two rules: %+v",
-			len(notifications),
-			notifications,
-		)
+		t.Errorf("%d notices for five messages within the cooldowns of two rules: %+v", len(notifications),
+			notifications)
 	}
 	for _, n := range notifications {
 		if !strings.Contains(n.Subject, "on soil-001") {

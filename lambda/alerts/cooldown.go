@@ -103,10 +103,8 @@ func (c *cooldowns) announced(ctx context.Context, r *rule, thing, request strin
 
 // isActive reports whether the rule's last notice about the device was an alert.
 func (c *cooldowns) isActive(ctx context.Context, r *rule, thing string) (bool, error) {
-	out, err := c.client.GetItem(
-		ctx,
-		&dynamodb.GetItemInput{TableName: aws.String(c.table), Key: cooldownKey(r.name, thing)},
-	)
+	out, err := c.client.GetItem(ctx,
+		&dynamodb.GetItemInput{TableName: aws.String(c.table), Key: cooldownKey(r.name, thing)})
 	if err != nil {
 		return false, fmt.Errorf("reading the cooldown of alert %q for %q: %w", r.name, thing, err)
 	}

@@ -167,10 +167,8 @@ func (f *fixture) notices() []published {
 func (f *fixture) told() []string {
 	out := []string{}
 	for _, p := range f.notices() {
-		out = append(
-			out,
-			fmt.Sprintf("%s %s %s %d", p.notice.State, p.notice.Rule, p.notice.Thing, p.notice.Suppressed),
-		)
+		out = append(out,
+			fmt.Sprintf("%s %s %s %d", p.notice.State, p.notice.Rule, p.notice.Thing, p.notice.Suppressed))
 	}
 	return out
 }

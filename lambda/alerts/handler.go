@@ -27,11 +27,8 @@ import (
 
 // deviceAPI is the part of the IoT data client that the alert handler uses.
 type deviceAPI interface {
-	Publish(
-		context.Context,
-		*iotdataplane.PublishInput,
-		...func(*iotdataplane.Options),
-	) (*iotdataplane.PublishOutput, error)
+	Publish(context.Context, *iotdataplane.PublishInput,
+		...func(*iotdataplane.Options)) (*iotdataplane.PublishOutput, error)
 }
 
 // handler handles invocations one at a time, as Lambda sends them to a process.
@@ -236,18 +233,8 @@ func (h *handler) raise(ctx context.Context, r *rule, v *view, metrics *emf.Reco
 	}
 	metrics.CountReason("Alerts", r.severity, 1)
 	metrics.Millis("Latency", []int64{e.received(h.now())})
-	h.log.InfoContext(
-		ctx,
-		"alert",
-		"rule",
-		r.name,
-		"severity",
-		r.severity,
-		"thing",
-		e.thing,
-		"suppressed_before",
-		suppressed,
-	)
+	h.log.InfoContext(ctx, "alert", "rule", r.name, "severity", r.severity, "thing", e.thing, "suppressed_before",
+		suppressed)
 	if err := h.command(ctx, r, e, v.message, metrics); err != nil {
 		return err
 	}

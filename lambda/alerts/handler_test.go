@@ -108,21 +108,12 @@ func TestCooldown(t *testing.T) {
 	f.wantTold("nothing new within the cooldown", "alert dry soil-001 0", "alert dry soil-002 0")
 	f.clock = f.clock.Add(3 * time.Minute)
 	f.mustSend("soil-001", dry)
-	f.wantTold(
-		"the next one tells how many were held back",
-		"alert dry soil-001 0",
-		"alert dry soil-002 0",
-		"alert dry soil-001 3",
-	)
+	f.wantTold("the next one tells how many were held back", "alert dry soil-001 0", "alert dry soil-002 0",
+		"alert dry soil-001 3")
 	f.clock = f.clock.Add(6 * time.Minute)
 	f.mustSend("soil-001", dry)
-	f.wantTold(
-		"and they are told once",
-		"alert dry soil-001 0",
-		"alert dry soil-002 0",
-		"alert dry soil-001 3",
-		"alert dry soil-001 0",
-	)
+	f.wantTold("and they are told once", "alert dry soil-001 0", "alert dry soil-002 0", "alert dry soil-001 3",
+		"alert dry soil-001 0")
 }
 
 func TestNoAlertIsLostToItsOwnCooldown(t *testing.T) {

@@ -123,17 +123,9 @@ func (n *notice) text() string {
 	if n.State == "resolved" {
 		headline = "Resolved: " + headline
 	}
-	fmt.Fprintf(
-		&b,
+	fmt.Fprintf(&b,
 		"%s\n\nSeverity:   %s\nAlert:      %s\nDevice:     %s\nPipeline:   %s\nTime:       %s\nCondition:  %s\n",
-		headline,
-		n.Severity,
-		n.Rule,
-		n.Thing,
-		n.Pipeline,
-		n.Time,
-		n.When,
-	)
+		headline, n.Severity, n.Rule, n.Thing, n.Pipeline, n.Time, n.When)
 	list(&b, "Values:     ", n.Values)
 	list(&b, "Thresholds: ", n.Thresholds)
 	if n.Suppressed > 0 {

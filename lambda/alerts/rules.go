@@ -48,11 +48,8 @@ func compile(text string) (rules []rule, thresholds map[string]json.RawMessage, 
 		return nil, nil, nil, fmt.Errorf("reading the rules document: %w", err)
 	}
 	if d.Version != contract.AlertRulesVersion {
-		return nil, nil, nil, fmt.Errorf(
-			"reading the rules document: its version is %d, this function knows %d",
-			d.Version,
-			contract.AlertRulesVersion,
-		)
+		return nil, nil, nil, fmt.Errorf("reading the rules document: its version is %d, this function knows %d",
+			d.Version, contract.AlertRulesVersion)
 	}
 	options := iotsql.Options{Names: []string{"thing", "threshold"}}
 	for _, name := range slices.Sorted(maps.Keys(d.Rules)) {
@@ -82,11 +79,8 @@ func compile(text string) (rules []rule, thresholds map[string]json.RawMessage, 
 // tableAPI is the part of the DynamoDB client that the alert handler uses.
 type tableAPI interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	UpdateItem(
-		context.Context,
-		*dynamodb.UpdateItemInput,
-		...func(*dynamodb.Options),
-	) (*dynamodb.UpdateItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput,
+		...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 }
 
 // copied is a document read from the table, with the time of the next read.
@@ -137,24 +131,16 @@ func (b *rulebook) current(ctx context.Context) ([]rule, []error, error) {
 
 // thresholds returns the named thresholds of a device: its own, else the pipeline's, else the defaults of the rules.
 func (b *rulebook) thresholds(ctx context.Context, thing string) (map[string]json.RawMessage, error) {
-	if err := refresh(
-		ctx,
-		b,
-		&b.overrides,
-		func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds") },
-	); err != nil {
+	if err := refresh(ctx, b, &b.overrides,
+		func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds") }); err != nil {
 		return nil, err
 	}
 	if len(b.devices) >= maxDevices {
 		clear(b.devices)
 	}
 	device := b.devices[thing]
-	if err := refresh(
-		ctx,
-		b,
-		&device,
-		func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds#"+thing) },
-	); err != nil {
+	if err := refresh(ctx, b, &device,
+		func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds#"+thing) }); err != nil {
 		return nil, err
 	}
 	b.devices[thing] = device

@@ -115,11 +115,8 @@ func TestRulesChange(t *testing.T) {
 	)
 	f.mustSend("soil-001", `{"data":{"humidity":29}}`)
 	f.mustSend("soil-001", `{"data":{"humidity":29}}`)
-	f.wantTold(
-		"a broken rule does not silence the others; no cooldown, no silence",
-		"alert dry soil-001 0",
-		"alert dry soil-001 0",
-	)
+	f.wantTold("a broken rule does not silence the others; no cooldown, no silence", "alert dry soil-001 0",
+		"alert dry soil-001 0")
 	f.put(
 		"$rules",
 		map[string]types.AttributeValue{"document": &types.AttributeValueMemberS{Value: `{"version":1,"rules":{}}`}},

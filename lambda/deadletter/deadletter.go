@@ -120,11 +120,7 @@ func (o *Sender) storePayload(ctx context.Context, l Letter) ([]byte, error) {
 	}
 	key := o.Prefix + "payloads/" + l.ArrivedAt.UTC().
 		Format("2006/01/02/") +
-		strings.ReplaceAll(
-			l.SequenceNumber,
-			"/",
-			"_",
-		)
+		strings.ReplaceAll(l.SequenceNumber, "/", "_")
 	if _, err := o.Objects().PutObject(ctx, &s3.PutObjectInput{
 		Bucket: aws.String(o.Bucket), Key: aws.String(key), Body: bytes.NewReader(l.Payload),
 		ContentLength: aws.Int64(int64(len(l.Payload))), ContentType: aws.String("application/octet-stream"),

@@ -19,11 +19,8 @@ import (
 // tableAPI is the part of the DynamoDB client that the hook uses.
 type tableAPI interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	UpdateItem(
-		context.Context,
-		*dynamodb.UpdateItemInput,
-		...func(*dynamodb.Options),
-	) (*dynamodb.UpdateItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput,
+		...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 }
 
 // allowList is the table of serials that can register.
@@ -63,10 +60,8 @@ func parseEntry(item map[string]types.AttributeValue) (entry, *refusal) {
 	if id, ok := item["certificate_id"]; ok {
 		s, ok := id.(*types.AttributeValueMemberS)
 		if !ok || s.Value == "" {
-			return e, refuse(
-				invalidItem,
-				"certificate_id is neither a certificate's ID nor absent; to free a serial, remove the attribute",
-			)
+			return e, refuse(invalidItem,
+				"certificate_id is neither a certificate's ID nor absent; to free a serial, remove the attribute")
 		}
 		e.usedBy = s.Value
 	}

@@ -38,10 +38,8 @@ func loadConfig(getenv func(string) string) (config, error) {
 		}
 	}
 	if c.prefix != "" && !thing.Valid(c.prefix) {
-		problems = append(
-			problems,
-			fmt.Errorf("IOT_THING_NAME_PREFIX is %q, which no thing's name starts with", c.prefix),
-		)
+		problems = append(problems,
+			fmt.Errorf("IOT_THING_NAME_PREFIX is %q, which no thing's name starts with", c.prefix))
 	}
 	if names := getenv(contract.EnvAttributes); names != "" {
 		c.attributes = strings.Split(names, ",")

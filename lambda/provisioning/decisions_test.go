@@ -235,13 +235,9 @@ func (c decision) test(f *fixture) {
 		}
 		return
 	}
-	before["certificate_id"], before["thing"], before["client_id"] = text(
-		certificate,
-	), text(
+	before["certificate_id"], before["thing"], before["client_id"] = text(certificate), text(
 		c.env["IOT_THING_NAME_PREFIX"]+serial,
-	), text(
-		recorded(t).ClientID,
-	)
+	), text(recorded(t).ClientID)
 	before["registered_at"] = &types.AttributeValueMemberN{Value: "1767225600123"}
 	if diff := cmp.Diff(before, f.listed(), untold); diff != "" {
 		t.Errorf("item (-want +got):\n%s", diff)

@@ -109,10 +109,8 @@ func (f *fixture) forget() {
 // listed reads the serial's item.
 func (f *fixture) listed() map[string]types.AttributeValue {
 	f.t.Helper()
-	out, err := f.table.GetItem(
-		f.t.Context(),
-		&dynamodb.GetItemInput{TableName: aws.String(allowTable), Key: serialKey(serial)},
-	)
+	out, err := f.table.GetItem(f.t.Context(),
+		&dynamodb.GetItemInput{TableName: aws.String(allowTable), Key: serialKey(serial)})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -28,13 +28,8 @@ var (
 	everything              = []string{getItem, describeThing, updateItem}
 	unused                  = item(nil)
 	ours                    = map[string]string{"iot-pipeline": "owner-token", "iot-pipeline-registered": "claim"}
-	untold       cmp.Option = cmpopts.IgnoreUnexported(
-		types.AttributeValueMemberS{},
-		types.AttributeValueMemberN{},
-		types.AttributeValueMemberM{},
-		types.AttributeValueMemberNULL{},
-		types.AttributeValueMemberBOOL{},
-	)
+	untold       cmp.Option = cmpopts.IgnoreUnexported(types.AttributeValueMemberS{}, types.AttributeValueMemberN{},
+		types.AttributeValueMemberM{}, types.AttributeValueMemberNULL{}, types.AttributeValueMemberBOOL{})
 )
 
 func TestMalformedEvents(t *testing.T) {

@@ -57,31 +57,18 @@ func (c *config) read(event []byte) (registration, *refusal) {
 	case request.TemplateARN == "":
 		return r, refuse(malformedEvent, "the event has no template")
 	case request.TemplateARN != c.templateARN:
-		return r, refuse(
-			otherTemplate,
-			"the request is for template %s, the hook belongs to %s",
-			shown(request.TemplateARN, 2*maxShown),
-			c.templateARN,
-		)
+		return r, refuse(otherTemplate, "the request is for template %s, the hook belongs to %s",
+			shown(request.TemplateARN, 2*maxShown), c.templateARN)
 	case !given:
 		return r, refuse(invalidSerial, "the device sent no parameter %s", serialParameter)
 	case !valid:
-		return r, refuse(
-			invalidSerial,
-			"the serial %s is not 1 to %d letters, digits, - and _",
-			shown(serial, maxShown),
-			maxSerial,
-		)
+		return r, refuse(invalidSerial, "the serial %s is not 1 to %d letters, digits, - and _",
+			shown(serial, maxShown), maxSerial)
 	}
 	// AWS IoT sets this parameter itself. A device must not be able to make the template activate another certificate.
 	if id, ok := request.Parameters[certificateParameter]; ok && id != request.CertificateID {
-		return r, refuse(
-			otherCertificate,
-			"the parameter %s is %s, the request is for %s",
-			certificateParameter,
-			shown(id, maxShown),
-			request.CertificateID,
-		)
+		return r, refuse(otherCertificate, "the parameter %s is %s, the request is for %s", certificateParameter,
+			shown(id, maxShown), request.CertificateID)
 	}
 	r.thing = c.prefix + serial
 	if !thing.Valid(r.thing) {
@@ -129,19 +116,11 @@ func (c *config) fill(r *registration, e entry) *refusal {
 		}
 		switch {
 		case value == "":
-			return refuse(
-				missingAttribute,
-				"attribute %s has no value, neither from the device nor from the allow list",
-				name,
-			)
+			return refuse(missingAttribute,
+				"attribute %s has no value, neither from the device nor from the allow list", name)
 		case len(value) > maxValue || !attributeValue.MatchString(value):
-			return refuse(
-				invalidAttribute,
-				"AWS IoT does not take the value that attribute %s has from %s: %s",
-				name,
-				from,
-				shown(value, maxShown),
-			)
+			return refuse(invalidAttribute, "AWS IoT does not take the value that attribute %s has from %s: %s", name,
+				from, shown(value, maxShown))
 		}
 	}
 	return nil

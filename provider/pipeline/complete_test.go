@@ -30,11 +30,8 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 // request is a certificate signing request of a new key.
 func request(t *testing.T, name string) string {
 	t.Helper()
-	der, err := x509.CreateCertificateRequest(
-		rand.Reader,
-		&x509.CertificateRequest{Subject: pkix.Name{CommonName: name}},
-		newKey(t),
-	)
+	der, err := x509.CreateCertificateRequest(rand.Reader,
+		&x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}, newKey(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,18 +156,12 @@ func TestEverythingSet(t *testing.T) {
 				statecheck.ExpectKnownValue(address, at("timestream_table_arn"), knownvalue.NotNull()),
 				statecheck.ExpectKnownValue(address, at("rule_arns"), knownvalue.MapSizeExact(6)),
 				statecheck.ExpectKnownValue(address, at("function_arns"), knownvalue.MapSizeExact(3)),
-				statecheck.ExpectKnownValue(
-					address,
-					at("registration", "claim_credentials"),
-					knownvalue.StringExact("farm/devices-claim"),
-				),
+				statecheck.ExpectKnownValue(address, at("registration", "claim_credentials"),
+					knownvalue.StringExact("farm/devices-claim")),
 				statecheck.ExpectKnownValue(address, at("registered_devices_count"), knownvalue.Int64Exact(0)),
 				statecheck.ExpectKnownValue(address, at("identities", "own-key", "credentials"), knownvalue.NotNull()),
-				statecheck.ExpectKnownValue(
-					address,
-					at("tags_all"),
-					knownvalue.MapExact(map[string]knownvalue.Check{"cost-center": knownvalue.StringExact("4711")}),
-				),
+				statecheck.ExpectKnownValue(address, at("tags_all"),
+					knownvalue.MapExact(map[string]knownvalue.Check{"cost-center": knownvalue.StringExact("4711")})),
 			},
 		},
 		resource.TestStep{ // applying the same again writes nothing

@@ -30,35 +30,20 @@ func TestMinimalPipeline(t *testing.T) {
 	w.run(resource.TestStep{
 		Config: w.config(pipeline(minimal)),
 		ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
-			plancheck.ExpectKnownValue(
-				address,
-				at("parts", "stream", "arn"),
-				knownvalue.StringExact("arn:aws:kinesis:us-east-1:123456789012:stream/greenhouse"),
-			),
-			plancheck.ExpectKnownValue(
-				address,
-				at("parts", "rule/telemetry", "name"),
-				knownvalue.StringExact("greenhouse_telemetry"),
-			),
-			plancheck.ExpectKnownValue(
-				address,
-				at("topics", "telemetry"),
-				knownvalue.StringExact("greenhouse/{thing}/telemetry"),
-			),
+			plancheck.ExpectKnownValue(address, at("parts", "stream", "arn"),
+				knownvalue.StringExact("arn:aws:kinesis:us-east-1:123456789012:stream/greenhouse")),
+			plancheck.ExpectKnownValue(address, at("parts", "rule/telemetry", "name"),
+				knownvalue.StringExact("greenhouse_telemetry")),
+			plancheck.ExpectKnownValue(address, at("topics", "telemetry"),
+				knownvalue.StringExact("greenhouse/{thing}/telemetry")),
 			plancheck.ExpectUnknownValue(address, at("id")),
 			plancheck.ExpectUnknownValue(address, at("identities", "soil-001", "certificate_id")),
 			plancheck.ExpectKnownValue(address, at("identities", "soil-001", "credentials"), knownvalue.StringExact(
 				"arn:aws:ssm:us-east-1:123456789012:parameter/iot-pipeline/greenhouse/devices/soil-001")),
-			plancheck.ExpectKnownValue(
-				address,
-				at("naming", "thing_arn"),
-				knownvalue.StringExact("arn:aws:iot:us-east-1:123456789012:thing/{thing}"),
-			),
-			plancheck.ExpectKnownValue(
-				address,
-				at("naming", "certificate_arn"),
-				knownvalue.StringExact("arn:aws:iot:us-east-1:123456789012:cert/{certificate_id}"),
-			),
+			plancheck.ExpectKnownValue(address, at("naming", "thing_arn"),
+				knownvalue.StringExact("arn:aws:iot:us-east-1:123456789012:thing/{thing}")),
+			plancheck.ExpectKnownValue(address, at("naming", "certificate_arn"),
+				knownvalue.StringExact("arn:aws:iot:us-east-1:123456789012:cert/{certificate_id}")),
 		}},
 		ConfigStateChecks: []statecheck.StateCheck{
 			statecheck.ExpectKnownValue(

@@ -117,11 +117,8 @@ func (p *planner) warnMissed() {
 	if len(names) == 1 {
 		summary = fmt.Sprintf("A device of pipeline %q will be repaired", p.planned.spec.Name)
 	}
-	p.warnings.AddAttributeWarning(
-		path.Root("deep_check"),
-		summary,
-		"The deep check found:\n"+strings.Join(lines, "\n"),
-	)
+	p.warnings.AddAttributeWarning(path.Root("deep_check"), summary,
+		"The deep check found:\n"+strings.Join(lines, "\n"))
 }
 
 // missing describes what a device lacks and what the apply does about it.
@@ -131,11 +128,9 @@ func missing(device spec.Device) string {
 		texts = append(texts, "its certificate is not attached to it")
 	}
 	if slices.Contains(device.Found.Lost, fleet.LostCredentials) {
-		texts = append(
-			texts,
+		texts = append(texts,
 			"its credentials are not in the store; if they held the only copy of its key, it gets a new key and "+
-				"certificate",
-		)
+				"certificate")
 	}
 	return strings.Join(texts, ", and ")
 }

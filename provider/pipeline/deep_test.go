@@ -100,23 +100,12 @@ func TestDeepCheck(t *testing.T) {
 			Config: deep,
 			ConfigPlanChecks: updated(
 				plancheck.ExpectUnknownValue(address, at("identities", "soil-007", "certificate_id")),
-				plancheck.ExpectKnownValue(
-					address,
-					at("identities", "soil-003", "certificate_id"),
-					knownvalue.NotNull(),
-				),
+				plancheck.ExpectKnownValue(address, at("identities", "soil-003", "certificate_id"),
+					knownvalue.NotNull()),
 			),
-			Check: resource.ComposeTestCheckFunc(
-				state.renewed("soil-007"),
-				w.attached(state, "soil-003", "soil-007"),
-				w.counted(
-					map[string]int{"iot:CreateCertificateFromCsr": 1},
-					"iot:AttachThingPrincipal",
-					"iot:UpdateCertificate",
-					"iot:UpdateThing",
-					"iot:DetachThingPrincipal",
-				),
-			),
+			Check: resource.ComposeTestCheckFunc(state.renewed("soil-007"), w.attached(state, "soil-003", "soil-007"),
+				w.counted(map[string]int{"iot:CreateCertificateFromCsr": 1}, "iot:AttachThingPrincipal",
+					"iot:UpdateCertificate", "iot:UpdateThing", "iot:DetachThingPrincipal")),
 		},
 		resource.TestStep{
 			PreConfig: damage("soil-011", "soil-012"), RefreshState: true, ExpectNonEmptyPlan: true,
@@ -131,10 +120,7 @@ func TestDeepCheck(t *testing.T) {
 		resource.TestStep{
 			Config:           deep,
 			ConfigPlanChecks: updated(),
-			Check: resource.ComposeTestCheckFunc(
-				state.renewed("soil-012"),
-				w.attached(state, "soil-011", "soil-012"),
-			),
+			Check:            resource.ComposeTestCheckFunc(state.renewed("soil-012"), w.attached(state, "soil-011", "soil-012")),
 		},
 		resource.TestStep{ // one device more: its own requests, and no second look at the others
 			PreConfig: w.mark, Config: w.swift(pipeline(fleetOf(map[string]string{"soil-100": "{}"}, manyDevices()) +

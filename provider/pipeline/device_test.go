@@ -40,13 +40,10 @@ func TestOneDeviceOutOfMany(t *testing.T) {
 			ConfigStateChecks: []statecheck.StateCheck{
 				keep.AddStateValue(address, at("identities", "soil-000", "certificate_id")),
 			}},
-		step(
-			"soil-100",
-			"{}",
+		step("soil-100", "{}",
 			map[string]int{"iot:CreateThing": 1, "iot:CreateCertificateFromCsr": 1, "iot:AttachThingPrincipal": 1},
 			plancheck.ExpectUnknownValue(address, at("identities", "soil-100", "certificate_id")),
-			plancheck.ExpectKnownValue(address, at("identities", "soil-000", "certificate_id"), knownvalue.NotNull()),
-		),
+			plancheck.ExpectKnownValue(address, at("identities", "soil-000", "certificate_id"), knownvalue.NotNull())),
 		step("soil-100", `{ attributes = { bay = "7" } }`, map[string]int{"iot:UpdateThing": 1},
 			plancheck.ExpectKnownValue(address, at("identities", "soil-100", "certificate_id"), knownvalue.NotNull())),
 		step("soil-100", `{ attributes = { bay = "7" }, enabled = false }`, map[string]int{"iot:UpdateCertificate": 1}),

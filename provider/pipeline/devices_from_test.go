@@ -48,15 +48,9 @@ func plans(added, changed, removed []string) []plancheck.PlanCheck {
 		for _, name := range names {
 			exact = append(exact, knownvalue.StringExact(name))
 		}
-		checks = append(
-			checks,
-			plancheck.ExpectKnownValue(
-				address,
-				at("fleet", "changes", kind, "count"),
-				knownvalue.Int64Exact(int64(len(names))),
-			),
-			plancheck.ExpectKnownValue(address, at("fleet", "changes", kind, "first"), knownvalue.ListExact(exact)),
-		)
+		checks = append(checks, plancheck.ExpectKnownValue(address, at("fleet", "changes", kind, "count"),
+			knownvalue.Int64Exact(int64(len(names)))),
+			plancheck.ExpectKnownValue(address, at("fleet", "changes", kind, "first"), knownvalue.ListExact(exact)))
 	}
 	return checks
 }
@@ -82,21 +76,12 @@ func TestFleetOfAFile(t *testing.T) {
 			},
 			ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownValue(address, at("fleet", "devices"), knownvalue.Int64Exact(3)),
-				statecheck.ExpectKnownValue(
-					address,
-					at("naming", "thing_arn"),
-					knownvalue.StringExact("arn:aws:iot:us-east-1:123456789012:thing/{thing}"),
-				),
-				statecheck.ExpectKnownValue(
-					address,
-					at("naming", "credentials"),
-					knownvalue.StringExact("/iot-pipeline/greenhouse/devices/{thing}"),
-				),
-				statecheck.ExpectKnownValue(
-					address,
-					at("identities"),
-					knownvalue.MapExact(map[string]knownvalue.Check{}),
-				),
+				statecheck.ExpectKnownValue(address, at("naming", "thing_arn"),
+					knownvalue.StringExact("arn:aws:iot:us-east-1:123456789012:thing/{thing}")),
+				statecheck.ExpectKnownValue(address, at("naming", "credentials"),
+					knownvalue.StringExact("/iot-pipeline/greenhouse/devices/{thing}")),
+				statecheck.ExpectKnownValue(address, at("identities"),
+					knownvalue.MapExact(map[string]knownvalue.Check{})),
 				statecheck.ExpectKnownValue(address, at("devices"), knownvalue.Null()),
 			},
 			Check: func(*terraform.State) error {

@@ -35,15 +35,12 @@ func (r *recorded) take(s *terraform.State) error {
 		if m := part.FindStringSubmatch(name); m != nil {
 			prefix := "parts." + m[1] + "."
 			r.parts[m[1]] = assembly.Record{
-				Key:  m[1],
-				Kind: value,
-				Name: attributes[prefix+"name"],
-				ID:   attributes[prefix+"id"],
-				ARN:  attributes[prefix+"arn"],
-				Needs: list(
-					attributes,
-					prefix+"needs",
-				),
+				Key:     m[1],
+				Kind:    value,
+				Name:    attributes[prefix+"name"],
+				ID:      attributes[prefix+"id"],
+				ARN:     attributes[prefix+"arn"],
+				Needs:   list(attributes, prefix+"needs"),
 				Status:  assembly.Ready,
 				Outputs: map[string]string{"url": attributes[prefix+"outputs.url"]},
 			}
@@ -137,12 +134,8 @@ func TestDisappearance(t *testing.T) {
 				plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}},
 			Check: resource.ComposeAggregateTestCheckFunc(state.take, func(*terraform.State) error {
 				if now := stable(w.Objects(t)); !slices.Equal(now, objects) {
-					return fmt.Errorf(
-						"after the loss of %v there are\n%s\nand there were\n%s",
-						layer,
-						strings.Join(now, "\n"),
-						strings.Join(objects, "\n"),
-					)
+					return fmt.Errorf("after the loss of %v there are\n%s\nand there were\n%s", layer,
+						strings.Join(now, "\n"), strings.Join(objects, "\n"))
 				}
 				return nil
 			}),
@@ -218,19 +211,9 @@ func TestLostCredentials(t *testing.T) {
 		}
 		return step
 	}
-	w.run(
-		resource.TestStep{Config: config, Check: state.take},
-		replaced(
-			"soil-001",
-			"soil-002",
-			func() { w.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-001") },
-		),
-		replaced(
-			"soil-002",
-			"soil-001",
-			func() { w.RemoveCertificate(t, "soil-002", state.certificate["soil-002"]) },
-		),
-	)
+	w.run(resource.TestStep{Config: config, Check: state.take},
+		replaced("soil-001", "soil-002", func() { w.RemoveParameter(t, "/iot-pipeline/greenhouse/devices/soil-001") }),
+		replaced("soil-002", "soil-001", func() { w.RemoveCertificate(t, "soil-002", state.certificate["soil-002"]) }))
 }
 
 // A pipeline that somebody deleted altogether is planned again.

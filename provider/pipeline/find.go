@@ -42,11 +42,8 @@ func (s *session) attempted(ctx context.Context, records []assembly.Record) []as
 	parts, err := s.manifestParts(ctx)
 	if err != nil {
 		// Somebody has changed it by hand. The record's status shows that, and the next apply writes it again.
-		tflog.Warn(
-			ctx,
-			"the manifest cannot be read, so unrecorded objects are found by the configuration only",
-			map[string]any{"error": err.Error()},
-		)
+		tflog.Warn(ctx, "the manifest cannot be read, so unrecorded objects are found by the configuration only",
+			map[string]any{"error": err.Error()})
 		return s.parts
 	}
 	for _, p := range s.parts {
@@ -91,11 +88,8 @@ func (p *planner) warnForeign(ctx context.Context, s *session) error {
 		return nil
 	}
 	var diags diag.Diagnostics
-	tfdiag.Failure(
-		&diags,
-		failed,
-		tfdiag.Run{Doing: "Planning", Name: p.planned.spec.Name, Next: "An apply will be refused. " + takenNext},
-	)
+	tfdiag.Failure(&diags, failed,
+		tfdiag.Run{Doing: "Planning", Name: p.planned.spec.Name, Next: "An apply will be refused. " + takenNext})
 	for _, d := range diags {
 		p.warnings.AddWarning(d.Summary(), d.Detail())
 	}

@@ -31,12 +31,10 @@ func (r *resourceType) ImportState(
 	}
 	text, err := clients.ReadParameter(ctx, contract.ManifestName(name))
 	if errors.Is(err, awsapi.ErrNotFound) {
-		resp.Diagnostics.AddError(
-			summary,
+		resp.Diagnostics.AddError(summary,
 			fmt.Sprintf("Pipeline %q does not exist in account %s and region %s: there is no SSM parameter %q.\n\n"+
 				"Import with the pipeline's name, or name@region for a region other than the provider's.",
-				name, clients.AccountID(), clients.Region(), contract.ManifestName(name)),
-		)
+				name, clients.AccountID(), clients.Region(), contract.ManifestName(name)))
 		return
 	}
 	if err != nil {

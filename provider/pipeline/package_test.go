@@ -68,11 +68,7 @@ func TestCredentialsMoveToAnotherStore(t *testing.T) {
 			ConfigStateChecks: []statecheck.StateCheck{
 				keep.AddStateValue(address, at("identities", "soil-001", "certificate_id")),
 			},
-			Check: resource.TestMatchResourceAttr(
-				address,
-				"identities.soil-001.credentials",
-				words(credentials),
-			),
+			Check: resource.TestMatchResourceAttr(address, "identities.soil-001.credentials", words(credentials)),
 		}
 	}
 	moved := func(s resource.TestStep) resource.TestStep {

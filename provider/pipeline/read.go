@@ -33,10 +33,8 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 	defer cancel()
 	s, err := r.openRead(ctx, m)
 	if err != nil {
-		resp.Diagnostics.AddError(
-			fmt.Sprintf("Reading pipeline %q failed", m.spec.Name),
-			tfdiag.Detail(err, "Nothing was changed."),
-		)
+		resp.Diagnostics.AddError(fmt.Sprintf("Reading pipeline %q failed", m.spec.Name),
+			tfdiag.Detail(err, "Nothing was changed."))
 		return
 	}
 	observed, failed := s.observe(ctx)

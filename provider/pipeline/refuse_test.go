@@ -44,10 +44,8 @@ func TestPlanErrors(t *testing.T) {
 		{"name = \"g-one\"\n devices = { d = { csr_pem = \"x\" } }", `csr_pem`},
 		{"name = \"g-one\"\n timeouts = { create = \"soon\" }", `Timeout "soon" is not valid`},
 	} {
-		steps = append(
-			steps,
-			resource.TestStep{Config: w.config(pipeline(c.body)), PlanOnly: true, ExpectError: words(c.want)},
-		)
+		steps = append(steps,
+			resource.TestStep{Config: w.config(pipeline(c.body)), PlanOnly: true, ExpectError: words(c.want)})
 	}
 	w.run(steps...)
 }
@@ -97,11 +95,9 @@ func TestForeignObject(t *testing.T) {
 func TestSecondPipelineOfTheSameName(t *testing.T) {
 	w := newLocalAWS(t)
 	second := strings.Replace(pipeline(minimal), `"test"`, `"second"`, 1)
-	w.run(
-		resource.TestStep{Config: w.config(pipeline(minimal))},
+	w.run(resource.TestStep{Config: w.config(pipeline(minimal))},
 		resource.TestStep{Config: w.config(pipeline(minimal), second),
-			ExpectError: words("terraform import 'iot_pipeline.<LABEL>' 'greenhouse@us-east-1'")},
-	)
+			ExpectError: words("terraform import 'iot_pipeline.<LABEL>' 'greenhouse@us-east-1'")})
 }
 
 // Two pipelines in one account do not touch each other.
@@ -149,11 +145,9 @@ func TestWrongCredentials(t *testing.T) {
 	w := newLocalAWS(t)
 	w.run(resource.TestStep{
 		PreConfig: func() {
-			w.Server.Fail(
-				t,
+			w.Server.Fail(t,
 				mototest.Fault{Service: "sts", Operation: "GetCallerIdentity", Code: "InvalidClientTokenId",
-					Message: "The security token included in the request is invalid.", Times: 100},
-			)
+					Message: "The security token included in the request is invalid.", Times: 100})
 		},
 		Config:      w.config(pipeline(minimal)),
 		ExpectError: words("InvalidClientTokenId: The security token included in the request is invalid."),

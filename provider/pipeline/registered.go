@@ -42,16 +42,11 @@ func (p *planner) predictRegistered() error {
 	n := p.prior.registered()
 	if n > 0 && p.prior.spec.Provisioning != nil && p.planned.spec.Provisioning == nil &&
 		!p.planned.unknown.Covers("provisioning") {
-		p.warnings = append(
-			p.warnings,
-			diag.NewAttributeWarningDiagnostic(
-				path.Root("provisioning"),
-				fmt.Sprintf("%d devices have registered themselves and stay", n),
-				"Without provisioning, no further device can register. Registered devices keep their certificates and "+
-					"continue to work, and count in "+registeredCount+", until you delete them or destroy the "+
-					"pipeline with force_destroy.",
-			),
-		)
+		p.warnings = append(p.warnings, diag.NewAttributeWarningDiagnostic(path.Root("provisioning"),
+			fmt.Sprintf("%d devices have registered themselves and stay", n),
+			"Without provisioning, no further device can register. Registered devices keep their certificates and "+
+				"continue to work, and count in "+registeredCount+", until you delete them or destroy the "+
+				"pipeline with force_destroy."))
 	}
 	return p.planned.setRegistered(n)
 }

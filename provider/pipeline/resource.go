@@ -63,11 +63,8 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 		s.save(&resp.State, &resp.Diagnostics, records)
 	}
 	if failed != nil {
-		tfdiag.Failure(
-			&resp.Diagnostics,
-			failed,
-			tfdiag.Run{Doing: "Creating", Name: m.spec.Name, Done: records, Next: afterCreate(m, failed, records)},
-		)
+		tfdiag.Failure(&resp.Diagnostics, failed,
+			tfdiag.Run{Doing: "Creating", Name: m.spec.Name, Done: records, Next: afterCreate(m, failed, records)})
 	}
 }
 
@@ -90,12 +87,8 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 	planned.missed = missedIn(ctx, req.Private)
 	s, records, changed, err := r.openUpdate(ctx, prior, planned)
 	if err != nil {
-		failedFile(
-			&resp.Diagnostics,
-			fmt.Sprintf("Updating pipeline %q failed", planned.spec.Name),
-			err,
-			"Nothing was changed.",
-		)
+		failedFile(&resp.Diagnostics, fmt.Sprintf("Updating pipeline %q failed", planned.spec.Name), err,
+			"Nothing was changed.")
 		return
 	}
 	done, failed := s.engine.Apply(ctx, s.parts, records, func(key string) bool { return changed[key] })
@@ -107,11 +100,8 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 		s.save(&resp.State, &resp.Diagnostics, unfinished(done, failed))
 	}
 	if failed != nil {
-		tfdiag.Failure(
-			&resp.Diagnostics,
-			failed,
-			tfdiag.Run{Doing: "Updating", Name: planned.spec.Name, Done: done, Next: afterUpdate(failed)},
-		)
+		tfdiag.Failure(&resp.Diagnostics, failed,
+			tfdiag.Run{Doing: "Updating", Name: planned.spec.Name, Done: done, Next: afterUpdate(failed)})
 	}
 }
 
@@ -152,10 +142,8 @@ func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, r
 	}
 	s, err := newSession(ctx, r.connection, m, options{purpose: deleting})
 	if err != nil {
-		resp.Diagnostics.AddError(
-			fmt.Sprintf("Deleting pipeline %q failed", m.spec.Name),
-			tfdiag.Detail(err, "Nothing was deleted."),
-		)
+		resp.Diagnostics.AddError(fmt.Sprintf("Deleting pipeline %q failed", m.spec.Name),
+			tfdiag.Detail(err, "Nothing was deleted."))
 		return
 	}
 	if err := s.guard(ctx, records); err != nil {

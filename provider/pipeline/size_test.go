@@ -22,13 +22,8 @@ func TestStateBytesPerDevice(t *testing.T) {
 	with := func(devices int) resource.TestStep {
 		var entries strings.Builder
 		for i := range devices {
-			fmt.Fprintf(
-				&entries,
-				"    \"device-%05d\" = { attributes = { bay = \"%d\", row = \"%d\" } }\n",
-				i,
-				10+i,
-				100+i,
-			)
+			fmt.Fprintf(&entries, "    \"device-%05d\" = { attributes = { bay = \"%d\", row = \"%d\" } }\n", i, 10+i,
+				100+i)
 		}
 		return resource.TestStep{
 			Config: "output \"here\" {\n  value = abspath(path.root)\n}\n" + w.config(

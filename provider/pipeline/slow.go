@@ -63,22 +63,15 @@ func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 		)
 	}
 	if late {
-		detail += fmt.Sprintf(
-			"\n\nThe timeout of the operation is %s: set timeouts = { %s = %q }.",
-			limit,
-			operation,
-			withRoom(takes),
-		)
+		detail += fmt.Sprintf("\n\nThe timeout of the operation is %s: set timeouts = { %s = %q }.", limit, operation,
+			withRoom(takes))
 	}
 	at := path.Root("devices")
 	if p.planned.spec.DevicesFrom != nil {
 		at = path.Root("devices_from")
 	}
-	diags.AddAttributeWarning(
-		at,
-		fmt.Sprintf("The devices of pipeline %q take about %s", p.planned.spec.Name, takes.Round(time.Minute)),
-		detail,
-	)
+	diags.AddAttributeWarning(at,
+		fmt.Sprintf("The devices of pipeline %q take about %s", p.planned.spec.Name, takes.Round(time.Minute)), detail)
 }
 
 // withRoom returns a timeout for an operation that takes at least this long.

@@ -121,11 +121,8 @@ func TestUnknownValues(t *testing.T) {
   routes  = { copy = { sql = "SELECT * FROM 'a'", republish = { topic = "copy/${terraform_data.later.output}" } } }`)),
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 				plancheck.ExpectUnknownValue(address, at("tags_all")),
-				plancheck.ExpectKnownValue(
-					address,
-					at("parts", "rule/copy", "name"),
-					knownvalue.StringExact("greenhouse_copy"),
-				),
+				plancheck.ExpectKnownValue(address, at("parts", "rule/copy", "name"),
+					knownvalue.StringExact("greenhouse_copy")),
 			}},
 		},
 		resource.TestStep{

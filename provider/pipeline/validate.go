@@ -36,10 +36,8 @@ func timeoutProblems(m *model) []pipeline.Problem {
 		}
 		if d, err := time.ParseDuration(*text); err != nil || d <= 0 {
 			problems = append(problems, pipeline.Problem{Path: "timeouts." + operation,
-				Summary: fmt.Sprintf(
-					"Timeout %q is not valid",
-					*text,
-				), Detail: "Write a duration such as \"30m\" or \"1h30m\"."})
+				Summary: fmt.Sprintf("Timeout %q is not valid",
+					*text), Detail: "Write a duration such as \"30m\" or \"1h30m\"."})
 		}
 	}
 	return problems

@@ -90,10 +90,8 @@ func resultOf(r iotsql.Result) types.Object {
 	if r.Matched {
 		output = types.StringValue(string(r.Payload))
 	}
-	return types.ObjectValueMust(
-		resultTypes,
-		map[string]attr.Value{"matched": types.BoolValue(r.Matched), "output": output},
-	)
+	return types.ObjectValueMust(resultTypes,
+		map[string]attr.Value{"matched": types.BoolValue(r.Matched), "output": output})
 }
 
 // surroundings is what a message has besides topic and payload.

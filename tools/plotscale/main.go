@@ -107,19 +107,8 @@ func writeTable(name string, rows []row) error {
 		if r.dictated > 0 {
 			dictated = fmt.Sprintf("%.0f", r.dictated)
 		}
-		fmt.Fprintf(
-			&table,
-			"| %s | %s | %d | %s | %.1f | %s | %d | %d | %.1f |\n",
-			r.source,
-			r.quotas,
-			r.devices,
-			r.command,
-			r.seconds,
-			dictated,
-			r.requests,
-			r.mib,
-			float64(r.state)/1024,
-		)
+		fmt.Fprintf(&table, "| %s | %s | %d | %s | %.1f | %s | %d | %d | %.1f |\n", r.source, r.quotas, r.devices,
+			r.command, r.seconds, dictated, r.requests, r.mib, float64(r.state)/1024)
 	}
 	return os.WriteFile(name, []byte(before+begin+table.String()+end+after), 0o644)
 }

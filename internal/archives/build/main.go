@@ -23,11 +23,8 @@ import (
 
 func main() {
 	functions := flag.String("functions", strings.Join(archives.Functions(), ","), "functions to build")
-	architectures := flag.String(
-		"architectures",
-		strings.Join(archives.Architectures(), ","),
-		"architectures to build for",
-	)
+	architectures := flag.String("architectures", strings.Join(archives.Architectures(), ","),
+		"architectures to build for")
 	root := flag.String("root", ".", "the module's root directory")
 	out := flag.String("o", "", "the directory for the zips (default internal/archives/zips below the root)")
 	flag.Parse()
@@ -44,12 +41,8 @@ func main() {
 
 func run(ctx context.Context, root, out string, functions, architectures []string) error {
 	if runtime.Version() != bundle.Toolchain {
-		fmt.Fprintf(
-			os.Stderr,
-			"this is %s; the functions are built with %s, fetched if it is not installed\n",
-			runtime.Version(),
-			bundle.Toolchain,
-		)
+		fmt.Fprintf(os.Stderr, "this is %s; the functions are built with %s, fetched if it is not installed\n",
+			runtime.Version(), bundle.Toolchain)
 	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err

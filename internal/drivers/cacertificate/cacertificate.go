@@ -128,10 +128,8 @@ func (d *Driver) Update(
 
 // Delete deactivates the certificate and deletes it. Certificates of devices that it signed stay.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	_, err := d.c.IoT().UpdateCACertificate(
-		ctx,
-		&iot.UpdateCACertificateInput{CertificateId: id(ref), NewStatus: types.CACertificateStatusInactive},
-	)
+	_, err := d.c.IoT().UpdateCACertificate(ctx,
+		&iot.UpdateCACertificateInput{CertificateId: id(ref), NewStatus: types.CACertificateStatusInactive})
 	if awsapi.IsNotFound(err) {
 		return nil
 	}
@@ -161,10 +159,8 @@ func (d *Driver) Diff(have, want spec.CACertificate) []assembly.Change {
 			changes = append(changes, c)
 		}
 	}
-	add(
-		!sameCertificate(have.CertificatePEM, want.CertificatePEM),
-		assembly.Change{Field: "certificate_pem", Replace: true},
-	)
+	add(!sameCertificate(have.CertificatePEM, want.CertificatePEM),
+		assembly.Change{Field: "certificate_pem", Replace: true})
 	add(have.Inactive, assembly.Change{Field: "enabled"})
 	add(have.Template != want.Template, assembly.Change{Field: "template"})
 	// Beside a template's name AWS may leave the role out or show the template's own (C): only two that are named can

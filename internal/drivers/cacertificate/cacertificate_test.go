@@ -146,18 +146,14 @@ func TestAnotherCertificateIsAnotherObject(t *testing.T) {
 	d := New(drivertest.RESTStub(t, nil))
 	one, _ := authority(t)
 	other, _ := authority(t)
-	if changes := d.Diff(
-		spec.CACertificate{CertificatePEM: strings.ReplaceAll(one, "\n", "\r\n")},
-		spec.CACertificate{CertificatePEM: one},
-	); len(
+	if changes := d.Diff(spec.CACertificate{CertificatePEM: strings.ReplaceAll(one, "\n", "\r\n")},
+		spec.CACertificate{CertificatePEM: one}); len(
 		changes,
 	) > 0 {
 		t.Errorf("line ends make no difference: %v", changes)
 	}
-	if diff := cmp.Diff(
-		[]assembly.Change{{Field: "certificate_pem", Replace: true}},
-		d.Diff(spec.CACertificate{CertificatePEM: one}, spec.CACertificate{CertificatePEM: other}),
-	); diff != "" {
+	if diff := cmp.Diff([]assembly.Change{{Field: "certificate_pem", Replace: true}},
+		d.Diff(spec.CACertificate{CertificatePEM: one}, spec.CACertificate{CertificatePEM: other})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -186,9 +182,7 @@ func TestWhatAWSRefuses(t *testing.T) {
 			tc.fault.Service, tc.fault.Operation = "iot", "RegisterCACertificate"
 			server.Fail(t, tc.fault)
 			text, certificate := authority(t)
-			id, err := New(
-				c,
-			).Create(t.Context(), assembly.Ref{Name: certificate, Owner: drivertest.Owner},
+			id, err := New(c).Create(t.Context(), assembly.Ref{Name: certificate, Owner: drivertest.Owner},
 				spec.CACertificate{CertificatePEM: text, Template: "jit"})
 			if tc.fails == "" && (err != nil || id.ID != certificate) {
 				t.Errorf("%+v, %v", id, err)
@@ -280,10 +274,8 @@ func TestWireShapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(
-		spec.CACertificate{CertificatePEM: text, Template: "jit", RoleARN: role, Inactive: true},
-		have.Spec,
-	); diff != "" ||
+	if diff := cmp.Diff(spec.CACertificate{CertificatePEM: text, Template: "jit", RoleARN: role, Inactive: true},
+		have.Spec); diff != "" ||
 		have.ARN != arn {
 		t.Errorf("observed (-want +got):\n%s", diff)
 	}
@@ -294,10 +286,8 @@ func TestWireShapes(t *testing.T) {
 	if _, err := d.Update(ctx, ref, have, next, d.Diff(have.Spec, next)); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(
-		map[string]any{"registrationConfig": map[string]any{"templateName": "other"}},
-		changed,
-	); diff != "" {
+	if diff := cmp.Diff(map[string]any{"registrationConfig": map[string]any{"templateName": "other"}},
+		changed); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
 	sent = nil

@@ -165,12 +165,8 @@ func TestClaimIsMadeWhole(t *testing.T) {
 				!strings.Contains(got, claimName) {
 				t.Errorf("the record names the bundle %q", got)
 			}
-			if got := fmt.Sprintf(
-				"%v %+v %#v",
-				c.whole(ref, claim(kind)),
-				c.whole(ref, claim(kind)),
-				c.whole(ref, claim(kind)).ClaimPair,
-			); strings.Contains(
+			if got := fmt.Sprintf("%v %+v %#v", c.whole(ref, claim(kind)), c.whole(ref, claim(kind)),
+				c.whole(ref, claim(kind)).ClaimPair); strings.Contains(
 				got,
 				"PRIVATE",
 			) {
@@ -320,9 +316,7 @@ func (c *claims) empty() {
 	c.t.Helper()
 	out, err := c.aws.IoT().ListCertificates(c.ctx, &iot.ListCertificatesInput{})
 	c.must(err)
-	if n := len(
-		out.Certificates,
-	); n > 0 || c.text(credstore.ParameterStore) != "" ||
+	if n := len(out.Certificates); n > 0 || c.text(credstore.ParameterStore) != "" ||
 		c.text(credstore.SecretsManager) != "" {
 		c.t.Errorf("left: %d certificates, or a bundle", n)
 	}
@@ -347,10 +341,8 @@ func TestClaimIsFoundWithoutARecord(t *testing.T) {
 			if changes := d.Diff(have.Spec, want); len(changes) > 0 {
 				t.Errorf("changes after an import: %v", changes)
 			}
-			if diff := cmp.Diff(
-				assembly.Identity{ID: ref.ID, ARN: have.ARN, Outputs: ref.Outputs},
-				have.Identity,
-			); diff != "" ||
+			if diff := cmp.Diff(assembly.Identity{ID: ref.ID, ARN: have.ARN, Outputs: ref.Outputs},
+				have.Identity); diff != "" ||
 				have.ARN == "" {
 				t.Errorf("identity (-made +imported):\n%s", diff)
 			}

@@ -290,11 +290,8 @@ func TestClaimIsLookedForOnAllPages(t *testing.T) {
 	sent := stub.Requests()
 	if sent["iot:CreateCertificateFromCsr"] != 1 ||
 		sent["iot:ListCertificates"] != 6 { // three pages to adopt, three to see that there is no other
-		t.Errorf(
-			"sent %d creates and %d list pages",
-			sent["iot:CreateCertificateFromCsr"],
-			sent["iot:ListCertificates"],
-		)
+		t.Errorf("sent %d creates and %d list pages", sent["iot:CreateCertificateFromCsr"],
+			sent["iot:ListCertificates"])
 	}
 }
 
@@ -307,12 +304,8 @@ func TestClaimBundleWhileItIsMade(t *testing.T) {
 		return iotstub.Fault{}
 	}})
 	clients, ctx := stubbedClaims(t, stub, 1), t.Context()
-	_, ref, err := applied(
-		ctx,
-		clients,
-		assembly.Ref{Name: claimName, Owner: drivertest.Owner},
-		claim(credstore.ParameterStore),
-	)
+	_, ref, err := applied(ctx, clients, assembly.Ref{Name: claimName, Owner: drivertest.Owner},
+		claim(credstore.ParameterStore))
 	if !awsapi.Is(err, "LimitExceededException") || ref.ID != claimName ||
 		ref.Outputs["credentials_store"] != credstore.ParameterStore {
 		t.Fatalf("%+v, %v", ref, err)

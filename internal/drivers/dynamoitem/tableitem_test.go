@@ -107,9 +107,7 @@ func TestAbsentTableMeansAbsentItem(t *testing.T) {
 func TestTableWithAnotherKeyMeansAbsentItem(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	makeTable(t, c.DynamoDB())
-	d, ref := New(
-		c,
-	), assembly.Ref{
+	d, ref := New(c), assembly.Ref{
 		Name:  spec.NameIn(table, key),
 		ID:    spec.NameIn(table, "serial", key),
 		Owner: drivertest.Owner,

@@ -183,11 +183,9 @@ func (d *Driver) reindex(ctx context.Context, have *assembly.Observed[spec.Table
 		after.Indexes = append(after.Indexes, i)
 		add := types.GlobalSecondaryIndexUpdate{Create: &types.CreateGlobalSecondaryIndexAction{
 			IndexName: &i.Name, KeySchema: keySchema(i.HashKey, i.RangeKey), Projection: everything()}}
-		if err := d.update(
-			ctx,
+		if err := d.update(ctx,
 			&dynamodb.UpdateTableInput{TableName: &have.ID, AttributeDefinitions: definitions(after),
-				GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{add}},
-		); err != nil {
+				GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{add}}); err != nil {
 			return fmt.Errorf("adding index %q: %w", i.Name, err)
 		}
 	}
@@ -293,10 +291,8 @@ func (d *Driver) Diff(have, want spec.Table) []assembly.Change {
 }
 
 func sorted(indexes []spec.TableIndex) []spec.TableIndex {
-	return slices.SortedFunc(
-		slices.Values(indexes),
-		func(a, b spec.TableIndex) int { return strings.Compare(a.Name, b.Name) },
-	)
+	return slices.SortedFunc(slices.Values(indexes),
+		func(a, b spec.TableIndex) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // definitions names the attributes that are keys: hash keys are strings, range keys numbers.
@@ -312,10 +308,8 @@ func definitions(want spec.Table) []types.AttributeDefinition {
 	for name, kind := range kinds {
 		list = append(list, types.AttributeDefinition{AttributeName: &name, AttributeType: kind})
 	}
-	slices.SortFunc(
-		list,
-		func(a, b types.AttributeDefinition) int { return strings.Compare(*a.AttributeName, *b.AttributeName) },
-	)
+	slices.SortFunc(list,
+		func(a, b types.AttributeDefinition) int { return strings.Compare(*a.AttributeName, *b.AttributeName) })
 	return list
 }
 

@@ -262,13 +262,8 @@ func TestChangeOfTheKey(t *testing.T) {
 			}, spec.Table{
 				KMSKeyID: tc.want,
 			}
-			if _, err := d.Update(
-				t.Context(),
-				assembly.Ref{Name: name},
-				have,
-				want,
-				d.Diff(have.Spec, want),
-			); err != nil {
+			if _, err := d.Update(t.Context(), assembly.Ref{Name: name}, have, want,
+				d.Diff(have.Spec, want)); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff([]any{"UpdateTable", tc.sent}, sent); diff != "" {

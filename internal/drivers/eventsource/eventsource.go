@@ -80,10 +80,8 @@ func (d *Driver) find(ctx context.Context, ref assembly.Ref) (*types.EventSource
 // between looks for the mapping from a stream to a function; AWS allows one.
 func (d *Driver) between(ctx context.Context, name string) (*types.EventSourceMappingConfiguration, error) {
 	stream, function, _ := strings.Cut(name, "|")
-	pages := lambda.NewListEventSourceMappingsPaginator(
-		d.c.Lambda(),
-		&lambda.ListEventSourceMappingsInput{FunctionName: &function},
-	)
+	pages := lambda.NewListEventSourceMappingsPaginator(d.c.Lambda(),
+		&lambda.ListEventSourceMappingsInput{FunctionName: &function})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if awsapi.IsNotFound(err) { // there is no such function

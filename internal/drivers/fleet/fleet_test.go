@@ -67,13 +67,8 @@ func TestCreate(t *testing.T) {
 		}
 		if want := "greenhouse/" + name + "/telemetry"; b.Topics.Telemetry != want || b.Endpoint == "" ||
 			b.CertificateARN != id.CertificateARN {
-			t.Errorf(
-				"%s: incomplete bundle: topic %q endpoint %q certificate %q",
-				name,
-				b.Topics.Telemetry,
-				b.Endpoint,
-				b.CertificateARN,
-			)
+			t.Errorf("%s: incomplete bundle: topic %q endpoint %q certificate %q", name, b.Topics.Telemetry, b.Endpoint,
+				b.CertificateARN)
 		}
 	}
 	if len(statuses) != 4 {
@@ -103,10 +98,8 @@ func TestSecondApplyOnlyLists(t *testing.T) {
 	a.apply(ref, want, d.Identities())
 	after := a.aws.Requests()
 	sent := difference(before, after)
-	if diff := cmp.Diff(
-		map[string]int{"iot:ListThings": 1, "iot:ListThingsInThingGroup": 1, "iot:ListCertificates": 1},
-		sent,
-	); diff != "" {
+	if diff := cmp.Diff(map[string]int{"iot:ListThings": 1, "iot:ListThingsInThingGroup": 1, "iot:ListCertificates": 1},
+		sent); diff != "" {
 		t.Errorf("requests of a second apply (-want +got):\n%s", diff)
 	}
 }
@@ -337,10 +330,8 @@ func TestForeignThingStopsBeforeTheFirstWrite(t *testing.T) {
 				!strings.Contains(err.Error(), `the names of 1 of its devices: "soil-002" (owned by`) {
 				t.Errorf("Observe: got %v", err)
 			}
-			if _, err := fleet.New(a.aws, nil, fleet.Options{}).Create(a.ctx, newRef(), want); !errors.As(
-				err,
-				&foreign,
-			) {
+			if _, err := fleet.New(a.aws, nil, fleet.Options{}).Create(a.ctx, newRef(), want); !errors.As(err,
+				&foreign) {
 				t.Errorf("Create without the names at Observe: got %v", err)
 			}
 			if got := a.things(); len(got) != 1 {

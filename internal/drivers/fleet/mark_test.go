@@ -68,16 +68,8 @@ func TestEstimate(t *testing.T) {
 	for _, test := range tests {
 		got, slowest := Estimate(test.added, test.removed, test.kind, func(op string) float64 { return rates[op] })
 		if got != test.want || slowest != test.slowest {
-			t.Errorf(
-				"%d added, %d removed, %s: %s by %q, want %s by %q",
-				test.added,
-				test.removed,
-				test.kind,
-				got,
-				slowest,
-				test.want,
-				test.slowest,
-			)
+			t.Errorf("%d added, %d removed, %s: %s by %q, want %s by %q", test.added, test.removed, test.kind, got,
+				slowest, test.want, test.slowest)
 		}
 	}
 }

@@ -80,12 +80,8 @@ func TestADescribedDeviceCannotTakeTheNameOfARegisteredOne(t *testing.T) {
 	_, ref := a.apply(newRef(), greenhouse(map[string]spec.Device{"soil-001": {}}), nil)
 	a.register("field-1")
 	before := a.things()
-	_, _, err := a.tryApply(
-		a.ctx,
-		ref,
-		greenhouse(map[string]spec.Device{"soil-001": {}, "field-1": {}, "soil-002": {}}),
-		nil,
-	)
+	_, _, err := a.tryApply(a.ctx, ref,
+		greenhouse(map[string]spec.Device{"soil-001": {}, "field-1": {}, "soil-002": {}}), nil)
 	var foreign *assembly.ForeignError
 	if !errors.As(err, &foreign) ||
 		!strings.HasPrefix(foreign.Detail, "1 devices of the configuration have the names of devices that registered "+

@@ -74,13 +74,8 @@ func whole(t *testing.T, stub *iotstub.Server, devices map[string]spec.Device) {
 	t.Helper()
 	n := len(devices)
 	if things, certificates, bundles := stub.Size(); things != n || certificates != n || bundles != n {
-		t.Errorf(
-			"account has %d things, %d certificates, %d bundles; want %d of each",
-			things,
-			certificates,
-			bundles,
-			n,
-		)
+		t.Errorf("account has %d things, %d certificates, %d bundles; want %d of each", things, certificates, bundles,
+			n)
 	}
 	for _, c := range stub.Certificates() {
 		if len(c.Things) != 1 || c.Active == devices[c.Things[0]].Disabled {
@@ -101,10 +96,8 @@ func TestListsArePaged(t *testing.T) {
 		t.Errorf("second plan: %v", got)
 	}
 	sent := difference(before, stub.Requests())
-	if diff := cmp.Diff(
-		map[string]int{"iot:ListThings": 3, "iot:ListThingsInThingGroup": 3, "iot:ListCertificates": 3},
-		sent,
-	); diff != "" {
+	if diff := cmp.Diff(map[string]int{"iot:ListThings": 3, "iot:ListThingsInThingGroup": 3, "iot:ListCertificates": 3},
+		sent); diff != "" {
 		t.Errorf("requests of an empty plan (-want +got):\n%s", diff)
 	}
 
@@ -450,10 +443,8 @@ func TestPlanIsPure(t *testing.T) {
 		map[string]spec.Device{"same": {}, "new": {}, "changed": {Attributes: map[string]string{"a": "2"}}},
 	)
 	before := maps.Clone(have.Devices)
-	if diff := cmp.Diff(
-		fleet.Plan{Added: []string{"new"}, Changed: []string{"changed"}, Removed: []string{"gone"}},
-		fleet.Compare(have, want),
-	); diff != "" {
+	if diff := cmp.Diff(fleet.Plan{Added: []string{"new"}, Changed: []string{"changed"}, Removed: []string{"gone"}},
+		fleet.Compare(have, want)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(before, have.Devices); diff != "" {

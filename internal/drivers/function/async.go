@@ -18,10 +18,8 @@ const defaultMaxAgeSeconds = 21600
 
 // async reads what Lambda does with asynchronous invocations that fail; nil when nothing is set.
 func (d *Driver) async(ctx context.Context, name string) (*spec.AsyncConfig, error) {
-	out, err := d.c.Lambda().GetFunctionEventInvokeConfig(
-		ctx,
-		&lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name},
-	)
+	out, err := d.c.Lambda().GetFunctionEventInvokeConfig(ctx,
+		&lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name})
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
@@ -65,10 +63,8 @@ func (d *Driver) updateAsync(ctx context.Context, name string, want *spec.AsyncC
 	if want != nil {
 		return d.putAsync(ctx, name, *want)
 	}
-	_, err := d.c.Lambda().DeleteFunctionEventInvokeConfig(
-		ctx,
-		&lambda.DeleteFunctionEventInvokeConfigInput{FunctionName: &name},
-	)
+	_, err := d.c.Lambda().DeleteFunctionEventInvokeConfig(ctx,
+		&lambda.DeleteFunctionEventInvokeConfigInput{FunctionName: &name})
 	if err != nil && !awsapi.IsNotFound(err) {
 		return fmt.Errorf("removing its asynchronous settings: %w", err)
 	}

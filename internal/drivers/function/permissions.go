@@ -79,10 +79,8 @@ func permissionOf(raw json.RawMessage) spec.Permission {
 }
 
 func ordered(list []spec.Permission) []spec.Permission {
-	return slices.SortedFunc(
-		slices.Values(list),
-		func(a, b spec.Permission) int { return cmp.Compare(a.StatementID, b.StatementID) },
-	)
+	return slices.SortedFunc(slices.Values(list),
+		func(a, b spec.Permission) int { return cmp.Compare(a.StatementID, b.StatementID) })
 }
 
 // updatePermissions removes what is not wanted and adds what is missing, one after the other: Lambda loses statements
@@ -93,10 +91,8 @@ func (d *Driver) updatePermissions(ctx context.Context, name string, have, want 
 			continue
 		}
 		err := d.retry(ctx, "waiting until Lambda takes the removal of a permission", func(ctx context.Context) error {
-			_, err := d.c.Lambda().RemovePermission(
-				ctx,
-				&lambda.RemovePermissionInput{FunctionName: &name, StatementId: &p.StatementID},
-			)
+			_, err := d.c.Lambda().RemovePermission(ctx,
+				&lambda.RemovePermissionInput{FunctionName: &name, StatementId: &p.StatementID})
 			return err
 		})
 		if err != nil && !awsapi.IsNotFound(err) {

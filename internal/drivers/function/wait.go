@@ -77,10 +77,8 @@ func (d *Driver) updated(ctx context.Context, name string) (out *lambda.GetFunct
 		"waiting until the function is active",
 		updateTimeout,
 		func(ctx context.Context) (bool, error) {
-			out, err = d.c.Lambda().GetFunctionConfiguration(
-				ctx,
-				&lambda.GetFunctionConfigurationInput{FunctionName: &name},
-			)
+			out, err = d.c.Lambda().GetFunctionConfiguration(ctx,
+				&lambda.GetFunctionConfigurationInput{FunctionName: &name})
 			if err != nil {
 				return false, err
 			}

@@ -160,10 +160,8 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Role) (
 }
 
 func (d *Driver) putPolicy(ctx context.Context, role, name, document string) error {
-	_, err := d.c.IAM().PutRolePolicy(
-		ctx,
-		&iam.PutRolePolicyInput{RoleName: &role, PolicyName: &name, PolicyDocument: &document},
-	)
+	_, err := d.c.IAM().PutRolePolicy(ctx,
+		&iam.PutRolePolicyInput{RoleName: &role, PolicyName: &name, PolicyDocument: &document})
 	if err != nil {
 		return fmt.Errorf("writing its policy %q: %w", name, err)
 	}
@@ -186,10 +184,8 @@ func (d *Driver) Update(
 			_, err = d.c.IAM().
 				UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: &ref.Name, Description: &want.Description})
 		case "trust":
-			_, err = d.c.IAM().UpdateAssumeRolePolicy(
-				ctx,
-				&iam.UpdateAssumeRolePolicyInput{RoleName: &ref.Name, PolicyDocument: &want.Trust},
-			)
+			_, err = d.c.IAM().UpdateAssumeRolePolicy(ctx,
+				&iam.UpdateAssumeRolePolicyInput{RoleName: &ref.Name, PolicyDocument: &want.Trust})
 		case "boundary":
 			err = d.updateBoundary(ctx, ref.Name, want.Boundary)
 		case "policies":

@@ -145,10 +145,8 @@ func TestARecordedRoleIsReadByItsPolicies(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := len(server.Requests(t))
-	got, err := d.Observe(
-		t.Context(),
-		assembly.Ref{Name: name, ID: id.ID, Owner: drivertest.Owner, Outputs: id.Outputs},
-	)
+	got, err := d.Observe(t.Context(),
+		assembly.Ref{Name: name, ID: id.ID, Owner: drivertest.Owner, Outputs: id.Outputs})
 	if err != nil || len(d.Diff(got.Spec, want)) > 0 {
 		t.Fatalf("%+v, %v", got, err)
 	}

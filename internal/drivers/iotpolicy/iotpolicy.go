@@ -182,10 +182,8 @@ func byNumber(a, b string) int {
 
 func (d *Driver) deleteVersion(ctx context.Context, name, version string) error {
 	err := d.retryConflict(ctx, func(ctx context.Context) error {
-		_, err := d.c.IoT().DeletePolicyVersion(
-			ctx,
-			&iot.DeletePolicyVersionInput{PolicyName: &name, PolicyVersionId: &version},
-		)
+		_, err := d.c.IoT().DeletePolicyVersion(ctx,
+			&iot.DeletePolicyVersionInput{PolicyName: &name, PolicyVersionId: &version})
 		return err
 	})
 	if err != nil && !awsapi.IsNotFound(err) {

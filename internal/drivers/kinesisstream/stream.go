@@ -163,10 +163,8 @@ func (d *Driver) change(
 	switch c.Field {
 	case "mode":
 		return d.write(ctx, func(ctx context.Context) error {
-			_, err := k.UpdateStreamMode(
-				ctx,
-				&kinesis.UpdateStreamModeInput{StreamARN: &have.ARN, StreamModeDetails: mode(want.OnDemand)},
-			)
+			_, err := k.UpdateStreamMode(ctx,
+				&kinesis.UpdateStreamModeInput{StreamARN: &have.ARN, StreamModeDetails: mode(want.OnDemand)})
 			return err
 		})
 	case "shards":

@@ -116,11 +116,8 @@ func TestLife(t *testing.T) {
 func TestOnDemandIsSettledByOneEncryption(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	d := New(c)
-	id, err := d.Create(
-		t.Context(),
-		assembly.Ref{Name: name, Owner: drivertest.Owner},
-		spec.Stream{OnDemand: true, RetentionHours: 24},
-	)
+	id, err := d.Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner},
+		spec.Stream{OnDemand: true, RetentionHours: 24})
 	if err != nil {
 		t.Fatal(err)
 	}

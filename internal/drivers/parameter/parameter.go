@@ -53,10 +53,8 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.Go(func() error { return d.describe(ctx, ref.Name, &o.Spec) })
 	calls.Go(func() error {
-		out, err := d.c.SSM().ListTagsForResource(
-			ctx,
-			&ssm.ListTagsForResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &ref.Name},
-		)
+		out, err := d.c.SSM().ListTagsForResource(ctx,
+			&ssm.ListTagsForResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &ref.Name})
 		if err != nil {
 			return fmt.Errorf("reading its tags: %w", err)
 		}

@@ -189,10 +189,8 @@ func (d *Driver) newVersion(ctx context.Context, name, body string) error {
 	if !found {
 		return err
 	}
-	_, err = d.c.IoT().DeleteProvisioningTemplateVersion(
-		ctx,
-		&iot.DeleteProvisioningTemplateVersionInput{TemplateName: &name, VersionId: &oldest},
-	)
+	_, err = d.c.IoT().DeleteProvisioningTemplateVersion(ctx,
+		&iot.DeleteProvisioningTemplateVersionInput{TemplateName: &name, VersionId: &oldest})
 	if err != nil && !awsapi.IsNotFound(err) {
 		return fmt.Errorf("deleting its version %d: %w", oldest, err)
 	}
@@ -202,10 +200,8 @@ func (d *Driver) newVersion(ctx context.Context, name, body string) error {
 // oldestVersion gives the oldest version that is not in force.
 func (d *Driver) oldestVersion(ctx context.Context, name string) (oldest int32, found bool, err error) {
 	var old []int32
-	pages := iot.NewListProvisioningTemplateVersionsPaginator(
-		d.c.IoT(),
-		&iot.ListProvisioningTemplateVersionsInput{TemplateName: &name},
-	)
+	pages := iot.NewListProvisioningTemplateVersionsPaginator(d.c.IoT(),
+		&iot.ListProvisioningTemplateVersionsInput{TemplateName: &name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -230,10 +226,8 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 			return awsapi.Is(err, "DeleteConflictException", "ConflictingResourceUpdateException")
 		},
 		func(ctx context.Context) error {
-			_, err := d.c.IoT().DeleteProvisioningTemplate(
-				ctx,
-				&iot.DeleteProvisioningTemplateInput{TemplateName: &ref.Name},
-			)
+			_, err := d.c.IoT().DeleteProvisioningTemplate(ctx,
+				&iot.DeleteProvisioningTemplateInput{TemplateName: &ref.Name})
 			return err
 		})
 	if awsapi.IsNotFound(err) {

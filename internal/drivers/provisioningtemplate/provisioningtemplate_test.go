@@ -78,13 +78,9 @@ func TestLife(t *testing.T) {
 				Fields: []string{"description", "role", "hook", "enabled"},
 				Writes: updated,
 				Drift: byHand(func(in *iot.UpdateProvisioningTemplateInput) {
-					in.Description, in.ProvisioningRoleArn, in.Enabled = aws.String(
-						"mine",
-					), aws.String(
+					in.Description, in.ProvisioningRoleArn, in.Enabled = aws.String("mine"), aws.String(
 						role+"-other",
-					), aws.Bool(
-						false,
-					)
+					), aws.Bool(false)
 					in.PreProvisioningHook = hook(function + "-other")
 				}),
 			},
@@ -142,10 +138,8 @@ func TestJITP(t *testing.T) {
 	}
 	if diff := cmp.Diff(
 		[]assembly.Change{{Field: "type", Replace: true}},
-		d.Diff(
-			got.Spec,
-			spec.ProvisioningTemplate{Type: spec.TemplateFleetProvisioning, Body: body("dev"), RoleARN: role},
-		),
+		d.Diff(got.Spec,
+			spec.ProvisioningTemplate{Type: spec.TemplateFleetProvisioning, Body: body("dev"), RoleARN: role}),
 	); diff != "" {
 		t.Errorf("the type cannot be changed (-want +got):\n%s", diff)
 	}
@@ -194,9 +188,7 @@ func TestWhatAWSRefusesAtFirst(t *testing.T) {
 			tc.fault.Service, tc.fault.Operation = "iot", "CreateProvisioningTemplate"
 			server.Fail(t, tc.fault)
 			c := drivertest.Clients(t, server)
-			id, err := New(
-				c,
-			).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, template())
+			id, err := New(c).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, template())
 			if tc.fails == "" && (err != nil || id.ID != name || id.ARN != arn) {
 				t.Errorf("%+v, %v", id, err)
 			}
@@ -332,10 +324,8 @@ func TestWireShapes(t *testing.T) {
 	if _, err := d.Update(ctx, ref, have, want, d.Diff(have.Spec, want)); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(
-		map[string]any{"description": "new", "removePreProvisioningHook": true},
-		sent["PATCH /provisioning-templates/"+name],
-	); diff != "" {
+	if diff := cmp.Diff(map[string]any{"description": "new", "removePreProvisioningHook": true},
+		sent["PATCH /provisioning-templates/"+name]); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
 	if _, deleted := sent["DELETE /provisioning-templates/"+name+"/versions/2"]; !deleted {

@@ -139,10 +139,8 @@ func (d *Driver) write(ctx context.Context, name, owner string, want spec.Bucket
 				Rules: []types.OwnershipControlsRule{{ObjectOwnership: types.ObjectOwnershipBucketOwnerEnforced}}}},
 		)
 	case "kms_key_id":
-		_, err = client.PutBucketEncryption(
-			ctx,
-			&s3.PutBucketEncryptionInput{Bucket: &name, ServerSideEncryptionConfiguration: encryption(want.KMSKeyID)},
-		)
+		_, err = client.PutBucketEncryption(ctx,
+			&s3.PutBucketEncryptionInput{Bucket: &name, ServerSideEncryptionConfiguration: encryption(want.KMSKeyID)})
 	case "policy":
 		err = d.writePolicy(ctx, name, want.Policy)
 	case lifecycle:

@@ -277,10 +277,8 @@ func TestRefusals(t *testing.T) {
 
 func TestCreateThatIsCutShortIsFinishedByTheNext(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(
-		t,
-		mototest.Fault{Service: "s3", Operation: "PutBucketPolicy", Code: "MalformedPolicy", Message: "no", Times: 1},
-	)
+	server.Fail(t,
+		mototest.Fault{Service: "s3", Operation: "PutBucketPolicy", Code: "MalformedPolicy", Message: "no", Times: 1})
 	d := New(drivertest.Clients(t, server))
 	ctx, ref := t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}
 	id, err := d.Create(ctx, ref, full())

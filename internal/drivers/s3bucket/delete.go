@@ -94,10 +94,8 @@ func (d *Driver) refuse(ctx context.Context, name string, cause error) error {
 
 // sweep deletes every version of every object: some pages are listed, then deleted at the same time, and so on.
 func (d *Driver) sweep(ctx context.Context, name string) error {
-	pages := s3.NewListObjectVersionsPaginator(
-		d.c.S3(),
-		&s3.ListObjectVersionsInput{Bucket: &name, MaxKeys: aws.Int32(pageSize)},
-	)
+	pages := s3.NewListObjectVersionsPaginator(d.c.S3(),
+		&s3.ListObjectVersionsInput{Bucket: &name, MaxKeys: aws.Int32(pageSize)})
 	for pages.HasMorePages() {
 		group, deleting := errgroup.WithContext(ctx)
 		var listed [][]types.ObjectIdentifier

@@ -100,8 +100,6 @@ func sameRules(a, b []spec.LifecycleRule) bool {
 }
 
 func sortedRules(rules []spec.LifecycleRule) []spec.LifecycleRule {
-	return slices.SortedFunc(
-		slices.Values(rules),
-		func(a, b spec.LifecycleRule) int { return strings.Compare(a.ID, b.ID) },
-	)
+	return slices.SortedFunc(slices.Values(rules),
+		func(a, b spec.LifecycleRule) int { return strings.Compare(a.ID, b.ID) })
 }

@@ -134,11 +134,8 @@ func pending(t *testing.T) *awsapi.Clients {
 		})))
 	t.Cleanup(server.Close)
 	return awsapi.New(aws.Config{Region: mototest.Region, BaseEndpoint: &server.URL,
-		Credentials: credentials.NewStaticCredentialsProvider(
-			"stub",
-			"stub",
-			"",
-		)}, awsapi.Options{}).WithAccount(mototest.AccountID)
+		Credentials: credentials.NewStaticCredentialsProvider("stub", "stub",
+			"")}, awsapi.Options{}).WithAccount(mototest.AccountID)
 }
 
 func escape(t *testing.T, text string) string {

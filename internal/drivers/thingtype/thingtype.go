@@ -74,15 +74,11 @@ func (d *Driver) Update(
 		var err error
 		switch c.Field {
 		case "description":
-			_, err = d.c.IoT().UpdateThingType(
-				ctx,
-				&iot.UpdateThingTypeInput{ThingTypeName: &ref.Name, ThingTypeProperties: properties(want)},
-			)
+			_, err = d.c.IoT().UpdateThingType(ctx,
+				&iot.UpdateThingTypeInput{ThingTypeName: &ref.Name, ThingTypeProperties: properties(want)})
 		case "deprecated":
-			_, err = d.c.IoT().DeprecateThingType(
-				ctx,
-				&iot.DeprecateThingTypeInput{ThingTypeName: &ref.Name, UndoDeprecate: true},
-			)
+			_, err = d.c.IoT().DeprecateThingType(ctx,
+				&iot.DeprecateThingTypeInput{ThingTypeName: &ref.Name, UndoDeprecate: true})
 		case "tags":
 			err = iottags.Update(ctx, d.c, have.ARN, have.Spec.Tags, want.Tags)
 		default:

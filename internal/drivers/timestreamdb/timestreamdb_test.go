@@ -75,10 +75,8 @@ func TestLife(t *testing.T) {
 				return err
 			}
 			// moto keeps the tags of what is deleted.
-			_, err := ts.UntagResource(
-				ctx,
-				&timestreamwrite.UntagResourceInput{ResourceARN: aws.String(arn), TagKeys: []string{spec.OwnerTag}},
-			)
+			_, err := ts.UntagResource(ctx,
+				&timestreamwrite.UntagResourceInput{ResourceARN: aws.String(arn), TagKeys: []string{spec.OwnerTag}})
 			return err
 		},
 	}.Run(t)

@@ -81,10 +81,8 @@ func TestLife(t *testing.T) {
 				Fields: []string{"tags"},
 				Writes: []string{"TagResource"},
 				Drift: func(ctx context.Context) error {
-					_, err := ts.UntagResource(
-						ctx,
-						&timestreamwrite.UntagResourceInput{ResourceARN: aws.String(arn), TagKeys: []string{"team"}},
-					)
+					_, err := ts.UntagResource(ctx,
+						&timestreamwrite.UntagResourceInput{ResourceARN: aws.String(arn), TagKeys: []string{"team"}})
 					return err
 				},
 			},
@@ -95,10 +93,8 @@ func TestLife(t *testing.T) {
 				return err
 			}
 			// moto keeps the tags of what is deleted.
-			_, err := ts.UntagResource(
-				ctx,
-				&timestreamwrite.UntagResourceInput{ResourceARN: aws.String(arn), TagKeys: []string{spec.OwnerTag}},
-			)
+			_, err := ts.UntagResource(ctx,
+				&timestreamwrite.UntagResourceInput{ResourceARN: aws.String(arn), TagKeys: []string{spec.OwnerTag}})
 			return err
 		},
 	}.Run(t)

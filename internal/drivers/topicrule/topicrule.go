@@ -88,10 +88,8 @@ func (d *Driver) Update(
 	isTags := func(c assembly.Change) bool { return c.Field == "tags" }
 	if slices.ContainsFunc(changes, func(c assembly.Change) bool { return !isTags(c) }) {
 		err := d.retry(ctx, func(ctx context.Context) error {
-			_, err := d.c.IoT().ReplaceTopicRule(
-				ctx,
-				&iot.ReplaceTopicRuleInput{RuleName: &ref.Name, TopicRulePayload: payload(want)},
-			)
+			_, err := d.c.IoT().ReplaceTopicRule(ctx,
+				&iot.ReplaceTopicRuleInput{RuleName: &ref.Name, TopicRulePayload: payload(want)})
 			return err
 		})
 		if err != nil {

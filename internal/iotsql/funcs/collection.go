@@ -251,10 +251,7 @@ func decodeProtobuf(e *Env, args []value.Value) value.Value {
 		return value.Value{}
 	}
 	return e.external("decode", func(x message.External) ([]byte, error) {
-		return x.DecodeProtobuf(
-			e.Context,
-			data,
-			message.ProtobufType{Bucket: names[0], Key: names[1], File: names[2], MessageType: names[3]},
-		)
+		return x.DecodeProtobuf(e.Context, data,
+			message.ProtobufType{Bucket: names[0], Key: names[1], File: names[2], MessageType: names[3]})
 	})
 }

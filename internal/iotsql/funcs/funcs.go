@@ -180,17 +180,8 @@ func (e *Env) Spend(work int) bool {
 }
 
 // table holds all functions in the order of the reference.
-var table = slices.Concat(
-	numericFuncs,
-	doubleFuncs,
-	stringFuncs,
-	regexpFuncs,
-	hashFuncs,
-	collectionFuncs,
-	timeFuncs,
-	contextFuncs,
-	externalFuncs,
-)
+var table = slices.Concat(numericFuncs, doubleFuncs, stringFuncs, regexpFuncs, hashFuncs, collectionFuncs, timeFuncs,
+	contextFuncs, externalFuncs)
 
 var byName = func() map[string]*Func {
 	m := make(map[string]*Func, len(table))

@@ -15,21 +15,12 @@ import (
 var hashFuncs = []*Func{
 	hash("md2", func(s string) []byte { d := md2([]byte(s)); return d[:] }, "a9046c73e00331af68917d3804f70655"),
 	hash("md5", func(s string) []byte { d := md5.Sum([]byte(s)); return d[:] }, "5d41402abc4b2a76b9719d911017c592"),
-	hash(
-		"sha1",
-		func(s string) []byte { d := sha1.Sum([]byte(s)); return d[:] },
-		"aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
-	),
-	hash(
-		"sha224",
-		func(s string) []byte { d := sha256.Sum224([]byte(s)); return d[:] },
-		"ea09ae9cc6768c50fcee903ed054556e5bfc8347907f12598aa24193",
-	),
-	hash(
-		"sha256",
-		func(s string) []byte { d := sha256.Sum256([]byte(s)); return d[:] },
-		"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
-	),
+	hash("sha1", func(s string) []byte { d := sha1.Sum([]byte(s)); return d[:] },
+		"aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d"),
+	hash("sha224", func(s string) []byte { d := sha256.Sum224([]byte(s)); return d[:] },
+		"ea09ae9cc6768c50fcee903ed054556e5bfc8347907f12598aa24193"),
+	hash("sha256", func(s string) []byte { d := sha256.Sum256([]byte(s)); return d[:] },
+		"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"),
 	hash("sha384", func(s string) []byte { d := sha512.Sum384([]byte(s)); return d[:] },
 		"59e1748777448c69de6b800d7a33bbfb9ff1b463e44354c3553bcdb9c666fa90125a3c79f90397bdf5f6a13de828684f"),
 	hash(

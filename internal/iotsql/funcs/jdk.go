@@ -176,10 +176,8 @@ func jdkTextField(field jdkItem, names []string) (jdkItem, error) {
 	case field.count == 4:
 		field.names = names
 	default:
-		return field, fmt.Errorf(
-			"initials such as %s cannot be parsed",
-			strings.Repeat(string(rune(field.letter)), field.count),
-		)
+		return field, fmt.Errorf("initials such as %s cannot be parsed",
+			strings.Repeat(string(rune(field.letter)), field.count))
 	}
 	return field, nil
 }

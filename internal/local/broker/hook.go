@@ -115,12 +115,8 @@ func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
 		reason = "CONNECTION_LOST"
 	}
 	h.broker.options.Events.Send(runlog.Event{Kind: runlog.Disconnected, Thing: cl.ID, Detail: reason})
-	h.presence(
-		cl,
-		s,
-		"disconnected",
-		map[string]any{"disconnectReason": reason, "clientInitiatedDisconnect": err == nil},
-	)
+	h.presence(cl, s, "disconnected",
+		map[string]any{"disconnectReason": reason, "clientInitiatedDisconnect": err == nil})
 }
 
 // presence publishes a lifecycle event; rules and subscribers both see it.

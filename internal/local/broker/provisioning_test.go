@@ -59,11 +59,8 @@ func TestProvisioningIsBetweenOneDeviceAndAWS(t *testing.T) {
 		}
 	}
 	if len(answers)+len(overheard) != 0 {
-		t.Errorf(
-			"the device got %d more messages and another with the same claim %d, want none",
-			len(answers),
-			len(overheard),
-		)
+		t.Errorf("the device got %d more messages and another with the same claim %d, want none", len(answers),
+			len(overheard))
 	}
 }
 

@@ -57,17 +57,13 @@ func load(dir string) (*Authority, error) {
 	}
 	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf(
-			"its key is a %T, not an ECDSA key; remove the directory to create a new authority",
-			pair.PrivateKey,
-		)
+		return nil, fmt.Errorf("its key is a %T, not an ECDSA key; remove the directory to create a new authority",
+			pair.PrivateKey)
 	}
 	a.key, a.certificate = key, pair.Leaf
 	if time.Now().After(a.certificate.NotAfter) {
-		return nil, fmt.Errorf(
-			"it expired on %s; remove the directory to create a new authority",
-			a.certificate.NotAfter.Format(time.DateOnly),
-		)
+		return nil, fmt.Errorf("it expired on %s; remove the directory to create a new authority",
+			a.certificate.NotAfter.Format(time.DateOnly))
 	}
 	return a, nil
 }

@@ -70,11 +70,9 @@ func deploy(t *testing.T, pipeline string) *deployment {
 	w.Write("main.tf", tftest.Header+"provider \"iot\" {\n  s3_use_path_style = true\n}\n\n"+pipeline)
 	w.Apply()
 	var err error
-	w.runtime, err = local.Start(
-		t.Context(),
+	w.runtime, err = local.Start(t.Context(),
 		local.Options{Config: w.server.Config(t), Pipeline: name, MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir(),
-			Events: w.note, Refresh: 200 * time.Millisecond, RetryDelay: 50 * time.Millisecond},
-	)
+			Events: w.note, Refresh: 200 * time.Millisecond, RetryDelay: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,11 +174,8 @@ func (w *deployment) connect(t *testing.T, thing string) *device {
 	t.Helper()
 	c := must(w.try(t, thing, thing))(t)
 	d := &device{Bundle: w.devices[thing], Client: c, commands: make(chan string, 100)}
-	token := c.Subscribe(
-		d.Topics.Commands,
-		1,
-		func(_ paho.Client, m paho.Message) { d.commands <- string(m.Payload()) },
-	)
+	token := c.Subscribe(d.Topics.Commands, 1,
+		func(_ paho.Client, m paho.Message) { d.commands <- string(m.Payload()) })
 	if !token.WaitTimeout(patience) || token.Error() != nil {
 		t.Fatalf("subscribing to %s: %v", d.Topics.Commands, token.Error())
 	}
@@ -249,9 +244,7 @@ func (w *deployment) letters(t *testing.T) int {
 				AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
 			},
 		),
-	)(
-		t,
-	)
+	)(t)
 	n := 0
 	fmt.Sscan(out.Attributes["ApproximateNumberOfMessages"], &n)
 	return n
@@ -266,14 +259,8 @@ func (w *deployment) takeLetters(t *testing.T) []string {
 		for _, m := range must(w.aws.SQS().ReceiveMessage(t.Context(),
 			&sqs.ReceiveMessageInput{QueueUrl: queue, MaxNumberOfMessages: 10}))(t).Messages {
 			all = append(all, *m.Body)
-			must(
-				w.aws.SQS().DeleteMessage(
-					t.Context(),
-					&sqs.DeleteMessageInput{QueueUrl: queue, ReceiptHandle: m.ReceiptHandle},
-				),
-			)(
-				t,
-			)
+			must(w.aws.SQS().DeleteMessage(t.Context(),
+				&sqs.DeleteMessageInput{QueueUrl: queue, ReceiptHandle: m.ReceiptHandle}))(t)
 		}
 	}
 	return all

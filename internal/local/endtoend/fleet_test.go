@@ -53,24 +53,14 @@ func TestFleetIsAccountedFor(t *testing.T) {
 	sending.Wait()
 	accepted := time.Since(began)
 	w.drain(t)
-	t.Logf(
-		"%d messages accepted in %v and handled in %v: %.0f per second",
-		fleetMessages,
-		accepted,
-		time.Since(began),
-		fleetMessages/time.Since(began).Seconds(),
-	)
+	t.Logf("%d messages accepted in %v and handled in %v: %.0f per second", fleetMessages, accepted, time.Since(began),
+		fleetMessages/time.Since(began).Seconds())
 
 	stored := len(w.server.TimestreamRecords(t, name, "telemetry"))
 	letters := w.letters(t)
 	if stored+letters != fleetMessages || letters != badMessagesOf() {
-		t.Errorf(
-			"%d stored and %d dead letters of %d sent, %d of them bad",
-			stored,
-			letters,
-			fleetMessages,
-			badMessagesOf(),
-		)
+		t.Errorf("%d stored and %d dead letters of %d sent, %d of them bad", stored, letters, fleetMessages,
+			badMessagesOf())
 	}
 	checkOrder(t, w)
 }
@@ -132,9 +122,7 @@ func checkOrder(t *testing.T, w *deployment) {
 					ShardIteratorType: "TRIM_HORIZON",
 				},
 			),
-		)(
-			t,
-		).ShardIterator
+		)(t).ShardIterator
 		for {
 			page := must(w.aws.Kinesis().GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator}))(t)
 			if len(page.Records) == 0 {

@@ -118,17 +118,13 @@ func everyShape(t *testing.T, w *deployment, d *device) {
 				},
 			},
 		),
-	)(
-		t,
-	).Item
+	)(t).Item
 	if latest, ok := state["latest"].(*ddbtypes.AttributeValueMemberM); !ok || len(latest.Value) == 0 {
 		t.Errorf("device state: %v", state)
 	}
 	bucket := name + "-" + mototest.AccountID + "-" + mototest.Region
-	objects := must(
-		w.aws.S3().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket,
-			Prefix: aws.String("telemetry/")}),
-	)(
+	objects := must(w.aws.S3().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket,
+		Prefix: aws.String("telemetry/")}))(
 		t,
 	).Contents
 	if len(objects) != 5 {

@@ -58,9 +58,7 @@ func (w *deployment) claim(t *testing.T, clientID string) *claimer {
 				WithDecryption: aws.Bool(true),
 			},
 		),
-	)(
-		t,
-	)
+	)(t)
 	var b contract.Bundle
 	if err := json.Unmarshal([]byte(*bundle.Parameter.Value), &b); err != nil {
 		t.Fatal(err)
@@ -73,19 +71,13 @@ func (w *deployment) claim(t *testing.T, clientID string) *claimer {
 	}
 	for _, topic := range []string{"$aws/certificates/create-from-csr/json/+", "$aws/provisioning-templates/" + name +
 		"/provision/json/+"} {
-		token := c.client.Subscribe(
-			strings.TrimSuffix(topic, "+")+"accepted",
-			1,
-			func(_ paho.Client, m paho.Message) { c.answers <- m },
-		)
+		token := c.client.Subscribe(strings.TrimSuffix(topic, "+")+"accepted", 1,
+			func(_ paho.Client, m paho.Message) { c.answers <- m })
 		if !token.WaitTimeout(patience) || token.Error() != nil {
 			t.Fatalf("subscribing to %s: %v", topic, token.Error())
 		}
-		token = c.client.Subscribe(
-			strings.TrimSuffix(topic, "+")+"rejected",
-			1,
-			func(_ paho.Client, m paho.Message) { c.answers <- m },
-		)
+		token = c.client.Subscribe(strings.TrimSuffix(topic, "+")+"rejected", 1,
+			func(_ paho.Client, m paho.Message) { c.answers <- m })
 		if !token.WaitTimeout(patience) || token.Error() != nil {
 			t.Fatalf("subscribing to %s: %v", topic, token.Error())
 		}
@@ -117,15 +109,8 @@ func (c *claimer) ask(topic string, request any) (map[string]any, bool) {
 func (c *claimer) certify() (certificate contract.Bundle, token string) {
 	c.t.Helper()
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(c.t)
-	csr := must(
-		x509.CreateCertificateRequest(
-			rand.Reader,
-			&x509.CertificateRequest{Subject: pkix.Name{CommonName: "made on the device"}},
-			key,
-		),
-	)(
-		c.t,
-	)
+	csr := must(x509.CreateCertificateRequest(rand.Reader,
+		&x509.CertificateRequest{Subject: pkix.Name{CommonName: "made on the device"}}, key))(c.t)
 	der := must(x509.MarshalPKCS8PrivateKey(key))(c.t)
 	answer, ok := c.ask("$aws/certificates/create-from-csr/json", map[string]any{
 		"certificateSigningRequest": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}))})
@@ -146,10 +131,8 @@ func (c *claimer) register(token, serial string, more map[string]string) (map[st
 	for key, value := range more {
 		parameters[key] = value
 	}
-	return c.ask(
-		"$aws/provisioning-templates/"+name+"/provision/json",
-		map[string]any{"certificateOwnershipToken": token, "parameters": parameters},
-	)
+	return c.ask("$aws/provisioning-templates/"+name+"/provision/json",
+		map[string]any{"certificateOwnershipToken": token, "parameters": parameters})
 }
 
 // admit puts a serial on the allow-list.
@@ -167,9 +150,7 @@ func (w *deployment) admit(t *testing.T, serial string, parameters map[string]st
 					Value: serial,
 				}, "parameters": &types.AttributeValueMemberM{Value: values}}},
 		),
-	)(
-		t,
-	)
+	)(t)
 }
 
 // TestDevicesRegisterThemselves: from an empty account to a device that has registered with a claim certificate and
@@ -249,10 +230,7 @@ func checkDestroy(t *testing.T, w *deployment) {
 	parameters := must(w.aws.SSM().DescribeParameters(t.Context(), &ssm.DescribeParametersInput{}))(t)
 	if diff := cmp.Diff([]int{0, 0, 0, 0}, []int{len(things.Things), len(certificates.Certificates),
 		len(tables.TableNames), len(parameters.Parameters)}); diff != "" {
-		t.Errorf(
-			"left of things, certificates, tables, parameters (-want +got):\n%s\n%v",
-			diff,
-			certificates.Certificates,
-		)
+		t.Errorf("left of things, certificates, tables, parameters (-want +got):\n%s\n%v", diff,
+			certificates.Certificates)
 	}
 }

@@ -42,30 +42,22 @@ func (s *Sender) send(ctx context.Context, destination, key string, record []byt
 	}
 	switch a.Service {
 	case "sqs":
-		queue, err := s.clients.SQS().GetQueueUrl(
-			ctx,
-			&sqs.GetQueueUrlInput{QueueName: &a.Resource, QueueOwnerAWSAccountId: &a.AccountID},
-		)
+		queue, err := s.clients.SQS().GetQueueUrl(ctx,
+			&sqs.GetQueueUrlInput{QueueName: &a.Resource, QueueOwnerAWSAccountId: &a.AccountID})
 		if err != nil {
 			return err
 		}
-		_, err = s.clients.SQS().SendMessage(
-			ctx,
-			&sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String(string(record))},
-		)
+		_, err = s.clients.SQS().SendMessage(ctx,
+			&sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String(string(record))})
 		return err
 	case "sns":
-		_, err = s.clients.SNS().Publish(
-			ctx,
-			&sns.PublishInput{TopicArn: &destination, Message: aws.String(string(record))},
-		)
+		_, err = s.clients.SNS().Publish(ctx,
+			&sns.PublishInput{TopicArn: &destination, Message: aws.String(string(record))})
 		return err
 	case "s3":
 		bucket, prefix, _ := strings.Cut(a.Resource, "/")
-		_, err = s.clients.S3().PutObject(
-			ctx,
-			&s3.PutObjectInput{Bucket: &bucket, Key: aws.String(path.Join(prefix, key)), Body: bytes.NewReader(record)},
-		)
+		_, err = s.clients.S3().PutObject(ctx,
+			&s3.PutObjectInput{Bucket: &bucket, Key: aws.String(path.Join(prefix, key)), Body: bytes.NewReader(record)})
 		return err
 	}
 	return fmt.Errorf("iot-local delivers to SQS, SNS and S3, not to %s", a.Service)

@@ -27,10 +27,8 @@ func async(t *testing.T, config AsyncConfig) (a *Async, records chan sent, event
 }
 
 func TestAsyncRetriesThenSendsTheRecord(t *testing.T) {
-	a, records, events := async(
-		t,
-		AsyncConfig{Retries: 2, MaxAge: time.Hour, OnFailure: "arn:aws:sqs:us-east-1:123456789012:dead"},
-	)
+	a, records, events := async(t,
+		AsyncConfig{Retries: 2, MaxAge: time.Hour, OnFailure: "arn:aws:sqs:us-east-1:123456789012:dead"})
 	if err := a.Invoke(t.Context(), "f", ask("fail", "no")); err != nil {
 		t.Fatal(err)
 	}

@@ -14,14 +14,10 @@ const maxAnswer = 6<<20 + 100
 func (i *instance) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", i.serveNext)
-	mux.HandleFunc(
-		"POST /2018-06-01/runtime/invocation/{id}/response",
-		func(w http.ResponseWriter, r *http.Request) { i.serveAnswer(w, r, "") },
-	)
-	mux.HandleFunc(
-		"POST /2018-06-01/runtime/invocation/{id}/error",
-		func(w http.ResponseWriter, r *http.Request) { i.serveAnswer(w, r, "Unhandled") },
-	)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response",
+		func(w http.ResponseWriter, r *http.Request) { i.serveAnswer(w, r, "") })
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error",
+		func(w http.ResponseWriter, r *http.Request) { i.serveAnswer(w, r, "Unhandled") })
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", i.serveInitError)
 	return mux
 }

@@ -37,11 +37,8 @@ func (s *Service) createKeys(ctx context.Context, r request) (any, string, error
 	if err != nil {
 		return nil, "", failed("creating a key", err)
 	}
-	der, err := x509.CreateCertificateRequest(
-		rand.Reader,
-		&x509.CertificateRequest{Subject: pkix.Name{CommonName: subject}},
-		key,
-	)
+	der, err := x509.CreateCertificateRequest(rand.Reader,
+		&x509.CertificateRequest{Subject: pkix.Name{CommonName: subject}}, key)
 	if err != nil {
 		return nil, "", failed("creating a certificate request", err)
 	}
@@ -87,10 +84,8 @@ func (s *Service) createFromCSR(ctx context.Context, r request) (any, string, er
 // certify creates the certificate and its token. The certificate is INACTIVE until it is provisioned. AWS's are
 // PENDING_ACTIVATION, which cannot connect either; its API cannot create such certificates.
 func (s *Service) certify(ctx context.Context, r request, csr string) (*certified, error) {
-	out, err := s.options.API.CreateCertificateFromCsr(
-		ctx,
-		&iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csr, SetAsActive: false},
-	)
+	out, err := s.options.API.CreateCertificateFromCsr(ctx,
+		&iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csr, SetAsActive: false})
 	if err != nil {
 		return nil, failed("creating a certificate", err)
 	}

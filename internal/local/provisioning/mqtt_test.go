@@ -51,9 +51,7 @@ func startOnAir(t *testing.T) *onAir {
 				},
 			},
 		),
-	)(
-		t,
-	)
+	)(t)
 	t.Cleanup(w.broker.Close)
 	w.options.Reply = w.broker.Reply // before the first request
 	w.claim = w.policies(t)
@@ -92,9 +90,7 @@ func (w *onAir) policies(t *testing.T) tls.Certificate {
 				SetAsActive:               true,
 			},
 		),
-	)(
-		t,
-	)
+	)(t)
 	attach("gh-claim", `{"Version":"2012-10-17","Statement":[
 	 {"Effect":"Allow","Action":"iot:Connect","Resource":"`+arn+`client/claim:*"},
 	 {"Effect":"Allow","Action":["iot:Publish","iot:Receive"],"Resource":`+topics("topic")+`},
@@ -194,15 +190,8 @@ func TestDeviceWithItsOwnKey(t *testing.T) {
 	if _, err := w.connect(t, own, "hall-A1"); err == nil {
 		t.Error("connected with a certificate that is not provisioned yet")
 	}
-	how, answer := d.request(
-		t,
-		provisionTopic,
-		provisionRequest(
-			t,
-			made.text("certificateOwnershipToken"),
-			map[string]string{"SerialNumber": "A1", "site": "hall-3"},
-		),
-	)
+	how, answer := d.request(t, provisionTopic, provisionRequest(t, made.text("certificateOwnershipToken"),
+		map[string]string{"SerialNumber": "A1", "site": "hall-3"}))
 	if how != "accepted" || answer.text("thingName") != "hall-A1" {
 		t.Fatalf("%s %v", how, answer)
 	}
@@ -332,14 +321,8 @@ func TestTemplateThatDoesNotExist(t *testing.T) {
 func TestClaimIsForNothingElse(t *testing.T) {
 	w := startOnAir(t)
 	must(w.aws.CreateThing(t.Context(), &iot.CreateThingInput{ThingName: aws.String("hall-A1")}))(t)
-	must(
-		w.aws.AddThingToThingGroup(
-			t.Context(),
-			&iot.AddThingToThingGroupInput{ThingName: aws.String("hall-A1"), ThingGroupName: aws.String("gh")},
-		),
-	)(
-		t,
-	)
+	must(w.aws.AddThingToThingGroup(t.Context(),
+		&iot.AddThingToThingGroupInput{ThingName: aws.String("hall-A1"), ThingGroupName: aws.String("gh")}))(t)
 	if _, err := w.connect(t, w.claim, "hall-A1"); err == nil {
 		t.Error("connected as a thing")
 	}

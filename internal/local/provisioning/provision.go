@@ -80,12 +80,9 @@ func (s *Service) plan(ctx context.Context, r request, t *token, parameters map[
 	}
 	values := maps.Clone(parameters)
 	if hook := described.PreProvisioningHook; hook != nil {
-		overrides, err := s.ask(
-			ctx,
-			hook,
+		overrides, err := s.ask(ctx, hook,
 			preProvisioning{ClaimCertificateID: r.Principal, CertificateID: t.id, CertificatePEM: t.pem,
-				TemplateARN: aws.ToString(described.TemplateArn), ClientID: r.ClientID, Parameters: parameters},
-		)
+				TemplateARN: aws.ToString(described.TemplateArn), ClientID: r.ClientID, Parameters: parameters})
 		if err != nil {
 			return nil, err
 		}
@@ -106,10 +103,8 @@ func (s *Service) plan(ctx context.Context, r request, t *token, parameters map[
 
 // describe reads a template that devices can use. [AWS 4 Types]
 func (s *Service) describe(ctx context.Context, name string) (*iot.DescribeProvisioningTemplateOutput, error) {
-	out, err := s.options.API.DescribeProvisioningTemplate(
-		ctx,
-		&iot.DescribeProvisioningTemplateInput{TemplateName: &name},
-	)
+	out, err := s.options.API.DescribeProvisioningTemplate(ctx,
+		&iot.DescribeProvisioningTemplateInput{TemplateName: &name})
 	switch {
 	case errors.As(err, new(*types.ResourceNotFoundException)):
 		return nil, &rejection{

@@ -144,10 +144,8 @@ func (s *Service) joinGroups(ctx context.Context, want *template.Thing, how temp
 		return nil
 	}
 	var others []string
-	pages := iot.NewListThingGroupsForThingPaginator(
-		s.options.API,
-		&iot.ListThingGroupsForThingInput{ThingName: &want.Name},
-	)
+	pages := iot.NewListThingGroupsForThingPaginator(s.options.API,
+		&iot.ListThingGroupsForThingInput{ThingName: &want.Name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

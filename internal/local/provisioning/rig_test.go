@@ -234,14 +234,9 @@ func newRequest(t *testing.T) (*ecdsa.PrivateKey, string) {
 	t.Helper()
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 	der := must(
-		x509.CreateCertificateRequest(
-			rand.Reader,
-			&x509.CertificateRequest{Subject: pkix.Name{CommonName: "device"}},
-			key,
-		),
-	)(
-		t,
-	)
+		x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "device"}},
+			key),
+	)(t)
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
 	return key, string(must(json.Marshal(map[string]string{"certificateSigningRequest": text}))(t))
 }
@@ -252,9 +247,7 @@ func pair(t *testing.T, certificatePEM string, key *ecdsa.PrivateKey) tls.Certif
 	der := must(x509.MarshalPKCS8PrivateKey(key))(t)
 	return must(
 		tls.X509KeyPair([]byte(certificatePEM), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-	)(
-		t,
-	)
+	)(t)
 }
 
 func provisionRequest(t *testing.T, token string, parameters map[string]string) string {

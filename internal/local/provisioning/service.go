@@ -30,54 +30,27 @@ const (
 
 // API is the part of the SDK's IoT client that the service uses.
 type API interface {
-	DescribeProvisioningTemplate(
-		context.Context,
-		*iot.DescribeProvisioningTemplateInput,
-		...func(*iot.Options),
-	) (*iot.DescribeProvisioningTemplateOutput, error)
-	CreateCertificateFromCsr(
-		context.Context,
-		*iot.CreateCertificateFromCsrInput,
-		...func(*iot.Options),
-	) (*iot.CreateCertificateFromCsrOutput, error)
-	UpdateCertificate(
-		context.Context,
-		*iot.UpdateCertificateInput,
-		...func(*iot.Options),
-	) (*iot.UpdateCertificateOutput, error)
-	DeleteCertificate(
-		context.Context,
-		*iot.DeleteCertificateInput,
-		...func(*iot.Options),
-	) (*iot.DeleteCertificateOutput, error)
+	DescribeProvisioningTemplate(context.Context, *iot.DescribeProvisioningTemplateInput,
+		...func(*iot.Options)) (*iot.DescribeProvisioningTemplateOutput, error)
+	CreateCertificateFromCsr(context.Context, *iot.CreateCertificateFromCsrInput,
+		...func(*iot.Options)) (*iot.CreateCertificateFromCsrOutput, error)
+	UpdateCertificate(context.Context, *iot.UpdateCertificateInput,
+		...func(*iot.Options)) (*iot.UpdateCertificateOutput, error)
+	DeleteCertificate(context.Context, *iot.DeleteCertificateInput,
+		...func(*iot.Options)) (*iot.DeleteCertificateOutput, error)
 	DescribeThing(context.Context, *iot.DescribeThingInput, ...func(*iot.Options)) (*iot.DescribeThingOutput, error)
 	CreateThing(context.Context, *iot.CreateThingInput, ...func(*iot.Options)) (*iot.CreateThingOutput, error)
 	UpdateThing(context.Context, *iot.UpdateThingInput, ...func(*iot.Options)) (*iot.UpdateThingOutput, error)
-	AttachThingPrincipal(
-		context.Context,
-		*iot.AttachThingPrincipalInput,
-		...func(*iot.Options),
-	) (*iot.AttachThingPrincipalOutput, error)
-	ListThingGroupsForThing(
-		context.Context,
-		*iot.ListThingGroupsForThingInput,
-		...func(*iot.Options),
-	) (*iot.ListThingGroupsForThingOutput, error)
-	AddThingToThingGroup(
-		context.Context,
-		*iot.AddThingToThingGroupInput,
-		...func(*iot.Options),
-	) (*iot.AddThingToThingGroupOutput, error)
-	RemoveThingFromThingGroup(
-		context.Context,
-		*iot.RemoveThingFromThingGroupInput,
-		...func(*iot.Options),
-	) (*iot.RemoveThingFromThingGroupOutput, error)
-	AddThingToBillingGroup(
-		context.Context,
-		*iot.AddThingToBillingGroupInput,
-		...func(*iot.Options),
-	) (*iot.AddThingToBillingGroupOutput, error)
+	AttachThingPrincipal(context.Context, *iot.AttachThingPrincipalInput,
+		...func(*iot.Options)) (*iot.AttachThingPrincipalOutput, error)
+	ListThingGroupsForThing(context.Context, *iot.ListThingGroupsForThingInput,
+		...func(*iot.Options)) (*iot.ListThingGroupsForThingOutput, error)
+	AddThingToThingGroup(context.Context, *iot.AddThingToThingGroupInput,
+		...func(*iot.Options)) (*iot.AddThingToThingGroupOutput, error)
+	RemoveThingFromThingGroup(context.Context, *iot.RemoveThingFromThingGroupInput,
+		...func(*iot.Options)) (*iot.RemoveThingFromThingGroupOutput, error)
+	AddThingToBillingGroup(context.Context, *iot.AddThingToBillingGroupInput,
+		...func(*iot.Options)) (*iot.AddThingToBillingGroupOutput, error)
 	CreatePolicy(context.Context, *iot.CreatePolicyInput, ...func(*iot.Options)) (*iot.CreatePolicyOutput, error)
 	AttachPolicy(context.Context, *iot.AttachPolicyInput, ...func(*iot.Options)) (*iot.AttachPolicyOutput, error)
 }

@@ -26,16 +26,9 @@ func TestHookIsAskedAndOverrides(t *testing.T) {
 		return `{"allowProvisioning":true,"parameterOverrides":{"site":"hall-9"}}`, nil
 	}
 	certificate := r.certificate(t, "claim:A1")
-	how, answer := r.ask(
-		t,
-		"claim:A1",
-		provisionTopic,
-		provisionRequest(
-			t,
-			certificate.text("certificateOwnershipToken"),
-			map[string]string{"SerialNumber": "A1", "site": "hall-3", "secret": "s"},
-		),
-	)
+	how, answer := r.ask(t, "claim:A1", provisionTopic,
+		provisionRequest(t, certificate.text("certificateOwnershipToken"),
+			map[string]string{"SerialNumber": "A1", "site": "hall-3", "secret": "s"}))
 	if how != "accepted" {
 		t.Fatalf("%s: %v", how, answer)
 	}
@@ -97,16 +90,9 @@ func TestHookThatDoesNotSayYes(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			r.set(func() { r.hook = c.hook })
 			certificate := r.certificate(t, "claim:A1")
-			how, answer := r.ask(
-				t,
-				"claim:A1",
-				provisionTopic,
-				provisionRequest(
-					t,
-					certificate.text("certificateOwnershipToken"),
-					map[string]string{"SerialNumber": "A1", "site": "x"},
-				),
-			)
+			how, answer := r.ask(t, "claim:A1", provisionTopic,
+				provisionRequest(t, certificate.text("certificateOwnershipToken"),
+					map[string]string{"SerialNumber": "A1", "site": "x"}))
 			if want := (document{"statusCode": 403.0, "errorCode": "AccessDenied",
 				"errorMessage": "Access denied."}); how != "rejected" ||
 				!cmp.Equal(want, answer) {
@@ -162,12 +148,8 @@ func TestTemplatesThatCannotBeUsed(t *testing.T) {
 				}
 			})
 			made := r.certificate(t, "claim:A1")
-			how, answer := r.ask(
-				t,
-				"claim:A1",
-				provisionTopic,
-				provisionRequest(t, made.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1"}),
-			)
+			how, answer := r.ask(t, "claim:A1", provisionTopic,
+				provisionRequest(t, made.text("certificateOwnershipToken"), map[string]string{"SerialNumber": "A1"}))
 			if how != "rejected" || answer.text("errorCode") != c.code {
 				t.Errorf("got %s %v, want %s", how, answer, c.code)
 			}
@@ -187,11 +169,8 @@ func TestAskingAgain(t *testing.T) {
 	r := start(t)
 	r.aws.template("gh", strings.NewReplacer(`"DO_NOTHING"`, `"FAIL"`, `"MERGE"`, `"FAIL"`).Replace(templateBody))
 	certificate := r.certificate(t, "claim:A1")
-	request := provisionRequest(
-		t,
-		certificate.text("certificateOwnershipToken"),
-		map[string]string{"SerialNumber": "A1", "site": "hall-3"},
-	)
+	request := provisionRequest(t, certificate.text("certificateOwnershipToken"),
+		map[string]string{"SerialNumber": "A1", "site": "hall-3"})
 	for _, fault := range []mototest.Fault{ // each twice, as often as the client tries
 		{Service: "iot", Operation: "CreateThing", Code: "InternalFailureException", Times: 2, After: true},
 		{Service: "iot", Operation: "AddThingToThingGroup", Code: "InternalFailureException", Times: 2},
@@ -262,16 +241,8 @@ func TestTokenIsForOneThing(t *testing.T) {
 
 func TestUnusedCertificatesAreDeletedAfterAnHour(t *testing.T) {
 	r := start(t)
-	unused, activated, used, fresh := r.certificate(
-		t,
-		"claim:A1",
-	), r.certificate(
-		t,
-		"claim:A2",
-	), r.certificate(
-		t,
-		"claim:A3",
-	), document(
+	unused, activated, used, fresh := r.certificate(t, "claim:A1"), r.certificate(t,
+		"claim:A2"), r.certificate(t, "claim:A3"), document(
 		nil,
 	)
 	must(
@@ -282,9 +253,7 @@ func TestUnusedCertificatesAreDeletedAfterAnHour(t *testing.T) {
 				NewStatus:     types.CertificateStatusActive,
 			},
 		),
-	)(
-		t,
-	)
+	)(t)
 	if how, answer := r.ask(t, "claim:A3", provisionTopic,
 		provisionRequest(t, used.text("certificateOwnershipToken"),
 			map[string]string{"SerialNumber": "A3", "site": "x"})); how != "accepted" {
@@ -297,10 +266,8 @@ func TestUnusedCertificatesAreDeletedAfterAnHour(t *testing.T) {
 		t.Errorf("within the hour the unused certificate is %q", s)
 	}
 	r.set(func() { r.now = r.now.Add(time.Minute) })
-	r.server.Fail(
-		t,
-		mototest.Fault{Service: "iot", Operation: "DeleteCertificate", Code: "InternalFailureException", Times: 2},
-	)
+	r.server.Fail(t,
+		mototest.Fault{Service: "iot", Operation: "DeleteCertificate", Code: "InternalFailureException", Times: 2})
 	r.expire(t.Context())
 	if e := r.told(t, runlog.Failed); !strings.Contains(e.Error, "deleting the unused certificate") {
 		t.Errorf("got event %+v", e)
@@ -375,25 +342,13 @@ func TestThingsThatExist(t *testing.T) {
 						AttributePayload: &types.AttributePayload{Attributes: before.Attributes},
 					},
 				),
-			)(
-				t,
-			)
-			must(
-				r.aws.AddThingToThingGroup(
-					ctx,
-					&iot.AddThingToThingGroupInput{ThingName: aws.String("old"), ThingGroupName: aws.String("others")},
-				),
-			)(
-				t,
-			)
+			)(t)
+			must(r.aws.AddThingToThingGroup(ctx,
+				&iot.AddThingToThingGroupInput{ThingName: aws.String("old"), ThingGroupName: aws.String("others")}))(t)
 			r.aws.template("gh", body(c.settings))
 			certificate := r.certificate(t, "claim:A1")
-			how, answer := r.ask(
-				t,
-				"claim:A1",
-				provisionTopic,
-				provisionRequest(t, certificate.text("certificateOwnershipToken"), nil),
-			)
+			how, answer := r.ask(t, "claim:A1", provisionTopic,
+				provisionRequest(t, certificate.text("certificateOwnershipToken"), nil))
 			if accepted := how == "accepted"; accepted != c.accepted ||
 				!accepted && answer.text("errorCode") != "ResourceConflicts" {
 				t.Errorf("got %s %v", how, answer)
@@ -409,9 +364,7 @@ func TestThingsThatExist(t *testing.T) {
 			}
 			principals := must(
 				r.aws.ListThingPrincipals(ctx, &iot.ListThingPrincipalsInput{ThingName: aws.String("old")}),
-			)(
-				t,
-			).Principals
+			)(t).Principals
 			if active := r.status(t,
 				certificate.text("certificateId")) == types.CertificateStatusActive; active != c.accepted ||
 				len(principals) == 1 != c.accepted {
@@ -428,9 +381,7 @@ func TestPoliciesOfTheTemplate(t *testing.T) {
 			t.Context(),
 			&iot.CreatePolicyInput{PolicyName: aws.String("fleet"), PolicyDocument: aws.String(`{"Statement":[]}`)},
 		),
-	)(
-		t,
-	)
+	)(t)
 	r.aws.template("gh", `{"Parameters":{"SerialNumber":{"Type":"String"}},"Resources":{
 	 "c":{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":{"Ref":"AWS::IoT::Certificate::Id"},"Status":"INACTIVE"}},
 	 "named":{"Type":"AWS::IoT::Policy","Properties":{"PolicyName":"fleet"}},
@@ -438,16 +389,9 @@ func TestPoliciesOfTheTemplate(t *testing.T) {
 		func(o *iot.DescribeProvisioningTemplateOutput) { o.PreProvisioningHook = nil })
 	for _, serial := range []string{"A1", "A2"} { // the second finds the policy of the first
 		certificate := r.certificate(t, "claim:"+serial)
-		how, answer := r.ask(
-			t,
-			"claim:"+serial,
-			provisionTopic,
-			provisionRequest(
-				t,
-				certificate.text("certificateOwnershipToken"),
-				map[string]string{"SerialNumber": serial},
-			),
-		)
+		how, answer := r.ask(t, "claim:"+serial, provisionTopic,
+			provisionRequest(t, certificate.text("certificateOwnershipToken"),
+				map[string]string{"SerialNumber": serial}))
 		if how != "accepted" || answer.text("thingName") != "" {
 			t.Fatalf("%s: %v", how, answer)
 		}

@@ -122,10 +122,8 @@ func (r *Registry) describe(ctx context.Context, s *policy.Subject) ([]string, e
 		s.ThingType = *thing.ThingTypeName
 	}
 	var groups []string
-	pages := iot.NewListThingGroupsForThingPaginator(
-		r.client,
-		&iot.ListThingGroupsForThingInput{ThingName: &s.ClientID},
-	)
+	pages := iot.NewListThingGroupsForThingPaginator(r.client,
+		&iot.ListThingGroupsForThingInput{ThingName: &s.ClientID})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -143,10 +141,8 @@ func (r *Registry) policies(ctx context.Context, targets []string) ([]*policy.Do
 	var documents []*policy.Document
 	seen := map[string]bool{}
 	for _, target := range targets {
-		pages := iot.NewListAttachedPoliciesPaginator(
-			r.client,
-			&iot.ListAttachedPoliciesInput{Target: &target, Recursive: strings.Contains(target, ":thinggroup/")},
-		)
+		pages := iot.NewListAttachedPoliciesPaginator(r.client,
+			&iot.ListAttachedPoliciesInput{Target: &target, Recursive: strings.Contains(target, ":thinggroup/")})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {

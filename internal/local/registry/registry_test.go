@@ -30,27 +30,21 @@ func fleet(t *testing.T, c *iot.Client) *x509.Certificate {
 	}
 	group, err := c.CreateThingGroup(ctx, &iot.CreateThingGroupInput{ThingGroupName: aws.String("gh")})
 	must(err)
-	_, err = c.CreatePolicy(
-		ctx,
-		&iot.CreatePolicyInput{PolicyName: aws.String("gh"), PolicyDocument: aws.String(document)},
-	)
+	_, err = c.CreatePolicy(ctx,
+		&iot.CreatePolicyInput{PolicyName: aws.String("gh"), PolicyDocument: aws.String(document)})
 	must(err)
 	_, err = c.AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: aws.String("gh"), Target: group.ThingGroupArn})
 	must(err)
 	_, err = c.CreateThing(ctx, &iot.CreateThingInput{ThingName: aws.String("soil-001"),
 		AttributePayload: &types.AttributePayload{Attributes: map[string]string{"bay": "1"}}})
 	must(err)
-	_, err = c.AddThingToThingGroup(
-		ctx,
-		&iot.AddThingToThingGroupInput{ThingName: aws.String("soil-001"), ThingGroupName: aws.String("gh")},
-	)
+	_, err = c.AddThingToThingGroup(ctx,
+		&iot.AddThingToThingGroupInput{ThingName: aws.String("soil-001"), ThingGroupName: aws.String("gh")})
 	must(err)
 	keys, err := c.CreateKeysAndCertificate(ctx, &iot.CreateKeysAndCertificateInput{SetAsActive: true})
 	must(err)
-	_, err = c.AttachThingPrincipal(
-		ctx,
-		&iot.AttachThingPrincipalInput{ThingName: aws.String("soil-001"), Principal: keys.CertificateArn},
-	)
+	_, err = c.AttachThingPrincipal(ctx,
+		&iot.AttachThingPrincipalInput{ThingName: aws.String("soil-001"), Principal: keys.CertificateArn})
 	must(err)
 	block, _ := pem.Decode([]byte(*keys.CertificatePem))
 	certificate, err := x509.ParseCertificate(block.Bytes)

@@ -69,9 +69,7 @@ func table(t *testing.T, c *awsapi.Clients, name string) {
 					{AttributeName: aws.String("at"), KeyType: "RANGE"},
 				}},
 		),
-	)(
-		t,
-	)
+	)(t)
 }
 
 func items(t *testing.T, c *awsapi.Clients, name string) []any {
@@ -151,12 +149,10 @@ func TestDynamoDB(t *testing.T) {
 			"SELECT * FROM 'gh/#'",
 			types.Action{
 				DynamoDB: &types.DynamoDBAction{
-					TableName:    aws.String("v1"),
-					HashKeyField: aws.String("id"),
-					HashKeyValue: aws.String("${topic(2)}"),
-					RangeKeyField: aws.String(
-						"at",
-					),
+					TableName:     aws.String("v1"),
+					HashKeyField:  aws.String("id"),
+					HashKeyValue:  aws.String("${topic(2)}"),
+					RangeKeyField: aws.String("at"),
 					RangeKeyType:  types.DynamoKeyTypeNumber,
 					RangeKeyValue: aws.String("${timestamp()}"),
 					Operation:     aws.String("${op}"),
@@ -198,30 +194,16 @@ func TestDynamoDB(t *testing.T) {
 
 func TestTimestream(t *testing.T) {
 	s, c, r := against(t)
-	must(
-		c.TimestreamWrite().CreateDatabase(t.Context(),
-			&timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("db")}),
-	)(
+	must(c.TimestreamWrite().CreateDatabase(t.Context(),
+		&timestreamwrite.CreateDatabaseInput{DatabaseName: aws.String("db")}))(
 		t,
 	)
-	must(
-		c.TimestreamWrite().CreateTable(
-			t.Context(),
-			&timestreamwrite.CreateTableInput{DatabaseName: aws.String("db"), TableName: aws.String("t")},
-		),
-	)(
-		t,
-	)
-	r.set(
-		t,
-		newRule(
-			"ts",
-			"SELECT a, b, c, d, e FROM 'gh/#'",
-			types.Action{Timestream: &types.TimestreamAction{DatabaseName: aws.String("db"), TableName: aws.String("t"),
-				Dimensions: []types.TimestreamDimension{{Name: aws.String("thing"), Value: aws.String("${topic(2)}")}},
-				Timestamp:  &types.TimestreamTimestamp{Value: aws.String("${at}"), Unit: aws.String("SECONDS")}}},
-		),
-	)
+	must(c.TimestreamWrite().CreateTable(t.Context(),
+		&timestreamwrite.CreateTableInput{DatabaseName: aws.String("db"), TableName: aws.String("t")}))(t)
+	r.set(t, newRule("ts", "SELECT a, b, c, d, e FROM 'gh/#'",
+		types.Action{Timestream: &types.TimestreamAction{DatabaseName: aws.String("db"), TableName: aws.String("t"),
+			Dimensions: []types.TimestreamDimension{{Name: aws.String("thing"), Value: aws.String("${topic(2)}")}},
+			Timestamp:  &types.TimestreamTimestamp{Value: aws.String("${at}"), Unit: aws.String("SECONDS")}}}))
 	r.send("gh/soil-001/telemetry", `{"at":1700000000,"a":1,"b":1.5,"c":true,"d":"x","e":{"f":[1,2]}}`)
 	r.noFailures(t)
 	record := func(name, value, kind string) mototest.Record {
@@ -256,11 +238,8 @@ func TestCloudWatchLogs(t *testing.T) {
 	must(c.Logs().CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("g")}))(t)
 	r.set(
 		t,
-		newRule(
-			"one",
-			"SELECT * FROM 'gh/#'",
-			types.Action{CloudwatchLogs: &types.CloudwatchLogsAction{LogGroupName: aws.String("g")}},
-		),
+		newRule("one", "SELECT * FROM 'gh/#'",
+			types.Action{CloudwatchLogs: &types.CloudwatchLogsAction{LogGroupName: aws.String("g")}}),
 		newRule(
 			"many",
 			"SELECT VALUE lines FROM 'gh/#'",
@@ -277,14 +256,8 @@ func TestCloudWatchLogs(t *testing.T) {
 	r.settled(t)
 	r.noFailures(t)
 	for stream, want := range map[string]int{"one": 1, "many": 2} {
-		out := must(
-			c.Logs().GetLogEvents(
-				t.Context(),
-				&cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: &stream},
-			),
-		)(
-			t,
-		)
+		out := must(c.Logs().GetLogEvents(t.Context(),
+			&cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: &stream}))(t)
 		if len(out.Events) != want {
 			t.Errorf("log stream %s has %d lines, want %d", stream, len(out.Events), want)
 		}

@@ -100,18 +100,12 @@ func TestRulesMatchAndSelect(t *testing.T) {
 	r := newRig(t, aws.Config{})
 	disabled := newRule("off", "SELECT 'off' AS by FROM 'gh/#'", lambdaTo("f"))
 	disabled.RuleDisabled = aws.Bool(true)
-	r.set(
-		t,
-		newRule(
-			"all",
-			"SELECT *, topic(2) AS thing, clientid() AS client, traceid() AS trace FROM 'gh/+/telemetry'",
-			lambdaTo("f"),
-		),
+	r.set(t,
+		newRule("all", "SELECT *, topic(2) AS thing, clientid() AS client, traceid() AS trace FROM 'gh/+/telemetry'",
+			lambdaTo("f")),
 		newRule("hot", "SELECT VALUE temperature FROM 'gh/+/telemetry' WHERE temperature > 50", lambdaTo("f")),
 		newRule("other", "SELECT * FROM 'other/#'", lambdaTo("f")),
-		newRule("basic", "SELECT topic() AS topic", lambdaTo("f")),
-		disabled,
-	)
+		newRule("basic", "SELECT topic() AS topic", lambdaTo("f")), disabled)
 	r.send("gh/soil-001/telemetry", `{"temperature":20}`)
 	r.send("gh/soil-001/telemetry", `{"temperature":60}`)
 	r.send("$aws/rules/basic/gh/soil-001/telemetry", `{"temperature":60}`)
@@ -152,13 +146,9 @@ func TestOneBadRuleLeavesTheOthers(t *testing.T) {
 
 func TestErrorActionGetsAllFailuresOnce(t *testing.T) {
 	r := newRig(t, aws.Config{})
-	failing := newRule(
-		"telemetry",
-		"SELECT temperature FROM 'gh/#'",
+	failing := newRule("telemetry", "SELECT temperature FROM 'gh/#'",
 		lambdaTo("arn:aws:lambda:us-east-1:1:function:missing:live"),
-		lambdaTo("arn:aws:lambda:us-east-1:1:function:missing2"),
-		lambdaTo("f"),
-	)
+		lambdaTo("arn:aws:lambda:us-east-1:1:function:missing2"), lambdaTo("f"))
 	failing.ErrorAction = &types.Action{Lambda: &types.LambdaAction{FunctionArn: aws.String("errors-${topic(2)}")}}
 	r.set(t, failing)
 	r.send("$aws/rules/telemetry/gh/soil-001", `{"temperature":1}`)

@@ -116,10 +116,7 @@ func (s *Service) get(ctx context.Context, r request, token string) error {
 
 // document reads the shadow.
 func (s *Service) document(ctx context.Context, r request) (map[string]json.RawMessage, error) {
-	out, err := s.client.GetThingShadow(
-		ctx,
-		&iotdataplane.GetThingShadowInput{ThingName: &r.thing, ShadowName: r.name},
-	)
+	out, err := s.client.GetThingShadow(ctx, &iotdataplane.GetThingShadowInput{ThingName: &r.thing, ShadowName: r.name})
 	if err != nil {
 		return nil, err
 	}
@@ -138,10 +135,8 @@ func (s *Service) update(ctx context.Context, r request, token string) error {
 	if err != nil && status(err) != http.StatusNotFound {
 		return err
 	}
-	out, err := s.client.UpdateThingShadow(
-		ctx,
-		&iotdataplane.UpdateThingShadowInput{ThingName: &r.thing, ShadowName: r.name, Payload: r.payload},
-	)
+	out, err := s.client.UpdateThingShadow(ctx,
+		&iotdataplane.UpdateThingShadowInput{ThingName: &r.thing, ShadowName: r.name, Payload: r.payload})
 	if err != nil {
 		return err
 	}
@@ -197,10 +192,8 @@ func (s *Service) documents(r request, token string, before, after map[string]js
 }
 
 func (s *Service) delete(ctx context.Context, r request, token string) error {
-	out, err := s.client.DeleteThingShadow(
-		ctx,
-		&iotdataplane.DeleteThingShadowInput{ThingName: &r.thing, ShadowName: r.name},
-	)
+	out, err := s.client.DeleteThingShadow(ctx,
+		&iotdataplane.DeleteThingShadowInput{ThingName: &r.thing, ShadowName: r.name})
 	if err != nil {
 		return err
 	}
@@ -208,13 +201,9 @@ func (s *Service) delete(ctx context.Context, r request, token string) error {
 	if err := json.Unmarshal(out.Payload, &document); err != nil {
 		return err
 	}
-	return s.send(
-		r.prefix+"/delete/accepted",
-		withToken(
-			map[string]json.RawMessage{"version": document["version"], "timestamp": document["timestamp"]},
-			token,
-		),
-	)
+	return s.send(r.prefix+"/delete/accepted",
+		withToken(map[string]json.RawMessage{"version": document["version"], "timestamp": document["timestamp"]},
+			token))
 }
 
 // refusal is an invalid request, with the data plane's code and text.

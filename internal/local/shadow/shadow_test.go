@@ -27,11 +27,8 @@ func start(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{answers: make(chan message.Message, 100)}
-	r.Service = New(
-		iotdataplane.NewFromConfig(config),
-		func(m message.Message) error { r.answers <- m; return nil },
-		nil,
-	)
+	r.Service = New(iotdataplane.NewFromConfig(config), func(m message.Message) error { r.answers <- m; return nil },
+		nil)
 	t.Cleanup(r.Close)
 	return r
 }

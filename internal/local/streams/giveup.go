@@ -32,13 +32,8 @@ func (s *shard) giveUp(ctx context.Context, records []Record, condition string, 
 	now := time.Now().UTC()
 	record, err := s.failureRecord(records, condition, attempts, now)
 	if err == nil {
-		key := fmt.Sprintf(
-			"aws/lambda/%s/%s/%s-%s",
-			m.UUID,
-			s.name,
-			now.Format("2006/01/02/2006-01-02T15.04.05"),
-			uuid.NewString(),
-		)
+		key := fmt.Sprintf("aws/lambda/%s/%s/%s-%s", m.UUID, s.name, now.Format("2006/01/02/2006-01-02T15.04.05"),
+			uuid.NewString())
 		err = s.send(ctx, key, record)
 	}
 	if err != nil {

@@ -54,10 +54,8 @@ func (k Kinesis) Iterator(ctx context.Context, streamARN, shard string, p Positi
 
 // Read gets one page.
 func (k Kinesis) Read(ctx context.Context, streamARN, iterator string, limit int) (Page, error) {
-	out, err := k.Client.GetRecords(
-		ctx,
-		&kinesis.GetRecordsInput{StreamARN: &streamARN, ShardIterator: &iterator, Limit: aws.Int32(int32(limit))},
-	)
+	out, err := k.Client.GetRecords(ctx,
+		&kinesis.GetRecordsInput{StreamARN: &streamARN, ShardIterator: &iterator, Limit: aws.Int32(int32(limit))})
 	if err != nil {
 		return Page{}, err
 	}

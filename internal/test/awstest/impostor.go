@@ -43,9 +43,7 @@ var Impostors = []Impostor{
 		Part: "stream", Kind: "stream",
 		Make: func(t testing.TB, a Account, r assembly.Record) { a.MakeStream(t, r.Name) },
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
-			return must[*kinesis.DescribeStreamSummaryOutput](
-				t,
-			)(
+			return must[*kinesis.DescribeStreamSummaryOutput](t)(
 				a.Kinesis().
 					DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: &r.Name}),
 			).StreamDescriptionSummary
@@ -58,19 +56,12 @@ var Impostors = []Impostor{
 			must[*sqs.CreateQueueOutput](t)(a.SQS().CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &r.Name}))
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
-			return must[*sqs.GetQueueAttributesOutput](
-				t,
-			)(
-				a.SQS().
-					GetQueueAttributes(t.Context(),
-						&sqs.GetQueueAttributesInput{QueueUrl: aws.String(sqsqueue.URL(r)),
-							AttributeNames: []sqstypes.QueueAttributeName{"All"}}),
-			).Attributes
+			return must[*sqs.GetQueueAttributesOutput](t)(a.SQS().GetQueueAttributes(t.Context(),
+				&sqs.GetQueueAttributesInput{QueueUrl: aws.String(sqsqueue.URL(r)),
+					AttributeNames: []sqstypes.QueueAttributeName{"All"}})).Attributes
 		},
 		Remove: func(t testing.TB, a Account, r assembly.Record) {
-			must[*sqs.DeleteQueueOutput](
-				t,
-			)(
+			must[*sqs.DeleteQueueOutput](t)(
 				a.SQS().DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: aws.String(sqsqueue.URL(r))}),
 			)
 		},
@@ -78,9 +69,7 @@ var Impostors = []Impostor{
 	{
 		Part: "device_table", Kind: "table",
 		Make: func(t testing.TB, a Account, r assembly.Record) {
-			must[*dynamodb.CreateTableOutput](
-				t,
-			)(
+			must[*dynamodb.CreateTableOutput](t)(
 				a.DynamoDB().
 					CreateTable(t.Context(), &dynamodb.CreateTableInput{TableName: &r.Name,
 						BillingMode: dynamodbtypes.BillingModePayPerRequest,
@@ -93,16 +82,12 @@ var Impostors = []Impostor{
 			)
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
-			return must[*dynamodb.DescribeTableOutput](
-				t,
-			)(
+			return must[*dynamodb.DescribeTableOutput](t)(
 				a.DynamoDB().DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &r.Name}),
 			).Table
 		},
 		Remove: func(t testing.TB, a Account, r assembly.Record) {
-			must[*dynamodb.DeleteTableOutput](
-				t,
-			)(
+			must[*dynamodb.DeleteTableOutput](t)(
 				a.DynamoDB().DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &r.Name}),
 			)
 		},
@@ -113,9 +98,7 @@ var Impostors = []Impostor{
 			must[*s3.CreateBucketOutput](t)(a.S3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &r.Name}))
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
-			return must[*s3.GetBucketEncryptionOutput](
-				t,
-			)(
+			return must[*s3.GetBucketEncryptionOutput](t)(
 				a.S3().GetBucketEncryption(t.Context(), &s3.GetBucketEncryptionInput{Bucket: &r.Name}),
 			).ServerSideEncryptionConfiguration
 		},
@@ -126,23 +109,17 @@ var Impostors = []Impostor{
 	{
 		Part: "thing_group", Kind: "thing group",
 		Make: func(t testing.TB, a Account, r assembly.Record) {
-			must[*iot.CreateThingGroupOutput](
-				t,
-			)(
+			must[*iot.CreateThingGroupOutput](t)(
 				a.IoT().CreateThingGroup(t.Context(), &iot.CreateThingGroupInput{ThingGroupName: &r.Name}),
 			)
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
-			return must[*iot.DescribeThingGroupOutput](
-				t,
-			)(
+			return must[*iot.DescribeThingGroupOutput](t)(
 				a.IoT().DescribeThingGroup(t.Context(), &iot.DescribeThingGroupInput{ThingGroupName: &r.Name}),
 			)
 		},
 		Remove: func(t testing.TB, a Account, r assembly.Record) {
-			must[*iot.DeleteThingGroupOutput](
-				t,
-			)(
+			must[*iot.DeleteThingGroupOutput](t)(
 				a.IoT().DeleteThingGroup(t.Context(), &iot.DeleteThingGroupInput{ThingGroupName: &r.Name}),
 			)
 		},
@@ -150,25 +127,17 @@ var Impostors = []Impostor{
 	{
 		Part: "policy", Kind: "policy",
 		Make: func(t testing.TB, a Account, r assembly.Record) {
-			must[*iot.CreatePolicyOutput](
-				t,
-			)(
-				a.IoT().
-					CreatePolicy(t.Context(), &iot.CreatePolicyInput{PolicyName: &r.Name,
-						PolicyDocument: aws.String(nobodysPolicy)}),
-			)
+			must[*iot.CreatePolicyOutput](t)(a.IoT().
+				CreatePolicy(t.Context(), &iot.CreatePolicyInput{PolicyName: &r.Name,
+					PolicyDocument: aws.String(nobodysPolicy)}))
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
-			return must[*iot.GetPolicyOutput](
-				t,
-			)(
+			return must[*iot.GetPolicyOutput](t)(
 				a.IoT().GetPolicy(t.Context(), &iot.GetPolicyInput{PolicyName: &r.Name}),
 			)
 		},
 		Remove: func(t testing.TB, a Account, r assembly.Record) {
-			must[*iot.DeletePolicyOutput](
-				t,
-			)(
+			must[*iot.DeletePolicyOutput](t)(
 				a.IoT().DeletePolicy(t.Context(), &iot.DeletePolicyInput{PolicyName: &r.Name}),
 			)
 		},
@@ -176,9 +145,7 @@ var Impostors = []Impostor{
 	{
 		Part: "rule/telemetry", Kind: "rule",
 		Make: func(t testing.TB, a Account, r assembly.Record) {
-			must[*iot.CreateTopicRuleOutput](
-				t,
-			)(
+			must[*iot.CreateTopicRuleOutput](t)(
 				a.IoT().
 					CreateTopicRule(t.Context(), &iot.CreateTopicRuleInput{RuleName: &r.Name,
 						TopicRulePayload: &iottypes.TopicRulePayload{
@@ -189,16 +156,12 @@ var Impostors = []Impostor{
 			)
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
-			return must[*iot.GetTopicRuleOutput](
-				t,
-			)(
+			return must[*iot.GetTopicRuleOutput](t)(
 				a.IoT().GetTopicRule(t.Context(), &iot.GetTopicRuleInput{RuleName: &r.Name}),
 			).Rule
 		},
 		Remove: func(t testing.TB, a Account, r assembly.Record) {
-			must[*iot.DeleteTopicRuleOutput](
-				t,
-			)(
+			must[*iot.DeleteTopicRuleOutput](t)(
 				a.IoT().DeleteTopicRule(t.Context(), &iot.DeleteTopicRuleInput{RuleName: &r.Name}),
 			)
 		},
@@ -206,9 +169,7 @@ var Impostors = []Impostor{
 	{
 		Part: "role/processor", Kind: "role",
 		Make: func(t testing.TB, a Account, r assembly.Record) {
-			must[*iam.CreateRoleOutput](
-				t,
-			)(
+			must[*iam.CreateRoleOutput](t)(
 				a.IAM().
 					CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &r.Name,
 						AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`)}),
@@ -224,24 +185,18 @@ var Impostors = []Impostor{
 	{
 		Part: "log_group/processor", Kind: "log group",
 		Make: func(t testing.TB, a Account, r assembly.Record) {
-			must[*cloudwatchlogs.CreateLogGroupOutput](
-				t,
-			)(
+			must[*cloudwatchlogs.CreateLogGroupOutput](t)(
 				a.Logs().CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &r.Name}),
 			)
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
-			return must[*cloudwatchlogs.DescribeLogGroupsOutput](
-				t,
-			)(
+			return must[*cloudwatchlogs.DescribeLogGroupsOutput](t)(
 				a.Logs().
 					DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &r.Name}),
 			).LogGroups
 		},
 		Remove: func(t testing.TB, a Account, r assembly.Record) {
-			must[*cloudwatchlogs.DeleteLogGroupOutput](
-				t,
-			)(
+			must[*cloudwatchlogs.DeleteLogGroupOutput](t)(
 				a.Logs().DeleteLogGroup(t.Context(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &r.Name}),
 			)
 		},
@@ -250,16 +205,10 @@ var Impostors = []Impostor{
 		Part: "function/processor", Kind: "function",
 		Make: func(t testing.TB, a Account, r assembly.Record) {
 			name, purpose, _ := strings.Cut(r.Name, "-")
-			role := must[*iam.GetRoleOutput](
-				t,
-			)(
-				a.IAM().
-					GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String(name + "-" + a.Region() + "-" +
-						purpose)}),
-			).Role
-			must[*lambda.CreateFunctionOutput](
-				t,
-			)(
+			role := must[*iam.GetRoleOutput](t)(a.IAM().
+				GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String(name + "-" + a.Region() + "-" +
+					purpose)})).Role
+			must[*lambda.CreateFunctionOutput](t)(
 				a.Lambda().
 					CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 						FunctionName: &r.Name,
@@ -271,17 +220,11 @@ var Impostors = []Impostor{
 			)
 		},
 		Look: func(t testing.TB, a Account, r assembly.Record) any {
-			return must[*lambda.GetFunctionConfigurationOutput](
-				t,
-			)(
-				a.Lambda().
-					GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &r.Name}),
-			)
+			return must[*lambda.GetFunctionConfigurationOutput](t)(a.Lambda().
+				GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &r.Name}))
 		},
 		Remove: func(t testing.TB, a Account, r assembly.Record) {
-			must[*lambda.DeleteFunctionOutput](
-				t,
-			)(
+			must[*lambda.DeleteFunctionOutput](t)(
 				a.Lambda().DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: &r.Name}),
 			)
 		},

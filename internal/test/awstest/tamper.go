@@ -57,9 +57,7 @@ type Tampering struct {
 // Tamperings changes an important field of each part of a pipeline that has everything.
 var Tamperings = []Tampering{
 	{"manifest", func(t testing.TB, a Account, r assembly.Record) {
-		must[*ssm.PutParameterOutput](
-			t,
-		)(
+		must[*ssm.PutParameterOutput](t)(
 			a.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: &r.Name, Value: aws.String("{}"),
 				Type: ssmtypes.ParameterTypeSecureString, Overwrite: aws.Bool(true)}),
 		)
@@ -69,9 +67,7 @@ var Tamperings = []Tampering{
 			&kinesis.IncreaseStreamRetentionPeriodInput{StreamName: &r.Name, RetentionPeriodHours: aws.Int32(100)}))
 	}},
 	{"device_table", func(t testing.TB, a Account, r assembly.Record) {
-		must[*dynamodb.UpdateContinuousBackupsOutput](
-			t,
-		)(
+		must[*dynamodb.UpdateContinuousBackupsOutput](t)(
 			a.DynamoDB().UpdateContinuousBackups(t.Context(), &dynamodb.UpdateContinuousBackupsInput{
 				TableName: &r.Name,
 				PointInTimeRecoverySpecification: &dynamodbtypes.PointInTimeRecoverySpecification{
@@ -81,9 +77,7 @@ var Tamperings = []Tampering{
 		)
 	}},
 	{"bucket", func(t testing.TB, a Account, r assembly.Record) {
-		must[*s3.DeleteBucketPolicyOutput](
-			t,
-		)(
+		must[*s3.DeleteBucketPolicyOutput](t)(
 			a.S3().DeleteBucketPolicy(t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &r.Name}),
 		)
 	}},
@@ -92,9 +86,7 @@ var Tamperings = []Tampering{
 			QueueUrl: aws.String(sqsqueue.URL(r)), Attributes: map[string]string{"MessageRetentionPeriod": "60"}}))
 	}},
 	{"timestream/table", func(t testing.TB, a Account, r assembly.Record) {
-		must[*timestreamwrite.UpdateTableOutput](
-			t,
-		)(
+		must[*timestreamwrite.UpdateTableOutput](t)(
 			a.TimestreamWrite().UpdateTable(t.Context(), &timestreamwrite.UpdateTableInput{
 				DatabaseName: aws.String("greenhouse"), TableName: aws.String("telemetry"),
 				RetentionProperties: &timestreamtypes.RetentionProperties{
@@ -104,16 +96,12 @@ var Tamperings = []Tampering{
 		)
 	}},
 	{"rule/telemetry", func(t testing.TB, a Account, r assembly.Record) {
-		must[*iot.DisableTopicRuleOutput](
-			t,
-		)(
+		must[*iot.DisableTopicRuleOutput](t)(
 			a.IoT().DisableTopicRule(t.Context(), &iot.DisableTopicRuleInput{RuleName: &r.Name}),
 		)
 	}},
 	{"policy", func(t testing.TB, a Account, r assembly.Record) {
-		must[*iot.CreatePolicyVersionOutput](
-			t,
-		)(
+		must[*iot.CreatePolicyVersionOutput](t)(
 			a.IoT().
 				CreatePolicyVersion(t.Context(), &iot.CreatePolicyVersionInput{PolicyName: &r.Name, SetAsDefault: true,
 					PolicyDocument: aws.String(
@@ -122,17 +110,13 @@ var Tamperings = []Tampering{
 		)
 	}},
 	{"provisioning/template", func(t testing.TB, a Account, r assembly.Record) {
-		must[*iot.UpdateProvisioningTemplateOutput](
-			t,
-		)(
+		must[*iot.UpdateProvisioningTemplateOutput](t)(
 			a.IoT().UpdateProvisioningTemplate(t.Context(), &iot.UpdateProvisioningTemplateInput{TemplateName: &r.Name,
 				RemovePreProvisioningHook: aws.Bool(true)}),
 		)
 	}},
 	{"provisioning/jitp_template", func(t testing.TB, a Account, r assembly.Record) {
-		must[*iot.CreateProvisioningTemplateVersionOutput](
-			t,
-		)(
+		must[*iot.CreateProvisioningTemplateVersionOutput](t)(
 			a.IoT().
 				CreateProvisioningTemplateVersion(t.Context(),
 					&iot.CreateProvisioningTemplateVersionInput{TemplateName: &r.Name,
@@ -141,22 +125,16 @@ var Tamperings = []Tampering{
 	}},
 	{"provisioning/claim", func(t testing.TB, a Account, r assembly.Record) { a.Deactivate(t, r.ID) }},
 	{"provisioning/ca", func(t testing.TB, a Account, r assembly.Record) {
-		must[*iot.UpdateCACertificateOutput](
-			t,
-		)(
+		must[*iot.UpdateCACertificateOutput](t)(
 			a.IoT().UpdateCACertificate(t.Context(), &iot.UpdateCACertificateInput{CertificateId: &r.ID,
 				NewAutoRegistrationStatus: iottypes.AutoRegistrationStatusDisable}),
 		)
 	}},
 	{"role/processor", func(t testing.TB, a Account, r assembly.Record) {
-		inline := must[*iam.ListRolePoliciesOutput](
-			t,
-		)(
+		inline := must[*iam.ListRolePoliciesOutput](t)(
 			a.IAM().ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: &r.Name}),
 		)
-		must[*iam.PutRolePolicyOutput](
-			t,
-		)(
+		must[*iam.PutRolePolicyOutput](t)(
 			a.IAM().
 				PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &r.Name,
 					PolicyName: &inline.PolicyNames[0],
@@ -189,9 +167,7 @@ func (a Account) ChangeThing(t testing.TB, name string, attributes map[string]st
 // Deactivate makes a certificate inactive by hand.
 func (a Account) Deactivate(t testing.TB, certificateID string) {
 	t.Helper()
-	must[*iot.UpdateCertificateOutput](
-		t,
-	)(
+	must[*iot.UpdateCertificateOutput](t)(
 		a.IoT().UpdateCertificate(t.Context(), &iot.UpdateCertificateInput{CertificateId: &certificateID,
 			NewStatus: iottypes.CertificateStatusInactive}),
 	)
@@ -200,9 +176,7 @@ func (a Account) Deactivate(t testing.TB, certificateID string) {
 // Detach takes a certificate off a thing by hand.
 func (a Account) Detach(t testing.TB, thing, certificateID string) {
 	t.Helper()
-	must[*iot.DetachThingPrincipalOutput](
-		t,
-	)(
+	must[*iot.DetachThingPrincipalOutput](t)(
 		a.IoT().DetachThingPrincipal(t.Context(), &iot.DetachThingPrincipalInput{ThingName: &thing,
 			Principal: aws.String(a.ARN("iot", "cert/"+certificateID))}),
 	)
@@ -211,9 +185,7 @@ func (a Account) Detach(t testing.TB, thing, certificateID string) {
 // Principals are the ARNs of the certificates of a thing.
 func (a Account) Principals(t testing.TB, thing string) []string {
 	t.Helper()
-	return must[*iot.ListThingPrincipalsOutput](
-		t,
-	)(
+	return must[*iot.ListThingPrincipalsOutput](t)(
 		a.IoT().ListThingPrincipals(t.Context(), &iot.ListThingPrincipalsInput{ThingName: &thing}),
 	).Principals
 }
@@ -223,9 +195,7 @@ func (a Account) RemoveCertificate(t testing.TB, thing, certificateID string) {
 	t.Helper()
 	a.Detach(t, thing, certificateID)
 	a.Deactivate(t, certificateID)
-	must[*iot.DeleteCertificateOutput](
-		t,
-	)(
+	must[*iot.DeleteCertificateOutput](t)(
 		a.IoT().DeleteCertificate(t.Context(), &iot.DeleteCertificateInput{CertificateId: &certificateID}),
 	)
 }
@@ -239,9 +209,7 @@ func (a Account) RemoveParameter(t testing.TB, name string) {
 // MakeStream makes a stream that belongs to nobody.
 func (a Account) MakeStream(t testing.TB, name string) {
 	t.Helper()
-	must[*kinesis.CreateStreamOutput](
-		t,
-	)(
+	must[*kinesis.CreateStreamOutput](t)(
 		a.Kinesis().CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(1)}),
 	)
 }
@@ -249,9 +217,7 @@ func (a Account) MakeStream(t testing.TB, name string) {
 // RemoveStream deletes a stream by hand.
 func (a Account) RemoveStream(t testing.TB, name string) {
 	t.Helper()
-	must[*kinesis.DeleteStreamOutput](
-		t,
-	)(
+	must[*kinesis.DeleteStreamOutput](t)(
 		a.Kinesis().DeleteStream(t.Context(), &kinesis.DeleteStreamInput{StreamName: &name}),
 	)
 }
@@ -260,9 +226,7 @@ func (a Account) RemoveStream(t testing.TB, name string) {
 // would take the request for one without TLS.
 func (a Account) PutObject(t testing.TB, bucket, key string) {
 	t.Helper()
-	must[*s3.DeleteBucketPolicyOutput](
-		t,
-	)(
+	must[*s3.DeleteBucketPolicyOutput](t)(
 		a.S3().DeleteBucketPolicy(t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &bucket}),
 	)
 	must[*s3.PutObjectOutput](t)(a.S3().PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key}))
@@ -277,9 +241,7 @@ func (a Account) Parameter(t testing.TB, name string) string {
 // StreamTags gives the tags of a stream.
 func (a Account) StreamTags(t testing.TB, name string) map[string]string {
 	t.Helper()
-	out := must[*kinesis.ListTagsForStreamOutput](
-		t,
-	)(
+	out := must[*kinesis.ListTagsForStreamOutput](t)(
 		a.Kinesis().ListTagsForStream(t.Context(), &kinesis.ListTagsForStreamInput{StreamName: &name}),
 	)
 	tags := map[string]string{}
@@ -292,9 +254,7 @@ func (a Account) StreamTags(t testing.TB, name string) map[string]string {
 // TagStream sets a tag by hand.
 func (a Account) TagStream(t testing.TB, name, key, value string) {
 	t.Helper()
-	must[*kinesis.AddTagsToStreamOutput](
-		t,
-	)(
+	must[*kinesis.AddTagsToStreamOutput](t)(
 		a.Kinesis().AddTagsToStream(t.Context(), &kinesis.AddTagsToStreamInput{StreamName: &name,
 			Tags: map[string]string{key: value}}),
 	)

@@ -33,11 +33,8 @@ func newOwnKeyDevice(name string) (*ownKeyDevice, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.CreateCertificateRequest(
-		rand.Reader,
-		&x509.CertificateRequest{Subject: pkix.Name{CommonName: name}},
-		key,
-	)
+	der, err := x509.CreateCertificateRequest(rand.Reader,
+		&x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}, key)
 	if err != nil {
 		return nil, err
 	}
@@ -52,10 +49,8 @@ func (d *ownKeyDevice) connect(
 	path, broker string,
 	roots *x509.CertPool,
 ) error {
-	out, err := parameters.GetParameter(
-		ctx,
-		&ssm.GetParameterInput{Name: aws.String(path + "/" + d.name), WithDecryption: aws.Bool(true)},
-	)
+	out, err := parameters.GetParameter(ctx,
+		&ssm.GetParameterInput{Name: aws.String(path + "/" + d.name), WithDecryption: aws.Bool(true)})
 	if err != nil {
 		return fmt.Errorf("fetching the certificate of %q: %w", d.name, err)
 	}
@@ -81,13 +76,8 @@ func (d *ownKeyDevice) connect(
 	if err := done(d.client.Connect()); err != nil {
 		return fmt.Errorf("connecting %q: %w", d.name, err)
 	}
-	return done(
-		d.client.Subscribe(
-			"greenhouse/"+d.name+"/commands",
-			1,
-			func(_ paho.Client, m paho.Message) { d.commands <- string(m.Payload()) },
-		),
-	)
+	return done(d.client.Subscribe("greenhouse/"+d.name+"/commands", 1,
+		func(_ paho.Client, m paho.Message) { d.commands <- string(m.Payload()) }))
 }
 
 func (d *ownKeyDevice) publish(payload string) error {

@@ -170,15 +170,8 @@ func (l *lines) loop() {
 			}
 			l.count[e.Kind]++
 			if e.Kind != runlog.Logged {
-				fmt.Printf(
-					"  %s  %-9s %-9s %-32s %-24s %s\n",
-					e.Time.Format("15:04:05.000"),
-					e.Kind,
-					e.Thing,
-					e.Topic,
-					e.Rule+" "+e.Action,
-					e.Error+e.Detail,
-				)
+				fmt.Printf("  %s  %-9s %-9s %-32s %-24s %s\n", e.Time.Format("15:04:05.000"), e.Kind, e.Thing, e.Topic,
+					e.Rule+" "+e.Action, e.Error+e.Detail)
 			}
 			if wanted != nil && l.count[runlog.Received] >= wanted.published {
 				wanted.do()
@@ -190,10 +183,6 @@ func (l *lines) loop() {
 
 // summary says how much happened.
 func (l *lines) summary() {
-	fmt.Printf(
-		"\n  %d messages received, %d rule actions, %d function invocations\n",
-		l.count[runlog.Received],
-		l.count[runlog.Acted],
-		l.count[runlog.Invoked],
-	)
+	fmt.Printf("\n  %d messages received, %d rule actions, %d function invocations\n", l.count[runlog.Received],
+		l.count[runlog.Acted], l.count[runlog.Invoked])
 }

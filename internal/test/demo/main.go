@@ -67,10 +67,8 @@ func run(ctx context.Context) (err error) {
 		func() error { return s.apply(ctx) }); err != nil {
 		return err
 	}
-	failed := s.stage(
-		"Devices publish, the pipeline works",
-		func() error { return s.feed(ctx, filepath.Join(dir, "local"), device) },
-	)
+	failed := s.stage("Devices publish, the pipeline works",
+		func() error { return s.feed(ctx, filepath.Join(dir, "local"), device) })
 	// What was made is removed whatever happened, also after an interruption.
 	removed := s.stage("terraform destroy: nothing stays behind", func() error {
 		return s.terraform.change(context.WithoutCancel(ctx), "-destroy")

@@ -66,16 +66,9 @@ func (s *show) deviceState(ctx context.Context, m *made) (int, error) {
 	var states []string
 	for _, item := range out.Items {
 		if device := text(item["device_id"]); !strings.HasPrefix(device, "$") {
-			states = append(
-				states,
-				fmt.Sprintf(
-					"%s  %-8s last seen %s  %s",
-					device,
-					text(item["status"]),
-					text(item["last_seen"]),
-					text(item["latest"]),
-				),
-			)
+			states = append(states,
+				fmt.Sprintf("%s  %-8s last seen %s  %s", device, text(item["status"]), text(item["last_seen"]),
+					text(item["latest"])))
 		}
 	}
 	slices.Sort(states)

@@ -271,10 +271,8 @@ func (l Life[S]) since(before map[string]int) []string {
 func writes(operations []string) []string {
 	var list []string
 	for _, operation := range operations {
-		read := slices.ContainsFunc(
-			[]string{"Describe", "Get", "List", "Head"},
-			func(verb string) bool { return strings.HasPrefix(operation, verb) },
-		)
+		read := slices.ContainsFunc([]string{"Describe", "Get", "List", "Head"},
+			func(verb string) bool { return strings.HasPrefix(operation, verb) })
 		if !read {
 			list = append(list, operation)
 		}

@@ -43,16 +43,9 @@ func (a *account) deviceProblems(want pipeline.Spec) (problems []string) {
 		}
 	}
 	if len(things) != expected || len(certificates) != expected+claims {
-		problems = append(
-			problems,
-			fmt.Sprintf(
-				"%d things and %d certificates for %d devices and %d claim",
-				len(things),
-				len(certificates),
-				expected,
-				claims,
-			),
-		)
+		problems = append(problems,
+			fmt.Sprintf("%d things and %d certificates for %d devices and %d claim", len(things), len(certificates),
+				expected, claims))
 	}
 	return problems
 }

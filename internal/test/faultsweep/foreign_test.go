@@ -114,10 +114,8 @@ func TestOnePartIsDeletedByHand(t *testing.T) {
 				name:    r.Key + " deleted",
 			}
 			s.server.Restore(t, "whole")
-			gone := slices.DeleteFunc(
-				slices.Clone(records),
-				func(o assembly.Record) bool { return o.Key != r.Key && o.Key != goneWith[r.Key] },
-			)
+			gone := slices.DeleteFunc(slices.Clone(records),
+				func(o assembly.Record) bool { return o.Key != r.Key && o.Key != goneWith[r.Key] })
 			if left, err := s.destroy(token, gone); err != nil || len(left) > 0 {
 				t.Fatal(err)
 			}

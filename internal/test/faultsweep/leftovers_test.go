@@ -200,10 +200,8 @@ func mappings(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return named(
-		out.EventSourceMappings,
-		func(m lambdatypes.EventSourceMappingConfiguration) *string { return m.UUID },
-	), nil
+	return named(out.EventSourceMappings,
+		func(m lambdatypes.EventSourceMappingConfiguration) *string { return m.UUID }), nil
 }
 
 func parameters(ctx context.Context, c *awsapi.Clients) ([]*string, error) {

@@ -90,15 +90,8 @@ func (l *limited) apply(t testing.TB, devices int) {
 	}
 	things, certificates, bundles := l.front.Stub.Size()
 	if len(records) != len(r.parts) || things != devices || certificates != devices+1 || bundles != devices+1 {
-		t.Errorf(
-			"%d of %d parts; %d things, %d certificates, %d bundles for %d devices and a claim",
-			len(records),
-			len(r.parts),
-			things,
-			certificates,
-			bundles,
-			devices,
-		)
+		t.Errorf("%d of %d parts; %d things, %d certificates, %d bundles for %d devices and a claim", len(records),
+			len(r.parts), things, certificates, bundles, devices)
 	}
 	held := 0
 	for _, c := range l.front.Stub.Certificates() {
@@ -115,12 +108,8 @@ func (l *limited) apply(t testing.TB, devices int) {
 // dictated is the time that the quotas leave no way below for so many new devices: a bucket holds one second's worth,
 // which is free.
 func dictated(devices int, store string) (time.Duration, string) {
-	takes, operation := fleet.Estimate(
-		devices,
-		0,
-		store,
-		func(operation string) float64 { return iotstub.Quotas()[operation] },
-	)
+	takes, operation := fleet.Estimate(devices, 0, store,
+		func(operation string) float64 { return iotstub.Quotas()[operation] })
 	return takes - time.Second, operation
 }
 

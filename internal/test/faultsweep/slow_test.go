@@ -55,41 +55,25 @@ var (
 			"waiting until the event source mapping is enabled",
 		},
 		{
-			refusing(
-				"iot",
-				"POST /rules/",
-				"InvalidRequestException",
-				"iot.amazonaws.com is unable to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/x",
-			),
+			refusing("iot", "POST /rules/", "InvalidRequestException",
+				"iot.amazonaws.com is unable to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/x"),
 			"waiting until AWS IoT can assume the rule's role",
 		},
 		{
-			refusing(
-				"lambda",
-				"POST /2015-03-31/functions",
-				"InvalidParameterValueException",
-				"The role defined for the function cannot be assumed by Lambda.",
-			),
+			refusing("lambda", "POST /2015-03-31/functions", "InvalidParameterValueException",
+				"The role defined for the function cannot be assumed by Lambda."),
 			"function",
 		},
 	}
 	slowToGo = []slow{
 		{
-			refusing(
-				"iot",
-				"DELETE /thing-types/",
-				"InvalidRequestException",
-				"Please wait for 5 minutes after deprecation and then retry",
-			),
+			refusing("iot", "DELETE /thing-types/", "InvalidRequestException",
+				"Please wait for 5 minutes after deprecation and then retry"),
 			"waiting until AWS lets the deprecated thing type go",
 		},
 		{
-			refusing(
-				"iot",
-				"DELETE /policies/",
-				"DeleteConflictException",
-				"The policy cannot be deleted as it is attached to one or more principals",
-			),
+			refusing("iot", "DELETE /policies/", "DeleteConflictException",
+				"The policy cannot be deleted as it is attached to one or more principals"),
 			"waiting until AWS lets the detached policy go",
 		},
 	}
@@ -121,11 +105,8 @@ func TestSlowAWS(t *testing.T) {
 				t.Errorf("%q: AWS was slow %d times, want %d", s.says, n, times)
 			}
 			if !slices.ContainsFunc(said, func(what string) bool { return strings.Contains(what, s.says) }) {
-				t.Errorf(
-					"the log does not say %q; it says %q",
-					s.says,
-					slices.Compact(slices.Sorted(slices.Values(said))),
-				)
+				t.Errorf("the log does not say %q; it says %q", s.says,
+					slices.Compact(slices.Sorted(slices.Values(said))))
 			}
 		}
 		return records
@@ -148,10 +129,8 @@ func TestWaitThatIsNeverOver(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), says) {
 		t.Errorf("got %v", err)
 	}
-	if !slices.ContainsFunc(
-		records,
-		func(r assembly.Record) bool { return r.Key == "stream" && r.Status == assembly.Incomplete },
-	) {
+	if !slices.ContainsFunc(records,
+		func(r assembly.Record) bool { return r.Key == "stream" && r.Status == assembly.Incomplete }) {
 		t.Errorf("the stream is not recorded as incomplete: %v", records)
 	}
 }

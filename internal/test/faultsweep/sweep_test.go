@@ -110,14 +110,8 @@ func TestEveryRequestMayFail(t *testing.T) {
 	})
 	for i, w := range ways {
 		c := &counts[i]
-		t.Logf(
-			"%-22s %4d fault points: %d ended in an error, %d went on by themselves; orphans: %d",
-			w.name+":",
-			c.tried,
-			c.reported,
-			c.tried-c.reported,
-			c.orphans,
-		)
+		t.Logf("%-22s %4d fault points: %d ended in an error, %d went on by themselves; orphans: %d", w.name+":",
+			c.tried, c.reported, c.tried-c.reported, c.orphans)
 	}
 }
 

@@ -65,10 +65,8 @@ func TestServerIsEmptyAgainForTheNextTest(t *testing.T) {
 
 func TestParallelServersDoNotShareState(t *testing.T) {
 	a, b := Start(t), Start(t)
-	must(
-		iot.NewFromConfig(a.Config(t)).
-			CreateThing(t.Context(), &iot.CreateThingInput{ThingName: aws.String("only-in-a")}),
-	)(
+	must(iot.NewFromConfig(a.Config(t)).
+		CreateThing(t.Context(), &iot.CreateThingInput{ThingName: aws.String("only-in-a")}))(
 		t,
 	)
 	if got := must(iot.NewFromConfig(b.Config(t)).ListThings(t.Context(), &iot.ListThingsInput{}))(t).Things; len(
@@ -167,14 +165,8 @@ func TestCertificateFromCSRHoldsItsKey(t *testing.T) {
 	der := must(x509.CreateCertificateRequest(rand.Reader, template, key))(t)
 	csr := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
 
-	out := must(
-		c.CreateCertificateFromCsr(
-			t.Context(),
-			&iot.CreateCertificateFromCsrInput{CertificateSigningRequest: aws.String(string(csr))},
-		),
-	)(
-		t,
-	)
+	out := must(c.CreateCertificateFromCsr(t.Context(),
+		&iot.CreateCertificateFromCsrInput{CertificateSigningRequest: aws.String(string(csr))}))(t)
 	block, _ := pem.Decode([]byte(*out.CertificatePem))
 	cert := must(x509.ParseCertificate(block.Bytes))(t)
 	if !key.PublicKey.Equal(cert.PublicKey) {
@@ -184,10 +176,8 @@ func TestCertificateFromCSRHoldsItsKey(t *testing.T) {
 		t.Error("the certificate ID is not the SHA-256 of the DER")
 	}
 
-	_, err := c.CreateCertificateFromCsr(
-		t.Context(),
-		&iot.CreateCertificateFromCsrInput{CertificateSigningRequest: aws.String("no CSR")},
-	)
+	_, err := c.CreateCertificateFromCsr(t.Context(),
+		&iot.CreateCertificateFromCsrInput{CertificateSigningRequest: aws.String("no CSR")})
 	wantCode(t, err, "InvalidRequestException")
 }
 
@@ -224,14 +214,8 @@ func TestIoTTags(t *testing.T) {
 	rule := arns["rule"]
 	must(c.TagResource(t.Context(), &iot.TagResourceInput{ResourceArn: &rule, Tags: []iottypes.Tag{tag("b", "2")}}))(t)
 	must(c.UntagResource(t.Context(), &iot.UntagResourceInput{ResourceArn: &rule, TagKeys: []string{"owner"}}))(t)
-	must(
-		c.ReplaceTopicRule(
-			t.Context(),
-			&iot.ReplaceTopicRuleInput{RuleName: aws.String("r"), TopicRulePayload: payload},
-		),
-	)(
-		t,
-	)
+	must(c.ReplaceTopicRule(t.Context(),
+		&iot.ReplaceTopicRuleInput{RuleName: aws.String("r"), TopicRulePayload: payload}))(t)
 	if diff := cmp.Diff(map[string]string{"b": "2"}, tags(rule)); diff != "" {
 		t.Errorf("tags after change and replacement (-want +got):\n%s", diff)
 	}
@@ -287,12 +271,8 @@ func TestKinesisTags(t *testing.T) {
 				Tags:       map[string]string{"a": "1"},
 			},
 		),
-	)(
-		t,
-	)
-	arn := must(
-		c.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: aws.String("s")}),
-	)(
+	)(t)
+	arn := must(c.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: aws.String("s")}))(
 		t,
 	).StreamDescriptionSummary.StreamARN
 	must(c.TagResource(t.Context(), &kinesis.TagResourceInput{ResourceARN: arn, Tags: map[string]string{"b": "2"}}))(t)
@@ -307,9 +287,7 @@ func TestConcurrentPutsLoseNothing(t *testing.T) {
 	c := kinesis.NewFromConfig(Start(t).Config(t))
 	must(
 		c.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("s"), ShardCount: aws.Int32(1)}),
-	)(
-		t,
-	)
+	)(t)
 	const writers, calls, each = 4, 5, 50
 	var writing sync.WaitGroup
 	for range writers {
@@ -336,16 +314,12 @@ func TestConcurrentPutsLoseNothing(t *testing.T) {
 				ShardIteratorType: "TRIM_HORIZON",
 			},
 		),
-	)(
-		t,
-	).ShardIterator
+	)(t).ShardIterator
 	numbers := map[string]bool{}
 	for range writers*calls*each/100 + 1 {
 		page := must(
 			c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator, Limit: aws.Int32(100)}),
-		)(
-			t,
-		)
+		)(t)
 		for _, r := range page.Records {
 			numbers[*r.SequenceNumber] = true
 		}

@@ -104,13 +104,8 @@ func (p *process) run(python string, out io.Writer) error {
 	said := &tail{out: out}
 	p.cmd.Stderr = said
 	// Without these, moto would look for the caller's own AWS configuration when it builds clients for itself.
-	p.cmd.Env = append(
-		os.Environ(),
-		"AWS_ACCESS_KEY_ID="+accessKey,
-		"AWS_SECRET_ACCESS_KEY="+accessKey,
-		"AWS_DEFAULT_REGION="+Region,
-		"MOTO_IAM_LOAD_MANAGED_POLICIES=true",
-	)
+	p.cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+accessKey,
+		"AWS_DEFAULT_REGION="+Region, "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {
 		return err

@@ -112,10 +112,8 @@ func TestProvisioningTemplateRefusals(t *testing.T) {
 			return err
 		},
 	} {
-		t.Run(
-			operation+" one that does not exist",
-			func(t *testing.T) { wantCode(t, call(t.Context()), "ResourceNotFoundException") },
-		)
+		t.Run(operation+" one that does not exist",
+			func(t *testing.T) { wantCode(t, call(t.Context()), "ResourceNotFoundException") })
 	}
 }
 
@@ -125,22 +123,16 @@ func TestProvisioningTemplateKeepsWhatItIsGiven(t *testing.T) {
 	name := aws.String("greenhouse")
 	made := must(
 		c.CreateProvisioningTemplate(t.Context(), newTemplate(*name, func(in *iot.CreateProvisioningTemplateInput) {
-			in.Description, in.Tags = aws.String(
-				"registers devices",
-			), []iottypes.Tag{
+			in.Description, in.Tags = aws.String("registers devices"), []iottypes.Tag{
 				{Key: aws.String("team"), Value: aws.String("bay")},
 			}
 			in.PreProvisioningHook = &iottypes.ProvisioningHook{TargetArn: aws.String(hookFunction)}
 		})),
-	)(
-		t,
-	)
+	)(t)
 	describe := func() *iot.DescribeProvisioningTemplateOutput {
 		return must(
 			c.DescribeProvisioningTemplate(t.Context(), &iot.DescribeProvisioningTemplateInput{TemplateName: name}),
-		)(
-			t,
-		)
+		)(t)
 	}
 	got := describe()
 	if *got.TemplateArn != "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/greenhouse" ||
@@ -160,18 +152,14 @@ func TestProvisioningTemplateKeepsWhatItIsGiven(t *testing.T) {
 				RemovePreProvisioningHook: aws.Bool(true),
 			},
 		),
-	)(
-		t,
-	)
+	)(t)
 	if got := describe(); *got.Enabled || got.PreProvisioningHook != nil || *got.Description != "registers devices" ||
 		*got.ProvisioningRoleArn != registrationRole {
 		t.Errorf("an update changes what it names and nothing else: %+v", got)
 	}
 	version := func(body string, inForce bool) error {
-		_, err := c.CreateProvisioningTemplateVersion(
-			t.Context(),
-			&iot.CreateProvisioningTemplateVersionInput{TemplateName: name, TemplateBody: &body, SetAsDefault: inForce},
-		)
+		_, err := c.CreateProvisioningTemplateVersion(t.Context(),
+			&iot.CreateProvisioningTemplateVersionInput{TemplateName: name, TemplateBody: &body, SetAsDefault: inForce})
 		return err
 	}
 	const second = `{"Resources":{"policy":{}}}`
@@ -182,10 +170,8 @@ func TestProvisioningTemplateKeepsWhatItIsGiven(t *testing.T) {
 	}
 	wantCode(t, version(second, true), "VersionsLimitExceededException")
 	remove := func(id int32) error {
-		_, err := c.DeleteProvisioningTemplateVersion(
-			t.Context(),
-			&iot.DeleteProvisioningTemplateVersionInput{TemplateName: name, VersionId: &id},
-		)
+		_, err := c.DeleteProvisioningTemplateVersion(t.Context(),
+			&iot.DeleteProvisioningTemplateVersionInput{TemplateName: name, VersionId: &id})
 		return err
 	}
 	wantCode(t, remove(2), "DeleteConflictException")
@@ -241,14 +227,8 @@ func TestCertificateAuthorities(t *testing.T) {
 	s := Start(t)
 	c := iot.NewFromConfig(s.Config(t))
 	must(c.CreateProvisioningTemplate(t.Context(), newTemplate("claims", nil)))(t)
-	must(
-		c.CreateProvisioningTemplate(
-			t.Context(),
-			newTemplate("jit", func(in *iot.CreateProvisioningTemplateInput) { in.Type = iottypes.TemplateTypeJitp }),
-		),
-	)(
-		t,
-	)
+	must(c.CreateProvisioningTemplate(t.Context(),
+		newTemplate("jit", func(in *iot.CreateProvisioningTemplateInput) { in.Type = iottypes.TemplateTypeJitp })))(t)
 	text, id := newAuthority(t, "greenhouse CA")
 	register := func(edit func(*iot.RegisterCACertificateInput)) (*iot.RegisterCACertificateOutput, error) {
 		in := &iot.RegisterCACertificateInput{
@@ -301,9 +281,7 @@ func TestCertificateAuthorities(t *testing.T) {
 		*got.RegistrationConfig.TemplateName != "jit" {
 		t.Errorf("described: %+v, %+v", got.CertificateDescription, got.RegistrationConfig)
 	}
-	listed := must(
-		c.ListCACertificates(t.Context(), &iot.ListCACertificatesInput{TemplateName: aws.String("jit")}),
-	)(
+	listed := must(c.ListCACertificates(t.Context(), &iot.ListCACertificatesInput{TemplateName: aws.String("jit")}))(
 		t,
 	).Certificates
 	if len(listed) != 1 || *listed[0].CertificateId != id {
@@ -316,10 +294,8 @@ func TestCertificateAuthorities(t *testing.T) {
 		t.Errorf("tags: %v", tags)
 	}
 	removeTemplate := func() error {
-		_, err := c.DeleteProvisioningTemplate(
-			t.Context(),
-			&iot.DeleteProvisioningTemplateInput{TemplateName: aws.String("jit")},
-		)
+		_, err := c.DeleteProvisioningTemplate(t.Context(),
+			&iot.DeleteProvisioningTemplateInput{TemplateName: aws.String("jit")})
 		return err
 	}
 	remove := func() error {
@@ -337,9 +313,7 @@ func TestCertificateAuthorities(t *testing.T) {
 				NewAutoRegistrationStatus: "DISABLE",
 			},
 		),
-	)(
-		t,
-	)
+	)(t)
 	if got := describe().CertificateDescription; got.Status != "INACTIVE" || got.AutoRegistrationStatus != "DISABLE" {
 		t.Errorf("updated: %+v", got)
 	}
@@ -359,9 +333,7 @@ func registration(t *testing.T, s *Server) holding {
 	describe := func() *iot.DescribeProvisioningTemplateOutput {
 		return must(
 			c.DescribeProvisioningTemplate(t.Context(), &iot.DescribeProvisioningTemplateInput{TemplateName: name}),
-		)(
-			t,
-		)
+		)(t)
 	}
 	return holding{
 		service: "iot",
@@ -375,9 +347,7 @@ func registration(t *testing.T, s *Server) holding {
 						}
 					}),
 				),
-			)(
-				t,
-			)
+			)(t)
 			must(
 				c.RegisterCACertificate(
 					t.Context(),
@@ -388,21 +358,13 @@ func registration(t *testing.T, s *Server) holding {
 						RegistrationConfig: &iottypes.RegistrationConfig{TemplateName: name},
 					},
 				),
-			)(
-				t,
-			)
+			)(t)
 		},
 		read: func() []any {
 			template := describe()
 			return []any{template,
-				must(
-					c.ListTagsForResource(
-						t.Context(),
-						&iot.ListTagsForResourceInput{ResourceArn: template.TemplateArn},
-					),
-				)(
-					t,
-				).Tags,
+				must(c.ListTagsForResource(t.Context(),
+					&iot.ListTagsForResourceInput{ResourceArn: template.TemplateArn}))(t).Tags,
 				must(c.DescribeCACertificate(t.Context(), &iot.DescribeCACertificateInput{CertificateId: &id}))(t),
 			}
 		},
@@ -413,17 +375,9 @@ func registration(t *testing.T, s *Server) holding {
 					&iot.CreateProvisioningTemplateVersionInput{TemplateName: name, SetAsDefault: true,
 						TemplateBody: aws.String(`{"Resources":{"policy":{}}}`)},
 				),
-			)(
-				t,
-			)
-			must(
-				c.UpdateCACertificate(
-					t.Context(),
-					&iot.UpdateCACertificateInput{CertificateId: &id, NewStatus: "INACTIVE"},
-				),
-			)(
-				t,
-			)
+			)(t)
+			must(c.UpdateCACertificate(t.Context(),
+				&iot.UpdateCACertificateInput{CertificateId: &id, NewStatus: "INACTIVE"}))(t)
 			must(c.DeleteCACertificate(t.Context(), &iot.DeleteCACertificateInput{CertificateId: &id}))(t)
 		},
 		refused: func() error {

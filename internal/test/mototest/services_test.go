@@ -123,9 +123,7 @@ func newFunction(t *testing.T, s *Server) *lambda.Client {
 				AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`),
 			},
 		),
-	)(
-		t,
-	)
+	)(t)
 	must(roles.AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: aws.String("r"),
 		PolicyArn: aws.String("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")}))(t)
 	c := lambda.NewFromConfig(s.Config(t))
@@ -143,47 +141,24 @@ func newFunction(t *testing.T, s *Server) *lambda.Client {
 func TestFunctionsKeepTheirSettings(t *testing.T) {
 	c := newFunction(t, Start(t))
 	read := func() *lambda.GetFunctionConfigurationOutput {
-		return must(
-			c.GetFunctionConfiguration(
-				t.Context(),
-				&lambda.GetFunctionConfigurationInput{FunctionName: aws.String("f")},
-			),
-		)(
-			t,
-		)
+		return must(c.GetFunctionConfiguration(t.Context(),
+			&lambda.GetFunctionConfigurationInput{FunctionName: aws.String("f")}))(t)
 	}
 	if got := read().LoggingConfig; got.LogFormat != "JSON" || *got.LogGroup != "/iot/f" ||
 		got.ApplicationLogLevel != "INFO" {
 		t.Errorf("logging: got %+v", got)
 	}
-	must(
-		c.UpdateFunctionConfiguration(
-			t.Context(),
-			&lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String("f"),
-				Environment: &lambdatypes.Environment{}, TracingConfig: &lambdatypes.TracingConfig{Mode: "Active"}},
-		),
-	)(
-		t,
-	)
-	must(
-		c.UpdateFunctionCode(
-			t.Context(),
-			&lambda.UpdateFunctionCodeInput{FunctionName: aws.String("f"), ZipFile: archive(t),
-				Architectures: []lambdatypes.Architecture{"arm64"}},
-		),
-	)(
-		t,
-	)
+	must(c.UpdateFunctionConfiguration(t.Context(),
+		&lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String("f"),
+			Environment: &lambdatypes.Environment{}, TracingConfig: &lambdatypes.TracingConfig{Mode: "Active"}}))(t)
+	must(c.UpdateFunctionCode(t.Context(),
+		&lambda.UpdateFunctionCodeInput{FunctionName: aws.String("f"), ZipFile: archive(t),
+			Architectures: []lambdatypes.Architecture{"arm64"}}))(t)
 	got := read()
 	if got.Environment != nil || got.TracingConfig.Mode != "Active" || got.Architectures[0] != "arm64" ||
 		*got.LoggingConfig.LogGroup != "/iot/f" {
-		t.Errorf(
-			"after the updates: environment %v, tracing %v, architectures %v, logging %+v",
-			got.Environment,
-			got.TracingConfig.Mode,
-			got.Architectures,
-			got.LoggingConfig,
-		)
+		t.Errorf("after the updates: environment %v, tracing %v, architectures %v, logging %+v", got.Environment,
+			got.TracingConfig.Mode, got.Architectures, got.LoggingConfig)
 	}
 }
 
@@ -191,11 +166,9 @@ func TestFunctionConflicts(t *testing.T) {
 	s := Start(t)
 	c := newFunction(t, s)
 	permit := func() error {
-		_, err := c.AddPermission(
-			t.Context(),
+		_, err := c.AddPermission(t.Context(),
 			&lambda.AddPermissionInput{FunctionName: aws.String("f"), StatementId: aws.String("iot"),
-				Action: aws.String("lambda:InvokeFunction"), Principal: aws.String("iot.amazonaws.com")},
-		)
+				Action: aws.String("lambda:InvokeFunction"), Principal: aws.String("iot.amazonaws.com")})
 		return err
 	}
 	if err := permit(); err != nil {
@@ -204,25 +177,15 @@ func TestFunctionConflicts(t *testing.T) {
 	wantCode(t, permit(), "ResourceConflictException")
 
 	streams := kinesis.NewFromConfig(s.Config(t))
-	must(
-		streams.CreateStream(
-			t.Context(),
-			&kinesis.CreateStreamInput{StreamName: aws.String("s"), ShardCount: aws.Int32(1)},
-		),
-	)(
-		t,
-	)
+	must(streams.CreateStream(t.Context(),
+		&kinesis.CreateStreamInput{StreamName: aws.String("s"), ShardCount: aws.Int32(1)}))(t)
 	arn := must(
 		streams.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: aws.String("s")}),
-	)(
-		t,
-	).StreamDescriptionSummary.StreamARN
+	)(t).StreamDescriptionSummary.StreamARN
 	connect := func() error {
-		_, err := c.CreateEventSourceMapping(
-			t.Context(),
+		_, err := c.CreateEventSourceMapping(t.Context(),
 			&lambda.CreateEventSourceMappingInput{FunctionName: aws.String("f"), EventSourceArn: arn,
-				StartingPosition: lambdatypes.EventSourcePositionLatest},
-		)
+				StartingPosition: lambdatypes.EventSourcePositionLatest})
 		return err
 	}
 	if err := connect(); err != nil {
@@ -235,15 +198,9 @@ func TestFunctionConflicts(t *testing.T) {
 func TestTagsGoWithTheirObject(t *testing.T) {
 	s := Start(t)
 	buckets := s3.NewFromConfig(s.Config(t), func(o *s3.Options) { o.UsePathStyle = true })
-	logs, series, name, key := cloudwatchlogs.NewFromConfig(
+	logs, series, name, key := cloudwatchlogs.NewFromConfig(s.Config(t)), timestreamwrite.NewFromConfig(
 		s.Config(t),
-	), timestreamwrite.NewFromConfig(
-		s.Config(t),
-	), aws.String(
-		"tagged",
-	), aws.String(
-		"owner",
-	)
+	), aws.String("tagged"), aws.String("owner")
 	group := aws.String("arn:aws:logs:" + Region + ":" + AccountID + ":log-group:tagged")
 	database := aws.String("arn:aws:timestream:" + Region + ":" + AccountID + ":database/tagged")
 	create := func(tag bool) {
@@ -263,26 +220,12 @@ func TestTagsGoWithTheirObject(t *testing.T) {
 					Tagging: &s3types.Tagging{TagSet: []s3types.Tag{{Key: key, Value: name}}},
 				},
 			),
-		)(
-			t,
-		)
-		must(
-			logs.TagResource(
-				t.Context(),
-				&cloudwatchlogs.TagResourceInput{ResourceArn: group, Tags: map[string]string{"owner": "me"}},
-			),
-		)(
-			t,
-		)
+		)(t)
+		must(logs.TagResource(t.Context(),
+			&cloudwatchlogs.TagResourceInput{ResourceArn: group, Tags: map[string]string{"owner": "me"}}))(t)
 		for _, arn := range []string{*database, *database + "/table/tagged"} {
-			must(
-				series.TagResource(
-					t.Context(),
-					&timestreamwrite.TagResourceInput{ResourceARN: &arn, Tags: []tstypes.Tag{{Key: key, Value: name}}},
-				),
-			)(
-				t,
-			)
+			must(series.TagResource(t.Context(),
+				&timestreamwrite.TagResourceInput{ResourceARN: &arn, Tags: []tstypes.Tag{{Key: key, Value: name}}}))(t)
 		}
 	}
 	create(true)

@@ -54,18 +54,10 @@ func things(t *testing.T, s *Server) holding {
 						AttributePayload: &iottypes.AttributePayload{Attributes: map[string]string{"bay": "1"}},
 					},
 				),
-			)(
-				t,
-			)
+			)(t)
 			must(c.CreateThingGroup(t.Context(), &iot.CreateThingGroupInput{ThingGroupName: name, Tags: tag}))(t)
-			must(
-				c.AddThingToThingGroup(
-					t.Context(),
-					&iot.AddThingToThingGroupInput{ThingName: name, ThingGroupName: name},
-				),
-			)(
-				t,
-			)
+			must(c.AddThingToThingGroup(t.Context(),
+				&iot.AddThingToThingGroupInput{ThingName: name, ThingGroupName: name}))(t)
 			must(
 				c.CreatePolicy(
 					t.Context(),
@@ -75,22 +67,12 @@ func things(t *testing.T, s *Server) holding {
 						Tags:           tag,
 					},
 				),
-			)(
-				t,
-			)
+			)(t)
 			certificate = must(
 				c.CreateKeysAndCertificate(t.Context(), &iot.CreateKeysAndCertificateInput{SetAsActive: true}),
-			)(
-				t,
-			)
-			must(
-				c.AttachThingPrincipal(
-					t.Context(),
-					&iot.AttachThingPrincipalInput{ThingName: name, Principal: certificate.CertificateArn},
-				),
-			)(
-				t,
-			)
+			)(t)
+			must(c.AttachThingPrincipal(t.Context(),
+				&iot.AttachThingPrincipalInput{ThingName: name, Principal: certificate.CertificateArn}))(t)
 			must(c.CreateTopicRule(t.Context(), &iot.CreateTopicRuleInput{RuleName: name, Tags: aws.String("owner=me"),
 				TopicRulePayload: &iottypes.TopicRulePayload{
 					Sql:     aws.String("SELECT 1"),
@@ -100,15 +82,11 @@ func things(t *testing.T, s *Server) holding {
 		read: func() []any {
 			rule := must(c.GetTopicRule(t.Context(), &iot.GetTopicRuleInput{RuleName: name}))(t)
 			return []any{rule,
-				must(
-					c.ListTagsForResource(t.Context(), &iot.ListTagsForResourceInput{ResourceArn: rule.RuleArn}),
-				)(
+				must(c.ListTagsForResource(t.Context(), &iot.ListTagsForResourceInput{ResourceArn: rule.RuleArn}))(
 					t,
 				).Tags,
 				must(c.ListThings(t.Context(), &iot.ListThingsInput{}))(t).Things,
-				must(
-					c.ListThingsInThingGroup(t.Context(), &iot.ListThingsInThingGroupInput{ThingGroupName: name}),
-				)(
+				must(c.ListThingsInThingGroup(t.Context(), &iot.ListThingsInThingGroupInput{ThingGroupName: name}))(
 					t,
 				).Things,
 				must(c.ListThingPrincipals(t.Context(), &iot.ListThingPrincipalsInput{ThingName: name}))(t).Principals,
@@ -124,9 +102,7 @@ func things(t *testing.T, s *Server) holding {
 						AttributePayload: &iottypes.AttributePayload{Attributes: map[string]string{"bay": "2"}},
 					},
 				),
-			)(
-				t,
-			)
+			)(t)
 			must(
 				c.CreatePolicyVersion(
 					t.Context(),
@@ -136,32 +112,16 @@ func things(t *testing.T, s *Server) holding {
 						SetAsDefault:   true,
 					},
 				),
-			)(
-				t,
-			)
-			must(
-				c.DetachThingPrincipal(
-					t.Context(),
-					&iot.DetachThingPrincipalInput{ThingName: name, Principal: certificate.CertificateArn},
-				),
-			)(
-				t,
-			)
+			)(t)
+			must(c.DetachThingPrincipal(t.Context(),
+				&iot.DetachThingPrincipalInput{ThingName: name, Principal: certificate.CertificateArn}))(t)
 			must(c.DeleteTopicRule(t.Context(), &iot.DeleteTopicRuleInput{RuleName: name}))(t)
-			must(
-				c.RemoveThingFromThingGroup(
-					t.Context(),
-					&iot.RemoveThingFromThingGroupInput{ThingName: name, ThingGroupName: name},
-				),
-			)(
-				t,
-			)
+			must(c.RemoveThingFromThingGroup(t.Context(),
+				&iot.RemoveThingFromThingGroupInput{ThingName: name, ThingGroupName: name}))(t)
 		},
 		refused: func() error {
-			_, err := c.DeleteCertificate(
-				t.Context(),
-				&iot.DeleteCertificateInput{CertificateId: certificate.CertificateId},
-			)
+			_, err := c.DeleteCertificate(t.Context(),
+				&iot.DeleteCertificateInput{CertificateId: certificate.CertificateId})
 			return err // it is active and attached
 		},
 	}
@@ -181,57 +141,25 @@ func function(t *testing.T, s *Server) holding {
 		make:    func() { newFunction(t, s); must(functions.AddPermission(t.Context(), permit))(t) },
 		read: func() []any {
 			return []any{
-				must(
-					functions.GetFunctionConfiguration(
-						t.Context(),
-						&lambda.GetFunctionConfigurationInput{FunctionName: name},
-					),
-				)(
-					t,
-				),
+				must(functions.GetFunctionConfiguration(t.Context(),
+					&lambda.GetFunctionConfigurationInput{FunctionName: name}))(t),
 				must(functions.GetPolicy(t.Context(), &lambda.GetPolicyInput{FunctionName: name}))(t).Policy,
 				must(roles.ListRoles(t.Context(), &iam.ListRolesInput{}))(t).Roles,
-				must(
-					roles.ListAttachedRolePolicies(
-						t.Context(),
-						&iam.ListAttachedRolePoliciesInput{RoleName: aws.String("r")},
-					),
-				)(
-					t,
-				).AttachedPolicies,
-				must(
-					roles.GetPolicy(t.Context(), &iam.GetPolicyInput{PolicyArn: basic}),
-				)(
+				must(roles.ListAttachedRolePolicies(t.Context(),
+					&iam.ListAttachedRolePoliciesInput{RoleName: aws.String("r")}))(t).AttachedPolicies,
+				must(roles.GetPolicy(t.Context(), &iam.GetPolicyInput{PolicyArn: basic}))(
 					t,
 				).Policy, // counts its attachments
 			}
 		},
 		spoil: func() {
-			must(
-				functions.UpdateFunctionConfiguration(
-					t.Context(),
-					&lambda.UpdateFunctionConfigurationInput{FunctionName: name,
-						Environment: &lambdatypes.Environment{Variables: map[string]string{"BAY": "2"}}},
-				),
-			)(
-				t,
-			)
-			must(
-				functions.RemovePermission(
-					t.Context(),
-					&lambda.RemovePermissionInput{FunctionName: name, StatementId: aws.String("iot")},
-				),
-			)(
-				t,
-			)
-			must(
-				roles.DetachRolePolicy(
-					t.Context(),
-					&iam.DetachRolePolicyInput{RoleName: aws.String("r"), PolicyArn: basic},
-				),
-			)(
-				t,
-			)
+			must(functions.UpdateFunctionConfiguration(t.Context(),
+				&lambda.UpdateFunctionConfigurationInput{FunctionName: name,
+					Environment: &lambdatypes.Environment{Variables: map[string]string{"BAY": "2"}}}))(t)
+			must(functions.RemovePermission(t.Context(),
+				&lambda.RemovePermissionInput{FunctionName: name, StatementId: aws.String("iot")}))(t)
+			must(roles.DetachRolePolicy(t.Context(),
+				&iam.DetachRolePolicyInput{RoleName: aws.String("r"), PolicyArn: basic}))(t)
 			must(roles.DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: aws.String("r")}))(t)
 		},
 		refused: func() error {
@@ -243,15 +171,9 @@ func function(t *testing.T, s *Server) holding {
 
 func stores(t *testing.T, s *Server) holding {
 	buckets := s3.NewFromConfig(s.Config(t), func(o *s3.Options) { o.UsePathStyle = true })
-	tables, parameters, series, name := dynamodb.NewFromConfig(
+	tables, parameters, series, name := dynamodb.NewFromConfig(s.Config(t)), ssm.NewFromConfig(
 		s.Config(t),
-	), ssm.NewFromConfig(
-		s.Config(t),
-	), timestreamwrite.NewFromConfig(
-		s.Config(t),
-	), aws.String(
-		"held",
-	)
+	), timestreamwrite.NewFromConfig(s.Config(t)), aws.String("held")
 	item := func(value string) map[string]dynamodbtypes.AttributeValue {
 		return map[string]dynamodbtypes.AttributeValue{
 			"id": &dynamodbtypes.AttributeValueMemberS{Value: "k"},
@@ -261,9 +183,7 @@ func stores(t *testing.T, s *Server) holding {
 	put := func(value string) {
 		must(
 			buckets.PutObject(t.Context(), &s3.PutObjectInput{Bucket: name, Key: name, Body: strings.NewReader(value)}),
-		)(
-			t,
-		)
+		)(t)
 		must(tables.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: name, Item: item(value)}))(t)
 		must(
 			parameters.PutParameter(
@@ -275,9 +195,7 @@ func stores(t *testing.T, s *Server) holding {
 					Overwrite: aws.Bool(true),
 				},
 			),
-		)(
-			t,
-		)
+		)(t)
 	}
 	return holding{
 		service: "s3, dynamodb, ssm and timestream",
@@ -294,15 +212,11 @@ func stores(t *testing.T, s *Server) holding {
 							{AttributeName: aws.String("id"), AttributeType: dynamodbtypes.ScalarAttributeTypeS},
 						}},
 				),
-			)(
-				t,
-			)
+			)(t)
 			must(series.CreateDatabase(t.Context(), &timestreamwrite.CreateDatabaseInput{DatabaseName: name}))(t)
 			must(
 				series.CreateTable(t.Context(), &timestreamwrite.CreateTableInput{DatabaseName: name, TableName: name}),
-			)(
-				t,
-			)
+			)(t)
 			put("1")
 		},
 		read: func() []any {
@@ -317,34 +231,18 @@ func stores(t *testing.T, s *Server) holding {
 							Key:       map[string]dynamodbtypes.AttributeValue{"id": item("")["id"]},
 						},
 					),
-				)(
-					t,
-				).Item,
-				must(
-					parameters.GetParameter(
-						t.Context(),
-						&ssm.GetParameterInput{Name: name, WithDecryption: aws.Bool(true)},
-					),
-				)(
-					t,
-				).Parameter,
-				must(
-					series.DescribeTable(
-						t.Context(),
-						&timestreamwrite.DescribeTableInput{DatabaseName: name, TableName: name},
-					),
-				)(
-					t,
-				).Table,
+				)(t).Item,
+				must(parameters.GetParameter(t.Context(),
+					&ssm.GetParameterInput{Name: name, WithDecryption: aws.Bool(true)}))(t).Parameter,
+				must(series.DescribeTable(t.Context(),
+					&timestreamwrite.DescribeTableInput{DatabaseName: name, TableName: name}))(t).Table,
 			}
 		},
 		spoil: func() {
 			put("2")
 			must(
 				series.DeleteTable(t.Context(), &timestreamwrite.DeleteTableInput{DatabaseName: name, TableName: name}),
-			)(
-				t,
-			)
+			)(t)
 		},
 		refused: func() error {
 			_, err := buckets.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: name})
@@ -354,31 +252,17 @@ func stores(t *testing.T, s *Server) holding {
 }
 
 func queues(t *testing.T, s *Server) holding {
-	queues, topics, streams, logs, name := sqs.NewFromConfig(
+	queues, topics, streams, logs, name := sqs.NewFromConfig(s.Config(t)), sns.NewFromConfig(
 		s.Config(t),
-	), sns.NewFromConfig(
-		s.Config(t),
-	), kinesis.NewFromConfig(
-		s.Config(t),
-	),
-		cloudwatchlogs.NewFromConfig(
-			s.Config(t),
-		), aws.String(
-			"held",
-		)
+	), kinesis.NewFromConfig(s.Config(t)),
+		cloudwatchlogs.NewFromConfig(s.Config(t)), aws.String("held")
 	var url *string
 	send := func() {
 		must(queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: name}))(t)
 	}
 	put := func() {
-		must(
-			streams.PutRecord(
-				t.Context(),
-				&kinesis.PutRecordInput{StreamName: name, PartitionKey: name, Data: []byte("1")},
-			),
-		)(
-			t,
-		)
+		must(streams.PutRecord(t.Context(),
+			&kinesis.PutRecordInput{StreamName: name, PartitionKey: name, Data: []byte("1")}))(t)
 	}
 	return holding{
 		service: "sqs, sns, kinesis and logs",
@@ -394,9 +278,7 @@ func queues(t *testing.T, s *Server) holding {
 						Endpoint: aws.String("a@example.com"),
 					},
 				),
-			)(
-				t,
-			)
+			)(t)
 			must(
 				streams.CreateStream(
 					t.Context(),
@@ -406,9 +288,7 @@ func queues(t *testing.T, s *Server) holding {
 						Tags:       map[string]string{"owner": "me"},
 					},
 				),
-			)(
-				t,
-			)
+			)(t)
 			must(logs.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: name}))(t)
 			send()
 			put()
@@ -423,9 +303,7 @@ func queues(t *testing.T, s *Server) holding {
 						ShardIteratorType: "TRIM_HORIZON",
 					},
 				),
-			)(
-				t,
-			)
+			)(t)
 			return []any{
 				must(
 					queues.GetQueueAttributes(
@@ -435,13 +313,9 @@ func queues(t *testing.T, s *Server) holding {
 							AttributeNames: []sqstypes.QueueAttributeName{"All"},
 						},
 					),
-				)(
-					t,
-				).Attributes,
+				)(t).Attributes,
 				must(topics.ListSubscriptions(t.Context(), &sns.ListSubscriptionsInput{}))(t).Subscriptions,
-				must(
-					streams.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at.ShardIterator}),
-				)(
+				must(streams.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at.ShardIterator}))(
 					t,
 				).Records,
 				must(streams.ListTagsForStream(t.Context(), &kinesis.ListTagsForStreamInput{StreamName: name}))(t).Tags,
@@ -455,10 +329,8 @@ func queues(t *testing.T, s *Server) holding {
 			must(topics.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("another")}))(t)
 		},
 		refused: func() error {
-			_, err := streams.CreateStream(
-				t.Context(),
-				&kinesis.CreateStreamInput{StreamName: name, ShardCount: aws.Int32(1)},
-			)
+			_, err := streams.CreateStream(t.Context(),
+				&kinesis.CreateStreamInput{StreamName: name, ShardCount: aws.Int32(1)})
 			return err
 		},
 	}

@@ -33,11 +33,8 @@ func main() {
 	devices := flag.String("devices", "1,100,1000", "numbers of devices, separated by commas")
 	source := flag.String("source", "file", "where the devices are written: file or map")
 	limits := flag.String("quotas", "none,default", "none, default or both, separated by a comma")
-	out := flag.String(
-		"out",
-		"docs/performance.csv",
-		"file to add the results to, in place of earlier ones of the same kind",
-	)
+	out := flag.String("out", "docs/performance.csv",
+		"file to add the results to, in place of earlier ones of the same kind")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -150,11 +147,7 @@ func keep(name string, results []result) error {
 
 // dictated is the time that AWS's quotas leave no way below; a bucket holds one second's worth, which is free.
 func dictated(added, removed int) time.Duration {
-	takes, _ := fleet.Estimate(
-		added,
-		removed,
-		credstore.SecretsManager,
-		func(operation string) float64 { return quotas[operation] },
-	)
+	takes, _ := fleet.Estimate(added, removed, credstore.SecretsManager,
+		func(operation string) float64 { return quotas[operation] })
 	return max(0, takes-time.Second)
 }

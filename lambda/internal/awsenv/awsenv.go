@@ -108,10 +108,8 @@ func credentialsFrom(getenv func(string) string) (aws.CredentialsProvider, error
 			o.AuthorizationToken = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")
 		}), nil
 	}
-	return nil, errors.New(
-		"reading the AWS environment: neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY nor " +
-			"AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
-	)
+	return nil, errors.New("reading the AWS environment: neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY nor " +
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI is set")
 }
 
 // environment provides settings in the form that the service clients expect.

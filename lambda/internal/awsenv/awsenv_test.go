@@ -86,16 +86,8 @@ func TestCredentials(t *testing.T) {
 		)
 	}))
 	defer server.Close()
-	cfg, err = Load(
-		environ(
-			"AWS_ACCESS_KEY_ID",
-			"",
-			"AWS_CONTAINER_CREDENTIALS_FULL_URI",
-			server.URL,
-			"AWS_CONTAINER_AUTHORIZATION_TOKEN",
-			"let me in",
-		),
-	)
+	cfg, err = Load(environ("AWS_ACCESS_KEY_ID", "", "AWS_CONTAINER_CREDENTIALS_FULL_URI", server.URL,
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN", "let me in"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,10 +143,7 @@ func TestTheTransportMayBeTuned(t *testing.T) {
 	}
 	if got := cfg.HTTPClient.(*http.Client).Transport.(*http.Transport); got.ResponseHeaderTimeout != time.Second ||
 		got.MaxIdleConnsPerHost != Connections {
-		t.Errorf(
-			"an answer is waited for %v, %d connections are kept",
-			got.ResponseHeaderTimeout,
-			got.MaxIdleConnsPerHost,
-		)
+		t.Errorf("an answer is waited for %v, %d connections are kept", got.ResponseHeaderTimeout,
+			got.MaxIdleConnsPerHost)
 	}
 }

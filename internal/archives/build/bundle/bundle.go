@@ -57,17 +57,8 @@ func Compile(ctx context.Context, root, function, architecture string) ([]byte, 
 		"-ldflags", "-s -w -buildid=", "-o", out, "./lambda/"+function)
 	cmd.Dir = root
 	// The builder's GOFLAGS, GOEXPERIMENT and GODEBUG must not reach the binary.
-	cmd.Env = append(
-		os.Environ(),
-		"GOOS=linux",
-		"CGO_ENABLED=0",
-		"GOTOOLCHAIN="+Toolchain,
-		"GOFLAGS=",
-		"GOEXPERIMENT=",
-		"GODEBUG=",
-		"GOWORK=off",
-		"GOFIPS140=off",
-	)
+	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0", "GOTOOLCHAIN="+Toolchain, "GOFLAGS=", "GOEXPERIMENT=",
+		"GODEBUG=", "GOWORK=off", "GOFIPS140=off")
 	cmd.Env = append(cmd.Env, platform...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -84,10 +75,8 @@ var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 func Zip(executable []byte) ([]byte, error) {
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
-	w.RegisterCompressor(
-		zip.Deflate,
-		func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) },
-	)
+	w.RegisterCompressor(zip.Deflate,
+		func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
 	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
 	header.SetMode(0o755)
 	header.ModifiedDate, header.ModifiedTime = dosTime(epoch) // Modified itself would add a field with a zone

@@ -135,11 +135,8 @@ func (t *thing) resolve(s *scope) (*Thing, error) {
 		r.Attributes[name] = value
 	}
 	if most := map[bool]int{true: maxUntyped, false: maxTyped}[r.Type == ""]; len(r.Attributes) > most {
-		return nil, fmt.Errorf(
-			"AttributePayload: %d attributes are more than the %d that a thing can have",
-			len(r.Attributes),
-			most,
-		)
+		return nil, fmt.Errorf("AttributePayload: %d attributes are more than the %d that a thing can have",
+			len(r.Attributes), most)
 	}
 	return r, nil
 }

@@ -202,15 +202,8 @@ func (t *Template) parseResources(raw json.RawMessage) error {
 }
 
 func parseThing(place string, parts map[string]json.RawMessage) (*thing, error) {
-	properties, err := members(
-		place+".Properties",
-		parts["Properties"],
-		"ThingName",
-		"AttributePayload",
-		"ThingTypeName",
-		"ThingGroups",
-		"BillingGroup",
-	)
+	properties, err := members(place+".Properties", parts["Properties"], "ThingName", "AttributePayload",
+		"ThingTypeName", "ThingGroups", "BillingGroup")
 	if err != nil {
 		return nil, err
 	}
@@ -281,10 +274,8 @@ func parseCertificate(place string, parts map[string]json.RawMessage) (c certifi
 		return c, err
 	}
 	if properties["CertificateId"] == nil {
-		return c, fmt.Errorf(
-			"%s: it has no CertificateId, by which alone fleet provisioning takes a certificate",
-			place,
-		)
+		return c, fmt.Errorf("%s: it has no CertificateId, by which alone fleet provisioning takes a certificate",
+			place)
 	}
 	if c.id, err = compile(place+".Properties.CertificateId", properties["CertificateId"]); err != nil {
 		return c, err

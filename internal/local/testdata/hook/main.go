@@ -24,10 +24,8 @@ func main() {
 				)
 			}
 			return events.IoTPreProvisionHookResponse{
-				AllowProvisioning: slices.Contains(
-					strings.Split(os.Getenv("IOT_SERIALS"), ","),
-					r.Parameters["SerialNumber"],
-				),
+				AllowProvisioning: slices.Contains(strings.Split(os.Getenv("IOT_SERIALS"), ","),
+					r.Parameters["SerialNumber"]),
 				ParameterOverrides: map[string]string{"site": "hall-9"},
 			}, nil
 		},

@@ -129,10 +129,8 @@ type action struct {
 func service(data, name string) (authorization.Service, error) {
 	var types map[string]resourceType
 	var actions map[string]action
-	err := errors.Join(
-		read(filepath.Join(data, "resourceTypes", name+".json"), &types),
-		read(filepath.Join(data, "actions", name+".json"), &actions),
-	)
+	err := errors.Join(read(filepath.Join(data, "resourceTypes", name+".json"), &types),
+		read(filepath.Join(data, "actions", name+".json"), &actions))
 	s := authorization.Service{ARNs: map[string]string{}, Actions: map[string]authorization.Action{}}
 	for _, t := range types {
 		s.ARNs[t.Key] = t.ARN

@@ -38,11 +38,8 @@ func serve(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(os.Getpid())), nil, 0o600); err != nil {
 		return err
 	}
-	return providerserver.Serve(
-		context.Background(),
-		provider.New("test"),
-		providerserver.ServeOpts{Address: provider.Address, ProtocolVersion: 6},
-	)
+	return providerserver.Serve(context.Background(), provider.New("test"),
+		providerserver.ServeOpts{Address: provider.Address, ProtocolVersion: 6})
 }
 
 // workdir is a working directory with its own state, and a way to AWS that can fail.

@@ -131,14 +131,8 @@ func (d *workdir) live(random *mathrand.Rand, inject func(s stage) (what string)
 			recovery = way.name
 			way.do(d, what+": "+way.name, s)
 		}
-		d.T.Logf(
-			"%s: exit code %d after %d requests and %s, recovery: %s",
-			what,
-			r.Code,
-			n,
-			r.Took.Round(100*time.Millisecond),
-			recovery,
-		)
+		d.T.Logf("%s: exit code %d after %d requests and %s, recovery: %s", what, r.Code, n,
+			r.Took.Round(100*time.Millisecond), recovery)
 		if s.name == "delete" {
 			d.empty(what)
 			continue

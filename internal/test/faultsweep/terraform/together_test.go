@@ -113,11 +113,8 @@ func TestNamesThatShareAPrefix(t *testing.T) {
 
 	long.must("destroying green-alerts", long.destroy())
 	if left := w.Objects(t); !slices.Equal(left, alone) {
-		t.Errorf(
-			"destroying green-alerts changed what green has:\n%s\nbefore:\n%s",
-			strings.Join(left, "\n"),
-			strings.Join(alone, "\n"),
-		)
+		t.Errorf("destroying green-alerts changed what green has:\n%s\nbefore:\n%s", strings.Join(left, "\n"),
+			strings.Join(alone, "\n"))
 	}
 	short.unchanged("green, after green-alerts was destroyed")
 	long.must("making green-alerts again", long.apply())
