@@ -14,10 +14,13 @@ type Options struct {
 	Version  string   // "2016-03-23" when empty, "2015-10-08", "beta"
 	RuleName string   // for Basic Ingest
 	Names    []string // extra root names that Message.Bindings supplies; the payload never supplies them
+	// NoServices says why functions that call other services, such as get_dynamodb, are errors. If it is empty, they are
+	// allowed.
+	NoServices string
 }
 
 func (o Options) internal() eval.Options {
-	return eval.Options{Version: o.Version, Rule: o.RuleName, Names: o.Names}
+	return eval.Options{Version: o.Version, Rule: o.RuleName, Names: o.Names, NoServices: o.NoServices}
 }
 
 // Message is one published message; see the fields.
@@ -103,6 +106,32 @@ func (q *Query) Paths() []string { return q.q.Paths() }
 
 // String is the query in canonical form.
 func (q *Query) String() string { return q.q.String() }
+
+// SelectList is a compiled list of what a rule selects, without SELECT and the clauses. It is immutable and safe for
+// concurrent use.
+type SelectList struct{ l *eval.SelectList }
+
+// CompileSelectList compiles what a rule has between SELECT and FROM. The error is an ErrorList if the text is wrong.
+func CompileSelectList(text string, o Options) (*SelectList, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	l, report := eval.CompileSelectList(text, o.internal())
+	if report.Failed() {
+		return nil, ErrorList(report.Errors())
+	}
+	return &SelectList{l}, nil
+}
+
+// Warnings are remarks about what AWS accepts but can hardly be meant.
+func (l *SelectList) Warnings() []Diagnostic { return l.l.Warnings() }
+
+// Output returns the paths in the output that the list writes. More reports whether the output may have others, which
+// come from the message.
+func (l *SelectList) Output() (paths []string, more bool) { return l.l.Output() }
+
+// IsScalar reports whether the output can be neither an object nor an array.
+func (l *SelectList) IsScalar() bool { return l.l.IsScalar() }
 
 // Condition is a compiled bare WHERE expression, immutable and safe for concurrent use.
 type Condition struct{ c *eval.Condition }

@@ -11,6 +11,9 @@ import (
 
 // checkCall checks what AWS demands of a call besides types: constant arguments and calls per statement. [IoT-SQL 14.6]
 func (c *compiler) checkCall(def *funcs.Func, x *syntax.Call) {
+	if def.External && c.noServices != "" {
+		c.report.Error(x.Position(), syntax.NoServices, def.Name, c.noServices)
+	}
 	for i, what := range def.Constants {
 		if i < 0 {
 			i += len(x.Args)

@@ -13,6 +13,8 @@ type Options struct {
 	Version string   // "2016-03-23" when empty, "2015-10-08", "beta"
 	Rule    string   // whose Basic Ingest topics the query sees
 	Names   []string // extra root names
+	// NoServices says why functions that call other services are errors. If it is empty, they are allowed.
+	NoServices string
 }
 
 // The names of the SQL versions. [IoT-SQL 1]
@@ -27,22 +29,24 @@ type compiler struct {
 	*plan
 	report   *syntax.Report
 	template bool
-	aliases  []string // of the nested queries around, outermost first
-	assigned int      // how many variables have been assigned so far
-	calls    map[string]int
-	known    map[string]int  // references by path
-	reads    map[string]bool // paths, for Paths
-	roots    map[string]bool // root names, for UsesName
+	// noServices is Options.NoServices.
+	noServices string
+	aliases    []string // of the nested queries around, outermost first
+	assigned   int      // how many variables have been assigned so far
+	calls      map[string]int
+	known      map[string]int  // references by path
+	reads      map[string]bool // paths, for Paths
+	roots      map[string]bool // root names, for UsesName
 }
 
 func newCompiler(o Options, report *syntax.Report) *compiler {
 	c := &compiler{
 		plan:   &plan{sql: o.Version, rule: o.Rule, names: map[string]bool{}},
-		report: report,
-		calls:  map[string]int{},
-		known:  map[string]int{},
-		reads:  map[string]bool{},
-		roots:  map[string]bool{},
+		report: report, noServices: o.NoServices,
+		calls: map[string]int{},
+		known: map[string]int{},
+		reads: map[string]bool{},
+		roots: map[string]bool{},
 	}
 	if c.sql == "" {
 		c.sql = Version2016

@@ -39,6 +39,8 @@ const (
 	subqueryTopic    Message = "a nested query selects FROM an array or object of the message, not from a topic"
 	fromAfterWhere   Message = "FROM comes before WHERE"
 	clauseTwice      Message = "a second %s"
+	listKeyword      Message = "a select list is written without %s"
+	listCondition    Message = "a select list is written without WHERE; the condition is a text of its own"
 	tooDeep          Message = "the expression is nested more than %d levels deep"
 	tooLarge         Message = "the text is larger than %d bytes"
 	tooMany          Message = "the text has more than %d parts"
@@ -73,6 +75,7 @@ const (
 	NoProtobufInTemplate   Message = "decode(…, 'proto', …) is not allowed in a substitution template"
 	GuardedFallback        Message = "the default of get_or_default may not call %s"
 	CalledTooOften         Message = "%s is allowed %s in a statement"
+	NoServices             Message = "%s calls another service; %s"
 )
 
 // Warnings about well-formed text that has no useful effect.

@@ -57,7 +57,7 @@ func (p *parser) selectClause(rule bool) *Select {
 	if s.Value {
 		p.take()
 	}
-	p.items(s, rule)
+	p.items(s, rule, "an operator, a comma, AS, FROM or WHERE")
 	if p.acceptFrom() {
 		if rule {
 			s.Topic = p.topic()
@@ -145,7 +145,31 @@ func (p *parser) isValueKeyword() bool {
 	return false
 }
 
-func (p *parser) items(s *Select, rule bool) {
+// selectList = "VALUE" expr | item { "," item }, as between SELECT and FROM of a rule
+func (p *parser) selectList() *Select {
+	s := &Select{At: At(p.peek().pos)}
+	if p.is("SELECT") {
+		p.fail(listKeyword, "SELECT")
+		return s
+	}
+	s.Value = p.isValueKeyword()
+	if s.Value {
+		p.take()
+	}
+	p.items(s, true, "an operator, a comma or AS")
+	switch {
+	case p.is("FROM"):
+		p.fail(listKeyword, "FROM")
+	case p.is("WHERE"):
+		p.fail(listCondition)
+	default:
+		p.expectEnd()
+	}
+	return s
+}
+
+// items reads the columns of a SELECT. Next says what may follow a column's expression.
+func (p *parser) items(s *Select, rule bool, next string) {
 	for {
 		item := Item{X: p.expr()}
 		if p.is("AS") {
@@ -157,7 +181,7 @@ func (p *parser) items(s *Select, rule bool) {
 		}
 		s.Items = append(s.Items, item)
 		if !p.isItemEnd(rule) {
-			p.unexpected("an operator, a comma, AS, FROM or WHERE")
+			p.unexpected(next)
 			if p.isMisspelt("FROM") && p.peekAt(1).kind == tokString {
 				return
 			}

@@ -38,6 +38,17 @@ func ParseStatement(text string) (*Statement, *Report) {
 	return s, report
 }
 
+// ParseSelectList reads what a rule has between SELECT and FROM.
+func ParseSelectList(text string) (*Select, *Report) {
+	report := NewReport(text)
+	if len(text) > MaxBytes {
+		report.Error(0, tooLarge, MaxBytes)
+		return &Select{}, report
+	}
+	tokens, _ := scan(text, 0, false, report)
+	return newParser(tokens, report).selectList(), report
+}
+
 // ParseCondition reads a bare WHERE expression.
 func ParseCondition(text string) (Expr, *Report) {
 	report := NewReport(text)
