@@ -47,7 +47,7 @@ func theRest(t *testing.T) Spec {
 	s := testSpec(t, "full")
 	text := `{
 		"deep_check": true,
-		"telemetry": {"data_path": "a.b", "time_path": "c", "time_format": "seconds", "readings_path": "d",
+		"telemetry": {"select": "a", "where": "b > 1", "data_path": "a.b", "time_path": "c", "time_format": "seconds", "readings_path": "d",
 			"pairs": {"name": "n", "value": "v"}, "convert_strings": true, "ignore": ["x"], "rename": {"y": "z"},
 			"format": "cbor", "compression": "gzip"},
 		"devices": {"valve-1": {"certificate_pem": "PEM"}},

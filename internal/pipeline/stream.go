@@ -67,7 +67,7 @@ func (b *builder) telemetryRule() ownRule {
 	return b.toStream(ownRule{
 		key: "telemetry", topic: "telemetry",
 		description: "Telemetry of pipeline " + b.config.Name + " to its stream",
-		sql:         constant("SELECT * FROM " + b.from("telemetry")),
+		sql:         b.telemetrySQL,
 	})
 }
 

@@ -16,9 +16,11 @@ var (
 		Default: "auto"}
 )
 
-// TelemetrySpec says how a device's payload is read. The functions read all but the first two arguments as JSON, under
-// these names.
+// TelemetrySpec says what the telemetry rule selects, and how a payload is read. The functions read all but the rule's
+// arguments and the two fields as JSON, under these names.
 type TelemetrySpec struct {
+	Select         *string           `json:"select,omitzero"`
+	Where          *string           `json:"where,omitzero"`
 	DataField      *string           `json:"data_field,omitzero"`
 	TimeField      *string           `json:"time_field,omitzero"`
 	DataPath       *string           `json:"data_path,omitzero"`
@@ -71,7 +73,7 @@ func (b *builder) telemetryOptions() string {
 }
 
 func (t TelemetrySpec) options() string {
-	t.DataField, t.TimeField = nil, nil
+	t.DataField, t.TimeField, t.Select, t.Where = nil, nil, nil, nil
 	if text := encode(t); text != "{}" {
 		return text
 	}
@@ -104,6 +106,7 @@ func (c *checker) checkTelemetry(t TelemetrySpec) {
 		c.checkPath(item("telemetry.ignore", i), &path)
 	}
 	c.checkRename(t.Rename)
+	c.checkTelemetryRule(t)
 	if text := t.options(); len(text) > maxTelemetryOptions && c.known("telemetry") {
 		c.fail("telemetry", "The telemetry settings are too long", "They have %d bytes as JSON. The functions get "+
 			"them in their environment, which Lambda limits: use at most %d bytes, with fewer or shorter names in "+

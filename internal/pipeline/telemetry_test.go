@@ -23,7 +23,7 @@ func TestTheFunctionsKnowTheSettings(t *testing.T) {
 			t.Errorf("%s (-functions +plan):\n%s", what, diff)
 		}
 	}
-	s := TelemetrySpec{DataField: ptr("d"), DataPath: ptr("a.b"), TimePath: ptr("t"), TimeFormat: ptr("seconds"),
+	s := TelemetrySpec{Select: ptr("*"), Where: ptr("a"), DataField: ptr("d"), DataPath: ptr("a.b"), TimePath: ptr("t"), TimeFormat: ptr("seconds"),
 		ReadingsPath: ptr("r"), Pairs: &PairsSpec{Name: "n", Value: "v"}, ConvertStrings: ptr(true),
 		Ignore: []string{"x.*"}, Rename: map[string]string{"a": "b"}, Format: ptr("cbor"), Compression: ptr("gzip")}
 	got, err := payload.ParseOptions(s.options(), "d", "")

@@ -29,24 +29,26 @@ type compiler struct {
 	*plan
 	report   *syntax.Report
 	template bool
-	// noServices is Options.NoServices.
-	noServices string
-	aliases    []string // of the nested queries around, outermost first
-	assigned   int      // how many variables have been assigned so far
-	calls      map[string]int
-	known      map[string]int  // references by path
-	reads      map[string]bool // paths, for Paths
-	roots      map[string]bool // root names, for UsesName
+	aliases  []string // of the nested queries around, outermost first
+	assigned int      // how many variables have been assigned so far
+	calls    map[string]int
+	known    map[string]int  // references by path
+	reads    map[string]bool // paths, for Paths
+	roots    map[string]bool // root names, for UsesName
+
+	noServices string // of Options
 }
 
 func newCompiler(o Options, report *syntax.Report) *compiler {
 	c := &compiler{
 		plan:   &plan{sql: o.Version, rule: o.Rule, names: map[string]bool{}},
-		report: report, noServices: o.NoServices,
-		calls: map[string]int{},
-		known: map[string]int{},
-		reads: map[string]bool{},
-		roots: map[string]bool{},
+		report: report,
+		calls:  map[string]int{},
+		known:  map[string]int{},
+		reads:  map[string]bool{},
+		roots:  map[string]bool{},
+
+		noServices: o.NoServices,
 	}
 	if c.sql == "" {
 		c.sql = Version2016

@@ -148,6 +148,24 @@ func TestKinesisRecordsArriveAsPublished(t *testing.T) {
 	}
 }
 
+func TestKinesisGetsWhatTheRuleSelects(t *testing.T) {
+	server := mototest.Start(t)
+	c := awsapi.NewLocal(server.Config(t))
+	createStream(t, c, "s")
+	r := newRig(t, server.Config(t))
+	r.set(t, newRule("t", "SELECT data.t / 10 AS temperature, timestamp() AS timestamp FROM 'gh/+/telemetry' "+
+		"WHERE isUndefined(debug)", toStream("s")))
+	for _, payload := range []string{`{"data":{"t":215}}`, `{"data":{"t":1},"debug":true}`, "not json"} {
+		r.send("gh/soil-001/telemetry", payload)
+	}
+	r.noFailures(t)
+	want := []string{`soil-001 {"temperature":21.5,"timestamp":1700000000123}`,
+		`soil-001 {"timestamp":1700000000123}`}
+	if diff := cmp.Diff(want, storedRecords(t, c, "s")); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+}
+
 func TestKinesisAsErrorAction(t *testing.T) {
 	server := mototest.Start(t)
 	c := awsapi.NewLocal(server.Config(t))
