@@ -31,7 +31,7 @@ type Manifest struct {
 	CredentialsPath string
 	// SecretsManager says that the bundles are secrets, not parameters.
 	SecretsManager bool
-	// Telemetry is how the pipeline reads payloads; nil if that is unknown.
+	// Telemetry is how the pipeline reads payloads; nil if that is unknown, or if SQL transforms them first.
 	Telemetry *telemetry.Options
 }
 
@@ -73,14 +73,16 @@ type arguments struct {
 	Telemetry json.RawMessage `json:"telemetry"`
 }
 
-// readTelemetry returns nil for settings of another version of the provider that this one cannot read.
+// readTelemetry returns nil for settings of another version of the provider that this one cannot read, and for settings
+// that describe the output of telemetry.select.
 func readTelemetry(text json.RawMessage) *telemetry.Options {
 	var settings struct {
 		telemetry.Options
-		DataField string `json:"data_field"`
-		TimeField string `json:"time_field"`
+		Select    *string `json:"select"`
+		DataField string  `json:"data_field"`
+		TimeField string  `json:"time_field"`
 	}
-	if text != nil && json.Unmarshal(text, &settings) != nil {
+	if text != nil && json.Unmarshal(text, &settings) != nil || settings.Select != nil {
 		return nil
 	}
 	o := settings.Options

@@ -161,6 +161,27 @@ func TestTelemetryRuleIsChecked(t *testing.T) {
 	}
 }
 
+// TestAlertsSeeWhatTheDeviceSent: settings that describe what the telemetry rule selects are not for alerts.
+func TestAlertsSeeWhatTheDeviceSent(t *testing.T) {
+	for text, passesAll := range map[string]bool{
+		`{"select":"a AS b","data_field":"c","time_field":"d","ignore":["e"]}`: false,
+		`{"where":"a > 1"}`:                         false,
+		`{"where":"topic(2) = 'x'","ignore":["e"]}`: true,
+	} {
+		config := edit(alert(AlertRuleSpec{When: "a > 1"}))
+		selecting(text)(&config)
+		b := newBuilder(Defaults(config), testEnv())
+		sql, err := b.alertSQL()
+		if err != nil || strings.HasSuffix(sql, " WHERE get_or_default(a > 1, FALSE)") == passesAll {
+			t.Errorf("%s: the alerts rule is %s, %v", text, sql, err)
+		}
+		e := b.alertsEnvironment()
+		if e["IOT_DATA_FIELD"] != "" || e["IOT_TIME_FIELD"] != "" || e["IOT_TELEMETRY"] != "" != passesAll {
+			t.Errorf("%s: the alerts function gets %v", text, e)
+		}
+	}
+}
+
 func telemetryRule(t *testing.T, config Spec) (spec.TopicRule, bool) {
 	t.Helper()
 	for _, p := range build(t, config) {
