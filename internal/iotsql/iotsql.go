@@ -14,8 +14,8 @@ type Options struct {
 	Version  string   // "2016-03-23" when empty, "2015-10-08", "beta"
 	RuleName string   // for Basic Ingest
 	Names    []string // extra root names that Message.Bindings supplies; the payload never supplies them
-	// NoServices says why functions that call other services, such as get_dynamodb, are errors. If it is empty, they are
-	// allowed.
+	// NoServices says why functions that call other services, such as get_dynamodb, are errors. If it is empty, they
+	// are allowed.
 	NoServices string
 }
 

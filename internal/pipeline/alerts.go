@@ -157,7 +157,8 @@ func (b *builder) alertsEnvironment() map[string]string {
 		contract.EnvDataEndpoint:  b.env.DataEndpoint,
 		contract.EnvTelemetry:     b.alertTelemetry(),
 	}
-	if t := b.config.Telemetry; t.Select == nil && (*t.DataField != DefaultDataField || *t.TimeField != DefaultTimeField) {
+	t := b.config.Telemetry
+	if t.Select == nil && (*t.DataField != DefaultDataField || *t.TimeField != DefaultTimeField) {
 		e[contract.EnvDataField], e[contract.EnvTimeField] = *t.DataField, *t.TimeField
 	}
 	return e

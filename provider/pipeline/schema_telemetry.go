@@ -11,11 +11,12 @@ import (
 func telemetry() capability {
 	return capability{arguments: attributes{
 		"telemetry": object("What the telemetry rule selects, and how a payload is read.", attributes{
-			"select": optional("AWS IoT SQL select list, such as `data.t AS temperature, timestamp() AS timestamp`, in " +
-				"place of `*`. The rule writes its output to the stream, and the other arguments describe that output. " +
-				"Alert conditions and the archive see the payload as the device sent it."),
-			"where": optional("AWS IoT SQL condition, such as `isUndefined(debug)`. The rule writes only messages for " +
-				"which it is true to the stream; the others are dropped. It sees the payload as the device sent it."),
+			"select": optional("AWS IoT SQL select list, such as `data.t AS temperature, timestamp() AS timestamp`, " +
+				"in place of `*`. The rule writes its output to the stream, and the other arguments describe that " +
+				"output. Alert conditions and the archive see the payload as the device sent it."),
+			"where": optional("AWS IoT SQL condition, such as `isUndefined(debug)`. The rule writes only messages " +
+				"for which it is true to the stream; the others are dropped. It sees the payload as the device sent " +
+				"it."),
 			"data_field": optional(fmt.Sprintf("Name of the field that holds the measures. A payload without the "+
 				"field is read as flat. Defaults to `%s`.", pipeline.DefaultDataField)),
 			"time_field": optional(fmt.Sprintf("Name of the field that holds the time: epoch seconds, epoch "+
