@@ -156,16 +156,13 @@ func keyLines(t *testing.T, bundle string) []string {
 // After a create that stopped halfway, untaint and apply resume in place.
 func TestResumeAfterUntaint(t *testing.T) {
 	p := newProject(t, mototest.Region, "minimal")
-	p.aws.Server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "kinesis",
-			Operation: "CreateStream",
-			Code:      "LimitExceededException",
-			Message:   "Too many streams.",
-			Times:     1,
-		},
-	)
+	p.aws.Server.Fail(t, mototest.Fault{
+		Service:   "kinesis",
+		Operation: "CreateStream",
+		Code:      "LimitExceededException",
+		Message:   "Too many streams.",
+		Times:     1,
+	})
 	out := p.Try("apply", "-auto-approve")
 	if out.Code == 0 || !out.Says("terraform untaint") {
 		t.Fatalf("the apply should fail and name the untaint command:\n%s", out.Output)

@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"maps"
+
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -11,11 +13,13 @@ import (
 
 // configuration is the schema of the provider block: names and meaning are those of hashicorp/aws.
 func configuration() schema.Schema {
+	attributes := credentials()
+	maps.Copy(attributes, behaviour())
 	return schema.Schema{
 		MarkdownDescription: "Manages whole AWS IoT telemetry pipelines, each as one resource. Credentials, region " +
 			"and the other account settings work as in the `hashicorp/aws` provider: set them in this block, in the " +
 			"environment, or in the shared configuration files.",
-		Attributes: attributes(),
+		Attributes: attributes,
 		Blocks: map[string]schema.Block{
 			"assume_role":                   assumeRole(),
 			"assume_role_with_web_identity": webIdentity(),
@@ -34,25 +38,27 @@ func configuration() schema.Schema {
 	}
 }
 
-func attributes() map[string]schema.Attribute {
+// credentials is where the provider works, and as whom.
+func credentials() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"region": text(
 			"AWS region, such as `eu-west-1`. Defaults to `AWS_REGION`, then the shared configuration file. A " +
 				"pipeline can override it.",
 		),
-		"profile": text(
-			"Profile of the shared configuration and credentials files. Defaults to `AWS_PROFILE`.",
-		),
+		"profile": text("Profile of the shared configuration and credentials files. Defaults to " +
+			"`AWS_PROFILE`."),
 		"shared_config_files":      textList("Paths of shared configuration files. Defaults to `~/.aws/config`."),
 		"shared_credentials_files": textList("Paths of shared credentials files. Defaults to `~/.aws/credentials`."),
-		"access_key": text(
-			"Access key ID. Defaults to `AWS_ACCESS_KEY_ID`, then the other sources of the AWS SDK.",
-		),
+		"access_key": text("Access key ID. Defaults to `AWS_ACCESS_KEY_ID`, then the other sources of " +
+			"the AWS SDK."),
 		"secret_key": secret("Secret access key for `access_key`."),
-		"token": secret(
-			"Session token for `access_key`. Required for temporary credentials.",
-		),
+		"token":      secret("Session token for `access_key`. Required for temporary credentials."),
+	}
+}
 
+// behaviour is how requests are made and what is checked before the first of them.
+func behaviour() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
 		"max_retries": schema.Int64Attribute{
 			Optional: true,
 			MarkdownDescription: "Maximum number of times a request is sent if AWS throttles it or returns a " +
@@ -66,10 +72,8 @@ func attributes() map[string]schema.Attribute {
 			"URL of the proxy for HTTP, and for HTTPS if `https_proxy` is not set. Defaults to `HTTP_PROXY`.",
 		),
 		"https_proxy": text("URL of the proxy for HTTPS requests. Defaults to `HTTPS_PROXY`."),
-		"no_proxy": text(
-			"Comma-separated list of hosts that do not use the proxy. Defaults to `NO_PROXY`.",
-		),
-		"insecure": flag("Whether to accept any TLS certificate. Defaults to `false`."),
+		"no_proxy":    text("Comma-separated list of hosts that do not use the proxy. Defaults to `NO_PROXY`."),
+		"insecure":    flag("Whether to accept any TLS certificate. Defaults to `false`."),
 		"s3_use_path_style": flag(
 			"Whether to put the bucket in the path of S3 URLs, for emulators. Defaults to `false`.",
 		),
@@ -114,10 +118,8 @@ func assumeRole() schema.Block {
 		MarkdownDescription: "IAM role to assume. Multiple blocks form a chain: each role is assumed with the " +
 			"credentials of the previous one.",
 		NestedObject: schema.NestedBlockObject{Attributes: map[string]schema.Attribute{
-			"role_arn": text("ARN of the role."),
-			"duration": text(
-				"Duration of the session, such as `1h` or `15m`. Defaults to `15m`.",
-			),
+			"role_arn":            text("ARN of the role."),
+			"duration":            text("Duration of the session, such as `1h` or `15m`. Defaults to `15m`."),
 			"external_id":         text("External ID that the role's trust policy requires."),
 			"policy":              text("JSON policy that further restricts the session's permissions."),
 			"policy_arns":         textSet("ARNs of managed policies that further restrict the session's permissions."),

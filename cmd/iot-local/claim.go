@@ -26,12 +26,8 @@ func (r *registration) flags(f *flag.FlagSet) {
 	f.BoolVar(&r.on, "claim", false,
 		"simulate new devices that register themselves with the pipeline's claim certificate; needs --serial")
 	f.Var(&r.serials, "serial", "serial `numbers` of the devices to register; can be repeated")
-	f.StringVar(
-		&r.dir,
-		"keep",
-		"",
-		"`directory` that keeps the keys of registered devices, so that later runs reuse them (default: none)",
-	)
+	f.StringVar(&r.dir, "keep", "",
+		"`directory` that keeps the keys of registered devices, so that later runs reuse them (default: none)")
 	f.Func(
 		"parameter",
 		"`NAME=VALUE` that the devices send with their serial number, such as site=hall-3; can be repeated",
@@ -70,17 +66,14 @@ func (r *registration) register(
 	if err != nil {
 		return nil, err
 	}
-	return simulate.Register(
-		ctx,
-		simulate.Registration{
-			Claim:       claim,
-			Broker:      o.Broker,
-			Roots:       o.Roots,
-			Serials:     r.serials,
-			Parameters:  r.parameters,
-			TopicPrefix: m.TopicPrefix,
-			Dir:         r.dir,
-			Events:      o.Events,
-		},
-	)
+	return simulate.Register(ctx, simulate.Registration{
+		Claim:       claim,
+		Broker:      o.Broker,
+		Roots:       o.Roots,
+		Serials:     r.serials,
+		Parameters:  r.parameters,
+		TopicPrefix: m.TopicPrefix,
+		Dir:         r.dir,
+		Events:      o.Events,
+	})
 }

@@ -78,24 +78,19 @@ func deployClaim(t *testing.T, c *awsapi.Clients) (certificatePEM, privateKey st
 	_, err = c.IoT().AttachPolicy(ctx,
 		&iot.AttachPolicyInput{PolicyName: aws.String("gh-claim"), Target: keys.CertificateArn})
 	must(err)
-	bundle, err := json.Marshal(
-		map[string]any{
-			"certificate_pem": keys.CertificatePem,
-			"private_key":     keys.KeyPair.PrivateKey,
-			"certificate_id":  keys.CertificateId,
-			"endpoint":        "a1b2.iot.us-east-1.amazonaws.com",
-			"template":        "gh",
-		},
-	)
+	bundle, err := json.Marshal(map[string]any{
+		"certificate_pem": keys.CertificatePem,
+		"private_key":     keys.KeyPair.PrivateKey,
+		"certificate_id":  keys.CertificateId,
+		"endpoint":        "a1b2.iot.us-east-1.amazonaws.com",
+		"template":        "gh",
+	})
 	must(err)
-	_, err = c.SSM().PutParameter(
-		ctx,
-		&ssm.PutParameterInput{
-			Name:  aws.String("/iot-pipeline/gh/devices-claim"),
-			Type:  "SecureString",
-			Value: aws.String(string(bundle)),
-		},
-	)
+	_, err = c.SSM().PutParameter(ctx, &ssm.PutParameterInput{
+		Name:  aws.String("/iot-pipeline/gh/devices-claim"),
+		Type:  "SecureString",
+		Value: aws.String(string(bundle)),
+	})
 	must(err)
 	return *keys.CertificatePem, *keys.KeyPair.PrivateKey
 }
@@ -215,15 +210,12 @@ func TestClaimMistakesSayWhatToDo(t *testing.T) {
 		t.Helper()
 		text, err := json.Marshal(value)
 		if err == nil {
-			_, err = c.SSM().PutParameter(
-				t.Context(),
-				&ssm.PutParameterInput{
-					Name:      &name,
-					Type:      "SecureString",
-					Value:     aws.String(string(text)),
-					Overwrite: aws.Bool(true),
-				},
-			)
+			_, err = c.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{
+				Name:      &name,
+				Type:      "SecureString",
+				Value:     aws.String(string(text)),
+				Overwrite: aws.Bool(true),
+			})
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -67,27 +67,22 @@ func deploy(t *testing.T, c *awsapi.Clients) (queue string) {
 	_, err = c.IoT().AttachThingPrincipal(ctx,
 		&iot.AttachThingPrincipalInput{ThingName: aws.String("soil-001"), Principal: keys.CertificateArn})
 	must(err)
-	bundle, err := json.Marshal(
-		map[string]any{
-			"thing":           "soil-001",
-			"certificate_pem": keys.CertificatePem,
-			"private_key":     keys.KeyPair.PrivateKey,
-			"topics": map[string]string{
-				"telemetry": "gh/soil-001/telemetry",
-				"status":    "gh/soil-001/status",
-				"commands":  "gh/soil-001/commands",
-			},
+	bundle, err := json.Marshal(map[string]any{
+		"thing":           "soil-001",
+		"certificate_pem": keys.CertificatePem,
+		"private_key":     keys.KeyPair.PrivateKey,
+		"topics": map[string]string{
+			"telemetry": "gh/soil-001/telemetry",
+			"status":    "gh/soil-001/status",
+			"commands":  "gh/soil-001/commands",
 		},
-	)
+	})
 	must(err)
-	_, err = c.SSM().PutParameter(
-		ctx,
-		&ssm.PutParameterInput{
-			Name:  aws.String("/iot-pipeline/gh/devices/soil-001"),
-			Type:  "SecureString",
-			Value: aws.String(string(bundle)),
-		},
-	)
+	_, err = c.SSM().PutParameter(ctx, &ssm.PutParameterInput{
+		Name:  aws.String("/iot-pipeline/gh/devices/soil-001"),
+		Type:  "SecureString",
+		Value: aws.String(string(bundle)),
+	})
 	must(err)
 	return *q.QueueUrl
 }
@@ -244,38 +239,32 @@ func TestOutputForPeople(t *testing.T) {
 	var out bytes.Buffer
 	p := newPrinter(&out, false, false)
 	at := time.Date(2026, 11, 21, 10, 0, 0, 5e6, time.UTC)
-	p.print(
-		runlog.Event{
-			Time:     at,
-			Kind:     runlog.Acted,
-			Thing:    "soil-001",
-			Topic:    "gh/soil-001/telemetry",
-			Rule:     "gh_telemetry",
-			Action:   "kinesis",
-			Target:   "gh",
-			Duration: 1500 * time.Microsecond,
-		},
-	)
-	p.print(
-		runlog.Event{
-			Time:   at,
-			Kind:   runlog.Refused,
-			Thing:  "soil-002",
-			Topic:  "gh/soil-001/telemetry",
-			Action: "iot:Publish",
-			Detail: "no policy allows it",
-		},
-	)
-	p.print(
-		runlog.Event{
-			Time:   at,
-			Kind:   runlog.Acted,
-			Rule:   "gh_archive",
-			Action: "s3",
-			Target: "b/k",
-			Error:  "NoSuchBucket",
-		},
-	)
+	p.print(runlog.Event{
+		Time:     at,
+		Kind:     runlog.Acted,
+		Thing:    "soil-001",
+		Topic:    "gh/soil-001/telemetry",
+		Rule:     "gh_telemetry",
+		Action:   "kinesis",
+		Target:   "gh",
+		Duration: 1500 * time.Microsecond,
+	})
+	p.print(runlog.Event{
+		Time:   at,
+		Kind:   runlog.Refused,
+		Thing:  "soil-002",
+		Topic:  "gh/soil-001/telemetry",
+		Action: "iot:Publish",
+		Detail: "no policy allows it",
+	})
+	p.print(runlog.Event{
+		Time:   at,
+		Kind:   runlog.Acted,
+		Rule:   "gh_archive",
+		Action: "s3",
+		Target: "b/k",
+		Error:  "NoSuchBucket",
+	})
 	want := `10:00:00.005  acted         soil-001          gh/soil-001/telemetry             gh_telemetry              kinesis → gh  1.5ms
 10:00:00.005  refused       soil-002          gh/soil-001/telemetry             iot:Publish  no policy allows it
 10:00:00.005  acted                           gh_archive                s3 → b/k  error: NoSuchBucket

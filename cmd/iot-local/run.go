@@ -20,12 +20,8 @@ const stopTime = 30 * time.Second
 type target struct{ endpoint, region, profile string }
 
 func (t *target) flags(f *flag.FlagSet) {
-	f.StringVar(
-		&t.endpoint,
-		"endpoint",
-		"",
-		"base `URL` of an AWS-compatible endpoint (default: $AWS_ENDPOINT_URL, otherwise AWS)",
-	)
+	f.StringVar(&t.endpoint, "endpoint", "",
+		"base `URL` of an AWS-compatible endpoint (default: $AWS_ENDPOINT_URL, otherwise AWS)")
 	f.StringVar(&t.region, "region", "", "AWS `region` (default: from the AWS environment)")
 	f.StringVar(&t.profile, "profile", "", "`name` of a profile in the AWS configuration files")
 }
@@ -67,17 +63,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	where.flags(f)
 	f.StringVar(&o.MQTTAddr, "mqtt", "127.0.0.1:8883", "`address` to listen on for MQTT over TLS")
 	f.Var(&hosts, "host", "additional host `names` and addresses of this machine for the broker's certificate")
-	f.StringVar(
-		&o.StateDir,
-		"state",
-		"",
-		"`directory` of the local certificate authority (default: iot-local in the user's cache directory)",
-	)
-	f.Var(
-		pairs(o.Bootstraps),
-		"function",
-		"`NAME=PATH` of a bootstrap executable for a function, such as processor=./bootstrap; can be repeated",
-	)
+	f.StringVar(&o.StateDir, "state", "",
+		"`directory` of the local certificate authority (default: iot-local in the user's cache directory)")
+	f.Var(pairs(o.Bootstraps), "function",
+		"`NAME=PATH` of a bootstrap executable for a function, such as processor=./bootstrap; can be repeated")
 	f.IntVar(&o.Concurrency, "concurrency", 4, "`number` of processes per function")
 	f.DurationVar(&o.Refresh, "refresh", 2*time.Second, "how often to check for changed rules and functions")
 	asJSON := f.Bool("json", false, "print one JSON object per event")

@@ -10,13 +10,11 @@ import (
 
 func TestRead(t *testing.T) {
 	zip := []byte("a zip")
-	all, err := read(
-		fstest.MapFS{
-			"zips/processor_arm64.zip": {Data: zip},
-			"zips/.gitignore":          {Data: []byte("*")},
-			"zips/other_arm64.zip":     {Data: zip},
-		},
-	)
+	all, err := read(fstest.MapFS{
+		"zips/processor_arm64.zip": {Data: zip},
+		"zips/.gitignore":          {Data: []byte("*")},
+		"zips/other_arm64.zip":     {Data: zip},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

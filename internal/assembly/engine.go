@@ -43,18 +43,15 @@ func (e *Engine) step(ctx context.Context, p *Part, op Operation, detail string,
 	start := time.Now()
 	err := call()
 	if e.Log != nil {
-		e.Log(
-			ctx,
-			Event{
-				Key:       p.Key,
-				Kind:      p.Kind,
-				Name:      p.Name,
-				Operation: op,
-				Detail:    detail,
-				Elapsed:   time.Since(start),
-				Err:       err,
-			},
-		)
+		e.Log(ctx, Event{
+			Key:       p.Key,
+			Kind:      p.Kind,
+			Name:      p.Name,
+			Operation: op,
+			Detail:    detail,
+			Elapsed:   time.Since(start),
+			Err:       err,
+		})
 	}
 	if err != nil {
 		return &PartError{Key: p.Key, Kind: p.Kind, Name: p.Name, Operation: op, Err: err}

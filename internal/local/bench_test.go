@@ -133,17 +133,14 @@ func benchmark(b *testing.B, perSecond float64) {
 		BaseEndpoint: &s.URL,
 		Credentials:  credentials.NewStaticCredentialsProvider("stub", "stub", ""),
 	}
-	r, err := Start(
-		b.Context(),
-		Options{
-			Config:     config,
-			Pipeline:   "gh",
-			MQTTAddr:   "127.0.0.1:0",
-			StateDir:   b.TempDir(),
-			Bootstraps: bootstraps,
-			Refresh:    time.Hour,
-		},
-	)
+	r, err := Start(b.Context(), Options{
+		Config:     config,
+		Pipeline:   "gh",
+		MQTTAddr:   "127.0.0.1:0",
+		StateDir:   b.TempDir(),
+		Bootstraps: bootstraps,
+		Refresh:    time.Hour,
+	})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -114,30 +114,20 @@ func (d *deployed) make(t *testing.T, devices int) {
 	d.topic = *must(c.SNS().CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("gh-alerts")}))(t).TopicArn
 	must(c.S3().CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("gh-archive")}))(t)
 	d.functions(t)
-	d.rule(
-		t,
-		"telemetry",
-		"SELECT * FROM 'gh/+/telemetry'",
-		types.Action{
-			Kinesis: &types.KinesisAction{
-				RoleArn:      aws.String("r"),
-				StreamName:   aws.String("gh"),
-				PartitionKey: aws.String("${topic(2)}"),
-			},
+	d.rule(t, "telemetry", "SELECT * FROM 'gh/+/telemetry'", types.Action{
+		Kinesis: &types.KinesisAction{
+			RoleArn:      aws.String("r"),
+			StreamName:   aws.String("gh"),
+			PartitionKey: aws.String("${topic(2)}"),
 		},
-	)
-	d.rule(
-		t,
-		"archive",
-		"SELECT * FROM 'gh/+/telemetry'",
-		types.Action{
-			S3: &types.S3Action{
-				RoleArn:    aws.String("r"),
-				BucketName: aws.String("gh-archive"),
-				Key:        aws.String("raw/${topic(2)}/${timestamp()}-${newuuid()}.json"),
-			},
+	})
+	d.rule(t, "archive", "SELECT * FROM 'gh/+/telemetry'", types.Action{
+		S3: &types.S3Action{
+			RoleArn:    aws.String("r"),
+			BucketName: aws.String("gh-archive"),
+			Key:        aws.String("raw/${topic(2)}/${timestamp()}-${newuuid()}.json"),
 		},
-	)
+	})
 	d.rule(
 		t,
 		"alerts",
@@ -167,36 +157,30 @@ func (d *deployed) functions(t *testing.T) {
 		env["IOT_PIPELINE"], env["IOT_TOPIC_PREFIX"], env["IOT_DEVICE_TABLE"], env["IOT_DEAD_LETTER_QUEUE_URL"] = "gh",
 			"gh", "gh", d.queue
 		must(
-			c.Lambda().CreateFunction(
-				ctx,
-				&lambda.CreateFunctionInput{
-					FunctionName: aws.String("gh-" + name),
-					Role:         role,
-					Runtime:      lambdatypes.RuntimeProvidedal2023,
-					Handler:      aws.String("bootstrap"),
-					Code: &lambdatypes.FunctionCode{
-						ZipFile: emptyArchive(t),
-					},
-					Timeout:     aws.Int32(30),
-					MemorySize:  aws.Int32(256),
-					Environment: &lambdatypes.Environment{Variables: env},
+			c.Lambda().CreateFunction(ctx, &lambda.CreateFunctionInput{
+				FunctionName: aws.String("gh-" + name),
+				Role:         role,
+				Runtime:      lambdatypes.RuntimeProvidedal2023,
+				Handler:      aws.String("bootstrap"),
+				Code: &lambdatypes.FunctionCode{
+					ZipFile: emptyArchive(t),
 				},
-			),
+				Timeout:     aws.Int32(30),
+				MemorySize:  aws.Int32(256),
+				Environment: &lambdatypes.Environment{Variables: env},
+			}),
 		)(t)
 	}
 	must(
-		c.Lambda().CreateEventSourceMapping(
-			ctx,
-			&lambda.CreateEventSourceMappingInput{
-				FunctionName:               aws.String("gh-processor"),
-				EventSourceArn:             aws.String("arn:aws:kinesis:us-east-1:" + account + ":stream/gh"),
-				BatchSize:                  aws.Int32(200),
-				StartingPosition:           lambdatypes.EventSourcePositionTrimHorizon,
-				BisectBatchOnFunctionError: aws.Bool(true),
-				MaximumRetryAttempts:       aws.Int32(20),
-				FunctionResponseTypes:      []lambdatypes.FunctionResponseType{"ReportBatchItemFailures"},
-			},
-		),
+		c.Lambda().CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
+			FunctionName:               aws.String("gh-processor"),
+			EventSourceArn:             aws.String("arn:aws:kinesis:us-east-1:" + account + ":stream/gh"),
+			BatchSize:                  aws.Int32(200),
+			StartingPosition:           lambdatypes.EventSourcePositionTrimHorizon,
+			BisectBatchOnFunctionError: aws.Bool(true),
+			MaximumRetryAttempts:       aws.Int32(20),
+			FunctionResponseTypes:      []lambdatypes.FunctionResponseType{"ReportBatchItemFailures"},
+		}),
 	)(t)
 	document := `{"version":1,"rules":{"hot":{"when":"data.temperature > 50","severity":"critical","message":"Too hot: ${data.temperature} on ${thing}","command":"{\"action\":\"enter_safe_mode\"}","cooldown_seconds":300}}}`
 	must(
@@ -261,30 +245,25 @@ func (d *deployed) fleet(t *testing.T, devices int) {
 		must(c.IoT().AttachThingPrincipal(ctx,
 			&iot.AttachThingPrincipalInput{ThingName: &name, Principal: keys.CertificateArn}))(t)
 		bundle := must(
-			json.Marshal(
-				map[string]any{
-					"thing":           name,
-					"certificate_pem": keys.CertificatePem,
-					"private_key":     keys.KeyPair.PrivateKey,
-					"certificate_id":  keys.CertificateId,
-					"endpoint":        "a1b2-ats.iot.us-east-1.amazonaws.com",
-					"topics": map[string]string{
-						"telemetry": "gh/" + name + "/telemetry",
-						"status":    "gh/" + name + "/status",
-						"commands":  "gh/" + name + "/commands",
-					},
+			json.Marshal(map[string]any{
+				"thing":           name,
+				"certificate_pem": keys.CertificatePem,
+				"private_key":     keys.KeyPair.PrivateKey,
+				"certificate_id":  keys.CertificateId,
+				"endpoint":        "a1b2-ats.iot.us-east-1.amazonaws.com",
+				"topics": map[string]string{
+					"telemetry": "gh/" + name + "/telemetry",
+					"status":    "gh/" + name + "/status",
+					"commands":  "gh/" + name + "/commands",
 				},
-			),
+			}),
 		)(t)
 		must(
-			c.SSM().PutParameter(
-				ctx,
-				&ssm.PutParameterInput{
-					Name:  aws.String("/iot-pipeline/gh/devices/" + name),
-					Type:  "SecureString",
-					Value: aws.String(string(bundle)),
-				},
-			),
+			c.SSM().PutParameter(ctx, &ssm.PutParameterInput{
+				Name:  aws.String("/iot-pipeline/gh/devices/" + name),
+				Type:  "SecureString",
+				Value: aws.String(string(bundle)),
+			}),
 		)(t)
 	}
 }
@@ -338,19 +317,16 @@ func (d *deployed) run(t *testing.T) (*Runtime, *log) {
 func (d *deployed) runOn(t *testing.T, config aws.Config) (*Runtime, *log) {
 	t.Helper()
 	l := &log{added: make(chan struct{}, 1)}
-	r, err := Start(
-		t.Context(),
-		Options{
-			Config:     config,
-			Pipeline:   "gh",
-			MQTTAddr:   "127.0.0.1:0",
-			StateDir:   t.TempDir(),
-			Bootstraps: bootstraps,
-			Events:     l.sink,
-			Refresh:    50 * time.Millisecond,
-			RetryDelay: 10 * time.Millisecond,
-		},
-	)
+	r, err := Start(t.Context(), Options{
+		Config:     config,
+		Pipeline:   "gh",
+		MQTTAddr:   "127.0.0.1:0",
+		StateDir:   t.TempDir(),
+		Bootstraps: bootstraps,
+		Events:     l.sink,
+		Refresh:    50 * time.Millisecond,
+		RetryDelay: 10 * time.Millisecond,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -377,13 +353,10 @@ func drain(t *testing.T, r *Runtime) {
 func (d *deployed) connect(t *testing.T, r *Runtime, thing, clientID string) (paho.Client, error) {
 	t.Helper()
 	value := must(
-		d.aws.SSM().GetParameter(
-			t.Context(),
-			&ssm.GetParameterInput{
-				Name:           aws.String("/iot-pipeline/gh/devices/" + thing),
-				WithDecryption: aws.Bool(true),
-			},
-		),
+		d.aws.SSM().GetParameter(t.Context(), &ssm.GetParameterInput{
+			Name:           aws.String("/iot-pipeline/gh/devices/" + thing),
+			WithDecryption: aws.Bool(true),
+		}),
 	)(t).Parameter.Value
 	var bundle struct {
 		Certificate string `json:"certificate_pem"`

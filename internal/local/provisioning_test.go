@@ -122,23 +122,20 @@ func (d *deployed) allowRegistration(t *testing.T, serials string) tls.Certifica
 	processor := must(c.Lambda().GetFunctionConfiguration(ctx,
 		&lambda.GetFunctionConfigurationInput{FunctionName: aws.String("gh-processor")}))(t)
 	must(
-		c.Lambda().CreateFunction(
-			ctx,
-			&lambda.CreateFunctionInput{
-				FunctionName: aws.String("gh-provisioning"),
-				Role:         processor.Role,
-				Runtime:      lambdatypes.RuntimeProvidedal2023,
-				Handler:      aws.String("bootstrap"),
-				Code: &lambdatypes.FunctionCode{
-					ZipFile: emptyArchive(t),
-				},
-				Timeout:    aws.Int32(5),
-				MemorySize: aws.Int32(128),
-				Environment: &lambdatypes.Environment{
-					Variables: map[string]string{"IOT_SERIALS": serials, "IOT_TEMPLATE_ARN": templateARN},
-				},
+		c.Lambda().CreateFunction(ctx, &lambda.CreateFunctionInput{
+			FunctionName: aws.String("gh-provisioning"),
+			Role:         processor.Role,
+			Runtime:      lambdatypes.RuntimeProvidedal2023,
+			Handler:      aws.String("bootstrap"),
+			Code: &lambdatypes.FunctionCode{
+				ZipFile: emptyArchive(t),
 			},
-		),
+			Timeout:    aws.Int32(5),
+			MemorySize: aws.Int32(128),
+			Environment: &lambdatypes.Environment{
+				Variables: map[string]string{"IOT_SERIALS": serials, "IOT_TEMPLATE_ARN": templateARN},
+			},
+		}),
 	)(t)
 	manifest := must(contract.FormatManifest(contract.Manifest[arguments]{
 		Name: "gh", TopicPrefix: "gh", Parts: map[string]contract.ManifestPart{
@@ -233,16 +230,13 @@ func TestDeviceRegistersItselfAndReports(t *testing.T) {
 func TestStoppingLeavesNoUnusedCertificate(t *testing.T) {
 	d := deploy(t, 0)
 	claim := d.allowRegistration(t, "A1")
-	r, err := Start(
-		t.Context(),
-		Options{
-			Config:     d.withTemplate(t),
-			Pipeline:   "gh",
-			MQTTAddr:   "127.0.0.1:0",
-			StateDir:   t.TempDir(),
-			Bootstraps: bootstraps,
-		},
-	)
+	r, err := Start(t.Context(), Options{
+		Config:     d.withTemplate(t),
+		Pipeline:   "gh",
+		MQTTAddr:   "127.0.0.1:0",
+		StateDir:   t.TempDir(),
+		Bootstraps: bootstraps,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,16 +119,13 @@ func (r *Runtime) applyMappings(before, d *deployment) {
 
 // read starts a poller for the mapping.
 func (r *Runtime) read(m streams.Mapping) {
-	p, err := streams.Start(
-		m,
-		streams.Options{
-			Source: streams.Kinesis{Client: r.clients.Kinesis()},
-			Invoke: r.call,
-			Events: r.options.Events,
-			Region: r.options.Config.Region,
-			Send:   r.send,
-		},
-	)
+	p, err := streams.Start(m, streams.Options{
+		Source: streams.Kinesis{Client: r.clients.Kinesis()},
+		Invoke: r.call,
+		Events: r.options.Events,
+		Region: r.options.Config.Region,
+		Send:   r.send,
+	})
 	if err != nil {
 		r.options.Events.Send(runlog.Event{Kind: runlog.Failed, Action: m.Function, Error: err.Error()})
 		return

@@ -124,18 +124,16 @@ func (r *Runtime) start(ctx context.Context) error {
 		return err
 	}
 	// The engine and the broker need each other: rules publish, and published messages go through the rules.
-	r.engine = rules.New(
-		rules.Options{
-			Clients:     r.clients,
-			Credentials: r.options.Config.Credentials,
-			AccountID:   *account.Account,
-			Publish:     r.publish,
-			Invoke:      r.invoke,
-			Call:        r.call,
-			Stored:      r.wake,
-			Events:      r.options.Events,
-		},
-	)
+	r.engine = rules.New(rules.Options{
+		Clients:     r.clients,
+		Credentials: r.options.Config.Credentials,
+		AccountID:   *account.Account,
+		Publish:     r.publish,
+		Invoke:      r.invoke,
+		Call:        r.call,
+		Stored:      r.wake,
+		Events:      r.options.Events,
+	})
 	r.shadows = shadow.New(r.clients.IoTData(), r.publish, r.options.Events)
 	r.provisioning = provisioning.New(
 		provisioning.Options{API: r.clients.IoT(), Hook: r.call, Reply: r.reply, Events: r.options.Events},
@@ -148,24 +146,28 @@ func (r *Runtime) start(ctx context.Context) error {
 		return err
 	}
 	r.hosts = lambdahost.New(lambdahost.Options{Region: r.options.Config.Region, Env: env, Events: r.options.Events})
-	r.queue = lambdahost.NewAsync(
-		lambdahost.AsyncOptions{
-			Host:       r.hosts,
-			Config:     r.asyncConfig,
-			Events:     r.options.Events,
-			RetryDelay: r.options.RetryDelay,
-			Send: func(ctx context.Context, to string, record []byte) error {
-				key := "aws/lambda/async/" + time.Now().UTC().Format("2006/01/02/2006-01-02T15.04.05.000000000")
-				return r.send(ctx, to, key, record)
-			},
+	r.queue = lambdahost.NewAsync(lambdahost.AsyncOptions{
+		Host:       r.hosts,
+		Config:     r.asyncConfig,
+		Events:     r.options.Events,
+		RetryDelay: r.options.RetryDelay,
+		Send: func(ctx context.Context, to string, record []byte) error {
+			key := "aws/lambda/async/" + time.Now().UTC().Format("2006/01/02/2006-01-02T15.04.05.000000000")
+			return r.send(ctx, to, key, record)
 		},
-	)
+	})
 	if err := r.listen(); err != nil {
 		return err
 	}
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}
+	r.announce()
+	return nil
+}
+
+// announce says that the pipeline runs, and follows its changes from here on.
+func (r *Runtime) announce() {
 	close(r.ready)
 	detail := fmt.Sprintf("pipeline %s: %d rules, %d functions; MQTT on %s, CA %s", r.options.Pipeline,
 		len(r.current.rules), len(r.hosts.Names()), r.MQTTAddr(), r.CAPath())
@@ -176,7 +178,6 @@ func (r *Runtime) start(ctx context.Context) error {
 	r.stop = cancel
 	r.running.Go(func() { r.follow(background) })
 	r.options.Events.Send(runlog.Event{Kind: runlog.Ready, Detail: detail})
-	return nil
 }
 
 // listen starts the broker.
@@ -197,22 +198,20 @@ func (r *Runtime) listen() error {
 	if err != nil {
 		return err
 	}
-	r.broker, err = broker.Start(
-		broker.Options{
-			Address:     r.options.MQTTAddr,
-			Certificate: certificate,
-			Authorizer:  registry.New(r.clients.IoT()),
-			Events:      r.options.Events,
-			Handle: func(m message.Message) {
-				<-r.ready // a device that reconnects immediately must not publish before the rules are loaded
-				if r.provisioning.Handle(m) {
-					return
-				}
-				r.shadows.Handle(m)
-				r.engine.Handle(m)
-			},
+	r.broker, err = broker.Start(broker.Options{
+		Address:     r.options.MQTTAddr,
+		Certificate: certificate,
+		Authorizer:  registry.New(r.clients.IoT()),
+		Events:      r.options.Events,
+		Handle: func(m message.Message) {
+			<-r.ready // a device that reconnects immediately must not publish before the rules are loaded
+			if r.provisioning.Handle(m) {
+				return
+			}
+			r.shadows.Handle(m)
+			r.engine.Handle(m)
 		},
-	)
+	})
 	return err
 }
 

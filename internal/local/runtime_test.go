@@ -65,15 +65,12 @@ func TestTelemetryReachesEveryStore(t *testing.T) {
 		t.Errorf("got %d Timestream records, want 3: %+v", len(records), records)
 	}
 	item := must(
-		d.aws.DynamoDB().GetItem(
-			t.Context(),
-			&dynamodb.GetItemInput{
-				TableName: aws.String("gh"),
-				Key: map[string]ddbtypes.AttributeValue{
-					"device_id": &ddbtypes.AttributeValueMemberS{Value: "soil-001"},
-				},
+		d.aws.DynamoDB().GetItem(t.Context(), &dynamodb.GetItemInput{
+			TableName: aws.String("gh"),
+			Key: map[string]ddbtypes.AttributeValue{
+				"device_id": &ddbtypes.AttributeValueMemberS{Value: "soil-001"},
 			},
-		),
+		}),
 	)(t).Item
 	latest, ok := item["latest"].(*ddbtypes.AttributeValueMemberM)
 	if !ok || latest.Value["temperature"].(*ddbtypes.AttributeValueMemberN).Value != "61" {
@@ -238,26 +235,20 @@ func TestThrottledStoreLosesNothing(t *testing.T) {
 	d := deploy(t, 1)
 	r, _ := d.run(t)
 	device := must(d.connect(t, r, "soil-001", "soil-001"))(t)
-	d.server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "timestream-write",
-			Operation: "WriteRecords",
-			Code:      "ThrottlingException",
-			Message:   "Rate exceeded",
-			Times:     5,
-		},
-	)
-	d.server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "kinesis",
-			Operation: "PutRecords",
-			Code:      "ProvisionedThroughputExceededException",
-			Message:   "slow down",
-			Times:     3,
-		},
-	)
+	d.server.Fail(t, mototest.Fault{
+		Service:   "timestream-write",
+		Operation: "WriteRecords",
+		Code:      "ThrottlingException",
+		Message:   "Rate exceeded",
+		Times:     5,
+	})
+	d.server.Fail(t, mototest.Fault{
+		Service:   "kinesis",
+		Operation: "PutRecords",
+		Code:      "ProvisionedThroughputExceededException",
+		Message:   "slow down",
+		Times:     3,
+	})
 	const sent = 100
 	for i := range sent {
 		publish(
@@ -286,17 +277,14 @@ func TestUnknownCodeIsToldWithTheWayOut(t *testing.T) {
 	d := deploy(t, 0)
 	var mu sync.Mutex
 	var told []string
-	r, err := Start(
-		t.Context(),
-		Options{
-			Config:   d.server.Config(t),
-			Pipeline: "gh",
-			MQTTAddr: "127.0.0.1:0",
-			StateDir: t.TempDir(),
-			Refresh:  time.Hour,
-			Events:   func(e runlog.Event) { mu.Lock(); defer mu.Unlock(); told = append(told, e.Error) },
-		},
-	)
+	r, err := Start(t.Context(), Options{
+		Config:   d.server.Config(t),
+		Pipeline: "gh",
+		MQTTAddr: "127.0.0.1:0",
+		StateDir: t.TempDir(),
+		Refresh:  time.Hour,
+		Events:   func(e runlog.Event) { mu.Lock(); defer mu.Unlock(); told = append(told, e.Error) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,14 +124,12 @@ func TestGuideShowsThePolicy(t *testing.T) {
 
 // IAM's limit for a managed policy is 6144 characters without white space [IAM quotas].
 func TestPolicyFitsIntoManagedPolicies(t *testing.T) {
-	text, err := Document(
-		Place{
-			Partition: "aws-us-gov",
-			Region:    "ap-northeast-1",
-			Account:   "123456789012",
-			Pipeline:  strings.Repeat("n", 32),
-		},
-	)
+	text, err := Document(Place{
+		Partition: "aws-us-gov",
+		Region:    "ap-northeast-1",
+		Account:   "123456789012",
+		Pipeline:  strings.Repeat("n", 32),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -167,10 +167,8 @@ func TestANoticeHasNoCharactersThatSQSRefuses(t *testing.T) {
 func TestEnvironmentIsCheckedAtStart(t *testing.T) {
 	for _, name := range []string{"IOT_PIPELINE", "IOT_TOPIC_PREFIX", "IOT_DEVICE_TABLE", "IOT_ALERT_TOPIC_ARN",
 		"IOT_DEAD_LETTER_QUEUE_URL", "AWS_REGION"} {
-		_, err := newHandler(
-			(&lambdatest.AWS{URL: "http://127.0.0.1:1"}).Getenv(map[string]string{name: ""}),
-			io.Discard,
-		)
+		_, err := newHandler((&lambdatest.AWS{URL: "http://127.0.0.1:1"}).Getenv(map[string]string{name: ""}),
+			io.Discard)
 		if err == nil || !strings.Contains(err.Error(), name+" is not set") {
 			t.Errorf("without %s: error %v", name, err)
 		}

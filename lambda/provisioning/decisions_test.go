@@ -158,14 +158,12 @@ func admissions() []decision {
 			why:    "only names of attributes are overridden",
 			env:    map[string]string{"IOT_ATTRIBUTES": "bay,hall"},
 			change: with("hall", "north"),
-			item: parameters(
-				map[string]string{
-					"bay":                       "12",
-					"SerialNumber":              "B2",
-					"AWS::IoT::Certificate::Id": another,
-					"spare":                     "not a value, é",
-				},
-			),
+			item: parameters(map[string]string{
+				"bay":                       "12",
+				"SerialNumber":              "B2",
+				"AWS::IoT::Certificate::Id": another,
+				"spare":                     "not a value, é",
+			}),
 			overrides: map[string]string{"bay": "12"},
 		},
 		{why: "an empty map overrides nothing", item: parameters(nil)},
@@ -186,12 +184,10 @@ func admissions() []decision {
 		},
 		{
 			why: "other attributes of the item are the operators' own",
-			item: item(
-				map[string]types.AttributeValue{
-					"note":  text("pallet 9"),
-					"batch": &types.AttributeValueMemberN{Value: "4"},
-				},
-			),
+			item: item(map[string]types.AttributeValue{
+				"note":  text("pallet 9"),
+				"batch": &types.AttributeValueMemberN{Value: "4"},
+			}),
 		},
 	}
 	for i := range all {

@@ -47,16 +47,12 @@ func TestOneDeviceOutOfMany(t *testing.T) {
 		step("soil-100", `{ attributes = { bay = "7" } }`, map[string]int{"iot:UpdateThing": 1},
 			plancheck.ExpectKnownValue(address, at("identities", "soil-100", "certificate_id"), knownvalue.NotNull())),
 		step("soil-100", `{ attributes = { bay = "7" }, enabled = false }`, map[string]int{"iot:UpdateCertificate": 1}),
-		step(
-			"soil-100",
-			"",
-			map[string]int{
-				"iot:DeleteThing":          1,
-				"iot:DeleteCertificate":    1,
-				"iot:DetachThingPrincipal": 1,
-				"ssm:DeleteParameters":     1,
-			},
-		),
+		step("soil-100", "", map[string]int{
+			"iot:DeleteThing":          1,
+			"iot:DeleteCertificate":    1,
+			"iot:DetachThingPrincipal": 1,
+			"ssm:DeleteParameters":     1,
+		}),
 	)
 }
 

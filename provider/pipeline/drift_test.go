@@ -221,14 +221,11 @@ func TestEverythingIsGone(t *testing.T) {
 	w := newLocalAWS(t)
 	config := w.config(pipeline(minimal))
 	state := &recorded{}
-	w.run(
-		resource.TestStep{Config: config, Check: state.take},
-		resource.TestStep{
-			PreConfig: w.emptied(), Config: config,
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
-				plancheck.ExpectResourceAction(address, plancheck.ResourceActionCreate)}},
-		},
-	)
+	w.run(resource.TestStep{Config: config, Check: state.take}, resource.TestStep{
+		PreConfig: w.emptied(), Config: config,
+		ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+			plancheck.ExpectResourceAction(address, plancheck.ResourceActionCreate)}},
+	})
 }
 
 // emptied empties the account.

@@ -54,16 +54,13 @@ func TestAccountClosedToTimestream(t *testing.T) {
 	w := newLocalAWS(t)
 	w.run(resource.TestStep{
 		PreConfig: func() {
-			w.Server.Fail(
-				t,
-				mototest.Fault{
-					Service:   "timestream-write",
-					Operation: "DescribeEndpoints",
-					Code:      "AccessDeniedException",
-					Message:   "Only existing Timestream for LiveAnalytics customers can access the service.",
-					Times:     100,
-				},
-			)
+			w.Server.Fail(t, mototest.Fault{
+				Service:   "timestream-write",
+				Operation: "DescribeEndpoints",
+				Code:      "AccessDeniedException",
+				Message:   "Only existing Timestream for LiveAnalytics customers can access the service.",
+				Times:     100,
+			})
 		},
 		Config:      w.config(pipeline("name = \"g-one\"\n timestream = {}")),
 		ExpectError: words("The account cannot use Timestream LiveAnalytics"),
@@ -186,16 +183,13 @@ func TestCreateStopsHalfWay(t *testing.T) {
 	w.run(
 		resource.TestStep{
 			PreConfig: func() {
-				w.Server.Fail(
-					t,
-					mototest.Fault{
-						Service:   "kinesis",
-						Operation: "CreateStream",
-						Code:      "LimitExceededException",
-						Message:   "Too many streams.",
-						Times:     1,
-					},
-				)
+				w.Server.Fail(t, mototest.Fault{
+					Service:   "kinesis",
+					Operation: "CreateStream",
+					Code:      "LimitExceededException",
+					Message:   "Too many streams.",
+					Times:     1,
+				})
 			},
 			Config:      config,
 			ExpectError: words(`LimitExceededException: Too many streams. Exists now and is recorded:`),

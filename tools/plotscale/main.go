@@ -63,20 +63,17 @@ func read(name string) ([]row, error) {
 				return nil, fmt.Errorf("reading %q: %w", name, err)
 			}
 		}
-		rows = append(
-			rows,
-			row{
-				source:   r[0],
-				quotas:   r[1],
-				command:  r[3],
-				devices:  int(numbers[0]),
-				seconds:  numbers[1],
-				dictated: numbers[2],
-				requests: int(numbers[3]),
-				mib:      int(numbers[4]),
-				state:    int(numbers[5]),
-			},
-		)
+		rows = append(rows, row{
+			source:   r[0],
+			quotas:   r[1],
+			command:  r[3],
+			devices:  int(numbers[0]),
+			seconds:  numbers[1],
+			dictated: numbers[2],
+			requests: int(numbers[3]),
+			mib:      int(numbers[4]),
+			state:    int(numbers[5]),
+		})
 	}
 	slices.SortStableFunc(rows, func(a, b row) int {
 		return cmp.Or(strings.Compare(a.source, b.source), -strings.Compare(a.quotas, b.quotas), a.devices-b.devices)

@@ -121,16 +121,12 @@ func TestClaimLife(t *testing.T) {
 					Want: drivertest.Changing(func(s *spec.ClaimCertificate) { s.Store.Kind = kind })},
 			}
 			if tagByHand != nil {
-				steps = slices.Insert(
-					steps,
-					6,
-					drivertest.Step[spec.ClaimCertificate]{
-						Why:    "tags changed by hand",
-						Fields: []string{"tags"},
-						Writes: retagged,
-						Drift:  tagByHand,
-					},
-				)
+				steps = slices.Insert(steps, 6, drivertest.Step[spec.ClaimCertificate]{
+					Why:    "tags changed by hand",
+					Fields: []string{"tags"},
+					Writes: retagged,
+					Drift:  tagByHand,
+				})
 			}
 			drivertest.Life[spec.ClaimCertificate]{
 				Clients: c.aws, Driver: d, Name: claimName, Full: claim(kind), Reads: 2, Steps: steps,
@@ -362,16 +358,13 @@ func TestClaimNeedsOneKindOfStoreOnly(t *testing.T) {
 			c := newClaims(t)
 			for _, call := range denied {
 				service, operation, _ := strings.Cut(call, ":")
-				c.server.Fail(
-					t,
-					mototest.Fault{
-						Service:   service,
-						Operation: operation,
-						Code:      "AccessDeniedException",
-						Message:   "not authorized",
-						Times:     1000,
-					},
-				)
+				c.server.Fail(t, mototest.Fault{
+					Service:   service,
+					Operation: operation,
+					Code:      "AccessDeniedException",
+					Message:   "not authorized",
+					Times:     1000,
+				})
 			}
 			want := claim(kind)
 			fields, ref := c.apply(assembly.Ref{Name: claimName, Owner: drivertest.Owner}, want)
@@ -417,16 +410,13 @@ func TestClaimBundleOfAnotherPipelineIsNeitherReadNorTouched(t *testing.T) {
 	}
 
 	// The name is taken between the look and the write.
-	c.server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "ssm",
-			Operation: "ListTagsForResource",
-			Code:      "InvalidResourceId",
-			Message:   "gone",
-			Times:     1,
-		},
-	)
+	c.server.Fail(t, mototest.Fault{
+		Service:   "ssm",
+		Operation: "ListTagsForResource",
+		Code:      "InvalidResourceId",
+		Message:   "gone",
+		Times:     1,
+	})
 	id, err = d.Create(c.ctx, ref, want)
 	if !errors.As(err, &foreign) || foreign.Owner != drivertest.Owner || id.ID != "" {
 		t.Errorf("%+v, %v; want a refusal that names the owner", id, err)
@@ -479,16 +469,13 @@ func TestClaimDeletionNeedsTheBundle(t *testing.T) {
 	c := newClaims(t)
 	want := claim(credstore.ParameterStore)
 	ref := c.made(want)
-	c.server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "ssm",
-			Operation: "GetParameters",
-			Code:      "InvalidKeyId",
-			Message:   "the key is disabled",
-			Times:     1,
-		},
-	)
+	c.server.Fail(t, mototest.Fault{
+		Service:   "ssm",
+		Operation: "GetParameters",
+		Code:      "InvalidKeyId",
+		Message:   "the key is disabled",
+		Times:     1,
+	})
 	if err := claimcertificate.New(c.aws).Delete(c.ctx, ref); !awsapi.Is(err, "InvalidKeyId") {
 		t.Errorf("%v", err)
 	}

@@ -166,13 +166,10 @@ func (d *Driver) reindex(ctx context.Context, have *assembly.Observed[spec.Table
 			continue
 		}
 		remove := types.GlobalSecondaryIndexUpdate{Delete: &types.DeleteGlobalSecondaryIndexAction{IndexName: &i.Name}}
-		if err := d.update(
-			ctx,
-			&dynamodb.UpdateTableInput{
-				TableName:                   &have.ID,
-				GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{remove},
-			},
-		); err != nil {
+		if err := d.update(ctx, &dynamodb.UpdateTableInput{
+			TableName:                   &have.ID,
+			GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{remove},
+		}); err != nil {
 			return fmt.Errorf("removing index %q: %w", i.Name, err)
 		}
 	}

@@ -88,14 +88,11 @@ func TestLife(t *testing.T) {
 				Fields: []string{"indexes"},
 				Writes: []string{"UpdateTable"},
 				Drift: func(ctx context.Context) error {
-					_, err := db.UpdateTable(
-						ctx,
-						&dynamodb.UpdateTableInput{
-							TableName: table,
-							GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{
-								{Delete: &types.DeleteGlobalSecondaryIndexAction{IndexName: &byStatus.Name}}},
-						},
-					)
+					_, err := db.UpdateTable(ctx, &dynamodb.UpdateTableInput{
+						TableName: table,
+						GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{
+							{Delete: &types.DeleteGlobalSecondaryIndexAction{IndexName: &byStatus.Name}}},
+					})
 					return err
 				},
 			},
@@ -108,13 +105,10 @@ func TestLife(t *testing.T) {
 				Fields: []string{"tags"},
 				Writes: []string{"UntagResource"},
 				Drift: func(ctx context.Context) error {
-					_, err := db.TagResource(
-						ctx,
-						&dynamodb.TagResourceInput{
-							ResourceArn: aws.String("arn:aws:dynamodb:us-east-1:123456789012:table/" + name),
-							Tags:        []types.Tag{{Key: aws.String("extra"), Value: aws.String("x")}},
-						},
-					)
+					_, err := db.TagResource(ctx, &dynamodb.TagResourceInput{
+						ResourceArn: aws.String("arn:aws:dynamodb:us-east-1:123456789012:table/" + name),
+						Tags:        []types.Tag{{Key: aws.String("extra"), Value: aws.String("x")}},
+					})
 					return err
 				},
 			},
@@ -209,29 +203,23 @@ func TestDeletionWaitsForAChangeUnderWay(t *testing.T) {
 	if _, err := d.Create(ctx, ref, full()); err != nil {
 		t.Fatal(err)
 	}
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "dynamodb",
-			Operation: "DeleteTable",
-			Code:      "ResourceInUseException",
-			Message:   "Attempt to change a resource which is still in use",
-			Times:     2,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "dynamodb",
+		Operation: "DeleteTable",
+		Code:      "ResourceInUseException",
+		Message:   "Attempt to change a resource which is still in use",
+		Times:     2,
+	})
 	if err := d.Delete(ctx, ref); err != nil {
 		t.Fatal(err)
 	}
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "dynamodb",
-			Operation: "DeleteTable",
-			Code:      "AccessDeniedException",
-			Message:   "no",
-			Times:     1,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "dynamodb",
+		Operation: "DeleteTable",
+		Code:      "AccessDeniedException",
+		Message:   "no",
+		Times:     1,
+	})
 	if err := d.Delete(ctx, ref); !awsapi.Is(err, "AccessDeniedException") {
 		t.Errorf("deleting without permission: %v", err)
 	}

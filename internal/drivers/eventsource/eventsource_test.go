@@ -170,16 +170,13 @@ func TestAnotherStreamIsAReplacement(t *testing.T) {
 func TestWithoutAFunctionThereIsNoMapping(t *testing.T) {
 	server := mototest.Start(t)
 	d := New(drivertest.Clients(t, server))
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   motoService,
-			Operation: "ListEventSourceMappings",
-			Code:      "ResourceNotFoundException",
-			Message:   "Function not found",
-			Times:     2,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   motoService,
+		Operation: "ListEventSourceMappings",
+		Code:      "ResourceNotFoundException",
+		Message:   "Function not found",
+		Times:     2,
+	})
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
 	if got, err := d.Observe(t.Context(), ref); got != nil || err != nil {
 		t.Errorf("%+v, %v", got, err)
@@ -254,16 +251,13 @@ func TestDeletionWaitsForAChangeUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	ref.ID = id.ID
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   motoService,
-			Operation: "DeleteEventSourceMapping",
-			Code:      "ResourceInUseException",
-			Message:   "Cannot delete the event source mapping because it is in use",
-			Times:     4,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   motoService,
+		Operation: "DeleteEventSourceMapping",
+		Code:      "ResourceInUseException",
+		Message:   "Cannot delete the event source mapping because it is in use",
+		Times:     4,
+	})
 	if err := d.Delete(t.Context(), ref); err != nil {
 		t.Error(err)
 	}

@@ -248,13 +248,11 @@ func TestEveryRequestFailsOnce(t *testing.T) {
 // TestDestroyAfterAnyFailureLeavesNothing makes each request of a creation fail, forgets everything, and destroys.
 func TestDestroyAfterAnyFailureLeavesNothing(t *testing.T) {
 	csr, _ := pemtest.Request(t, "soil-002")
-	want := greenhouse(
-		map[string]spec.Device{
-			"soil-001": {},
-			"soil-002": {CSRPEM: csr},
-			"soil-003": {CertificatePEM: pemtest.SelfSigned(t, "soil-003")},
-		},
-	)
+	want := greenhouse(map[string]spec.Device{
+		"soil-001": {},
+		"soil-002": {CSRPEM: csr},
+		"soil-003": {CertificatePEM: pemtest.SelfSigned(t, "soil-003")},
+	})
 	for how, fault := range map[string]iotstub.Fault{"refused": {Code: "InternalFailureException",
 		Status: http.StatusInternalServerError}, "lost": {Lost: true}} {
 		for at := 1; ; at++ {

@@ -302,16 +302,13 @@ func TestCreateThatIsCutShortLeavesItsIdentity(t *testing.T) {
 	server := mototest.Start(t)
 	c := drivertest.Clients(t, server)
 	want := wanted(t, newRole(t, c, "role"))
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   motoService,
-			Operation: "AddPermission",
-			Code:      "PolicyLengthExceededException",
-			Message:   "too long",
-			Times:     1,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   motoService,
+		Operation: "AddPermission",
+		Code:      "PolicyLengthExceededException",
+		Message:   "too long",
+		Times:     1,
+	})
 	d := New(c)
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
 	id, err := d.Create(t.Context(), ref, want)

@@ -72,18 +72,13 @@ func (d *Driver) waitUpdated(ctx context.Context, name string, known bool) error
 // updated waits until no write to the function is under way and returns its configuration. An idle function is Inactive
 // until its next invocation, and takes writes.
 func (d *Driver) updated(ctx context.Context, name string) (out *lambda.GetFunctionConfigurationOutput, err error) {
-	err = d.c.Poll(
-		ctx,
-		"waiting until the function is active",
-		updateTimeout,
-		func(ctx context.Context) (bool, error) {
-			out, err = d.c.Lambda().GetFunctionConfiguration(ctx,
-				&lambda.GetFunctionConfigurationInput{FunctionName: &name})
-			if err != nil {
-				return false, err
-			}
-			return out.State != types.StatePending && out.LastUpdateStatus != types.LastUpdateStatusInProgress, nil
-		},
-	)
+	err = d.c.Poll(ctx, "waiting until the function is active", updateTimeout, func(ctx context.Context) (bool, error) {
+		out, err = d.c.Lambda().GetFunctionConfiguration(ctx,
+			&lambda.GetFunctionConfigurationInput{FunctionName: &name})
+		if err != nil {
+			return false, err
+		}
+		return out.State != types.StatePending && out.LastUpdateStatus != types.LastUpdateStatusInProgress, nil
+	})
 	return out, err
 }

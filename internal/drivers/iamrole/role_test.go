@@ -158,16 +158,13 @@ func TestARecordedRoleIsReadByItsPolicies(t *testing.T) {
 // moto knows a role everywhere at once.
 func TestANewRoleMayBeUnknownForAWhile(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "iam",
-			Operation: "PutRolePolicy",
-			Code:      "NoSuchEntity",
-			Message:   "The role with name " + name + " cannot be found.",
-			Times:     4,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "iam",
+		Operation: "PutRolePolicy",
+		Code:      "NoSuchEntity",
+		Message:   "The role with name " + name + " cannot be found.",
+		Times:     4,
+	})
 	d := New(drivertest.Clients(t, server))
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
 	if _, err := d.Create(t.Context(), ref, wanted()); err != nil {
@@ -181,16 +178,13 @@ func TestANewRoleMayBeUnknownForAWhile(t *testing.T) {
 
 func TestCreateThatIsCutShortLeavesItsIdentity(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "iam",
-			Operation: "PutRolePolicy",
-			Code:      "MalformedPolicyDocument",
-			Message:   "Syntax errors in policy.",
-			Times:     1,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "iam",
+		Operation: "PutRolePolicy",
+		Code:      "MalformedPolicyDocument",
+		Message:   "Syntax errors in policy.",
+		Times:     1,
+	})
 	d := New(drivertest.Clients(t, server))
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
 	id, err := d.Create(t.Context(), ref, wanted())

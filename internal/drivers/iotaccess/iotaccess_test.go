@@ -49,14 +49,9 @@ func TestWhatPasses(t *testing.T) {
 }
 
 func TestTheWaitEnds(t *testing.T) {
-	err := Retry(
-		t.Context(),
-		clients(),
-		"waiting for the role",
-		func(context.Context) error {
-			return &smithy.GenericAPIError{Code: "InvalidRequestException", Message: "cannot be assumed"}
-		},
-	)
+	err := Retry(t.Context(), clients(), "waiting for the role", func(context.Context) error {
+		return &smithy.GenericAPIError{Code: "InvalidRequestException", Message: "cannot be assumed"}
+	})
 	if err == nil || !strings.Contains(err.Error(), "waiting for the role: not there after 2m0s") {
 		t.Errorf("%v", err)
 	}

@@ -122,16 +122,13 @@ func TestAttachmentsOfOthersStay(t *testing.T) {
 func TestCreateThatCannotAttachLeavesItsIdentity(t *testing.T) {
 	server := mototest.Start(t)
 	c := drivertest.Clients(t, server)
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "iot",
-			Operation: "AttachPolicy",
-			Code:      "LimitExceededException",
-			Message:   "The number of policies attached to the target exceeds the limit",
-			Times:     1,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "iot",
+		Operation: "AttachPolicy",
+		Code:      "LimitExceededException",
+		Message:   "The number of policies attached to the target exceeds the limit",
+		Times:     1,
+	})
 	d := New(c)
 	ref, want := assembly.Ref{
 		Name:  name,

@@ -172,21 +172,15 @@ func (d *Driver) change(
 	case "retention_hours":
 		return d.write(ctx, func(ctx context.Context) (err error) {
 			if want.RetentionHours > have.Spec.RetentionHours {
-				_, err = k.IncreaseStreamRetentionPeriod(
-					ctx,
-					&kinesis.IncreaseStreamRetentionPeriodInput{
-						StreamName:           name,
-						RetentionPeriodHours: &want.RetentionHours,
-					},
-				)
+				_, err = k.IncreaseStreamRetentionPeriod(ctx, &kinesis.IncreaseStreamRetentionPeriodInput{
+					StreamName:           name,
+					RetentionPeriodHours: &want.RetentionHours,
+				})
 			} else {
-				_, err = k.DecreaseStreamRetentionPeriod(
-					ctx,
-					&kinesis.DecreaseStreamRetentionPeriodInput{
-						StreamName:           name,
-						RetentionPeriodHours: &want.RetentionHours,
-					},
-				)
+				_, err = k.DecreaseStreamRetentionPeriod(ctx, &kinesis.DecreaseStreamRetentionPeriodInput{
+					StreamName:           name,
+					RetentionPeriodHours: &want.RetentionHours,
+				})
 			}
 			return err
 		})
@@ -196,14 +190,11 @@ func (d *Driver) change(
 			key = managedKey
 		}
 		return d.write(ctx, func(ctx context.Context) error {
-			_, err := k.StartStreamEncryption(
-				ctx,
-				&kinesis.StartStreamEncryptionInput{
-					StreamName:     name,
-					EncryptionType: types.EncryptionTypeKms,
-					KeyId:          &key,
-				},
-			)
+			_, err := k.StartStreamEncryption(ctx, &kinesis.StartStreamEncryptionInput{
+				StreamName:     name,
+				EncryptionType: types.EncryptionTypeKms,
+				KeyId:          &key,
+			})
 			return err
 		})
 	case "tags":
@@ -244,18 +235,13 @@ func (d *Driver) write(ctx context.Context, call func(context.Context) error) er
 
 // Wait returns when the stream can be read and written: reads and writes work while it is UPDATING [AWS 5].
 func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
-	return d.c.Poll(
-		ctx,
-		"waiting for the stream to be active",
-		changeLimit,
-		func(ctx context.Context) (bool, error) {
-			s, err := d.describe(ctx, ref.Name)
-			if err != nil || s == nil {
-				return false, err
-			}
-			return s.StreamStatus == types.StreamStatusActive || s.StreamStatus == types.StreamStatusUpdating, nil
-		},
-	)
+	return d.c.Poll(ctx, "waiting for the stream to be active", changeLimit, func(ctx context.Context) (bool, error) {
+		s, err := d.describe(ctx, ref.Name)
+		if err != nil || s == nil {
+			return false, err
+		}
+		return s.StreamStatus == types.StreamStatusActive || s.StreamStatus == types.StreamStatusUpdating, nil
+	})
 }
 
 // Delete removes the stream with its consumers and returns when its name is free again.

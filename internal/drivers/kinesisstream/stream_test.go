@@ -30,13 +30,10 @@ func TestLife(t *testing.T) {
 				Fields: []string{"retention_hours"},
 				Writes: []string{"IncreaseStreamRetentionPeriod"},
 				Drift: func(ctx context.Context) error {
-					_, err := k.DecreaseStreamRetentionPeriod(
-						ctx,
-						&kinesis.DecreaseStreamRetentionPeriodInput{
-							StreamName:           stream,
-							RetentionPeriodHours: aws.Int32(24),
-						},
-					)
+					_, err := k.DecreaseStreamRetentionPeriod(ctx, &kinesis.DecreaseStreamRetentionPeriodInput{
+						StreamName:           stream,
+						RetentionPeriodHours: aws.Int32(24),
+					})
 					return err
 				},
 			},
@@ -51,14 +48,11 @@ func TestLife(t *testing.T) {
 				Fields: []string{"kms_key_id"},
 				Writes: []string{"StartStreamEncryption"},
 				Drift: func(ctx context.Context) error {
-					_, err := k.StopStreamEncryption(
-						ctx,
-						&kinesis.StopStreamEncryptionInput{
-							StreamName:     stream,
-							EncryptionType: types.EncryptionTypeKms,
-							KeyId:          aws.String(managedKey),
-						},
-					)
+					_, err := k.StopStreamEncryption(ctx, &kinesis.StopStreamEncryptionInput{
+						StreamName:     stream,
+						EncryptionType: types.EncryptionTypeKms,
+						KeyId:          aws.String(managedKey),
+					})
 					return err
 				},
 			},
@@ -89,13 +83,10 @@ func TestLife(t *testing.T) {
 				Fields: []string{"tags"},
 				Writes: []string{"AddTagsToStream", "RemoveTagsFromStream"},
 				Drift: func(ctx context.Context) error {
-					_, err := k.AddTagsToStream(
-						ctx,
-						&kinesis.AddTagsToStreamInput{
-							StreamName: stream,
-							Tags:       map[string]string{"team": "x", "extra": "y"},
-						},
-					)
+					_, err := k.AddTagsToStream(ctx, &kinesis.AddTagsToStreamInput{
+						StreamName: stream,
+						Tags:       map[string]string{"team": "x", "extra": "y"},
+					})
 					return err
 				},
 			},
@@ -176,16 +167,13 @@ func TestPassingRefusals(t *testing.T) {
 
 func TestCreateThatIsCutShortLeavesItsIdentity(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "kinesis",
-			Operation: "StartStreamEncryption",
-			Code:      "KMSDisabledException",
-			Message:   "disabled",
-			Times:     1,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "kinesis",
+		Operation: "StartStreamEncryption",
+		Code:      "KMSDisabledException",
+		Message:   "disabled",
+		Times:     1,
+	})
 	d := New(drivertest.Clients(t, server))
 	ref, want := assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.Stream{OnDemand: true, RetentionHours: 24}
 	id, err := d.Create(t.Context(), ref, want)

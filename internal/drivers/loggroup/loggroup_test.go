@@ -95,16 +95,13 @@ func TestTheKeyChangesInPlace(t *testing.T) {
 
 func TestARefusalBecauseOfAnotherChangePasses(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "logs",
-			Operation: "CreateLogGroup",
-			Code:      "OperationAbortedException",
-			Message:   "A conflicting operation is currently in progress against this resource. Please try again.",
-			Times:     3,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "logs",
+		Operation: "CreateLogGroup",
+		Code:      "OperationAbortedException",
+		Message:   "A conflicting operation is currently in progress against this resource. Please try again.",
+		Times:     3,
+	})
 	c := drivertest.Clients(t, server)
 	id, err := New(c).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.LogGroup{})
 	if err != nil || id.ARN != arn || c.Requests()["logs:CreateLogGroup"] != 4 {
@@ -114,16 +111,13 @@ func TestARefusalBecauseOfAnotherChangePasses(t *testing.T) {
 
 func TestCreateThatIsCutShortLeavesItsIdentity(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "logs",
-			Operation: "PutRetentionPolicy",
-			Code:      "InvalidParameterException",
-			Message:   "13 is not allowed",
-			Times:     1,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "logs",
+		Operation: "PutRetentionPolicy",
+		Code:      "InvalidParameterException",
+		Message:   "13 is not allowed",
+		Times:     1,
+	})
 	d := New(drivertest.Clients(t, server))
 	ref, want := assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.LogGroup{RetentionDays: 30}
 	id, err := d.Create(t.Context(), ref, want)

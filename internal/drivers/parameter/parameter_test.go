@@ -41,24 +41,20 @@ func TestLife(t *testing.T) {
 		},
 		Steps: []drivertest.Step[spec.Parameter]{
 			{Why: "the value changed by hand", Fields: []string{"value"}, Writes: []string{"PutParameter"},
-				Drift: byHand(
-					ssm.PutParameterInput{
-						Value:       aws.String("{}"),
-						Description: aws.String("the manifest"),
-						KeyId:       aws.String(key),
-					},
-				)},
+				Drift: byHand(ssm.PutParameterInput{
+					Value:       aws.String("{}"),
+					Description: aws.String("the manifest"),
+					KeyId:       aws.String(key),
+				})},
 			{
 				Why:    "everything changed by hand: one write repairs it",
 				Fields: []string{"value", "description", "kms_key_id"},
 				Writes: []string{"PutParameter"},
-				Drift: byHand(
-					ssm.PutParameterInput{
-						Value:       aws.String("{}"),
-						Description: aws.String("mine"),
-						KeyId:       aws.String("alias/mine"),
-					},
-				),
+				Drift: byHand(ssm.PutParameterInput{
+					Value:       aws.String("{}"),
+					Description: aws.String("mine"),
+					KeyId:       aws.String("alias/mine"),
+				}),
 			},
 			{
 				Why:    "a value too large for the standard tier wanted",
@@ -123,16 +119,13 @@ func TestPlainTextIsReplaced(t *testing.T) {
 
 func TestErrorsHoldNoValue(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "ssm",
-			Operation: "PutParameter",
-			Code:      "InvalidKeyId",
-			Message:   "no such key",
-			Times:     1,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "ssm",
+		Operation: "PutParameter",
+		Code:      "InvalidKeyId",
+		Message:   "no such key",
+		Times:     1,
+	})
 	_, err := New(
 		drivertest.Clients(t, server),
 	).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.Parameter{Value: "very-secret"})
@@ -143,17 +136,14 @@ func TestErrorsHoldNoValue(t *testing.T) {
 
 func TestALostAnswerIsNotAFailure(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "ssm",
-			Operation: "PutParameter",
-			Code:      "ThrottlingException",
-			Message:   "Rate exceeded",
-			Times:     1,
-			After:     true,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "ssm",
+		Operation: "PutParameter",
+		Code:      "ThrottlingException",
+		Message:   "Rate exceeded",
+		Times:     1,
+		After:     true,
+	})
 	c := drivertest.Clients(t, server)
 	id, err := New(c).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, spec.Parameter{Value: "v"})
 	if err != nil || id.ID != name || c.Requests()["ssm:PutParameter"] != 2 {

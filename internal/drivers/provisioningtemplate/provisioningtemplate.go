@@ -166,14 +166,11 @@ func (d *Driver) newVersion(ctx context.Context, name, body string) error {
 	create := func(ctx context.Context) error {
 		return iotaccess.Retry(ctx, d.c, "waiting until AWS IoT takes another version of the template",
 			func(ctx context.Context) error {
-				_, err := d.c.IoT().CreateProvisioningTemplateVersion(
-					ctx,
-					&iot.CreateProvisioningTemplateVersionInput{
-						TemplateName: &name,
-						TemplateBody: &body,
-						SetAsDefault: true,
-					},
-				)
+				_, err := d.c.IoT().CreateProvisioningTemplateVersion(ctx, &iot.CreateProvisioningTemplateVersionInput{
+					TemplateName: &name,
+					TemplateBody: &body,
+					SetAsDefault: true,
+				})
 				return err
 			},
 		)

@@ -118,17 +118,12 @@ func (d *Driver) write(ctx context.Context, name, owner string, want spec.Bucket
 	switch client := d.c.S3(); c.Field {
 	case forceOutput:
 	case accessBlock:
-		_, err = client.PutPublicAccessBlock(
-			ctx,
-			&s3.PutPublicAccessBlockInput{
-				Bucket: &name,
-				PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
-					BlockPublicAcls: aws.Bool(
-						true,
-					), IgnorePublicAcls: aws.Bool(true), BlockPublicPolicy: aws.Bool(true),
-					RestrictPublicBuckets: aws.Bool(true)},
-			},
-		)
+		_, err = client.PutPublicAccessBlock(ctx, &s3.PutPublicAccessBlockInput{
+			Bucket: &name,
+			PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
+				BlockPublicAcls: aws.Bool(true), IgnorePublicAcls: aws.Bool(true), BlockPublicPolicy: aws.Bool(true),
+				RestrictPublicBuckets: aws.Bool(true)},
+		})
 	case versioning:
 		_, err = client.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: &name,
 			VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}})

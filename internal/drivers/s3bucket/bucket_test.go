@@ -47,17 +47,14 @@ func TestLife(t *testing.T) {
 				Fields: []string{"public_access_block"},
 				Writes: []string{"PutPublicAccessBlock"},
 				Drift: func(ctx context.Context) error {
-					_, err := client.PutPublicAccessBlock(
-						ctx,
-						&s3.PutPublicAccessBlockInput{
-							Bucket: bucket,
-							PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
-								BlockPublicAcls: aws.Bool(
-									true,
-								), IgnorePublicAcls: aws.Bool(true), BlockPublicPolicy: aws.Bool(false),
-								RestrictPublicBuckets: aws.Bool(true)},
-						},
-					)
+					_, err := client.PutPublicAccessBlock(ctx, &s3.PutPublicAccessBlockInput{
+						Bucket: bucket,
+						PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
+							BlockPublicAcls: aws.Bool(
+								true,
+							), IgnorePublicAcls: aws.Bool(true), BlockPublicPolicy: aws.Bool(false),
+							RestrictPublicBuckets: aws.Bool(true)},
+					})
 					return err
 				},
 			},
@@ -75,15 +72,12 @@ func TestLife(t *testing.T) {
 				Fields: []string{"versioning"},
 				Writes: []string{"PutBucketVersioning"},
 				Drift: func(ctx context.Context) error {
-					_, err := client.PutBucketVersioning(
-						ctx,
-						&s3.PutBucketVersioningInput{
-							Bucket: bucket,
-							VersioningConfiguration: &types.VersioningConfiguration{
-								Status: types.BucketVersioningStatusSuspended,
-							},
+					_, err := client.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{
+						Bucket: bucket,
+						VersioningConfiguration: &types.VersioningConfiguration{
+							Status: types.BucketVersioningStatusSuspended,
 						},
-					)
+					})
 					return err
 				},
 			},
@@ -129,23 +123,20 @@ func TestLife(t *testing.T) {
 				Fields: []string{"lifecycle"},
 				Writes: []string{"PutBucketLifecycleConfiguration"},
 				Drift: func(ctx context.Context) error {
-					_, err := client.PutBucketLifecycleConfiguration(
-						ctx,
-						&s3.PutBucketLifecycleConfigurationInput{
-							Bucket: bucket,
-							LifecycleConfiguration: &types.BucketLifecycleConfiguration{
-								Rules: []types.LifecycleRule{
-									{
-										ID:     aws.String("cold"),
-										Status: types.ExpirationStatusEnabled,
-										Filter: &types.LifecycleRuleFilter{Prefix: aws.String("")},
-										Transitions: []types.Transition{
-											{Days: aws.Int32(30), StorageClass: types.TransitionStorageClassGlacier},
-										},
+					_, err := client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
+						Bucket: bucket,
+						LifecycleConfiguration: &types.BucketLifecycleConfiguration{
+							Rules: []types.LifecycleRule{
+								{
+									ID:     aws.String("cold"),
+									Status: types.ExpirationStatusEnabled,
+									Filter: &types.LifecycleRuleFilter{Prefix: aws.String("")},
+									Transitions: []types.Transition{
+										{Days: aws.Int32(30), StorageClass: types.TransitionStorageClassGlacier},
 									},
-								}},
-						},
-					)
+								},
+							}},
+					})
 					return err
 				},
 			},
@@ -164,17 +155,14 @@ func TestLife(t *testing.T) {
 				Fields: []string{"tags"},
 				Writes: []string{"PutBucketTagging"},
 				Drift: func(ctx context.Context) error {
-					_, err := client.PutBucketTagging(
-						ctx,
-						&s3.PutBucketTaggingInput{
-							Bucket: bucket,
-							Tagging: &types.Tagging{
-								TagSet: []types.Tag{
-									{Key: aws.String(spec.OwnerTag), Value: aws.String(drivertest.Owner)},
-								},
+					_, err := client.PutBucketTagging(ctx, &s3.PutBucketTaggingInput{
+						Bucket: bucket,
+						Tagging: &types.Tagging{
+							TagSet: []types.Tag{
+								{Key: aws.String(spec.OwnerTag), Value: aws.String(drivertest.Owner)},
 							},
 						},
-					)
+					})
 					return err
 				},
 			},

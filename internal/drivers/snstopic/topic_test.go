@@ -101,16 +101,13 @@ func TestTopicThatExists(t *testing.T) {
 			if _, err := d.Create(t.Context(), assembly.Ref{Name: name, Owner: tc.owner}, old); err != nil {
 				t.Fatal(err)
 			}
-			server.Fail(
-				t,
-				mototest.Fault{
-					Service:   "sns",
-					Operation: "CreateTopic",
-					Code:      "InvalidParameter",
-					Message:   "Invalid parameter: " + tc.reason,
-					Times:     1,
-				},
-			)
+			server.Fail(t, mototest.Fault{
+				Service:   "sns",
+				Operation: "CreateTopic",
+				Code:      "InvalidParameter",
+				Message:   "Invalid parameter: " + tc.reason,
+				Times:     1,
+			})
 			ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
 			id, err := d.Create(t.Context(), ref, full())
 			if (err != nil) != tc.refused || (id.ID == "") != tc.refused {

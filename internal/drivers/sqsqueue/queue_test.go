@@ -110,17 +110,14 @@ func TestOutputs(t *testing.T) {
 func TestWaits(t *testing.T) {
 	t.Run("a name that was freed within the last minute", func(t *testing.T) {
 		server := mototest.Start(t)
-		server.Fail(
-			t,
-			mototest.Fault{
-				Service:   "sqs",
-				Operation: "CreateQueue",
-				Code:      "AWS.SimpleQueueService.QueueDeletedRecently",
-				Message: "You must wait 60 seconds after deleting a queue before you can create another with the " +
-					"same name.",
-				Times: 5,
-			},
-		)
+		server.Fail(t, mototest.Fault{
+			Service:   "sqs",
+			Operation: "CreateQueue",
+			Code:      "AWS.SimpleQueueService.QueueDeletedRecently",
+			Message: "You must wait 60 seconds after deleting a queue before you can create another with the " +
+				"same name.",
+			Times: 5,
+		})
 		if _, err := New(
 			drivertest.Clients(t, server),
 		).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, full()); err != nil {
@@ -134,16 +131,13 @@ func TestWaits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server.Fail(
-			t,
-			mototest.Fault{
-				Service:   "sqs",
-				Operation: "GetQueueAttributes",
-				Code:      "AWS.SimpleQueueService.NonExistentQueue",
-				Message:   "The specified queue does not exist.",
-				Times:     3,
-			},
-		)
+		server.Fail(t, mototest.Fault{
+			Service:   "sqs",
+			Operation: "GetQueueAttributes",
+			Code:      "AWS.SimpleQueueService.NonExistentQueue",
+			Message:   "The specified queue does not exist.",
+			Times:     3,
+		})
 		if err := d.Wait(t.Context(), assembly.Ref{Name: name, ID: id.ID}); err != nil {
 			t.Error(err)
 		}

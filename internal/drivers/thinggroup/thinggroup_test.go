@@ -83,17 +83,14 @@ func TestAnEqualGroupOfSomebodyElseIsNotTakenOver(t *testing.T) {
 
 func TestALostAnswerIsNotAFailure(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "iot",
-			Operation: "CreateThingGroup",
-			Code:      "ThrottlingException",
-			Message:   "lost",
-			Times:     1,
-			After:     true,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "iot",
+		Operation: "CreateThingGroup",
+		Code:      "ThrottlingException",
+		Message:   "lost",
+		Times:     1,
+		After:     true,
+	})
 	d := New(drivertest.Clients(t, server))
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}
 	if id, err := d.Create(t.Context(), ref, spec.ThingGroup{Description: "d"}); err != nil || id.ID != name {

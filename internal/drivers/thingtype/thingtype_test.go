@@ -109,16 +109,13 @@ func TestDeletionWaitsForAWS(t *testing.T) {
 			if err := d.Retire(t.Context(), ref); err != nil {
 				t.Fatal(err)
 			}
-			server.Fail(
-				t,
-				mototest.Fault{
-					Service:   "iot",
-					Operation: "DeleteThingType",
-					Code:      "InvalidRequestException",
-					Message:   tc.message,
-					Times:     tc.times,
-				},
-			)
+			server.Fail(t, mototest.Fault{
+				Service:   "iot",
+				Operation: "DeleteThingType",
+				Code:      "InvalidRequestException",
+				Message:   tc.message,
+				Times:     tc.times,
+			})
 			err := d.Delete(t.Context(), ref)
 			if (err != nil) != tc.fails {
 				t.Fatalf("got %v", err)

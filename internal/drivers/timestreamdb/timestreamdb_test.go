@@ -35,13 +35,10 @@ func TestLife(t *testing.T) {
 				Fields: []string{"kms_key_id"},
 				Writes: []string{"UpdateDatabase"},
 				Drift: func(ctx context.Context) error {
-					_, err := ts.UpdateDatabase(
-						ctx,
-						&timestreamwrite.UpdateDatabaseInput{
-							DatabaseName: aws.String(name),
-							KmsKeyId:     aws.String(keyB),
-						},
-					)
+					_, err := ts.UpdateDatabase(ctx, &timestreamwrite.UpdateDatabaseInput{
+						DatabaseName: aws.String(name),
+						KmsKeyId:     aws.String(keyB),
+					})
 					return err
 				},
 			},
@@ -50,13 +47,10 @@ func TestLife(t *testing.T) {
 				Fields: []string{"tags"},
 				Writes: []string{"UntagResource"},
 				Drift: func(ctx context.Context) error {
-					_, err := ts.TagResource(
-						ctx,
-						&timestreamwrite.TagResourceInput{
-							ResourceARN: aws.String(arn),
-							Tags:        []types.Tag{{Key: aws.String("extra"), Value: aws.String("y")}},
-						},
-					)
+					_, err := ts.TagResource(ctx, &timestreamwrite.TagResourceInput{
+						ResourceARN: aws.String(arn),
+						Tags:        []types.Tag{{Key: aws.String("extra"), Value: aws.String("y")}},
+					})
 					return err
 				},
 			},
@@ -100,16 +94,13 @@ func TestCheck(t *testing.T) {
 		t.Run(tc.why, func(t *testing.T) {
 			server := mototest.Start(t)
 			if tc.code != "" {
-				server.Fail(
-					t,
-					mototest.Fault{
-						Service:   "timestream-write",
-						Operation: "DescribeEndpoints",
-						Code:      tc.code,
-						Message:   tc.message,
-						Times:     9,
-					},
-				)
+				server.Fail(t, mototest.Fault{
+					Service:   "timestream-write",
+					Operation: "DescribeEndpoints",
+					Code:      tc.code,
+					Message:   tc.message,
+					Times:     9,
+				})
 			}
 			err := Check(t.Context(), drivertest.Clients(t, server))
 			if errors.Is(err, ErrClosed) != tc.closed {
@@ -125,16 +116,13 @@ func TestCheck(t *testing.T) {
 func TestClosedAccountIsSaidByEveryFirstCall(t *testing.T) {
 	server := mototest.Start(t)
 	for _, operation := range []string{"DescribeDatabase", "CreateDatabase"} {
-		server.Fail(
-			t,
-			mototest.Fault{
-				Service:   "timestream-write",
-				Operation: operation,
-				Code:      "AccessDeniedException",
-				Message:   "Only existing customers",
-				Times:     1,
-			},
-		)
+		server.Fail(t, mototest.Fault{
+			Service:   "timestream-write",
+			Operation: operation,
+			Code:      "AccessDeniedException",
+			Message:   "Only existing customers",
+			Times:     1,
+		})
 	}
 	d := New(drivertest.Clients(t, server))
 	ref := assembly.Ref{Name: name, Owner: drivertest.Owner}

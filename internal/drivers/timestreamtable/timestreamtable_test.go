@@ -45,26 +45,22 @@ func TestLife(t *testing.T) {
 				Why:    "retention changed by hand",
 				Fields: []string{"memory_retention_hours", "magnetic_retention_days"},
 				Writes: []string{"UpdateTable"},
-				Drift: byHand(
-					timestreamwrite.UpdateTableInput{
-						RetentionProperties: &types.RetentionProperties{
-							MemoryStoreRetentionPeriodInHours:  aws.Int64(1),
-							MagneticStoreRetentionPeriodInDays: aws.Int64(2),
-						},
+				Drift: byHand(timestreamwrite.UpdateTableInput{
+					RetentionProperties: &types.RetentionProperties{
+						MemoryStoreRetentionPeriodInHours:  aws.Int64(1),
+						MagneticStoreRetentionPeriodInDays: aws.Int64(2),
 					},
-				),
+				}),
 			},
 			{
 				Why:    "magnetic writes switched off by hand",
 				Fields: []string{"magnetic_writes"},
 				Writes: []string{"UpdateTable"},
-				Drift: byHand(
-					timestreamwrite.UpdateTableInput{
-						MagneticStoreWriteProperties: &types.MagneticStoreWriteProperties{
-							EnableMagneticStoreWrites: aws.Bool(false),
-						},
+				Drift: byHand(timestreamwrite.UpdateTableInput{
+					MagneticStoreWriteProperties: &types.MagneticStoreWriteProperties{
+						EnableMagneticStoreWrites: aws.Bool(false),
 					},
-				),
+				}),
 			},
 			{
 				Why:    "rejected records go elsewhere",

@@ -87,12 +87,9 @@ func TestLife(t *testing.T) {
 			},
 			{Why: "one more action desired", Fields: []string{"actions"}, Writes: replaced,
 				Want: drivertest.Changing(func(s *spec.TopicRule) {
-					s.Actions = append(
-						s.Actions[:1:1],
-						spec.Action{
-							Lambda: &spec.LambdaAction{FunctionARN: "arn:aws:lambda:us-east-1:123456789012:function:f"},
-						},
-					)
+					s.Actions = append(s.Actions[:1:1], spec.Action{
+						Lambda: &spec.LambdaAction{FunctionARN: "arn:aws:lambda:us-east-1:123456789012:function:f"},
+					})
 				})},
 			{Why: "paused", Fields: []string{"enabled"}, Writes: replaced,
 				Want: drivertest.Changing(func(s *spec.TopicRule) { s.Disabled = true })},
@@ -171,16 +168,13 @@ func TestCreateRetriesWhatPasses(t *testing.T) {
 
 func TestCreateGivesUpOnAMissingRole(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "iot",
-			Operation: "CreateTopicRule",
-			Code:      "InvalidRequestException",
-			Message:   "unable to perform: sts:AssumeRole",
-			Times:     1000,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "iot",
+		Operation: "CreateTopicRule",
+		Code:      "InvalidRequestException",
+		Message:   "unable to perform: sts:AssumeRole",
+		Times:     1000,
+	})
 	_, err := New(
 		drivertest.Clients(t, server),
 	).Create(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}, rule())
@@ -197,16 +191,13 @@ func TestARefusalToReadIsNotAbsence(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, operation := range []string{"GetTopicRule", "DeleteTopicRule"} {
-		server.Fail(
-			t,
-			mototest.Fault{
-				Service:   "iot",
-				Operation: operation,
-				Code:      "UnauthorizedException",
-				Message:   "Access to topic rule '" + name + "' was denied",
-				Times:     1,
-			},
-		)
+		server.Fail(t, mototest.Fault{
+			Service:   "iot",
+			Operation: operation,
+			Code:      "UnauthorizedException",
+			Message:   "Access to topic rule '" + name + "' was denied",
+			Times:     1,
+		})
 	}
 	if got, err := d.Observe(t.Context(), ref); got != nil || !awsapi.Is(err, "UnauthorizedException") {
 		t.Errorf("observing: %+v, %v", got, err)
@@ -242,16 +233,13 @@ func TestReadersShareAListing(t *testing.T) {
 
 func TestAFailedListingDoesNotHideTheRefusal(t *testing.T) {
 	server := mototest.Start(t)
-	server.Fail(
-		t,
-		mototest.Fault{
-			Service:   "iot",
-			Operation: "ListTopicRules",
-			Code:      "AccessDeniedException",
-			Message:   "not authorized to perform: iot:ListTopicRules",
-			Times:     1,
-		},
-	)
+	server.Fail(t, mototest.Fault{
+		Service:   "iot",
+		Operation: "ListTopicRules",
+		Code:      "AccessDeniedException",
+		Message:   "not authorized to perform: iot:ListTopicRules",
+		Times:     1,
+	})
 	got, err := New(
 		drivertest.Clients(t, server),
 	).Observe(t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner})

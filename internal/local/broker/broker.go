@@ -144,14 +144,12 @@ func (b *Broker) tlsConfig(ctx context.Context) *tls.Config {
 			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 			defer cancel()
 			if _, err := b.options.Authorizer.Active(ctx, state.PeerCertificates[0]); err != nil {
-				b.options.Events.Send(
-					runlog.Event{
-						Kind:   runlog.Refused,
-						Action: "TLS",
-						Detail: err.Error(),
-						Thing:  state.PeerCertificates[0].Subject.CommonName,
-					},
-				)
+				b.options.Events.Send(runlog.Event{
+					Kind:   runlog.Refused,
+					Action: "TLS",
+					Detail: err.Error(),
+					Thing:  state.PeerCertificates[0].Subject.CommonName,
+				})
 				return err
 			}
 			return nil

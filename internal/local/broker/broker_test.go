@@ -77,8 +77,8 @@ func (f *fakeRegistry) set(change func()) {
 	change()
 }
 
-// rig is a running broker with what it handed on and told.
-type rig struct {
+// fixture is a running broker with what it handed on and told.
+type fixture struct {
 	*Broker
 	registry *fakeRegistry
 	roots    *x509.CertPool
@@ -86,7 +86,7 @@ type rig struct {
 	events   chan runlog.Event
 }
 
-func start(t *testing.T) *rig {
+func start(t *testing.T) *fixture {
 	t.Helper()
 	authority, err := ca.Open(t.TempDir())
 	if err != nil {
@@ -96,7 +96,7 @@ func start(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{registry: &fakeRegistry{inactive: map[string]bool{}, text: devicePolicy}, roots: authority.Pool(),
+	r := &fixture{registry: &fakeRegistry{inactive: map[string]bool{}, text: devicePolicy}, roots: authority.Pool(),
 		handled: make(chan message.Message, 100), events: make(chan runlog.Event, 1000)}
 	r.Broker, err = Start(
 		Options{Address: "127.0.0.1:0", Certificate: certificate, Authorizer: r.registry, Refresh: time.Hour,
@@ -110,7 +110,7 @@ func start(t *testing.T) *rig {
 }
 
 // next returns the next forwarded message that is not a presence event.
-func (r *rig) next(t *testing.T) message.Message {
+func (r *fixture) next(t *testing.T) message.Message {
 	t.Helper()
 	for {
 		select {
@@ -125,7 +125,7 @@ func (r *rig) next(t *testing.T) message.Message {
 }
 
 // told returns the next event of the kind.
-func (r *rig) told(t *testing.T, kind runlog.Kind) runlog.Event {
+func (r *fixture) told(t *testing.T, kind runlog.Kind) runlog.Event {
 	t.Helper()
 	for {
 		select {
@@ -157,13 +157,13 @@ func deviceCertificate(t *testing.T, thing string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-func (r *rig) tls(t *testing.T, thing string) *tls.Config {
+func (r *fixture) tls(t *testing.T, thing string) *tls.Config {
 	t.Helper()
 	return &tls.Config{RootCAs: r.roots, Certificates: []tls.Certificate{deviceCertificate(t, thing)}}
 }
 
 // connect connects with the thing's certificate under the client ID; lost is closed when the connection is.
-func (r *rig) connect(
+func (r *fixture) connect(
 	t *testing.T,
 	thing, clientID string,
 	change ...func(*paho.ClientOptions),
@@ -185,7 +185,7 @@ func (r *rig) connect(
 	return client, lost, token.Error()
 }
 
-func (r *rig) mustConnect(
+func (r *fixture) mustConnect(
 	t *testing.T,
 	thing string,
 	change ...func(*paho.ClientOptions),

@@ -14,7 +14,7 @@ import (
 )
 
 // connect5 connects an MQTT 5 client as the thing; received gets what the broker sends it.
-func (r *rig) connect5(t *testing.T, thing string) (client *paho.Client, received chan *paho.Publish, closed chan int) {
+func (r *fixture) connect5(t *testing.T, thing string) (client *paho.Client, received chan *paho.Publish, closed chan int) {
 	t.Helper()
 	conn, err := tls.Dial("tcp", r.Address(), r.tls(t, thing))
 	if err != nil {

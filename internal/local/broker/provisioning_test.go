@@ -17,7 +17,7 @@ const claimPolicy = `{"Statement":[
  {"Effect":"Allow","Action":"iot:Subscribe","Resource":["*topicfilter/$aws/certificates/create/*","*topicfilter/$aws/certificates/create-from-csr/*","*topicfilter/$aws/provisioning-templates/gh/provision/*"]}]}`
 
 // claim connects a client with the shared claim certificate, subscribed to everything that its policy lets it.
-func (r *rig) claim(t *testing.T, clientID string) (paho.Client, chan string, chan struct{}) {
+func (r *fixture) claim(t *testing.T, clientID string) (paho.Client, chan string, chan struct{}) {
 	t.Helper()
 	client, lost, err := r.connect(t, "claim", clientID)
 	if err != nil {

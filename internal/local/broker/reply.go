@@ -33,15 +33,13 @@ func (b *Broker) Reply(sessionID string, m message.Message) error {
 		return fmt.Errorf("replying on %q: %w", m.Topic, err)
 	}
 	if !s.allows(policy.Receive, "topic/", m.Topic) {
-		b.options.Events.Send(
-			runlog.Event{
-				Kind:   runlog.Refused,
-				Thing:  client.ID,
-				Action: policy.Receive,
-				Topic:  m.Topic,
-				Detail: "no policy allows it",
-			},
-		)
+		b.options.Events.Send(runlog.Event{
+			Kind:   runlog.Refused,
+			Thing:  client.ID,
+			Action: policy.Receive,
+			Topic:  m.Topic,
+			Detail: "no policy allows it",
+		})
 		return nil
 	}
 	pk := packets.Packet{

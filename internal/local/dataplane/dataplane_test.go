@@ -23,14 +23,12 @@ func client(t *testing.T, publish func(message.Message) error, endpoint string) 
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return iotdataplane.NewFromConfig(
-		aws.Config{
-			Region:       "us-east-1",
-			BaseEndpoint: &s.URL,
-			Credentials:  credentials.NewStaticCredentialsProvider("a", "b", ""),
-			Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
-		},
-	)
+	return iotdataplane.NewFromConfig(aws.Config{
+		Region:       "us-east-1",
+		BaseEndpoint: &s.URL,
+		Credentials:  credentials.NewStaticCredentialsProvider("a", "b", ""),
+		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
+	})
 }
 
 func TestPublishReachesTheBroker(t *testing.T) {

@@ -151,16 +151,9 @@ func (w *deployment) try(t *testing.T, thing, clientID string) (paho.Client, err
 	t.Helper()
 	b := w.devices[thing]
 	pair := must(tls.X509KeyPair([]byte(b.CertificatePEM), []byte(b.PrivateKey)))(t)
-	c := paho.NewClient(
-		paho.NewClientOptions().
-			AddBroker("ssl://" + w.runtime.MQTTAddr()).
-			SetClientID(clientID).
-			SetAutoReconnect(false).
-			SetProtocolVersion(4).
-			SetConnectTimeout(patience).
-			SetPingTimeout(patience).
-			SetTLSConfig(&tls.Config{RootCAs: w.runtime.Authority().Pool(), Certificates: []tls.Certificate{pair}}),
-	)
+	c := paho.NewClient(paho.NewClientOptions().AddBroker("ssl://" + w.runtime.MQTTAddr()).SetClientID(clientID).
+		SetAutoReconnect(false).SetProtocolVersion(4).SetConnectTimeout(patience).SetPingTimeout(patience).
+		SetTLSConfig(&tls.Config{RootCAs: w.runtime.Authority().Pool(), Certificates: []tls.Certificate{pair}}))
 	token := c.Connect()
 	if !token.WaitTimeout(patience) {
 		t.Fatal("no answer to CONNECT")
@@ -237,13 +230,10 @@ func (w *deployment) stored(t *testing.T, thing string) map[string]map[string]st
 func (w *deployment) letters(t *testing.T) int {
 	t.Helper()
 	out := must(
-		w.aws.SQS().GetQueueAttributes(
-			t.Context(),
-			&sqs.GetQueueAttributesInput{
-				QueueUrl:       aws.String(w.server.URL + "/" + mototest.AccountID + "/" + name + "-dead-letters"),
-				AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
-			},
-		),
+		w.aws.SQS().GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+			QueueUrl:       aws.String(w.server.URL + "/" + mototest.AccountID + "/" + name + "-dead-letters"),
+			AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
+		}),
 	)(t)
 	n := 0
 	fmt.Sscan(out.Attributes["ApproximateNumberOfMessages"], &n)

@@ -114,14 +114,11 @@ func checkOrder(t *testing.T, w *deployment) {
 	for _, shard := range must(w.aws.Kinesis().ListShards(t.Context(),
 		&kinesis.ListShardsInput{StreamName: aws.String(name)}))(t).Shards {
 		iterator := must(
-			w.aws.Kinesis().GetShardIterator(
-				t.Context(),
-				&kinesis.GetShardIteratorInput{
-					StreamName:        aws.String(name),
-					ShardId:           shard.ShardId,
-					ShardIteratorType: "TRIM_HORIZON",
-				},
-			),
+			w.aws.Kinesis().GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+				StreamName:        aws.String(name),
+				ShardId:           shard.ShardId,
+				ShardIteratorType: "TRIM_HORIZON",
+			}),
 		)(t).ShardIterator
 		for {
 			page := must(w.aws.Kinesis().GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator}))(t)

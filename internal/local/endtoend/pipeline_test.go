@@ -109,15 +109,12 @@ func everyShape(t *testing.T, w *deployment, d *device) {
 		t.Errorf("%d more records than messages with a time, want 1", len(got))
 	}
 	state := must(
-		w.aws.DynamoDB().GetItem(
-			t.Context(),
-			&dynamodb.GetItemInput{
-				TableName: aws.String(name),
-				Key: map[string]ddbtypes.AttributeValue{
-					"device_id": &ddbtypes.AttributeValueMemberS{Value: "soil-001"},
-				},
+		w.aws.DynamoDB().GetItem(t.Context(), &dynamodb.GetItemInput{
+			TableName: aws.String(name),
+			Key: map[string]ddbtypes.AttributeValue{
+				"device_id": &ddbtypes.AttributeValueMemberS{Value: "soil-001"},
 			},
-		),
+		}),
 	)(t).Item
 	if latest, ok := state["latest"].(*ddbtypes.AttributeValueMemberM); !ok || len(latest.Value) == 0 {
 		t.Errorf("device state: %v", state)

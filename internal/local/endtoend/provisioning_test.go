@@ -51,13 +51,10 @@ type claimer struct {
 func (w *deployment) claim(t *testing.T, clientID string) *claimer {
 	t.Helper()
 	bundle := must(
-		w.aws.SSM().GetParameter(
-			t.Context(),
-			&ssm.GetParameterInput{
-				Name:           aws.String("/iot-pipeline/" + name + "/devices-claim"),
-				WithDecryption: aws.Bool(true),
-			},
-		),
+		w.aws.SSM().GetParameter(t.Context(), &ssm.GetParameterInput{
+			Name:           aws.String("/iot-pipeline/" + name + "/devices-claim"),
+			WithDecryption: aws.Bool(true),
+		}),
 	)(t)
 	var b contract.Bundle
 	if err := json.Unmarshal([]byte(*bundle.Parameter.Value), &b); err != nil {

@@ -126,15 +126,13 @@ func (a *Async) process(j job) {
 			return
 		}
 		problem := Problem(result, err)
-		a.options.Events.Send(
-			runlog.Event{
-				Kind:     runlog.Invoked,
-				Action:   j.function,
-				Target:   result.RequestID,
-				Duration: time.Since(began),
-				Error:    problem,
-			},
-		)
+		a.options.Events.Send(runlog.Event{
+			Kind:     runlog.Invoked,
+			Action:   j.function,
+			Target:   result.RequestID,
+			Duration: time.Since(began),
+			Error:    problem,
+		})
 		condition, delay := "", delays.NextBackOff()
 		switch {
 		case problem == "":
@@ -170,13 +168,11 @@ func Problem(r Result, err error) string {
 // giveUp sends the invocation record that Lambda sends to an on-failure destination.
 func (a *Async) giveUp(j job, config AsyncConfig, condition string, attempts int, r Result) {
 	if config.OnFailure == "" {
-		a.options.Events.Send(
-			runlog.Event{
-				Kind:   runlog.Failed,
-				Action: j.function,
-				Error:  "the event is lost (" + condition + "): the function has no on-failure destination",
-			},
-		)
+		a.options.Events.Send(runlog.Event{
+			Kind:   runlog.Failed,
+			Action: j.function,
+			Error:  "the event is lost (" + condition + "): the function has no on-failure destination",
+		})
 		return
 	}
 	record, err := json.Marshal(map[string]any{

@@ -48,13 +48,11 @@ func function() Function {
 func host(t *testing.T, f Function) (h *Host, events chan runlog.Event) {
 	t.Helper()
 	events = make(chan runlog.Event, 1000)
-	h = New(
-		Options{
-			Region: "us-east-1",
-			Env:    []string{"AWS_ENDPOINT_URL=http://localhost:1"},
-			Events: func(e runlog.Event) { events <- e },
-		},
-	)
+	h = New(Options{
+		Region: "us-east-1",
+		Env:    []string{"AWS_ENDPOINT_URL=http://localhost:1"},
+		Events: func(e runlog.Event) { events <- e },
+	})
 	t.Cleanup(h.Close)
 	h.Set(f)
 	return h, events

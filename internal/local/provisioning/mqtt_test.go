@@ -25,7 +25,7 @@ const arn = "arn:aws:iot:us-east-1:123456789012:"
 
 // onAir is the service behind a broker that asks the registry of moto.
 type onAir struct {
-	*rig
+	*fixture
 	broker  *broker.Broker
 	roots   *x509.CertPool
 	claim   tls.Certificate
@@ -34,23 +34,21 @@ type onAir struct {
 
 func startOnAir(t *testing.T) *onAir {
 	t.Helper()
-	w := &onAir{rig: start(t), handled: make(chan message.Message, 100)}
+	w := &onAir{fixture: start(t), handled: make(chan message.Message, 100)}
 	authority := must(ca.Open(t.TempDir()))(t)
 	w.roots = authority.Pool()
 	w.broker = must(
-		broker.Start(
-			broker.Options{
-				Address:     "127.0.0.1:0",
-				Certificate: must(authority.Server("127.0.0.1"))(t),
-				Authorizer:  registry.New(w.aws.Client),
-				Events:      func(e runlog.Event) { w.events <- e },
-				Handle: func(m message.Message) {
-					if !w.Handle(m) {
-						w.handled <- m
-					}
-				},
+		broker.Start(broker.Options{
+			Address:     "127.0.0.1:0",
+			Certificate: must(authority.Server("127.0.0.1"))(t),
+			Authorizer:  registry.New(w.aws.Client),
+			Events:      func(e runlog.Event) { w.events <- e },
+			Handle: func(m message.Message) {
+				if !w.Handle(m) {
+					w.handled <- m
+				}
 			},
-		),
+		}),
 	)(t)
 	t.Cleanup(w.broker.Close)
 	w.options.Reply = w.broker.Reply // before the first request
@@ -83,13 +81,10 @@ func (w *onAir) policies(t *testing.T) tls.Certificate {
 		t.Fatal(err)
 	}
 	made := must(
-		w.aws.CreateCertificateFromCsr(
-			ctx,
-			&iot.CreateCertificateFromCsrInput{
-				CertificateSigningRequest: &csr.CertificateSigningRequest,
-				SetAsActive:               true,
-			},
-		),
+		w.aws.CreateCertificateFromCsr(ctx, &iot.CreateCertificateFromCsrInput{
+			CertificateSigningRequest: &csr.CertificateSigningRequest,
+			SetAsActive:               true,
+		}),
 	)(t)
 	attach("gh-claim", `{"Version":"2012-10-17","Statement":[
 	 {"Effect":"Allow","Action":"iot:Connect","Resource":"`+arn+`client/claim:*"},
@@ -108,16 +103,10 @@ type device struct {
 func (w *onAir) connect(t *testing.T, certificate tls.Certificate, clientID string) (*device, error) {
 	t.Helper()
 	d := &device{answers: make(chan paho.Message, 10), lost: make(chan struct{})}
-	d.Client = paho.NewClient(
-		paho.NewClientOptions().
-			AddBroker("ssl://" + w.broker.Address()).
-			SetClientID(clientID).
-			SetProtocolVersion(4).
-			SetAutoReconnect(false).
-			SetConnectTimeout(patience).
-			SetTLSConfig(&tls.Config{RootCAs: w.roots, Certificates: []tls.Certificate{certificate}}).
-			SetConnectionLostHandler(func(paho.Client, error) { close(d.lost) }),
-	)
+	d.Client = paho.NewClient(paho.NewClientOptions().AddBroker("ssl://" + w.broker.Address()).SetClientID(clientID).
+		SetProtocolVersion(4).SetAutoReconnect(false).SetConnectTimeout(patience).
+		SetTLSConfig(&tls.Config{RootCAs: w.roots, Certificates: []tls.Certificate{certificate}}).
+		SetConnectionLostHandler(func(paho.Client, error) { close(d.lost) }))
 	token := d.Connect()
 	if !token.WaitTimeout(patience) {
 		t.Fatal("no answer to CONNECT")

@@ -246,13 +246,10 @@ func TestUnusedCertificatesAreDeletedAfterAnHour(t *testing.T) {
 		nil,
 	)
 	must(
-		r.aws.UpdateCertificate(
-			t.Context(),
-			&iot.UpdateCertificateInput{
-				CertificateId: aws.String(activated.text("certificateId")),
-				NewStatus:     types.CertificateStatusActive,
-			},
-		),
+		r.aws.UpdateCertificate(t.Context(), &iot.UpdateCertificateInput{
+			CertificateId: aws.String(activated.text("certificateId")),
+			NewStatus:     types.CertificateStatusActive,
+		}),
 	)(t)
 	if how, answer := r.ask(t, "claim:A3", provisionTopic,
 		provisionRequest(t, used.text("certificateOwnershipToken"),
@@ -334,14 +331,11 @@ func TestThingsThatExist(t *testing.T) {
 			must(r.aws.CreateThingGroup(ctx, &iot.CreateThingGroupInput{ThingGroupName: aws.String("others")}))(t)
 			must(r.aws.CreateBillingGroup(ctx, &iot.CreateBillingGroupInput{BillingGroupName: aws.String("b")}))(t)
 			must(
-				r.aws.CreateThing(
-					ctx,
-					&iot.CreateThingInput{
-						ThingName:        aws.String("old"),
-						ThingTypeName:    aws.String("older"),
-						AttributePayload: &types.AttributePayload{Attributes: before.Attributes},
-					},
-				),
+				r.aws.CreateThing(ctx, &iot.CreateThingInput{
+					ThingName:        aws.String("old"),
+					ThingTypeName:    aws.String("older"),
+					AttributePayload: &types.AttributePayload{Attributes: before.Attributes},
+				}),
 			)(t)
 			must(r.aws.AddThingToThingGroup(ctx,
 				&iot.AddThingToThingGroupInput{ThingName: aws.String("old"), ThingGroupName: aws.String("others")}))(t)

@@ -89,15 +89,13 @@ func (s *Service) sweep(ctx context.Context, over func(*token) bool) {
 		err := s.discard(ctx, t)
 		t.mu.Unlock()
 		if err != nil {
-			s.options.Events.Send(
-				runlog.Event{
-					Kind:   runlog.Failed,
-					Thing:  t.clientID,
-					Action: "certificate",
-					Target: short(t.id),
-					Error:  "deleting the unused certificate: " + err.Error(),
-				},
-			)
+			s.options.Events.Send(runlog.Event{
+				Kind:   runlog.Failed,
+				Thing:  t.clientID,
+				Action: "certificate",
+				Target: short(t.id),
+				Error:  "deleting the unused certificate: " + err.Error(),
+			})
 			continue
 		}
 		s.tokens.Lock()
@@ -119,15 +117,13 @@ func (s *Service) discard(ctx context.Context, t *token) error {
 		errors.As(err, new(*types.DeleteConflictException)):
 		return nil
 	case err == nil:
-		s.options.Events.Send(
-			runlog.Event{
-				Kind:   runlog.Acted,
-				Thing:  t.clientID,
-				Action: "certificate",
-				Target: short(t.id),
-				Detail: "deleted because it was not used",
-			},
-		)
+		s.options.Events.Send(runlog.Event{
+			Kind:   runlog.Acted,
+			Thing:  t.clientID,
+			Action: "certificate",
+			Target: short(t.id),
+			Detail: "deleted because it was not used",
+		})
 	}
 	return err
 }

@@ -38,14 +38,14 @@ func must[T any](v T, err error) func(testing.TB) T {
 }
 
 // against starts moto and an engine on it.
-func against(t *testing.T) (*mototest.Server, *awsapi.Clients, *rig) {
+func against(t *testing.T) (*mototest.Server, *awsapi.Clients, *fixture) {
 	t.Helper()
 	s := mototest.Start(t)
 	return s, awsapi.NewLocal(s.Config(t)), newRig(t, s.Config(t))
 }
 
 // noFailures fails the test if an action failed.
-func (r *rig) noFailures(t *testing.T) {
+func (r *fixture) noFailures(t *testing.T) {
 	t.Helper()
 	for _, e := range r.events {
 		if e.Error != "" {
@@ -86,16 +86,12 @@ func TestS3WritesOneObjectPerMessage(t *testing.T) {
 	must(c.S3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("archive")}))(t)
 	r.set(
 		t,
-		newRule(
-			"s",
-			"SELECT * FROM 'gh/#'",
-			types.Action{
-				S3: &types.S3Action{
-					BucketName: aws.String("archive"),
-					Key:        aws.String("raw/${topic(2)}/${timestamp()}-${newuuid()}.json"),
-				},
+		newRule("s", "SELECT * FROM 'gh/#'", types.Action{
+			S3: &types.S3Action{
+				BucketName: aws.String("archive"),
+				Key:        aws.String("raw/${topic(2)}/${timestamp()}-${newuuid()}.json"),
 			},
-		),
+		}),
 	)
 	r.send("gh/soil-001/telemetry", `{"a":1}`)
 	r.send("gh/soil-001/telemetry", "\x00\xff")
@@ -144,28 +140,20 @@ func TestDynamoDB(t *testing.T) {
 	table(t, c, "v2")
 	r.set(
 		t,
-		newRule(
-			"d",
-			"SELECT * FROM 'gh/#'",
-			types.Action{
-				DynamoDB: &types.DynamoDBAction{
-					TableName:     aws.String("v1"),
-					HashKeyField:  aws.String("id"),
-					HashKeyValue:  aws.String("${topic(2)}"),
-					RangeKeyField: aws.String("at"),
-					RangeKeyType:  types.DynamoKeyTypeNumber,
-					RangeKeyValue: aws.String("${timestamp()}"),
-					Operation:     aws.String("${op}"),
-				},
+		newRule("d", "SELECT * FROM 'gh/#'", types.Action{
+			DynamoDB: &types.DynamoDBAction{
+				TableName:     aws.String("v1"),
+				HashKeyField:  aws.String("id"),
+				HashKeyValue:  aws.String("${topic(2)}"),
+				RangeKeyField: aws.String("at"),
+				RangeKeyType:  types.DynamoKeyTypeNumber,
+				RangeKeyValue: aws.String("${timestamp()}"),
+				Operation:     aws.String("${op}"),
 			},
-		),
-		newRule(
-			"d2",
-			"SELECT topic(2) AS id, timestamp() AS at, v, l, n FROM 'gh/#' WHERE op = 'INSERT'",
-			types.Action{
-				DynamoDBv2: &types.DynamoDBv2Action{PutItem: &types.PutItemInput{TableName: aws.String("v2")}},
-			},
-		),
+		}),
+		newRule("d2", "SELECT topic(2) AS id, timestamp() AS at, v, l, n FROM 'gh/#' WHERE op = 'INSERT'", types.Action{
+			DynamoDBv2: &types.DynamoDBv2Action{PutItem: &types.PutItemInput{TableName: aws.String("v2")}},
+		}),
 	)
 	r.send("gh/soil-001/telemetry", `{"op":"INSERT","v":1.5,"l":[true,"x"],"n":null}`)
 	r.noFailures(t)
@@ -240,13 +228,9 @@ func TestCloudWatchLogs(t *testing.T) {
 		t,
 		newRule("one", "SELECT * FROM 'gh/#'",
 			types.Action{CloudwatchLogs: &types.CloudwatchLogsAction{LogGroupName: aws.String("g")}}),
-		newRule(
-			"many",
-			"SELECT VALUE lines FROM 'gh/#'",
-			types.Action{
-				CloudwatchLogs: &types.CloudwatchLogsAction{LogGroupName: aws.String("g"), BatchMode: aws.Bool(true)},
-			},
-		),
+		newRule("many", "SELECT VALUE lines FROM 'gh/#'", types.Action{
+			CloudwatchLogs: &types.CloudwatchLogsAction{LogGroupName: aws.String("g"), BatchMode: aws.Bool(true)},
+		}),
 	)
 	now := time.Now()
 	const payload = `{"lines":[{"timestamp":%d,"message":"a"},{"timestamp":%d,"message":"b"}]}`
@@ -329,16 +313,13 @@ func TestThrottledStoreIsRetried(t *testing.T) {
 	s, c, r := against(t)
 	queue := must(c.SQS().CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("q")}))(t).QueueUrl
 	r.set(t, newRule("q", "SELECT a FROM 'gh/#'", types.Action{Sqs: &types.SqsAction{QueueUrl: queue}}))
-	s.Fail(
-		t,
-		mototest.Fault{
-			Service:   "sqs",
-			Operation: "SendMessage",
-			Code:      "RequestThrottled",
-			Message:   "slow down",
-			Times:     4,
-		},
-	)
+	s.Fail(t, mototest.Fault{
+		Service:   "sqs",
+		Operation: "SendMessage",
+		Code:      "RequestThrottled",
+		Message:   "slow down",
+		Times:     4,
+	})
 	r.send("gh/soil-001/telemetry", `{"a":1}`)
 	r.noFailures(t)
 	if got := must(c.SQS().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue}))(t).Messages; len(

@@ -22,8 +22,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
-// rig is an engine with what leaves it.
-type rig struct {
+// fixture is an engine with what leaves it.
+type fixture struct {
 	*Engine
 	mu        sync.Mutex
 	published []message.Message
@@ -31,9 +31,9 @@ type rig struct {
 	events    []runlog.Event
 }
 
-func newRig(t testing.TB, config aws.Config) *rig {
+func newRig(t testing.TB, config aws.Config) *fixture {
 	t.Helper()
-	r := &rig{}
+	r := &fixture{}
 	r.Engine = New(Options{
 		Clients: awsapi.NewLocal(config), AccountID: mototest.AccountID, RetryFor: 20 * time.Second,
 		Credentials: config.Credentials,
@@ -58,13 +58,13 @@ func newRig(t testing.TB, config aws.Config) *rig {
 	return r
 }
 
-func (r *rig) note(change func()) {
+func (r *fixture) note(change func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change()
 }
 
-func (r *rig) set(t testing.TB, rules ...Rule) {
+func (r *fixture) set(t testing.TB, rules ...Rule) {
 	t.Helper()
 	if err := r.Set(rules); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func (r *rig) set(t testing.TB, rules ...Rule) {
 }
 
 // send handles a message of soil-001 and waits for its actions.
-func (r *rig) send(topic, payload string) {
+func (r *fixture) send(topic, payload string) {
 	m := message.New(topic, []byte(payload))
 	m.ClientID, m.SourceIP, m.TraceID = "soil-001", "127.0.0.1", "trace-1"
 	m.Time = time.UnixMilli(1700000000123)
@@ -81,7 +81,7 @@ func (r *rig) send(topic, payload string) {
 }
 
 // settled waits for all actions.
-func (r *rig) settled(t testing.TB) {
+func (r *fixture) settled(t testing.TB) {
 	t.Helper()
 	if err := r.Wait(t.Context()); err != nil {
 		t.Fatal(err)
@@ -258,16 +258,12 @@ func TestHTTPAction(t *testing.T) {
 	}))
 	defer server.Close()
 	r := newRig(t, aws.Config{})
-	r.set(t, newRule(
-		"h",
-		"SELECT * FROM 'gh/+/+'",
-		types.Action{
-			Http: &types.HttpAction{
-				Url:     aws.String(server.URL + "/${topic(3)}"),
-				Headers: []types.HttpActionHeader{{Key: aws.String("X-Device"), Value: aws.String("${topic(2)}")}},
-			},
+	r.set(t, newRule("h", "SELECT * FROM 'gh/+/+'", types.Action{
+		Http: &types.HttpAction{
+			Url:     aws.String(server.URL + "/${topic(3)}"),
+			Headers: []types.HttpActionHeader{{Key: aws.String("X-Device"), Value: aws.String("${topic(2)}")}},
 		},
-	))
+	}))
 	r.send("gh/soil-001/telemetry", `{"a":1}`)
 	r.send("gh/soil-001/bad", `{"a":1}`)
 	want := []string{

@@ -105,18 +105,16 @@ func (e *external) RegistryData(ctx context.Context, api, thing, _ string) (json
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(
-			map[string]any{
-				"thingName":        out.ThingName,
-				"thingId":          out.ThingId,
-				"thingArn":         out.ThingArn,
-				"thingTypeName":    out.ThingTypeName,
-				"attributes":       out.Attributes,
-				"defaultClientId":  out.DefaultClientId,
-				"version":          out.Version,
-				"billingGroupName": out.BillingGroupName,
-			},
-		)
+		return json.Marshal(map[string]any{
+			"thingName":        out.ThingName,
+			"thingId":          out.ThingId,
+			"thingArn":         out.ThingArn,
+			"thingTypeName":    out.ThingTypeName,
+			"attributes":       out.Attributes,
+			"defaultClientId":  out.DefaultClientId,
+			"version":          out.Version,
+			"billingGroupName": out.BillingGroupName,
+		})
 	case "ListThingGroupsForThing":
 		out, err := e.clients.IoT().ListThingGroupsForThing(ctx, &iot.ListThingGroupsForThingInput{ThingName: &thing})
 		if err != nil {

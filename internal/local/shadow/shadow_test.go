@@ -14,19 +14,19 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
-type rig struct {
+type fixture struct {
 	*Service
 	answers chan message.Message
 }
 
-func start(t *testing.T) *rig {
+func start(t *testing.T) *fixture {
 	t.Helper()
 	config := mototest.Start(t).Config(t)
 	if _, err := iot.NewFromConfig(config).CreateThing(t.Context(),
 		&iot.CreateThingInput{ThingName: aws.String("soil-001")}); err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{answers: make(chan message.Message, 100)}
+	r := &fixture{answers: make(chan message.Message, 100)}
 	r.Service = New(iotdataplane.NewFromConfig(config), func(m message.Message) error { r.answers <- m; return nil },
 		nil)
 	t.Cleanup(r.Close)
@@ -34,7 +34,7 @@ func start(t *testing.T) *rig {
 }
 
 // ask sends a request and returns its n answers: topic behind the prefix, and document.
-func (r *rig) ask(t *testing.T, prefix, operation, payload string, n int) map[string]map[string]any {
+func (r *fixture) ask(t *testing.T, prefix, operation, payload string, n int) map[string]map[string]any {
 	t.Helper()
 	r.Handle(message.New(prefix+"/"+operation, []byte(payload)))
 	got := map[string]map[string]any{}

@@ -154,12 +154,10 @@ func (p *Poller) add(ctx context.Context, names []string, start Position) {
 }
 
 func (p *Poller) fail(what string, err error) {
-	p.options.Events.Send(
-		runlog.Event{
-			Kind:   runlog.Failed,
-			Action: p.mapping.Function,
-			Target: p.mapping.StreamARN,
-			Error:  what + ": " + err.Error(),
-		},
-	)
+	p.options.Events.Send(runlog.Event{
+		Kind:   runlog.Failed,
+		Action: p.mapping.Function,
+		Target: p.mapping.StreamARN,
+		Error:  what + ": " + err.Error(),
+	})
 }

@@ -121,7 +121,7 @@ func (f *fakeFunction) seen() [][]string {
 
 type sent struct{ destination, key, record string }
 
-type rig struct {
+type fixture struct {
 	*Poller
 	stream   *fakeStream
 	function *fakeFunction
@@ -129,9 +129,9 @@ type rig struct {
 	events   chan runlog.Event
 }
 
-func start(t *testing.T, m Mapping, answer func(data, sequence []string) ([]byte, error), records ...Record) *rig {
+func start(t *testing.T, m Mapping, answer func(data, sequence []string) ([]byte, error), records ...Record) *fixture {
 	t.Helper()
-	r := &rig{
+	r := &fixture{
 		stream:   &fakeStream{shards: map[string][]Record{"shard-0": nil}, closed: map[string]bool{}},
 		function: &fakeFunction{answer: answer},
 		sent:     make(chan sent, 100),
@@ -142,21 +142,18 @@ func start(t *testing.T, m Mapping, answer func(data, sequence []string) ([]byte
 		m.Start.Kind = "TRIM_HORIZON"
 	}
 	var err error
-	r.Poller, err = Start(
-		m,
-		Options{
-			Source:     r.stream,
-			Invoke:     r.function.invoke,
-			Interval:   time.Millisecond,
-			RetryDelay: time.Millisecond,
-			Region:     "us-east-1",
-			Send: func(_ context.Context, destination, key string, record []byte) error {
-				r.sent <- sent{destination, key, string(record)}
-				return nil
-			},
-			Events: func(e runlog.Event) { r.events <- e },
+	r.Poller, err = Start(m, Options{
+		Source:     r.stream,
+		Invoke:     r.function.invoke,
+		Interval:   time.Millisecond,
+		RetryDelay: time.Millisecond,
+		Region:     "us-east-1",
+		Send: func(_ context.Context, destination, key string, record []byte) error {
+			r.sent <- sent{destination, key, string(record)}
+			return nil
 		},
-	)
+		Events: func(e runlog.Event) { r.events <- e },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +161,7 @@ func start(t *testing.T, m Mapping, answer func(data, sequence []string) ([]byte
 	return r
 }
 
-func (r *rig) drain(t *testing.T) {
+func (r *fixture) drain(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

@@ -28,16 +28,13 @@ func (s *show) feed(ctx context.Context, stateDir string, own *ownKeyDevice) err
 	}
 	fmt.Printf("  The state names %d objects. None of it is a private key.\n\n", len(made.Parts))
 	lines := newLines()
-	runtime, err := local.Start(
-		ctx,
-		local.Options{
-			Config:   s.server.AWSConfig(),
-			Pipeline: pipelineName,
-			MQTTAddr: "127.0.0.1:0",
-			StateDir: stateDir,
-			Events:   lines.print,
-		},
-	)
+	runtime, err := local.Start(ctx, local.Options{
+		Config:   s.server.AWSConfig(),
+		Pipeline: pipelineName,
+		MQTTAddr: "127.0.0.1:0",
+		StateDir: stateDir,
+		Events:   lines.print,
+	})
 	if err != nil {
 		return err
 	}
@@ -79,16 +76,13 @@ func (s *show) simulate(ctx context.Context, runtime *local.Runtime, roots *x509
 	playing, stop := context.WithCancel(ctx)
 	defer stop()
 	lines.after(messagesPerDevice*len(bundles), stop)
-	return simulate.Run(
-		playing,
-		simulate.Options{
-			Devices:  bundles,
-			Broker:   runtime.MQTTAddr(),
-			Roots:    roots,
-			Interval: 250 * time.Millisecond,
-			Events:   lines.print,
-		},
-	)
+	return simulate.Run(playing, simulate.Options{
+		Devices:  bundles,
+		Broker:   runtime.MQTTAddr(),
+		Roots:    roots,
+		Interval: 250 * time.Millisecond,
+		Events:   lines.print,
+	})
 }
 
 // script lets soil-002, whose key never left it, send what a demo should show: normal, dry, hot, and broken.

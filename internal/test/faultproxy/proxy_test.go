@@ -115,13 +115,11 @@ func TestRewrite(t *testing.T) {
 	}))
 	t.Cleanup(upstream.Close)
 	p := Start(t, upstream.URL)
-	p.Inject(
-		Fault{
-			Kind:    Rewrite,
-			Match:   Nth(1),
-			Rewrite: func(body string) string { return strings.ReplaceAll(body, "ACTIVE", "CREATING") },
-		},
-	)
+	p.Inject(Fault{
+		Kind:    Rewrite,
+		Match:   Nth(1),
+		Rewrite: func(body string) string { return strings.ReplaceAll(body, "ACTIVE", "CREATING") },
+	})
 	for _, want := range []string{`{"status":"CREATING"}`, `{"status":"ACTIVE"}`} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL, nil)
 		if err != nil {

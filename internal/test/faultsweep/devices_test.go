@@ -18,7 +18,7 @@ import (
 
 // deviceProblems says what would keep a described device from connecting, or a disabled one from staying out,
 // and which things and certificates are nobody's.
-func (a *account) deviceProblems(want pipeline.Spec) (problems []string) {
+func (a *localAWS) deviceProblems(want pipeline.Spec) (problems []string) {
 	a.t.Helper()
 	c := awsapi.New(a.server.Config(a.t), awsapi.Options{Unlimited: true})
 	expected := len(want.Devices)
@@ -51,7 +51,7 @@ func (a *account) deviceProblems(want pipeline.Spec) (problems []string) {
 }
 
 // usable checks that the thing's one certificate is what its bundle holds, with the key that belongs to it.
-func (a *account) usable(c *awsapi.Clients, pipeline, thing string, enabled bool) error {
+func (a *localAWS) usable(c *awsapi.Clients, pipeline, thing string, enabled bool) error {
 	ctx := a.t.Context()
 	principals, err := c.IoT().ListThingPrincipals(ctx, &iot.ListThingPrincipalsInput{ThingName: &thing})
 	if err != nil {
@@ -93,7 +93,7 @@ func (a *account) usable(c *awsapi.Clients, pipeline, thing string, enabled bool
 
 // claimable checks that the bundle of the claim certificate holds one that is active, with its key, that it may what
 // the claim policy says and nothing else, and that no other one is on its way in or out.
-func (a *account) claimable(c *awsapi.Clients, pipeline string) error {
+func (a *localAWS) claimable(c *awsapi.Clients, pipeline string) error {
 	ctx := a.t.Context()
 	parameter, err := c.SSM().
 		GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/" + pipeline + "/devices-claim"),

@@ -17,7 +17,7 @@ const other = "01900000-0000-7000-8000-00000000000b"
 // Everything has been replaced by objects of somebody else under the same names: whether the records are at hand or
 // not, an apply changes nothing and says so, and a destroy deletes nothing.
 func TestForeignObjectsEverywhere(t *testing.T) {
-	a := newAccount(t)
+	a := newLocalAWS(t)
 	records, err := a.apply(sweepSpec(1), token, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestForeignObjectsEverywhere(t *testing.T) {
 
 // Everything is deleted behind the provider's back. What is read says so, and an apply makes it all again.
 func TestEverythingIsDeletedByHand(t *testing.T) {
-	a := newAccount(t)
+	a := newLocalAWS(t)
 	records, err := a.apply(sweepSpec(1), token, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ var goneWith = map[string]string{
 // it, and a further apply has nothing to write. Then there are as many objects of each kind as before.
 func TestOnePartIsDeletedByHand(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t)
+	a := newLocalAWS(t)
 	records, err := a.apply(sweepSpec(1), token, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -108,10 +108,10 @@ func TestOnePartIsDeletedByHand(t *testing.T) {
 	for _, r := range records {
 		t.Run(r.Key, func(t *testing.T) {
 			s := &sweep{
-				account: &account{t: t, server: a.server, proxy: a.proxy, client: a.client, attempts: a.attempts},
-				t:       t,
-				stage:   life[0],
-				name:    r.Key + " deleted",
+				localAWS: &localAWS{t: t, server: a.server, proxy: a.proxy, client: a.client, attempts: a.attempts},
+				t:        t,
+				stage:    life[0],
+				name:     r.Key + " deleted",
 			}
 			s.server.Restore(t, "whole")
 			gone := slices.DeleteFunc(slices.Clone(records),
@@ -128,7 +128,7 @@ func TestOnePartIsDeletedByHand(t *testing.T) {
 					t.Errorf("it is %q", o.Status)
 				}
 			}
-			after, err := s.stage.run(s.account, seen)
+			after, err := s.stage.run(s.localAWS, seen)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,7 +164,7 @@ var inOurs = map[string]string{
 // write and names the part, also where the refresh does not see it, and a destroy takes everything but that object.
 func TestOnePartIsForeign(t *testing.T) {
 	t.Parallel()
-	a := newAccount(t)
+	a := newLocalAWS(t)
 	records, err := a.apply(sweepSpec(1), token, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func within(key string, prefixes map[string]string) bool {
 	return false
 }
 
-func (a *account) onePartIsForeign(r assembly.Record, records []assembly.Record) {
+func (a *localAWS) onePartIsForeign(r assembly.Record, records []assembly.Record) {
 	theirs := a.replace(r, records)
 	seen, err := a.refresh(sweepSpec(1), token, records)
 	if err != nil {
@@ -221,7 +221,7 @@ func (a *account) onePartIsForeign(r assembly.Record, records []assembly.Record)
 }
 
 // replace deletes a part as if by hand, makes the same under another token, and gives what that shows as.
-func (a *account) replace(r assembly.Record, records []assembly.Record) []string {
+func (a *localAWS) replace(r assembly.Record, records []assembly.Record) []string {
 	mine, theirs := a.run(sweepSpec(1), token), a.run(sweepSpec(1), other)
 	if left, err := mine.engine.Destroy(a.t.Context(), []assembly.Record{r}); err != nil || len(left) > 0 {
 		a.t.Fatal(err)

@@ -25,8 +25,8 @@ import (
 
 const token = "01900000-0000-7000-8000-00000000000a"
 
-// account is a local AWS behind a proxy that can fail.
-type account struct {
+// localAWS is a local AWS behind a proxy that can fail.
+type localAWS struct {
 	t      testing.TB
 	server *mototest.Server
 	proxy  *faultproxy.Proxy
@@ -37,11 +37,11 @@ type account struct {
 	heard func(what string, waited time.Duration)
 }
 
-func newAccount(t testing.TB) *account {
+func newLocalAWS(t testing.TB) *localAWS {
 	s := mototest.Start(t)
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &account{
+	return &localAWS{
 		t:        t,
 		server:   s,
 		proxy:    faultproxy.Start(t, s.URL),
@@ -50,7 +50,7 @@ func newAccount(t testing.TB) *account {
 	}
 }
 
-func (a *account) clients() *awsapi.Clients {
+func (a *localAWS) clients() *awsapi.Clients {
 	cfg := a.server.Config(a.t)
 	cfg.BaseEndpoint, cfg.HTTPClient = aws.String(a.proxy.URL), a.client
 	attempts := a.attempts
@@ -80,7 +80,7 @@ type run struct {
 	fleet  *fleet.Driver
 }
 
-func (a *account) run(s pipeline.Spec, owner string) run {
+func (a *localAWS) run(s pipeline.Spec, owner string) run {
 	a.t.Helper()
 	return newRun(a.t, a.clients(), s, owner)
 }
@@ -126,7 +126,7 @@ func fleetOptions(t testing.TB, parts []assembly.Part) fleet.Options {
 func all(string) bool { return true }
 
 // apply reads and applies, as Terraform does.
-func (a *account) apply(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
+func (a *localAWS) apply(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
 	seen, err := a.refresh(s, owner, prior)
 	if err != nil {
 		return prior, err
@@ -136,7 +136,7 @@ func (a *account) apply(s pipeline.Spec, owner string, prior []assembly.Record) 
 }
 
 // refresh reads what is recorded and looks for what is not; there is nothing to refresh before the first apply.
-func (a *account) refresh(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
+func (a *localAWS) refresh(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
 	if len(prior) == 0 {
 		return nil, nil
 	}
@@ -144,7 +144,7 @@ func (a *account) refresh(s pipeline.Spec, owner string, prior []assembly.Record
 }
 
 // discover is a refresh that looks even where nothing is recorded, as an import does.
-func (a *account) discover(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
+func (a *localAWS) discover(s pipeline.Spec, owner string, prior []assembly.Record) ([]assembly.Record, error) {
 	r := a.run(s, owner)
 	seen, err := r.engine.Observe(a.t.Context(), r.parts, prior)
 	if err != nil {
@@ -154,7 +154,7 @@ func (a *account) discover(s pipeline.Spec, owner string, prior []assembly.Recor
 }
 
 // destroy deletes what the records name, data included, and knows nothing else.
-func (a *account) destroy(owner string, records []assembly.Record) ([]assembly.Record, error) {
+func (a *localAWS) destroy(owner string, records []assembly.Record) ([]assembly.Record, error) {
 	c := a.clients()
 	engine := &assembly.Engine{
 		Drivers:  drivers.Registry(c, fleet.New(c, nil, fleet.Options{})),

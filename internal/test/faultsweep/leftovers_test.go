@@ -42,7 +42,7 @@ var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, err
 
 // leftovers names what an account holds of the services that a pipeline uses, sorted, by asking AWS and no record of
 // ours.
-func (a *account) leftovers() []string {
+func (a *localAWS) leftovers() []string {
 	a.t.Helper()
 	c := awsapi.New(a.server.Config(a.t), awsapi.Options{S3UsePathStyle: true, Unlimited: true})
 	var found []string
@@ -221,7 +221,7 @@ func databases(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
 }
 
 func TestLeftoversSeesAWholePipeline(t *testing.T) {
-	a := newAccount(t)
+	a := newLocalAWS(t)
 	if _, err := a.apply(sweepSpec(1), token, nil); err != nil {
 		t.Fatal(err)
 	}

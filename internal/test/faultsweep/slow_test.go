@@ -81,7 +81,7 @@ var (
 
 // Whatever AWS takes its time for is waited for, and the log says what it is.
 func TestSlowAWS(t *testing.T) {
-	a := newAccount(t)
+	a := newLocalAWS(t)
 	var mu sync.Mutex
 	var said []string
 	a.heard = func(what string, _ time.Duration) {
@@ -120,7 +120,7 @@ func TestSlowAWS(t *testing.T) {
 
 // A wait that is never over ends with what was waited for and how long, and the part is recorded.
 func TestWaitThatIsNeverOver(t *testing.T) {
-	a := newAccount(t)
+	a := newLocalAWS(t)
 	f := still("kinesis", "DescribeStreamSummary", "ACTIVE", "CREATING")
 	f.Times = 0
 	a.proxy.Inject(f)
@@ -136,7 +136,7 @@ func TestWaitThatIsNeverOver(t *testing.T) {
 }
 
 // waiting makes waits heard.
-func (a *account) waiting(_ context.Context, what string, waited time.Duration) {
+func (a *localAWS) waiting(_ context.Context, what string, waited time.Duration) {
 	if a.heard != nil {
 		a.heard(what, waited)
 	}

@@ -22,38 +22,38 @@ type stage struct {
 // life is what every pipeline goes through. What completes a stage that failed is doing it again.
 var life = []stage{{"create", 1}, {"update", 2}, {"delete", 0}}
 
-func (s stage) run(a *account, records []assembly.Record) ([]assembly.Record, error) {
+func (s stage) run(a *localAWS, records []assembly.Record) ([]assembly.Record, error) {
 	if s.version == 0 {
 		return a.destroy(token, records)
 	}
 	return a.apply(sweepSpec(s.version), token, records)
 }
 
-// way is a way to fail at request k.
-type way struct {
+// faultKind is a way to fail at request k.
+type faultKind struct {
 	name   string
 	faults func(k int) []faultproxy.Fault
 	// dies says that the process is gone with the fault, and so are the records of its run.
 	dies bool
-	// unsaid says that the run does not learn whether the request took effect.
-	unsaid bool
+	// responseLost says that the run does not learn whether the request took effect.
+	responseLost bool
 }
 
-func once(kind faultproxy.Kind) way {
-	return way{name: kind.String(), faults: func(k int) []faultproxy.Fault {
+func once(kind faultproxy.Kind) faultKind {
+	return faultKind{name: kind.String(), faults: func(k int) []faultproxy.Fault {
 		return []faultproxy.Fault{{Kind: kind, Match: faultproxy.Nth(k), Times: 1}}
 	}}
 }
 
-func dropped(kind faultproxy.Kind) way {
+func dropped(kind faultproxy.Kind) faultKind {
 	w := once(kind)
-	w.unsaid = true
+	w.responseLost = true
 	return w
 }
 
 // death lets request k meet its fate and nothing come after it.
-func death(kind faultproxy.Kind) way {
-	return way{name: "killed, " + kind.String(), dies: true, unsaid: true, faults: func(k int) []faultproxy.Fault {
+func processKill(kind faultproxy.Kind) faultKind {
+	return faultKind{name: "killed, " + kind.String(), dies: true, responseLost: true, faults: func(k int) []faultproxy.Fault {
 		return []faultproxy.Fault{
 			{Kind: kind, Match: faultproxy.Nth(k)},
 			{Kind: faultproxy.DropBefore, Match: func(r faultproxy.Request) bool { return r.N > k }},
@@ -61,10 +61,10 @@ func death(kind faultproxy.Kind) way {
 	}}
 }
 
-var ways = []way{
+var ways = []faultKind{
 	dropped(
 		faultproxy.DropAfter,
-	), dropped(faultproxy.DropBefore), death(faultproxy.DropAfter), death(faultproxy.DropBefore),
+	), dropped(faultproxy.DropBefore), processKill(faultproxy.DropAfter), processKill(faultproxy.DropBefore),
 	once(
 		faultproxy.AccessDenied,
 	), once(faultproxy.Broken), once(faultproxy.Throttle), once(faultproxy.Unavailable), once(faultproxy.Expired),
@@ -89,7 +89,7 @@ func TestEveryRequestMayFail(t *testing.T) {
 		for _, stage := range life {
 			t.Run("no fault, "+stage.name, func(t *testing.T) {
 				t.Parallel()
-				newSweep(t, way{}, stage).comeBack()
+				newSweep(t, faultKind{}, stage).baseline()
 			})
 		}
 		for i, w := range ways {
@@ -128,24 +128,24 @@ func (c *count) add(more count) {
 
 // sweep fails requests of one stage in one way.
 type sweep struct {
-	*account
+	*localAWS
 	count
 	t       *testing.T
-	way     way
+	kind    faultKind
 	stage   stage
 	records []assembly.Record // when the stage begins; what AWS holds then is saved as "begin"
 	name    string            // of the point being tried
 }
 
 // newSweep leads a pipeline to where the stage begins.
-func newSweep(t *testing.T, w way, to stage) *sweep {
-	s := &sweep{account: newAccount(t), t: t, way: w, stage: to, name: to.name + ", no fault"}
+func newSweep(t *testing.T, kind faultKind, to stage) *sweep {
+	s := &sweep{localAWS: newLocalAWS(t), t: t, kind: kind, stage: to, name: to.name + ", no fault"}
 	for _, stage := range life {
 		if stage == to {
 			break
 		}
 		var err error
-		if s.records, err = stage.run(s.account, s.records); err != nil {
+		if s.records, err = stage.run(s.localAWS, s.records); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,9 +153,9 @@ func newSweep(t *testing.T, w way, to stage) *sweep {
 	return s
 }
 
-// comeBack asks that the stage, its check and a destroy go well when nothing fails, and that coming back to where it
+// baseline asks that the stage, its check and a destroy go well when nothing fails, and that coming back to where it
 // began is as good as having stayed: it all goes well again.
-func (s *sweep) comeBack() {
+func (s *sweep) baseline() {
 	held := s.leftovers()
 	s.finish(s.records)
 	s.server.Restore(s.t, "begin")
@@ -167,7 +167,7 @@ func (s *sweep) comeBack() {
 
 // finish does the stage, which nothing keeps from success any more, checks it, and destroys what there is.
 func (s *sweep) finish(records []assembly.Record) {
-	records, err := s.stage.run(s.account, records)
+	records, err := s.stage.run(s.localAWS, records)
 	if err != nil {
 		s.t.Errorf("%s: doing it again: %v", s.name, err)
 		return
@@ -177,31 +177,31 @@ func (s *sweep) finish(records []assembly.Record) {
 
 // point lets request k of the stage fail and looks at what comes of it. It reports whether there were so many requests.
 func (s *sweep) point(k int) (met bool) {
-	s.name = fmt.Sprintf("%s, request %d, %s", s.stage.name, k, s.way.name)
+	s.name = fmt.Sprintf("%s, request %d, %s", s.stage.name, k, s.kind.name)
 	s.server.Restore(s.t, "begin")
 	s.proxy.Clear()
 	var first *faultproxy.Fault
-	for _, f := range s.way.faults(k) {
+	for _, f := range s.kind.faults(k) {
 		if p := s.proxy.Inject(f); first == nil {
 			first = p
 		}
 	}
-	records, err := s.stage.run(s.account, s.records)
+	records, err := s.stage.run(s.localAWS, s.records)
 	if s.proxy.Hits(first) == 0 {
 		return false
 	}
 	s.note(first, records, err)
-	if s.way.dies {
+	if s.kind.dies {
 		records = s.records
 	}
 	if err != nil && s.nothingChanged(records) { // what follows is known
 		return true
 	}
 	s.proxy.Clear()
-	if s.way.unsaid && s.stage.version > 0 {
+	if s.kind.responseLost && s.stage.version > 0 {
 		s.abandon(records)
 	}
-	if err != nil || s.way.dies {
+	if err != nil || s.kind.dies {
 		s.finish(records)
 		return true
 	}
@@ -276,7 +276,7 @@ func (s *sweep) complete(records []assembly.Record) {
 		s.t.Errorf("%s: part %s is %q afterwards", s.name, records[i].Key, records[i].Status)
 	}
 	s.proxy.Clear()
-	if _, err := s.stage.run(s.account, records); err != nil {
+	if _, err := s.stage.run(s.localAWS, records); err != nil {
 		s.t.Errorf("%s: a further apply: %v", s.name, err)
 	}
 	for _, r := range s.proxy.Requests() {

@@ -135,16 +135,13 @@ func (s *Server) Certificates() []Certificate {
 	var all []Certificate
 	for _, c := range s.order {
 		if !c.deleted {
-			all = append(
-				all,
-				Certificate{
-					ID:       c.id,
-					PEM:      c.pem,
-					Active:   c.status == active,
-					Things:   slices.Clone(c.things),
-					Policies: slices.Clone(c.policies),
-				},
-			)
+			all = append(all, Certificate{
+				ID:       c.id,
+				PEM:      c.pem,
+				Active:   c.status == active,
+				Things:   slices.Clone(c.things),
+				Policies: slices.Clone(c.policies),
+			})
 		}
 	}
 	return all

@@ -88,16 +88,13 @@ func TestPlannedFailures(t *testing.T) {
 		return err == nil
 	}
 
-	s.Fail(
-		t,
-		Fault{
-			Service:   "iot",
-			Operation: "CreateThing",
-			Code:      "ThrottlingException",
-			Message:   "Rate exceeded",
-			Times:     1,
-		},
-	)
+	s.Fail(t, Fault{
+		Service:   "iot",
+		Operation: "CreateThing",
+		Code:      "ThrottlingException",
+		Message:   "Rate exceeded",
+		Times:     1,
+	})
 	wantCode(t, create("a"), "ThrottlingException")
 	if exists("a") {
 		t.Error("the failed call took effect")
@@ -117,16 +114,13 @@ func TestFailingS3(t *testing.T) {
 	s := Start(t)
 	c := s3.NewFromConfig(s.Config(t), func(o *s3.Options) { o.UsePathStyle = true; o.Retryer = aws.NopRetryer{} })
 	must(c.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("archive")}))(t)
-	s.Fail(
-		t,
-		Fault{
-			Service:   "s3",
-			Operation: "PutObject",
-			Code:      "SlowDown",
-			Message:   "Please reduce your request rate.",
-			Times:     1,
-		},
-	)
+	s.Fail(t, Fault{
+		Service:   "s3",
+		Operation: "PutObject",
+		Code:      "SlowDown",
+		Message:   "Please reduce your request rate.",
+		Times:     1,
+	})
 	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("archive"), Key: aws.String("k")})
 	wantCode(t, err, "SlowDown")
 	must(c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("archive"), Key: aws.String("k")}))(t)
@@ -263,14 +257,11 @@ func TestRegistryRefusesAndAcceptsAsAWS(t *testing.T) {
 func TestKinesisTags(t *testing.T) {
 	c := kinesis.NewFromConfig(Start(t).Config(t))
 	must(
-		c.CreateStream(
-			t.Context(),
-			&kinesis.CreateStreamInput{
-				StreamName: aws.String("s"),
-				ShardCount: aws.Int32(1),
-				Tags:       map[string]string{"a": "1"},
-			},
-		),
+		c.CreateStream(t.Context(), &kinesis.CreateStreamInput{
+			StreamName: aws.String("s"),
+			ShardCount: aws.Int32(1),
+			Tags:       map[string]string{"a": "1"},
+		}),
 	)(t)
 	arn := must(c.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: aws.String("s")}))(
 		t,
@@ -306,14 +297,11 @@ func TestConcurrentPutsLoseNothing(t *testing.T) {
 	}
 	writing.Wait()
 	iterator := must(
-		c.GetShardIterator(
-			t.Context(),
-			&kinesis.GetShardIteratorInput{
-				StreamName:        aws.String("s"),
-				ShardId:           aws.String("shardId-000000000000"),
-				ShardIteratorType: "TRIM_HORIZON",
-			},
-		),
+		c.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+			StreamName:        aws.String("s"),
+			ShardId:           aws.String("shardId-000000000000"),
+			ShardIteratorType: "TRIM_HORIZON",
+		}),
 	)(t).ShardIterator
 	numbers := map[string]bool{}
 	for range writers*calls*each/100 + 1 {

@@ -144,14 +144,11 @@ func TestProvisioningTemplateKeepsWhatItIsGiven(t *testing.T) {
 		t.Errorf("created: %+v", got)
 	}
 	must(
-		c.UpdateProvisioningTemplate(
-			t.Context(),
-			&iot.UpdateProvisioningTemplateInput{
-				TemplateName:              name,
-				Enabled:                   aws.Bool(false),
-				RemovePreProvisioningHook: aws.Bool(true),
-			},
-		),
+		c.UpdateProvisioningTemplate(t.Context(), &iot.UpdateProvisioningTemplateInput{
+			TemplateName:              name,
+			Enabled:                   aws.Bool(false),
+			RemovePreProvisioningHook: aws.Bool(true),
+		}),
 	)(t)
 	if got := describe(); *got.Enabled || got.PreProvisioningHook != nil || *got.Description != "registers devices" ||
 		*got.ProvisioningRoleArn != registrationRole {
@@ -305,14 +302,11 @@ func TestCertificateAuthorities(t *testing.T) {
 	wantCode(t, removeTemplate(), "DeleteConflictException")
 	wantCode(t, remove(), "CertificateStateException")
 	must(
-		c.UpdateCACertificate(
-			t.Context(),
-			&iot.UpdateCACertificateInput{
-				CertificateId:             &id,
-				NewStatus:                 "INACTIVE",
-				NewAutoRegistrationStatus: "DISABLE",
-			},
-		),
+		c.UpdateCACertificate(t.Context(), &iot.UpdateCACertificateInput{
+			CertificateId:             &id,
+			NewStatus:                 "INACTIVE",
+			NewAutoRegistrationStatus: "DISABLE",
+		}),
 	)(t)
 	if got := describe().CertificateDescription; got.Status != "INACTIVE" || got.AutoRegistrationStatus != "DISABLE" {
 		t.Errorf("updated: %+v", got)
@@ -349,15 +343,12 @@ func registration(t *testing.T, s *Server) holding {
 				),
 			)(t)
 			must(
-				c.RegisterCACertificate(
-					t.Context(),
-					&iot.RegisterCACertificateInput{
-						CaCertificate:      &text,
-						CertificateMode:    iottypes.CertificateModeSniOnly,
-						SetAsActive:        true,
-						RegistrationConfig: &iottypes.RegistrationConfig{TemplateName: name},
-					},
-				),
+				c.RegisterCACertificate(t.Context(), &iot.RegisterCACertificateInput{
+					CaCertificate:      &text,
+					CertificateMode:    iottypes.CertificateModeSniOnly,
+					SetAsActive:        true,
+					RegistrationConfig: &iottypes.RegistrationConfig{TemplateName: name},
+				}),
 			)(t)
 		},
 		read: func() []any {

@@ -213,13 +213,10 @@ func TestTagsGoWithTheirObject(t *testing.T) {
 			return
 		}
 		must(
-			buckets.PutBucketTagging(
-				t.Context(),
-				&s3.PutBucketTaggingInput{
-					Bucket:  name,
-					Tagging: &s3types.Tagging{TagSet: []s3types.Tag{{Key: key, Value: name}}},
-				},
-			),
+			buckets.PutBucketTagging(t.Context(), &s3.PutBucketTaggingInput{
+				Bucket:  name,
+				Tagging: &s3types.Tagging{TagSet: []s3types.Tag{{Key: key, Value: name}}},
+			}),
 		)(t)
 		must(logs.TagResource(t.Context(),
 			&cloudwatchlogs.TagResourceInput{ResourceArn: group, Tags: map[string]string{"owner": "me"}}))(t)

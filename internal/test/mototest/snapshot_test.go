@@ -47,13 +47,10 @@ func things(t *testing.T, s *Server) holding {
 		service: "iot",
 		make: func() {
 			must(
-				c.CreateThing(
-					t.Context(),
-					&iot.CreateThingInput{
-						ThingName:        name,
-						AttributePayload: &iottypes.AttributePayload{Attributes: map[string]string{"bay": "1"}},
-					},
-				),
+				c.CreateThing(t.Context(), &iot.CreateThingInput{
+					ThingName:        name,
+					AttributePayload: &iottypes.AttributePayload{Attributes: map[string]string{"bay": "1"}},
+				}),
 			)(t)
 			must(c.CreateThingGroup(t.Context(), &iot.CreateThingGroupInput{ThingGroupName: name, Tags: tag}))(t)
 			must(c.AddThingToThingGroup(t.Context(),
@@ -95,13 +92,10 @@ func things(t *testing.T, s *Server) holding {
 		},
 		spoil: func() {
 			must(
-				c.UpdateThing(
-					t.Context(),
-					&iot.UpdateThingInput{
-						ThingName:        name,
-						AttributePayload: &iottypes.AttributePayload{Attributes: map[string]string{"bay": "2"}},
-					},
-				),
+				c.UpdateThing(t.Context(), &iot.UpdateThingInput{
+					ThingName:        name,
+					AttributePayload: &iottypes.AttributePayload{Attributes: map[string]string{"bay": "2"}},
+				}),
 			)(t)
 			must(
 				c.CreatePolicyVersion(
@@ -186,15 +180,12 @@ func stores(t *testing.T, s *Server) holding {
 		)(t)
 		must(tables.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: name, Item: item(value)}))(t)
 		must(
-			parameters.PutParameter(
-				t.Context(),
-				&ssm.PutParameterInput{
-					Name:      name,
-					Value:     &value,
-					Type:      ssmtypes.ParameterTypeSecureString,
-					Overwrite: aws.Bool(true),
-				},
-			),
+			parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
+				Name:      name,
+				Value:     &value,
+				Type:      ssmtypes.ParameterTypeSecureString,
+				Overwrite: aws.Bool(true),
+			}),
 		)(t)
 	}
 	return holding{
@@ -224,13 +215,10 @@ func stores(t *testing.T, s *Server) holding {
 			text := must(io.ReadAll(object.Body))(t)
 			return []any{string(text), object.ETag,
 				must(
-					tables.GetItem(
-						t.Context(),
-						&dynamodb.GetItemInput{
-							TableName: name,
-							Key:       map[string]dynamodbtypes.AttributeValue{"id": item("")["id"]},
-						},
-					),
+					tables.GetItem(t.Context(), &dynamodb.GetItemInput{
+						TableName: name,
+						Key:       map[string]dynamodbtypes.AttributeValue{"id": item("")["id"]},
+					}),
 				)(t).Item,
 				must(parameters.GetParameter(t.Context(),
 					&ssm.GetParameterInput{Name: name, WithDecryption: aws.Bool(true)}))(t).Parameter,
@@ -270,24 +258,18 @@ func queues(t *testing.T, s *Server) holding {
 			url = must(queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: name}))(t).QueueUrl
 			topic := must(topics.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: name}))(t).TopicArn
 			must(
-				topics.Subscribe(
-					t.Context(),
-					&sns.SubscribeInput{
-						TopicArn: topic,
-						Protocol: aws.String("email"),
-						Endpoint: aws.String("a@example.com"),
-					},
-				),
+				topics.Subscribe(t.Context(), &sns.SubscribeInput{
+					TopicArn: topic,
+					Protocol: aws.String("email"),
+					Endpoint: aws.String("a@example.com"),
+				}),
 			)(t)
 			must(
-				streams.CreateStream(
-					t.Context(),
-					&kinesis.CreateStreamInput{
-						StreamName: name,
-						ShardCount: aws.Int32(1),
-						Tags:       map[string]string{"owner": "me"},
-					},
-				),
+				streams.CreateStream(t.Context(), &kinesis.CreateStreamInput{
+					StreamName: name,
+					ShardCount: aws.Int32(1),
+					Tags:       map[string]string{"owner": "me"},
+				}),
 			)(t)
 			must(logs.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: name}))(t)
 			send()
@@ -295,24 +277,18 @@ func queues(t *testing.T, s *Server) holding {
 		},
 		read: func() []any {
 			at := must(
-				streams.GetShardIterator(
-					t.Context(),
-					&kinesis.GetShardIteratorInput{
-						StreamName:        name,
-						ShardId:           aws.String("shardId-000000000000"),
-						ShardIteratorType: "TRIM_HORIZON",
-					},
-				),
+				streams.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+					StreamName:        name,
+					ShardId:           aws.String("shardId-000000000000"),
+					ShardIteratorType: "TRIM_HORIZON",
+				}),
 			)(t)
 			return []any{
 				must(
-					queues.GetQueueAttributes(
-						t.Context(),
-						&sqs.GetQueueAttributesInput{
-							QueueUrl:       url,
-							AttributeNames: []sqstypes.QueueAttributeName{"All"},
-						},
-					),
+					queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+						QueueUrl:       url,
+						AttributeNames: []sqstypes.QueueAttributeName{"All"},
+					}),
 				)(t).Attributes,
 				must(topics.ListSubscriptions(t.Context(), &sns.ListSubscriptionsInput{}))(t).Subscriptions,
 				must(streams.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at.ShardIterator}))(

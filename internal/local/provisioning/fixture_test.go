@@ -89,8 +89,8 @@ func (e *endpoint) template(name, body string, change ...func(*iot.DescribeProvi
 	e.templates[name] = out
 }
 
-// rig is the service on moto, with a template "gh", its thing type and group, and a hook that the test can change.
-type rig struct {
+// fixture is the service on moto, with a template "gh", its thing type and group, and a hook that the test can change.
+type fixture struct {
 	*Service
 	aws    *endpoint
 	server *mototest.Server
@@ -102,9 +102,9 @@ type rig struct {
 	answers map[string]chan message.Message // by session; for those that are connected without a broker
 }
 
-func start(t *testing.T) *rig {
+func start(t *testing.T) *fixture {
 	t.Helper()
-	r := &rig{
+	r := &fixture{
 		server:  mototest.Start(t),
 		events:  make(chan runlog.Event, 1000),
 		now:     time.Now(),
@@ -118,32 +118,30 @@ func start(t *testing.T) *rig {
 	must(r.aws.CreateThingType(t.Context(), &iot.CreateThingTypeInput{ThingTypeName: aws.String("gh")}))(t)
 	must(r.aws.CreateThingGroup(t.Context(), &iot.CreateThingGroupInput{ThingGroupName: aws.String("gh")}))(t)
 	r.aws.template("gh", templateBody)
-	r.Service = New(
-		Options{
-			API:    r.aws,
-			Hook:   r.callHook,
-			Reply:  r.reply,
-			Events: func(e runlog.Event) { r.events <- e },
-			Now:    r.clock,
-		},
-	)
+	r.Service = New(Options{
+		API:    r.aws,
+		Hook:   r.callHook,
+		Reply:  r.reply,
+		Events: func(e runlog.Event) { r.events <- e },
+		Now:    r.clock,
+	})
 	t.Cleanup(r.Close)
 	return r
 }
 
-func (r *rig) set(change func()) {
+func (r *fixture) set(change func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change()
 }
 
-func (r *rig) clock() time.Time {
+func (r *fixture) clock() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.now
 }
 
-func (r *rig) callHook(ctx context.Context, arn string, payload []byte) ([]byte, error) {
+func (r *fixture) callHook(ctx context.Context, arn string, payload []byte) ([]byte, error) {
 	var about preProvisioning
 	if err := json.Unmarshal(payload, &about); err != nil || !strings.HasSuffix(arn, ":function:hook") {
 		return nil, errors.New("not called as a hook")
@@ -155,7 +153,7 @@ func (r *rig) callHook(ctx context.Context, arn string, payload []byte) ([]byte,
 	return []byte(answer), err
 }
 
-func (r *rig) reply(session string, m message.Message) error {
+func (r *fixture) reply(session string, m message.Message) error {
 	r.mu.Lock()
 	to := r.answers[session]
 	r.mu.Unlock()
@@ -167,7 +165,7 @@ func (r *rig) reply(session string, m message.Message) error {
 }
 
 // told returns the next event of the kind.
-func (r *rig) told(t *testing.T, kind runlog.Kind) runlog.Event {
+func (r *fixture) told(t *testing.T, kind runlog.Kind) runlog.Event {
 	t.Helper()
 	for timeout := time.After(patience); ; {
 		select {
@@ -190,7 +188,7 @@ func (d document) text(name string) string {
 }
 
 // ask sends a request without a broker and returns the last level of the answer's topic, and the answer.
-func (r *rig) ask(t *testing.T, clientID, topic, payload string) (string, document) {
+func (r *fixture) ask(t *testing.T, clientID, topic, payload string) (string, document) {
 	t.Helper()
 	answers := make(chan message.Message, 1)
 	r.set(func() { r.answers[clientID] = answers })
@@ -219,7 +217,7 @@ const (
 )
 
 // certificate has a certificate made for a new key.
-func (r *rig) certificate(t *testing.T, clientID string) document {
+func (r *fixture) certificate(t *testing.T, clientID string) document {
 	t.Helper()
 	_, request := newRequest(t)
 	how, answer := r.ask(t, clientID, csrTopic, request)
@@ -255,7 +253,7 @@ func provisionRequest(t *testing.T, token string, parameters map[string]string) 
 	return string(must(json.Marshal(map[string]any{"certificateOwnershipToken": token, "parameters": parameters}))(t))
 }
 
-func (r *rig) status(t *testing.T, id string) types.CertificateStatus {
+func (r *fixture) status(t *testing.T, id string) types.CertificateStatus {
 	t.Helper()
 	out, err := r.aws.DescribeCertificate(t.Context(), &iot.DescribeCertificateInput{CertificateId: &id})
 	if errors.As(err, new(*types.ResourceNotFoundException)) {
