@@ -140,14 +140,12 @@ func (b *builder) alertsFunction() spec.Function {
 	}
 }
 
-// alertTelemetry returns the options with which the alerts function decodes what devices send; "" if conditions see the
-// payload as it was sent. With telemetry.select, the settings describe what the telemetry rule selects, and the alerts
-// rule does not select that.
-func (b *builder) alertTelemetry() string {
-	if b.config.Telemetry.Select != nil {
-		return ""
-	}
-	return b.telemetryOptions()
+// alertsDecode reports whether the alerts function decodes what devices send; else conditions see the payload as it was
+// sent. With telemetry.select, the settings describe what the telemetry rule selects, and the alerts rule does not
+// select that.
+func (b *builder) alertsDecode() bool {
+	t := b.config.Telemetry
+	return t.Select == nil && t.options(nil) != ""
 }
 
 // alertsEnvironment tells the function how to read payloads where that is not the default.
@@ -155,7 +153,9 @@ func (b *builder) alertsEnvironment() map[string]string {
 	e := map[string]string{
 		contract.EnvAlertTopicARN: b.arn.topic(b.names.alertTopic()),
 		contract.EnvDataEndpoint:  b.env.DataEndpoint,
-		contract.EnvTelemetry:     b.alertTelemetry(),
+	}
+	if b.alertsDecode() {
+		e[contract.EnvTelemetry] = b.telemetry
 	}
 	t := b.config.Telemetry
 	if t.Select == nil && (*t.DataField != DefaultDataField || *t.TimeField != DefaultTimeField) {
@@ -230,7 +230,7 @@ func (b *builder) alertRule() ownRule {
 func (b *builder) alertSQL() (string, error) {
 	sql := "SELECT encode(*, 'base64') AS payload, topic() AS topic, " + b.thingCall() + " AS thing, " +
 		"clientid() AS client_id, timestamp() AS received_at, traceid() AS trace_id FROM " + b.from("telemetry")
-	if b.alertTelemetry() != "" {
+	if b.alertsDecode() {
 		return sql, nil
 	}
 	where, err := alertWhere(b.config.Alerts.Rules, b.thingLevel())

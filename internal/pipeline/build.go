@@ -23,6 +23,8 @@ type builder struct {
 	env     Env
 	names   names
 	arn     arns
+	// telemetry is how the functions read payloads; "" if there are no settings.
+	telemetry string
 }
 
 func newBuilder(config Spec, env Env) *builder {
@@ -43,6 +45,10 @@ func newBuilder(config Spec, env Env) *builder {
 // capability says when its other parts exist.
 func Build(config Spec, env Env) ([]assembly.Part, error) {
 	b := newBuilder(config, env)
+	var err error
+	if b.telemetry, err = b.telemetryOptions(); err != nil {
+		return nil, fmt.Errorf("building pipeline %q: %w", config.Name, err)
+	}
 	var parts []assembly.Part
 	for _, c := range capabilities() {
 		if c.parts != nil {

@@ -33,6 +33,7 @@ func testEnv() Env {
 		Package: func(path string) (string, func() ([]byte, error), error) {
 			return "sum-of-" + path, func() ([]byte, error) { return []byte(path), nil }, nil
 		},
+		Descriptor: func(path, message string) (string, error) { return message + "-of-" + path, nil },
 	}
 }
 

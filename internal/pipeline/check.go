@@ -17,6 +17,11 @@ type Problem struct {
 	Warning bool   // the pipeline can be built anyway
 }
 
+// ProblemError is a problem that only a build finds, because it reads a file.
+type ProblemError struct{ Problem }
+
+func (e *ProblemError) Error() string { return e.Summary + ": " + e.Detail }
+
 // checker collects problems. Values that are not known yet are left for the
 // plan that knows them.
 type checker struct {

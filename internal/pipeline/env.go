@@ -23,4 +23,7 @@ type Env struct {
 	Code func(function, architecture string) (sum string, zip func() ([]byte, error), err error)
 	// Package gives a function from the user's own zip at path, in the same terms.
 	Package func(path string) (sum string, zip func() ([]byte, error), err error)
+	// Descriptor gives the description of a Protobuf message from the file at path, as lambda/telemetry reads it. The
+	// error may be a *ProblemError.
+	Descriptor func(path, message string) (string, error)
 }

@@ -70,7 +70,7 @@ func (b *builder) processorEnvironment() map[string]string {
 	e := map[string]string{
 		contract.EnvDataField:     *b.config.Telemetry.DataField,
 		contract.EnvTimeField:     *b.config.Telemetry.TimeField,
-		contract.EnvTelemetry:     b.telemetryOptions(),
+		contract.EnvTelemetry:     b.telemetry,
 		contract.EnvDeviceTTLDays: itoa(int(*b.config.DeviceState.TTLDays)),
 	}
 	if t := b.config.Timestream; t != nil {

@@ -9,7 +9,8 @@ import (
 
 // Arguments of the telemetry block. lambda/telemetry defines what they mean; a test compares the values.
 var (
-	TelemetryFormats      = Choice{Values: []string{"json", "senml", "cbor", "msgpack"}, Default: "json"}
+	TelemetryFormats = Choice{Values: []string{"json", "senml", "cbor", "msgpack", "protobuf", "sparkplug"},
+		Default: "json"}
 	TelemetryCompressions = Choice{Values: []string{"gzip"}}
 	// TelemetryTimeFormats are the formats of a time besides layouts.
 	TelemetryTimeFormats = Choice{Values: []string{"auto", "seconds", "milliseconds", "microseconds", "nanoseconds"},
@@ -17,7 +18,7 @@ var (
 )
 
 // TelemetrySpec says what the telemetry rule selects, and how a payload is read. The functions read all but the rule's
-// arguments and the two fields as JSON, under these names.
+// arguments and the two fields as JSON, under these names; in place of Protobuf, they read protobufOptions.
 type TelemetrySpec struct {
 	Select         *string           `json:"select,omitzero"`
 	Where          *string           `json:"where,omitzero"`
@@ -33,6 +34,20 @@ type TelemetrySpec struct {
 	Rename         map[string]string `json:"rename,omitzero"`
 	Format         *string           `json:"format,omitzero"`
 	Compression    *string           `json:"compression,omitzero"`
+	Protobuf       *ProtobufSpec     `json:"protobuf,omitzero"`
+}
+
+// ProtobufSpec names the message that devices send, and the file that describes it. The file's content reaches the
+// function only: neither state nor manifest hold it.
+type ProtobufSpec struct {
+	DescriptorFile string `json:"descriptor_file"`
+	Message        string `json:"message"`
+}
+
+// protobufOptions are what the functions get of a ProtobufSpec.
+type protobufOptions struct {
+	Descriptor string `json:"descriptor"`
+	Message    string `json:"message"`
 }
 
 // PairsSpec names the members of an object that hold a measure's name and its value.
@@ -67,14 +82,35 @@ func telemetry() capability {
 	}
 }
 
-// telemetryOptions returns the options as a function reads them; "" if there are none.
-func (b *builder) telemetryOptions() string {
-	return b.config.Telemetry.options()
+// telemetryOptions returns the options as a function reads them; "" if there are none. It reads the file that describes
+// the Protobuf message, if its name is known.
+func (b *builder) telemetryOptions() (string, error) {
+	t := b.config.Telemetry
+	p := t.Protobuf
+	if p == nil || p.DescriptorFile == "" || p.Message == "" {
+		return t.options(nil), nil
+	}
+	descriptor, err := b.env.Descriptor(p.DescriptorFile, p.Message)
+	if err != nil {
+		return "", err
+	}
+	text := t.options(&protobufOptions{descriptor, p.Message})
+	if over := len(text) - maxTelemetryOptions; over > 0 {
+		return "", &ProblemError{Problem{Path: "telemetry.protobuf", Summary: "The Protobuf message is too large",
+			Detail: fmt.Sprintf("The functions get the description of %s and of all that it refers to in their "+
+				"environment, which Lambda limits. The telemetry settings have %d bytes with it, and may have %d. "+
+				"Name a smaller message, or split this one.", p.Message, len(text), maxTelemetryOptions)}}
+	}
+	return text, nil
 }
 
-func (t TelemetrySpec) options() string {
+func (t TelemetrySpec) options(p *protobufOptions) string {
 	t.DataField, t.TimeField, t.Select, t.Where = nil, nil, nil, nil
-	if text := encode(t); text != "{}" {
+	text := encode(struct {
+		TelemetrySpec
+		Protobuf *protobufOptions `json:"protobuf,omitzero"`
+	}{t, p})
+	if text != "{}" {
 		return text
 	}
 	return ""
@@ -107,10 +143,32 @@ func (c *checker) checkTelemetry(t TelemetrySpec) {
 	}
 	c.checkRename(t.Rename)
 	c.checkTelemetryRule(t)
-	if text := t.options(); len(text) > maxTelemetryOptions && c.known("telemetry") {
+	c.checkProtobuf(t)
+	if text := t.options(nil); len(text) > maxTelemetryOptions && c.known("telemetry") {
 		c.fail("telemetry", "The telemetry settings are too long", "They have %d bytes as JSON. The functions get "+
 			"them in their environment, which Lambda limits: use at most %d bytes, with fewer or shorter names in "+
 			"ignore and rename.", len(text), maxTelemetryOptions)
+	}
+}
+
+func (c *checker) checkProtobuf(t TelemetrySpec) {
+	const path = "telemetry.protobuf"
+	if !c.known("telemetry.format") || !c.known(path) {
+		return
+	}
+	switch wanted := deref(t.Format) == "protobuf"; {
+	case wanted && t.Protobuf == nil:
+		c.fail("telemetry.format", "The Protobuf message is not described", "Name the message in protobuf, and the "+
+			"file that describes it: protobuf = { descriptor_file = \"fleet.desc\", message = \"fleet.Reading\" }.")
+	case !wanted && t.Protobuf != nil:
+		c.fail(path, "protobuf is for the format protobuf only", "Set format = \"protobuf\", or remove protobuf.")
+	}
+	if p := t.Protobuf; p != nil {
+		if p.DescriptorFile == "" && c.known(path+".descriptor_file") {
+			c.fail(path+".descriptor_file", "descriptor_file is empty", "Write the path of a descriptor set, which "+
+				"protoc --include_imports --descriptor_set_out=fleet.desc fleet.proto makes.")
+		}
+		c.checkField(path+".message", &p.Message)
 	}
 }
 

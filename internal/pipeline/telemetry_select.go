@@ -141,7 +141,7 @@ func (c *checker) checkWhere(t TelemetrySpec) {
 	if !c.sql(path, "AWS IoT SQL condition", where, err) {
 		return
 	}
-	binary := deref(t.Format) == "cbor" || deref(t.Format) == "msgpack" || t.Compression != nil
+	binary := !slices.Contains([]string{"", "json", "senml"}, deref(t.Format)) || t.Compression != nil
 	members := slices.DeleteFunc(where.Paths(), func(p string) bool { return p == "*" })
 	if binary && len(members) > 0 && c.known("telemetry.format") && c.known("telemetry.compression") {
 		c.fail(path, "where cannot read the payload", "The rule reads JSON, and the payload is in another form, so "+

@@ -171,6 +171,10 @@ func TestAlertsSeeWhatTheDeviceSent(t *testing.T) {
 		config := edit(alert(AlertRuleSpec{When: "a > 1"}))
 		selecting(text)(&config)
 		b := newBuilder(Defaults(config), testEnv())
+		var err error
+		if b.telemetry, err = b.telemetryOptions(); err != nil {
+			t.Fatal(err)
+		}
 		sql, err := b.alertSQL()
 		if err != nil || strings.HasSuffix(sql, " WHERE get_or_default(a > 1, FALSE)") == passesAll {
 			t.Errorf("%s: the alerts rule is %s, %v", text, sql, err)
@@ -201,7 +205,7 @@ func telemetryRule(t *testing.T, config Spec) (spec.TopicRule, bool) {
 // decoded writes the readings that the processor makes of a record.
 func decoded(t *testing.T, config Spec, record []byte, arrival time.Time) []string {
 	t.Helper()
-	options, err := payload.ParseOptions(config.Telemetry.options(), DefaultDataField, DefaultTimeField)
+	options, err := payload.ParseOptions(config.Telemetry.options(nil), DefaultDataField, DefaultTimeField)
 	if err != nil {
 		t.Fatal(err)
 	}

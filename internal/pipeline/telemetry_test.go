@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -25,16 +27,57 @@ func TestTheFunctionsKnowTheSettings(t *testing.T) {
 	}
 	s := TelemetrySpec{Select: ptr("*"), Where: ptr("a"), DataField: ptr("d"), DataPath: ptr("a.b"), TimePath: ptr("t"), TimeFormat: ptr("seconds"),
 		ReadingsPath: ptr("r"), Pairs: &PairsSpec{Name: "n", Value: "v"}, ConvertStrings: ptr(true),
-		Ignore: []string{"x.*"}, Rename: map[string]string{"a": "b"}, Format: ptr("cbor"), Compression: ptr("gzip")}
-	got, err := payload.ParseOptions(s.options(), "d", "")
+		Ignore: []string{"x.*"}, Rename: map[string]string{"a": "b"}, Format: ptr("protobuf"), Compression: ptr("gzip"),
+		Protobuf: &ProtobufSpec{DescriptorFile: "f.desc", Message: "f.M"}}
+	got, err := payload.ParseOptions(s.options(&protobufOptions{"descriptor", "f.M"}), "d", "")
 	want := payload.Options{DataField: "d", DataPath: "a.b", TimePath: "t", TimeFormat: "seconds", ReadingsPath: "r",
 		Pairs: &payload.Pairs{Name: "n", Value: "v"}, ConvertStrings: true, Ignore: []string{"x.*"},
-		Rename: map[string]string{"a": "b"}, Format: "cbor", Compression: "gzip"}
+		Rename: map[string]string{"a": "b"}, Format: "protobuf", Compression: "gzip",
+		Protobuf: &payload.Protobuf{Descriptor: "descriptor", Message: "f.M"}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if text := (TelemetrySpec{DataField: ptr("d")}).options(); text != "" {
+	if text := (TelemetrySpec{DataField: ptr("d")}).options(nil); text != "" {
 		t.Errorf("without settings, the functions get %q", text)
+	}
+}
+
+// TestTheDescriptor: the function gets the description of the message, and the manifest does not.
+func TestTheDescriptor(t *testing.T) {
+	s := testSpec(t, "minimal")
+	s.Telemetry = &TelemetrySpec{Format: ptr("protobuf"),
+		Protobuf: &ProtobufSpec{DescriptorFile: "fleet.desc", Message: "fleet.Reading"}}
+	env := testEnv()
+	descriptor := "of-fleet"
+	env.Descriptor = func(path, message string) (string, error) {
+		if path != "fleet.desc" || message != "fleet.Reading" {
+			t.Errorf("asked for %s in %s", message, path)
+		}
+		return descriptor, nil
+	}
+	parts, err := Build(s, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range parts {
+		want, err := p.Want(upstream(parts, p.Needs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprintf("%+v", want)
+		if strings.Contains(text, "of-fleet") != (p.Key == "function/processor") {
+			t.Errorf("%s: %s", p.Key, text)
+		}
+	}
+	descriptor = strings.Repeat("x", maxTelemetryOptions)
+	var problem *ProblemError
+	if _, err = Build(s, env); !errors.As(err, &problem) || problem.Path != "telemetry.protobuf" ||
+		!strings.Contains(problem.Detail, "fleet.Reading") {
+		t.Errorf("a descriptor that is too large: %v", err)
+	}
+	s.Telemetry.Protobuf.DescriptorFile = "" // not known yet
+	if _, err := Build(s, env); err != nil {
+		t.Errorf("a file that is not known yet: %v", err)
 	}
 }
 
@@ -98,6 +141,36 @@ var telemetryMistakes = []mistake{
 		func(s *Spec) { s.Telemetry = &TelemetrySpec{Rename: map[string]string{"a": "c", "b": "c"}} },
 		`telemetry.rename["b"]`,
 		[]string{"same name"},
+	},
+	{
+		"Protobuf without a message",
+		func(s *Spec) { s.Telemetry = &TelemetrySpec{Format: ptr("protobuf")} },
+		"telemetry.format",
+		[]string{"descriptor_file"},
+	},
+	{
+		"a message of another format",
+		func(s *Spec) {
+			s.Telemetry = &TelemetrySpec{Protobuf: &ProtobufSpec{DescriptorFile: "f.desc", Message: "f.M"}}
+		},
+		"telemetry.protobuf",
+		[]string{`format = "protobuf"`},
+	},
+	{
+		"no file",
+		func(s *Spec) {
+			s.Telemetry = &TelemetrySpec{Format: ptr("protobuf"), Protobuf: &ProtobufSpec{Message: "f.M"}}
+		},
+		"telemetry.protobuf.descriptor_file",
+		[]string{"--include_imports"},
+	},
+	{
+		"no message",
+		func(s *Spec) {
+			s.Telemetry = &TelemetrySpec{Format: ptr("protobuf"), Protobuf: &ProtobufSpec{DescriptorFile: "f.desc"}}
+		},
+		"telemetry.protobuf.message",
+		[]string{"1 to 256"},
 	},
 	{
 		"more than the environment holds",

@@ -106,6 +106,10 @@ func fillScalar(n *node, value any) error {
 		n.kind, n.text = jsontext.String, base64.StdEncoding.EncodeToString(v)
 	case time.Time:
 		n.kind, n.text = jsontext.String, v.UTC().Format(time.RFC3339Nano)
+	case int32:
+		n.text = strconv.FormatInt(int64(v), 10)
+	case uint32:
+		n.text = strconv.FormatUint(uint64(v), 10)
 	case int64:
 		n.text = strconv.FormatInt(v, 10)
 	case uint64:

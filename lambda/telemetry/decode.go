@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
 )
 
@@ -34,6 +36,7 @@ type Decoder struct {
 	timePath  []string
 	readings  []string // the path
 	ignored   [][]string
+	message   protoreflect.MessageDescriptor // of the format protobuf
 
 	arrival time.Time
 	slab    []Measure
@@ -59,6 +62,12 @@ func New(o Options) (*Decoder, error) {
 	}
 	for _, path := range o.Ignore {
 		d.ignored = append(d.ignored, steps(path))
+	}
+	if o.Protobuf != nil {
+		var err error
+		if d.message, err = o.Protobuf.descriptor(); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
 }

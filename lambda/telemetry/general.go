@@ -29,9 +29,12 @@ func (d *Decoder) general(list []Reading, payload string) ([]Reading, error) {
 	}
 	i := interpreter{Decoder: d, list: list}
 	first := len(list)
-	if d.options.Format == "senml" || d.options.Format == "" && isSenML(root) {
+	switch format := d.options.Format; {
+	case format == "senml", format == "" && isSenML(root):
 		err = i.senML(root)
-	} else {
+	case format == "sparkplug":
+		err = i.sparkplug(root)
+	default:
 		err = i.root(root)
 	}
 	if err == nil {
@@ -64,6 +67,10 @@ func (d *Decoder) parse(payload string) (*node, error) {
 		return parseCBOR([]byte(payload))
 	case "msgpack":
 		return parseMessagePack([]byte(payload))
+	case "protobuf":
+		return parseProtobuf(payload, d.message)
+	case "sparkplug":
+		return parseSparkplug(payload)
 	case "senml":
 		if payload != "" && payload[0]&0xe0 == 0x80 { // an array of CBOR
 			return parseCBOR([]byte(payload))

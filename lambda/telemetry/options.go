@@ -37,6 +37,8 @@ type Options struct {
 	Format string `json:"format,omitempty"`
 	// Compression is one of Compressions; "" is none.
 	Compression string `json:"compression,omitempty"`
+	// Protobuf is the message of the format protobuf.
+	Protobuf *Protobuf `json:"protobuf,omitempty"`
 }
 
 // Pairs name the members of an object that is one measure.
@@ -50,7 +52,7 @@ type Pairs struct {
 var TimeFormats = []string{"auto", "seconds", "milliseconds", "microseconds", "nanoseconds"}
 
 // Formats are the values of Format.
-var Formats = []string{"json", "senml", "cbor", "msgpack"}
+var Formats = []string{"json", "senml", "cbor", "msgpack", "protobuf", "sparkplug"}
 
 // Compressions are the values of Compression.
 var Compressions = []string{"gzip"}
@@ -79,6 +81,9 @@ func (o Options) check() error {
 	}
 	if o.Pairs != nil && (o.Pairs.Name == "" || o.Pairs.Value == "") {
 		problems = append(problems, errors.New("pairs needs both name and value"))
+	}
+	if (o.Format == "protobuf") != (o.Protobuf != nil) {
+		problems = append(problems, errors.New("format protobuf and the settings of protobuf need each other"))
 	}
 	return errors.Join(problems...)
 }

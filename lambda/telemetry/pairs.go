@@ -56,7 +56,7 @@ func (i *interpreter) pairs(array *node, p *Pairs, base moment, depth int) error
 				return err
 			}
 		}
-		if len(i.slab) > i.start {
+		if len(i.slab) > i.start || skipped > 0 {
 			i.list = append(i.list, i.finish(when, skipped))
 		}
 	}

@@ -173,6 +173,10 @@ var products = []struct {
 	{"SenML", `[{"bn":"urn:dev:mac:0024befffe804ff1:","bt":1767225601,"n":"temperature","u":"Cel","v":21.5}]`,
 		Options{},
 		[]string{"1: temperature=21.5"}},
+	{"Sparkplug B", // a float and an Int32
+		"\x08\xe8\xd7\xea\xb6\xb73\x18\x04\x12\x14\x0a\x0btemperature\x20\x09e\x00\x00\xacA" +
+			"\x12\x11\x0a\x0aPump/speed\x20\x03P\xaa\x0b",
+		Options{Format: "sparkplug"}, []string{"1: temperature=21.5 Pump/speed=1450"}},
 }
 
 // TestTheGuideShowsTheProducts keeps the table in docs/guides/connect-your-devices.md and the tested settings the same.
@@ -186,6 +190,8 @@ func TestTheGuideShowsTheProducts(t *testing.T) {
 		fmt.Fprintf(&table, "| %s | %s |\n", c.product, settings(c.options))
 	}
 	table.WriteString("| CBOR | " + settings(Options{Format: "cbor"}) + " |\n")
+	table.WriteString("| Protobuf | `{ format = \"protobuf\", protobuf = { descriptor_file = \"fleet.desc\", " +
+		"message = \"fleet.Reading\" } }` |\n")
 	if !strings.Contains(string(guide), table.String()) {
 		t.Errorf("the guide's table must be:\n%s", table.String())
 	}
@@ -327,6 +333,7 @@ func TestTenThousandReadings(t *testing.T) {
 }
 
 func FuzzFormats(f *testing.F) {
+	described := protobufOptions(f, "fleet.Batch")
 	for i := range Formats {
 		f.Add([]byte(`[{"bn":"x","v":1}]`), byte(i), `{}`)
 		f.Add([]byte("\x81\xa1a\x01"), byte(i), `{"convert_strings":true}`)
@@ -339,20 +346,9 @@ func FuzzFormats(f *testing.F) {
 			return
 		}
 		o.Format = Formats[int(format)%len(Formats)]
-		d, err := New(o)
-		if err != nil {
-			t.Fatal(err)
+		if o.Protobuf = nil; o.Format == "protobuf" {
+			o.Protobuf = described.Protobuf
 		}
-		list, err := d.Decode(payload, arrival)
-		if err != nil {
-			var refused *Error
-			if !errors.As(err, &refused) || refused.Reason == "" || len(list) != 0 {
-				t.Fatalf("%v, %v", list, err)
-			}
-			return
-		}
-		for _, r := range list {
-			checkReading(t, payload, r)
-		}
+		fuzzPayload(t, o, payload)
 	})
 }

@@ -50,6 +50,11 @@ func (r *resourceType) ModifyPlan(
 		}
 	}
 	if err := p.fill(ctx); err != nil {
+		var problem *pipeline.ProblemError
+		if errors.As(err, &problem) {
+			tfdiag.Problems(&resp.Diagnostics, req.Plan.Raw.Type(), []pipeline.Problem{problem.Problem})
+			return
+		}
 		p.report(&resp.Diagnostics, err)
 		return
 	}

@@ -47,6 +47,12 @@ func telemetry() capability {
 			"format": choice("Format of the payload.", pipeline.TelemetryFormats),
 			"compression": choice("Compression of the payload. Without a value it is not compressed.",
 				pipeline.TelemetryCompressions),
+			"protobuf": object("Message that devices send in the format `protobuf`.", attributes{
+				"descriptor_file": required("Path of a descriptor set, such as " +
+					"`protoc --include_imports --descriptor_set_out` writes. It is read during the plan. The " +
+					"function gets what the message needs of it; the state does not contain it."),
+				"message": required("Full name of the message, such as `fleet.v1.Reading`."),
+			}),
 		}),
 	}}
 }

@@ -75,6 +75,9 @@ func newSession(ctx context.Context, conn *connection.Connection, m *model, o op
 	if s.env, err = environment(ctx, conn, clients, m); err != nil {
 		return nil, err
 	}
+	if o.purpose == reading || o.purpose == comparing {
+		s.env.Descriptor = describedIfThere(ctx)
+	}
 	if s.roster != nil {
 		s.env.Roster = s.roster.Devices
 	}
@@ -123,7 +126,7 @@ func environment(
 	}
 	env := place(clients, m)
 	env.Tags, env.MQTTEndpoint, env.DataEndpoint = tags, endpoint, clients.DataEndpoint(endpoint)
-	env.Code, env.Package = shipped, packaged
+	env.Code, env.Package, env.Descriptor = shipped, packaged, described
 	return env, nil
 }
 
