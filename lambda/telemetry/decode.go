@@ -35,6 +35,7 @@ type Decoder struct {
 	dataPath  []string
 	timePath  []string
 	readings  []string // the path
+	unit      float64  // nanoseconds of a unit of TimeFormat; 0: none
 	ignored   [][]string
 	message   protoreflect.MessageDescriptor // of the format protobuf
 
@@ -60,6 +61,7 @@ func New(o Options) (*Decoder, error) {
 	if d.dataPath == nil {
 		d.dataPath = []string{d.dataField}
 	}
+	d.unit = units[o.TimeFormat]
 	for _, path := range o.Ignore {
 		d.ignored = append(d.ignored, steps(path))
 	}
@@ -83,11 +85,11 @@ func (d *Decoder) Decode(payload []byte, arrival time.Time) ([]Reading, error) {
 func (d *Decoder) Append(list []Reading, payload string, arrival time.Time) ([]Reading, error) {
 	d.arrival, d.start = arrival.UTC(), len(d.slab)
 	if d.plain {
-		reading, err := d.onePass(payload)
-		if err == nil {
-			return append(list, reading), nil
+		list = append(list, Reading{})
+		if err := d.onePass(payload, &list[len(list)-1]); err == nil {
+			return list, nil
 		}
-		d.slab = d.slab[:d.start]
+		list, d.slab = list[:len(list)-1], d.slab[:d.start]
 	}
 	all, err := d.general(list, payload)
 	if err != nil {
@@ -157,16 +159,15 @@ func (d *Decoder) join(prefix, key string) string {
 // begin starts a reading.
 func (d *Decoder) begin() { d.start = len(d.slab) }
 
-// finish completes the reading with its time.
-func (d *Decoder) finish(m moment, skipped int) Reading {
-	r := Reading{Time: m.time, HasTime: m.own, Skipped: skipped, Implausible: m.implausible}
+// finish completes a reading with its time.
+func (d *Decoder) finish(r *Reading, m *moment, skipped int) {
 	if m.implausible {
 		if _, taken := d.find(DeviceTime); !taken {
 			d.add(Measure{Name: DeviceTime, Text: m.text, Kind: m.kind})
 		}
 	}
+	r.Time, r.HasTime, r.Skipped, r.Implausible = m.time, m.own, skipped, m.implausible
 	r.Measures = d.slab[d.start:len(d.slab):len(d.slab)]
-	return r
 }
 
 // add appends a measure to the reading, or replaces the one with the same name: the later of two equal keys wins.

@@ -160,7 +160,7 @@ func (i *interpreter) message(obj *node, base moment, depth int) error {
 	}
 	own := len(i.list)
 	if len(i.slab) > i.start || len(arrays) == 0 {
-		i.list = append(i.list, i.finish(when, skipped))
+		i.reading(when, skipped)
 	}
 	first := len(i.list)
 	for n, a := range arrays {
@@ -173,6 +173,12 @@ func (i *interpreter) message(obj *node, base moment, depth int) error {
 	}
 	i.merge(own, first)
 	return nil
+}
+
+// reading appends the reading that is complete.
+func (i *interpreter) reading(m moment, skipped int) {
+	i.list = append(i.list, Reading{})
+	i.finish(&i.list[len(i.list)-1], &m, skipped)
 }
 
 // merge adds what an object says beside its readings, such as the battery's voltage, to one of them: to the newest if

@@ -57,7 +57,7 @@ func (i *interpreter) pairs(array *node, p *Pairs, base moment, depth int) error
 			}
 		}
 		if len(i.slab) > i.start || skipped > 0 {
-			i.list = append(i.list, i.finish(when, skipped))
+			i.reading(when, skipped)
 		}
 	}
 	return nil

@@ -25,35 +25,36 @@ type pass struct {
 //
 // Only the data member shows whether the payload is an envelope, and other members may come first: measures read before
 // it are then dropped, members after it are only checked.
-func (d *Decoder) onePass(payload string) (Reading, error) {
+func (d *Decoder) onePass(payload string, reading *Reading) error {
 	if err := checkText(payload); err != nil {
-		return Reading{}, err
+		return err
 	}
 	r := jsontext.New(payload, maxNesting)
 	if r.Peek() != jsontext.Object {
-		return Reading{}, errNotPlain
+		return errNotPlain
 	}
 	p := pass{moment: moment{time: d.arrival}, rank: noTime}
 	if err := r.Enter('{'); err != nil {
-		return Reading{}, err
+		return err
 	}
 	for first := true; ; first = false {
 		key, ok, err := r.Member(first)
 		if err != nil {
-			return Reading{}, err
+			return err
 		}
 		if !ok {
 			break
 		}
 		if err := d.topMember(&r, key, &p); err != nil {
-			return Reading{}, err
+			return err
 		}
 	}
 	if err := r.End(); err != nil || p.arrays {
-		return Reading{}, errNotPlain // also a trailing NUL
+		return errNotPlain // also a trailing NUL
 	}
 	p.judge(d.arrival)
-	return d.finish(p.moment, p.skipped), nil
+	d.finish(reading, &p.moment, p.skipped)
+	return nil
 }
 
 func (d *Decoder) topMember(r *jsontext.Reader, key string, p *pass) error {
@@ -74,35 +75,27 @@ func (d *Decoder) topMember(r *jsontext.Reader, key string, p *pass) error {
 	return d.plainMember(r, "", key, 0, p)
 }
 
-// plainTime reads a time, unless the value is none: then the member is a measure, and done is false.
+// plainTime reads a time, unless the value is not one: then the member is a measure, and done is false.
 func (d *Decoder) plainTime(r *jsontext.Reader, rank timeRank, p *pass) (done bool, err error) {
 	v := node{kind: r.Peek()}
+	at := *r
 	switch v.kind {
 	case jsontext.Null:
 		return true, r.Skip()
 	case jsontext.Number:
-		at := *r
-		if v.text, err = at.NumberText(); err != nil {
-			return false, err
-		}
-		m, ok := d.moment(&v, rank)
-		if !ok {
-			return false, notATime(rank)
-		}
-		*r = at
-		return true, p.take(m, rank)
+		v.text, err = r.NumberText()
 	case jsontext.String:
-		at := *r
-		if v.text, err = at.Text(); err != nil {
-			return false, err
-		}
-		m, ok := d.moment(&v, rank)
-		if !ok {
-			return false, notATime(rank)
-		}
-		*r = at
-		return true, p.take(m, rank)
+		v.text, err = r.Text()
+	default:
+		return false, notATime(rank)
 	}
+	if err != nil {
+		return false, err
+	}
+	if m, ok := d.moment(&v, rank); ok {
+		return true, p.take(&m, rank)
+	}
+	*r = at
 	return false, notATime(rank)
 }
 
@@ -115,7 +108,7 @@ func notATime(rank timeRank) error {
 }
 
 // take keeps the time of the first of the documented names. Which of other names decides, the general reader knows.
-func (p *pass) take(m moment, rank timeRank) error {
+func (p *pass) take(m *moment, rank timeRank) error {
 	switch {
 	case p.rank == noTime:
 	case !rank.documented() || !p.rank.documented():
@@ -123,7 +116,7 @@ func (p *pass) take(m moment, rank timeRank) error {
 	case rank > p.rank:
 		return nil
 	}
-	p.moment, p.rank = m, rank
+	p.moment, p.rank = *m, rank
 	return nil
 }
 

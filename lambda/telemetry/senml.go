@@ -111,7 +111,7 @@ func (i *interpreter) resolved(measures []Measure, when moment) {
 		}
 		i.add(m)
 	}
-	i.list = append(i.list, i.finish(when, 0))
+	i.reading(when, 0)
 }
 
 func relabel(record *node) {

@@ -323,7 +323,7 @@ func (i *interpreter) sparkplug(root *node) error {
 	}
 	if len(i.list) == first { // no metrics, or none that is a measure
 		i.begin()
-		i.list = append(i.list, i.finish(when, 0))
+		i.reading(when, 0)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 // A device whose clock was never set sends 1970, or the seconds since it started. Times outside of these bounds are
 // implausible: the arrival time counts instead.
-var earliest = time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)
+const earliest = 1262304000 // 2010-01-01T00:00:00Z, in epoch seconds
 
 // MaxAhead is how much later than its arrival a time may be. Timestream has the same limit [AWS 6.1 Future timestamps].
 const MaxAhead = 15 * time.Minute
@@ -99,8 +99,9 @@ func (d *Decoder) moment(v *node, rank timeRank) (moment, bool) {
 	return m, ok
 }
 
-func (m moment) plausible(arrival time.Time) bool {
-	return !m.time.Before(earliest) && !m.time.After(arrival.Add(MaxAhead))
+func (m *moment) plausible(arrival time.Time) bool {
+	seconds := m.time.Unix()
+	return seconds >= earliest && seconds <= arrival.Unix()+int64(MaxAhead/time.Second)
 }
 
 // judge replaces an implausible time by the arrival time.
@@ -114,10 +115,10 @@ func (m *moment) judge(arrival time.Time) {
 var units = map[string]float64{"seconds": 1e9, "milliseconds": 1e6, "microseconds": 1e3, "nanoseconds": 1}
 
 func (d *Decoder) parseNumber(text string, rank timeRank) (time.Time, bool) {
-	unit, fixed := units[d.options.TimeFormat]
-	if rank != configuredTime || !fixed {
+	if rank != configuredTime || d.unit == 0 {
 		return parseEpoch(text)
 	}
+	unit := d.unit
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && math.Abs(float64(n))*unit < math.MaxInt64 {
 		return time.Unix(0, n*int64(unit)).UTC(), true
 	}
@@ -130,7 +131,7 @@ func (d *Decoder) parseNumber(text string, rank timeRank) (time.Time, bool) {
 
 func (d *Decoder) parseString(text string, rank timeRank) (time.Time, bool) {
 	format := d.options.TimeFormat
-	if _, fixed := units[format]; rank != configuredTime || fixed || format == "" || format == "auto" {
+	if rank != configuredTime || d.unit != 0 || format == "" || format == "auto" {
 		return parseText(text)
 	}
 	t, err := time.Parse(format, text)
