@@ -187,6 +187,7 @@ func TestSimulatedFormats(t *testing.T) {
 		{`telemetry={"format":"cbor"}`, []simulate.Encoding{{Format: "cbor"}}},
 		{`telemetry={"format":"msgpack","compression":"gzip"}`,
 			[]simulate.Encoding{{Format: "msgpack", Compression: "gzip"}}},
+		{`telemetry={"format":"sparkplug"}`, []simulate.Encoding{{Format: "sparkplug"}}},
 	} {
 		if settings.variable != "" {
 			w.changeProcessor(t, "-var="+settings.variable)
@@ -232,7 +233,7 @@ func simulated(t *testing.T, w *deployment, e simulate.Encoding) {
 	measured := w.count(func(e runlog.Event) bool {
 		return e.Kind == runlog.Received && e.Topic == bundle.Topics.Telemetry
 	})
-	if slices.Contains([]string{"readings", "array", "senml", "senml-cbor"}, e.Format) {
+	if slices.Contains([]string{"readings", "array", "senml", "senml-cbor", "sparkplug"}, e.Format) {
 		measured *= 3
 	}
 	stored := w.stored(t, bundle.Thing)

@@ -5,12 +5,14 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/tinylib/msgp/msgp"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
@@ -65,6 +67,7 @@ var formats = []format{
 	{"msgpack", 1, telemetry.Options{Format: "msgpack"}, envelope(func(v any) ([]byte, error) {
 		return msgp.AppendIntf(nil, v)
 	})},
+	{"sparkplug", several, telemetry.Options{Format: "sparkplug"}, sparkplug},
 }
 
 // Formats are the names of the formats that simulated devices can write.
@@ -174,4 +177,35 @@ func senML(marshal func(any) ([]byte, error)) func(string, []sample) ([]byte, er
 		pack[0].BaseName, pack[0].BaseTime = device+":", float64(samples[0].time.UnixMilli())/1000
 		return marshal(pack)
 	}
+}
+
+// Fields of Sparkplug B's messages, and the type of a measure [Sparkplug 3.0, 6.4].
+const (
+	payloadTime    = 1
+	payloadMetrics = 2
+	metricName     = 1
+	metricTime     = 3
+	metricType     = 4
+	metricDouble   = 13
+	typeDouble     = 10
+)
+
+func sparkplug(_ string, samples []sample) ([]byte, error) {
+	payload := appendNumber(nil, payloadTime, uint64(samples[0].time.UnixMilli()))
+	for _, s := range samples {
+		for _, m := range s.measures {
+			metric := protowire.AppendString(protowire.AppendTag(nil, metricName, protowire.BytesType), m.name)
+			metric = appendNumber(metric, metricTime, uint64(s.time.UnixMilli()))
+			metric = appendNumber(metric, metricType, typeDouble)
+			metric = protowire.AppendTag(metric, metricDouble, protowire.Fixed64Type)
+			metric = protowire.AppendFixed64(metric, math.Float64bits(m.value))
+			payload = protowire.AppendTag(payload, payloadMetrics, protowire.BytesType)
+			payload = protowire.AppendBytes(payload, metric)
+		}
+	}
+	return payload, nil
+}
+
+func appendNumber(to []byte, field protowire.Number, n uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(to, field, protowire.VarintType), n)
 }

@@ -165,7 +165,7 @@ func TestUnknownEncodings(t *testing.T) {
 		want     string
 	}{
 		{Encoding{Format: "xml"}, `unknown format "xml"; the formats are json, flat, readings, array, pairs, senml, ` +
-			"senml-cbor, cbor, msgpack"},
+			"senml-cbor, cbor, msgpack, sparkplug"},
 		{Encoding{Compression: "zstd"}, `unknown compression "zstd"; the compressions are gzip`},
 	} {
 		if err := c.encoding.Check(); err == nil || err.Error() != c.want {
