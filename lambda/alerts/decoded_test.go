@@ -36,6 +36,8 @@ func TestConditionsSeeTheDecodedForm(t *testing.T) {
 		{"the first of several readings that is hot", `{"convert_strings":true}`,
 			`[{"ts":1767268799,"temperature":70},{"ts":1767268798,"temperature":60},{"ts":1767268797,"temperature":40}]`,
 			[]string{"60 at 1767268798000"}},
+		{"an array, with the default format written out", `{"format":"json"}`, `[{"ts":1767268799,"temperature":60}]`,
+			[]string{"60 at 1767268799000"}},
 		{"a payload that cannot be decoded, of which the processor makes a dead letter", `{"format":"cbor"}`, "{}",
 			nil},
 	} {
