@@ -2,12 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/protoset"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
@@ -63,6 +69,37 @@ func TestResolvedWithinOneMessage(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"alert 60", "resolved 40"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestConditionsOnProtobuf: the function finds the descriptor in its environment, as the processor does.
+func TestConditionsOnProtobuf(t *testing.T) {
+	var file descriptorpb.FileDescriptorProto
+	if err := prototext.Unmarshal([]byte(`name: "r.proto" package: "farm" syntax: "proto3" message_type { name: "Reading"
+		field { name: "ts" number: 1 label: LABEL_OPTIONAL type: TYPE_INT64 }
+		field { name: "temperature" number: 2 label: LABEL_OPTIONAL type: TYPE_DOUBLE } }`), &file); err != nil {
+		t.Fatal(err)
+	}
+	set, err := proto.Marshal(&descriptorpb.FileDescriptorSet{File: []*descriptorpb.FileDescriptorProto{&file}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	descriptor, err := protoset.Pack(set, "farm.Reading")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, err := json.Marshal(telemetry.Options{Format: "protobuf",
+		Protobuf: &telemetry.Protobuf{Descriptor: descriptor, Message: "farm.Reading"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1767268799)
+	payload = protowire.AppendFixed64(protowire.AppendTag(payload, 2, protowire.Fixed64Type), math.Float64bits(60))
+	f := newFixtureWith(t, hotAndDry, map[string]string{"IOT_TELEMETRY": string(options)})
+	f.mustSend("soil-001", string(payload))
+	notices := f.notices()
+	if len(notices) != 1 || notices[0].notice.Message != "60 at 1767268799000" {
+		t.Errorf("notices %+v", notices)
 	}
 }
 
