@@ -134,7 +134,7 @@ func (r *run) look(ctx context.Context, p *Part) (*anyObject, error) {
 	return obj, err
 }
 
-// reconcilePart creates, updates or replaces one part until it matches what is wanted.
+// reconcilePart creates, updates or replaces one part until it matches its spec.
 func (r *run) reconcilePart(ctx context.Context, p *Part) error {
 	d, err := r.driver(p)
 	if err != nil {

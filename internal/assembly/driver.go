@@ -34,7 +34,7 @@ type Identity struct {
 	Outputs map[string]string
 }
 
-// Observed is an AWS object as observed, in the same terms as what is wanted.
+// Observed is an AWS object as observed, with its properties as a spec.
 type Observed[S any] struct {
 	Identity
 	// Owner is the token that the object carries; empty when it carries none.

@@ -25,7 +25,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 )
 
-// session is one operation on one pipeline: what is wanted, where, and the engine that applies it.
+// session is one operation on one pipeline: the desired parts, where they belong, and the engine that applies them.
 type session struct {
 	model   *model
 	env     pipeline.Env

@@ -18,7 +18,7 @@ import (
 
 type unknown struct{}
 
-// Unknown stands in for a value of a tree that is known only after apply.
+// Unknown marks a value of a tree that is known only after apply.
 var Unknown any = unknown{}
 
 // IsUnknown says whether a tree is the value Unknown. It does not look inside.
