@@ -80,7 +80,7 @@ func (a *RepublishRoute) checkTopic(c *actionChecker) {
 	case strings.Contains(to, "${"):
 	case topic.ValidateName(to) != nil:
 		c.fail(path, "The topic is not valid", "%s.", topic.ValidateName(to))
-	case c.query != nil && c.query.Topic() != "" && topic.MatchRule(c.query.Topic(), to):
+	case c.query != nil && c.query.Topic() != "" && topic.Match(c.query.Topic(), to):
 		c.fail(path, "The rule would trigger itself in an endless loop",
 			"It listens to %s, which matches %s, the topic it publishes to. Publish to another topic.",
 			excerpt(c.query.Topic()), excerpt(to))

@@ -93,22 +93,10 @@ func validateWildcards(filter string) error {
 	return nil
 }
 
-// Match reports whether an MQTT subscription to filter receives a message published to name: "a/#" covers "a" itself,
-// and a filter that starts with a wildcard does not cover names that start with "$".
+// Match reports whether filter covers a message published to name, for a subscription as for the FROM of a rule. Unlike
+// in the MQTT specification, "a/#" does not cover "a" itself. A filter that starts with a wildcard does not cover names
+// that start with "$". [IoT-SQL 5], [AWS IoT differences from MQTT specifications]
 func Match(filter, name string) bool {
-	if parent, ok := strings.CutSuffix(filter, "/#"); ok && matchLevels(parent, name) {
-		return true
-	}
-	return matchLevels(filter, name)
-}
-
-// MatchRule reports whether a rule with filter in its FROM sees a message published to name. It differs from Match in
-// that "a/#" does not cover "a" itself. [IoT-SQL 5]
-func MatchRule(filter, name string) bool {
-	return matchLevels(filter, name)
-}
-
-func matchLevels(filter, name string) bool {
 	if filter == "" || name == "" {
 		return false
 	}

@@ -240,5 +240,5 @@ func (matches) Run(ctx context.Context, req function.RunRequest, resp *function.
 		resp.Error = function.NewArgumentFuncError(1, err.Error())
 		return
 	}
-	resp.Error = resp.Result.Set(ctx, topic.MatchRule(filter, name))
+	resp.Error = resp.Result.Set(ctx, topic.Match(filter, name))
 }

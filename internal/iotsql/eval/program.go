@@ -149,7 +149,7 @@ func (q *Query) sees(name string) bool {
 	case q.topic == "":
 		return true
 	}
-	return topic.MatchRule(q.topic, name) || ingest && topic.MatchRule(q.topic, rest)
+	return topic.Match(q.topic, name) || ingest && topic.Match(q.topic, rest)
 }
 
 // assign evaluates SET into vars.

@@ -26,14 +26,6 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
-// The limits of AWS IoT's broker. [AWS 1.3]
-const (
-	maxPayload = 128 << 10
-	maxQoS     = 1
-	// Besides the payload, a packet holds the fixed header, a topic of 256 bytes and MQTT 5 properties of 8 KB.
-	maxPacket = maxPayload + 16<<10
-)
-
 // An Authorizer identifies certificates and decides what they may do.
 type Authorizer interface {
 	// Active fails unless the certificate may be used. The broker calls it during the TLS handshake.
@@ -80,11 +72,8 @@ func Start(o Options) (*Broker, error) {
 		return nil, fmt.Errorf("listening for MQTT on %q: %w", o.Address, err)
 	}
 	b.listener = listener
-	capabilities := mqtt.NewDefaultServerCapabilities()
-	capabilities.MaximumQos = maxQoS
-	capabilities.MaximumPacketSize = maxPacket
 	b.server = mqtt.New(&mqtt.Options{
-		Capabilities: capabilities,
+		Capabilities: capabilities(),
 		InlineClient: true,
 		Logger:       slog.New(slog.NewTextHandler(io.Discard, nil)), // events replace its log
 	})

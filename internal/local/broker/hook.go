@@ -33,6 +33,8 @@ func (h *hook) Provides(b byte) bool {
 	switch b {
 	case mqtt.OnConnectAuthenticate,
 		mqtt.OnACLCheck,
+		mqtt.OnPacketRead,
+		mqtt.OnPacketEncode,
 		mqtt.OnSessionEstablished,
 		mqtt.OnDisconnect,
 		mqtt.OnSubscribe,
@@ -168,6 +170,10 @@ func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 			continue
 		}
 		allowed[sub.Filter] = true
+		if strings.ContainsAny(name, "+#") {
+			// AWS IoT sends retained messages only to a subscription without wildcards.
+			pk.Filters[i].RetainHandling = retainNever
+		}
 	}
 	s.beginSubscribing(allowed)
 	return pk
@@ -198,6 +204,9 @@ func (h *hook) OnACLCheck(cl *mqtt.Client, name string, write bool) bool {
 	}
 	if strings.ContainsAny(name, "+#") || s.isSubscribing(name) {
 		return true // a filter, decided in OnSubscribe
+	}
+	if _, parent := cl.State.Subscriptions.Get(name + "/#"); parent && !subscribed(cl, name) {
+		return false // the server follows MQTT, where "a/#" covers "a"
 	}
 	return s.allows(policy.Receive, "topic/", name)
 }

@@ -150,7 +150,7 @@ func (e *Engine) Handle(m message.Message) {
 		return
 	}
 	for _, r := range set.all {
-		if !r.disabled && topic.MatchRule(r.query.Topic(), m.Topic) {
+		if !r.disabled && topic.Match(r.query.Topic(), m.Topic) {
 			e.execute(r, &m)
 		}
 	}
