@@ -19,6 +19,8 @@ const (
 	EnvTimestreamTable    = "IOT_TIMESTREAM_TABLE"
 	EnvTimestreamLayout   = "IOT_TIMESTREAM_LAYOUT" // "multi" or "single"
 	EnvDeviceTTLDays      = "IOT_DEVICE_TTL_DAYS"   // 0 or absent: never
+	EnvReadingsTable      = "IOT_READINGS_TABLE"    // absent without recent readings
+	EnvReadingsHours      = "IOT_READINGS_HOURS"    // how long a recent reading stays
 )
 
 // Environment variables of the alerts function.

@@ -13,6 +13,16 @@ const (
 	ExpiryAttribute = "expires_at"
 )
 
+// Attributes of the table of recent readings, besides DeviceKey, its hash key, and ExpiryAttribute.
+const (
+	// ReadingKey is the range key: the device's time, "#", and what tells readings of one millisecond apart.
+	ReadingKey = "at"
+	// ArrivedAttribute (epoch ms) is when the message arrived.
+	ArrivedAttribute = "arrived_at"
+	// MeasuresAttribute is a map of measure to value.
+	MeasuresAttribute = "measures"
+)
+
 // RulesItem is the item of the device table that holds the alert rules: AlertRules as JSON in DocumentAttribute.
 const (
 	RulesItem         = "$rules"

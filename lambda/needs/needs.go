@@ -18,6 +18,7 @@ const (
 	Stream             Resource = "stream"              // the pipeline's Kinesis stream
 	TimestreamTable    Resource = "timestream-table"    // the pipeline's Timestream table
 	DeviceTable        Resource = "device-table"        // the DynamoDB device table, without its indexes
+	ReadingsTable      Resource = "readings-table"      // the DynamoDB table of recent readings
 	DeadLetterQueue    Resource = "dead-letter-queue"   // the SQS queue
 	DeadLetterBucket   Resource = "dead-letter-bucket"  // the bucket itself
 	DeadLetterPayloads Resource = "dead-letter-objects" // arn:…:<bucket>/<dead-letter prefix>*
@@ -56,6 +57,7 @@ var processor = []Need{
 	// [AWS 6.1 Endpoint discovery]: the SDK asks for the ingest endpoint first; the action has no resource.
 	{Action: "timestream:DescribeEndpoints", On: Anything, With: TimestreamTable},
 	{Action: "dynamodb:UpdateItem", On: DeviceTable},
+	{Action: "dynamodb:BatchWriteItem", On: ReadingsTable},
 	{Action: "sqs:SendMessage", On: DeadLetterQueue},
 	{Action: "s3:PutObject", On: DeadLetterPayloads},
 

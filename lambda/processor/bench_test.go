@@ -42,15 +42,23 @@ func BenchmarkInvoke(b *testing.B) {
 		records int
 	}{{"100", 100}, {"1000", 1000}, {"10000", 10000}} {
 		for _, layout := range []string{"multi", "single"} {
-			b.Run(layout+"/"+size.name, func(b *testing.B) { benchmarkInvoke(b, size.records, layout) })
+			b.Run(layout+"/"+size.name, func(b *testing.B) {
+				benchmarkInvoke(b, size.records, map[string]string{"IOT_TIMESTREAM_LAYOUT": layout})
+			})
 		}
+		b.Run("recent/"+size.name, func(b *testing.B) {
+			benchmarkInvoke(b, size.records, map[string]string{
+				"IOT_TIMESTREAM_DATABASE": "", "IOT_TIMESTREAM_TABLE": "",
+				"IOT_READINGS_TABLE": "greenhouse-readings", "IOT_READINGS_HOURS": "48",
+			})
+		})
 	}
 }
 
-func benchmarkInvoke(b *testing.B, n int, layout string) {
+func benchmarkInvoke(b *testing.B, n int, more map[string]string) {
 	s := startSink(b)
 	aws := &lambdatest.AWS{URL: s.url}
-	p, err := newProcessor(aws.Getenv(map[string]string{"IOT_TIMESTREAM_LAYOUT": layout}), io.Discard)
+	p, err := newProcessor(aws.Getenv(more), io.Discard)
 	if err != nil {
 		b.Fatal(err)
 	}

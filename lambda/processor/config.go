@@ -17,6 +17,9 @@ type config struct {
 	deviceTable string
 	deviceTTL   time.Duration // 0: entries stay
 
+	readingsTable string        // of recent readings; empty without them
+	readingsKeep  time.Duration // how long one stays
+
 	queueURL, bucket, prefix string
 
 	telemetry telemetry.Options
@@ -27,14 +30,15 @@ type config struct {
 
 func loadConfig(getenv func(string) string) (config, error) {
 	c := config{
-		pipeline:    getenv(contract.EnvPipeline),
-		topicPrefix: getenv(contract.EnvTopicPrefix),
-		deviceTable: getenv(contract.EnvDeviceTable),
-		queueURL:    getenv(contract.EnvDeadLetterQueueURL),
-		bucket:      getenv(contract.EnvDeadLetterBucket),
-		prefix:      getenv(contract.EnvDeadLetterPrefix),
-		database:    getenv(contract.EnvTimestreamDatabase),
-		table:       getenv(contract.EnvTimestreamTable),
+		pipeline:      getenv(contract.EnvPipeline),
+		topicPrefix:   getenv(contract.EnvTopicPrefix),
+		deviceTable:   getenv(contract.EnvDeviceTable),
+		readingsTable: getenv(contract.EnvReadingsTable),
+		queueURL:      getenv(contract.EnvDeadLetterQueueURL),
+		bucket:        getenv(contract.EnvDeadLetterBucket),
+		prefix:        getenv(contract.EnvDeadLetterPrefix),
+		database:      getenv(contract.EnvTimestreamDatabase),
+		table:         getenv(contract.EnvTimestreamTable),
 	}
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
@@ -47,10 +51,10 @@ func loadConfig(getenv func(string) string) (config, error) {
 	if c.queueURL == "" {
 		problem("IOT_DEAD_LETTER_QUEUE_URL is not set: a record that cannot be handled would have nowhere to go")
 	}
-	if c.deviceTable == "" && c.table == "" && c.database == "" {
+	if c.deviceTable == "" && c.readingsTable == "" && c.table == "" && c.database == "" {
 		problem(
-			"neither IOT_DEVICE_TABLE nor IOT_TIMESTREAM_DATABASE and IOT_TIMESTREAM_TABLE are set: records would " +
-				"have nowhere to go",
+			"neither IOT_DEVICE_TABLE nor IOT_READINGS_TABLE nor IOT_TIMESTREAM_DATABASE and IOT_TIMESTREAM_TABLE " +
+				"are set: records would have nowhere to go",
 		)
 	}
 	if (c.database == "") != (c.table == "") {
@@ -67,15 +71,31 @@ func loadConfig(getenv func(string) string) (config, error) {
 	default:
 		problem("IOT_TIMESTREAM_LAYOUT is %q, want multi or single", layout)
 	}
-	if text := getenv(contract.EnvDeviceTTLDays); text != "" {
-		days, err := strconv.Atoi(text)
-		if err != nil || days < 0 || days > 36500 {
-			problem("IOT_DEVICE_TTL_DAYS is %q, want a number of days from 0 to 36500", text)
-		}
-		c.deviceTTL = time.Duration(days) * 24 * time.Hour
+	if err := c.readTimes(getenv); err != nil {
+		problems = append(problems, err)
 	}
 	if len(problems) > 0 {
 		return config{}, fmt.Errorf("reading the processor's environment: %w", errors.Join(problems...))
 	}
 	return c, nil
+}
+
+// readTimes reads how long what the processor stores is kept.
+func (c *config) readTimes(getenv func(string) string) error {
+	if text := getenv(contract.EnvDeviceTTLDays); text != "" {
+		days, err := strconv.Atoi(text)
+		if err != nil || days < 0 || days > 36500 {
+			return fmt.Errorf("IOT_DEVICE_TTL_DAYS is %q, want a number of days from 0 to 36500", text)
+		}
+		c.deviceTTL = time.Duration(days) * 24 * time.Hour
+	}
+	if c.readingsTable != "" {
+		hours, err := strconv.Atoi(getenv(contract.EnvReadingsHours))
+		if err != nil || hours < 1 || hours > 1_000_000 {
+			return fmt.Errorf("IOT_READINGS_HOURS is %q, want a number of hours from 1 to 1000000",
+				getenv(contract.EnvReadingsHours))
+		}
+		c.readingsKeep = time.Duration(hours) * time.Hour
+	}
+	return nil
 }

@@ -33,10 +33,6 @@ type devices struct {
 	ttl    time.Duration
 }
 
-func newDevices(c config, cfg aws.Config) *devices {
-	return &devices{client: dynamodb.NewFromConfig(cfg), table: c.deviceTable, ttl: c.deviceTTL}
-}
-
 const stateRejected = "device_state_rejected" // a reason for the dead letter
 
 // state is what a batch says about one device. Each of its three groups has its own time, because each can be newer or
@@ -269,9 +265,15 @@ func attribute(m telemetry.Measure) types.AttributeValue {
 	case telemetry.Bool:
 		return &types.AttributeValueMemberBOOL{Value: m.Text == "true"}
 	case telemetry.Number:
-		if v := math.Abs(m.Float()); v == 0 || 1e-130 <= v && v < 9.9e125 {
+		if isNumber(&m) {
 			return &types.AttributeValueMemberN{Value: m.Text}
 		}
 	}
 	return &types.AttributeValueMemberS{Value: m.Text}
+}
+
+// isNumber reports whether a measure is a number that DynamoDB can hold.
+func isNumber(m *telemetry.Measure) bool {
+	v := math.Abs(m.Float())
+	return v == 0 || 1e-130 <= v && v < 9.9e125
 }

@@ -33,6 +33,10 @@ func TestEnvironmentIsCheckedAtStart(t *testing.T) {
 		{map[string]string{"IOT_DEVICE_TABLE": ""}, "", "without the device table there is Timestream"},
 		{map[string]string{"IOT_DEVICE_TABLE": "", "IOT_TIMESTREAM_DATABASE": "", "IOT_TIMESTREAM_TABLE": ""},
 			"nowhere to go", "no store"},
+		{map[string]string{"IOT_DEVICE_TABLE": "", "IOT_TIMESTREAM_DATABASE": "", "IOT_TIMESTREAM_TABLE": "",
+			"IOT_READINGS_TABLE": "r", "IOT_READINGS_HOURS": "1"}, "", "only recent readings"},
+		{map[string]string{"IOT_READINGS_TABLE": "r"}, "IOT_READINGS_HOURS", "recent readings without hours"},
+		{map[string]string{"IOT_READINGS_TABLE": "r", "IOT_READINGS_HOURS": "0"}, "IOT_READINGS_HOURS", "no hours"},
 		{map[string]string{"IOT_TIMESTREAM_TABLE": ""}, "set both or neither", "half of Timestream"},
 		{map[string]string{"IOT_TIMESTREAM_LAYOUT": "wide"}, `"wide", want multi or single`, "unknown layout"},
 		{map[string]string{"IOT_DEVICE_TTL_DAYS": "soon"}, "IOT_DEVICE_TTL_DAYS", "days that are not a number"},
@@ -69,7 +73,7 @@ func TestWithoutOneStoreTheOtherServes(t *testing.T) {
 // TestCallsNoMoreThanItsPolicyAllows makes the processor do everything it can do and compares its calls with the list
 // that the provider writes the policy document from, both ways.
 func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
-	p, aws := start(t, nil)
+	p, aws := start(t, withRecent)
 	invoke(t, p, lambdatest.Event(
 		lambdatest.Record{Thing: "soil-001", Payload: `{"a":1}`},
 		lambdatest.Record{Thing: "soil-001", Payload: "poison"},

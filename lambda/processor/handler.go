@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
@@ -28,6 +30,7 @@ type processor struct {
 	config
 	history     *history // nil without Timestream
 	devices     *devices // nil without a device table
+	recent      *recent  // nil without a table of recent readings
 	deadLetters *deadletter.Sender
 	// decoders has one decoder per processor; Lambda gives a function up to six.
 	decoders []*telemetry.Decoder
@@ -66,8 +69,15 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 	if c.table != "" {
 		p.history = newHistory(c, cfg)
 	}
+	if c.deviceTable == "" && c.readingsTable == "" {
+		return p, nil
+	}
+	tables := dynamodb.NewFromConfig(cfg)
 	if c.deviceTable != "" {
-		p.devices = newDevices(c, cfg)
+		p.devices = &devices{client: tables, table: c.deviceTable, ttl: c.deviceTTL}
+	}
+	if c.readingsTable != "" {
+		p.recent = &recent{client: tables, table: c.readingsTable, keep: c.readingsKeep}
 	}
 	return p, nil
 }
@@ -201,7 +211,7 @@ func (r *run) read(record *stream.Record, index int) error {
 	return nil
 }
 
-// store writes to both stores at the same time, and returns when every call has ended. The calls report to the batch,
+// store writes to all stores at the same time, and returns when every call has ended. The calls report to the batch,
 // record by record.
 func (p *processor) store(ctx context.Context, b *batch) {
 	var w work
@@ -211,6 +221,9 @@ func (p *processor) store(ctx context.Context, b *batch) {
 	}
 	if p.devices != nil {
 		p.devices.store(ctx, b, order, &w)
+	}
+	if p.recent != nil {
+		p.recent.store(ctx, b, order, &w)
 	}
 	w.do()
 }

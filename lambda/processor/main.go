@@ -1,5 +1,5 @@
 // Command processor is the pipeline's stream processor. It takes batches of Kinesis records, which devices published,
-// and stores them in Timestream and in the device table.
+// and stores them in the device table, in the table of recent readings and in Timestream.
 //
 // It decides nothing about the pipeline: names, layout and limits come from its environment, see
 // docs/design/contracts.md.

@@ -43,6 +43,19 @@ func motoPipeline(t *testing.T, more map[string]string) pipeline {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := table.CreateTable(ctx, &dynamodb.CreateTableInput{
+		TableName: aws.String("greenhouse-readings"), BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("device_id"), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String("at"), AttributeType: types.ScalarAttributeTypeS},
+		},
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String("device_id"), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String("at"), KeyType: types.KeyTypeRange},
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
 	history := timestreamwrite.NewFromConfig(cfg, func(o *timestreamwrite.Options) {
 		o.EndpointDiscovery.EnableEndpointDiscovery = aws.EndpointDiscoveryDisabled
 	})

@@ -29,16 +29,24 @@ func (h *history) writeRecords(ctx context.Context, b *batch, rows []row) error 
 		// The SDK checks that the three required members are present.
 		&timestreamwrite.WriteRecordsInput{DatabaseName: &h.database, TableName: &h.table, Records: []types.Record{}},
 		func(o *timestreamwrite.Options) {
-			o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-				_, err := stack.Serialize.Swap("OperationSerializer", serializer{body})
-				return err
-			})
+			o.APIOptions = append(o.APIOptions, replaceBody("Timestream_20181101.WriteRecords", body))
 		})
 	return err
 }
 
-// serializer replaces the SDK's serializer for one call.
-type serializer struct{ body []byte }
+// replaceBody makes one call of a client send body. The target is the service's and the operation's name.
+func replaceBody(target string, body []byte) func(*middleware.Stack) error {
+	return func(stack *middleware.Stack) error {
+		_, err := stack.Serialize.Swap("OperationSerializer", serializer{target, body})
+		return err
+	}
+}
+
+// serializer replaces the SDK's serializer for one call in AWS's JSON protocol.
+type serializer struct {
+	target string
+	body   []byte
+}
 
 // ID is the name of the step that it replaces.
 func (serializer) ID() string { return "OperationSerializer" }
@@ -52,7 +60,8 @@ func (s serializer) HandleSerialize(
 	request, ok := in.Request.(*smithyhttp.Request)
 	if !ok {
 		return middleware.SerializeOutput{}, middleware.Metadata{}, fmt.Errorf(
-			"writing WriteRecords: unknown transport %T",
+			"writing %s: unknown transport %T",
+			s.target,
 			in.Request,
 		)
 	}
@@ -61,7 +70,7 @@ func (s serializer) HandleSerialize(
 		request.URL.Path = "/"
 	}
 	request.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	request.Header.Set("X-Amz-Target", "Timestream_20181101.WriteRecords")
+	request.Header.Set("X-Amz-Target", s.target)
 	request, err := request.SetStream(bytes.NewReader(s.body))
 	if err != nil {
 		return middleware.SerializeOutput{}, middleware.Metadata{}, err

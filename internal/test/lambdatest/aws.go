@@ -1,8 +1,8 @@
 // Package lambdatest has what the functions' tests need around them: a stand-in for AWS that can misbehave on demand,
 // events, and a Lambda Runtime API server that runs a real bootstrap. Only tests import it.
 //
-// The stand-in knows the wire formats, not the services' meaning, except that Timestream records are kept as
-// Timestream keeps them. What DynamoDB's conditions do is tested against moto.
+// The stand-in knows the wire formats, not the services' meaning, except that Timestream records and the items of
+// BatchWriteItem are kept as the services keep them. What DynamoDB's conditions do is tested against moto.
 package lambdatest
 
 import (
@@ -41,6 +41,9 @@ type Fault struct {
 	Close  bool   // close the connection without an answer
 	Hang   bool   // answer when the caller has gone
 	Lose   bool   // let the call take effect where Forward sends it, and close the connection instead of answering
+	// Unprocessed is how many items of a BatchWriteItem call, from its end, are answered as unprocessed.
+	Unprocessed int
+	Raw         string // the whole body of the answer
 }
 
 // Faults there are on every AWS service.
@@ -63,12 +66,13 @@ type AWS struct {
 	fault   func(Call) *Fault
 	forward http.Handler // gives the good answers; nil: the stand-in itself
 	records map[string]Stored
+	items   map[string]string // of BatchWriteItem calls, see Items
 }
 
 // StartAWS starts a stand-in that ends with the test.
 func StartAWS(t testing.TB) *AWS {
 	t.Helper()
-	a := &AWS{counts: map[string]int{}, records: map[string]Stored{}}
+	a := &AWS{counts: map[string]int{}, records: map[string]Stored{}, items: map[string]string{}}
 	server := httptest.NewServer(mototest.Start(t).Checked(t, a))
 	t.Cleanup(server.Close)
 	a.URL = server.URL
@@ -143,6 +147,9 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if fault == nil && call.Action == "timestream:WriteRecords" {
 		fault = a.writeRecords(body)
 	}
+	if call.Action == "dynamodb:BatchWriteItem" && forward == nil && (fault == nil || fault.Unprocessed > 0) {
+		fault = a.batchWriteItem(body, fault)
+	}
 	a.mu.Lock()
 	a.calls[index].Refused = fault != nil
 	a.mu.Unlock()
@@ -152,6 +159,9 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		forward.ServeHTTP(w, r)
 	case fault == nil:
 		a.good(w, call)
+	case fault.Raw != "":
+		w.WriteHeader(fault.Status)
+		_, _ = io.WriteString(w, fault.Raw) // the caller may have gone
 	case fault.Lose:
 		forward.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)

@@ -86,6 +86,23 @@ func backoff(attempt int, _ error) (time.Duration, error) {
 	return delay/2 + rand.N(delay/2), nil
 }
 
+// Pause waits before attempt 1, 2, … is repeated, as long as the clients do. Some services report what they did not do
+// in a good answer, which no client repeats. It returns an error if ctx ends first.
+func Pause(ctx context.Context, attempt int) error {
+	delay, err := backoff(attempt, nil)
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func transport() *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
