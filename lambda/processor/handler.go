@@ -18,6 +18,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/status"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
@@ -188,13 +189,13 @@ func (r *run) read(record *stream.Record, index int) error {
 	if !thing.Valid(record.PartitionKey) {
 		return &telemetry.Error{Reason: invalidThing, Detail: "the partition key is not a thing's name"}
 	}
-	if isStatus(record.Data) {
-		status, err := readStatus(record)
+	if status.Is(record.Data) {
+		state, err := readStatus(record)
 		if err != nil {
 			return err
 		}
 		r.readings = append(r.readings, reading{Reading: telemetry.Reading{Time: record.Arrival()}, record: index,
-			status: status})
+			status: state})
 		return nil
 	}
 	var err error

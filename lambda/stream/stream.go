@@ -1,5 +1,5 @@
 // Package stream reads the event that Lambda creates from a batch of Kinesis records, and writes the partial batch
-// response.
+// response. It also reads the event that Firehose creates from such records for a transformation function.
 //
 // The project's processor uses it, and so can your own. It does what aws-lambda-go's events.KinesisEvent does for the
 // fields that a pipeline uses, in one pass and two allocations for any number of records. It must not know what the
@@ -63,7 +63,7 @@ func Parse(event []byte) ([]Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the Kinesis event: %w", err)
 	}
-	decode(records)
+	decode(records, func(r *Record) *Record { return r })
 	return records, nil
 }
 
@@ -95,7 +95,7 @@ func readRecords(r *jsontext.Reader, records []Record) ([]Record, error) {
 		case "data":
 			record.Data, err = r.Text()
 		case "approximateArrivalTimestamp":
-			record.ArrivalMillis, err = readArrival(r)
+			record.ArrivalMillis, err = readEpoch(r, 1000) // seconds with a fraction [AWS 5 Batch event]
 		default:
 			err = r.Skip()
 		}
@@ -126,36 +126,37 @@ func readRecords(r *jsontext.Reader, records []Record) ([]Record, error) {
 	}
 }
 
-// readArrival reads seconds with a fraction, as [AWS 5 Batch event] has them.
-func readArrival(r *jsontext.Reader) (int64, error) {
+// readEpoch reads a time in units of scale milliseconds, and returns milliseconds.
+func readEpoch(r *jsontext.Reader, scale float64) (int64, error) {
 	text, err := r.NumberText()
 	if err != nil {
 		return 0, err
 	}
-	seconds, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.Abs(seconds) > 1e12 {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.Abs(v*scale) > 1e15 {
 		return 0, errors.New("an arrival time is out of range")
 	}
-	return int64(math.Round(seconds * 1000)), nil
+	return int64(math.Round(v * scale)), nil
 }
 
-// decode replaces each record's base64 text with its bytes, all in one allocation.
-func decode(records []Record) {
+// decode replaces the base64 text of each element's record with its bytes, all in one allocation.
+func decode[T any](list []T, of func(*T) *Record) {
 	size := 0
-	for i := range records {
-		size += base64.StdEncoding.DecodedLen(len(records[i].Data))
+	for i := range list {
+		size += base64.StdEncoding.DecodedLen(len(of(&list[i]).Data))
 	}
 	arena := make([]byte, size)
-	for i := range records {
-		text := records[i].Data
+	for i := range list {
+		record := of(&list[i])
+		text := record.Data
 		// Decode reads the text and never writes it.
 		n, err := base64.StdEncoding.Decode(arena, unsafe.Slice(unsafe.StringData(text), len(text)))
 		if err != nil {
-			records[i].Damaged = true
+			record.Damaged = true
 			continue
 		}
 		// These bytes are written once, above; later writes to the arena come after them.
-		records[i].Data = unsafe.String(unsafe.SliceData(arena), n)
+		record.Data = unsafe.String(unsafe.SliceData(arena), n)
 		arena = arena[n:]
 	}
 }

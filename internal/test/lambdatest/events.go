@@ -52,7 +52,10 @@ func Event(records ...Record) []byte {
 }
 
 // Fleet is an event of n records, round robin over a number of devices, each with four measures and the device's time.
-func Fleet(n, devices int) []byte {
+func Fleet(n, devices int) []byte { return Event(FleetRecords(n, devices)...) }
+
+// FleetRecords are the records of Fleet.
+func FleetRecords(n, devices int) []Record {
 	records := make([]Record, n)
 	for i := range records {
 		thing := fmt.Sprintf("soil-%03d", i%devices)
@@ -71,11 +74,40 @@ func Fleet(n, devices int) []byte {
 		}
 		records[i].After = time.Duration(i%1500) * time.Millisecond
 	}
-	return Event(records...)
+	return records
 }
 
 // Status is the payload that the pipeline's status rule makes of a device's status message.
 func Status(thing, payload string, receivedAt time.Time) string {
 	return fmt.Sprintf(`{"status_payload":%q,"status_topic":"greenhouse/%s/status","received_at":%d}`,
 		base64.StdEncoding.EncodeToString([]byte(payload)), thing, receivedAt.UnixMilli())
+}
+
+// FirehoseEvent writes the event that Firehose makes of the same records for a transformation function. The ID of a
+// record is "id-" and its sequence number.
+func FirehoseEvent(records ...Record) []byte {
+	var out strings.Builder
+	out.WriteString(`{"invocationId":"0f5fcb2a-0f1c-4b7c-8a3a-6f3f0a1f4c11",` +
+		`"deliveryStreamArn":"arn:aws:firehose:us-east-1:123456789012:deliverystream/greenhouse-archive",` +
+		`"sourceKinesisStreamArn":"arn:aws:kinesis:us-east-1:123456789012:stream/greenhouse",` +
+		`"region":"us-east-1","records":[`)
+	for i, r := range records {
+		if r.Sequence == "" {
+			r.Sequence = fmt.Sprint(i + 1)
+		}
+		if r.After == 0 {
+			r.After = time.Duration(i) * time.Millisecond
+		}
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		arrival := Start.Add(r.After).UnixMilli()
+		fmt.Fprintf(&out, `{"recordId":"id-%s","approximateArrivalTimestamp":%d,"data":%q,"kinesisRecordMetadata":`+
+			`{"shardId":"shardId-000000000000","partitionKey":%s,"approximateArrivalTimestamp":%d,`+
+			`"sequenceNumber":%q,"subsequenceNumber":0}}`,
+			r.Sequence, arrival, base64.StdEncoding.EncodeToString([]byte(r.Payload)),
+			jsontext.AppendString(nil, r.Thing), arrival, r.Sequence)
+	}
+	out.WriteString(`]}`)
+	return []byte(out.String())
 }
