@@ -67,7 +67,7 @@ const (
 	panicked       = telemetry.Reason("panic")
 )
 
-// Invoke converts one batch. It returns an error only if the event is none; everything else is in the answer.
+// Invoke converts one batch. It returns an error only if the event is not one; everything else is in the answer.
 func (a *archiver) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	records, err := stream.ParseFirehose(event)
 	if err != nil {

@@ -44,7 +44,7 @@ func TestRowsOfWhatDevicesSend(t *testing.T) {
 				hour.UnixMilli()),
 			want: []row{{Kind: "telemetry", Time: old, Measures: map[string]float64{"temperature": 21.5, "wind.speed": 3},
 				Texts: map[string]string{"mode": "ECO"}, Flags: map[string]bool{"open": false}}}},
-		{why: "several readings: the payload stands in the first row",
+		{why: "several readings: the payload is in the first row",
 			payload: several,
 			want: []row{{Kind: "telemetry", Time: old, Measures: map[string]float64{"t": 1.5}, Payload: &several},
 				{Kind: "telemetry", Time: hour.Add(250 * time.Millisecond).UTC().Format(timeLayout),

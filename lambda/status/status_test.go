@@ -38,7 +38,7 @@ func TestWhatIsNoStatusMessage(t *testing.T) {
 		{`"status_payload" "status_topic"`, "", "not in the form"},
 	} {
 		if !Is(c.data) {
-			t.Fatalf("%s is taken for telemetry", c.data)
+			t.Fatalf("%s counts as telemetry", c.data)
 		}
 		message, err := Parse(c.data)
 		var refused *telemetry.Error
@@ -50,7 +50,7 @@ func TestWhatIsNoStatusMessage(t *testing.T) {
 		}
 	}
 	if Is(`{"status":"online","topic":"a"}`) {
-		t.Error("telemetry is taken for a status message")
+		t.Error("telemetry counts as a status message")
 	}
 }
 
