@@ -73,7 +73,8 @@ func (p *iot) Configure(ctx context.Context, req framework.ConfigureRequest, res
 		c.IgnoreTags.KeyPrefixes = append(c.IgnoreTags.KeyPrefixes, block.KeyPrefixes...)
 	}
 	if len(unknown) == 0 {
-		args.UserAgent, args.Waiting = "terraform-provider-iot/"+p.version, logWaiting
+		args.UserAgent = "terraform-provider-iot/" + p.version
+		args.Waiting, args.Failing = logWaiting, logFailing
 		if c.IgnoreTags.Any() {
 			args.IgnoreTag = c.IgnoreTags.Has
 		}
@@ -93,6 +94,13 @@ func (p *iot) Configure(ctx context.Context, req framework.ConfigureRequest, res
 // logWaiting writes to Terraform's log what an operation waits for, since it may take minutes.
 func logWaiting(ctx context.Context, what string, waited time.Duration) {
 	tflog.Info(ctx, what, map[string]any{"waited": waited.Round(time.Second).String()})
+}
+
+// logFailing writes to Terraform's log that a service keeps failing. The part is a field of the context's logger.
+func logFailing(ctx context.Context, o awsapi.Outage) {
+	tflog.Info(ctx, "the service fails, and the request is repeated", map[string]any{"operation": o.Operation,
+		"attempt": o.Failures, "since": o.Since.Round(time.Second).String(),
+		"next_try_within": awsapi.NextTryWithin.String(), "error": o.Err.Error()})
 }
 
 func addConnectError(diags *diag.Diagnostics, err error) {

@@ -33,7 +33,7 @@ func (e *Engine) Apply(
 	if err := r.survey(ctx, parts, chosen); err != nil {
 		return sorted(r.records), err
 	}
-	failed, skipped := walk(ctx, nodes, e.parallel(), func(ctx context.Context, key string) error {
+	failed, skipped := e.walk(ctx, nodes, func(ctx context.Context, key string) error {
 		if !chosen[key] && !r.needMoved(key) {
 			return r.keep(key)
 		}
@@ -98,7 +98,7 @@ func (r *run) survey(ctx context.Context, parts []Part, chosen map[string]bool) 
 			nodes = append(nodes, node{key: p.Key})
 		}
 	}
-	failed, skipped := walk(ctx, nodes, r.parallel(), func(ctx context.Context, key string) error {
+	failed, skipped := r.walk(ctx, nodes, func(ctx context.Context, key string) error {
 		obj, err := r.look(ctx, r.parts[key])
 		if err != nil {
 			return err

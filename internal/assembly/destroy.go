@@ -34,7 +34,7 @@ func (e *Engine) Destroy(ctx context.Context, records []Record) ([]Record, error
 		nodes[i] = node{key: parts[i].Key, needs: neededBy[parts[i].Key]}
 	}
 	var mu sync.Mutex
-	failed, skipped := walk(ctx, nodes, e.parallel(), func(ctx context.Context, key string) error {
+	failed, skipped := e.walk(ctx, nodes, func(ctx context.Context, key string) error {
 		p := index[key]
 		d, err := e.driver(p)
 		if err != nil {
@@ -63,7 +63,7 @@ func (e *Engine) retire(ctx context.Context, parts []Part, records map[string]Re
 		index[parts[i].Key] = &parts[i]
 		nodes[i] = node{key: parts[i].Key}
 	}
-	failed, skipped := walk(ctx, nodes, e.parallel(), func(ctx context.Context, key string) error {
+	failed, skipped := e.walk(ctx, nodes, func(ctx context.Context, key string) error {
 		d, err := e.driver(index[key])
 		if err != nil {
 			return err
@@ -93,7 +93,7 @@ func (e *Engine) own(ctx context.Context, records []Record) (map[string]Record, 
 		parts, nodes = append(parts, *index[r.Key]), append(nodes, node{key: r.Key})
 	}
 	var mu sync.Mutex
-	failed, skipped := walk(ctx, nodes, e.parallel(), func(ctx context.Context, key string) error {
+	failed, skipped := e.walk(ctx, nodes, func(ctx context.Context, key string) error {
 		p := index[key]
 		d, err := e.driver(p)
 		if err != nil || d.checksOwner() {

@@ -29,6 +29,9 @@ type Engine struct {
 	Parallel int    // parts at a time; 10 when zero
 	// Log receives every step when it is done; nil is allowed. It may be called concurrently.
 	Log func(context.Context, Event)
+	// Scope returns the context that a part's driver is called with, for a logger that should name the part; nil is
+	// allowed. It may be called concurrently.
+	Scope func(ctx context.Context, key string) context.Context
 }
 
 func (e *Engine) parallel() int {
@@ -83,7 +86,7 @@ func (e *Engine) Observe(ctx context.Context, parts []Part, prior []Record) ([]R
 	}
 	var mu sync.Mutex
 	after := byKey(prior)
-	failed, skipped := walk(ctx, nodes, e.parallel(), func(ctx context.Context, key string) error {
+	failed, skipped := e.walk(ctx, nodes, func(ctx context.Context, key string) error {
 		part := wanted[key]
 		if part == nil {
 			return nil

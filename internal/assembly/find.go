@@ -27,7 +27,7 @@ func (e *Engine) Find(ctx context.Context, parts []Part, prior []Record) ([]Reco
 		}
 	}
 	var mu sync.Mutex
-	failed, skipped := walk(ctx, nodes, e.parallel(), func(ctx context.Context, key string) error {
+	failed, skipped := e.walk(ctx, nodes, func(ctx context.Context, key string) error {
 		p := unrecorded[key]
 		d, err := e.driver(p)
 		if err != nil {

@@ -14,13 +14,12 @@ type node struct {
 	needs []string
 }
 
-// walk runs do once per node, after all it needs, at most parallel at a time. A node that fails blocks only the nodes
+// walk runs do once per node, after all it needs, at most Parallel at a time. A node that fails blocks only the nodes
 // that need it. Among the nodes that are ready, the lowest key starts first. Needs that are not nodes of the walk count
 // as done. After cancellation no node starts. It returns when every started node has returned.
-func walk(
+func (e *Engine) walk(
 	ctx context.Context,
 	nodes []node,
-	parallel int,
 	do func(ctx context.Context, key string) error,
 ) (failed map[string]error, skipped map[string][]string) {
 	waiting, dependents, ready := order(nodes)
@@ -31,12 +30,12 @@ func walk(
 	results := make(chan result)
 	failed = map[string]error{}
 	for running := 0; ; {
-		for len(ready) > 0 && running < parallel && ctx.Err() == nil {
+		for len(ready) > 0 && running < e.parallel() && ctx.Err() == nil {
 			key := ready[0]
 			ready = ready[1:]
 			delete(waiting, key)
 			running++
-			go func() { results <- result{key, recovered(ctx, key, do)} }()
+			go func() { results <- result{key, e.recovered(ctx, key, do)} }()
 		}
 		if running == 0 {
 			break
@@ -87,11 +86,14 @@ func order(nodes []node) (waiting map[string]map[string]bool, dependents map[str
 }
 
 // recovered turns a panic of one part into its error, so that the records of all others are kept.
-func recovered(ctx context.Context, key string, do func(context.Context, string) error) (err error) {
+func (e *Engine) recovered(ctx context.Context, key string, do func(context.Context, string) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("this is a bug in the provider, please report it: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if e.Scope != nil {
+		ctx = e.Scope(ctx, key)
+	}
 	return do(ctx, key)
 }

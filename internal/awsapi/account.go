@@ -23,6 +23,16 @@ func (c *Clients) MQTTEndpoint(ctx context.Context) (string, error) {
 	return aws.ToString(out.EndpointAddress), nil
 }
 
+// MQTTEndpointIsStable asks again and reports whether the answer is the same. On AWS it always is, and nothing is asked.
+// An emulator may make up a name for each request, as moto does.
+func (c *Clients) MQTTEndpointIsStable(ctx context.Context, endpoint string) (bool, error) {
+	if c.IoT().Options().BaseEndpoint == nil {
+		return true, nil
+	}
+	again, err := c.MQTTEndpoint(ctx)
+	return again == endpoint, err
+}
+
 // DataEndpoint is what messages are published through: a configured URL of the IoT data plane ("iotdata" in the
 // provider block, or the SDK's environment variable), else host.
 func (c *Clients) DataEndpoint(host string) string {

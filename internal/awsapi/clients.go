@@ -51,6 +51,9 @@ type Options struct {
 	// Waiting is called before each pause of Retry and Poll, with their context, what they wait for and since when.
 	// It may be nil, and calls may overlap.
 	Waiting func(ctx context.Context, what string, waited time.Duration)
+	// Failing is called from the third time on that a service answers a request with an error of its own, before the
+	// request is repeated. It may be nil, and calls may overlap.
+	Failing func(ctx context.Context, o Outage)
 	// IgnoreTag reports whether others manage a tag (the provider's ignore_tags). Nil means that nobody does.
 	IgnoreTag func(key string) bool
 }
@@ -246,7 +249,8 @@ func (c *Clients) Requests() map[string]int {
 // config is the SDK configuration of one service, with its meter and retry rules.
 func (c *Clients) config(service string) aws.Config {
 	cfg := c.cfg.Copy()
-	cfg.APIOptions = append(cfg.APIOptions[:len(cfg.APIOptions):len(cfg.APIOptions)], c.meter.forService(service))
+	cfg.APIOptions = append(cfg.APIOptions[:len(cfg.APIOptions):len(cfg.APIOptions)], c.meter.forService(service),
+		c.watchOutages(service))
 	cfg.Retryer = retryerOf(c.cfg)
 	return cfg
 }

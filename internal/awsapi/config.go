@@ -74,8 +74,9 @@ type Settings struct {
 
 	// UserAgent is in every request, such as "terraform-provider-iot/1.0.0".
 	UserAgent string `json:"-"`
-	// Waiting and IgnoreTag are those of Options.
+	// Waiting, Failing and IgnoreTag are those of Options.
 	Waiting   func(ctx context.Context, what string, waited time.Duration) `json:"-"`
+	Failing   func(ctx context.Context, o Outage)                          `json:"-"`
 	IgnoreTag func(key string) bool                                        `json:"-"`
 }
 
@@ -131,7 +132,7 @@ func Connect(ctx context.Context, s Settings) (*Clients, []string, error) {
 	}
 	clients := New(cfg, Options{
 		Endpoints: s.endpoints(), S3UsePathStyle: s.S3UsePathStyle, RequestRates: s.RequestRates,
-		Waiting: s.Waiting, IgnoreTag: s.IgnoreTag,
+		Waiting: s.Waiting, Failing: s.Failing, IgnoreTag: s.IgnoreTag,
 	})
 	if err := s.identify(ctx, clients); err != nil {
 		return nil, warnings, err

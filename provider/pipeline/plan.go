@@ -178,7 +178,7 @@ func (p *planner) fill(ctx context.Context) error {
 	if err := p.checkLoss(s); err != nil {
 		return err
 	}
-	if err := p.predictOutputs(s); err != nil {
+	if err := p.predictOutputs(ctx, s); err != nil {
 		return err
 	}
 	if err := p.lookDeep(ctx, s); err != nil {

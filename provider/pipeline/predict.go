@@ -15,17 +15,24 @@ import (
 )
 
 // predictOutputs plans what follows from the arguments alone.
-func (p *planner) predictOutputs(s *session) error {
+func (p *planner) predictOutputs(ctx context.Context, s *session) error {
 	var records []assembly.Record
+	stable := true // in the state, the endpoint stands
+	var err error
 	if p.prior != nil {
-		var err error
-		if records, err = p.prior.records(); err != nil {
-			return err
-		}
+		records, err = p.prior.records()
+	} else {
+		stable, err = s.clients.MQTTEndpointIsStable(ctx, s.env.MQTTEndpoint)
+	}
+	if err != nil {
+		return err
 	}
 	outputs, err := tfvalue.Object(pipeline.OutputsOf(p.planned.spec, s.env, records))
 	if err != nil {
 		return err
+	}
+	if !stable {
+		outputs["mqtt_endpoint"] = tfvalue.Unknown
 	}
 	if outputs["dead_letter_queue_url"] == nil {
 		outputs["dead_letter_queue_url"] = tfvalue.Unknown

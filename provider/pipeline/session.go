@@ -103,7 +103,8 @@ func (s *session) equip(ctx context.Context, purpose purpose, wanted spec.Fleet)
 		DeepCheck:    s.deepCheck(purpose, len(wanted.Devices)),
 		Progress:     bulk.Paced(progressInterval, time.Now, func(p bulk.Progress) { logProgress(ctx, p) }),
 	})
-	s.engine = &assembly.Engine{Drivers: drivers.Registry(s.clients, s.fleet), Owner: s.env.Owner, Log: log}
+	s.engine = &assembly.Engine{Drivers: drivers.Registry(s.clients, s.fleet), Owner: s.env.Owner, Log: log,
+		Scope: func(ctx context.Context, key string) context.Context { return tflog.SetField(ctx, "part", key) }}
 }
 
 // environment is everything outside the description that the parts depend on.
