@@ -23,8 +23,8 @@ func (c *Clients) MQTTEndpoint(ctx context.Context) (string, error) {
 	return aws.ToString(out.EndpointAddress), nil
 }
 
-// MQTTEndpointIsStable asks again and reports whether the answer is the same. On AWS it always is, and nothing is asked.
-// An emulator may make up a name for each request, as moto does.
+// MQTTEndpointIsStable asks again and reports whether the answer is the same. On AWS it always is, so nothing is asked
+// there. An emulator may make up a name for each request, as moto does.
 func (c *Clients) MQTTEndpointIsStable(ctx context.Context, endpoint string) (bool, error) {
 	if c.IoT().Options().BaseEndpoint == nil {
 		return true, nil
