@@ -25,6 +25,8 @@ type builder struct {
 	arn     arns
 	// telemetry is how the functions read payloads; "" if there are no settings.
 	telemetry string
+	// keepTelemetry leaves them as they are, because the file of the Protobuf message was not read.
+	keepTelemetry bool
 }
 
 func newBuilder(config Spec, env Env) *builder {

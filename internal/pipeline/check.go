@@ -18,9 +18,14 @@ type Problem struct {
 }
 
 // ProblemError is a problem that only a build finds, because it reads a file.
-type ProblemError struct{ Problem }
+type ProblemError struct {
+	Problem
+	Err error // of reading the file; nil if the file was read
+}
 
 func (e *ProblemError) Error() string { return e.Summary + ": " + e.Detail }
+
+func (e *ProblemError) Unwrap() error { return e.Err }
 
 // checker collects problems. Values that are not known yet are left for the
 // plan that knows them.

@@ -21,9 +21,15 @@ type Env struct {
 	// Code gives a shipped function: "processor", "alerts" or "provisioning" for "arm64" or "x86_64".
 	// The sum is the base64 of SHA-256, as Lambda reports it; zip is called only when the code must be sent.
 	Code func(function, architecture string) (sum string, zip func() ([]byte, error), err error)
-	// Package gives a function from the user's own zip at path, in the same terms.
+	// Package gives a function from the user's own zip at path, in the same terms. The error may be a *KeepError.
 	Package func(path string) (sum string, zip func() ([]byte, error), err error)
 	// Descriptor gives the description of a Protobuf message from the file at path, as lambda/telemetry reads it. The
-	// error may be a *ProblemError.
+	// error may be a *ProblemError or a *KeepError.
 	Descriptor func(path, message string) (string, error)
 }
+
+// KeepError says why a file of the user's was not read. What a function has from it stays as it is.
+type KeepError struct{ Err error }
+
+func (e *KeepError) Error() string { return e.Err.Error() }
+func (e *KeepError) Unwrap() error { return e.Err }

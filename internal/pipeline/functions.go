@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
@@ -97,14 +98,11 @@ func (b *builder) logGroup(function string) assembly.Part {
 
 func (b *builder) functionPart(f *function) (assembly.Part, error) {
 	desired, common := f.configure(b), b.config.Functions
-	var err error
-	if zip := f.replacementOf(b); zip != nil {
-		desired.CodeSHA256, desired.Code, err = b.env.Package(*zip)
-	} else {
-		desired.CodeSHA256, desired.Code, err = b.env.Code(f.name, *common.Architecture)
-	}
-	if err != nil {
+	if err := f.code(b, &desired); err != nil {
 		return assembly.Part{}, err
+	}
+	if b.keepTelemetry && desired.Environment[contract.EnvTelemetry] != "" {
+		desired.Kept = []string{contract.EnvTelemetry}
 	}
 	name := b.names.function(f.name)
 	desired.RoleARN = b.arn.role(b.names.role(f.name))
@@ -127,6 +125,22 @@ func (b *builder) functionPart(f *function) (assembly.Part, error) {
 			return w, nil
 		},
 	}, nil
+}
+
+// code finds the function's code: the one that comes with the provider, or the user's own.
+func (f *function) code(b *builder, desired *spec.Function) (err error) {
+	zip := f.replacementOf(b)
+	if zip == nil {
+		desired.CodeSHA256, desired.Code, err = b.env.Code(f.name, *b.config.Functions.Architecture)
+		return err
+	}
+	var keep *KeepError
+	desired.CodeSHA256, desired.Code, err = b.env.Package(*zip)
+	if errors.As(err, &keep) {
+		desired.CodeSHA256, desired.Code = "", func() ([]byte, error) { return nil, keep }
+		return nil
+	}
+	return err
 }
 
 func (f *function) replacementOf(b *builder) *string {

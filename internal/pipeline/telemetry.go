@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -91,12 +92,17 @@ func (b *builder) telemetryOptions() (string, error) {
 		return t.options(nil), nil
 	}
 	descriptor, err := b.env.Descriptor(p.DescriptorFile, p.Message)
+	if errors.As(err, new(*KeepError)) {
+		b.keepTelemetry = true
+		return t.options(&protobufOptions{"", p.Message}), nil
+	}
 	if err != nil {
 		return "", err
 	}
 	text := t.options(&protobufOptions{descriptor, p.Message})
 	if over := len(text) - maxTelemetryOptions; over > 0 {
-		return "", &ProblemError{Problem{Path: "telemetry.protobuf", Summary: "The Protobuf message is too large",
+		return "", &ProblemError{Problem: Problem{Path: "telemetry.protobuf",
+			Summary: "The Protobuf message is too large",
 			Detail: fmt.Sprintf("The functions get the description of %s and of all that it refers to in their "+
 				"environment, which Lambda limits. The telemetry settings have %d bytes with it, and may have %d. "+
 				"Name a smaller message, or split this one.", p.Message, len(text), maxTelemetryOptions)}}

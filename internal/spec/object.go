@@ -203,7 +203,10 @@ type Function struct {
 	LogGroup       string
 	LogLevel       string // application log level: TRACE … FATAL
 	Tracing        bool   // X-Ray active tracing
-	CodeSHA256     string // base64, as Lambda reports it
+	// Kept are the variables of the environment that stay as they are, because their values are not known.
+	Kept []string
+	// CodeSHA256 is base64, as Lambda reports it. If it is "", the code stays as it is.
+	CodeSHA256 string
 	// Code gives the zip; called only when the code must be sent.
 	Code        func() ([]byte, error)
 	Permissions []Permission

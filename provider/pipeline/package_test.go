@@ -58,6 +58,55 @@ func TestPackageOfTheUsersOwn(t *testing.T) {
 	)
 }
 
+// A refresh, a plan that changes nothing of the function, and a destroy do not need the user's zip. What has to write
+// the code again does, and says so before it writes anything.
+func TestPackageThatIsGone(t *testing.T) {
+	w := newLocalAWS(t)
+	path := filepath.Join(t.TempDir(), "processor.zip")
+	moved := path + ".2"
+	step := func(path, more string) string {
+		return w.config(pipeline(minimal + fmt.Sprintf("processor = { package = %q }\n", path) + more))
+	}
+	w.run(
+		resource.TestStep{PreConfig: func() { writePackage(t, path, "first") }, Config: step(path, "")},
+		resource.TestStep{
+			PreConfig:    func() { remove(t, path); w.mark() },
+			RefreshState: true, Check: w.wrote(),
+		},
+		resource.TestStep{
+			Config: step(path, "functions = { log_level = \"DEBUG\" }"),
+			Check:  w.wrote("awslambda:UpdateFunctionConfiguration", manifest),
+		},
+		resource.TestStep{
+			PreConfig:   w.mark,
+			Config:      step(moved, ""),
+			ExpectError: words("The function's package cannot be read"),
+		},
+		resource.TestStep{
+			Config:      step(path, "functions = { architecture = \"x86_64\" }"),
+			ExpectError: words("The function's package cannot be read"),
+		},
+		resource.TestStep{
+			PreConfig: func() {
+				if got := w.writes(); len(got) > 0 {
+					t.Errorf("a refused apply wrote %v", got)
+				}
+				writePackage(t, moved, "first")
+				w.mark()
+			},
+			Config: step(moved, "functions = { log_level = \"DEBUG\" }"), Check: w.wrote(manifest),
+		},
+		resource.TestStep{PreConfig: func() { remove(t, moved) }, Config: step(moved, ""), Destroy: true},
+	)
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Error(err)
+	}
+}
+
 // The bundles move to another store, and the devices keep what they prove themselves with.
 func TestCredentialsMoveToAnotherStore(t *testing.T) {
 	w := newLocalAWS(t)

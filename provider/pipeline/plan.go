@@ -59,6 +59,9 @@ func (r *resourceType) ModifyPlan(
 		return
 	}
 	resp.Diagnostics.Append(p.warnings...)
+	for _, problem := range p.unread {
+		tfdiag.Problems(&resp.Diagnostics, req.Plan.Raw.Type(), []pipeline.Problem{unreadWarning(problem)})
+	}
 	if p.blind {
 		return
 	}
@@ -80,6 +83,7 @@ type planner struct {
 	config, planned, prior *model
 	private                private
 	warnings               diag.Diagnostics
+	unread                 []pipeline.Problem     // files that the plan does without
 	added, removed         int                    // devices
 	looked                 map[string]spec.Device // what a deep check of the plan itself has found, if there was one
 	blind                  bool                   // the provider or the place is not known: the framework's plan stands
@@ -162,13 +166,14 @@ func (p *planner) fill(ctx context.Context) error {
 			return err
 		}
 	}
-	s, err := newSession(ctx, p.connection, p.planned, options{purpose: planning})
+	s, err := newSession(ctx, p.connection, p.planned, options{purpose: planning, prior: p.prior})
 	if err != nil {
 		if len(unknown) > 0 {
 			return nil // what is unknown now is known at apply
 		}
 		return err
 	}
+	p.unread = s.unread
 	if err := p.warnForeign(ctx, s); err != nil {
 		return err
 	}

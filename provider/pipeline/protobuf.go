@@ -1,13 +1,10 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
-
-	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/protoset"
@@ -17,7 +14,7 @@ import (
 func described(path, message string) (string, error) {
 	set, err := os.ReadFile(path)
 	if err != nil {
-		return "", unusable("descriptor_file", "The descriptor set cannot be read", "%v. Make it with "+
+		return "", unusable(err, "descriptor_file", "The descriptor set cannot be read", "%v. Make it with "+
 			"protoc --include_imports --descriptor_set_out=%s and the .proto file.", err, path)
 	}
 	text, err := protoset.Pack(set, message)
@@ -25,33 +22,21 @@ func described(path, message string) (string, error) {
 	var missing *protoset.MissingTypeError
 	switch {
 	case errors.As(err, &unknown):
-		return "", unusable("message", fmt.Sprintf("Protobuf message %q does not exist", message),
+		return "", unusable(nil, "message", fmt.Sprintf("Protobuf message %q does not exist", message),
 			"%q has %s.%s", path, listed(unknown.Messages), nearest(message, unknown.Messages))
 	case errors.As(err, &missing):
-		return "", unusable("descriptor_file", "The descriptor set lacks an import", "%q has no type %s, which %s "+
-			"needs. Make it with protoc --include_imports.", path, missing.Type, missing.NeededBy)
+		return "", unusable(nil, "descriptor_file", "The descriptor set lacks an import", "%q has no type %s, which "+
+			"%s needs. Make it with protoc --include_imports.", path, missing.Type, missing.NeededBy)
 	case err != nil:
-		return "", unusable("descriptor_file", "The file is not a descriptor set", "%q: %v. It must be what "+
+		return "", unusable(nil, "descriptor_file", "The file is not a descriptor set", "%q: %v. It must be what "+
 			"protoc --include_imports --descriptor_set_out writes, not the .proto file.", path, err)
 	}
 	return text, nil
 }
 
-func unusable(argument, summary, detail string, args ...any) error {
-	return &pipeline.ProblemError{Problem: pipeline.Problem{Path: "telemetry.protobuf." + argument, Summary: summary,
-		Detail: fmt.Sprintf(detail, args...)}}
-}
-
-// describedIfThere is described for a refresh. It continues without a file that it cannot read, since it may run on
-// another machine, or the file may have a new name: then the function differs from the description.
-func describedIfThere(ctx context.Context) func(path, message string) (string, error) {
-	return func(path, message string) (string, error) {
-		text, err := described(path, message)
-		if err != nil {
-			tflog.Warn(ctx, "the Protobuf message was not compared", map[string]any{"reason": err.Error()})
-		}
-		return text, nil
-	}
+func unusable(reading error, argument, summary, detail string, args ...any) error {
+	return &pipeline.ProblemError{Err: reading, Problem: pipeline.Problem{Path: "telemetry.protobuf." + argument,
+		Summary: summary, Detail: fmt.Sprintf(detail, args...)}}
 }
 
 // maxListed is how many messages an error lists.

@@ -71,6 +71,47 @@ func TestProtobufDescriptor(t *testing.T) {
 	)
 }
 
+// Without the descriptor set, a pipeline can be imported, planned, changed where the functions' settings stay, and
+// destroyed. Nothing writes settings without the descriptor.
+func TestProtobufDescriptorThatIsGone(t *testing.T) {
+	w := newLocalAWS(t)
+	path := filepath.Join(t.TempDir(), "fleet.desc")
+	of := func(message, more string) string {
+		return w.config(pipeline(minimal + protobufOf(path, message) + "\n" + more))
+	}
+	const message, memory = "google.protobuf.Struct", "processor = { memory_mb = 512 }"
+	settings := func() string {
+		return w.Environment(t, "greenhouse-processor")["IOT_TELEMETRY"]
+	}
+	before := ""
+	w.run(
+		resource.TestStep{
+			PreConfig: func() { writeSet(t, path, protodesc.ToFileDescriptorProto(structpb.File_google_protobuf_struct_proto)) },
+			Config:    of(message, ""),
+		},
+		resource.TestStep{
+			PreConfig:    func() { before = settings(); remove(t, path); w.mark() },
+			ResourceName: address, ImportState: true, ImportStateId: "greenhouse", ImportStateVerify: true,
+		},
+		resource.TestStep{RefreshState: true, Check: w.wrote()},
+		resource.TestStep{Config: of(message, ""), PlanOnly: true},
+		resource.TestStep{
+			Config: of(message, memory), Check: w.wrote("awslambda:UpdateFunctionConfiguration", manifest),
+		},
+		resource.TestStep{
+			Config: of("google.protobuf.Value", memory), ExpectError: words("The descriptor set cannot be read"),
+		},
+		resource.TestStep{
+			PreConfig: func() {
+				if now := settings(); now != before || now == "" {
+					t.Errorf("the settings became %q, and were %q", now, before)
+				}
+			},
+			Config: of(message, memory), Destroy: true,
+		},
+	)
+}
+
 func TestProtobufPlanErrors(t *testing.T) {
 	w := newLocalAWS(t)
 	dir := t.TempDir()

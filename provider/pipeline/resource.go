@@ -115,7 +115,7 @@ func (r *resourceType) openUpdate(
 		return nil, nil, nil, err
 	}
 	planned.setIdentity(prior.text("id"), prior.tree["identities"])
-	s, err := newSession(ctx, r.connection, planned, options{purpose: applying})
+	s, err := newSession(ctx, r.connection, planned, options{purpose: applying, prior: prior})
 	if err != nil {
 		return nil, nil, nil, err
 	}

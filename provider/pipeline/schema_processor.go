@@ -18,7 +18,8 @@ func processor() capability {
 			"max_record_age_seconds": number("Age in seconds at which a record is no longer retried; `-1` sets no "+
 				"limit.",
 				pipeline.ProcessorMaxRecordAgeSeconds),
-			"package": optional("Path of a zip file that replaces the shipped function. It is read during the plan."),
+			"package": optional("Path of a zip file that replaces the shipped function. It is read during the " +
+				"plan. If it is no longer there, the function keeps its code."),
 		}),
 	}}
 }

@@ -50,7 +50,8 @@ func telemetry() capability {
 			"protobuf": object("Message that devices send in the format `protobuf`.", attributes{
 				"descriptor_file": required("Path of a descriptor set, such as " +
 					"`protoc --include_imports --descriptor_set_out` writes. It is read during the plan. The " +
-					"function gets what the message needs of it; the state does not contain it."),
+					"function gets what the message needs of it; the state does not contain it. If it is no longer " +
+					"there, the function keeps what it has."),
 				"message": required("Full name of the message, such as `fleet.v1.Reading`."),
 			}),
 		}),

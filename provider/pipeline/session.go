@@ -2,12 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"time"
 
@@ -34,7 +30,8 @@ type session struct {
 	fleet   *fleet.Driver
 	roster  *devicefile.Roster // the file of the devices; nil without one
 	engine  *assembly.Engine
-	undone  []string // devices that get a new certificate or credentials bundle at the next apply, after a read
+	unread  []pipeline.Problem // files of the user's that the session does without
+	undone  []string           // devices that get a new certificate or bundle at the next apply, after a read
 }
 
 // purpose is what a session is for.
@@ -52,6 +49,7 @@ const (
 type options struct {
 	purpose purpose
 	roster  *devicefile.Roster // for comparing; every other session reads the file itself
+	prior   *model             // the state that a plan or an apply starts from; nil: there is none
 }
 
 // newSession prepares an operation. It sends nothing, unless the MQTT endpoint is not known yet. To delete, it needs
@@ -75,9 +73,7 @@ func newSession(ctx context.Context, conn *connection.Connection, m *model, o op
 	if s.env, err = environment(ctx, conn, clients, m); err != nil {
 		return nil, err
 	}
-	if o.purpose == reading || o.purpose == comparing {
-		s.env.Descriptor = describedIfThere(ctx)
-	}
+	s.readFiles(ctx, o.purpose, o.prior)
 	if s.roster != nil {
 		s.env.Roster = s.roster.Devices
 	}
@@ -127,7 +123,7 @@ func environment(
 	}
 	env := place(clients, m)
 	env.Tags, env.MQTTEndpoint, env.DataEndpoint = tags, endpoint, clients.DataEndpoint(endpoint)
-	env.Code, env.Package, env.Descriptor = shipped, packaged, described
+	env.Code = shipped
 	return env, nil
 }
 
@@ -141,16 +137,6 @@ func place(clients *awsapi.Clients, m *model) pipeline.Env {
 func shipped(function, architecture string) (string, func() ([]byte, error), error) {
 	a, err := archives.Lookup(function, architecture)
 	return a.CodeSHA256, func() ([]byte, error) { return a.Zip, nil }, err
-}
-
-// packaged returns a function from the user's own zip.
-func packaged(path string) (string, func() ([]byte, error), error) {
-	zip, err := os.ReadFile(path)
-	if err != nil {
-		return "", nil, fmt.Errorf("reading the function's package: %w", err)
-	}
-	sum := sha256.Sum256(zip)
-	return base64.StdEncoding.EncodeToString(sum[:]), func() ([]byte, error) { return zip, nil }, nil
 }
 
 // wantedFleet is the spec of the fleet part, which depends on no other part.

@@ -77,6 +77,9 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 
 // Create makes the function with its tags, then its permissions and asynchronous settings.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Function) (assembly.Identity, error) {
+	if err := checkKept(nil, want); err != nil {
+		return assembly.Identity{}, err
+	}
 	zip, err := want.Code()
 	if err != nil {
 		return assembly.Identity{}, fmt.Errorf("reading its code: %w", err)
@@ -118,6 +121,10 @@ func (d *Driver) Update(
 	changes []assembly.Change,
 ) (assembly.Identity, error) {
 	id := have.Identity
+	if err := checkKept(have.Spec.Environment, want); err != nil {
+		return id, err
+	}
+	want.Environment = keeping(have.Spec, want)
 	updated, _ := have.Extra.(bool)
 	for _, s := range steps(changes) {
 		if err := d.waitUpdated(ctx, ref.Name, updated); err != nil {

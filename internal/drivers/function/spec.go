@@ -2,6 +2,7 @@ package function
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -54,6 +55,32 @@ func environment(want spec.Function) *types.Environment {
 		variables = map[string]string{} // an absent map would leave the old variables
 	}
 	return &types.Environment{Variables: variables}
+}
+
+// keeping returns the wanted environment with the variables that stay as they are. One that the function does not have
+// remains different.
+func keeping(have, want spec.Function) map[string]string {
+	if len(want.Kept) == 0 {
+		return want.Environment
+	}
+	all := maps.Clone(want.Environment)
+	for _, name := range want.Kept {
+		if value, ok := have.Environment[name]; ok {
+			all[name] = value
+		}
+	}
+	return all
+}
+
+// checkKept refuses to write an environment whose kept variables the function does not have.
+func checkKept(have map[string]string, want spec.Function) error {
+	for _, name := range want.Kept {
+		if _, ok := have[name]; !ok {
+			return fmt.Errorf("the function has no variable %s to keep, and the file that it comes from cannot be "+
+				"read", name)
+		}
+	}
+	return nil
 }
 
 // logging asks for JSON, without which levels have no effect [AWS 8].
@@ -118,12 +145,12 @@ func (d *Driver) Diff(have, want spec.Function) []assembly.Change {
 	add(have.RoleARN != want.RoleARN, "role")
 	add(have.MemoryMB != want.MemoryMB, "memory_mb")
 	add(have.TimeoutSeconds != want.TimeoutSeconds, "timeout_seconds")
-	add(!maps.Equal(have.Environment, want.Environment), "environment")
+	add(!maps.Equal(have.Environment, keeping(have, want)), "environment")
 	add(want.LogGroup != "" && have.LogGroup != want.LogGroup, "log_group")
 	add(have.LogLevel != cmp.Or(want.LogLevel, defaultLogLevel), "log_level")
 	add(have.Tracing != want.Tracing, "tracing")
 	add(have.Architecture != want.Architecture, "architecture")
-	add(have.CodeSHA256 != want.CodeSHA256, "code")
+	add(want.CodeSHA256 != "" && have.CodeSHA256 != want.CodeSHA256, "code")
 	add(!slices.Equal(ordered(have.Permissions), ordered(want.Permissions)), "permissions")
 	add(!sameAsync(have.Async, want.Async), "async")
 	add(ownertag.TagsDiffer(have.Tags, want.Tags), "tags")

@@ -227,3 +227,14 @@ var otherListers = []lister{
 		return names(out.EventSourceMappings, func(m mapping) *string { return m.UUID }, nil)
 	}},
 }
+
+// Environment returns the variables of a Lambda function.
+func (a Account) Environment(t testing.TB, function string) map[string]string {
+	t.Helper()
+	out, err := a.Lambda().GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: &function})
+	if err != nil || out.Configuration.Environment == nil {
+		t.Errorf("function %q has no environment: %v", function, err)
+		return nil
+	}
+	return out.Configuration.Environment.Variables
+}

@@ -1,0 +1,89 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+)
+
+// packaged returns a function from the user's own zip. The error is a *pipeline.ProblemError.
+func packaged(path string) (string, func() ([]byte, error), error) {
+	zip, err := os.ReadFile(path)
+	if err != nil {
+		return "", nil, &pipeline.ProblemError{Err: err, Problem: pipeline.Problem{Path: "processor.package",
+			Summary: "The function's package cannot be read",
+			Detail:  fmt.Sprintf("%v. Build the zip, or write the path where it is.", err)}}
+	}
+	sum := sha256.Sum256(zip)
+	return base64.StdEncoding.EncodeToString(sum[:]), func() ([]byte, error) { return zip, nil }, nil
+}
+
+// readFiles lets the environment of an operation read the user's own files, or do without them. A refresh may run on a
+// machine that does not have them, and so may a destroy, before which Terraform plans. They are not needed as long as
+// their names are those in the state: the functions keep what they have. A function that is not as described needs
+// them.
+func (s *session) readFiles(ctx context.Context, p purpose, prior *model) {
+	if p == applying && prior != nil && !functionsReady(prior) {
+		prior = nil
+	}
+	same := prior != nil && slices.Equal(filesOf(prior.spec), filesOf(s.model.spec))
+	keep := func(err error) error {
+		var problem *pipeline.ProblemError
+		dispensable := p == reading || p == comparing || same && errors.Is(err, fs.ErrNotExist)
+		if !errors.As(err, &problem) || !dispensable {
+			return err
+		}
+		tflog.Warn(ctx, "a file was not compared", map[string]any{"reason": err.Error()})
+		s.unread = append(s.unread, problem.Problem)
+		return &pipeline.KeepError{Err: err}
+	}
+	s.env.Package = func(path string) (string, func() ([]byte, error), error) {
+		sum, zip, err := packaged(path)
+		return sum, zip, keep(err)
+	}
+	s.env.Descriptor = func(path, message string) (string, error) {
+		text, err := described(path, message)
+		return text, keep(err)
+	}
+}
+
+// filesOf says which of the user's files the functions come from, and what they get of them.
+func filesOf(s pipeline.Spec) []string {
+	s = pipeline.Defaults(s)
+	var files []string
+	if p := s.Processor.Package; p != nil {
+		files = append(files, *p, *s.Functions.Architecture)
+	}
+	if p := s.Telemetry.Protobuf; p != nil {
+		files = append(files, p.DescriptorFile, p.Message)
+	}
+	return files
+}
+
+// functionsReady reports whether every function was as described at the last refresh.
+func functionsReady(m *model) bool {
+	records, err := m.records()
+	return err == nil && !slices.ContainsFunc(records, func(r assembly.Record) bool {
+		return strings.HasPrefix(r.Key, contract.KeyFunctionPrefix) && r.Status != assembly.Ready
+	})
+}
+
+// unreadWarning says what a plan means without a file.
+func unreadWarning(p pipeline.Problem) pipeline.Problem {
+	p.Warning = true
+	p.Detail += " The plan leaves what the functions have from it as it is, whatever the file holds. An apply that " +
+		"has to write it again is refused."
+	return p
+}
