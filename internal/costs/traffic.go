@@ -1,0 +1,111 @@
+package costs
+
+import "math"
+
+// Sizes and times.
+const (
+	kilobyte = 1024.0
+	megabyte = 1024 * kilobyte
+	gib      = 1024 * megabyte
+	tib      = 1024 * gib
+
+	hoursPerMonth   = 730.0
+	secondsPerMonth = hoursPerMonth * 3600
+	minutesPerMonth = hoursPerMonth * 60
+	daysPerMonth    = hoursPerMonth / 24
+)
+
+// Limits of AWS that decide how messages are counted.
+const (
+	iotUnit           = 5 * kilobyte
+	kinesisRecordUnit = 1 * kilobyte
+	kinesisPutUnit    = 25 * kilobyte
+	firehoseUnit      = 5 * kilobyte
+	dynamoWriteUnit   = 1 * kilobyte
+	timestreamUnit    = 1 * kilobyte
+
+	onDemandShards   = 4    // a stream on demand begins with 4 MB per second
+	shardRecords     = 1000 // per second
+	shardBytes       = 1 * megabyte
+	invocationBytes  = 6 * megabyte // Lambda's limit on an event
+	eventRecordBytes = 500          // what Lambda's Kinesis event holds per record besides the data
+
+	timestreamBatch = 100    // records in one WriteRecords
+	dynamoBatch     = 25     // items in one BatchWriteItem
+	influxBatch     = 5000   // lines in one request
+	athenaLeast     = 10e6   // bytes that a query is charged for at least
+	partialTransfer = 16.0   // calls that a function makes at a time (awsenv.Connections)
+	fullCPU         = 1769.0 // MB of memory with which a function has one vCPU
+)
+
+// traffic is what a fleet sends in a month, and how it is batched.
+type traffic struct {
+	messages     float64
+	perSecond    float64
+	readingBytes float64
+	shards       float64
+
+	batch       float64 // messages in an invocation of the processor
+	invocations float64
+	updates     float64 // of device state, per invocation
+}
+
+func (s Setup) traffic() traffic {
+	t := traffic{perSecond: s.Devices / s.IntervalSeconds, readingBytes: s.MessageBytes / s.ReadingsPerMessage}
+	t.messages = t.perSecond * secondsPerMonth
+	t.shards = s.Stream.Shards
+	if s.Stream.Mode == onDemand {
+		t.shards = max(onDemandShards, shardsFor(t.perSecond, s.MessageBytes))
+	}
+	if t.messages == 0 {
+		return t
+	}
+	// The partition key is the device, so that a small fleet does not use every shard.
+	busy := min(t.shards, max(1, math.Floor(s.Devices)))
+	fits := math.Floor(invocationBytes / (s.MessageBytes*4/3 + eventRecordBytes))
+	// The first record opens the window, and the others arrive while it is open. Lambda polls a shard once a second,
+	// with a shorter window as well.
+	window := max(1, s.Processor.BatchWindowSeconds)
+	t.batch = max(1, min(s.Processor.BatchSize, fits, 1+t.perSecond/busy*window))
+	t.invocations = t.messages / t.batch
+	// One update per device and batch. A device sends regularly: it is in a batch once, until the batch spans more than
+	// its interval.
+	t.updates = min(t.batch, s.Devices/busy)
+	return t
+}
+
+// shardsFor is how many shards take a rate of messages.
+func shardsFor(perSecond, bytes float64) float64 {
+	return max(1, math.Ceil(perSecond/shardRecords), math.Ceil(perSecond*bytes/shardBytes))
+}
+
+// units is how many units of a size the bytes are counted as.
+func units(bytes, unit float64) float64 { return max(1, math.Ceil(bytes/unit)) }
+
+// stateBytes is the size of a reading as an item of DynamoDB, device and times included. Numbers and names take four
+// fifths of their JSON at most; a test compares this with the sizes that DynamoDB documents.
+func stateBytes(readingBytes float64) float64 { return 0.8*readingBytes + 120 }
+
+// What an invocation costs in time and in log, as measured (guide "Functions", Performance) and tested in
+// lambda/processor: milliseconds of a whole vCPU, and bytes.
+const (
+	startMillis   = 2.0   // per invocation
+	requestMillis = 0.15  // per request to a store
+	recordMillis  = 0.008 // per record
+	storeMillis   = 10.0  // latency of a store, per round of concurrent requests
+
+	invocationLogBytes = 1100 // Lambda's own lines and the line of metrics
+	latencyLogBytes    = 6    // per record in the line of metrics, for at most latencies records
+	latencies          = 100
+)
+
+// seconds is the billed duration of an invocation.
+func seconds(records, requests, memoryMB float64) float64 {
+	cpu := startMillis + requestMillis*requests + recordMillis*records
+	return (cpu*max(1, fullCPU/memoryMB) + storeMillis*math.Ceil(requests/partialTransfer)) / 1000
+}
+
+// logBytes is what an invocation logs.
+func logBytes(records float64) float64 {
+	return invocationLogBytes + latencyLogBytes*min(latencies, records)
+}
