@@ -66,7 +66,7 @@ func TestEveryExample(t *testing.T) {
 // The functions' examples say what they show.
 func TestFunctions(t *testing.T) {
 	p := newProject(t, mototest.Region, "provider")
-	for _, name := range []string{"sql_eval", "sql_errors", "topic_matches"} {
+	for _, name := range []string{"sql_eval", "sql_errors", "topic_matches", "monthly_cost"} {
 		text, err := os.ReadFile(filepath.Join("functions", name, "function.tf"))
 		if err != nil {
 			t.Fatal(err)
@@ -79,10 +79,11 @@ func TestFunctions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"hot":     `{"matched":true,"output":"{\"t\":31,\"device\":\"soil-001\"}"}`,
-		"mild":    `{"matched":false,"output":null}`,
-		"who":     `{"matched":true,"output":"{\"client\":\"soil-001\"}"}`,
-		"matches": `{"all_levels":true,"not_itself":false,"one_level":true}`,
+		"hot":            `{"matched":true,"output":"{\"t\":31,\"device\":\"soil-001\"}"}`,
+		"mild":           `{"matched":false,"output":null}`,
+		"who":            `{"matched":true,"output":"{\"client\":\"soil-001\"}"}`,
+		"most_expensive": `["AWS IoT: messages","DynamoDB: device state"]`,
+		"matches":        `{"all_levels":true,"not_itself":false,"one_level":true}`,
 	} {
 		if got, err := json.Marshal(outputs[name].Value); err != nil || string(got) != want {
 			t.Errorf("output %s is %s, want %s", name, got, want)

@@ -5,6 +5,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/costfunc"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/sqlfunc"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
@@ -120,4 +122,6 @@ func (p *iot) Resources(context.Context) []func() resource.Resource {
 
 func (p *iot) DataSources(context.Context) []func() datasource.DataSource { return nil }
 
-func (p *iot) Functions(context.Context) []func() function.Function { return sqlfunc.All() }
+func (p *iot) Functions(context.Context) []func() function.Function {
+	return slices.Concat(sqlfunc.All(), costfunc.All())
+}

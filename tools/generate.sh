@@ -32,5 +32,5 @@ TF
 go build -C tools -o "$root/.cache/bin/tfplugindocs" github.com/hashicorp/terraform-plugin-docs/cmd/tfplugindocs
 .cache/bin/tfplugindocs generate --provider-dir "$root" --provider-name iot --rendered-provider-name IoT --providers-schema "$work/schema.json"
 "$cli" fmt -recursive examples >/dev/null
-# tfplugindocs empties docs/guides; this page is generated from the functions themselves.
-go generate ./internal/iotsql/...
+# tfplugindocs empties docs/guides; these pages are generated from the SQL functions and from the price table.
+go generate ./internal/iotsql/... ./internal/costs/...

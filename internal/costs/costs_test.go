@@ -38,7 +38,8 @@ func TestCostOfAnItem(t *testing.T) {
 	}{
 		{nil, "AWS IoT: messages", 1.00, "1 million × 1.00"},
 		{nil, "AWS IoT: rule telemetry", 0.15, "1 million × 0.15"},
-		{func(s *Setup) { s.MessageBytes = 5121 }, "AWS IoT: messages", 2.00, "5121 bytes are two units of 5 KB"},
+		{func(s *Setup) { s.MessageBytes = 5056 }, "AWS IoT: messages", 1.00, "with 64 bytes of topic, 5 KB"},
+		{func(s *Setup) { s.MessageBytes = 5057 }, "AWS IoT: messages", 2.00, "with 64 bytes of topic, more than 5 KB"},
 		{func(s *Setup) { s.IntervalSeconds /= 6000 }, "AWS IoT: messages", 4900,
 			"6000 million: 1000 × 1.00 + 4000 × 0.80 + 1000 × 0.70"},
 		{nil, "AWS IoT: connections", 3.504, "1000 × 43,800 minutes × 0.08 per million"},
@@ -151,7 +152,8 @@ func TestCheck(t *testing.T) {
 		path, detail string
 	}{
 		"no interval":     {func(s *Setup) { s.IntervalSeconds = 0 }, "interval_seconds", "not between"},
-		"not a number":    {func(s *Setup) { s.Devices = math.NaN() }, "devices", "not between"},
+		"not a number":    {func(s *Setup) { s.MessageBytes = math.NaN() }, "message_bytes", "not between"},
+		"half a shard":    {func(s *Setup) { s.Stream.Shards = 1.5 }, "stream.shards", "whole"},
 		"too large":       {func(s *Setup) { s.MessageBytes = 131_073 }, "message_bytes", "131072"},
 		"no such mode":    {func(s *Setup) { s.Stream.Mode = "on-demand" }, "stream.mode", "on_demand, provisioned"},
 		"no such type":    {func(s *Setup) { s.InfluxDB = &InfluxDB{&Instance{"t3"}} }, "influxdb.instance.type", "db.influx.medium"},
@@ -192,7 +194,7 @@ func TestPrices(t *testing.T) {
 		if !used[p.Key] {
 			t.Errorf("nothing costs %s", p.Key)
 		}
-		if p.Unit == "" || p.Page == "" || !regexp.MustCompile(`^20\d\d-\d\d$`).MatchString(p.Known) || p.Known > PricesAsOf {
+		if p.Unit == "" || p.Page == "" || !regexp.MustCompile(`^(20\d\d(-\d\d)?)?$`).MatchString(p.Known) || p.Known > PricesAsOf {
 			t.Errorf("%s is incomplete: %+v", p.Key, p)
 		}
 	}

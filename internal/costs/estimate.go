@@ -110,7 +110,7 @@ func (b *bill) metrics(name string, count float64) {
 // ingest is AWS IoT Core up to the stream.
 func (b *bill) ingest() {
 	s, millions := b.setup, b.traffic.messages/1e6
-	metered := millions * units(s.MessageBytes, iotUnit)
+	metered := millions * iotUnits(s.MessageBytes)
 	if s.Connected {
 		b.fixed("iot_connection", "AWS IoT: connections", s.Devices*minutesPerMonth/1e6)
 	}
@@ -206,7 +206,7 @@ func (b *bill) archive() {
 		return
 	}
 	if !b.batchedArchive() {
-		metered := t.messages / 1e6 * units(s.MessageBytes, iotUnit)
+		metered := t.messages / 1e6 * iotUnits(s.MessageBytes)
 		b.perMessage("iot_rule", "AWS IoT: rule archive", metered)
 		b.perMessage("iot_action", "AWS IoT: action of archive", metered)
 		b.perMessage("s3_put", "S3: one object per message", t.messages/1e6)
@@ -292,14 +292,14 @@ const (
 	alertsRequests = alertsWrites + alertsReads + 1
 )
 
-// alerts is the rule that looks at each message, and what follows from those that raise an alert: one invocation and one
-// notification each.
+// alerts is the rule that looks at each message, and what follows from those that raise an alert: one invocation and
+// one notification each.
 func (b *bill) alerts() {
 	a := b.setup.Alerts
 	if a == nil {
 		return
 	}
-	metered := b.traffic.messages / 1e6 * units(b.setup.MessageBytes, iotUnit)
+	metered := b.traffic.messages / 1e6 * iotUnits(b.setup.MessageBytes)
 	raised := b.traffic.messages * a.Share
 	b.perMessage("iot_rule", "AWS IoT: rule alerts", metered)
 	b.perMessage("iot_action", "AWS IoT: action of alerts", metered*a.Share)

@@ -18,7 +18,7 @@ type Price struct {
 	Unit  string
 	Tiers []Tier // what applies beyond a quantity; nil: the price is flat
 	Page  string // AWS's price page
-	Known string // month of the newest source
+	Known string // when the newest copy of the page was made, as exactly as it says; "": it has no date
 	Basis string // what the price rests on, where that is more than a copy of the page; what it leaves out
 }
 
@@ -50,9 +50,9 @@ const (
 	pageSNS        = "Amazon SNS"
 )
 
-// prices are the list prices in Region. AWS's price pages cannot be read by a program without an account, so each price
-// was taken from copies of its page in public documents; Known is the date of the newest copy. None is lower than what a
-// copy says. Free tiers are left out.
+// prices are the list prices in Region, without free tiers. AWS's price pages fill in their numbers in a browser, so
+// each price comes from copies of its page: quotations of the price list of summer 2026 for Kinesis, DynamoDB and
+// Firehose, examples on the pages themselves, and dated calculations that people published.
 var prices = []Price{
 	{Key: "iot_message", USD: 1, Unit: million, Page: pageIoT, Known: "2026-09",
 		Tiers: []Tier{{Above: 1000, USD: 0.80}, {Above: 5000, USD: 0.70}}, Basis: "metered in 5 KB"},
@@ -70,12 +70,12 @@ var prices = []Price{
 	{Key: "kinesis_put", USD: 0.014, Unit: million, Page: pageKinesis, Known: "2026-08",
 		Basis: "provisioned; units of 25 KB"},
 
-	{Key: "lambda_request", USD: 0.20, Unit: million, Page: pageLambda, Known: "2026-06"},
-	{Key: "lambda_gb_second", USD: 13.3334, Unit: "million GB-seconds", Page: pageLambda, Known: "2026-06",
+	{Key: "lambda_request", USD: 0.20, Unit: million, Page: pageLambda, Known: "2026"},
+	{Key: "lambda_gb_second", USD: 13.3334, Unit: "million GB-seconds", Page: pageLambda, Known: "2026",
 		Basis: "arm64"},
 	{Key: "log_in", USD: 0.50, Unit: gigabyte, Page: pageCloudWatch, Known: "2026-06",
 		Basis: "standard log class; ingestion only"},
-	{Key: "custom_metric", USD: 0.30, Unit: piece, Page: pageCloudWatch, Known: "2026-06", Basis: "the first 10,000"},
+	{Key: "custom_metric", USD: 0.30, Unit: piece, Page: pageCloudWatch, Known: "2026-02", Basis: "the first 10,000"},
 
 	{Key: "dynamodb_write", USD: 0.625, Unit: million, Page: pageDynamoDB, Known: "2026-08",
 		Basis: "on demand; units of 1 KB, for the table and for each index entry that is written or deleted"},
@@ -90,20 +90,20 @@ var prices = []Price{
 	{Key: "firehose_conversion", USD: 0.018, Unit: gigabyte, Page: pageFirehose, Known: "2026-07",
 		Basis: "of what is ingested, rounded up to 5 KB as well"},
 	{Key: "s3_put", USD: 5, Unit: million, Page: pageS3, Known: "2026-09", Basis: "Standard"},
-	{Key: "s3_storage", USD: 0.023, Unit: gbMonth, Page: pageS3, Known: "2026-09", Basis: "Standard, the first 50 TB"},
-	{Key: "athena_scan", USD: 5, Unit: "TB", Page: "Amazon Athena", Known: "2026-06",
+	{Key: "s3_storage", USD: 0.023, Unit: gbMonth, Page: pageS3, Basis: "Standard, the first 50 TB"},
+	{Key: "athena_scan", USD: 5, Unit: "TB", Page: "Amazon Athena", Known: "2026-07",
 		Basis: "at least 10 MB per query; S3 requests of a query not counted"},
 
-	{Key: "timestream_write", USD: 0.50, Unit: million, Page: pageTimestream, Known: "2026-06",
+	{Key: "timestream_write", USD: 0.50, Unit: million, Page: pageTimestream, Known: "2026",
 		Basis: "LiveAnalytics; records of 1 KB"},
-	{Key: "timestream_memory", USD: 0.036, Unit: "GB-hour", Page: pageTimestream, Known: "2026-06"},
-	{Key: "timestream_magnetic", USD: 0.03, Unit: gbMonth, Page: pageTimestream, Known: "2026-06"},
+	{Key: "timestream_memory", USD: 0.036, Unit: "GB-hour", Page: pageTimestream, Known: "2026"},
+	{Key: "timestream_magnetic", USD: 0.03, Unit: gbMonth, Page: pageTimestream, Known: "2026"},
 	{Key: "influxdb_medium_hour", USD: 0.12, Unit: hour, Page: pageTimestream, Known: "2026-02",
 		Basis: "db.influx.medium, one zone; the price doubles with each size. Storage is not counted: no price found"},
 
-	{Key: "sns_publish", USD: 0.50, Unit: million, Page: pageSNS, Known: "2026-06"},
-	{Key: "sns_email", USD: 20, Unit: million, Page: pageSNS, Known: "2026-06"},
-	{Key: "secret", USD: 0.40, Unit: piece, Page: "AWS Secrets Manager", Known: "2026-06"},
+	{Key: "sns_publish", USD: 0.50, Unit: million, Page: pageSNS},
+	{Key: "sns_email", USD: 20, Unit: million, Page: pageSNS},
+	{Key: "secret", USD: 0.40, Unit: piece, Page: "AWS Secrets Manager"},
 }
 
 // Prices returns the price table.

@@ -151,10 +151,16 @@ func DefaultQueries() *Queries { return &Queries{PerDay: 1, Days: 1} }
 
 // ArgumentError is about one member of a Setup.
 type ArgumentError struct {
-	Path, Detail string
+	Path   string // "" is the setup itself
+	Detail string
 }
 
-func (e *ArgumentError) Error() string { return e.Path + ": " + e.Detail }
+func (e *ArgumentError) Error() string {
+	if e.Path == "" {
+		return e.Detail
+	}
+	return e.Path + ": " + e.Detail
+}
 
 func fail(path, format string, values ...any) error {
 	return &ArgumentError{Path: path, Detail: fmt.Sprintf(format, values...)}
@@ -209,6 +215,12 @@ func (s Setup) checkNumbers() error {
 	if q := s.Queries; q != nil {
 		bounds = append(bounds, bound{"queries.per_day", q.PerDay, 0, many}, bound{"queries.days", q.Days, 0, 36_500})
 	}
+	for _, b := range []bound{{path: "devices", value: s.Devices}, {path: "stream.shards", value: s.Stream.Shards},
+		{path: "processor.batch_size", value: s.Processor.BatchSize}} {
+		if b.value != math.Trunc(b.value) {
+			return fail(b.path, "%v is not a whole number", b.value)
+		}
+	}
 	for _, b := range bounds {
 		if !(b.least <= b.value && b.value <= b.most) {
 			return fail(b.path, "%v is not between %v and %v", b.value, b.least, b.most)
@@ -252,8 +264,8 @@ func (s Setup) checkIngest() error {
 	case s.Alerts != nil:
 		return fail("basic_ingest", why+"; remove alerts, or let the devices publish to the broker", "the alerts")
 	case s.Archive.Enabled && s.Archive.Delivery == perMessage:
-		return fail("basic_ingest", why+"; use archive.delivery = \"batched\", or let the devices publish to the broker",
-			"the archive")
+		return fail("basic_ingest", why+"; use archive.delivery = %q, or let the devices publish to the broker",
+			"the archive", batched)
 	}
 	return nil
 }

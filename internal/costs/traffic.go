@@ -17,7 +17,8 @@ const (
 
 // Limits of AWS that decide how messages are counted.
 const (
-	iotUnit           = 5 * kilobyte
+	iotUnit           = 5 * kilobyte // of payload and topic
+	topicBytes        = 64           // a topic, as long ones are
 	kinesisRecordUnit = 1 * kilobyte
 	kinesisPutUnit    = 25 * kilobyte
 	firehoseUnit      = 5 * kilobyte
@@ -81,6 +82,9 @@ func shardsFor(perSecond, bytes float64) float64 {
 
 // units is how many units of a size the bytes are counted as.
 func units(bytes, unit float64) float64 { return max(1, math.Ceil(bytes/unit)) }
+
+// iotUnits is how many messages AWS IoT counts one as.
+func iotUnits(messageBytes float64) float64 { return units(messageBytes+topicBytes, iotUnit) }
 
 // stateBytes is the size of a reading as an item of DynamoDB, device and times included. Numbers and names take four
 // fifths of their JSON at most; a test compares this with the sizes that DynamoDB documents.

@@ -1,0 +1,58 @@
+package costs
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDecode(t *testing.T) {
+	for text, change := range map[string]func(*Setup){
+		`{}`:                                func(*Setup) {},
+		`{"devices":3,"alerts":null}`:       func(s *Setup) { s.Devices = 3 },
+		`{"stream":{"mode":"provisioned"}}`: func(s *Setup) { s.Stream.Mode = "provisioned" },
+		`{"archive":{"enabled":false}}`:     func(s *Setup) { s.Archive.Enabled = false },
+		`{"timestream":{}}`:                 func(s *Setup) { s.Timestream = &Timestream{"multi", 24} },
+		`{"recent":{}}`:                     func(s *Setup) { s.Recent = &Recent{48} },
+		`{"recent":{"hours":2}}`:            func(s *Setup) { s.Recent = &Recent{2} },
+		`{"influxdb":{}}`:                   func(s *Setup) { s.InfluxDB = &InfluxDB{} },
+		`{"influxdb":{"instance":{}}}`:      func(s *Setup) { s.InfluxDB = &InfluxDB{&Instance{"db.influx.medium"}} },
+		`{"alerts":{"share":0.5}}`:          func(s *Setup) { s.Alerts = &Alerts{Share: 0.5} },
+		`{"queries":{"days":7}}`:            func(s *Setup) { s.Queries = &Queries{1, 7} },
+		`{"prices":{"s3_put":6}}`:           func(s *Setup) { s.Prices = map[string]float64{"s3_put": 6} },
+	} {
+		want := Default()
+		change(&want)
+		got, err := Decode([]byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s:\n%s", text, diff)
+		}
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	for text, want := range map[string][2]string{
+		`{"device":3}`:                      {"device", `did you mean "devices"?`},
+		`{"archive":{"formats":"x"}}`:       {"archive.formats", `did you mean "format"?`},
+		`{"influxdb":{"instance":{"x":1}}}`: {"influxdb.instance.x", "there are type"},
+		`{"xyzzy":1}`:                       {"xyzzy", "there is no such member; there are devices, interval_seconds"},
+		`{"devices":"3"}`:                   {"devices", "must be a number, not a string"},
+		`{"connected":1}`:                   {"connected", "must be true or false, not a number"},
+		`{"stream":[]}`:                     {"stream", "must be an object, not a list"},
+		`{"stream":{"mode":{}}}`:            {"stream.mode", "must be a string, not an object"},
+		`{"prices":{"s3_put":true}}`:        {"prices.s3_put", "must be a number"},
+		`[1]`:                               {"", "must be an object, such as"},
+		`null`:                              {"", "not null"},
+	} {
+		_, err := Decode([]byte(text))
+		var argument *ArgumentError
+		if !errors.As(err, &argument) || argument.Path != want[0] || !strings.Contains(argument.Detail, want[1]) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
