@@ -56,7 +56,8 @@ func (monthlyCost) Definition(_ context.Context, _ function.DefinitionRequest, r
 			"price table and says how each part is counted.\n\n" +
 			"The result has `total`, `fixed` (what does not grow with the messages), `per_million_messages` (the " +
 			"rest), `messages` per month, `items`, `prices_as_of`, `region` and `currency`. An item has `name`, " +
-			"`quantity`, `unit`, `price` (of a unit; of the first, if the price falls with the quantity), `cost` and `fixed`.",
+			"`quantity`, `unit`, `price` (of a unit; of the first, if the price falls with the quantity), `cost` and " +
+			"`fixed`.",
 		Parameters: []function.Parameter{function.DynamicParameter{
 			Name: "setup",
 			MarkdownDescription: "An object with any of these members; those that `iot_pipeline` has as well have " +
