@@ -53,12 +53,12 @@ func TestCostOfAnItem(t *testing.T) {
 			"26,000 bytes are two units of 25 KB: 2 million × 0.014"},
 		{nil, "DynamoDB: device state", 1.875, "one update per message; 1 write for the table and 2 for the index, × 0.625"},
 		{func(s *Setup) { s.MessageBytes = 2048 }, "DynamoDB: device state", 3.75,
-			"2048 × 0.8 + 120 = 1758 bytes are two units"},
+			"2048 × 0.8 + 150 = 1788 bytes are two units"},
 		{nil, "Firehose: data in", 5 * gibOfMillion * 0.029, "each 1 KB is charged as 5 KB"},
 		{nil, "Firehose: conversion to Parquet", 5 * gibOfMillion * 0.018, "each 1 KB is charged as 5 KB"},
 		{nil, "S3: objects", 0.0438, "2,628,000 s / 300 s = 8760 objects × 5 per million"},
-		{func(s *Setup) { s.Archive.BufferMB = 64; s.IntervalSeconds /= 1000 }, "S3: objects", 0.07629394531,
-			"1000 million × 1 KB / 64 MB = 15,258.8 objects, which is more than 8760"},
+		{func(s *Setup) { s.Archive.BufferMB = 64; s.IntervalSeconds /= 1000 }, "S3: objects", 1e9 * (2560 + 350) / (64 << 20) / 1e6 * 5,
+			"1000 million × 2910 bytes of rows / 64 MB = 43,362 objects, which is more than 8760"},
 		{nil, "S3: archive of one month", 0.52 * gibOfMillion * 0.023, "0.52 of 0.9537 GB × 0.023"},
 		{func(s *Setup) { s.Archive.Delivery = perMessage }, "S3: one object per message", 5.00, "1 million × 5"},
 		{func(s *Setup) { s.Archive.Delivery = perMessage }, "AWS IoT: action of archive", 0.15, "1 million × 0.15"},
@@ -66,11 +66,11 @@ func TestCostOfAnItem(t *testing.T) {
 		{func(s *Setup) { s.Recent = &Recent{Hours: 73}; s.ReadingsPerMessage = 4 }, "DynamoDB: recent readings", 2.5,
 			"four items per message"},
 		{func(s *Setup) { s.Recent = &Recent{Hours: 73} }, "DynamoDB: recent readings, storage",
-			1e6 * 0.1 * (0.8*1024 + 120) / (1 << 30) * 0.25, "a tenth of a month's million × 939.2 bytes × 0.25 per GB"},
+			1e6 * 0.1 * (0.8*1024 + 150) / (1 << 30) * 0.25, "a tenth of a month's million × 969.2 bytes × 0.25 per GB"},
 		{func(s *Setup) { s.Timestream = DefaultTimestream() }, "Timestream: writes", 0.50, "1 million × 0.50"},
 		{func(s *Setup) { s.Timestream = &Timestream{"single", 24} }, "Timestream: writes", 2.00, "four measures each"},
 		{func(s *Setup) { s.Timestream = DefaultTimestream() }, "Timestream: memory",
-			1e6 * (0.8*1024 + 120) / (1 << 30) * 24 * 0.036, "each byte for 24 h × 0.036 per GB and hour"},
+			1e6 * (0.8*1024 + 150) / (1 << 30) * 24 * 0.036, "each byte for 24 h × 0.036 per GB and hour"},
 		{func(s *Setup) { s.InfluxDB = &InfluxDB{&Instance{"db.influx.large"}} },
 			"Timestream for InfluxDB: db.influx.large", 175.20, "730 h × 2 × 0.12"},
 		{func(s *Setup) { s.Alerts = &Alerts{Share: 0.01, Emails: 2} }, "AWS IoT: rule alerts", 0.15, "each message"},
@@ -118,7 +118,7 @@ func TestBatches(t *testing.T) {
 			s.IntervalSeconds, s.Processor.BatchSize, s.Processor.BatchWindowSeconds = 1, 10_000, 300
 		}, 3372, 250},
 	} {
-		i := fleet(c.setup).Invocation()
+		i := fleet(c.setup).Processing()
 		if math.Abs(i.Messages-c.messages) > 1e-9 || math.Abs(i.Updates-c.state) > 1e-9 {
 			t.Errorf("%s: %v messages, %v updates", reason, i.Messages, i.Updates)
 		}

@@ -172,7 +172,7 @@ func (b *bill) storeRequests() float64 {
 // indexes, write capacity].
 func (b *bill) deviceState() {
 	const writes, copies = 3, 2 // the item and two of the index; the item and its copy in the index
-	t, item := b.traffic, stateBytes(b.traffic.readingBytes)
+	t, item := b.traffic, itemBytes(b.traffic.readingBytes)
 	b.perMessage("dynamodb_write", "DynamoDB: device state",
 		t.invocations*t.updates/1e6*writes*units(item, dynamoWriteUnit))
 	b.fixed("dynamodb_storage", "DynamoDB: device state, storage", copies*b.setup.Devices*item/gib)
@@ -224,7 +224,8 @@ func (b *bill) archive() {
 		b.metrics("archiver", archiverMetrics)
 	}
 	b.perMessage("s3_put", "S3: objects",
-		flushes(t.messages, bytes, max(1, s.Archive.BufferSeconds), s.Archive.BufferMB*megabyte)/1e6)
+		flushes(t.messages, t.messages*rowBytes(s.MessageBytes), max(1, s.Archive.BufferSeconds),
+			s.Archive.BufferMB*megabyte)/1e6)
 	b.perMessage("s3_storage", "S3: archive of one month", bytes*b.stored()/gib)
 }
 
@@ -250,7 +251,7 @@ func (b *bill) recent() {
 	if r == nil {
 		return
 	}
-	readings, item := b.traffic.messages*b.setup.ReadingsPerMessage, stateBytes(b.traffic.readingBytes)
+	readings, item := b.traffic.messages*b.setup.ReadingsPerMessage, itemBytes(b.traffic.readingBytes)
 	b.perMessage("dynamodb_write", "DynamoDB: recent readings", readings/1e6*units(item, dynamoWriteUnit))
 	b.perMessage("dynamodb_storage", "DynamoDB: recent readings, storage", readings*r.Hours/hoursPerMonth*item/gib)
 }
@@ -269,7 +270,7 @@ func (b *bill) timestream() {
 		return
 	}
 	records := b.traffic.messages * b.setup.ReadingsPerMessage * b.timestreamRecords()
-	record := stateBytes(b.traffic.readingBytes) / b.timestreamRecords()
+	record := itemBytes(b.traffic.readingBytes) / b.timestreamRecords()
 	b.perMessage("timestream_write", "Timestream: writes", records/1e6*units(record, timestreamUnit))
 	b.perMessage("timestream_memory", "Timestream: memory", records*record/gib*b.setup.Timestream.MemoryRetentionHours)
 	b.perMessage("timestream_magnetic", "Timestream: magnetic, of one month", records*record/gib)

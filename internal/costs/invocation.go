@@ -1,19 +1,34 @@
 package costs
 
-// Invocation is what the estimate assumes of one invocation of the processor. The processor's tests compare it with
-// what the function does.
+// Invocation is what the estimate assumes of one invocation of a function. The functions' tests compare it with what
+// they do.
 type Invocation struct {
-	Messages   float64
-	Updates    float64 // of device state
-	Requests   float64 // to all stores
-	StateBytes float64 // of one item of device state, at most
-	LogBytes   float64 // at most
-	Metrics    float64 // that are counted each time
+	Messages  float64
+	Updates   float64 // of device state (processor), of cooldowns (alerts)
+	Reads     float64 // of items (alerts)
+	Requests  float64 // to all stores
+	ItemBytes float64 // of one item in DynamoDB, at most (processor)
+	RowBytes  float64 // of the rows of one message, at most (archiver)
+	LogBytes  float64 // at most
+	Metrics   float64 // that are counted each time
 }
 
-// Invocation returns the mean invocation of the processor.
-func (s Setup) Invocation() Invocation {
+// Processing returns the mean invocation of the processor.
+func (s Setup) Processing() Invocation {
 	b := bill{setup: s, traffic: s.traffic()}
 	return Invocation{Messages: b.traffic.batch, Updates: b.traffic.updates, Requests: b.storeRequests(),
-		StateBytes: stateBytes(b.traffic.readingBytes), LogBytes: logBytes(b.traffic.batch), Metrics: processorMetrics}
+		ItemBytes: itemBytes(b.traffic.readingBytes), LogBytes: logBytes(b.traffic.batch), Metrics: processorMetrics}
+}
+
+// Archiving returns the mean invocation of the archiver.
+func (s Setup) Archiving() Invocation {
+	messages := s.traffic().messages
+	n := messages / flushes(messages, messages*s.MessageBytes, archiverSeconds, archiverBytes)
+	return Invocation{Messages: n, RowBytes: rowBytes(s.MessageBytes), LogBytes: logBytes(n), Metrics: archiverMetrics}
+}
+
+// Alerting returns an invocation of the function alerts that announces an alert.
+func (s Setup) Alerting() Invocation {
+	return Invocation{Messages: 1, Updates: alertsWrites, Reads: alertsReads, Requests: alertsRequests,
+		LogBytes: logBytes(1), Metrics: alertsMetrics}
 }

@@ -18,7 +18,7 @@ func batchOf(n float64) costs.Setup {
 	s.Stream = costs.Stream{Mode: "provisioned", Shards: 1}
 	s.Devices, s.IntervalSeconds, s.MessageBytes = 50, 50, 130
 	s.Processor.BatchSize, s.Processor.BatchWindowSeconds = n, 300
-	s.Timestream = costs.DefaultTimestream()
+	s.Timestream, s.Recent = costs.DefaultTimestream(), costs.DefaultRecent()
 	return s
 }
 
@@ -27,19 +27,21 @@ func batchOf(n float64) costs.Setup {
 func TestCostsAreThoseOfABatch(t *testing.T) {
 	aws := lambdatest.StartAWS(t)
 	var out bytes.Buffer
-	p, err := newProcessor(aws.Getenv(nil), &out)
+	p, err := newProcessor(aws.Getenv(map[string]string{"IOT_READINGS_TABLE": "greenhouse-readings",
+		"IOT_READINGS_HOURS": "48"}), &out)
 	if err != nil {
 		t.Fatal(err)
 	}
 	invoke(t, p, lambdatest.Fleet(100, 50), quick)
 
-	want := batchOf(100).Invocation()
+	want := batchOf(100).Processing()
 	if want.Messages != 100 {
 		t.Fatalf("the estimate is about %v messages", want.Messages)
 	}
-	updates, writes := len(aws.Calls("dynamodb:UpdateItem")), len(aws.Calls("timestream:WriteRecords"))
-	if float64(updates) != want.Updates || float64(updates+writes) != want.Requests {
-		t.Errorf("%d updates and %d writes; the estimate has %+v", updates, writes, want)
+	updates, records := len(aws.Calls("dynamodb:UpdateItem")), len(aws.Calls("timestream:WriteRecords"))
+	items := len(aws.Calls("dynamodb:BatchWriteItem"))
+	if float64(updates) != want.Updates || float64(updates+records+items) != want.Requests {
+		t.Errorf("%d updates, %d WriteRecords, %d BatchWriteItem; the estimate has %+v", updates, records, items, want)
 	}
 	line, _, _ := strings.Cut(out.String(), "\n")
 	var printed struct {
@@ -68,33 +70,69 @@ func TestCostsAreThoseOfAnItem(t *testing.T) {
 		"texts":         `{"deviceId":"soil-001","timestamp":1767225600000,"data":{"state":"open","firmware":"1.2.3","on":true}}`,
 		"short numbers": `{"timestamp":1767225600000,"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":0,"k":1,"l":2}`,
 	} {
-		p, aws := start(t, nil)
+		p, aws := start(t, map[string]string{"IOT_READINGS_TABLE": "greenhouse-readings", "IOT_READINGS_HOURS": "48"})
 		invoke(t, p, lambdatest.Event(lambdatest.Record{Thing: "soil-001", Sequence: "1", Payload: payload}), quick)
-		calls := aws.Calls("dynamodb:UpdateItem")
-		if len(calls) != 1 {
-			t.Fatalf("%s: %d updates", reason, len(calls))
-		}
-		var update struct {
-			ExpressionAttributeValues map[string]map[string]any
-		}
-		if err := json.Unmarshal(calls[0].Body, &update); err != nil {
-			t.Fatal(err)
-		}
-		v := update.ExpressionAttributeValues
-		size := len("device_id") + len("soil-001")
-		for name, value := range map[string]string{"last_seen": ":seen", "measured_at": ":measured", "status": ":status",
-			"status_at": ":status_at", "latest": ":latest"} {
-			if v[value] == nil {
-				t.Fatalf("%s: the update has no %s: %v", reason, value, v)
-			}
-			size += len(name) + sizeOf(t, v[value])
-		}
 		s := costs.Default()
 		s.MessageBytes = float64(len(payload))
-		if most := s.Invocation().StateBytes; float64(size) > most || float64(size) < most/4 {
-			t.Errorf("%s: %d bytes of payload make an item of %d; the estimate has %v", reason, len(payload), size, most)
+		most := s.Processing().ItemBytes
+		for table, size := range map[string]int{"device state": stateSize(t, aws), "recent readings": recentSize(t, aws)} {
+			if float64(size) > most || float64(size) < most/4 {
+				t.Errorf("%s: %d bytes of payload make an item of %s of %d; the estimate has %v", reason, len(payload),
+					table, size, most)
+			}
 		}
 	}
+}
+
+// stateSize is the size of the item that the only update writes.
+func stateSize(t *testing.T, aws *lambdatest.AWS) int {
+	t.Helper()
+	calls := aws.Calls("dynamodb:UpdateItem")
+	if len(calls) != 1 {
+		t.Fatalf("%d updates", len(calls))
+	}
+	var update struct {
+		ExpressionAttributeValues map[string]map[string]any
+	}
+	if err := json.Unmarshal(calls[0].Body, &update); err != nil {
+		t.Fatal(err)
+	}
+	v := update.ExpressionAttributeValues
+	size := len("device_id") + len("soil-001")
+	for name, value := range map[string]string{"last_seen": ":seen", "measured_at": ":measured", "status": ":status",
+		"status_at": ":status_at", "latest": ":latest"} {
+		if v[value] == nil {
+			t.Fatalf("the update has no %s: %v", value, v)
+		}
+		size += len(name) + sizeOf(t, v[value])
+	}
+	return size
+}
+
+// recentSize is the size of the only item that is put into the table of recent readings.
+func recentSize(t *testing.T, aws *lambdatest.AWS) int {
+	t.Helper()
+	calls := aws.Calls("dynamodb:BatchWriteItem")
+	if len(calls) != 1 {
+		t.Fatalf("%d BatchWriteItem", len(calls))
+	}
+	var write struct {
+		RequestItems map[string][]struct {
+			PutRequest struct{ Item map[string]map[string]any }
+		}
+	}
+	if err := json.Unmarshal(calls[0].Body, &write); err != nil {
+		t.Fatal(err)
+	}
+	requests := write.RequestItems["greenhouse-readings"]
+	if len(requests) != 1 {
+		t.Fatalf("%s", calls[0].Body)
+	}
+	size := 0
+	for name, value := range requests[0].PutRequest.Item {
+		size += len(name) + sizeOf(t, value)
+	}
+	return size
 }
 
 // kilobyteOf is a message of some 1 KB.
