@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql/syntax"
 )
 
@@ -27,9 +29,14 @@ var bindings = []string{bindingThing, bindingThreshold}
 // without the field of one condition would silence all others. So each condition
 // is guarded, such that it is a Boolean for every message, and TRUE for just
 // those for which the function, which takes nothing else for TRUE, raises the alert.
+//
+// A payload may also hold the measures in a form that the rules engine cannot
+// read, such as an array. If it lacks a member that a condition reads, the
+// function decodes it and decides.
 func alertWhere(rules map[string]AlertRuleSpec, thingLevel int) (string, error) {
 	level := rewrite{thing: &syntax.Call{Name: "topic", Args: []syntax.Expr{number(thingLevel)}}}
 	var alternatives []string
+	var reads []string
 	for _, key := range sortedKeys(rules) {
 		alternative, err := level.guarded(rules[key])
 		if err != nil {
@@ -41,8 +48,25 @@ func alertWhere(rules map[string]AlertRuleSpec, thingLevel int) (string, error) 
 		if !slices.Contains(alternatives, alternative) {
 			alternatives = append(alternatives, alternative)
 		}
+		paths, err := members(rules[key].When)
+		if err != nil {
+			return "", fmt.Errorf("compiling condition of alert %q: %w", key, err)
+		}
+		reads = append(reads, paths...)
+	}
+	if reads = sorted(reads); len(reads) > 0 {
+		alternatives = append(alternatives, "("+contract.NotPlain+" AND ("+contract.Lacking(reads)+"))")
 	}
 	return strings.Join(alternatives, " OR "), nil
+}
+
+// members returns the paths of the payload that a condition reads.
+func members(when string) ([]string, error) {
+	c, err := iotsql.CompileCondition(when, iotsql.Options{Names: bindings})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(c.Paths(), func(path string) bool { return path == "*" }), nil
 }
 
 // guarded gives a condition as the rules engine is asked it, or "" when every

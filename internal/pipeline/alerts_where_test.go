@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
 )
 
@@ -14,42 +15,47 @@ func TestAlertWhereText(t *testing.T) {
 		why   string
 		rules map[string]AlertRuleSpec
 		want  string
+		reads []string // the paths of which a payload that is not a plain object may lack one
 	}{
 		{"one condition becomes a Boolean", rulesOf("data.humidity < 35"),
-			"get_or_default(data.humidity < 35, FALSE)"},
+			"get_or_default(data.humidity < 35, FALSE)", []string{"data.humidity"}},
 		{"each alternative is guarded on its own, in the order of the names", rulesOf("b > 1", "a > 1"),
-			"get_or_default(b > 1, FALSE) OR get_or_default(a > 1, FALSE)"},
+			"get_or_default(b > 1, FALSE) OR get_or_default(a > 1, FALSE)", []string{"a", "b"}},
 		{"two alerts with one condition need it once", rulesOf("a > 1", "a > 1"),
-			"get_or_default(a > 1, FALSE)"},
+			"get_or_default(a > 1, FALSE)", []string{"a"}},
 		{"the device is the level of the topic", rulesOf("thing = 'pump' AND flow = 0"),
-			"get_or_default(topic(3) = 'pump' AND flow = 0, FALSE)"},
+			"get_or_default(topic(3) = 'pump' AND flow = 0, FALSE)", []string{"flow"}},
 		{"a threshold may have any value, so the field matters", rulesOf("data.t > threshold.max"),
-			"get_or_default(NOT isUndefined(data.t), FALSE)"},
+			"get_or_default(NOT isUndefined(data.t), FALSE)", []string{"data.t"}},
 		{"what can be decided still is", rulesOf("data.t > threshold.max AND site = 'a'"),
-			"get_or_default(NOT isUndefined(data.t) AND site = 'a', FALSE)"},
+			"get_or_default(NOT isUndefined(data.t) AND site = 'a', FALSE)", []string{"data.t", "site"}},
 		{"the other alternative of OR may hold alone", rulesOf("a > threshold.x OR b > 1"),
-			"get_or_default(NOT isUndefined(a) OR b > 1, FALSE)"},
-		{"two thresholds say nothing about the message", rulesOf("threshold.x > threshold.y"), ""},
+			"get_or_default(NOT isUndefined(a) OR b > 1, FALSE)", []string{"a", "b"}},
+		{"two thresholds say nothing about the message", rulesOf("threshold.x > threshold.y"), "", nil},
 		{"one condition that every message may meet lets all through", rulesOf("a > 1", "abs(threshold.x - a) IN b"),
-			""},
-		{"a name in a nested query is the element's", rulesOf("EXISTS (SELECT * FROM a WHERE n = thing)"), ""},
+			"", nil},
+		{"a name in a nested query is the element's", rulesOf("EXISTS (SELECT * FROM a WHERE n = thing)"), "", nil},
 		{"a notice of the end needs the messages for which the condition does not hold",
 			map[string]AlertRuleSpec{"a": {When: "a > 1", NotifyResolved: ptr(true)}},
-			"get_or_default(NOT isUndefined(a > 1), FALSE)"},
+			"get_or_default(NOT isUndefined(a > 1), FALSE)", []string{"a"}},
 		{"what may be something else than a Boolean is asked whether it is TRUE", rulesOf("data.flag"),
-			"get_or_default((data.flag) = TRUE, FALSE)"},
+			"get_or_default((data.flag) = TRUE, FALSE)", []string{"data.flag"}},
 		{"what needs no rewriting stays as written", rulesOf("(a > 1)  = FALSE"),
-			"get_or_default((a > 1)  = FALSE, FALSE)"},
+			"get_or_default((a > 1)  = FALSE, FALSE)", []string{"a"}},
 		{"and so where a threshold decides a half",
 			map[string]AlertRuleSpec{"a": {When: "a > 1 AND b > threshold.x", NotifyResolved: ptr(true)}},
-			"get_or_default(NOT isUndefined(a > 1) AND NOT isUndefined(b), FALSE)"},
+			"get_or_default(NOT isUndefined(a > 1) AND NOT isUndefined(b), FALSE)", []string{"a", "b"}},
 	} {
 		got, err := alertWhere(tc.rules, 3)
 		if err != nil {
 			t.Errorf("%s: %v", tc.why, err)
 		}
-		if got != tc.want {
-			t.Errorf("%s:\n got %s\nwant %s", tc.why, got, tc.want)
+		want := tc.want
+		if tc.reads != nil {
+			want += " OR (" + contract.NotPlain + " AND (" + contract.Lacking(tc.reads) + "))"
+		}
+		if got != want {
+			t.Errorf("%s:\n got %s\nwant %s", tc.why, got, want)
 		}
 	}
 }
@@ -136,6 +142,34 @@ func TestAlertWhereIsNarrow(t *testing.T) {
 		"data.missing > threshold.max", "data.t"} {
 		if passes(t, rulesOf(condition), m) {
 			t.Errorf("%q cannot hold, and the rule passes the message", condition)
+		}
+	}
+}
+
+// TestAlertWherePassesWhatItCannotRead: a payload that may hold the measures in another form passes if it lacks a member
+// that a condition reads. A plain object never passes for that.
+func TestAlertWherePassesWhatItCannotRead(t *testing.T) {
+	for payload, passed := range map[string]bool{
+		`[{"temperature":20}]`:                         true,
+		" [\n{\"temperature\":20}]":                    true,
+		`{"readings":[{"ts":1,"temperature":20}]}`:     true,
+		`{"data":[{"name":"temperature","value":20}]}`: true,
+		`[{"bn":"urn:","n":"temperature","v":20}]`:     true,
+		`{"data":{"list":[]}}`:                         true,
+		`{"data":{"note":"[x]"}}`:                      true,
+		"\ufeff" + `{"data":{"temperature":20}}`:       true,
+		`{"data":{"temperature":20}}` + "\x00":         true,
+		`"text"`:                                       true, `20`: true, `not JSON`: true,
+		`{"data":{"temperature":20},"location":[1,2]}`:        false, // the rule decides
+		`{"data":{"temperature":20},"gateways":[{"rssi":1}]}`: false,
+		"{\n  \"data\": {}\n}\n":                              false,
+		`{}`:                                                  false, `{"temperature":20}`: false, "\xff[": false,
+	} {
+		m := &iotsql.Message{Topic: "farm/north/pump/telemetry", Payload: []byte(payload), Time: time.Unix(1790000000, 0)}
+		for _, condition := range []string{"data.temperature > 50", "data.temperature > threshold.max AND thing = 'x'"} {
+			if got := passes(t, rulesOf(condition), m); got != passed {
+				t.Errorf("%q with %q passes: %v", payload, condition, got)
+			}
 		}
 	}
 }

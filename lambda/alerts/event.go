@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -65,32 +66,77 @@ type view struct {
 	reading    *telemetry.Reading // nil: the whole payload
 }
 
-// views returns the views of a message, in the order of time. Conditions see the payload as it was sent. With telemetry
-// settings, which the rules engine does not know, they see each reading in its decoded form. The error is a
-// *telemetry.Error if the payload cannot be decoded.
-func (h *handler) views(e *event, thresholds map[string]json.RawMessage) ([]view, error) {
-	if !h.decoded {
-		m, err := e.message(e.payload, thresholds)
-		return []view{{event: e, thresholds: thresholds, message: m}}, err
+// views are what the rules see of one message. With telemetry settings, which the rules engine does not know, that is
+// each of its readings in decoded form. Without, it is the payload as it was sent, or else its readings.
+type views struct {
+	handler    *handler
+	event      *event
+	thresholds map[string]json.RawMessage
+
+	sent    []view // the payload as it was sent; nil with telemetry settings
+	decoded []view // in the order of time; nil until they are needed
+	err     error  // of decoding: a *telemetry.Error
+}
+
+// open prepares the views of a message. The error is a *telemetry.Error if rules can see no more of it.
+func (h *handler) open(e *event, thresholds map[string]json.RawMessage) (*views, error) {
+	v := &views{handler: h, event: e, thresholds: thresholds}
+	if h.decoded {
+		if err := v.decode(); err != nil {
+			return nil, err
+		}
+		return v, v.err
 	}
-	readings, err := h.decoder.Decode(e.payload, e.receivedAt)
-	if err != nil {
-		return nil, err
+	m, err := e.message(e.payload, thresholds)
+	v.sent = []view{{event: e, thresholds: thresholds, message: m}}
+	return v, err
+}
+
+// of returns the views for a rule. A payload that is not a plain object and lacks what the condition reads is decoded;
+// if that fails, the condition still sees it as it was sent.
+func (v *views) of(ctx context.Context, r *rule) ([]view, error) {
+	if v.sent == nil {
+		return v.decoded, nil
+	}
+	if r.undecided == nil {
+		return v.sent, nil
+	}
+	undecided, err := r.undecided.Eval(ctx, v.sent[0].message)
+	if err != nil || !undecided {
+		return v.sent, err
+	}
+	if v.decoded == nil && v.err == nil {
+		if err := v.decode(); err != nil {
+			return nil, err
+		}
+	}
+	if v.err != nil {
+		return v.sent, nil
+	}
+	return v.decoded, nil
+}
+
+// decode makes a view of every reading.
+func (v *views) decode() error {
+	var readings []telemetry.Reading
+	readings, v.err = v.handler.decoder.Decode(v.event.payload, v.event.receivedAt)
+	if v.err != nil {
+		return nil
 	}
 	slices.SortStableFunc(readings, func(a, b telemetry.Reading) int { return a.Time.Compare(b.Time) })
-	views := make([]view, len(readings))
+	v.decoded = make([]view, len(readings))
 	for i := range readings {
 		payload, err := decodedForm(&readings[i])
 		if err != nil {
-			return nil, err
+			return err
 		}
-		m, err := e.message(payload, thresholds)
+		m, err := v.event.message(payload, v.thresholds)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		views[i] = view{event: e, thresholds: thresholds, message: m, reading: &readings[i]}
+		v.decoded[i] = view{event: v.event, thresholds: v.thresholds, message: m, reading: &readings[i]}
 	}
-	return views, nil
+	return nil
 }
 
 // decodedForm writes a reading as the JSON that conditions see: its measures, the same below data, and its time as

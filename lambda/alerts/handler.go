@@ -132,7 +132,7 @@ func (h *handler) handle(ctx context.Context, text []byte, metrics *emf.Recorder
 	if err != nil {
 		return err
 	}
-	views, err := h.views(&e, thresholds)
+	views, err := h.open(&e, thresholds)
 	var unreadable *telemetry.Error
 	if errors.As(err, &unreadable) {
 		metrics.CountReason("Unreadable", string(unreadable.Reason), 1) // the processor makes a dead letter of it
@@ -151,6 +151,9 @@ func (h *handler) handle(ctx context.Context, text []byte, metrics *emf.Recorder
 		if err := h.decide(ctx, &rules[i], views, metrics); err != nil {
 			problems = append(problems, err)
 		}
+	}
+	if unreadable := (*telemetry.Error)(nil); errors.As(views.err, &unreadable) {
+		metrics.CountReason("Unreadable", string(unreadable.Reason), 1)
 	}
 	return errors.Join(problems...)
 }
@@ -181,7 +184,11 @@ func requestID(ctx context.Context) string {
 
 // decide evaluates one rule and acts on the result. Of several readings, the first for which the condition holds raises
 // the alert; the last one decides whether it is over.
-func (h *handler) decide(ctx context.Context, r *rule, views []view, metrics *emf.Recorder) error {
+func (h *handler) decide(ctx context.Context, r *rule, message *views, metrics *emf.Recorder) error {
+	views, err := message.of(ctx, r)
+	if err != nil {
+		return fmt.Errorf("reading a message for alert rule %q: %w", r.name, err)
+	}
 	for i := range views {
 		holds, err := r.holds.Eval(ctx, views[i].message)
 		if err != nil {

@@ -33,9 +33,12 @@ type rule struct {
 	severity string
 	holds    *iotsql.Condition
 	// holdsNot is TRUE if the condition is FALSE, but not if it is Undefined: a message without the field says nothing.
-	holdsNot       *iotsql.Condition // nil unless a resolved notice is wanted
-	message        *iotsql.Template  // nil: a standard text
-	command        renderer          // nil: none
+	holdsNot *iotsql.Condition // nil unless a resolved notice is wanted
+	// undecided is TRUE for a payload in which the condition may not find its members before it is decoded; nil: it
+	// reads none.
+	undecided      *iotsql.Condition
+	message        *iotsql.Template // nil: a standard text
+	command        renderer         // nil: none
 	cooldown       time.Duration
 	notifyResolved bool
 }
@@ -58,6 +61,9 @@ func compile(text string) (rules []rule, thresholds map[string]json.RawMessage, 
 			cooldown: time.Duration(text.CooldownSeconds) * time.Second, notifyResolved: text.NotifyResolved}
 		var problems [4]error
 		r.holds, problems[0] = iotsql.CompileCondition(text.When, options)
+		if problems[0] == nil {
+			r.undecided, problems[0] = undecided(r.holds, options)
+		}
 		if r.notifyResolved {
 			r.holdsNot, problems[1] = iotsql.CompileCondition("NOT ("+text.When+")", options)
 		}
@@ -74,6 +80,14 @@ func compile(text string) (rules []rule, thresholds map[string]json.RawMessage, 
 		rules = append(rules, r)
 	}
 	return rules, d.Thresholds, broken, nil
+}
+
+func undecided(c *iotsql.Condition, o iotsql.Options) (*iotsql.Condition, error) {
+	paths := slices.DeleteFunc(c.Paths(), func(path string) bool { return path == "*" })
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	return iotsql.CompileCondition(contract.NotPlain+" AND ("+contract.Lacking(paths)+")", o)
 }
 
 // tableAPI is the part of the DynamoDB client that the alert handler uses.

@@ -30,7 +30,7 @@ func (d *Decoder) general(list []Reading, payload string) ([]Reading, error) {
 	i := interpreter{Decoder: d, list: list}
 	first := len(list)
 	switch format := d.options.Format; {
-	case format == "senml", format == "" && isSenML(root):
+	case format == "senml", (format == "" || format == "json") && isSenML(root):
 		err = i.senML(root)
 	case format == "sparkplug":
 		err = i.sparkplug(root)

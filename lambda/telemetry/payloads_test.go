@@ -74,6 +74,8 @@ func TestPayloads(t *testing.T) {
 		{"SenML of now, with base values and a Boolean",
 			`[{"bn":"x/","bv":20,"n":"t","v":1.5},{"n":"open","vb":true},{"n":"s","vs":"ok"}]`,
 			Options{}, []string{`arrival: t=21.5 open=true s="ok"`}},
+		{"SenML, with the default format written out", `[{"bn":"x:","bt":1767225601,"n":"t","v":21.5}]`,
+			Options{Format: "json"}, []string{"1: t=21.5"}},
 		{"SenML of several devices", `[{"bn":"a:","n":"t","v":1},{"bn":"b:","n":"t","v":2}]`, Options{},
 			[]string{"arrival: a:t=1 b:t=2"}},
 		{"a string terminator of C behind the JSON", "{\"temp\":1}\x00", Options{}, []string{"arrival: temp=1"}},
