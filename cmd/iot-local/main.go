@@ -16,10 +16,11 @@ import (
 
 const usage = `iot-local runs a deployed iot_pipeline on this machine.
 
+  iot-local aws [flags]                 start a local AWS account to deploy pipelines to
   iot-local run PIPELINE [flags]        run its broker, rules, streams and functions
   iot-local simulate PIPELINE [flags]   simulate its devices, or new devices that register themselves
 
-"iot-local run -h" and "iot-local simulate -h" list the flags. AWS credentials and the region come from the environment,
+"iot-local COMMAND -h" lists the flags. AWS credentials and the region come from the environment,
 as for every AWS tool. To use an emulator, set AWS_ENDPOINT_URL or --endpoint.
 `
 
@@ -39,10 +40,12 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 		fmt.Fprint(out, usage)
 		return nil
 	}
-	commands := map[string]func(context.Context, []string, io.Writer) error{"run": run, "simulate": simulateDevices}
+	commands := map[string]func(context.Context, []string, io.Writer) error{
+		"aws": account, "run": run, "simulate": simulateDevices,
+	}
 	command := commands[args[0]]
 	if command == nil {
-		return fmt.Errorf("unknown command %q; the commands are run and simulate", args[0])
+		return fmt.Errorf("unknown command %q; the commands are aws, run and simulate", args[0])
 	}
 	return command(ctx, args[1:], out)
 }

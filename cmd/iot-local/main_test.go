@@ -185,7 +185,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 	deploy(t, awsapi.NewLocal(server.Config(t)))
 	for _, c := range []struct{ args, want string }{
-		{"dance", "the commands are run and simulate"},
+		{"dance", "the commands are aws, run and simulate"},
 		{"run", "missing pipeline name"},
 		{"run gh extra", `unexpected argument "extra"`},
 		{"run nowhere --mqtt 127.0.0.1:0", "apply it first, or check name, region and endpoint"},

@@ -1,5 +1,5 @@
-// Package mototest is the local AWS of this repository's tests and tools: a moto server with the changes that bring
-// it nearer to AWS (see launcher/amend), what arrived in it, and failures on demand.
+// Package mototest is the local AWS of this repository's tests: [localaws] with what arrived in it, and failures on
+// demand.
 //
 // It knows AWS client configuration and nothing of pipelines, drivers or Terraform. Tests call [Start]; programs such
 // as the demo call [Run].

@@ -15,23 +15,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/localaws"
 )
 
 const (
 	// Region is where every client of [Server.Config] works.
-	Region = "us-east-1"
+	Region = localaws.Region
 	// AccountID is the account that moto plays.
-	AccountID = "123456789012"
-
-	accessKey = "mototest" // no secret: moto takes any
+	AccountID = localaws.AccountID
 )
 
 // A Server is one running moto.
 type Server struct {
-	// URL is its base address, such as "http://127.0.0.1:40123"; one for all services.
-	URL string
-
-	process *process
+	*localaws.Server
 	allowed []*allowance
 	checks  sync.WaitGroup // of what others answer; see Checked
 }
@@ -80,22 +77,19 @@ func take(ctx context.Context) (*Server, error) {
 // Run starts a moto server for a program; what moto prints goes to out. The server runs until [Server.Stop], or until
 // the calling process ends. The error names the command that installs moto when it is missing.
 func Run(ctx context.Context, out io.Writer) (*Server, error) {
-	p, err := start(ctx, out)
+	s, err := localaws.Start(ctx, localaws.Options{Observed: true, Log: out})
 	if err != nil {
 		return nil, err
 	}
-	return &Server{URL: p.url, process: p}, nil
+	return &Server{Server: s}, nil
 }
-
-// Stop ends the server and returns when it is gone.
-func (s *Server) Stop() { s.process.stop() }
 
 // AWSConfig is a client configuration for the server: static test credentials, few retries, and no endpoint discovery,
 // which would lead Timestream clients away to AWS.
 func (s *Server) AWSConfig() aws.Config {
 	return aws.Config{
 		Region:       Region,
-		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, accessKey, ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(localaws.AccessKey, localaws.AccessKey, ""),
 		BaseEndpoint: aws.String(s.URL),
 		// moto answers HTTP 500 to what it does not implement; every further attempt would only hide that.
 		Retryer:       func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 2) },
@@ -115,20 +109,6 @@ type noDiscovery struct{}
 // GetEnableEndpointDiscovery is what the SDK asks a configuration source for.
 func (noDiscovery) GetEnableEndpointDiscovery(context.Context) (aws.EndpointDiscoveryEnableState, bool, error) {
 	return aws.EndpointDiscoveryDisabled, true, nil
-}
-
-// Env is the environment, as KEY=VALUE, that sends AWS clients of a child process (Terraform, a function) to the
-// server.
-func (s *Server) Env() []string {
-	return []string{
-		"AWS_ENDPOINT_URL=" + s.URL,
-		"AWS_REGION=" + Region,
-		"AWS_DEFAULT_REGION=" + Region,
-		"AWS_ACCESS_KEY_ID=" + accessKey,
-		"AWS_SECRET_ACCESS_KEY=" + accessKey,
-		"AWS_ENABLE_ENDPOINT_DISCOVERY=false",
-		"AWS_EC2_METADATA_DISABLED=true",
-	}
 }
 
 // Empty removes everything the server holds: resources, request log, planned failures.

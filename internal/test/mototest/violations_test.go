@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/localaws"
 )
 
 // A wireRequest is a request as it is on the wire, since the SDK does not send everything that is wrong.
@@ -31,7 +33,7 @@ func (r wireRequest) send(t *testing.T, base string) {
 	}
 	if r.signedFor != "" {
 		scope := "/20260102/us-east-1/" + r.signedFor + "/aws4_request"
-		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+accessKey+scope+", Signature=0")
+		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+localaws.AccessKey+scope+", Signature=0")
 	}
 	if name, value, ok := strings.Cut(r.header, ": "); ok {
 		request.Header.Set(name, value)

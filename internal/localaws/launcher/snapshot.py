@@ -78,17 +78,17 @@ def state(backends):
     return {name: value for name, value in vars(backends).items() if name not in MADE_OF}
 
 
-def take():
+def take(pickler=Pickler):
     held = [(backends, state(backends), dict(backends.items())) for backends in BackendDict._instances]
     out = io.BytesIO()
-    Pickler(out, protocol=pickle.HIGHEST_PROTOCOL).dump(held)
+    pickler(out, protocol=pickle.HIGHEST_PROTOCOL).dump(held)
     return out.getvalue()
 
 
-def restore(taken):
+def restore(taken, unpickler=Unpickler):
     BackendDict.reset()
     reset_model_data()
-    for backends, attributes, accounts in Unpickler(io.BytesIO(taken)).load():
+    for backends, attributes, accounts in unpickler(io.BytesIO(taken)).load():
         vars(backends).update(attributes)
         for account, backend in accounts.items():
             backends[account] = backend

@@ -67,6 +67,6 @@ def answer(application, environ):
     return begun[0], begun[1], body
 
 
-def listen(application):
-    """A server on a port of loopback that the kernel chooses."""
-    return make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler)
+def listen(application, port):
+    """A server on a port of loopback; 0 lets the kernel choose."""
+    return make_server("127.0.0.1", port, application, threaded=True, request_handler=Handler)

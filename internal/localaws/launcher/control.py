@@ -31,6 +31,8 @@ lock = threading.Lock()
 # AWS's operations are atomic; moto's are not: two conditional writes at once can both succeed, and a call beside a reset
 # finds half-made backends. One request at a time costs nothing, since the interpreter lock allows no more anyway.
 turn = threading.Lock()
+observed = False  # whether requests are kept and checked
+served = 0  # requests to AWS so far
 requests = []
 faults = []
 snapshots = {}  # by name: the request log, and what the backends held
@@ -39,7 +41,8 @@ snapshots = {}  # by name: the request log, and what the backends held
 def record(service, operation):
     """Notes the call and returns the failure planned for it, if any."""
     with lock:
-        requests.append({"service": service, "operation": operation})
+        if observed:
+            requests.append({"service": service, "operation": operation})
         for fault in faults:
             if fault["service"] == service and fault["operation"] == operation:
                 fault["times"] -= 1
@@ -145,7 +148,7 @@ class Application:
     def __call__(self, environ, start_response):
         path = environ.get("PATH_INFO", "")
         if not path.startswith("/mototest/"):
-            if not path.startswith("/moto-api"):
+            if observed and not path.startswith("/moto-api"):
                 models.check(environ)
             if "HTTP_X_MOTOTEST_CHECK" in environ:  # another server answers it
                 start_response("204 No Content", [])
@@ -153,6 +156,8 @@ class Application:
             if environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.ReceiveMessage":  # may wait for messages that others send
                 return self.inner(environ, start_response)
             with turn:
+                global served
+                served += 1
                 return self.inner(environ, start_response)
         with turn:
             status, answer = self.control(path, environ)

@@ -3,10 +3,11 @@
 moto is a real implementation, but a loose one. The modules in amend/ make it refuse what AWS refuses and keep what AWS
 keeps, as far as this project needs it; each change names the fact it rests on.
 
-The process binds a port chosen by the kernel, writes one JSON line with its address to stdout when it listens, and lives
-only as long as its stdin is open: a parent that dies, however it dies, takes it along.
+The process writes one JSON line with its address to stdout when it listens, and lives only as long as its stdin is
+open: a parent that dies, however it dies, takes it along.
 """
 
+import argparse
 import json
 import logging
 import os
@@ -25,16 +26,31 @@ from moto.moto_server.werkzeug_app import (  # noqa: E402
 import amend  # noqa: E402
 import control  # noqa: E402
 import fast  # noqa: E402
+import keep  # noqa: E402
 import serve  # noqa: E402
 
 
-def exit_with_parent():
+def exit_with_parent(keeper):
     # Blocks until the parent closes the pipe or dies.
     sys.stdin.buffer.read()
-    os._exit(0)
+    try:
+        if keeper:
+            keeper.save()
+    finally:
+        os._exit(0)
+
+
+def options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--data", help="file that keeps the account")
+    parser.add_argument("--observed", action="store_true", help="keep and check each request")
+    return parser.parse_args()
 
 
 def main():
+    chosen = options()
+    control.observed = chosen.observed
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     # [AWS 1.3] certificate IDs are the SHA-256 of the DER, which moto computes only when told to.
     default_user_config["iot"]["use_valid_cert"] = True
@@ -44,8 +60,13 @@ def main():
     application = control.Application(
         DomainDispatcherApplication(fast.undebugged(create_backend_app))
     )
-    server = serve.listen(application)
-    threading.Thread(target=exit_with_parent, daemon=True).start()
+    keeper = keep.Keeper(chosen.data) if chosen.data else None
+    if keeper:
+        keeper.load()
+    server = serve.listen(application, chosen.port)
+    threading.Thread(target=exit_with_parent, args=[keeper], daemon=True).start()
+    if keeper:
+        threading.Thread(target=keeper.run, daemon=True).start()
     print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}"}), flush=True)
     server.serve_forever()
 
