@@ -20,7 +20,7 @@ import (
 func account(ctx context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("aws", flag.ContinueOnError)
 	f.SetOutput(out)
-	listen := f.String("listen", "127.0.0.1:0", "`address` to listen on, with the host 127.0.0.1; port 0 is any free port")
+	listen := f.String("listen", "127.0.0.1:0", "`address` on 127.0.0.1 to listen on; port 0 is any free port")
 	data := f.String("data", "", "`directory` that keeps the account over restarts (default: it is forgotten)")
 	asJSON := f.Bool("json", false, "print the environment as one JSON object")
 	if err := f.Parse(args); err != nil {

@@ -56,8 +56,8 @@ type Server struct {
 }
 
 // ErrNoMoto tells how to get a Python that has moto.
-var ErrNoMoto = errors.New("no Python with moto found: run `make moto` in a clone, or install it where python3 finds it " +
-	"(pip install 'moto[server]'), or set MOTO_PYTHON to an interpreter that has it")
+var ErrNoMoto = errors.New("no Python with moto found: run `make moto` in a clone, or install it where python3 finds " +
+	"it (pip install 'moto[server]'), or set MOTO_PYTHON to an interpreter that has it")
 
 // interpreter finds a Python that can import moto: MOTO_PYTHON, else the one moto_server runs on, else python3.
 func interpreter(ctx context.Context) (string, error) {
