@@ -73,9 +73,9 @@ func TestCostOfAnItem(t *testing.T) {
 			1e6 * (0.8*1024 + 150) / (1 << 30) * 24 * 0.036, "each byte for 24 h × 0.036 per GB and hour"},
 		{func(s *Setup) { s.InfluxDB = &InfluxDB{&Instance{"db.influx.large"}} },
 			"Timestream for InfluxDB: db.influx.large", 175.20, "730 h × 2 × 0.12"},
-		{func(s *Setup) { s.Alerts = &Alerts{Share: 0.01, Emails: 2} }, "AWS IoT: rule alerts", 0.15, "each message"},
-		{func(s *Setup) { s.Alerts = &Alerts{Share: 0.01, Emails: 2} }, "AWS IoT: action of alerts", 0.0015, "1 % of 0.15"},
-		{func(s *Setup) { s.Alerts = &Alerts{Share: 0.01, Emails: 2} }, "SNS: e-mails", 0.40, "20,000 × 20 per million"},
+		{func(s *Setup) { s.Alerts = &Alerts{Share: 0.01, EmailSubscribers: 2} }, "AWS IoT: rule alerts", 0.15, "each message"},
+		{func(s *Setup) { s.Alerts = &Alerts{Share: 0.01, EmailSubscribers: 2} }, "AWS IoT: action of alerts", 0.0015, "1 % of 0.15"},
+		{func(s *Setup) { s.Alerts = &Alerts{Share: 0.01, EmailSubscribers: 2} }, "SNS: e-mails", 0.40, "20,000 × 20 per million"},
 		{func(s *Setup) { s.Credentials.Store = "secretsmanager" }, "Secrets Manager: credentials", 400, "1000 × 0.40"},
 		{func(s *Setup) { s.Queries = &Queries{PerDay: 24, Days: 1} }, "Athena: data scanned",
 			730 * 10e6 / (1 << 40) * 5, "730 queries; 1 million × 1 KB × 0.21 / 30.4 days are less than the least 10 MB"},
@@ -182,7 +182,7 @@ func TestPrices(t *testing.T) {
 		func(s *Setup) {
 			s.Stream.Mode, s.Stream.Shards, s.Credentials.Store = "provisioned", 10, "secretsmanager"
 			s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
-			s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, Emails: 1}
+			s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, EmailSubscribers: 1}
 		}}
 	for _, p := range prices {
 		for _, change := range everything {
@@ -207,7 +207,7 @@ func TestPrices(t *testing.T) {
 func TestEveryItemHasAPrice(t *testing.T) {
 	for _, change := range []func(*Setup){nil, func(s *Setup) {
 		s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
-		s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, Emails: 1}
+		s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, EmailSubscribers: 1}
 	}, func(s *Setup) { s.Stream.Mode = "provisioned" }, func(s *Setup) { s.Archive.Delivery = perMessage }} {
 		for _, i := range estimate(t, fleet(change)).Items {
 			if i.Price == 0 || i.Unit == "" {

@@ -2,10 +2,14 @@ package costs
 
 import (
 	"errors"
+	"math"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 )
 
 func TestDecode(t *testing.T) {
@@ -55,4 +59,64 @@ func TestDecodeRefuses(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
+}
+
+// Members of a block that iot_pipeline has as well are arguments of it, except for those that say what happens in it.
+func TestBlocksAreThoseOfThePipeline(t *testing.T) {
+	own := map[string]bool{"alerts.share": true, "alerts.email_subscribers": true,
+		// Part of the batched archive and of InfluxDB, which are described in issue 16.
+		"archive.delivery": true, "archive.format": true, "archive.buffer_seconds": true, "archive.buffer_mb": true,
+		"influxdb.instance": true}
+	members := func(t reflect.Type) map[string]reflect.Type {
+		found := map[string]reflect.Type{}
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if t.Kind() == reflect.Struct {
+			for f := range t.Fields() {
+				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+				found[name] = f.Type
+			}
+		}
+		return found
+	}
+	arguments, compared := members(reflect.TypeFor[pipeline.Spec]()), 0
+	for block, of := range members(reflect.TypeFor[Setup]()) {
+		known := map[string]reflect.Type{}
+		if argument := arguments[block]; argument != nil {
+			known = members(argument)
+		}
+		for member := range members(of) {
+			if len(known) > 0 && !own[block+"."+member] {
+				compared++
+				if known[member] == nil {
+					t.Errorf("%s.%s is not an argument of iot_pipeline", block, member)
+				}
+			}
+		}
+	}
+	if compared < 7 {
+		t.Errorf("only %d members were compared", compared)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(`{"devices":3,"timestream":{},"prices":{"s3_put":6}}`)
+	f.Add(`{"influxdb":{"instance":{"type":"db.influx.large"}},"alerts":{"share":1},"queries":{}}`)
+	f.Add(`{"devices":1e9,"interval_seconds":1e9,"stream":{"mode":"provisioned","shards":1}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := Decode([]byte(text))
+		if err != nil {
+			return
+		}
+		e, err := Of(s)
+		if err != nil {
+			return
+		}
+		for _, i := range e.Items {
+			if !(i.Cost >= 0 && i.Quantity > 0) || math.IsInf(i.Cost, 0) {
+				t.Errorf("%s: %+v", text, i)
+			}
+		}
+	})
 }

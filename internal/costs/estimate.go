@@ -311,7 +311,7 @@ func (b *bill) alerts() {
 	b.perMessage("dynamodb_write", "DynamoDB: cooldowns", alertsWrites*raised/1e6)
 	b.perMessage("dynamodb_read", "DynamoDB: rules and thresholds", alertsReads*raised/1e6)
 	b.perMessage("sns_publish", "SNS: notifications", raised/1e6)
-	b.perMessage("sns_email", "SNS: e-mails", raised*a.Emails/1e6)
+	b.perMessage("sns_email", "SNS: e-mails", raised*a.EmailSubscribers/1e6)
 }
 
 // credentials are the devices' bundles: parameters are free, secrets are not.

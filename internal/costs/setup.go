@@ -83,8 +83,8 @@ type Instance struct {
 
 // Alerts are the alerts.
 type Alerts struct {
-	Share  float64 `json:"share"`  // of the messages, which raise an alert and a notification
-	Emails float64 `json:"emails"` // subscribers
+	Share            float64 `json:"share"`             // of the messages, which raise an alert and a notification
+	EmailSubscribers float64 `json:"email_subscribers"` // each gets every notification
 }
 
 // Credentials is where the devices' keys are kept.
@@ -210,7 +210,8 @@ func (s Setup) checkNumbers() error {
 		bounds = append(bounds, bound{"recent.hours", r.Hours, 1, many})
 	}
 	if a := s.Alerts; a != nil {
-		bounds = append(bounds, bound{"alerts.share", a.Share, 0, 1}, bound{"alerts.emails", a.Emails, 0, many})
+		bounds = append(bounds, bound{"alerts.share", a.Share, 0, 1},
+			bound{"alerts.email_subscribers", a.EmailSubscribers, 0, many})
 	}
 	if q := s.Queries; q != nil {
 		bounds = append(bounds, bound{"queries.per_day", q.PerDay, 0, many}, bound{"queries.days", q.Days, 0, 36_500})

@@ -43,7 +43,7 @@ const members = "`devices` (default 1), " +
 	"`timestream` = { `layout`, `memory_retention_hours` }, " +
 	"`recent` = { `hours` }, " +
 	"`influxdb` = { `instance` = { `type` } }, " +
-	"`alerts` = { `share` of the messages that raise one (0), `emails` that get each notification (0) }, " +
+	"`alerts` = { `share` of the messages that raise one (0), `email_subscribers` (0) }, " +
 	"`credentials` = { `store` }, " +
 	"`queries` = { `per_day` (1), `days` of the archive that each reads (1) }, " +
 	"`prices`: a map that replaces list prices by their keys in the guide."

@@ -23,6 +23,7 @@ var tables = template.FuncMap{
 	"cheapest":     cheapest,
 	"perMillion":   perMillionTable,
 	"windows":      windowTable,
+	"shards":       shardTable,
 	"monthly":      monthlyTable,
 	"idle":         idleTable,
 	"queries":      queryTable,
@@ -173,6 +174,32 @@ func windowTable() (string, error) {
 			cells = append(cells, cents(e.PerMillion()))
 		}
 		t.add(cells...)
+	}
+	return t.String(), nil
+}
+
+// shardTable shows that more shards can cost less: a batch then holds several messages of each device.
+func shardTable() (string, error) {
+	t := table{header: []string{"shards", "devices per shard", "messages per batch", "device state", "stream",
+		"**total**"}}
+	for _, shards := range []float64{2, 30, 60, 100, 150, 300} {
+		s := costs.Cheapest(100_000)
+		provisioned(&s)
+		s.Stream.Shards = shards
+		e, err := costs.Of(s)
+		if err != nil {
+			return "", err
+		}
+		state, err := costOf(e, "DynamoDB: device state")
+		if err != nil {
+			return "", err
+		}
+		stream, err := costOf(e, "Kinesis: shards")
+		if err != nil {
+			return "", err
+		}
+		t.add(thousands(shards), thousands(s.Devices/shards), thousands(s.Processing().Messages), cents(state),
+			cents(stream), "**"+cents(e.Total())+"**")
 	}
 	return t.String(), nil
 }
