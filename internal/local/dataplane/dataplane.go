@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -15,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/loopback"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/topic"
 )
@@ -24,43 +24,35 @@ const maxPayload = 128 << 10
 
 // A Server listens on a free port of the loopback interface.
 type Server struct {
-	// URL is its base address.
+	// URL is its base address; see package loopback.
 	URL string
 
-	server *http.Server
+	server *loopback.Server
 }
 
 // Start starts a server. Requests other than Publish go to the endpoint; with "" they fail.
 func Start(publish func(message.Message) error, endpoint string) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("starting the local IoT data plane: %w", err)
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /topics/", func(w http.ResponseWriter, r *http.Request) { servePublish(w, r, publish) })
 	if endpoint != "" {
 		target, err := url.Parse(endpoint)
 		if err != nil {
-			listener.Close()
 			return nil, fmt.Errorf("starting the local IoT data plane: endpoint %q: %w", endpoint, err)
 		}
 		mux.Handle("/", &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(target) }})
 	}
-	s := &Server{
-		URL:    "http://" + listener.Addr().String(),
-		server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second},
+	server, err := loopback.Serve(mux)
+	if err != nil {
+		return nil, fmt.Errorf("starting the local IoT data plane: %w", err)
 	}
-	go s.server.Serve(listener) // until Close
-	return s, nil
+	return &Server{URL: server.URL(), server: server}, nil
 }
 
 // Close stops listening and finishes the requests in progress.
 func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if s.server.Shutdown(ctx) != nil {
-		s.server.Close()
-	}
+	s.server.Shutdown(ctx)
 }
 
 // servePublish serves the Publish operation, with the topic in the path and options in the query.

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/loopback"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
@@ -31,7 +30,7 @@ type instance struct {
 	function Function
 	options  Options
 	cmd      *exec.Cmd
-	server   *http.Server
+	server   *loopback.Server
 	next     chan *invocation
 	exited   chan struct{} // closed when the process has exited
 	ready    chan struct{} // closed when it has requested its first event
@@ -48,12 +47,8 @@ type invocation struct {
 	done    chan Result // of size 1
 }
 
-// startInstance starts a process and its server, each on its own port: AWS_LAMBDA_RUNTIME_API cannot hold a path.
+// startInstance starts a process and its Runtime API.
 func startInstance(f Function, o Options) (*instance, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("starting its Runtime API: %w", err)
-	}
 	i := &instance{
 		function: f,
 		options:  o,
@@ -61,24 +56,26 @@ func startInstance(f Function, o Options) (*instance, error) {
 		exited:   make(chan struct{}),
 		ready:    make(chan struct{}),
 	}
-	i.server = &http.Server{Handler: i.routes(), ReadHeaderTimeout: 10 * time.Second}
+	var err error
+	if i.server, err = loopback.Serve(i.routes()); err != nil {
+		return nil, fmt.Errorf("starting its Runtime API: %w", err)
+	}
 	i.cmd = exec.Command(f.Bootstrap)
-	i.cmd.Env = i.environment(listener.Addr().String())
+	i.cmd.Env = i.environment(i.server.Address)
 	i.cmd.Dir = filepath.Dir(f.Bootstrap)
 	output, input, err := os.Pipe()
 	if err != nil {
-		listener.Close()
+		i.server.Close()
 		return nil, fmt.Errorf("starting its process: %w", err)
 	}
 	i.cmd.Stdout, i.cmd.Stderr = input, input
 	err = i.cmd.Start()
 	input.Close() // the process holds its own copy
 	if err != nil {
-		listener.Close()
+		i.server.Close()
 		output.Close()
 		return nil, fmt.Errorf("starting its process: %w", err)
 	}
-	go i.server.Serve(listener) // until watch closes the server
 	go i.watch(output)
 	return i, nil
 }
