@@ -13,6 +13,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/mattn/go-isatty"
+
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
@@ -60,11 +62,7 @@ var (
 // terminal reports whether out can show colours. [no-color.org]
 func terminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && os.Getenv("NO_COLOR") == "" && isatty.IsTerminal(file.Fd())
 }
 
 func (p *printer) print(e runlog.Event) {

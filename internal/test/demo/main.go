@@ -103,7 +103,7 @@ func (s *show) apply(ctx context.Context) error {
 
 // stage runs one part under its title and remembers how long it took.
 func (s *show) stage(title string, do func() error) error {
-	fmt.Printf("\n\033[1m== %s\033[0m\n", title)
+	fmt.Printf("\n%s\n", bold("== "+title))
 	start := time.Now()
 	if err := do(); err != nil {
 		return fmt.Errorf("%s: %w", title, err)
@@ -113,7 +113,7 @@ func (s *show) stage(title string, do func() error) error {
 }
 
 func (s *show) summary() {
-	fmt.Printf("\n\033[1m== How long it took\033[0m\n")
+	fmt.Printf("\n%s\n", bold("== How long it took"))
 	for _, st := range s.stages {
 		fmt.Printf("  %6.1f s  %s\n", st.took.Seconds(), st.title)
 	}

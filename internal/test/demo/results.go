@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/mattn/go-isatty"
 )
 
 // results shows what arrived where. A store that is empty is an error: the demo must not look well when it is not.
@@ -35,7 +37,15 @@ func (s *show) results(ctx context.Context, m *made, own *ownKeyDevice) error {
 	return nil
 }
 
-func heading(what string, n int) { fmt.Printf("\n  \033[1m%s: %d\033[0m\n", what, n) }
+func heading(what string, n int) { fmt.Printf("\n  %s\n", bold(fmt.Sprintf("%s: %d", what, n))) }
+
+// bold marks a text, unless the output goes to a file or a pipe. [no-color.org]
+func bold(text string) string {
+	if os.Getenv("NO_COLOR") != "" || !isatty.IsTerminal(os.Stdout.Fd()) {
+		return text
+	}
+	return "\033[1m" + text + "\033[0m"
+}
 
 const shown = 5
 
