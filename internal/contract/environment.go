@@ -23,6 +23,16 @@ const (
 	EnvReadingsHours      = "IOT_READINGS_HOURS"    // how long a recent reading stays
 )
 
+// Environment variables of the processor for InfluxDB; all are absent without it.
+const (
+	EnvInfluxDBURL            = "IOT_INFLUXDB_URL"
+	EnvInfluxDBVersion        = "IOT_INFLUXDB_VERSION"      // 1, 2 or 3
+	EnvInfluxDBOrganization   = "IOT_INFLUXDB_ORGANIZATION" // absent if there is none
+	EnvInfluxDBBucket         = "IOT_INFLUXDB_BUCKET"
+	EnvInfluxDBMeasurement    = "IOT_INFLUXDB_MEASUREMENT"
+	EnvInfluxDBTokenSecretARN = "IOT_INFLUXDB_TOKEN_SECRET_ARN" // absent if the server asks for no credentials
+)
+
 // Environment variables of the alerts function.
 const (
 	EnvAlertTopicARN = "IOT_ALERT_TOPIC_ARN"

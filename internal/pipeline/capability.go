@@ -41,6 +41,7 @@ func capabilities() []capability {
 		processor(),
 		telemetry(),
 		timestream(),
+		influxDB(),
 		deviceState(),
 		deadLetters(),
 		alerts(),

@@ -1,7 +1,7 @@
 package pipeline
 
 // Defaults returns the effective description: every scalar that has a default is set, and every block that always takes
-// effect is present. Timestream, alerts and provisioning stay nil when they are not written, because then they do not
+// effect is present. Timestream, InfluxDB, alerts and provisioning stay nil when they are not written, because then they do not
 // exist. The argument is not changed.
 func Defaults(s Spec) Spec {
 	for _, c := range capabilities() {

@@ -11,6 +11,7 @@ type Outputs struct {
 	Naming             Naming            `json:"naming"`
 	StreamARN          string            `json:"stream_arn"`
 	TimestreamTableARN *string           `json:"timestream_table_arn"`
+	InfluxDBURL        *string           `json:"influxdb_url"`
 	DeviceTableName    string            `json:"device_table_name"`
 	ArchiveBucket      string            `json:"archive_bucket"`
 	AlertTopicARN      *string           `json:"alert_topic_arn"`

@@ -1,6 +1,9 @@
 package pipeline
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
@@ -55,12 +58,13 @@ func processor() capability {
 					MemoryMB:       int32(*b.config.Processor.MemoryMB),
 					TimeoutSeconds: int32(*b.config.Processor.TimeoutSeconds),
 					Environment:    b.processorEnvironment(),
+					Network:        b.processorNetwork(),
 				}
 			},
 			replacement: func(b *builder) *string { return b.config.Processor.Package },
 			keys: func(b *builder) []statement {
-				return append(b.useKey("kms:Decrypt", b.config.Stream.KMSKeyID),
-					b.encryptWith(b.config.Archive.KMSKeyID)...)
+				return slices.Concat(b.useKey("kms:Decrypt", b.config.Stream.KMSKeyID),
+					b.encryptWith(b.config.Archive.KMSKeyID), b.influxDBKeys())
 			},
 		},
 	}
@@ -78,6 +82,7 @@ func (b *builder) processorEnvironment() map[string]string {
 		e[contract.EnvTimestreamTable] = *t.Table
 		e[contract.EnvTimestreamLayout] = *t.Layout
 	}
+	maps.Copy(e, b.influxDBEnvironment())
 	return e
 }
 

@@ -53,7 +53,8 @@ func TestFunctionsMayDoWhatTheyNeed(t *testing.T) {
 func TestNoTimestreamNoGrant(t *testing.T) {
 	role := resolve(t, build(t, Spec{Name: "min"}))["role/processor"].(spec.Role)
 	if policy := role.Inline[inlinePolicy]; strings.Contains(policy, "timestream") ||
-		strings.Contains(policy, "xray") ||
+		strings.Contains(policy, "xray") || strings.Contains(policy, "ec2:") ||
+		strings.Contains(policy, "secretsmanager") ||
 		strings.Contains(policy, "kms") {
 		t.Errorf("the role of a minimal pipeline allows more than it uses: %s", policy)
 	}
@@ -69,6 +70,12 @@ func TestRolesAreNarrow(t *testing.T) {
 		"iot:ListPrincipalThings",
 		"iot:RegisterCertificate",
 		"iot:RegisterThing",
+		"ec2:CreateNetworkInterface",
+		"ec2:DescribeNetworkInterfaces",
+		"ec2:DeleteNetworkInterface",
+		"ec2:DescribeSubnets",
+		"ec2:AssignPrivateIpAddresses",
+		"ec2:UnassignPrivateIpAddresses",
 	}
 	for key, want := range resolve(t, build(t, testSpec(t, "full"))) {
 		role, ok := want.(spec.Role)

@@ -17,6 +17,7 @@ type Spec struct {
 	Processor    *ProcessorSpec       `json:"processor,omitzero"`
 	Telemetry    *TelemetrySpec       `json:"telemetry,omitzero"`
 	Timestream   *TimestreamSpec      `json:"timestream,omitzero"` // nil: no time-series store
+	InfluxDB     *InfluxDBSpec        `json:"influxdb,omitzero"`   // nil: no InfluxDB
 	DeviceState  *DeviceStateSpec     `json:"device_state,omitzero"`
 	Archive      *ArchiveSpec         `json:"archive,omitzero"`
 	Alerts       *AlertsSpec          `json:"alerts,omitzero"`

@@ -26,7 +26,7 @@ type mistake struct {
 // mistakes are those of all capabilities.
 func mistakes() []mistake {
 	return slices.Concat(generalMistakes, devicesMistakes, provisioningMistakes, credentialsMistakes, streamMistakes,
-		processorMistakes, telemetryMistakes, selectMistakes, timestreamMistakes, deviceStateMistakes, alertsMistakes,
+		processorMistakes, telemetryMistakes, selectMistakes, timestreamMistakes, influxDBMistakes, deviceStateMistakes, alertsMistakes,
 		archiveMistakes, functionsMistakes, routeMistakes)
 }
 

@@ -203,6 +203,8 @@ type Function struct {
 	LogGroup       string
 	LogLevel       string // application log level: TRACE … FATAL
 	Tracing        bool   // X-Ray active tracing
+	// Network is the VPC that the function runs in; nil: Lambda's own network, with the internet.
+	Network *FunctionNetwork
 	// Kept are the variables of the environment that stay as they are, because their values are not known.
 	Kept []string
 	// CodeSHA256 is base64, as Lambda reports it. If it is "", the code stays as it is.
@@ -214,6 +216,9 @@ type Function struct {
 	Async *AsyncConfig
 	Tags  map[string]string
 }
+
+// FunctionNetwork is where the network interfaces of a function are. The lists are sorted.
+type FunctionNetwork struct{ SubnetIDs, SecurityGroupIDs []string }
 
 // Permission is a statement of a function's resource policy that allows lambda:InvokeFunction.
 type Permission struct {

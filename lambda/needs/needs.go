@@ -17,6 +17,7 @@ type Resource string
 const (
 	Stream             Resource = "stream"              // the pipeline's Kinesis stream
 	TimestreamTable    Resource = "timestream-table"    // the pipeline's Timestream table
+	InfluxDBSecret     Resource = "influxdb-secret"     // the secret with the credentials of InfluxDB
 	DeviceTable        Resource = "device-table"        // the DynamoDB device table, without its indexes
 	ReadingsTable      Resource = "readings-table"      // the DynamoDB table of recent readings
 	DeadLetterQueue    Resource = "dead-letter-queue"   // the SQS queue
@@ -27,6 +28,7 @@ const (
 	CommandTopics      Resource = "command-topics"      // arn:…:topic/<topic prefix>/*/commands
 	AllowList          Resource = "allow-list"          // the DynamoDB table of serials that may register
 	Things             Resource = "things"              // arn:…:thing/<thing name prefix>*
+	Network            Resource = "network"             // "*", in a VPC of the user's own
 	LogStreams         Resource = "log-streams"         // arn:…:log-group:<the function's group>:log-stream:*
 	Anything           Resource = "*"                   // the action takes no resource
 )
@@ -56,6 +58,7 @@ var processor = []Need{
 	{Action: "timestream:WriteRecords", On: TimestreamTable},
 	// [AWS 6.1 Endpoint discovery]: the SDK asks for the ingest endpoint first; the action has no resource.
 	{Action: "timestream:DescribeEndpoints", On: Anything, With: TimestreamTable},
+	{Action: "secretsmanager:GetSecretValue", On: InfluxDBSecret},
 	{Action: "dynamodb:UpdateItem", On: DeviceTable},
 	{Action: "dynamodb:BatchWriteItem", On: ReadingsTable},
 	{Action: "sqs:SendMessage", On: DeadLetterQueue},
@@ -71,6 +74,15 @@ var processor = []Need{
 	{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
 	{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
 	{Action: "s3:PutObject", On: FailedBatches, ByLambda: true},
+
+	// [Lambda VPC access]: Lambda makes and removes network interfaces in the user's subnets. Their IDs are not known
+	// before, and Lambda tests the role with "*" when a function is created.
+	{Action: "ec2:CreateNetworkInterface", On: Network, ByLambda: true},
+	{Action: "ec2:DescribeNetworkInterfaces", On: Network, ByLambda: true},
+	{Action: "ec2:DeleteNetworkInterface", On: Network, ByLambda: true},
+	{Action: "ec2:DescribeSubnets", On: Network, ByLambda: true},
+	{Action: "ec2:AssignPrivateIpAddresses", On: Network, ByLambda: true},
+	{Action: "ec2:UnassignPrivateIpAddresses", On: Network, ByLambda: true},
 }
 
 // alerts is what the alert handler calls.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/influx"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
@@ -26,6 +27,8 @@ type config struct {
 
 	database, table string // of Timestream; both empty without it
 	single          bool   // one Timestream record for each measure
+
+	influx *influx.Config // nil without InfluxDB
 }
 
 func loadConfig(getenv func(string) string) (config, error) {
@@ -48,14 +51,15 @@ func loadConfig(getenv func(string) string) (config, error) {
 	if err != nil {
 		problems = append(problems, err)
 	}
+	if c.influx, err = influx.ParseConfig(getenv); err != nil {
+		problems = append(problems, err)
+	}
 	if c.queueURL == "" {
 		problem("IOT_DEAD_LETTER_QUEUE_URL is not set: a record that cannot be handled would have nowhere to go")
 	}
-	if c.deviceTable == "" && c.readingsTable == "" && c.table == "" && c.database == "" {
-		problem(
-			"neither IOT_DEVICE_TABLE nor IOT_READINGS_TABLE nor IOT_TIMESTREAM_DATABASE and IOT_TIMESTREAM_TABLE " +
-				"are set: records would have nowhere to go",
-		)
+	if c.deviceTable == "" && c.readingsTable == "" && c.influx == nil && c.table == "" && c.database == "" {
+		problem("neither IOT_DEVICE_TABLE nor IOT_READINGS_TABLE nor IOT_INFLUXDB_URL nor IOT_TIMESTREAM_DATABASE and " +
+			"IOT_TIMESTREAM_TABLE are set: records would have nowhere to go")
 	}
 	if (c.database == "") != (c.table == "") {
 		problem(

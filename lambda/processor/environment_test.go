@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -73,7 +74,10 @@ func TestWithoutOneStoreTheOtherServes(t *testing.T) {
 // TestCallsNoMoreThanItsPolicyAllows makes the processor do everything it can do and compares its calls with the list
 // that the provider writes the policy document from, both ways.
 func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
-	p, aws := start(t, withRecent)
+	env := maps.Clone(withRecent)
+	maps.Copy(env, startInflux(t).env("2"))
+	p, aws := start(t, env)
+	aws.Keep("token-1")
 	invoke(t, p, lambdatest.Event(
 		lambdatest.Record{Thing: "soil-001", Payload: `{"a":1}`},
 		lambdatest.Record{Thing: "soil-001", Payload: "poison"},

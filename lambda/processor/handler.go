@@ -32,6 +32,7 @@ type processor struct {
 	history     *history // nil without Timestream
 	devices     *devices // nil without a device table
 	recent      *recent  // nil without a table of recent readings
+	series      *series  // nil without InfluxDB
 	deadLetters *deadletter.Sender
 	// decoders has one decoder per processor; Lambda gives a function up to six.
 	decoders []*telemetry.Decoder
@@ -69,6 +70,9 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 	}
 	if c.table != "" {
 		p.history = newHistory(c, cfg)
+	}
+	if c.influx != nil {
+		p.series = newSeries(c, cfg)
 	}
 	if c.deviceTable == "" && c.readingsTable == "" {
 		return p, nil
@@ -225,6 +229,9 @@ func (p *processor) store(ctx context.Context, b *batch) {
 	}
 	if p.recent != nil {
 		p.recent.store(ctx, b, order, &w)
+	}
+	if p.series != nil {
+		p.series.store(ctx, b, order, &w)
 	}
 	w.do()
 }

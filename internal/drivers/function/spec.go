@@ -32,8 +32,24 @@ func createInput(ref assembly.Ref, want spec.Function, zip []byte) *lambda.Creat
 		LoggingConfig: logging(want),
 		TracingConfig: tracing(want),
 		Code:          &types.FunctionCode{ZipFile: zip},
+		VpcConfig:     createNetwork(want.Network),
 		Tags:          ownertag.Tags(ref.Owner, want.Tags),
 	}
+}
+
+func createNetwork(n *spec.FunctionNetwork) *types.VpcConfig {
+	if n == nil {
+		return nil
+	}
+	return network(n)
+}
+
+// network in an update is never absent: that would leave the function where it is.
+func network(n *spec.FunctionNetwork) *types.VpcConfig {
+	if n == nil {
+		return &types.VpcConfig{SubnetIds: []string{}, SecurityGroupIds: []string{}}
+	}
+	return &types.VpcConfig{SubnetIds: n.SubnetIDs, SecurityGroupIds: n.SecurityGroupIDs}
 }
 
 func configurationInput(name string, want spec.Function) *lambda.UpdateFunctionConfigurationInput {
@@ -46,6 +62,7 @@ func configurationInput(name string, want spec.Function) *lambda.UpdateFunctionC
 		Environment:   environment(want),
 		LoggingConfig: logging(want),
 		TracingConfig: tracing(want),
+		VpcConfig:     network(want.Network),
 	}
 }
 
@@ -119,6 +136,12 @@ func specOf(c *types.FunctionConfiguration) spec.Function {
 	if c.Environment != nil {
 		s.Environment = c.Environment.Variables
 	}
+	if v := c.VpcConfig; v != nil && len(v.SubnetIds) > 0 {
+		s.Network = &spec.FunctionNetwork{
+			SubnetIDs:        slices.Sorted(slices.Values(v.SubnetIds)),
+			SecurityGroupIDs: slices.Sorted(slices.Values(v.SecurityGroupIds)),
+		}
+	}
 	if l := c.LoggingConfig; l != nil {
 		s.LogGroup = aws.ToString(l.LogGroup)
 		s.LogLevel = "none" // plain text has no levels: different from every wanted level
@@ -129,11 +152,18 @@ func specOf(c *types.FunctionConfiguration) spec.Function {
 	return s
 }
 
+func sameNetwork(have, want *spec.FunctionNetwork) bool {
+	if have == nil || want == nil {
+		return have == want
+	}
+	return slices.Equal(have.SubnetIDs, want.SubnetIDs) && slices.Equal(have.SecurityGroupIDs, want.SecurityGroupIDs)
+}
+
 // Kind implements [assembly.Driver].
 func (*Driver) Kind() assembly.Kind { return assembly.Kind{Outputs: true} }
 
-// Diff names description, role, memory_mb, timeout_seconds, environment, log_group, log_level, tracing, architecture,
-// code, permissions, async and tags.
+// Diff names description, role, memory_mb, timeout_seconds, environment, log_group, log_level, tracing, vpc,
+// architecture, code, permissions, async and tags.
 func (d *Driver) Diff(have, want spec.Function) []assembly.Change {
 	var changes []assembly.Change
 	add := func(differs bool, field string) {
@@ -149,6 +179,7 @@ func (d *Driver) Diff(have, want spec.Function) []assembly.Change {
 	add(want.LogGroup != "" && have.LogGroup != want.LogGroup, "log_group")
 	add(have.LogLevel != cmp.Or(want.LogLevel, defaultLogLevel), "log_level")
 	add(have.Tracing != want.Tracing, "tracing")
+	add(!sameNetwork(have.Network, want.Network), "vpc")
 	add(have.Architecture != want.Architecture, "architecture")
 	add(want.CodeSHA256 != "" && have.CodeSHA256 != want.CodeSHA256, "code")
 	add(!slices.Equal(ordered(have.Permissions), ordered(want.Permissions)), "permissions")

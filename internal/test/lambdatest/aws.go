@@ -67,6 +67,7 @@ type AWS struct {
 	forward http.Handler // gives the good answers; nil: the stand-in itself
 	records map[string]Stored
 	items   map[string]string // of BatchWriteItem calls, see Items
+	secret  string
 }
 
 // StartAWS starts a stand-in that ends with the test.
@@ -84,6 +85,13 @@ func (a *AWS) Misbehave(fault func(Call) *Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.fault = fault
+}
+
+// Keep makes text the value of every secret.
+func (a *AWS) Keep(text string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.secret = text
 }
 
 // Forward has what does not misbehave answered by the server at a base address, such as moto's.
@@ -185,6 +193,10 @@ func (a *AWS) good(w http.ResponseWriter, call Call) {
 			`{"Endpoints":[{"Address":%q,"CachePeriodInMinutes":1440}]}`,
 			strings.TrimPrefix(a.URL, "http://"),
 		)
+	case call.Action == "secretsmanager:GetSecretValue":
+		a.mu.Lock()
+		answer = fmt.Sprintf(`{"SecretString":%q}`, a.secret)
+		a.mu.Unlock()
 	case strings.HasPrefix(call.Action, "sns:"):
 		answer = `<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>`
 	case strings.HasPrefix(call.Action, "s3:"):
@@ -199,6 +211,7 @@ func action(r *http.Request, body []byte) string {
 		"Timestream_20181101": "timestream",
 		"DynamoDB_20120810":   "dynamodb",
 		"AmazonSQS":           "sqs",
+		"secretsmanager":      "secretsmanager",
 	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		service, operation, _ := strings.Cut(target, ".")
