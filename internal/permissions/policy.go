@@ -134,6 +134,8 @@ var table = []statement{
 		GetFunctionConfiguration GetFunctionEventInvokeConfig GetPolicy PutFunctionEventInvokeConfig RemovePermission
 		UpdateFunctionCode UpdateFunctionConfiguration`,
 	},
+	{sid: "FunctionNetworks", service: "ec2", resources: everything, actions: `
+		DescribeSecurityGroups DescribeSubnets DescribeVpcs`},
 	{sid: "FunctionSources", service: "lambda", resources: everything, actions: `
 		CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings ListTags
 		TagResource UntagResource UpdateEventSourceMapping`},

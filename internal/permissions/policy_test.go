@@ -21,10 +21,16 @@ var update = flag.Bool("update", false, "write the policy into the guide")
 var beside = map[string]string{
 	"iam:PassRole": "CreateFunction, CreateTopicRule, CreateProvisioningTemplate: whoever names a " +
 		"role must be allowed to pass it",
+	"ec2:DescribeSecurityGroups":    functionsInNetworks,
+	"ec2:DescribeSubnets":           functionsInNetworks,
+	"ec2:DescribeVpcs":              functionsInNetworks,
 	"s3:DeleteObjectVersion":        "DeleteObjects that names versions",
 	"s3:ListBucket":                 "S3 answers 403 in place of 404 without it",
 	"secretsmanager:GetSecretValue": "BatchGetSecretValue",
 }
+
+const functionsInNetworks = "CreateFunction and UpdateFunctionConfiguration with a VpcConfig: Lambda looks at it with the " +
+	"caller's rights"
 
 // free are calls that need no permission.
 var free = []string{"sts:GetCallerIdentity"}

@@ -67,7 +67,7 @@ func influxDB() capability {
 	}
 }
 
-// influxDBEnvironment is what the processor is told of InfluxDB; an empty value is left out.
+// influxDBEnvironment is what the processor needs to know of InfluxDB; an empty value is left out.
 func (b *builder) influxDBEnvironment() map[string]string {
 	i := b.config.InfluxDB
 	if i == nil {

@@ -168,8 +168,8 @@ func (c *checker) checkIDs(path string, ids []string, pattern *regexp.Regexp, ex
 	}
 	for i, id := range ids {
 		if c.known(item(path, i)) && !pattern.MatchString(id) {
-			c.fail(item(path, i), lastName(path)+" has an element that is not an ID", "%s should look like %q.", excerpt(id),
-				example)
+			c.fail(item(path, i), lastName(path)+" has an element that is not an ID", "%s should look like %q.",
+				excerpt(id), example)
 		}
 	}
 }

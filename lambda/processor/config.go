@@ -58,8 +58,8 @@ func loadConfig(getenv func(string) string) (config, error) {
 		problem("IOT_DEAD_LETTER_QUEUE_URL is not set: a record that cannot be handled would have nowhere to go")
 	}
 	if c.deviceTable == "" && c.readingsTable == "" && c.influx == nil && c.table == "" && c.database == "" {
-		problem("neither IOT_DEVICE_TABLE nor IOT_READINGS_TABLE nor IOT_INFLUXDB_URL nor IOT_TIMESTREAM_DATABASE and " +
-			"IOT_TIMESTREAM_TABLE are set: records would have nowhere to go")
+		problem("neither IOT_DEVICE_TABLE nor IOT_READINGS_TABLE nor IOT_INFLUXDB_URL nor IOT_TIMESTREAM_DATABASE " +
+			"and IOT_TIMESTREAM_TABLE are set: records would have nowhere to go")
 	}
 	if (c.database == "") != (c.table == "") {
 		problem(

@@ -11,8 +11,8 @@ type capability struct {
 // capabilities are the capabilities in the order of internal/pipeline.
 func capabilities() []capability {
 	return []capability{
-		general(), devices(), credentials(), stream(), processor(), telemetry(), timestream(), influxDB(), deviceState(),
-		deadLetters(), archive(), alerts(), routes(), provisioning(), functions(),
+		general(), devices(), credentials(), stream(), processor(), telemetry(), timestream(), influxDB(),
+		deviceState(), deadLetters(), archive(), alerts(), routes(), provisioning(), functions(),
 	}
 }
 

@@ -14,7 +14,8 @@ func influxDB() capability {
 				"VictoriaMetrics. The processor writes one point per reading, with the tag `thing`.", attributes{
 				"url": optional("Address of InfluxDB, such as `https://influxdb.example.com:8086`. Plain `http` is " +
 					"allowed with `vpc`, and for this machine when `iot-local` runs the pipeline."),
-				"version":      number("Version of its API. VictoriaMetrics takes `1` and `2`.", pipeline.InfluxDBVersions),
+				"version": number("Version of its API. VictoriaMetrics takes `1` and `2`.",
+					pipeline.InfluxDBVersions),
 				"organization": optional("Organization that has the bucket. Required by version 2, and only there."),
 				"bucket": optional("Bucket, in version 3 a database, in version 1 a database or " +
 					"`database/retention policy`. It must exist. Defaults to `name`."),

@@ -29,6 +29,12 @@ const (
 	motoService = "awslambda" // moto's name of Lambda
 )
 
+// A function can be in a network without a test of EC2: Lambda takes the IDs as they are.
+var (
+	subnets = []string{"subnet-0123456789abcdef0", "subnet-0123456789abcdef1"}
+	groups  = []string{"sg-0123456789abcdef0"}
+)
+
 // archive zips one file and gives the sum that Lambda will report.
 func archive(t *testing.T, text string) (code func() ([]byte, error), sum string) {
 	t.Helper()
@@ -127,6 +133,15 @@ func TestLife(t *testing.T) {
 				}})},
 			{Why: "no variables wanted", Fields: []string{"environment"}, Writes: reconfigured,
 				Want: drivertest.Changing(func(s *spec.Function) { s.Environment = nil })},
+			{Why: "a network wanted", Fields: []string{"vpc"}, Writes: reconfigured,
+				Want: drivertest.Changing(func(s *spec.Function) {
+					s.Network = &spec.FunctionNetwork{SubnetIDs: subnets, SecurityGroupIDs: groups}
+				})},
+			{Why: "another network set by hand", Fields: []string{"vpc"}, Writes: reconfigured,
+				Drift: byHand(lambda.UpdateFunctionConfigurationInput{VpcConfig: &types.VpcConfig{
+					SubnetIds: subnets[:1], SecurityGroupIds: groups}})},
+			{Why: "no network wanted any more", Fields: []string{"vpc"}, Writes: reconfigured,
+				Want: drivertest.Changing(func(s *spec.Function) { s.Network = nil })},
 			{Why: "another role wanted", Fields: []string{"role"}, Writes: reconfigured,
 				Want: drivertest.Changing(func(s *spec.Function) { s.RoleARN = second })},
 			{Why: "other code put in by hand", Fields: []string{"code"}, Writes: []string{"UpdateFunctionCode"},

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// server answers requests with what it is told, in order, and then with 204.
+// server gives the answers in order, and then with 204.
 type server struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -194,7 +194,7 @@ func TestAnswers(t *testing.T) {
 			map[int]string{0: "No fields were provided"}, "", 1},
 		{"InfluxDB Cloud's older answer to a partial write", []answerWith{{201, nil,
 			`{"code":"invalid","message":"partial write","line":2}`}}, "partial write", nil, "", 1},
-		{"an answer that is no JSON", []answerWith{{400, nil, "bad\n request"}}, "bad request", nil, "", 1},
+		{"an answer that is not JSON", []answerWith{{400, nil, "bad\n request"}}, "bad request", nil, "", 1},
 		{"an answer without a reason", []answerWith{{400, nil, ""}}, "no reason given", nil, "", 1},
 		{"too much at once", []answerWith{{413, nil, `{"code":"request too large"}`}}, "", nil,
 			"no request of this size", 1},

@@ -1,9 +1,9 @@
-// Package influx writes readings to InfluxDB 1, 2 and 3, and to what takes their line protocol, such as VictoriaMetrics.
+// Package influx writes readings to InfluxDB 1, 2 and 3, and to other servers that take their line protocol.
 //
 // It knows line protocol, the write endpoints and their answers, and where the credentials come from. It must not know
 // batches, records or dead letters: it says which lines InfluxDB refused, and the caller decides what that means.
 //
-// InfluxData's client libraries are not used: each knows one version of InfluxDB, none signs in or says which lines were
+// The client libraries of InfluxData are not used: each knows one version, none signs in or says which lines were
 // refused, and all retry by themselves, past the deadline of an invocation.
 package influx
 

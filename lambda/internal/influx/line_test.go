@@ -64,7 +64,7 @@ func TestNoLines(t *testing.T) {
 		{"a name that InfluxDB drops", []telemetry.Measure{number("v", "1"), number("time", "1")}, `"time" is reserved`},
 		{"a name that ends in a backslash", []telemetry.Measure{number("v", "1"), number(`v\`, "1")}, "has no place in line protocol"},
 		{"a name with a control character", []telemetry.Measure{number("a\tb", "1")}, "has no place in line protocol"},
-		{"a number that is none", []telemetry.Measure{number("w", "1"), number("v", "1e999")}, "not a finite number"},
+		{"an infinite number", []telemetry.Measure{number("w", "1"), number("v", "1e999")}, "not a finite number"},
 	} {
 		before := []byte("before\n")
 		got, err := NewEncoder("telemetry").Append(before, "soil-001", &telemetry.Reading{Time: when, Measures: c.measures})
@@ -101,7 +101,7 @@ func TestAnErrorLeavesTheEncoderUsable(t *testing.T) {
 // FuzzLine reads back what was written with InfluxData's decoder: the same thing, time, names and values.
 func FuzzLine(f *testing.F) {
 	f.Add("soil-001", "temperature", "on", 21.5, "a \"b\" \\", true)
-	f.Add("a:b_c-1", "a b,c=d", "x", -0.0, "line\nfeed", false)
+	f.Add("a:b_c-1", "a b,c=d", "x", -1.5, "line\nfeed", false)
 	f.Fuzz(func(t *testing.T, device, name, other string, v float64, s string, yes bool) {
 		if math.IsNaN(v) || math.IsInf(v, 0) || name == other || !thing.Valid(device) ||
 			!utf8.ValidString(name) || !utf8.ValidString(other) || !utf8.ValidString(s) {
