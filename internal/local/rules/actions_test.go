@@ -1,11 +1,13 @@
 package rules
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -252,6 +254,44 @@ func TestCloudWatchLogs(t *testing.T) {
 	}
 	if !strings.Contains(sprint(r.events), "at least one entry") {
 		t.Error("an empty array in batch mode, which CloudWatch Logs refuses, counts as logged")
+	}
+}
+
+// TestFirehoseInBatchMode: an array becomes one call with a record per element. What AWS refuses makes no call, and goes
+// to the error action.
+func TestFirehoseInBatchMode(t *testing.T) {
+	var calls []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var put struct{ Records []struct{ Data []byte } }
+		if err := json.NewDecoder(r.Body).Decode(&put); err != nil {
+			t.Error(err)
+		}
+		call := r.Header.Get("X-Amz-Target") + ":"
+		for _, record := range put.Records {
+			call += " " + string(record.Data)
+		}
+		calls = append(calls, call)
+		fmt.Fprint(w, `{"FailedPutCount":0,"RequestResponses":[]}`)
+	}))
+	defer server.Close()
+	r := newRig(t, stubConfig(server.URL))
+	rule := newRule("f", "SELECT VALUE lines FROM 'gh/#'", types.Action{Firehose: &types.FirehoseAction{
+		DeliveryStreamName: aws.String("s"), Separator: aws.String(";"), BatchMode: aws.Bool(true)}})
+	failed := lambdaTo("arn:aws:lambda:us-east-1:123456789012:function:failed")
+	rule.ErrorAction = &failed
+	r.set(t, rule)
+	r.send("gh/soil-001/telemetry", `{"lines":[{"a":1},{"a":2}]}`)
+	r.noFailures(t)
+	for _, payload := range []string{`{"lines":[]}`, `{"lines":{"a":1}}`, `{}`,
+		`{"lines":[` + strings.Repeat("1,", firehoseBatch) + `1]}`} {
+		r.send("gh/soil-001/telemetry", payload)
+		if last := len(r.invoked) - 1; last < 0 || !strings.Contains(r.invoked[last], "1 to 500 elements") {
+			t.Errorf("%.20s: the error action got %v", payload, r.invoked)
+		}
+		r.invoked = nil
+	}
+	if want := []string{`Firehose_20150804.PutRecordBatch: {"a":1}; {"a":2};`}; !slices.Equal(calls, want) {
+		t.Errorf("calls %q, want %q", calls, want)
 	}
 }
 
