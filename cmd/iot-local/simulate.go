@@ -109,6 +109,9 @@ func (s *simulation) equip(ctx context.Context, c *awsapi.Clients, m *local.Mani
 			return nil, err
 		}
 	}
+	if s.Encoding, err = s.Encoding.For(m.Telemetry); err != nil {
+		return nil, err
+	}
 	if m.Telemetry != nil {
 		if misfit := s.Encoding.Misfit(*m.Telemetry); misfit != "" {
 			s.Events.Send(runlog.Event{Kind: runlog.Warned, Detail: misfit})

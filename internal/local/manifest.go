@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
@@ -93,6 +95,37 @@ func readTelemetry(text json.RawMessage) *telemetry.Options {
 	return &o
 }
 
+// readDescriptor completes the settings of the format protobuf: only the processor has the descriptor of the message.
+func (m *Manifest) readDescriptor(ctx context.Context, c *awsapi.Clients, settings json.RawMessage) error {
+	var format struct {
+		Format string  `json:"format"`
+		Select *string `json:"select"`
+	}
+	processor := m.Parts[contract.KeyFunctionPrefix+"processor"]
+	if settings == nil || json.Unmarshal(settings, &format) != nil || format.Format != "protobuf" ||
+		format.Select != nil || processor == "" {
+		return nil
+	}
+	out, err := c.Lambda().GetFunctionConfiguration(ctx,
+		&lambda.GetFunctionConfigurationInput{FunctionName: &processor})
+	if awsapi.IsNotFound(err) {
+		return nil
+	}
+	if err != nil || out.Environment == nil {
+		return fmt.Errorf("reading the settings of function %q: %w", processor,
+			cmp.Or(err, errors.New("it has no environment")))
+	}
+	e := out.Environment.Variables
+	o, err := telemetry.ParseOptions(e[contract.EnvTelemetry], e[contract.EnvDataField], e[contract.EnvTimeField])
+	if err != nil {
+		return fmt.Errorf("reading the settings of function %q: %w", processor, err)
+	}
+	if _, err := telemetry.New(o); err == nil {
+		m.Telemetry = &o
+	}
+	return nil
+}
+
 // readManifest returns nil if there is none.
 func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Manifest, error) {
 	out, err := c.SSM().GetParameters(
@@ -119,6 +152,9 @@ func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 	}
 	for key, p := range document.Parts {
 		m.Parts[key] = p.Name
+	}
+	if err := m.readDescriptor(ctx, c, document.Spec.Telemetry); err != nil {
+		return nil, err
 	}
 	if m.TopicPrefix == "" {
 		m.TopicPrefix = pipeline

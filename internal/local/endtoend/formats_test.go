@@ -17,6 +17,9 @@ import (
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/fxamacker/cbor/v2"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
@@ -165,6 +168,10 @@ resource "iot_pipeline" "gh" {
   telemetry = {
     format      = lookup(var.telemetry, "format", null)
     compression = lookup(var.telemetry, "compression", null)
+    protobuf = lookup(var.telemetry, "message", null) == null ? null : {
+      descriptor_file = "fleet.desc"
+      message         = var.telemetry["message"]
+    }
   }
   timestream    = {}
   archive       = { enabled = false }
@@ -177,6 +184,7 @@ resource "iot_pipeline" "gh" {
 func TestSimulatedFormats(t *testing.T) {
 	formats := strings.Join(simulate.Formats(), " ")
 	w := deploy(t, strings.NewReplacer("NAME", name, "FORMATS", formats).Replace(anyFormat))
+	w.Write("fleet.desc", descriptorSet(t))
 	for _, settings := range []struct {
 		variable string // "": as deployed
 		fit      []simulate.Encoding
@@ -187,6 +195,8 @@ func TestSimulatedFormats(t *testing.T) {
 		{`telemetry={"format":"cbor"}`, []simulate.Encoding{{Format: "cbor"}}},
 		{`telemetry={"format":"msgpack","compression":"gzip"}`,
 			[]simulate.Encoding{{Format: "msgpack", Compression: "gzip"}}},
+		{`telemetry={"format":"protobuf","message":"fleet.Reading","compression":"gzip"}`,
+			[]simulate.Encoding{{Format: "protobuf", Compression: "gzip"}}},
 		{`telemetry={"format":"sparkplug"}`, []simulate.Encoding{{Format: "sparkplug"}}},
 	} {
 		if settings.variable != "" {
@@ -196,6 +206,22 @@ func TestSimulatedFormats(t *testing.T) {
 			t.Run(e.String(), func(t *testing.T) { simulated(t, w, e) })
 		}
 	}
+}
+
+// descriptorSet describes a message with what the devices measure.
+func descriptorSet(t *testing.T) string {
+	t.Helper()
+	file := &descriptorpb.FileDescriptorProto{}
+	text := `name: "fleet.proto" package: "fleet" syntax: "proto3" message_type { name: "Reading"
+		field { name: "ts" number: 1 label: LABEL_OPTIONAL type: TYPE_UINT64 }`
+	for i, name := range []string{"temperature", "humidity", "soil_moisture", "battery"} {
+		text += fmt.Sprintf("field { name: %q number: %d label: LABEL_OPTIONAL type: TYPE_DOUBLE }", name, i+2)
+	}
+	if err := prototext.Unmarshal([]byte(text+"}"), file); err != nil {
+		t.Fatal(err)
+	}
+	return string(must(proto.Marshal(&descriptorpb.FileDescriptorSet{
+		File: []*descriptorpb.FileDescriptorProto{file}}))(t))
 }
 
 // changeProcessor applies, and waits until the runtime has the changed function.
@@ -211,6 +237,7 @@ func (w *deployment) changeProcessor(t *testing.T, arguments ...string) {
 // times as the device measured.
 func simulated(t *testing.T, w *deployment, e simulate.Encoding) {
 	manifest := must(local.ReadManifest(t.Context(), w.aws, name))(t)
+	e = must(e.For(manifest.Telemetry))(t)
 	if misfit := e.Misfit(*manifest.Telemetry); misfit != "" {
 		t.Error(misfit)
 	}

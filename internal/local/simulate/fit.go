@@ -19,8 +19,8 @@ func (e Encoding) Misfit(settings telemetry.Options) string {
 	}
 	problem = fmt.Sprintf("the pipeline's telemetry settings do not fit %s: %s", e, problem)
 	for _, f := range formats {
-		other := Encoding{Format: f.name, Compression: settings.Compression}
-		if other.misfit(settings) == "" {
+		other, err := Encoding{Format: f.name, Compression: settings.Compression}.For(&settings)
+		if err == nil && other.misfit(settings) == "" {
 			return fmt.Sprintf("%s; they fit %s", problem, other)
 		}
 	}

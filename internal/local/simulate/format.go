@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -23,6 +24,8 @@ type Encoding struct {
 	Format string
 	// Compression is one of telemetry.Compressions; "" is none.
 	Compression string
+
+	protobuf *protobufFormat // of the format protobuf; For sets it
 }
 
 // sample is what a device measured at one time.
@@ -68,6 +71,9 @@ var formats = []format{
 		return msgp.AppendIntf(nil, v)
 	})},
 	{"sparkplug", several, telemetry.Options{Format: "sparkplug"}, sparkplug},
+	{"protobuf", 1, telemetry.Options{Format: "protobuf"}, func(string, []sample) ([]byte, error) {
+		return nil, errors.New("the Protobuf message is not known")
+	}},
 }
 
 // Formats are the names of the formats that simulated devices can write.
@@ -93,6 +99,9 @@ func (e Encoding) Check() error {
 
 // format returns the format of an encoding that Check accepts.
 func (e Encoding) format() format {
+	if e.protobuf != nil {
+		return e.protobuf.format()
+	}
 	at := slices.IndexFunc(formats, func(f format) bool { return f.name == e.Format })
 	return formats[max(0, at)]
 }

@@ -16,8 +16,16 @@ import (
 // encodings are all formats, without and with compression.
 func encodings() []Encoding {
 	var all []Encoding
+	settings := describing(climateMessage, "farm.Reading")
 	for _, name := range Formats() {
-		all = append(all, Encoding{Format: name}, Encoding{Format: name, Compression: "gzip"})
+		for _, compression := range []string{"", "gzip"} {
+			settings.Compression = compression
+			e, err := Encoding{Format: name, Compression: compression}.For(&settings)
+			if err != nil {
+				panic(err)
+			}
+			all = append(all, e)
+		}
 	}
 	return all
 }
@@ -149,7 +157,9 @@ func TestTheGuideShowsTheFormats(t *testing.T) {
 	}
 	for _, e := range encodings() {
 		settings := "none"
-		if f := e.format().options.Format; f != "" && e.Misfit(telemetry.Options{}) != "" {
+		if e.protobuf != nil {
+			settings = "[`telemetry.protobuf`](connect-your-devices.md#protobuf)"
+		} else if f := e.format().options.Format; f != "" && e.Misfit(telemetry.Options{}) != "" {
 			settings = fmt.Sprintf("`telemetry = { format = %q }`", f)
 		}
 		row := fmt.Sprintf("(?m)^\\| `%s`.* \\| %s \\|$", e.format().name, regexp.QuoteMeta(settings))
@@ -165,7 +175,7 @@ func TestUnknownEncodings(t *testing.T) {
 		want     string
 	}{
 		{Encoding{Format: "xml"}, `unknown format "xml"; the formats are json, flat, readings, array, pairs, senml, ` +
-			"senml-cbor, cbor, msgpack, sparkplug"},
+			"senml-cbor, cbor, msgpack, sparkplug, protobuf"},
 		{Encoding{Compression: "zstd"}, `unknown compression "zstd"; the compressions are gzip`},
 	} {
 		if err := c.encoding.Check(); err == nil || err.Error() != c.want {

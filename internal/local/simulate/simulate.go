@@ -52,6 +52,9 @@ func Run(ctx context.Context, o Options) error {
 	if err := o.Encoding.Check(); err != nil {
 		return err
 	}
+	if o.Encoding.Format == "protobuf" && o.Encoding.protobuf == nil {
+		return errors.New("the Protobuf message is not known")
+	}
 	if o.Interval <= 0 {
 		o.Interval = 5 * time.Second
 	}
