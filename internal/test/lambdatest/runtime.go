@@ -54,7 +54,9 @@ func Compile(t testing.TB, function string) string {
 	if runtime.GOOS != "linux" || architecture == "" {
 		t.Fatalf("a bootstrap runs on linux/amd64 and linux/arm64, not on %s/%s", runtime.GOOS, runtime.GOARCH)
 	}
-	binary, err := bundle.Compile(t.Context(), "../..", function, architecture)
+	_, file, _, _ := runtime.Caller(0)
+	root := filepath.Join(filepath.Dir(file), "../../..")
+	binary, err := bundle.Compile(t.Context(), root, function, architecture)
 	if err != nil {
 		t.Fatal(err)
 	}
