@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/argument"
 )
 
 // fleet is one of 1000 devices that send a million messages of 1 KB a month, with what change does.
@@ -167,8 +169,8 @@ func TestCheck(t *testing.T) {
 			"basic_ingest", "the archive"},
 	} {
 		_, err := Of(fleet(c.setup))
-		var argument *ArgumentError
-		if !errors.As(err, &argument) || argument.Path != c.path || !strings.Contains(argument.Detail, c.detail) {
+		var refused *argument.Error
+		if !errors.As(err, &refused) || refused.Path != c.path || !strings.Contains(refused.Detail, c.detail) {
 			t.Errorf("%s: %v", reason, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/argument"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 )
 
@@ -54,8 +55,8 @@ func TestDecodeRefuses(t *testing.T) {
 		`null`:                              {"", "not null"},
 	} {
 		_, err := Decode([]byte(text))
-		var argument *ArgumentError
-		if !errors.As(err, &argument) || argument.Path != want[0] || !strings.Contains(argument.Detail, want[1]) {
+		var refused *argument.Error
+		if !errors.As(err, &refused) || refused.Path != want[0] || !strings.Contains(refused.Detail, want[1]) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

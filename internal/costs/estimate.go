@@ -55,7 +55,7 @@ var capabilities = []func(b *bill){
 	(*bill).queries,
 }
 
-// Of computes what a setup costs. The error is an *ArgumentError.
+// Of computes what a setup costs. The error is an *argument.Error.
 func Of(s Setup) (Estimate, error) {
 	if err := s.Check(); err != nil {
 		return Estimate{}, err

@@ -3,12 +3,12 @@
 package costs
 
 import (
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/argument"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 )
 
@@ -149,24 +149,7 @@ func DefaultRecent() *Recent { return &Recent{Hours: 48} }
 // DefaultQueries is the block queries with nothing in it.
 func DefaultQueries() *Queries { return &Queries{PerDay: 1, Days: 1} }
 
-// ArgumentError is about one member of a Setup.
-type ArgumentError struct {
-	Path   string // "" is the setup itself
-	Detail string
-}
-
-func (e *ArgumentError) Error() string {
-	if e.Path == "" {
-		return e.Detail
-	}
-	return e.Path + ": " + e.Detail
-}
-
-func fail(path, format string, values ...any) error {
-	return &ArgumentError{Path: path, Detail: fmt.Sprintf(format, values...)}
-}
-
-// Check reports the first member of a setup that is not valid, as an *ArgumentError.
+// Check reports the first member of a setup that is not valid, as an *argument.Error.
 func (s Setup) Check() error {
 	for _, check := range []func() error{s.checkNumbers, s.checkChoices, s.checkIngest, s.checkShards, s.checkPrices} {
 		if err := check(); err != nil {
@@ -219,12 +202,12 @@ func (s Setup) checkNumbers() error {
 	for _, b := range []bound{{path: "devices", value: s.Devices}, {path: "stream.shards", value: s.Stream.Shards},
 		{path: "processor.batch_size", value: s.Processor.BatchSize}} {
 		if b.value != math.Trunc(b.value) {
-			return fail(b.path, "%v is not a whole number", b.value)
+			return argument.Fail(b.path, "%v is not a whole number", b.value)
 		}
 	}
 	for _, b := range bounds {
 		if !(b.least <= b.value && b.value <= b.most) {
-			return fail(b.path, "%v is not between %v and %v", b.value, b.least, b.most)
+			return argument.Fail(b.path, "%v is not between %v and %v", b.value, b.least, b.most)
 		}
 	}
 	return nil
@@ -250,7 +233,7 @@ func (s Setup) checkChoices() error {
 	}
 	for _, c := range choices {
 		if !slices.Contains(c.allowed, c.value) {
-			return fail(c.path, "%q is not one of %s", c.value, strings.Join(c.allowed, ", "))
+			return argument.Fail(c.path, "%q is not one of %s", c.value, strings.Join(c.allowed, ", "))
 		}
 	}
 	return nil
@@ -263,9 +246,11 @@ func (s Setup) checkIngest() error {
 	switch {
 	case !s.BasicIngest:
 	case s.Alerts != nil:
-		return fail("basic_ingest", why+"; remove alerts, or let the devices publish to the broker", "the alerts")
+		return argument.Fail("basic_ingest",
+			why+"; remove alerts, or let the devices publish to the broker", "the alerts")
 	case s.Archive.Enabled && s.Archive.Delivery == perMessage:
-		return fail("basic_ingest", why+"; use archive.delivery = %q, or let the devices publish to the broker",
+		return argument.Fail("basic_ingest",
+			why+"; use archive.delivery = %q, or let the devices publish to the broker",
 			"the archive", batched)
 	}
 	return nil
@@ -277,7 +262,8 @@ func (s Setup) checkShards() error {
 		return nil
 	}
 	if need := shardsFor(s.Devices/s.IntervalSeconds, s.MessageBytes); need > s.Stream.Shards {
-		return fail("stream.shards", "%.0f messages of %.0f bytes per second need %.0f shards, and there are %.0f",
+		return argument.Fail("stream.shards",
+			"%.0f messages of %.0f bytes per second need %.0f shards, and there are %.0f",
 			math.Ceil(s.Devices/s.IntervalSeconds), s.MessageBytes, need, s.Stream.Shards)
 	}
 	return nil
@@ -288,9 +274,9 @@ func (s Setup) checkPrices() error {
 		path := "prices." + key
 		switch usd := s.Prices[key]; {
 		case priceOf(key).Key == "":
-			return fail(path, "there is no such price; there are %s", strings.Join(PriceKeys(), ", "))
+			return argument.Fail(path, "there is no such price; there are %s", strings.Join(PriceKeys(), ", "))
 		case !(0 <= usd && usd <= 1e6):
-			return fail(path, "%v is not a price in %s", usd, Currency)
+			return argument.Fail(path, "%v is not a price in %s", usd, Currency)
 		}
 	}
 	return nil

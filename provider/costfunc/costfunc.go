@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/argument"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/costs"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
@@ -79,13 +80,13 @@ var resultTypes = map[string]attr.Type{
 }
 
 func (monthlyCost) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
-	var argument types.Dynamic
-	if resp.Error = req.Arguments.Get(ctx, &argument); resp.Error != nil {
+	var setup types.Dynamic
+	if resp.Error = req.Arguments.Get(ctx, &setup); resp.Error != nil {
 		return
 	}
-	estimate, err := estimateOf(ctx, argument)
+	estimate, err := estimateOf(ctx, setup)
 	if err != nil {
-		var member *costs.ArgumentError
+		var member *argument.Error
 		text := err.Error()
 		if errors.As(err, &member) {
 			text = "setup" + strings.TrimSuffix("."+member.Path, ".") + ": " + member.Detail + "."
@@ -96,8 +97,8 @@ func (monthlyCost) Run(ctx context.Context, req function.RunRequest, resp *funct
 	resp.Error = resp.Result.Set(ctx, resultOf(estimate))
 }
 
-func estimateOf(ctx context.Context, argument types.Dynamic) (costs.Estimate, error) {
-	value, err := argument.UnderlyingValue().ToTerraformValue(ctx)
+func estimateOf(ctx context.Context, given types.Dynamic) (costs.Estimate, error) {
+	value, err := given.UnderlyingValue().ToTerraformValue(ctx)
 	if err != nil {
 		return costs.Estimate{}, err
 	}
