@@ -33,6 +33,13 @@ const (
 	EnvInfluxDBTokenSecretARN = "IOT_INFLUXDB_TOKEN_SECRET_ARN" // absent if the server asks for no credentials
 )
 
+// Environment variables of the metrics function, besides those of the processor that say how to read payloads.
+const (
+	EnvMetricsTable    = "IOT_METRICS_TABLE"
+	EnvMetricsKeepDays = "IOT_METRICS_KEEP_DAYS"
+	EnvMetricsMeasures = "IOT_METRICS_MEASURES" // JSON array of names; absent: all
+)
+
 // Environment variables of the alerts function.
 const (
 	EnvAlertTopicARN = "IOT_ALERT_TOPIC_ARN"

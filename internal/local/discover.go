@@ -160,6 +160,7 @@ func mapping(c lambdatypes.EventSourceMappingConfiguration, name string) streams
 		FunctionARN:     aws.ToString(c.FunctionArn),
 		BatchSize:       100,
 		Window:          time.Duration(aws.ToInt32(c.MaximumBatchingWindowInSeconds)) * time.Second,
+		TumblingWindow:  time.Duration(aws.ToInt32(c.TumblingWindowInSeconds)) * time.Second,
 		Parallelization: int(aws.ToInt32(c.ParallelizationFactor)),
 		Start: streams.Position{
 			Kind: string(c.StartingPosition),

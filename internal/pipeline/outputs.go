@@ -19,6 +19,9 @@ type Outputs struct {
 	FunctionARNs       map[string]string `json:"function_arns"` // by function, such as "processor"
 	RuleARNs           map[string]string `json:"rule_arns"`     // by rule, such as "telemetry", and by route
 	Registration       *Registration     `json:"registration"`  // nil without provisioning
+	MetricsTableName   *string           `json:"metrics_table_name"`
+	// MetricsReaderPolicyJSON is a policy document that lets somebody read the metrics.
+	MetricsReaderPolicyJSON *string `json:"metrics_reader_policy_json"`
 }
 
 // Topics are patterns of the topics of one device; {thing} is replaced by its name.

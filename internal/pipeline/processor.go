@@ -102,6 +102,8 @@ func (b *builder) eventSource() assembly.Part {
 		ParallelizationFactor: int32(*p.ParallelizationFactor),
 		MaxRetries:            int32(*p.MaxRetries),
 		MaxRecordAgeSeconds:   int32(*p.MaxRecordAgeSeconds),
+		// One bad record must not block its shard.
+		Bisect: true, PartialResponses: true,
 		// Only S3 keeps the payload: a queue would get only metadata [AWS 5 DestinationConfig.OnFailure].
 		OnFailureARN: b.arn.bucket(b.names.bucket()),
 		Tags:         b.env.Tags,

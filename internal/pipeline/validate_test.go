@@ -26,8 +26,8 @@ type mistake struct {
 // mistakes are those of all capabilities.
 func mistakes() []mistake {
 	return slices.Concat(generalMistakes, devicesMistakes, provisioningMistakes, credentialsMistakes, streamMistakes,
-		processorMistakes, telemetryMistakes, selectMistakes, timestreamMistakes, influxDBMistakes, deviceStateMistakes, alertsMistakes,
-		archiveMistakes, functionsMistakes, routeMistakes)
+		processorMistakes, telemetryMistakes, selectMistakes, timestreamMistakes, influxDBMistakes, deviceStateMistakes,
+		metricsMistakes, alertsMistakes, archiveMistakes, functionsMistakes, routeMistakes)
 }
 
 func TestValidateMistakes(t *testing.T) {

@@ -99,6 +99,7 @@ type TimestreamTable struct {
 // Table is an on-demand DynamoDB table with a string hash key.
 type Table struct {
 	HashKey             string
+	RangeKey            string // a string; empty: none
 	Indexes             []TableIndex
 	TTLAttribute        string // empty: no TTL
 	PointInTimeRecovery bool
@@ -245,10 +246,13 @@ type EventSource struct {
 	ParallelizationFactor int32
 	MaxRetries            int32 // -1: until the record expires
 	MaxRecordAgeSeconds   int32 // -1: until the record expires
+	// TumblingWindowSeconds is the length of the windows whose state Lambda passes on; 0: none.
+	TumblingWindowSeconds int32
+	Bisect                bool // a batch that fails is retried in halves
+	PartialResponses      bool // the function may report a part of a batch as failed
 	OnFailureARN          string
 	Tags                  map[string]string
-	// Only observed: a wanted mapping is enabled, bisects failing batches and takes partial batch responses.
-	Disabled, WholeBatches bool
+	Disabled              bool // only observed: a wanted mapping is enabled
 }
 
 // TopicRule is an AWS IoT topic rule.

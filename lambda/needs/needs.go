@@ -20,6 +20,7 @@ const (
 	InfluxDBSecret     Resource = "influxdb-secret"     // the secret with the credentials of InfluxDB
 	DeviceTable        Resource = "device-table"        // the DynamoDB device table, without its indexes
 	ReadingsTable      Resource = "readings-table"      // the DynamoDB table of recent readings
+	MetricsTable       Resource = "metrics-table"       // the DynamoDB table of metrics
 	DeadLetterQueue    Resource = "dead-letter-queue"   // the SQS queue
 	DeadLetterBucket   Resource = "dead-letter-bucket"  // the bucket itself
 	DeadLetterPayloads Resource = "dead-letter-objects" // arn:…:<bucket>/<dead-letter prefix>*
@@ -45,7 +46,9 @@ type Need struct {
 }
 
 // calls lists what each function calls, under the name of its folder below lambda/.
-var calls = map[string][]Need{"alerts": alerts, "processor": processor, "provisioning": provisioning}
+var calls = map[string][]Need{
+	"alerts": alerts, "metrics": metrics, "processor": processor, "provisioning": provisioning,
+}
 
 // Functions returns the sorted names of the functions that the project ships.
 func Functions() []string { return slices.Sorted(maps.Keys(calls)) }
@@ -83,6 +86,22 @@ var processor = []Need{
 	{Action: "ec2:DescribeSubnets", On: Network, ByLambda: true},
 	{Action: "ec2:AssignPrivateIpAddresses", On: Network, ByLambda: true},
 	{Action: "ec2:UnassignPrivateIpAddresses", On: Network, ByLambda: true},
+}
+
+// metrics is what the function calls that computes metrics. Lambda polls the stream for it as for the processor.
+var metrics = []Need{
+	{Action: "dynamodb:BatchWriteItem", On: MetricsTable},
+	{Action: "dynamodb:GetItem", On: MetricsTable},
+
+	{Action: "kinesis:DescribeStream", On: Stream, ByLambda: true},
+	{Action: "kinesis:DescribeStreamSummary", On: Stream, ByLambda: true},
+	{Action: "kinesis:GetRecords", On: Stream, ByLambda: true},
+	{Action: "kinesis:GetShardIterator", On: Stream, ByLambda: true},
+	{Action: "kinesis:ListShards", On: Stream, ByLambda: true},
+	{Action: "s3:ListBucket", On: DeadLetterBucket, ByLambda: true},
+	{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
+	{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
+	{Action: "s3:PutObject", On: FailedBatches, ByLambda: true},
 }
 
 // alerts is what the alert handler calls.

@@ -26,6 +26,7 @@ var base = map[string]string{
 // everything is base with devices that register themselves.
 func everything(t *testing.T) map[string]string {
 	arguments := maps.Clone(base)
+	arguments["metrics"] = `{}`
 	arguments["provisioning"] = fmt.Sprintf(`{ claim = {}, jitp = { ca_certificate_pem = %q } }`, authority(t))
 	return arguments
 }
@@ -106,6 +107,29 @@ var chains = map[string][]change{
 			`{ ttl_days = 30, point_in_time_recovery = false }`,
 			[]string{"dynamodb:UpdateContinuousBackups"},
 		},
+		{"metrics", "metrics", `{}`,
+			[]string{
+				"awslambda:CreateEventSourceMapping",
+				"awslambda:CreateFunction",
+				"dynamodb:CreateTable",
+				"dynamodb:UpdateTimeToLive",
+				"iam:CreateRole",
+				"iam:PutRolePolicy",
+				"logs:CreateLogGroup",
+				"logs:PutRetentionPolicy",
+			}},
+		{"longer windows", "metrics", `{ window_seconds = 300 }`, []string{"awslambda:UpdateEventSourceMapping"}},
+		{"metrics of one measure", "metrics", `{ window_seconds = 300, measures = ["temperature"], keep_days = 7 }`,
+			[]string{"awslambda:UpdateFunctionConfiguration"}},
+		{"no metrics", "metrics", ``,
+			[]string{
+				"awslambda:DeleteEventSourceMapping",
+				"awslambda:DeleteFunction",
+				"dynamodb:DeleteTable",
+				"iam:DeleteRole",
+				"iam:DeleteRolePolicy",
+				"logs:DeleteLogGroup",
+			}},
 		{"archive expiry", "archive", `{ expire_after_days = 30 }`, []string{"s3:PutLifecycleConfiguration"}},
 		{"no archive", "archive", `{ enabled = false, expire_after_days = 30 }`,
 			[]string{

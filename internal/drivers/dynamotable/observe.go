@@ -60,7 +60,7 @@ func specOf(t *types.TableDescription) spec.Table {
 		// Without a summary a table has been provisioned from its first day.
 		Provisioned: t.BillingModeSummary == nil || t.BillingModeSummary.BillingMode != types.BillingModePayPerRequest,
 	}
-	s.HashKey, _ = keys(t.KeySchema)
+	s.HashKey, s.RangeKey = keys(t.KeySchema)
 	for _, i := range t.GlobalSecondaryIndexes {
 		if i.IndexStatus == types.IndexStatusDeleting {
 			continue

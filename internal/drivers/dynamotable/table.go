@@ -40,7 +40,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Table) 
 		TableName:            &ref.Name,
 		BillingMode:          types.BillingModePayPerRequest,
 		AttributeDefinitions: definitions(want),
-		KeySchema:            keySchema(want.HashKey, ""),
+		KeySchema:            keySchema(want.HashKey, want.RangeKey),
 		Tags:                 newTags(ownertag.Tags(ref.Owner, want.Tags)),
 	}
 	for _, i := range want.Indexes {
@@ -159,7 +159,7 @@ func (d *Driver) update(ctx context.Context, in *dynamodb.UpdateTableInput) erro
 // reindex removes the indexes that are not wanted as they are, then adds those that are missing. A call defines exactly
 // the key attributes that the table has after it: DynamoDB refuses unused ones.
 func (d *Driver) reindex(ctx context.Context, have *assembly.Observed[spec.Table], want spec.Table) error {
-	after := spec.Table{HashKey: want.HashKey}
+	after := spec.Table{HashKey: want.HashKey, RangeKey: want.RangeKey}
 	for _, i := range have.Spec.Indexes {
 		if slices.Contains(want.Indexes, i) {
 			after.Indexes = append(after.Indexes, i)
@@ -278,6 +278,7 @@ func (d *Driver) Diff(have, want spec.Table) []assembly.Change {
 		}
 	}
 	add("hash_key", have.HashKey != want.HashKey, true)
+	add("range_key", have.RangeKey != want.RangeKey, true)
 	add("billing_mode", have.Provisioned, false)
 	add("indexes", !slices.Equal(sorted(have.Indexes), sorted(want.Indexes)), false)
 	add("kms_key_id", !kmskey.Same(have.KMSKeyID, want.KMSKeyID), false)
@@ -292,9 +293,13 @@ func sorted(indexes []spec.TableIndex) []spec.TableIndex {
 		func(a, b spec.TableIndex) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// definitions names the attributes that are keys: hash keys are strings, range keys numbers.
+// definitions names the attributes that are keys: those of the table and hash keys of indexes are strings, range keys
+// of indexes numbers.
 func definitions(want spec.Table) []types.AttributeDefinition {
 	kinds := map[string]types.ScalarAttributeType{want.HashKey: types.ScalarAttributeTypeS}
+	if want.RangeKey != "" {
+		kinds[want.RangeKey] = types.ScalarAttributeTypeS
+	}
 	for _, i := range want.Indexes {
 		kinds[i.HashKey] = types.ScalarAttributeTypeS
 		if i.RangeKey != "" {

@@ -27,6 +27,7 @@ var (
 func full() spec.Table {
 	return spec.Table{
 		HashKey:             "device_id",
+		RangeKey:            "at",
 		Indexes:             []spec.TableIndex{byStatus},
 		TTLAttribute:        "expires_at",
 		PointInTimeRecovery: true,
@@ -261,9 +262,10 @@ func TestChangeOfTheKey(t *testing.T) {
 	}
 }
 
-func TestHashKeyCannotChange(t *testing.T) {
-	got := New(nil).Diff(spec.Table{HashKey: "a"}, spec.Table{HashKey: "b"})
-	if len(got) != 1 || !got[0].Replace || got[0].Field != "hash_key" {
+func TestKeysCannotChange(t *testing.T) {
+	got := New(nil).Diff(spec.Table{HashKey: "a"}, spec.Table{HashKey: "b", RangeKey: "c"})
+	if len(got) != 2 || !got[0].Replace || got[0].Field != "hash_key" || !got[1].Replace ||
+		got[1].Field != "range_key" {
 		t.Errorf("%v", got)
 	}
 }

@@ -1,6 +1,5 @@
 // Package eventsource knows Lambda event source mappings from a Kinesis stream.
-// It must not know what is in the stream. Every mapping bisects failing batches
-// and takes partial batch responses, so that one bad record never blocks its shard.
+// It must not know what is in the stream.
 package eventsource
 
 import (
@@ -74,6 +73,7 @@ func (d *Driver) find(ctx context.Context, ref assembly.Ref) (*types.EventSource
 		ParallelizationFactor: out.ParallelizationFactor, MaximumRetryAttempts: out.MaximumRetryAttempts,
 		MaximumRecordAgeInSeconds: out.MaximumRecordAgeInSeconds, DestinationConfig: out.DestinationConfig,
 		BisectBatchOnFunctionError: out.BisectBatchOnFunctionError, FunctionResponseTypes: out.FunctionResponseTypes,
+		TumblingWindowInSeconds: out.TumblingWindowInSeconds,
 	}, nil
 }
 
@@ -114,11 +114,10 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.EventSo
 			MaximumRetryAttempts:           &want.MaxRetries,
 			MaximumRecordAgeInSeconds:      &want.MaxRecordAgeSeconds,
 			DestinationConfig:              destination(want),
-			BisectBatchOnFunctionError:     aws.Bool(true),
-			FunctionResponseTypes: []types.FunctionResponseType{
-				types.FunctionResponseTypeReportBatchItemFailures,
-			},
-			Tags: ownertag.Tags(ref.Owner, want.Tags),
+			BisectBatchOnFunctionError:     &want.Bisect,
+			FunctionResponseTypes:          responseTypes(want),
+			TumblingWindowInSeconds:        window(want),
+			Tags:                           ownertag.Tags(ref.Owner, want.Tags),
 		})
 		return err
 	})
@@ -152,10 +151,9 @@ func (d *Driver) Update(
 				MaximumRetryAttempts:           &want.MaxRetries,
 				MaximumRecordAgeInSeconds:      &want.MaxRecordAgeSeconds,
 				DestinationConfig:              destination(want),
-				BisectBatchOnFunctionError:     aws.Bool(true),
-				FunctionResponseTypes: []types.FunctionResponseType{
-					types.FunctionResponseTypeReportBatchItemFailures,
-				},
+				BisectBatchOnFunctionError:     &want.Bisect,
+				FunctionResponseTypes:          responseTypes(want),
+				TumblingWindowInSeconds:        &want.TumblingWindowSeconds,
 			})
 			return err
 		})
@@ -186,6 +184,22 @@ func destination(want spec.EventSource) *types.DestinationConfig {
 	return d
 }
 
+// responseTypes is never nil: an empty list takes the old one away.
+func responseTypes(want spec.EventSource) []types.FunctionResponseType {
+	if want.PartialResponses {
+		return []types.FunctionResponseType{types.FunctionResponseTypeReportBatchItemFailures}
+	}
+	return []types.FunctionResponseType{}
+}
+
+// window leaves out what a new mapping does not have.
+func window(want spec.EventSource) *int32 {
+	if want.TumblingWindowSeconds == 0 {
+		return nil
+	}
+	return &want.TumblingWindowSeconds
+}
+
 func specOf(m *types.EventSourceMappingConfiguration) spec.EventSource {
 	s := spec.EventSource{
 		StreamARN:             aws.ToString(m.EventSourceArn),
@@ -197,8 +211,10 @@ func specOf(m *types.EventSourceMappingConfiguration) spec.EventSource {
 		MaxRetries:            forever,
 		MaxRecordAgeSeconds:   forever,
 		Disabled:              strings.HasPrefix(aws.ToString(m.State), "Disabl"),
-		WholeBatches: !aws.ToBool(m.BisectBatchOnFunctionError) ||
-			!slices.Contains(m.FunctionResponseTypes, types.FunctionResponseTypeReportBatchItemFailures),
+		TumblingWindowSeconds: aws.ToInt32(m.TumblingWindowInSeconds),
+		Bisect:                aws.ToBool(m.BisectBatchOnFunctionError),
+		PartialResponses: slices.Contains(m.FunctionResponseTypes,
+			types.FunctionResponseTypeReportBatchItemFailures),
 	}
 	// What AWS leaves out has its documented default [AWS 5].
 	if m.ParallelizationFactor != nil {
@@ -233,7 +249,8 @@ func (d *Driver) Diff(have, want spec.EventSource) []assembly.Change {
 	}
 	add(have.FunctionName != want.FunctionName, "function")
 	add(have.Disabled, "enabled")
-	add(have.WholeBatches, "partial_batches")
+	add(have.Bisect != want.Bisect || have.PartialResponses != want.PartialResponses, "partial_batches")
+	add(have.TumblingWindowSeconds != want.TumblingWindowSeconds, "tumbling_window_seconds")
 	add(have.BatchSize != want.BatchSize, "batch_size")
 	add(have.BatchWindowSeconds != want.BatchWindowSeconds, "batch_window_seconds")
 	add(have.ParallelizationFactor != want.ParallelizationFactor, "parallelization_factor")

@@ -37,6 +37,7 @@ func wanted() spec.EventSource {
 		StreamARN:    "arn:aws:kinesis:us-east-1:123456789012:stream/" + stream,
 		FunctionName: function, FunctionARN: "arn:aws:lambda:us-east-1:123456789012:function:" + function,
 		BatchSize: 200, BatchWindowSeconds: 5, ParallelizationFactor: 2, MaxRetries: 3, MaxRecordAgeSeconds: 3600,
+		Bisect: true, PartialResponses: true,
 		OnFailureARN: "arn:aws:s3:::greenhouse-archive", Tags: map[string]string{"team": "bay"},
 	}
 }
@@ -132,6 +133,15 @@ func TestLife(t *testing.T) {
 				)},
 			{Why: "pointed at another function by hand", Fields: []string{"function"}, Writes: updated,
 				Drift: byHand(lambda.UpdateEventSourceMappingInput{FunctionName: aws.String("another")})},
+			{Why: "a window set by hand", Fields: []string{"tumbling_window_seconds"}, Writes: updated,
+				Drift: byHand(lambda.UpdateEventSourceMappingInput{TumblingWindowInSeconds: aws.Int32(30)})},
+			{Why: "a window with whole batches wanted", Writes: updated,
+				Fields: []string{"partial_batches", "tumbling_window_seconds"},
+				Want: drivertest.Changing(func(s *spec.EventSource) {
+					s.TumblingWindowSeconds, s.Bisect, s.PartialResponses = 60, false, false
+				})},
+			{Why: "bisecting switched on by hand", Fields: []string{"partial_batches"}, Writes: updated,
+				Drift: byHand(lambda.UpdateEventSourceMappingInput{BisectBatchOnFunctionError: aws.Bool(true)})},
 			{Why: "larger batches wanted", Fields: []string{"batch_size"}, Writes: updated,
 				Want: drivertest.Changing(func(s *spec.EventSource) { s.BatchSize = 500 })},
 			{Why: "no destination wanted", Fields: []string{"on_failure"}, Writes: updated,

@@ -39,9 +39,14 @@ func (b *buffer) rest() time.Duration {
 	return max(0, b.shard.poller.mapping.Window-time.Since(b.since))
 }
 
-// flush delivers full batches, and a partial one when its window has passed or the shard has ended.
-func (b *buffer) flush(ctx context.Context, all bool) {
+// flush delivers full batches, and a partial one when its window has passed or the shard has ended. ended matters for
+// tumbling windows only, see flushWindows.
+func (b *buffer) flush(ctx context.Context, all bool, ended time.Time) {
 	m := b.shard.poller.mapping
+	if m.TumblingWindow > 0 {
+		b.flushWindows(ctx, all, ended)
+		return
+	}
 	due := func() bool { return all || len(b.records) >= m.BatchSize*m.Parallelization || b.rest() == 0 }
 	for ctx.Err() == nil && len(b.records) > 0 && due() {
 		lanes := b.take(m)

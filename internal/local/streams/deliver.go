@@ -77,6 +77,9 @@ func (s *shard) invoke(ctx context.Context, records []Record) (done int, err err
 	}
 	began := time.Now()
 	answer, err := p.options.Invoke(ctx, p.mapping.Function, payload)
+	if err == nil && s.window != nil {
+		err = s.keep(ctx, answer)
+	}
 	if err == nil && p.mapping.ReportFailures {
 		if at, failed := failedAt(answer, records); failed {
 			done, err = at, reported{at}
@@ -86,7 +89,7 @@ func (s *shard) invoke(ctx context.Context, records []Record) (done int, err err
 		e := runlog.Event{
 			Kind:     runlog.Invoked,
 			Action:   p.mapping.Function,
-			Target:   fmt.Sprintf("%d records", len(records)),
+			Target:   s.describe(records),
 			Duration: time.Since(began),
 		}
 		if err != nil {
@@ -95,6 +98,14 @@ func (s *shard) invoke(ctx context.Context, records []Record) (done int, err err
 		p.options.Events.Send(e)
 	}
 	return done, err
+}
+
+// describe is what an invocation is about, for the log.
+func (s *shard) describe(records []Record) string {
+	if s.window != nil && len(records) == 0 {
+		return "end of the window " + s.window.start.Format(time.TimeOnly) + "–" + s.window.end.Format(time.TimeOnly)
+	}
+	return fmt.Sprintf("%d records", len(records))
 }
 
 // failedAt finds the first failed record in an answer with batchItemFailures. A missing answer and a missing or empty
@@ -166,6 +177,9 @@ func (s *shard) event(records []Record) ([]byte, error) {
 		out.InvokeIdentityARN = p.mapping.FunctionARN
 		out.Region = p.options.Region
 		out.EventSourceARN = p.mapping.StreamARN
+	}
+	if s.window != nil {
+		return json.Marshal(s.inWindow(e, false))
 	}
 	return json.Marshal(e)
 }

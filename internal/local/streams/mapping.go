@@ -27,6 +27,7 @@ type Mapping struct {
 	FunctionARN     string
 	BatchSize       int
 	Window          time.Duration
+	TumblingWindow  time.Duration // 0: none
 	Parallelization int
 	Start           Position
 	// Resume overrides Start per shard: where an earlier poller of this mapping stopped.

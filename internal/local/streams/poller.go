@@ -45,6 +45,9 @@ func Start(m Mapping, o Options) (*Poller, error) {
 	}
 	m.BatchSize = max(m.BatchSize, 1)
 	m.Parallelization = max(m.Parallelization, 1)
+	if m.TumblingWindow > 0 {
+		m.Parallelization = 1 // a window has one state per shard
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Poller{
 		mapping: m,

@@ -94,7 +94,7 @@ type fakeFunction struct {
 	answer  func(data []string, sequence []string) ([]byte, error)
 }
 
-func (f *fakeFunction) invoke(_ context.Context, _ string, payload []byte) ([]byte, error) {
+func (f *fakeFunction) invoke(payload []byte) ([]byte, error) {
 	var e kinesisEvent
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return nil, err
@@ -131,11 +131,24 @@ type fixture struct {
 
 func start(t *testing.T, m Mapping, answer func(data, sequence []string) ([]byte, error), records ...Record) *fixture {
 	t.Helper()
+	f := &fakeFunction{answer: answer}
+	r := startWith(t, m, f.invoke, records...)
+	r.function = f
+	return r
+}
+
+// startWith is start with a function that reads its events itself.
+func startWith(
+	t *testing.T,
+	m Mapping,
+	invoke func(payload []byte) ([]byte, error),
+	records ...Record,
+) *fixture {
+	t.Helper()
 	r := &fixture{
-		stream:   &fakeStream{shards: map[string][]Record{"shard-0": nil}, closed: map[string]bool{}},
-		function: &fakeFunction{answer: answer},
-		sent:     make(chan sent, 100),
-		events:   make(chan runlog.Event, 1000),
+		stream: &fakeStream{shards: map[string][]Record{"shard-0": nil}, closed: map[string]bool{}},
+		sent:   make(chan sent, 100),
+		events: make(chan runlog.Event, 1000),
 	}
 	r.stream.put("shard-0", records...)
 	if m.Start.Kind == "" {
@@ -143,8 +156,10 @@ func start(t *testing.T, m Mapping, answer func(data, sequence []string) ([]byte
 	}
 	var err error
 	r.Poller, err = Start(m, Options{
-		Source:     r.stream,
-		Invoke:     r.function.invoke,
+		Source: r.stream,
+		Invoke: func(_ context.Context, _ string, payload []byte) ([]byte, error) {
+			return invoke(payload)
+		},
 		Interval:   time.Millisecond,
 		RetryDelay: time.Millisecond,
 		Region:     "us-east-1",

@@ -21,6 +21,7 @@ type shard struct {
 	name   string
 	poller *Poller
 	awake  chan struct{} // holds at most one signal
+	window *window       // the open tumbling window, or nil
 
 	mu                 sync.Mutex
 	waiters            []chan struct{} // closed by an empty read
@@ -109,6 +110,7 @@ func (s *shard) run(ctx context.Context, from Position) {
 			}
 		}
 		s.beginRead()
+		began := time.Now()
 		page, err := p.options.Source.Read(ctx, p.mapping.StreamARN, iterator, pageSize)
 		if err != nil {
 			iterator = ""
@@ -119,8 +121,8 @@ func (s *shard) run(ctx context.Context, from Position) {
 			from = Position{Kind: "AFTER_SEQUENCE_NUMBER", After: page.Records[n-1].SequenceNumber}
 		}
 		batch.add(page.Records)
-		batch.flush(ctx, page.Next == "")
-		if batch.empty() && ctx.Err() == nil {
+		batch.flush(ctx, page.Next == "", ended(page, began))
+		if batch.empty() && s.window == nil && ctx.Err() == nil {
 			s.checkpoint(from)
 		}
 		if page.Next == "" {
@@ -135,6 +137,14 @@ func (s *shard) run(ctx context.Context, from Position) {
 			s.sleep(ctx, batch.rest())
 		}
 	}
+}
+
+// ended is the moment up to which every record has been read: the beginning of a read that found nothing.
+func ended(page Page, began time.Time) time.Time {
+	if len(page.Records) > 0 {
+		return time.Time{}
+	}
+	return began
 }
 
 func (s *shard) retryLater(ctx context.Context, what string, err error) {

@@ -76,6 +76,12 @@ var Tamperings = []Tampering{
 			}),
 		)
 	}},
+	{"metrics/event_source", func(t testing.TB, a Account, r assembly.Record) {
+		must[*lambda.UpdateEventSourceMappingOutput](t)(
+			a.Lambda().UpdateEventSourceMapping(t.Context(), &lambda.UpdateEventSourceMappingInput{UUID: &r.ID,
+				TumblingWindowInSeconds: aws.Int32(0), BisectBatchOnFunctionError: aws.Bool(true)}),
+		)
+	}},
 	{"bucket", func(t testing.TB, a Account, r assembly.Record) {
 		must[*s3.DeleteBucketPolicyOutput](t)(
 			a.S3().DeleteBucketPolicy(t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &r.Name}),

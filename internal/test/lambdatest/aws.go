@@ -379,6 +379,8 @@ func (a *AWS) Env(more map[string]string) map[string]string {
 		contract.EnvTimestreamTable:     "telemetry",
 		contract.EnvAlertTopicARN:       "arn:aws:sns:us-east-1:123456789012:greenhouse-alerts",
 		contract.EnvDataEndpoint:        a.URL,
+		contract.EnvMetricsTable:        "greenhouse-metrics",
+		contract.EnvMetricsKeepDays:     "30",
 		contract.EnvAllowListTable:      "greenhouse-allow-list",
 		contract.EnvTemplateARN:         "arn:aws:iot:us-east-1:123456789012:provisioningtemplate/greenhouse",
 		contract.EnvOwner:               "owner-token",

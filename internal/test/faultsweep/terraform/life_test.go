@@ -32,6 +32,7 @@ func (d *workdir) describeWhole(version int) {
     in%[1]d  = {}
   }
   timestream   = { memory_retention_hours = %[3]d }
+  metrics      = { window_seconds = %[4]d }
   archive      = { expire_after_days = %[4]d }
   stream       = { retention_hours = %[5]d }
   device_state = { point_in_time_recovery = %[2]t }
