@@ -111,11 +111,13 @@ func (b *builder) telemetryOptions() (string, error) {
 }
 
 func (t TelemetrySpec) options(p *protobufOptions) string {
+	selected := t.Select != nil
 	t.DataField, t.TimeField, t.Select, t.Where = nil, nil, nil, nil
 	text := encode(struct {
 		TelemetrySpec
 		Protobuf *protobufOptions `json:"protobuf,omitzero"`
-	}{t, p})
+		Selected bool             `json:"selected,omitzero"`
+	}{t, p, selected})
 	if text != "{}" {
 		return text
 	}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -121,7 +122,10 @@ func TestTelemetryRule(t *testing.T) {
 			"SELECT *,\n  topic(2) AS name FROM 'greenhouse/+/telemetry' WHERE t > 200 OR FALSE",
 			strings.TrimSuffix(sent, "}") + `,"name":"soil"}`, []string{"1767225700000 id=7 t=215 name=soil"}},
 		{`{"select":"missing AS a"}`, "SELECT missing AS a FROM 'greenhouse/+/telemetry'", "{}",
-			[]string{"1767225700000"}},
+			[]string{"dead letter nothing_selected"}},
+		{`{"select":"debug, timestamp() AS timestamp"}`,
+			"SELECT debug, timestamp() AS timestamp FROM 'greenhouse/+/telemetry'",
+			`{"debug":null,"timestamp":1767225700000}`, []string{"1767225700000"}},
 		{`{"where":"isNull(debug) AND t < 200"}`,
 			"SELECT * FROM 'greenhouse/+/telemetry' WHERE isNull(debug) AND t < 200", "", nil},
 	} {
@@ -214,8 +218,8 @@ func decoded(t *testing.T, config Spec, record []byte, arrival time.Time) []stri
 		t.Fatal(err)
 	}
 	readings, err := decoder.Append(nil, string(record), arrival)
-	if err != nil {
-		t.Fatalf("the processor refuses %s: %v", record, err)
+	if refused := (*payload.Error)(nil); errors.As(err, &refused) {
+		return []string{"dead letter " + string(refused.Reason)}
 	}
 	var lines []string
 	for _, r := range readings {

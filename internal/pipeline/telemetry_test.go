@@ -33,7 +33,7 @@ func TestTheFunctionsKnowTheSettings(t *testing.T) {
 	want := payload.Options{DataField: "d", DataPath: "a.b", TimePath: "t", TimeFormat: "seconds", ReadingsPath: "r",
 		Pairs: &payload.Pairs{Name: "n", Value: "v"}, ConvertStrings: true, Ignore: []string{"x.*"},
 		Rename: map[string]string{"a": "b"}, Format: "protobuf", Compression: "gzip",
-		Protobuf: &payload.Protobuf{Descriptor: "descriptor", Message: "f.M"}}
+		Protobuf: &payload.Protobuf{Descriptor: "descriptor", Message: "f.M"}, Selected: true}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +84,18 @@ func (d *Decoder) Decode(payload []byte, arrival time.Time) ([]Reading, error) {
 // Append is Decode for a payload in a string, whose memory the measures share. It appends the readings to list. After
 // an error, list is unchanged.
 func (d *Decoder) Append(list []Reading, payload string, arrival time.Time) ([]Reading, error) {
+	all, err := d.append(list, payload, arrival)
+	if err == nil && d.options.Selected && !slices.ContainsFunc(all[len(list):], Reading.says) {
+		return list, &Error{Reason: NothingSelected, Detail: "the message holds no " +
+			"measure of what telemetry.select selects"}
+	}
+	return all, err
+}
+
+// says reports whether a reading holds anything but its time.
+func (r Reading) says() bool { return len(r.Measures) > 0 || r.Skipped > 0 }
+
+func (d *Decoder) append(list []Reading, payload string, arrival time.Time) ([]Reading, error) {
 	d.arrival, d.start = arrival.UTC(), len(d.slab)
 	if d.plain {
 		list = append(list, Reading{})

@@ -39,6 +39,9 @@ type Options struct {
 	Compression string `json:"compression,omitempty"`
 	// Protobuf is the message of the format protobuf.
 	Protobuf *Protobuf `json:"protobuf,omitempty"`
+	// Selected says that payloads are what a rule selects of a message. One without any measure is then an error: the
+	// message holds nothing of what is selected, and its content would be lost.
+	Selected bool `json:"selected,omitempty"`
 }
 
 // Pairs name the members of an object that is one measure.

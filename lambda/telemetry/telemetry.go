@@ -87,6 +87,7 @@ const (
 	NumberOutOfRange Reason = "number_out_of_range"
 	EmptyName        Reason = "empty_name"
 	UnreadableArray  Reason = "unreadable_array"
+	NothingSelected  Reason = "nothing_selected"
 )
 
 // Error is a payload that could not be decoded. Detail may name members of the payload, but holds no values.
