@@ -17,10 +17,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/athena"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	"github.com/aws/aws-sdk-go-v2/service/glue"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
@@ -81,6 +83,8 @@ type Clients struct {
 	cloudWatch      lazy[*cloudwatch.Client]
 	firehose        lazy[*firehose.Client]
 	iotData         lazy[*iotdataplane.Client]
+	glue            lazy[*glue.Client]
+	athena          lazy[*athena.Client]
 }
 
 // shared is what the clients of all regions have in common.
@@ -396,5 +400,21 @@ func (c *Clients) IoTData() *iotdataplane.Client {
 	return c.iotData.get(func() *iotdataplane.Client {
 		return iotdataplane.NewFromConfig(c.config("iotdata"),
 			func(o *iotdataplane.Options) { o.BaseEndpoint = c.endpoint("iotdata", o.BaseEndpoint) })
+	})
+}
+
+// Glue is the client of AWS Glue, for its data catalog.
+func (c *Clients) Glue() *glue.Client {
+	return c.glue.get(func() *glue.Client {
+		return glue.NewFromConfig(c.config("glue"),
+			func(o *glue.Options) { o.BaseEndpoint = c.endpoint("glue", o.BaseEndpoint) })
+	})
+}
+
+// Athena is the client of Amazon Athena.
+func (c *Clients) Athena() *athena.Client {
+	return c.athena.get(func() *athena.Client {
+		return athena.NewFromConfig(c.config("athena"),
+			func(o *athena.Options) { o.BaseEndpoint = c.endpoint("athena", o.BaseEndpoint) })
 	})
 }

@@ -21,7 +21,10 @@ const DefaultMaxRetries = 25
 
 // EndpointServices are the services that Settings.Endpoints may name, in order.
 var EndpointServices = []string{
+	"athena",
 	"dynamodb",
+	"firehose",
+	"glue",
 	"iam",
 	"iot",
 	"iotdata",

@@ -19,6 +19,7 @@ var notFoundCodes = []string{
 	"ParameterNotFound",         // SSM
 	"NotFound",                  // S3 HeadBucket, SNS
 	"NotFoundException",
+	"EntityNotFoundException", // Glue
 	"NoSuchBucket",
 	"NoSuchKey",
 	"QueueDoesNotExist",

@@ -7,14 +7,19 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/cacertificate"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/claimcertificate"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/deliverystream"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/dynamoitem"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/dynamotable"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/eventsource"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/function"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/gluedatabase"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/gluetable"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iamrole"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iotpolicy"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/kinesisstream"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/loggroup"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/logstream"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/namedquery"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/parameter"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/provisioningtemplate"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/s3bucket"
@@ -26,6 +31,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/timestreamdb"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/timestreamtable"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/topicrule"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/workgroup"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
@@ -55,5 +61,11 @@ func Registry(c *awsapi.Clients, devices assembly.Driver[spec.Fleet]) assembly.R
 		spec.KindTemplate:           assembly.Erase(provisioningtemplate.New(c)),
 		spec.KindClaimCertificate:   assembly.Erase(claimcertificate.New(c)),
 		spec.KindCACertificate:      assembly.Erase(cacertificate.New(c)),
+		spec.KindLogStream:          assembly.Erase(logstream.New(c)),
+		spec.KindDeliveryStream:     assembly.Erase(deliverystream.New(c)),
+		spec.KindGlueDatabase:       assembly.Erase(gluedatabase.New(c)),
+		spec.KindGlueTable:          assembly.Erase(gluetable.New(c)),
+		spec.KindWorkgroup:          assembly.Erase(workgroup.New(c)),
+		spec.KindNamedQuery:         assembly.Erase(namedquery.New(c)),
 	}
 }

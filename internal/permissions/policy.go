@@ -21,7 +21,7 @@ type Place struct {
 }
 
 // statement is a row of the table below: actions of one service without its prefix, and resources
-// with ${partition}, ${region}, ${account} and ${name} in them.
+// with ${partition}, ${region}, ${account}, ${name} and ${database}, the name as Glue takes it, in them.
 type statement struct {
 	sid, service, actions string
 	resources             []string
@@ -108,6 +108,35 @@ var table = []statement{
 		PutLifecycleConfiguration`,
 	},
 	{
+		sid:       "ArchiveDelivery",
+		service:   "firehose",
+		resources: []string{"arn:${partition}:firehose:${region}:${account}:deliverystream/${name}-archive"},
+		actions: `
+		CreateDeliveryStream DeleteDeliveryStream DescribeDeliveryStream ListTagsForDeliveryStream TagDeliveryStream
+		UntagDeliveryStream UpdateDestination`,
+	},
+	{
+		sid:     "ArchiveTables",
+		service: "glue",
+		resources: []string{
+			"arn:${partition}:glue:${region}:${account}:catalog",
+			"arn:${partition}:glue:${region}:${account}:database/${database}",
+			"arn:${partition}:glue:${region}:${account}:table/${database}/*",
+			"arn:${partition}:glue:${region}:${account}:userDefinedFunction/${database}/*",
+		},
+		actions: `
+		CreateDatabase CreateTable DeleteDatabase DeleteTable GetDatabase GetTable GetTags TagResource UntagResource
+		UpdateDatabase UpdateTable`,
+	},
+	{
+		sid:       "ArchiveQueries",
+		service:   "athena",
+		resources: []string{"arn:${partition}:athena:${region}:${account}:workgroup/${name}"},
+		actions: `
+		BatchGetNamedQuery CreateNamedQuery CreateWorkGroup DeleteNamedQuery DeleteWorkGroup GetNamedQuery GetWorkGroup
+		ListNamedQueries ListTagsForResource TagResource UntagResource UpdateNamedQuery UpdateWorkGroup`,
+	},
+	{
 		sid:     "Alerts",
 		service: "sns",
 		resources: []string{
@@ -141,12 +170,15 @@ var table = []statement{
 		CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings ListTags
 		TagResource UntagResource UpdateEventSourceMapping`},
 	{
-		sid:       "FunctionLogs",
-		service:   "logs",
-		resources: []string{"arn:${partition}:logs:${region}:${account}:log-group:/aws/lambda/${name}-*"},
+		sid:     "Logs",
+		service: "logs",
+		resources: []string{
+			"arn:${partition}:logs:${region}:${account}:log-group:/aws/lambda/${name}-*",
+			"arn:${partition}:logs:${region}:${account}:log-group:/aws/kinesisfirehose/${name}-*",
+		},
 		actions: `
-		AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DisassociateKmsKey ListTagsForResource
-		PutRetentionPolicy TagResource UntagResource`,
+		AssociateKmsKey CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream DeleteRetentionPolicy
+		DescribeLogStreams DisassociateKmsKey ListTagsForResource PutRetentionPolicy TagResource UntagResource`,
 	},
 	{
 		sid:       "Roles",
@@ -162,7 +194,7 @@ var table = []statement{
 		service:   "iam",
 		resources: []string{"arn:${partition}:iam::${account}:role/${name}-${region}-*"},
 		actions:   `PassRole`,
-		passedTo:  []string{"iot.amazonaws.com", "lambda.amazonaws.com"},
+		passedTo:  []string{"firehose.amazonaws.com", "iot.amazonaws.com", "lambda.amazonaws.com"},
 	},
 	{
 		sid:       "ManifestAndCredentials",
@@ -199,7 +231,7 @@ var table = []statement{
 // Policy returns the smallest policy that lets a person apply, change, import and destroy a pipeline.
 func Policy(p Place) []Statement {
 	fill := strings.NewReplacer("${partition}", p.Partition, "${region}", p.Region, "${account}", p.Account, "${name}",
-		p.Pipeline)
+		p.Pipeline, "${database}", strings.ReplaceAll(p.Pipeline, "-", "_"))
 	statements := make([]Statement, 0, len(table))
 	for _, row := range table {
 		s := Statement{Sid: row.sid, Effect: "Allow"}

@@ -19,8 +19,8 @@ var update = flag.Bool("update", false, "write the policy into the guide")
 
 // beside lists the actions that AWS requires in addition to the call itself, and the calls that require them.
 var beside = map[string]string{
-	"iam:PassRole": "CreateFunction, CreateTopicRule, CreateProvisioningTemplate: whoever names a " +
-		"role must be allowed to pass it",
+	"iam:PassRole": "CreateFunction, CreateTopicRule, CreateProvisioningTemplate, CreateDeliveryStream: whoever " +
+		"names a role must be allowed to pass it",
 	"ec2:DescribeSecurityGroups":    functionsInNetworks,
 	"ec2:DescribeSubnets":           functionsInNetworks,
 	"ec2:DescribeVpcs":              functionsInNetworks,
@@ -67,7 +67,7 @@ func TestPolicyIsWhatTheSourcesCall(t *testing.T) {
 
 // input is where a call is made up: the SDK's input type names service and operation.
 var input = regexp.MustCompile(
-	`\b(iot|kinesis|timestreamwrite|dynamodb|s3|sns|sqs|iam|lambda|cloudwatchlogs|ssm|secretsmanager|sts|kms)\.([A-Z][A-Za-z]+)Input\b`,
+	`\b(iot|kinesis|timestreamwrite|dynamodb|s3|sns|sqs|iam|lambda|cloudwatchlogs|firehose|glue|athena|ssm|secretsmanager|sts|kms)\.([A-Z][A-Za-z]+)Input\b`,
 )
 
 func callsBelow(t *testing.T, root string) map[string]bool {

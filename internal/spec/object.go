@@ -4,7 +4,8 @@
 //
 // A part's Name is the object's AWS name, and for objects without a name of their own the
 // names that find them, joined by "|": "database|table" (Timestream table), "table|key" (item),
-// "topic|protocol|endpoint" (subscription), "stream|function" (event source mapping).
+// "topic|protocol|endpoint" (subscription), "stream|function" (event source mapping), "group|stream" (log stream),
+// "database|table" (Glue table), "workgroup|query" (named query).
 //
 // Tags never hold the owner token: drivers add it under OwnerTag from the
 // reference they are given, and take it out of what they observe.
@@ -38,6 +39,12 @@ const (
 	KindTemplate           = "provisioning_template"
 	KindClaimCertificate   = "claim_certificate"
 	KindCACertificate      = "ca_certificate"
+	KindLogStream          = "log_stream"
+	KindDeliveryStream     = "firehose_stream"
+	KindGlueDatabase       = "glue_database"
+	KindGlueTable          = "glue_table"
+	KindWorkgroup          = "athena_workgroup"
+	KindNamedQuery         = "athena_named_query"
 )
 
 // Parameter is an SSM parameter. The value is written as a SecureString.

@@ -5,6 +5,7 @@ package drivertest
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -219,7 +220,8 @@ func (l Life[S]) foreign(ctx context.Context, t *testing.T, owner string) {
 	if err != nil || after == nil {
 		t.Fatalf("observing: %+v, %v", after, err)
 	}
-	if diff := cmp.Diff(got, after); diff != "" {
+	everything := cmp.Exporter(func(reflect.Type) bool { return true }) // of the SDK's types in Extra
+	if diff := cmp.Diff(got, after, everything); diff != "" {
 		t.Errorf("the foreign object was changed: %s", diff)
 	}
 }

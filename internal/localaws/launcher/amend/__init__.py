@@ -1,10 +1,10 @@
 """Changes that bring moto nearer to AWS, one module per service, each change with the fact it rests on."""
 
-from amend import certificates, functions, iam, iot, logs, provisioning, s3, streams, timestream
+from amend import athena, certificates, functions, glue, iam, iot, logs, provisioning, s3, streams, timestream
 
 
 def apply():
-    for module in (certificates, functions, iam, iot, logs, provisioning, s3, streams, timestream):
+    for module in (athena, certificates, functions, glue, iam, iot, logs, provisioning, s3, streams, timestream):
         module.apply()
 
 

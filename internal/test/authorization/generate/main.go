@@ -22,8 +22,9 @@ import (
 )
 
 // services are those of which policies name actions.
-var services = []string{"cloudwatch", "dynamodb", "ec2", "firehose", "iam", "iot", "kinesis", "kms", "lambda", "logs", "s3",
-	"secretsmanager", "sns", "sqs", "ssm", "states", "sts", "timestream", "timestream-influxdb", "xray"}
+var services = []string{"athena", "cloudwatch", "dynamodb", "ec2", "firehose", "glue", "iam", "iot", "kinesis", "kms",
+	"lambda", "logs", "s3", "secretsmanager", "sns", "sqs", "ssm", "states", "sts", "timestream",
+	"timestream-influxdb", "xray"}
 
 func main() {
 	log.SetFlags(0)
