@@ -27,7 +27,8 @@ type DeliveryStream struct {
 	Departs []string
 }
 
-// FunctionBuffer says how many records an invocation of the transformation gets, and how often a failed one is repeated.
+// FunctionBuffer says how many records an invocation of the transformation gets, and how often a failed one is
+// repeated.
 type FunctionBuffer struct {
 	MB      float64
 	Seconds int32

@@ -39,8 +39,9 @@ func (d *Driver) destinationUpdate(want spec.DeliveryStream) *types.ExtendedS3De
 		FileExtension: &want.Extension, CustomTimeZone: aws.String("UTC"),
 		BufferingHints: &types.BufferingHints{IntervalInSeconds: &want.BufferSeconds, SizeInMBs: &want.BufferMB},
 		// With a format conversion the files are compressed inside, and AWS allows no compression around them.
-		CompressionFormat:        types.CompressionFormatUncompressed,
-		EncryptionConfiguration:  &types.EncryptionConfiguration{NoEncryptionConfig: types.NoEncryptionConfigNoEncryption},
+		CompressionFormat: types.CompressionFormatUncompressed,
+		EncryptionConfiguration: &types.EncryptionConfiguration{
+			NoEncryptionConfig: types.NoEncryptionConfigNoEncryption},
 		ProcessingConfiguration:  processing(want),
 		CloudWatchLoggingOptions: &types.CloudWatchLoggingOptions{Enabled: aws.Bool(want.LogGroup != "")},
 	}
@@ -48,7 +49,8 @@ func (d *Driver) destinationUpdate(want spec.DeliveryStream) *types.ExtendedS3De
 		u.CompressionFormat = types.CompressionFormatGzip
 	}
 	if want.LogGroup != "" {
-		u.CloudWatchLoggingOptions.LogGroupName, u.CloudWatchLoggingOptions.LogStreamName = &want.LogGroup, &want.LogStream
+		u.CloudWatchLoggingOptions.LogGroupName = &want.LogGroup
+		u.CloudWatchLoggingOptions.LogStreamName = &want.LogStream
 	}
 	u.DataFormatConversionConfiguration = d.conversion(want)
 	return u

@@ -257,8 +257,8 @@ func (*Driver) Diff(have, want spec.DeliveryStream) []assembly.Change {
 	add("source", have.SourceARN != want.SourceARN, true)
 	add("role", have.RoleARN != want.RoleARN, true)
 	add("bucket", have.BucketARN != want.BucketARN, false)
-	add("prefix", have.Prefix != want.Prefix || have.ErrorPrefix != want.ErrorPrefix || have.Extension != want.Extension,
-		false)
+	add("prefix", have.Prefix != want.Prefix || have.ErrorPrefix != want.ErrorPrefix ||
+		have.Extension != want.Extension, false)
 	add("buffer", have.BufferSeconds != want.BufferSeconds || have.BufferMB != want.BufferMB, false)
 	add("format", have.Gzip != want.Gzip || !sameSchema(have.Parquet, want.Parquet), false)
 	add("function", have.FunctionARN != want.FunctionARN || have.FunctionBuffer != want.FunctionBuffer, false)

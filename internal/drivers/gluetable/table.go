@@ -1,5 +1,5 @@
-// Package gluetable is the driver of tables and views of a Glue database. AWS keeps no tags for them, so the owner token
-// is one of the table's parameters. It must not know what a table's data means.
+// Package gluetable is the driver of tables and views of a Glue database. AWS keeps no tags for them, so the owner
+// token is one of the table's parameters. It must not know what a table's data means.
 package gluetable
 
 import (
@@ -75,7 +75,8 @@ func specOf(t *types.Table) spec.GlueTable {
 func columnsOf(list []types.Column) []spec.Column {
 	columns := make([]spec.Column, len(list))
 	for i, c := range list {
-		columns[i] = spec.Column{Name: aws.ToString(c.Name), Type: aws.ToString(c.Type), Comment: aws.ToString(c.Comment)}
+		columns[i] = spec.Column{Name: aws.ToString(c.Name), Type: aws.ToString(c.Type),
+			Comment: aws.ToString(c.Comment)}
 	}
 	return columns
 }

@@ -23,7 +23,8 @@ type Driver struct{ c *awsapi.Clients }
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Absent reports whether Athena says that a workgroup or a query does not exist. It has one code for whatever it refuses.
+// Absent reports whether Athena says that a workgroup or a query does not exist. It has one code for whatever it
+// refuses.
 func Absent(err error) bool {
 	return awsapi.IsNotFound(err) || awsapi.Is(err, "InvalidRequestException") &&
 		awsapi.MessageHas(err, "not found", "does not exist")
