@@ -278,7 +278,7 @@ func TestWhatAWSMakesOfADestination(t *testing.T) {
 	}
 	got = specOf(e(parameter("LambdaArn", "f"), parameter("BufferSizeInMBs", "much")))
 	if changes := d.Diff(got, want); len(changes) != 1 || changes[0].Field != "function" {
-		t.Errorf("a number that is none: %v", changes)
+		t.Errorf("not a number: %v", changes)
 	}
 	other := specOf(&types.DeliveryStreamDescription{Destinations: []types.DestinationDescription{{}}})
 	if other.BucketARN != "" {
