@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/delivery"
 )
 
 // stopTime is how long run keeps processing already published messages after it was told to stop.
@@ -69,6 +70,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		"`NAME=PATH` of a bootstrap executable for a function, such as processor=./bootstrap; can be repeated")
 	f.IntVar(&o.Concurrency, "concurrency", 4, "`number` of processes per function")
 	f.DurationVar(&o.Refresh, "refresh", 2*time.Second, "how often to check for changed rules and functions")
+	f.DurationVar(&o.ArchiveInterval, "archive-interval", delivery.DefaultInterval,
+		"how long records are collected for an object of the batched archive; AWS takes archive.buffer_seconds")
 	asJSON := f.Bool("json", false, "print one JSON object per event")
 	quiet := f.Bool("quiet", false, "print only errors, the ready line and the summary")
 	limit := f.Duration("for", 0, "stop after this `duration`")

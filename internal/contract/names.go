@@ -32,4 +32,5 @@ const (
 	KeyFunctionPrefix       = "function/"
 	KeyProvisioningTemplate = "provisioning/template"
 	KeyClaim                = "provisioning/claim"
+	KeyDelivery             = "archive/delivery"
 )

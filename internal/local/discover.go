@@ -16,6 +16,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/delivery"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/streams"
@@ -23,10 +24,11 @@ import (
 
 // deployment is the deployed configuration at one moment.
 type deployment struct {
-	rules     []rules.Rule
-	functions []function
-	mappings  []streams.Mapping
-	template  string // for devices that register themselves; "" when they cannot
+	rules      []rules.Rule
+	functions  []function
+	mappings   []streams.Mapping
+	deliveries []delivery.Config
+	template   string // for devices that register themselves; "" when they cannot
 }
 
 // function is a deployed function and the retry settings of its asynchronous invocations.
@@ -35,8 +37,8 @@ type function struct {
 	async  lambdahost.AsyncConfig
 }
 
-// discover reads the pipeline's rules, functions and event source mappings. It reads the manifest every time, since the
-// pipeline may have gained parts.
+// discover reads the pipeline's rules, functions, event source mappings and delivery streams. It reads the manifest
+// every time, since the pipeline may have gained parts.
 func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
 	m, err := ReadManifest(ctx, r.clients, r.options.Pipeline)
 	if err != nil {
@@ -55,6 +57,9 @@ func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
 			return nil, fmt.Errorf("reading event source mappings of %q: %w", *f.config.FunctionName, err)
 		}
 		d.mappings = append(d.mappings, mappings...)
+	}
+	if d.deliveries, err = r.discoverDeliveries(ctx, m); err != nil {
+		return nil, fmt.Errorf("reading delivery streams: %w", err)
 	}
 	return d, nil
 }

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	for name, source := range map[string]string{"processor": "../../lambda/processor", "alerts": "../../lambda/alerts",
-		"provisioning": "./testdata/hook"} {
+		"archiver": "../../lambda/archiver", "provisioning": "./testdata/hook"} {
 		bootstraps[name] = filepath.Join(dir, name)
 		build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstraps[name], source)
 		if out, err := build.CombinedOutput(); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/broker"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/ca"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/dataplane"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/delivery"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/failuredest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
@@ -52,6 +53,8 @@ type Options struct {
 	Concurrency int
 	// RetryDelay is the wait before the first retry of asynchronous invocations; 0 means one second.
 	RetryDelay time.Duration
+	// ArchiveInterval is how long delivery streams collect records for an object; 0 means delivery.DefaultInterval.
+	ArchiveInterval time.Duration
 }
 
 // A Runtime is a pipeline that runs on this machine.
@@ -75,12 +78,13 @@ type Runtime struct {
 
 	switching sync.Mutex // held while pollers are replaced
 
-	mu       sync.Mutex
-	async    map[string]lambdahost.AsyncConfig
-	unpacked map[string]string
-	current  *deployment
-	pollers  map[string]*streams.Poller // by the mapping's UUID
-	reported map[string]string          // the last problem reported by each step of a refresh
+	mu         sync.Mutex
+	async      map[string]lambdahost.AsyncConfig
+	unpacked   map[string]string
+	current    *deployment
+	pollers    map[string]*streams.Poller  // by the mapping's UUID
+	deliveries map[string]*delivery.Stream // by name
+	reported   map[string]string           // the last problem reported by each step of a refresh
 }
 
 // Start finds the pipeline and runs it. It returns when devices can connect.
@@ -92,15 +96,16 @@ func Start(ctx context.Context, o Options) (*Runtime, error) {
 		o.Refresh = 2 * time.Second
 	}
 	r := &Runtime{
-		options:  o,
-		clients:  awsapi.NewLocal(o.Config),
-		async:    map[string]lambdahost.AsyncConfig{},
-		unpacked: map[string]string{},
-		pollers:  map[string]*streams.Poller{},
-		reported: map[string]string{},
-		current:  &deployment{},
-		ready:    make(chan struct{}),
-		stop:     func() {},
+		options:    o,
+		clients:    awsapi.NewLocal(o.Config),
+		async:      map[string]lambdahost.AsyncConfig{},
+		unpacked:   map[string]string{},
+		pollers:    map[string]*streams.Poller{},
+		deliveries: map[string]*delivery.Stream{},
+		reported:   map[string]string{},
+		current:    &deployment{},
+		ready:      make(chan struct{}),
+		stop:       func() {},
 	}
 	if err := r.start(ctx); err != nil {
 		r.close()
@@ -182,15 +187,10 @@ func (r *Runtime) announce() {
 
 // listen starts the broker.
 func (r *Runtime) listen() error {
-	dir := r.options.StateDir
-	if dir == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return fmt.Errorf("finding a directory for the local certificate authority: %w", err)
-		}
-		dir = filepath.Join(cache, "iot-local")
+	dir, err := r.stateDir()
+	if err != nil {
+		return err
 	}
-	var err error
 	if r.authority, err = ca.Open(dir); err != nil {
 		return err
 	}
@@ -213,6 +213,18 @@ func (r *Runtime) listen() error {
 		},
 	})
 	return err
+}
+
+// stateDir is the directory for what outlives a run.
+func (r *Runtime) stateDir() (string, error) {
+	if r.options.StateDir != "" {
+		return r.options.StateDir, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding a directory for the local certificate authority: %w", err)
+	}
+	return filepath.Join(cache, "iot-local"), nil
 }
 
 // MQTTAddr is where the broker listens, as host:port.
@@ -272,6 +284,11 @@ func (r *Runtime) wake(stream string) {
 			p.Wake()
 		}
 	}
+	for _, s := range r.deliveries {
+		if strings.HasSuffix(s.SourceARN(), ":stream/"+stream) {
+			s.Wake()
+		}
+	}
 }
 
 // Drain returns once everything published before the call has been processed: by rules, streams and functions,
@@ -294,12 +311,19 @@ func (r *Runtime) Drain(ctx context.Context) error {
 	return nil
 }
 
-// drainStreams drains every poller, including those with which a refresh replaces others meanwhile.
+// drainStreams drains every poller and delivery stream, including those with which a refresh replaces others meanwhile.
 func (r *Runtime) drainStreams(ctx context.Context) error {
 	for {
 		again := false
+		var readers []interface{ Drain(context.Context) error }
 		for _, p := range r.readers() {
-			switch err := p.Drain(ctx); {
+			readers = append(readers, p)
+		}
+		for _, s := range r.playing() {
+			readers = append(readers, s)
+		}
+		for _, reader := range readers {
+			switch err := reader.Drain(ctx); {
 			case ctx.Err() != nil:
 				return ctx.Err()
 			case errors.Is(err, streams.ErrStopped):
@@ -347,12 +371,16 @@ func (r *Runtime) close() {
 		if r.broker != nil {
 			r.broker.Close()
 		}
-		pollers := r.readers()
+		pollers, deliveries := r.readers(), r.playing()
 		r.mu.Lock()
 		clear(r.pollers) // before they stop, or a drain would wait for their replacements
+		clear(r.deliveries)
 		r.mu.Unlock()
 		for _, p := range pollers {
 			p.Stop()
+		}
+		for _, s := range deliveries {
+			s.Stop()
 		}
 		if r.provisioning != nil {
 			r.provisioning.Close()

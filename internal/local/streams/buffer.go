@@ -42,6 +42,13 @@ func (b *buffer) rest() time.Duration {
 // flush delivers full batches, and a partial one when its window has passed or the shard has ended. ended matters for
 // tumbling windows only, see flushWindows.
 func (b *buffer) flush(ctx context.Context, all bool, ended time.Time) {
+	if take := b.shard.poller.options.Take; take != nil {
+		if len(b.records) > 0 {
+			take(ctx, b.shard.name, b.records)
+			b.records = nil
+		}
+		return
+	}
 	m := b.shard.poller.mapping
 	if m.TumblingWindow > 0 {
 		b.flushWindows(ctx, all, ended)

@@ -1,7 +1,8 @@
 // Package streams runs Lambda event source mappings: it reads the shards of Kinesis streams, invokes a function with
 // ordered batches, and handles failures as the mapping says. [AWS 5]
 //
-// It knows streams only through Source and functions only through Invoke; it does not know the Lambda API.
+// It knows streams only through Source and functions only through Invoke; it does not know the Lambda API. With
+// Options.Take, it only reads.
 package streams
 
 import (
@@ -67,6 +68,9 @@ type Source interface {
 // Options configure a poller.
 type Options struct {
 	Source Source
+	// Take, if set, gets the records of a shard as they are read, in order, instead of the function; the mapping's
+	// settings for batches and failures then mean nothing. It may block, until the context ends.
+	Take func(ctx context.Context, shard string, records []Record)
 	// Invoke runs the function and returns its answer; every failure is an error.
 	Invoke func(ctx context.Context, function string, payload []byte) ([]byte, error)
 	// Send delivers a failure record; key is its object key in a bucket.
