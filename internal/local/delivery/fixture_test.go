@@ -20,6 +20,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/streams"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
 // start is when the records of a test arrive.
@@ -32,13 +33,20 @@ type fakeStream struct {
 }
 
 func (f *fakeStream) put(shard string, payloads ...string) {
+	for _, payload := range payloads {
+		f.publish(shard, "soil-001", payload)
+	}
+}
+
+// publish adds a record of a thing and returns its sequence number and arrival.
+func (f *fakeStream) publish(shard, thing, payload string) (sequence string, arrived time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, payload := range payloads {
-		n := len(f.shards[shard])
-		f.shards[shard] = append(f.shards[shard], streams.Record{SequenceNumber: shard + strconv.Itoa(n),
-			PartitionKey: "soil-001", Data: []byte(payload), Arrived: start.Add(time.Duration(n) * time.Second)})
-	}
+	n := len(f.shards[shard])
+	sequence, arrived = shard+strconv.Itoa(n), start.Add(time.Duration(n)*time.Second)
+	f.shards[shard] = append(f.shards[shard], streams.Record{SequenceNumber: sequence, PartitionKey: thing,
+		Data: []byte(payload), Arrived: arrived})
+	return sequence, arrived
 }
 
 func (f *fakeStream) Shards(context.Context, string) ([]string, error) {
@@ -120,6 +128,7 @@ type world struct {
 	bucket *bucket
 	// function answers one event; it is called by one goroutine.
 	function func(event firehoseEvent) ([]byte, error)
+	lambda   *lambdatest.Function // answers instead, if it is not nil
 
 	mu     sync.Mutex
 	events []runlog.Event
@@ -187,7 +196,14 @@ func (w *world) run(t *testing.T, c Config, checkpoints string) *Stream {
 			w.mu.Lock()
 			w.sizes = append(w.sizes, len(event.Records))
 			w.mu.Unlock()
-			return w.function(event)
+			if w.lambda == nil {
+				return w.function(event)
+			}
+			answer := w.lambda.Invoke(payload, time.Minute)
+			if answer.Failed {
+				return nil, fmt.Errorf("the function failed: %s", answer.Body)
+			}
+			return answer.Body, nil
 		},
 		Put: w.bucket.put,
 		Events: func(e runlog.Event) {
