@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/mattn/go-isatty"
 )
@@ -107,19 +106,6 @@ func text(v types.AttributeValue) string {
 		return strings.Join(members, " ")
 	}
 	return ""
-}
-
-func (s *show) archive(ctx context.Context, m *made) (int, error) {
-	client := s3.NewFromConfig(s.server.AWSConfig(), func(o *s3.Options) { o.UsePathStyle = true })
-	out, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &m.ArchiveBucket})
-	if err != nil {
-		return 0, err
-	}
-	heading("Objects in S3 ("+m.ArchiveBucket+")", len(out.Contents))
-	for _, o := range out.Contents[max(0, len(out.Contents)-shown):] {
-		fmt.Printf("    %4d bytes  %s\n", aws.ToInt64(o.Size), aws.ToString(o.Key))
-	}
-	return len(out.Contents), nil
 }
 
 func (s *show) alerts(ctx context.Context, m *made) (int, error) {
