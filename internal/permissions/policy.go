@@ -87,6 +87,7 @@ var table = []statement{
 		resources: []string{
 			"arn:${partition}:dynamodb:${region}:${account}:table/${name}",
 			"arn:${partition}:dynamodb:${region}:${account}:table/${name}-allow-list",
+			"arn:${partition}:dynamodb:${region}:${account}:table/${name}-readings",
 			"arn:${partition}:dynamodb:${region}:${account}:table/${name}-metrics",
 		},
 		actions: `

@@ -43,6 +43,7 @@ func capabilities() []capability {
 		timestream(),
 		influxDB(),
 		deviceState(),
+		recent(),
 		metrics(),
 		deadLetters(),
 		alerts(),

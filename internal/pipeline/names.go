@@ -19,6 +19,7 @@ import (
 //	stream               greenhouse                                 128
 //	Timestream database  greenhouse                                 256, at least 3
 //	device table         greenhouse                                 255, at least 3
+//	recent readings      greenhouse-readings                        255
 //	metrics              greenhouse-metrics                         255
 //	bucket               greenhouse-123456789012-eu-west-1          63
 //	alert topic          greenhouse-alerts                          256
@@ -58,6 +59,7 @@ type names struct {
 
 func (n names) manifest() string    { return contract.ManifestName(n.pipeline) }
 func (n names) alertTopic() string  { return n.pipeline + "-alerts" }
+func (n names) readings() string    { return n.pipeline + "-readings" }
 func (n names) metrics() string     { return n.pipeline + "-metrics" }
 func (n names) deadLetters() string { return n.pipeline + "-dead-letters" }
 

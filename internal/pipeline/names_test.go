@@ -42,6 +42,7 @@ func TestNamesAreLegal(t *testing.T) {
 				Spec{
 					Name:         name,
 					Timestream:   &TimestreamSpec{},
+					Recent:       &RecentSpec{},
 					Metrics:      &MetricsSpec{},
 					Alerts:       &AlertsSpec{Rules: rulesOf("a > 1")},
 					Routes:       routes,

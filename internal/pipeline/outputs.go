@@ -5,21 +5,24 @@ import "github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 // Outputs are the computed attributes of a pipeline that follow from its description; the JSON names are those of the
 // attributes. Nil means that the pipeline has no such object or, for the queue's URL, that AWS has not returned it yet.
 type Outputs struct {
-	AccountID          string            `json:"account_id"`
-	MQTTEndpoint       string            `json:"mqtt_endpoint"`
-	Topics             Topics            `json:"topics"`
-	Naming             Naming            `json:"naming"`
-	StreamARN          string            `json:"stream_arn"`
-	TimestreamTableARN *string           `json:"timestream_table_arn"`
-	InfluxDBURL        *string           `json:"influxdb_url"`
-	DeviceTableName    string            `json:"device_table_name"`
-	ArchiveBucket      string            `json:"archive_bucket"`
-	AlertTopicARN      *string           `json:"alert_topic_arn"`
-	DeadLetterQueueURL *string           `json:"dead_letter_queue_url"`
-	FunctionARNs       map[string]string `json:"function_arns"` // by function, such as "processor"
-	RuleARNs           map[string]string `json:"rule_arns"`     // by rule, such as "telemetry", and by route
-	Registration       *Registration     `json:"registration"`  // nil without provisioning
-	MetricsTableName   *string           `json:"metrics_table_name"`
+	AccountID          string  `json:"account_id"`
+	MQTTEndpoint       string  `json:"mqtt_endpoint"`
+	Topics             Topics  `json:"topics"`
+	Naming             Naming  `json:"naming"`
+	StreamARN          string  `json:"stream_arn"`
+	TimestreamTableARN *string `json:"timestream_table_arn"`
+	InfluxDBURL        *string `json:"influxdb_url"`
+	DeviceTableName    string  `json:"device_table_name"`
+	ReadingsTableName  *string `json:"readings_table_name"`
+	// RecentReaderPolicyJSON is a policy document that lets somebody read the recent readings.
+	RecentReaderPolicyJSON *string           `json:"recent_reader_policy_json"`
+	ArchiveBucket          string            `json:"archive_bucket"`
+	AlertTopicARN          *string           `json:"alert_topic_arn"`
+	DeadLetterQueueURL     *string           `json:"dead_letter_queue_url"`
+	FunctionARNs           map[string]string `json:"function_arns"` // by function, such as "processor"
+	RuleARNs               map[string]string `json:"rule_arns"`     // by rule, such as "telemetry", and by route
+	Registration           *Registration     `json:"registration"`  // nil without provisioning
+	MetricsTableName       *string           `json:"metrics_table_name"`
 	// MetricsReaderPolicyJSON is a policy document that lets somebody read the metrics.
 	MetricsReaderPolicyJSON *string `json:"metrics_reader_policy_json"`
 }

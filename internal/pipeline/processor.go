@@ -83,6 +83,10 @@ func (b *builder) processorEnvironment() map[string]string {
 		e[contract.EnvTimestreamLayout] = *t.Layout
 	}
 	maps.Copy(e, b.influxDBEnvironment())
+	if r := b.config.Recent; r != nil {
+		e[contract.EnvReadingsTable] = b.names.readings()
+		e[contract.EnvReadingsHours] = itoa(int(*r.Hours))
+	}
 	return e
 }
 
@@ -91,6 +95,9 @@ func (b *builder) eventSource() assembly.Part {
 	stores := []string{"bucket", "device_table", "function/processor", "stream"}
 	if b.hasTimestream() {
 		stores = append(stores, "timestream/table")
+	}
+	if b.hasRecent() {
+		stores = append(stores, "recent/table")
 	}
 	p, stream, name := b.config.Processor, b.names.pipeline, b.names.function("processor")
 	return b.part("event_source", spec.KindEventSource, spec.NameIn(stream, name), "", stores, spec.EventSource{

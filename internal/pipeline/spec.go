@@ -19,6 +19,7 @@ type Spec struct {
 	Timestream   *TimestreamSpec      `json:"timestream,omitzero"` // nil: no time-series store
 	InfluxDB     *InfluxDBSpec        `json:"influxdb,omitzero"`   // nil: no InfluxDB
 	DeviceState  *DeviceStateSpec     `json:"device_state,omitzero"`
+	Recent       *RecentSpec          `json:"recent,omitzero"`  // nil: no recent readings
 	Metrics      *MetricsSpec         `json:"metrics,omitzero"` // nil: no metrics
 	Archive      *ArchiveSpec         `json:"archive,omitzero"`
 	Alerts       *AlertsSpec          `json:"alerts,omitzero"`

@@ -27,7 +27,7 @@ type mistake struct {
 func mistakes() []mistake {
 	return slices.Concat(generalMistakes, devicesMistakes, provisioningMistakes, credentialsMistakes, streamMistakes,
 		processorMistakes, telemetryMistakes, selectMistakes, timestreamMistakes, influxDBMistakes, deviceStateMistakes,
-		metricsMistakes, alertsMistakes, archiveMistakes, functionsMistakes, routeMistakes)
+		recentMistakes, metricsMistakes, alertsMistakes, archiveMistakes, functionsMistakes, routeMistakes)
 }
 
 func TestValidateMistakes(t *testing.T) {

@@ -23,9 +23,10 @@ var base = map[string]string{
 	"force_destroy": `true`,
 }
 
-// everything is base with devices that register themselves.
+// everything is base with recent readings, metrics and devices that register themselves.
 func everything(t *testing.T) map[string]string {
 	arguments := maps.Clone(base)
+	arguments["recent"] = `{}`
 	arguments["metrics"] = `{}`
 	arguments["provisioning"] = fmt.Sprintf(`{ claim = {}, jitp = { ca_certificate_pem = %q } }`, authority(t))
 	return arguments
@@ -107,6 +108,20 @@ var chains = map[string][]change{
 			`{ ttl_days = 30, point_in_time_recovery = false }`,
 			[]string{"dynamodb:UpdateContinuousBackups"},
 		},
+		{"recent readings", "recent", `{}`,
+			[]string{
+				"awslambda:UpdateFunctionConfiguration",
+				"dynamodb:CreateTable",
+				"dynamodb:UpdateTimeToLive",
+				"iam:PutRolePolicy",
+			}},
+		{"fewer hours", "recent", `{ hours = 12 }`, []string{"awslambda:UpdateFunctionConfiguration"}},
+		{"no recent readings", "recent", ``,
+			[]string{
+				"awslambda:UpdateFunctionConfiguration",
+				"dynamodb:DeleteTable",
+				"iam:PutRolePolicy",
+			}},
 		{"metrics", "metrics", `{}`,
 			[]string{
 				"awslambda:CreateEventSourceMapping",

@@ -121,7 +121,7 @@ func TestDisappearance(t *testing.T) {
 		{"provisioning/template", "provisioning/jitp_template", "provisioning/ca", "provisioning/allow_list",
 			"policy/claim", "function/provisioning", "role/registration", "event_source", "function/processor",
 			"role/rules", "policy", "alert_topic", "timestream/table"},
-		{"stream", "device_table", "metrics/", "dead_letters", "bucket", "thing_group"},
+		{"stream", "device_table", "recent/table", "metrics/", "dead_letters", "bucket", "thing_group"},
 		{"manifest", "timestream/", "role/processor"},
 	} {
 		steps = append(steps, resource.TestStep{

@@ -76,6 +76,13 @@ var Tamperings = []Tampering{
 			}),
 		)
 	}},
+	{"recent/table", func(t testing.TB, a Account, r assembly.Record) {
+		must[*dynamodb.UpdateTimeToLiveOutput](t)(
+			a.DynamoDB().UpdateTimeToLive(t.Context(), &dynamodb.UpdateTimeToLiveInput{TableName: &r.Name,
+				TimeToLiveSpecification: &dynamodbtypes.TimeToLiveSpecification{
+					AttributeName: aws.String("expires_at"), Enabled: aws.Bool(false)}}),
+		)
+	}},
 	{"metrics/event_source", func(t testing.TB, a Account, r assembly.Record) {
 		must[*lambda.UpdateEventSourceMappingOutput](t)(
 			a.Lambda().UpdateEventSourceMapping(t.Context(), &lambda.UpdateEventSourceMappingInput{UUID: &r.ID,

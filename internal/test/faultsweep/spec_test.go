@@ -31,6 +31,7 @@ func sweepSpec(version int) pipeline.Spec {
 		Stream:      &pipeline.StreamSpec{RetentionHours: aws.Int64(int64(24 * version))},
 		Timestream:  &pipeline.TimestreamSpec{MemoryRetentionHours: aws.Int64(int64(6 * version))},
 		DeviceState: &pipeline.DeviceStateSpec{PointInTimeRecovery: aws.Bool(version == 1)},
+		Recent:      &pipeline.RecentSpec{Hours: aws.Int64(int64(24 * version))},
 		Metrics:     &pipeline.MetricsSpec{WindowSeconds: aws.Int64(int64(60 * version))},
 		Archive:     &pipeline.ArchiveSpec{ExpireAfterDays: aws.Int64(int64(30 * version))},
 		Processor: &pipeline.ProcessorSpec{

@@ -32,6 +32,7 @@ func (d *workdir) describeWhole(version int) {
     in%[1]d  = {}
   }
   timestream   = { memory_retention_hours = %[3]d }
+  recent       = { hours = %[5]d }
   metrics      = { window_seconds = %[4]d }
   archive      = { expire_after_days = %[4]d }
   stream       = { retention_hours = %[5]d }
