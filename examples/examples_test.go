@@ -47,6 +47,7 @@ func TestEveryExample(t *testing.T) {
 			arguments: []string{"-var=force_destroy=true"}},
 		"fleet-file":        {sources: []string{"fleet-file"}, region: mototest.Region, pipeline: "farm"},
 		"self-registration": {sources: []string{"self-registration"}, region: mototest.Region, pipeline: "field"},
+		"recent":            {sources: []string{"recent"}, region: mototest.Region, pipeline: "sensors"},
 		"resource": {sources: []string{"provider", "resources/iot_pipeline"}, region: "eu-west-1",
 			pipeline: "greenhouse"},
 	} {

@@ -59,8 +59,8 @@ type Server struct {
 var ErrNoMoto = errors.New("no Python with moto found: run `make moto` in a clone, or install it where python3 finds " +
 	"it (pip install 'moto[server]'), or set MOTO_PYTHON to an interpreter that has it")
 
-// interpreter finds a Python that can import moto: MOTO_PYTHON, else the one moto_server runs on, else python3.
-func interpreter(ctx context.Context) (string, error) {
+// Python finds a Python that can import moto: MOTO_PYTHON, else the one moto_server runs on, else python3.
+func Python(ctx context.Context) (string, error) {
 	candidates := []string{os.Getenv("MOTO_PYTHON")}
 	if candidates[0] == "" {
 		candidates = []string{shebang("moto_server"), "python3"}
@@ -98,7 +98,7 @@ func shebang(script string) string {
 
 // Start runs a server and returns when it listens. The error is [ErrNoMoto] if there is no moto.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	python, err := interpreter(ctx)
+	python, err := Python(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("starting moto: %w", err)
 	}

@@ -35,6 +35,7 @@ resource "iot_pipeline" "gh" {
     "soil-003" = {}
   }
   timestream = {}
+  recent     = {}
   archive    = {}
   processor  = { batch_window_seconds = 0 }
   alerts = {
@@ -60,6 +61,7 @@ resource "iot_pipeline" "gh" {
 func TestPipeline(t *testing.T) {
 	w := deploy(t, strings.ReplaceAll(pipeline, "NAME", name))
 	one, two := w.connect(t, "soil-001"), w.connect(t, "soil-002")
+	t.Run("recent readings", func(t *testing.T) { recentReadings(t, w, two) })
 	t.Run("every payload shape", func(t *testing.T) { everyShape(t, w, one) })
 	t.Run("alerts", func(t *testing.T) { alerts(t, w, one, two) })
 	t.Run("what cannot be handled", func(t *testing.T) { badMessages(t, w, one) })
@@ -124,8 +126,8 @@ func everyShape(t *testing.T, w *deployment, d *device) {
 		Prefix: aws.String("telemetry/")}))(
 		t,
 	).Contents
-	if len(objects) != 5 {
-		t.Errorf("%d archived objects, want 5", len(objects))
+	if len(objects) != 5+4 { // four are of the recent readings
+		t.Errorf("%d archived objects, want 9", len(objects))
 	}
 }
 
@@ -202,6 +204,8 @@ func throttled(t *testing.T, w *deployment, d *device) {
 		{Service: "timestream-write", Operation: "WriteRecords", Code: "ThrottlingException", Message: "Rate exceeded",
 			Times: 6},
 		{Service: "dynamodb", Operation: "UpdateItem", Code: "ProvisionedThroughputExceededException",
+			Message: "slow down", Times: 6},
+		{Service: "dynamodb", Operation: "BatchWriteItem", Code: "ProvisionedThroughputExceededException",
 			Message: "slow down", Times: 6},
 		{Service: "s3", Operation: "PutObject", Code: "SlowDown", Message: "slow down", Times: 3},
 	} {
