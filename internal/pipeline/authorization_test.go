@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
@@ -32,5 +34,40 @@ func TestPoliciesAreInTheAuthorizationReference(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// So are the documents among the computed attributes, which let others read what the pipeline stores.
+func TestReaderPoliciesAreInTheAuthorizationReference(t *testing.T) {
+	reference, err := authorization.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var outputs map[string]any
+	if err := json.Unmarshal([]byte(encode(OutputsOf(testSpec(t, "full"), testEnv(), nil))), &outputs); err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for name, value := range outputs {
+		if !strings.HasSuffix(name, "_policy_json") {
+			continue
+		}
+		checked++
+		document, _ := value.(string)
+		for _, wrong := range reference.Check(document) {
+			t.Errorf("%s: %s", name, wrong)
+		}
+		var v any
+		if err := json.Unmarshal([]byte(document), &v); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, arn := range arnsIn(v) {
+			if !ofPart(arn, build(t, testSpec(t, "full"))) {
+				t.Errorf("%s names %s, which is no part", name, arn)
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("no computed attribute is a policy document")
 	}
 }
