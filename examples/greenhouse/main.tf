@@ -43,6 +43,7 @@ resource "iot_pipeline" "greenhouse" {
 
   timestream = var.timestream ? {} : null # only for accounts that already use LiveAnalytics
   archive    = { expire_after_days = 365 }
+  metrics    = { window_seconds = var.metrics_window_seconds } # per device and measure
 
   alerts = {
     emails = ["ops@example.com"]

@@ -16,6 +16,12 @@ variable "timestream" {
   default     = true
 }
 
+variable "metrics_window_seconds" {
+  description = "Length of the windows that metrics are computed over."
+  type        = number
+  default     = 60
+}
+
 variable "force_destroy" {
   description = "Whether terraform destroy may delete archived messages and time series."
   type        = bool

@@ -19,8 +19,8 @@ import (
 
 // results shows what arrived where. A store that is empty is an error: the demo must not look well when it is not.
 func (s *show) results(ctx context.Context, m *made, own *ownKeyDevice) error {
-	for _, show := range []func(context.Context, *made) (int, error){s.timeSeries, s.deviceState, s.archive, s.alerts,
-		s.deadLetters} {
+	for _, show := range []func(context.Context, *made) (int, error){s.timeSeries, s.deviceState, s.archive,
+		s.metrics, s.alerts, s.deadLetters} {
 		n, err := show(ctx, m)
 		if err != nil {
 			return err

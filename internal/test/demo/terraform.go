@@ -37,7 +37,8 @@ func prepare(dir string, server *mototest.Server, csr string) (*terraform, error
 		return nil, fmt.Errorf("copying the example: %w", err)
 	}
 	t := &terraform{Workdir: install.Workdir(path, server.Env()...), name: filepath.Base(install.CLI)}
-	t.Env = append(t.Env, "TF_VAR_region="+mototest.Region, "TF_VAR_endpoint="+server.URL, "TF_VAR_force_destroy=true")
+	t.Env = append(t.Env, "TF_VAR_region="+mototest.Region, "TF_VAR_endpoint="+server.URL, "TF_VAR_force_destroy=true",
+		"TF_VAR_metrics_window_seconds=5")
 	return t, t.Write("soil-002.csr", csr)
 }
 
@@ -81,6 +82,7 @@ type made struct {
 	MQTTEndpoint       string `json:"mqtt_endpoint"`
 	DeviceTableName    string `json:"device_table_name"`
 	ArchiveBucket      string `json:"archive_bucket"`
+	MetricsTableName   string `json:"metrics_table_name"`
 	AlertTopicARN      string `json:"alert_topic_arn"`
 	DeadLetterQueueURL string `json:"dead_letter_queue_url"`
 	TimestreamTableARN string `json:"timestream_table_arn"`
