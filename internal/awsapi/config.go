@@ -22,6 +22,7 @@ const DefaultMaxRetries = 25
 // EndpointServices are the services that Settings.Endpoints may name, in order.
 var EndpointServices = []string{
 	"athena",
+	"cloudwatch",
 	"dynamodb",
 	"firehose",
 	"glue",

@@ -20,6 +20,8 @@ var notFoundCodes = []string{
 	"NotFound",                  // S3 HeadBucket, SNS
 	"NotFoundException",
 	"EntityNotFoundException", // Glue
+	"ResourceNotFound",        // CloudWatch, by its older protocol
+	"DashboardNotFoundError",  // CloudWatch
 	"NoSuchBucket",
 	"NoSuchKey",
 	"QueueDoesNotExist",

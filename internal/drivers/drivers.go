@@ -7,6 +7,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/cacertificate"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/claimcertificate"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/dashboard"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/deliverystream"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/dynamoitem"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/dynamotable"
@@ -19,6 +20,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/kinesisstream"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/loggroup"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/logstream"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/metricalarm"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/namedquery"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/parameter"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/provisioningtemplate"
@@ -67,5 +69,7 @@ func Registry(c *awsapi.Clients, devices assembly.Driver[spec.Fleet]) assembly.R
 		spec.KindGlueTable:          assembly.Erase(gluetable.New(c)),
 		spec.KindWorkgroup:          assembly.Erase(workgroup.New(c)),
 		spec.KindNamedQuery:         assembly.Erase(namedquery.New(c)),
+		spec.KindMetricAlarm:        assembly.Erase(metricalarm.New(c)),
+		spec.KindDashboard:          assembly.Erase(dashboard.New(c)),
 	}
 }

@@ -171,6 +171,17 @@ var table = []statement{
 		CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping ListEventSourceMappings ListTags
 		TagResource UntagResource UpdateEventSourceMapping`},
 	{
+		sid:     "Alarms",
+		service: "cloudwatch",
+		resources: []string{
+			"arn:${partition}:cloudwatch:${region}:${account}:alarm:${name}-*",
+			"arn:${partition}:cloudwatch::${account}:dashboard/${name}-${region}",
+		},
+		actions: `
+		DeleteAlarms DeleteDashboards DescribeAlarms GetDashboard ListTagsForResource PutDashboard PutMetricAlarm
+		TagResource UntagResource`,
+	},
+	{
 		sid:     "Logs",
 		service: "logs",
 		resources: []string{

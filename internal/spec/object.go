@@ -45,6 +45,8 @@ const (
 	KindGlueTable          = "glue_table"
 	KindWorkgroup          = "athena_workgroup"
 	KindNamedQuery         = "athena_named_query"
+	KindMetricAlarm        = "cloudwatch_alarm"
+	KindDashboard          = "cloudwatch_dashboard"
 )
 
 // Parameter is an SSM parameter. The value is written as a SecureString.

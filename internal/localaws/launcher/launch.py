@@ -24,6 +24,7 @@ from moto.moto_server.werkzeug_app import (  # noqa: E402
 )
 
 import amend  # noqa: E402
+import cbor  # noqa: E402
 import control  # noqa: E402
 import fast  # noqa: E402
 import keep  # noqa: E402
@@ -58,7 +59,7 @@ def main():
     fast.apply()
     control.install()
     application = control.Application(
-        DomainDispatcherApplication(fast.undebugged(create_backend_app))
+        cbor.Application(DomainDispatcherApplication(fast.undebugged(create_backend_app)))
     )
     keeper = keep.Keeper(chosen.data) if chosen.data else None
     if keeper:

@@ -1,10 +1,38 @@
 """Changes that bring moto nearer to AWS, one module per service, each change with the fact it rests on."""
 
-from amend import athena, certificates, functions, glue, iam, iot, logs, provisioning, s3, streams, timestream
+from amend import (
+    athena,
+    certificates,
+    cloudwatch,
+    functions,
+    glue,
+    iam,
+    iot,
+    logs,
+    provisioning,
+    s3,
+    streams,
+    timestream,
+)
+
+MODULES = (
+    athena,
+    certificates,
+    cloudwatch,
+    functions,
+    glue,
+    iam,
+    iot,
+    logs,
+    provisioning,
+    s3,
+    streams,
+    timestream,
+)
 
 
 def apply():
-    for module in (athena, certificates, functions, glue, iam, iot, logs, provisioning, s3, streams, timestream):
+    for module in MODULES:
         module.apply()
 
 
