@@ -55,8 +55,8 @@ func (d *Driver) identity(name string) assembly.Identity {
 		ARN: fmt.Sprintf("arn:%s:cloudwatch::%s:dashboard/%s", d.c.Partition(), d.c.AccountID(), name)}
 }
 
-// Create makes the dashboard with its tags in one call. PutDashboard would replace a dashboard of the same name, whoever
-// made it, so it is looked for first.
+// Create makes the dashboard with its tags in one call. PutDashboard would replace a dashboard of the same name,
+// whoever made it, so it is looked for first.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Dashboard) (assembly.Identity, error) {
 	have, err := d.Observe(ctx, ref)
 	if err != nil {
