@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -9,10 +8,18 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// S3 allows more days, but nobody means more than a century.
+// Arguments of the archive block. S3 allows more days, but nobody means more than a century. Firehose converts to
+// Parquet only what it has collected 64 MB of, or for the time of the buffer.
 var (
 	ArchiveIntelligentTieringAfterDays = Limit{Min: 0, Max: 36_500, Source: "this provider"}
 	ArchiveExpireAfterDays             = Limit{Min: 1, Max: 36_500, Source: "this provider"}
+	ArchiveDeliveries                  = Choice{Values: []string{DeliveryBatched, DeliveryPerMessage},
+		Default: DeliveryBatched}
+	ArchiveFormats       = Choice{Values: []string{FormatParquet, FormatJSON}, Default: FormatParquet}
+	ArchiveBufferSeconds = Limit{Min: 0, Max: 900, Default: value(300), Source: "Firehose"}
+	ArchiveBufferMB      = Limit{Min: 1, Max: 128, Default: value(128), Source: "Firehose"}
+	archiveParquetMB     = Limit{Min: 64, Max: 128, Source: "Firehose with Parquet"}
+	ArchiveScanLimitGB   = Limit{Min: 1, Max: 1_000_000, Default: value(100), Source: "this provider"}
 )
 
 const (
@@ -24,52 +31,84 @@ const (
 	abortUploadDays = 7
 )
 
-var archivePattern = regexp.MustCompile(`^[a-zA-Z0-9_.=/-]+$`)
-
-// ArchiveSpec is the archive of raw telemetry in S3. The bucket's settings apply to the dead letters in it as well.
+// ArchiveSpec is the archive of raw telemetry in S3. The bucket's settings apply to the dead letters in it as well. What
+// is about batches is nil with one object per message.
 type ArchiveSpec struct {
-	Enabled                     *bool   `json:"enabled,omitzero"`
-	Prefix                      *string `json:"prefix,omitzero"`
-	IntelligentTieringAfterDays *int64  `json:"intelligent_tiering_after_days,omitzero"` // 0: at once
-	ExpireAfterDays             *int64  `json:"expire_after_days,omitzero"`              // nil: never
-	KMSKeyID                    *string `json:"kms_key_id,omitzero"`
+	Enabled                     *bool    `json:"enabled,omitzero"`
+	Prefix                      *string  `json:"prefix,omitzero"`
+	Delivery                    *string  `json:"delivery,omitzero"`
+	Format                      *string  `json:"format,omitzero"`
+	BufferSeconds               *int64   `json:"buffer_seconds,omitzero"`
+	BufferMB                    *int64   `json:"buffer_mb,omitzero"`
+	Measures                    []string `json:"measures,omitzero"` // columns of the view
+	ScanLimitGB                 *int64   `json:"scan_limit_gb,omitzero"`
+	IntelligentTieringAfterDays *int64   `json:"intelligent_tiering_after_days,omitzero"` // 0: at once
+	ExpireAfterDays             *int64   `json:"expire_after_days,omitzero"`              // nil: never
+	KMSKeyID                    *string  `json:"kms_key_id,omitzero"`
 }
 
-// archive keeps raw telemetry in the bucket. The bucket always exists, because dead letters are in it as well; the rule
-// exists unless the archive is disabled.
+// archive keeps raw telemetry in the bucket: in batches, by Firehose, with a table for Athena; or one object per message,
+// by a topic rule. The bucket always exists, because dead letters are in it as well.
 func archive() capability {
 	return capability{
-		shapes: []shape{{arguments: []string{"archive", "archive.enabled"}, parts: true,
-			outputs: []string{"rule_arns"}}},
-		defaults: func(s *Spec) {
-			a := block(s.Archive)
-			a.Enabled = or(a.Enabled, true)
-			a.Prefix = or(a.Prefix, DefaultArchivePrefix)
-			if !strings.HasSuffix(*a.Prefix, "/") {
-				*a.Prefix += "/"
-			}
-			s.Archive = a
+		shapes: []shape{
+			{arguments: []string{"archive", "archive.enabled", "archive.delivery"}, parts: true,
+				outputs: []string{"rule_arns", "function_arns", "archive_database", "archive_table", "archive_workgroup",
+					"archive_reader_policy_json"}},
+			{arguments: []string{"archive.measures"}, parts: true},
+			{arguments: []string{"archive.prefix", "archive.kms_key_id"},
+				outputs: []string{"archive_reader_policy_json"}},
 		},
-		check: func(c *checker, s Spec) { c.checkArchive(s.Archive) },
+		defaults: func(s *Spec) { s.Archive = archiveDefaults(s.Archive) },
+		check:    func(c *checker, s Spec) { c.checkArchive(s.Archive) },
 		parts: func(b *builder) []assembly.Part {
-			name := b.names.bucket()
-			arn := b.arn.bucket(name)
-			return []assembly.Part{b.part("bucket", spec.KindBucket, name, arn, nil, spec.Bucket{
-				KMSKeyID:     b.arn.key(deref(b.config.Archive.KMSKeyID)),
-				Policy:       policy(denyPlain("s3:*", arn, arn+"/*")),
-				Lifecycle:    b.lifecycle(),
-				ForceDestroy: *b.config.ForceDestroy,
-				Tags:         b.env.Tags,
-			})}
+			return append([]assembly.Part{b.bucket()}, b.archiveParts()...)
 		},
 		rules: func(b *builder) []ownRule {
-			if !*b.config.Archive.Enabled {
+			if a := b.config.Archive; !*a.Enabled || a.batched() {
 				return nil
 			}
 			return []ownRule{b.archiveRule()}
 		},
-		outputs: func(b *builder, _ assembly.Upstream, out *Outputs) { out.ArchiveBucket = b.names.bucket() },
+		function: archiver(),
+		outputs: func(b *builder, _ assembly.Upstream, out *Outputs) {
+			out.ArchiveBucket = b.names.bucket()
+			if b.batched() {
+				out.ArchiveDatabase, out.ArchiveTable = ptr(b.names.glueDatabase()), ptr(archiveTable)
+				out.ArchiveWorkgroup, out.ArchiveReaderPolicyJSON = ptr(b.names.pipeline), ptr(b.archiveReader())
+			}
+		},
 	}
+}
+
+func archiveDefaults(written *ArchiveSpec) *ArchiveSpec {
+	a := block(written)
+	a.Enabled = or(a.Enabled, true)
+	a.Prefix = or(a.Prefix, DefaultArchivePrefix)
+	if !strings.HasSuffix(*a.Prefix, "/") {
+		*a.Prefix += "/"
+	}
+	a.Delivery = ArchiveDeliveries.Or(a.Delivery)
+	if *a.Delivery == DeliveryPerMessage {
+		return a
+	}
+	a.Format = ArchiveFormats.Or(a.Format)
+	a.BufferSeconds = ArchiveBufferSeconds.Or(a.BufferSeconds)
+	a.BufferMB = ArchiveBufferMB.Or(a.BufferMB)
+	a.ScanLimitGB = ArchiveScanLimitGB.Or(a.ScanLimitGB)
+	return a
+}
+
+func (b *builder) bucket() assembly.Part {
+	name := b.names.bucket()
+	arn := b.arn.bucket(name)
+	return b.part("bucket", spec.KindBucket, name, arn, nil, spec.Bucket{
+		KMSKeyID:     b.arn.key(deref(b.config.Archive.KMSKeyID)),
+		Policy:       policy(denyPlain("s3:*", arn, arn+"/*")),
+		Lifecycle:    b.lifecycle(),
+		ForceDestroy: *b.config.ForceDestroy,
+		Tags:         b.env.Tags,
+	})
 }
 
 // archiveRule writes each message to a separate object with a unique key.
@@ -89,14 +128,18 @@ func (b *builder) archiveRule() ownRule {
 }
 
 // lifecycle removes what is no longer needed from the bucket. S3 does not allow the removal of delete markers and an
-// expiry in days in one rule, so the first rule has no expiry.
+// expiry in days in one rule, so the first rule has no expiry. The rules for what Firehose and Athena leave stay without
+// them: there may be objects from before.
 func (b *builder) lifecycle() []spec.LifecycleRule {
 	rules := slices.Concat([]spec.LifecycleRule{{
 		ID:                         "housekeeping",
 		NoncurrentExpireDays:       noncurrentDays,
 		AbortMultipartUploadDays:   abortUploadDays,
 		ExpiredObjectDeleteMarkers: true,
-	}}, deadLetterLifecycle())
+	}}, deadLetterLifecycle(), []spec.LifecycleRule{
+		{ID: "archive-errors", Prefix: archiveErrorPrefix, ExpireDays: archiveErrorDays},
+		{ID: "athena-results", Prefix: queryResults, ExpireDays: queryResultDays, NoncurrentExpireDays: 1},
+	})
 	a := b.config.Archive
 	if a.ExpireAfterDays == nil && a.IntelligentTieringAfterDays == nil {
 		return rules
@@ -106,35 +149,4 @@ func (b *builder) lifecycle() []spec.LifecycleRule {
 		archive.IntelligentTieringDays = ptr(int32(*a.IntelligentTieringAfterDays))
 	}
 	return append(rules, archive)
-}
-
-func (c *checker) checkArchive(s *ArchiveSpec) {
-	if s == nil {
-		return
-	}
-	const tierPath, expirePath = "archive.intelligent_tiering_after_days", "archive.expire_after_days"
-	tier, expire := s.IntelligentTieringAfterDays, s.ExpireAfterDays
-	c.number(tierPath, tier, ArchiveIntelligentTieringAfterDays)
-	c.number(expirePath, expire, ArchiveExpireAfterDays)
-	if tier != nil && expire != nil && *tier >= *expire && c.known(tierPath) && c.known(expirePath) {
-		c.fail(tierPath, "The archive would expire before it is moved", "Objects move after %d days and expire after "+
-			"%d, which S3 rejects. Let them move earlier or expire later.", *tier, *expire)
-	}
-	c.key("archive.kms_key_id", s.KMSKeyID)
-	if s.Prefix != nil && c.known("archive.prefix") {
-		c.checkArchivePrefix("archive.prefix", *s.Prefix)
-	}
-}
-
-func (c *checker) checkArchivePrefix(path, text string) {
-	prefix := strings.TrimSuffix(text, "/") + "/"
-	switch {
-	case strings.HasPrefix(prefix, "/") || len(prefix) > 512 || !archivePattern.MatchString(prefix):
-		c.fail(path, "prefix is not valid", "%s cannot start the keys of the archive: a prefix starts with a name and "+
-			"holds only letters, digits and _ . = - /, for example \"raw/\".", excerpt(text))
-	case strings.HasPrefix(prefix, deadLetterPrefix) || strings.HasPrefix(failedBatches, prefix) ||
-		strings.HasPrefix(prefix, failedBatches):
-		c.fail(path, "prefix is not valid", "Dead letters are kept below %q and %q with their own expiry; put the "+
-			"archive elsewhere.", deadLetterPrefix, failedBatches)
-	}
 }

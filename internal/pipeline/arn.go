@@ -34,6 +34,13 @@ func (a arns) template(name string) string   { return a.in("iot", "provisioningt
 func (a arns) cert(id string) string         { return a.in("iot", "cert/"+id) }
 func (a arns) caCert(id string) string       { return a.in("iot", "cacert/"+id) }
 
+func (a arns) glueCatalog() string             { return a.in("glue", "catalog") }
+func (a arns) glueDatabase(name string) string { return a.in("glue", "database/"+name) }
+func (a arns) workgroup(name string) string    { return a.in("athena", "workgroup/"+name) }
+func (a arns) glueTable(database, table string) string {
+	return a.in("glue", "table/"+database+"/"+table)
+}
+
 func (a arns) timestreamTable(database, table string) string {
 	return a.database(database) + "/table/" + table
 }

@@ -207,6 +207,9 @@ var specTypes = map[string]any{
 	spec.KindFunction: spec.Function{}, spec.KindEventSource: spec.EventSource{},
 	spec.KindTemplate:         spec.ProvisioningTemplate{},
 	spec.KindClaimCertificate: spec.ClaimCertificate{}, spec.KindCACertificate: spec.CACertificate{},
+	spec.KindLogStream: spec.LogStream{}, spec.KindDeliveryStream: spec.DeliveryStream{},
+	spec.KindGlueDatabase: spec.GlueDatabase{}, spec.KindGlueTable: spec.GlueTable{},
+	spec.KindWorkgroup: spec.Workgroup{}, spec.KindNamedQuery: spec.NamedQuery{},
 }
 
 func TestWantHasTypeOfKind(t *testing.T) {

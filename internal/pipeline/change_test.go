@@ -24,9 +24,9 @@ func TestChanged(t *testing.T) {
 			[]string{"manifest", "stream"}},
 		{"a device", func(s *Spec) { s.Devices["soil-003"] = DeviceSpec{} }, []string{"fleet"}},
 		{"log retention", func(s *Spec) { s.Functions = &FunctionsSpec{LogRetentionDays: ptr(int64(7))} },
-			[]string{"log_group/alerts", "log_group/processor", "manifest"}},
+			[]string{"archive/log_group", "log_group/alerts", "log_group/archiver", "log_group/processor", "manifest"}},
 		{"architecture", func(s *Spec) { s.Functions = &FunctionsSpec{Architecture: ptr("x86_64")} },
-			[]string{"function/alerts", "function/processor", "manifest"}},
+			[]string{"function/alerts", "function/archiver", "function/processor", "manifest"}},
 		{"an own function", func(s *Spec) { s.Processor = &ProcessorSpec{Package: ptr("own.zip")} },
 			[]string{"function/processor", "manifest"}},
 		{"batching", func(s *Spec) { s.Processor = &ProcessorSpec{BatchSize: ptr(int64(7))} },
@@ -44,7 +44,17 @@ func TestChanged(t *testing.T) {
 			[]string{"alert_rules", "function/alerts", "log_group/alerts", "manifest", "policy", "role/alerts",
 				"role/rules", "rule/alerts"}},
 		{"no archive", func(s *Spec) { s.Archive = &ArchiveSpec{Enabled: ptr(false)} },
-			[]string{"bucket", "manifest", "policy", "role/rules", "rule/archive"}},
+			append(batchedParts(), "bucket", "manifest")},
+		{"one object per message", func(s *Spec) { s.Archive = &ArchiveSpec{Delivery: ptr("per_message")} },
+			append(batchedParts(), "bucket", "manifest", "policy", "role/rules", "rule/archive")},
+		{"JSON", func(s *Spec) {
+			s.Archive.Format = ptr("json")
+		}, []string{"archive/delivery", "archive/table", "manifest"}},
+		{"a buffer", func(s *Spec) { s.Archive.BufferSeconds = ptr(int64(60)) }, []string{"archive/delivery", "manifest"}},
+		{"a limit of queries", func(s *Spec) { s.Archive.ScanLimitGB = ptr(int64(1)) },
+			[]string{"archive/workgroup", "manifest"}},
+		{"measures", func(s *Spec) { s.Archive.Measures = []string{"humidity"} },
+			[]string{"archive/query/hourly_statistics", "archive/view", "manifest"}},
 		{"no Timestream", func(s *Spec) { s.Timestream = nil },
 			[]string{"event_source", "function/processor", "manifest", "role/processor", "timestream/database",
 				"timestream/table"}},
@@ -57,10 +67,21 @@ func TestChanged(t *testing.T) {
 		after := testSpec(t, "greenhouse")
 		tc.change(&after)
 		parts := build(t, before)
+		slices.Sort(tc.want)
 		if diff := cmp.Diff(tc.want, Changed(parts, build(t, after), records(parts))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tc.why, diff)
 		}
 	}
+}
+
+// batchedParts are the parts of an archive in batches.
+func batchedParts() []string {
+	parts := []string{"archive/database", "archive/delivery", "archive/log_group", "archive/log_stream", "archive/table",
+		"archive/workgroup", "function/archiver", "log_group/archiver", "role/archive", "role/archiver"}
+	for _, q := range ArchiveQueries("t", "m") {
+		parts = append(parts, "archive/query/"+q.Key)
+	}
+	return parts
 }
 
 func setRule(key string, r AlertRuleSpec) func(*Spec) {
@@ -77,7 +98,7 @@ func setRule(key string, r AlertRuleSpec) func(*Spec) {
 func TestChangedWithoutRecords(t *testing.T) {
 	parts := build(t, Spec{Name: "min"})
 	got := Changed(parts, parts, nil)
-	if want := []string{"function/processor", "rule/archive", "rule/status", "rule/telemetry"}; !slices.Equal(got,
+	if want := []string{"function/archiver", "function/processor", "rule/status", "rule/telemetry"}; !slices.Equal(got,
 		want) {
 		t.Errorf("parts that need the queue's URL cannot be compared without its record: got %v, want %v", got, want)
 	}
@@ -111,6 +132,7 @@ func TestOutputs(t *testing.T) {
 		"stream_arn":           {after.StreamARN, arn["stream"]},
 		"timestream_table_arn": {*after.TimestreamTableARN, arn["timestream/table"]},
 		"alert_topic_arn":      {*after.AlertTopicARN, arn["alert_topic"]},
+		"archiver":             {after.FunctionARNs["archiver"], arn["function/archiver"]},
 		"processor":            {after.FunctionARNs["processor"], arn["function/processor"]},
 		"alerts":               {after.FunctionARNs["alerts"], arn["function/alerts"]},
 		"provisioning":         {after.FunctionARNs["provisioning"], arn["function/provisioning"]},
@@ -125,7 +147,7 @@ func TestOutputs(t *testing.T) {
 	}
 	minimal := OutputsOf(Spec{Name: "min"}, env, nil)
 	if minimal.Registration != nil || minimal.TimestreamTableARN != nil || minimal.AlertTopicARN != nil ||
-		len(minimal.FunctionARNs) != 1 {
+		len(minimal.FunctionARNs) != 2 {
 		t.Errorf("outputs of objects that are not there: %+v", minimal)
 	}
 }

@@ -59,7 +59,10 @@ var generalMistakes = []mistake{
 	},
 	{
 		"too long a policy",
-		func(s *Spec) { s.TopicPrefix = ptr(strings.Repeat("a", 110)) },
+		func(s *Spec) {
+			s.TopicPrefix = ptr(strings.Repeat("a", 110))
+			s.Archive = &ArchiveSpec{Delivery: ptr(DeliveryPerMessage)} // a topic more
+		},
 		"topic_prefix",
 		[]string{"device policy too long", "AWS IoT allows 2048", "shorten it by"},
 	},

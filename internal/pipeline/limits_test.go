@@ -76,7 +76,9 @@ func TestDefaultsAreAllowed(t *testing.T) {
 func TestOwnRulesAreReserved(t *testing.T) {
 	t.Parallel()
 	var keys []string
-	for _, r := range newBuilder(testSpec(t, "full"), testEnv()).ownRules() {
+	s := testSpec(t, "full")
+	s.Archive = &ArchiveSpec{Delivery: ptr(DeliveryPerMessage)}
+	for _, r := range newBuilder(s, testEnv()).ownRules() {
 		keys = append(keys, r.key)
 	}
 	slices.Sort(keys)

@@ -63,6 +63,11 @@ func (n names) readings() string    { return n.pipeline + "-readings" }
 func (n names) metrics() string     { return n.pipeline + "-metrics" }
 func (n names) deadLetters() string { return n.pipeline + "-dead-letters" }
 
+// Of the archive in batches. Athena takes hyphens in names of databases only in quotes.
+func (n names) delivery() string         { return n.pipeline + "-archive" }
+func (n names) deliveryLogGroup() string { return "/aws/kinesisfirehose/" + n.delivery() }
+func (n names) glueDatabase() string     { return strings.ReplaceAll(n.pipeline, "-", "_") }
+
 // Of devices that register themselves.
 func (n names) allowList() string    { return n.pipeline + "-allow-list" }
 func (n names) claimPolicy() string  { return n.pipeline + "-claim" }

@@ -26,6 +26,12 @@ var legalNames = map[string]*regexp.Regexp{
 	spec.KindFunction:           regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`),
 	spec.KindTemplate:           regexp.MustCompile(`^[0-9A-Za-z_-]{1,36}$`),
 	spec.KindCACertificate:      regexp.MustCompile(`^[0-9a-f]{64}$`),
+	spec.KindLogStream:          regexp.MustCompile(`^[a-zA-Z0-9_./#-]{1,512}\|[^:*]{1,512}$`),
+	spec.KindDeliveryStream:     regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`),
+	spec.KindGlueDatabase:       regexp.MustCompile(`^[a-z0-9_]{1,252}$`),
+	spec.KindGlueTable:          regexp.MustCompile(`^[a-z0-9_]{1,252}\|[a-z0-9_]{1,255}$`),
+	spec.KindWorkgroup:          regexp.MustCompile(`^[a-zA-Z0-9._-]{1,128}$`),
+	spec.KindNamedQuery:         regexp.MustCompile(`^[a-zA-Z0-9._-]{1,128}\|[^|]{1,128}$`),
 	spec.KindClaimCertificate:   regexp.MustCompile(`^/[a-zA-Z0-9_./-]{1,1000}$`),
 }
 
@@ -46,6 +52,7 @@ func TestNamesAreLegal(t *testing.T) {
 					Metrics:      &MetricsSpec{},
 					Alerts:       &AlertsSpec{Rules: rulesOf("a > 1")},
 					Routes:       routes,
+					Archive:      &ArchiveSpec{Measures: []string{"temperature"}},
 					Provisioning: &ProvisioningSpec{Claim: &ClaimSpec{}, JITP: &JITPSpec{}},
 				},
 				env,

@@ -15,14 +15,20 @@ type Outputs struct {
 	DeviceTableName    string  `json:"device_table_name"`
 	ReadingsTableName  *string `json:"readings_table_name"`
 	// RecentReaderPolicyJSON is a policy document that lets somebody read the recent readings.
-	RecentReaderPolicyJSON *string           `json:"recent_reader_policy_json"`
-	ArchiveBucket          string            `json:"archive_bucket"`
-	AlertTopicARN          *string           `json:"alert_topic_arn"`
-	DeadLetterQueueURL     *string           `json:"dead_letter_queue_url"`
-	FunctionARNs           map[string]string `json:"function_arns"` // by function, such as "processor"
-	RuleARNs               map[string]string `json:"rule_arns"`     // by rule, such as "telemetry", and by route
-	Registration           *Registration     `json:"registration"`  // nil without provisioning
-	MetricsTableName       *string           `json:"metrics_table_name"`
+	RecentReaderPolicyJSON *string `json:"recent_reader_policy_json"`
+	ArchiveBucket          string  `json:"archive_bucket"`
+	// Of an archive in batches.
+	ArchiveDatabase  *string `json:"archive_database"`
+	ArchiveTable     *string `json:"archive_table"`
+	ArchiveWorkgroup *string `json:"archive_workgroup"`
+	// ArchiveReaderPolicyJSON is a policy document that lets somebody query the archive.
+	ArchiveReaderPolicyJSON *string           `json:"archive_reader_policy_json"`
+	AlertTopicARN           *string           `json:"alert_topic_arn"`
+	DeadLetterQueueURL      *string           `json:"dead_letter_queue_url"`
+	FunctionARNs            map[string]string `json:"function_arns"` // by function, such as "processor"
+	RuleARNs                map[string]string `json:"rule_arns"`     // by rule, such as "telemetry", and by route
+	Registration            *Registration     `json:"registration"`  // nil without provisioning
+	MetricsTableName        *string           `json:"metrics_table_name"`
 	// MetricsReaderPolicyJSON is a policy document that lets somebody read the metrics.
 	MetricsReaderPolicyJSON *string `json:"metrics_reader_policy_json"`
 }

@@ -65,7 +65,7 @@ func TestTheDescriptor(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := fmt.Sprintf("%+v", want)
-		if strings.Contains(text, "of-fleet") != (p.Key == "function/processor") {
+		if strings.Contains(text, "of-fleet") != (p.Key == "function/processor" || p.Key == "function/archiver") {
 			t.Errorf("%s: %s", p.Key, text)
 		}
 	}

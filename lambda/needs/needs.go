@@ -47,7 +47,7 @@ type Need struct {
 
 // calls lists what each function calls, under the name of its folder below lambda/.
 var calls = map[string][]Need{
-	"alerts": alerts, "metrics": metrics, "processor": processor, "provisioning": provisioning,
+	"alerts": alerts, "archiver": archiver, "metrics": metrics, "processor": processor, "provisioning": provisioning,
 }
 
 // Functions returns the sorted names of the functions that the project ships.
@@ -114,6 +114,12 @@ var alerts = []Need{
 	{Action: "sqs:SendMessage", On: DeadLetterQueue},
 	{Action: "s3:PutObject", On: DeadLetterPayloads},
 
+	{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
+	{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
+}
+
+// archiver calls nothing: Firehose hands it records, and stores what it answers.
+var archiver = []Need{
 	{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
 	{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
 }

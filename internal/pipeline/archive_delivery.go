@@ -1,0 +1,138 @@
+package pipeline
+
+import (
+	"slices"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+)
+
+const (
+	// archiveErrorPrefix is where Firehose keeps what could not be transformed or converted.
+	archiveErrorPrefix = "archive-errors/"
+	archiveErrorDays   = deadLetterObjectDays
+	// archiveDay is the part of a key that names the day of delivery; Firehose fills it in, in UTC.
+	archiveDay = contract.ArchivePartition + "=!{timestamp:yyyy-MM-dd}/"
+	// archiveJSON is the level of the keys that keeps JSON apart from Parquet, so that a table never finds both.
+	archiveJSON = "json/"
+	// archiveLogStream is the stream of the log group that Firehose writes errors of delivery to.
+	archiveLogStream = "delivery"
+)
+
+// Settings of the transformation. Lambda answers with 6 MB at most, and an answer is longer than what it answers:
+// readings repeat names and come in base64. So an invocation gets the smallest default of Firehose, 1 MB, and at least
+// one a minute, which is shorter than any buffer that a person would call long [Firehose API ProcessorParameter].
+var archiveFunctionBuffer = spec.FunctionBuffer{MB: 1, Seconds: 60, Retries: 3}
+
+const (
+	archiverMemoryMB       = 512
+	archiverTimeoutSeconds = 300 // as long as Firehose waits
+)
+
+// batched reports whether the archive is written in batches.
+func (s *ArchiveSpec) batched() bool { return *s.Enabled && *s.Delivery == DeliveryBatched }
+
+func (b *builder) batched() bool { return b.config.Archive.batched() }
+
+// archiver is the function that turns messages into the rows of the archive.
+func archiver() *function {
+	return &function{
+		name:   "archiver",
+		exists: (*builder).batched,
+		configure: func(b *builder) spec.Function {
+			return spec.Function{
+				Description:    "Turns messages of pipeline " + b.config.Name + " into rows of its archive",
+				MemoryMB:       archiverMemoryMB,
+				TimeoutSeconds: archiverTimeoutSeconds,
+				Environment: map[string]string{
+					contract.EnvDataField: *b.config.Telemetry.DataField,
+					contract.EnvTimeField: *b.config.Telemetry.TimeField,
+					contract.EnvTelemetry: b.telemetry,
+				},
+			}
+		},
+	}
+}
+
+// archiveParts are the parts of an archive in batches.
+func (b *builder) archiveParts() []assembly.Part {
+	if !b.batched() {
+		return nil
+	}
+	group := b.names.deliveryLogGroup()
+	stream := spec.NameIn(group, archiveLogStream)
+	return slices.Concat([]assembly.Part{
+		b.part("archive/log_group", spec.KindLogGroup, group, b.arn.logGroup(group), nil,
+			spec.LogGroup{RetentionDays: int32(*b.config.Functions.LogRetentionDays), Tags: b.env.Tags}),
+		b.part("archive/log_stream", spec.KindLogStream, stream, b.deliveryLogARN(), []string{"archive/log_group"},
+			spec.LogStream{}),
+		b.deliveryRole(),
+		b.delivery(),
+	}, b.archiveTables(), b.archiveQueries())
+}
+
+func (b *builder) deliveryLogARN() string {
+	return b.arn.logGroup(b.names.deliveryLogGroup()) + ":log-stream:" + archiveLogStream
+}
+
+// delivery is the Firehose stream. It needs all that AWS tries when it is created.
+func (b *builder) delivery() assembly.Part {
+	name, a := b.names.delivery(), b.config.Archive
+	desired := spec.DeliveryStream{
+		SourceARN:      b.arn.stream(b.names.pipeline),
+		RoleARN:        b.arn.role(b.names.role("archive")),
+		BucketARN:      b.arn.bucket(b.names.bucket()),
+		Prefix:         b.archivePrefix() + archiveDay,
+		ErrorPrefix:    archiveErrorPrefix + "!{firehose:error-output-type}/!{timestamp:yyyy-MM-dd}/",
+		BufferSeconds:  int32(*a.BufferSeconds),
+		BufferMB:       int32(*a.BufferMB),
+		FunctionARN:    b.arn.function(b.names.function("archiver")) + latest,
+		FunctionBuffer: archiveFunctionBuffer,
+		LogGroup:       b.names.deliveryLogGroup(),
+		LogStream:      archiveLogStream,
+		Tags:           b.env.Tags,
+	}
+	if *a.Format == FormatJSON {
+		desired.Gzip, desired.Extension = true, ".json.gz"
+	} else {
+		desired.Parquet = &spec.ParquetSchema{Database: b.names.glueDatabase(), Table: archiveTable}
+	}
+	return b.part("archive/delivery", spec.KindDeliveryStream, name, b.arn.firehose(name),
+		[]string{"archive/log_stream", "archive/table", "bucket", "function/archiver", "role/archive", "stream"}, desired)
+}
+
+// archivePrefix starts the keys of the current format, without the day.
+func (b *builder) archivePrefix() string {
+	if *b.config.Archive.Format == FormatJSON {
+		return *b.config.Archive.Prefix + archiveJSON
+	}
+	return *b.config.Archive.Prefix
+}
+
+// latest is what Firehose wants after a function's ARN: it invokes a version.
+const latest = ":$LATEST"
+
+// deliveryRole is what Firehose does everything with [Firehose developer guide, Grant Firehose access to an Amazon S3
+// destination]. Its trust names the account's Firehose streams as AWS's documentation does.
+func (b *builder) deliveryRole() assembly.Part {
+	bucket, function := b.arn.bucket(b.names.bucket()), b.arn.function(b.names.function("archiver"))
+	database := b.names.glueDatabase()
+	grants := slices.Concat(
+		[]statement{
+			allow([]string{"kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"},
+				b.arn.stream(b.names.pipeline)),
+			allow([]string{"lambda:GetFunctionConfiguration", "lambda:InvokeFunction"}, function, function+latest),
+			allow([]string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"}, b.arn.glueCatalog(),
+				b.arn.glueDatabase(database), b.arn.glueTable(database, archiveTable)),
+			allow([]string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}, bucket),
+			allow([]string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"},
+				bucket+"/"+*b.config.Archive.Prefix+"*", bucket+"/"+archiveErrorPrefix+"*"),
+			allow([]string{"logs:PutLogEvents"}, b.deliveryLogARN()),
+		},
+		b.useKey("kms:Decrypt", b.config.Stream.KMSKeyID),
+		b.encryptWith(b.config.Archive.KMSKeyID),
+	)
+	return b.role("archive", "Lets Firehose archive the telemetry of pipeline "+b.config.Name,
+		trust("firehose.amazonaws.com", b.env.AccountID, b.arn.in("firehose", "*")), grants)
+}
