@@ -19,7 +19,7 @@ var base = map[string]string{
 	"timestream":    `{}`,
 	"alerts":        `{ emails = ["ops@example.com"], rules = { hot = { when = "temperature > 50" } } }`,
 	"routes":        `{ copy = { sql = "SELECT * FROM 'greenhouse/+/telemetry'", republish = { topic = "copy" } } }`,
-	"archive":       `{ expire_after_days = 365 }`,
+	"archive":       `{ expire_after_days = 365, measures = ["temperature"] }`,
 	"force_destroy": `true`,
 }
 
@@ -59,6 +59,20 @@ const manifest = "ssm:PutParameter"
 type change struct {
 	name, argument, value string // an empty value removes the argument
 	writes                []string
+}
+
+// withoutBatches are the requests that remove an archive in batches.
+var withoutBatches = []string{
+	"athena:DeleteNamedQuery",
+	"athena:DeleteWorkGroup",
+	"awslambda:DeleteFunction",
+	"firehose:DeleteDeliveryStream",
+	"glue:DeleteDatabase",
+	"glue:DeleteTable",
+	"iam:DeleteRole",
+	"iam:DeleteRolePolicy",
+	"logs:DeleteLogGroup",
+	"logs:DeleteLogStream",
 }
 
 // Chains of changes, each made on top of those before it.
@@ -145,14 +159,35 @@ var chains = map[string][]change{
 				"iam:DeleteRolePolicy",
 				"logs:DeleteLogGroup",
 			}},
-		{"archive expiry", "archive", `{ expire_after_days = 30 }`, []string{"s3:PutLifecycleConfiguration"}},
-		{"no archive", "archive", `{ enabled = false, expire_after_days = 30 }`,
+		{"archive expiry", "archive", `{ expire_after_days = 30, measures = ["temperature"] }`, []string{"s3:PutLifecycleConfiguration"}},
+		{"an archive in JSON", "archive",
+			`{ expire_after_days = 30, measures = ["temperature"], format = "json", buffer_mb = 5 }`,
+			[]string{"firehose:UpdateDestination", "glue:UpdateTable"}},
+		{"one object per message", "archive", `{ expire_after_days = 30, delivery = "per_message" }`,
+			slices.Concat(withoutBatches, []string{
+				"iam:PutRolePolicy",
+				"iam:UpdateAssumeRolePolicy",
+				"iot:CreatePolicyVersion",
+				"iot:CreateTopicRule",
+			})},
+		{"batches again", "archive", `{ expire_after_days = 30 }`,
 			[]string{
+				"athena:CreateNamedQuery",
+				"athena:CreateWorkGroup",
+				"awslambda:CreateFunction",
+				"firehose:CreateDeliveryStream",
+				"glue:CreateDatabase",
+				"glue:CreateTable",
+				"iam:CreateRole",
 				"iam:PutRolePolicy",
 				"iam:UpdateAssumeRolePolicy",
 				"iot:CreatePolicyVersion",
 				"iot:DeleteTopicRule",
+				"logs:CreateLogGroup",
+				"logs:CreateLogStream",
+				"logs:PutRetentionPolicy",
 			}},
+		{"no archive", "archive", `{ enabled = false, expire_after_days = 30 }`, withoutBatches},
 		{"destroying data is allowed", "force_destroy", `false`, nil},
 		{"deep check", "deep_check", `true`, nil},
 		{"no deep check", "deep_check", `false`, nil},

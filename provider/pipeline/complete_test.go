@@ -110,7 +110,7 @@ func complete(t *testing.T) string {
   device_state = { ttl_days = 30, point_in_time_recovery = false }
   recent       = { hours = 24 }
   metrics      = { window_seconds = 300, measures = ["temperature", "humidity"], keep_days = 90 }
-  archive      = { enabled = true, prefix = "raw/", intelligent_tiering_after_days = 30, expire_after_days = 365 }
+  archive      = { enabled = true, prefix = "raw/", measures = ["temperature", "Soil.Moisture"], buffer_seconds = 60, intelligent_tiering_after_days = 30, expire_after_days = 365 }
 
   alerts = {
     thresholds = { max_temperature = 50.5 }
@@ -156,8 +156,8 @@ func TestEverythingSet(t *testing.T) {
 			Config: config,
 			ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownValue(address, at("timestream_table_arn"), knownvalue.NotNull()),
-				statecheck.ExpectKnownValue(address, at("rule_arns"), knownvalue.MapSizeExact(6)),
-				statecheck.ExpectKnownValue(address, at("function_arns"), knownvalue.MapSizeExact(3)),
+				statecheck.ExpectKnownValue(address, at("rule_arns"), knownvalue.MapSizeExact(5)),
+				statecheck.ExpectKnownValue(address, at("function_arns"), knownvalue.MapSizeExact(5)),
 				statecheck.ExpectKnownValue(address, at("registration", "claim_credentials"),
 					knownvalue.StringExact("farm/devices-claim")),
 				statecheck.ExpectKnownValue(address, at("registered_devices_count"), knownvalue.Int64Exact(0)),

@@ -38,7 +38,7 @@ type Impostor struct {
 const nobodysPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iot:*","Resource":"*"}]}`
 
 // Impostors takes the places of parts that every pipeline has.
-var Impostors = []Impostor{
+var Impostors = append([]Impostor{
 	{
 		Part: "stream", Kind: "stream",
 		Make: func(t testing.TB, a Account, r assembly.Record) { a.MakeStream(t, r.Name) },
@@ -229,7 +229,7 @@ var Impostors = []Impostor{
 			)
 		},
 	},
-}
+}, archiveImpostors...)
 
 func emptyZip(t testing.TB) []byte {
 	t.Helper()

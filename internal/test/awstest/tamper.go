@@ -55,7 +55,7 @@ type Tampering struct {
 }
 
 // Tamperings changes an important field of each part of a pipeline that has everything.
-var Tamperings = []Tampering{
+var Tamperings = append([]Tampering{
 	{"manifest", func(t testing.TB, a Account, r assembly.Record) {
 		must[*ssm.PutParameterOutput](t)(
 			a.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: &r.Name, Value: aws.String("{}"),
@@ -168,7 +168,7 @@ var Tamperings = []Tampering{
 		must[*lambda.UpdateEventSourceMappingOutput](t)(a.Lambda().UpdateEventSourceMapping(t.Context(),
 			&lambda.UpdateEventSourceMappingInput{UUID: &r.ID, BatchSize: aws.Int32(1)}))
 	}},
-}
+}, archiveTamperings...)
 
 // ChangeThing adds attributes to a thing by hand.
 func (a Account) ChangeThing(t testing.TB, name string, attributes map[string]string) {

@@ -6,9 +6,14 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/athena"
+	athenatypes "github.com/aws/aws-sdk-go-v2/service/athena/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	"github.com/aws/aws-sdk-go-v2/service/glue"
+	gluetypes "github.com/aws/aws-sdk-go-v2/service/glue/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
@@ -36,8 +41,9 @@ var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, err
 	"provisioning template": templates, "CA certificate": authorities, "stream": streams, "table": tables,
 	"bucket": buckets, "topic": topics,
 	"queue": queues, "role": roles, "log group": logGroups, "function": functions, "event source mapping": mappings,
-	"parameter": parameters,
-	"database":  databases,
+	"parameter":       parameters,
+	"database":        databases,
+	"Firehose stream": deliveryStreams, "Glue database": glueDatabases, "workgroup": workgroups,
 }
 
 // leftovers names what an account holds of the services that a pipeline uses, sorted, by asking AWS and no record of
@@ -218,6 +224,33 @@ func databases(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
 		return nil, err
 	}
 	return named(out.Databases, func(d tstypes.Database) *string { return d.Arn }), nil
+}
+
+func deliveryStreams(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.Firehose().ListDeliveryStreams(ctx, &firehose.ListDeliveryStreamsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return aws.StringSlice(out.DeliveryStreamNames), nil
+}
+
+// glueDatabases are listed for their tables as well, which go with them.
+func glueDatabases(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.Glue().GetDatabases(ctx, &glue.GetDatabasesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.DatabaseList, func(d gluetypes.Database) *string { return d.Name }), nil
+}
+
+// workgroups are listed for their queries as well, which go with them, and without the one of every account.
+func workgroups(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.Athena().ListWorkGroups(ctx, &athena.ListWorkGroupsInput{})
+	if err != nil {
+		return nil, err
+	}
+	names := named(out.WorkGroups, func(w athenatypes.WorkGroupSummary) *string { return w.Name })
+	return slices.DeleteFunc(names, func(name *string) bool { return aws.ToString(name) == "primary" }), nil
 }
 
 func TestLeftoversSeesAWholePipeline(t *testing.T) {

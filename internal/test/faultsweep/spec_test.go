@@ -33,7 +33,13 @@ func sweepSpec(version int) pipeline.Spec {
 		DeviceState: &pipeline.DeviceStateSpec{PointInTimeRecovery: aws.Bool(version == 1)},
 		Recent:      &pipeline.RecentSpec{Hours: aws.Int64(int64(24 * version))},
 		Metrics:     &pipeline.MetricsSpec{WindowSeconds: aws.Int64(int64(60 * version))},
-		Archive:     &pipeline.ArchiveSpec{ExpireAfterDays: aws.Int64(int64(30 * version))},
+		Archive: &pipeline.ArchiveSpec{
+			ExpireAfterDays: aws.Int64(int64(30 * version)),
+			Format:          aws.String([]string{"", pipeline.FormatParquet, pipeline.FormatJSON}[version]),
+			BufferSeconds:   aws.Int64(int64(60 * version)),
+			Measures:        []string{fmt.Sprintf("humidity%d", version)},
+			ScanLimitGB:     aws.Int64(int64(version)),
+		},
 		Processor: &pipeline.ProcessorSpec{
 			BatchSize: aws.Int64(int64(100 * version)),
 			MemoryMB:  aws.Int64(int64(256 * version)),

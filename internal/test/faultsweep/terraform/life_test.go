@@ -34,7 +34,7 @@ func (d *workdir) describeWhole(version int) {
   timestream   = { memory_retention_hours = %[3]d }
   recent       = { hours = %[5]d }
   metrics      = { window_seconds = %[4]d }
-  archive      = { expire_after_days = %[4]d }
+  archive      = { expire_after_days = %[4]d, measures = ["m%[1]d"], scan_limit_gb = %[1]d, buffer_seconds = %[4]d }
   stream       = { retention_hours = %[5]d }
   device_state = { point_in_time_recovery = %[2]t }
   processor    = { batch_size = %[6]d }
