@@ -45,6 +45,8 @@ func TestEveryExample(t *testing.T) {
 		"minimal": {sources: []string{"minimal"}, region: mototest.Region, pipeline: "minimal"},
 		"greenhouse": {sources: []string{"greenhouse"}, region: "eu-west-1", pipeline: "greenhouse",
 			arguments: []string{"-var=force_destroy=true"}},
+		"archive": {sources: []string{"archive"}, region: "eu-west-1", pipeline: "orchard",
+			arguments: []string{"-var=force_destroy=true"}},
 		"fleet-file":        {sources: []string{"fleet-file"}, region: mototest.Region, pipeline: "farm"},
 		"metrics":           {sources: []string{"metrics"}, region: mototest.Region, pipeline: "orchard"},
 		"self-registration": {sources: []string{"self-registration"}, region: mototest.Region, pipeline: "field"},

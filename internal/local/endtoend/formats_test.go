@@ -35,7 +35,7 @@ resource "iot_pipeline" "gh" {
   devices    = { "soil-001" = {} }
   telemetry  = { format = "cbor" }
   timestream = {}
-  archive    = {}
+  archive    = { delivery = "per_message" }
   processor  = { batch_window_seconds = 0 }
   alerts = {
     rules = {

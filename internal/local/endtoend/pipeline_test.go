@@ -36,7 +36,7 @@ resource "iot_pipeline" "gh" {
   }
   timestream = {}
   recent     = {}
-  archive    = {}
+  archive    = { delivery = "per_message" }
   processor  = { batch_window_seconds = 0 }
   alerts = {
     rules = {
