@@ -157,6 +157,10 @@ var inOurs = map[string]string{
 	"fleet":                      "things are looked at one by one: internal/drivers/fleet has the cases",
 	"thing_type":                 "things keep it from being deleted by hand",
 	"provisioning/ca":            "theirs would name our template, and keep it from being deleted",
+	"archive/log_stream":         "it is in the pipeline's log group",
+	"archive/query/":             "it is in the pipeline's workgroup",
+	"archive/table":              "it goes with the pipeline's database",
+	"archive/view":               "it goes with the pipeline's database",
 	"provisioning/jitp_template": "the authority keeps it from being deleted by hand",
 }
 
