@@ -31,8 +31,8 @@ const (
 	abortUploadDays = 7
 )
 
-// ArchiveSpec is the archive of raw telemetry in S3. The bucket's settings apply to the dead letters in it as well. What
-// is about batches is nil with one object per message.
+// ArchiveSpec is the archive of raw telemetry in S3. The bucket's settings apply to the dead letters in it as well.
+// What is about batches is nil with one object per message.
 type ArchiveSpec struct {
 	Enabled                     *bool    `json:"enabled,omitzero"`
 	Prefix                      *string  `json:"prefix,omitzero"`
@@ -47,14 +47,14 @@ type ArchiveSpec struct {
 	KMSKeyID                    *string  `json:"kms_key_id,omitzero"`
 }
 
-// archive keeps raw telemetry in the bucket: in batches, by Firehose, with a table for Athena; or one object per message,
-// by a topic rule. The bucket always exists, because dead letters are in it as well.
+// archive keeps raw telemetry in the bucket: in batches, by Firehose, with a table for Athena; or one object per
+// message, by a topic rule. The bucket always exists, because dead letters are in it as well.
 func archive() capability {
 	return capability{
 		shapes: []shape{
 			{arguments: []string{"archive", "archive.enabled", "archive.delivery"}, parts: true,
-				outputs: []string{"rule_arns", "function_arns", "archive_database", "archive_table", "archive_workgroup",
-					"archive_reader_policy_json"}},
+				outputs: []string{"rule_arns", "function_arns", "archive_database", "archive_table",
+					"archive_workgroup", "archive_reader_policy_json"}},
 			{arguments: []string{"archive.measures"}, parts: true},
 			{arguments: []string{"archive.prefix", "archive.kms_key_id"},
 				outputs: []string{"archive_reader_policy_json"}},
@@ -128,8 +128,8 @@ func (b *builder) archiveRule() ownRule {
 }
 
 // lifecycle removes what is no longer needed from the bucket. S3 does not allow the removal of delete markers and an
-// expiry in days in one rule, so the first rule has no expiry. The rules for what Firehose and Athena leave stay without
-// them: there may be objects from before.
+// expiry in days in one rule, so the first rule has no expiry. The rules for what Firehose and Athena leave stay
+// without them: there may be objects from before.
 func (b *builder) lifecycle() []spec.LifecycleRule {
 	rules := slices.Concat([]spec.LifecycleRule{{
 		ID:                         "housekeeping",

@@ -50,8 +50,8 @@ func (c *checker) checkArchivePerMessage(s *ArchiveSpec) {
 		{"scan_limit_gb", s.ScanLimitGB != nil},
 	} {
 		if path := "archive." + a.name; a.written && c.known(path) {
-			c.fail(path, a.name+" has no meaning with one object per message", "The archive is written as each message "+
-				`arrives, and has no table. Leave %s out, or set delivery = "batched".`, a.name)
+			c.fail(path, a.name+" has no meaning with one object per message", "The archive is written as each "+
+				`message arrives, and has no table. Leave %s out, or set delivery = "batched".`, a.name)
 		}
 	}
 }
@@ -91,12 +91,12 @@ func (c *checker) checkMeasures(measures []string) {
 			c.fail(path, "A measure has no usable name", "%s is no name of a measure: write 1 to 255 characters, as "+
 				"the device names it.", excerpt(measure))
 		case twice && other == "":
-			c.fail(path, "A measure has the name of another column", "The view has a column %q of its own, and measure "+
-				"%s would have the same. Leave the measure out and query the table, where it is measures[%s].",
+			c.fail(path, "A measure has the name of another column", "The view has a column %q of its own, and "+
+				"measure %s would have the same. Leave the measure out and query the table, where it is measures[%s].",
 				column, excerpt(measure), sqlText(measure))
 		case twice:
-			c.fail(path, "Two measures have one column", "Measures %s and %s would both be column %q: names of columns "+
-				"are in lower case, with _ for other characters than letters and digits. Leave one out.",
+			c.fail(path, "Two measures have one column", "Measures %s and %s would both be column %q: names of "+
+				"columns are in lower case, with _ for other characters than letters and digits. Leave one out.",
 				excerpt(other), excerpt(measure), column)
 		default:
 			taken[column] = measure
@@ -115,7 +115,7 @@ func (c *checker) checkArchivePrefix(path, text string) {
 		c.fail(path, "prefix is not valid", "%s cannot start the keys of the archive: a prefix starts with a name and "+
 			"holds only letters, digits and _ . = - /, for example \"raw/\".", excerpt(text))
 	case slices.ContainsFunc(keptElsewhere, overlaps):
-		c.fail(path, "prefix is not valid", "Dead letters, errors of delivery and results of queries are kept below %s, "+
-			"with their own expiry; put the archive elsewhere.", quoted(keptElsewhere))
+		c.fail(path, "prefix is not valid", "Dead letters, errors of delivery and results of queries are kept below "+
+			"%s, with their own expiry; put the archive elsewhere.", quoted(keptElsewhere))
 	}
 }

@@ -99,7 +99,8 @@ func (b *builder) delivery() assembly.Part {
 		desired.Parquet = &spec.ParquetSchema{Database: b.names.glueDatabase(), Table: archiveTable}
 	}
 	return b.part("archive/delivery", spec.KindDeliveryStream, name, b.arn.firehose(name),
-		[]string{"archive/log_stream", "archive/table", "bucket", "function/archiver", "role/archive", "stream"}, desired)
+		[]string{"archive/log_stream", "archive/table", "bucket", "function/archiver", "role/archive", "stream"},
+		desired)
 }
 
 // archivePrefix starts the keys of the current format, without the day.
@@ -120,8 +121,8 @@ func (b *builder) deliveryRole() assembly.Part {
 	database := b.names.glueDatabase()
 	grants := slices.Concat(
 		[]statement{
-			allow([]string{"kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"},
-				b.arn.stream(b.names.pipeline)),
+			allow([]string{"kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator",
+				"kinesis:ListShards"}, b.arn.stream(b.names.pipeline)),
 			allow([]string{"lambda:GetFunctionConfiguration", "lambda:InvokeFunction"}, function, function+latest),
 			allow([]string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"}, b.arn.glueCatalog(),
 				b.arn.glueDatabase(database), b.arn.glueTable(database, archiveTable)),

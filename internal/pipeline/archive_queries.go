@@ -73,8 +73,8 @@ FROM {table}
 WHERE day >= {month}
 GROUP BY 1, 2
 ORDER BY 1, 2`},
-		{"raw_messages", "Raw messages of one device", "Of today and yesterday, as the device sent them, latest first. " +
-			"Change the device.", `
+		{"raw_messages", "Raw messages of one device", "Of today and yesterday, as the device sent them, latest " +
+			"first. Change the device.", `
 SELECT arrived_at, kind, payload, payload_encoding, sequence_number
 FROM {table}
 WHERE day >= {yesterday}

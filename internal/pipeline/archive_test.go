@@ -183,7 +183,8 @@ func TestFormatsDoNotMix(t *testing.T) {
 		stream := must[spec.DeliveryStream](t, s, "archive/delivery")
 		table := must[spec.GlueTable](t, s, "archive/table")
 		bucket := "s3://" + strings.TrimPrefix(stream.BucketARN, "arn:aws:s3:::") + "/"
-		projected := strings.ReplaceAll(table.Parameters["storage.location.template"], "${day}", "!{timestamp:yyyy-MM-dd}")
+		projected := strings.ReplaceAll(table.Parameters["storage.location.template"], "${day}",
+			"!{timestamp:yyyy-MM-dd}")
 		if projected != bucket+stream.Prefix {
 			t.Errorf("%s: Athena looks below %s, Firehose writes below %s", format, projected, stream.Prefix)
 		}

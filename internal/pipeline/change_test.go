@@ -50,7 +50,8 @@ func TestChanged(t *testing.T) {
 		{"JSON", func(s *Spec) {
 			s.Archive.Format = ptr("json")
 		}, []string{"archive/delivery", "archive/table", "manifest"}},
-		{"a buffer", func(s *Spec) { s.Archive.BufferSeconds = ptr(int64(60)) }, []string{"archive/delivery", "manifest"}},
+		{"a buffer", func(s *Spec) { s.Archive.BufferSeconds = ptr(int64(60)) },
+			[]string{"archive/delivery", "manifest"}},
 		{"a limit of queries", func(s *Spec) { s.Archive.ScanLimitGB = ptr(int64(1)) },
 			[]string{"archive/workgroup", "manifest"}},
 		{"measures", func(s *Spec) { s.Archive.Measures = []string{"humidity"} },
@@ -76,8 +77,9 @@ func TestChanged(t *testing.T) {
 
 // batchedParts are the parts of an archive in batches.
 func batchedParts() []string {
-	parts := []string{"archive/database", "archive/delivery", "archive/log_group", "archive/log_stream", "archive/table",
-		"archive/workgroup", "function/archiver", "log_group/archiver", "role/archive", "role/archiver"}
+	parts := []string{"archive/database", "archive/delivery", "archive/log_group", "archive/log_stream",
+		"archive/table", "archive/workgroup", "function/archiver", "log_group/archiver", "role/archive",
+		"role/archiver"}
 	for _, q := range ArchiveQueries("t", "m") {
 		parts = append(parts, "archive/query/"+q.Key)
 	}

@@ -35,8 +35,8 @@ func TestPoliciesNameOnlyOwnObjects(t *testing.T) {
 	}
 }
 
-// ofDelivery is what Firehose's role names besides parts: AWS lets nobody read a table who may not read the catalog, and
-// documents the trust of Firehose's roles with all streams of an account.
+// ofDelivery is what Firehose's role names besides parts: AWS lets nobody read a table who may not read the catalog,
+// and documents the trust of Firehose's roles with all streams of an account.
 var ofDelivery = map[string][]string{
 	"role/archive": {"arn:aws:firehose:eu-west-1:123456789012:*", "arn:aws:glue:eu-west-1:123456789012:catalog"},
 }

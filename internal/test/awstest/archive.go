@@ -98,8 +98,8 @@ var archiveTamperings = []Tampering{
 					Prefix: aws.String("mine/")}}))
 	}},
 	{"archive/database", func(t testing.TB, a Account, r assembly.Record) {
-		must[*glue.UpdateDatabaseOutput](t)(a.Glue().UpdateDatabase(t.Context(), &glue.UpdateDatabaseInput{Name: &r.Name,
-			DatabaseInput: &gluetypes.DatabaseInput{Name: &r.Name, Description: aws.String("mine")}}))
+		must[*glue.UpdateDatabaseOutput](t)(a.Glue().UpdateDatabase(t.Context(), &glue.UpdateDatabaseInput{
+			Name: &r.Name, DatabaseInput: &gluetypes.DatabaseInput{Name: &r.Name, Description: aws.String("mine")}}))
 	}},
 	{"archive/table", dropColumns},
 	{"archive/view", dropColumns},
