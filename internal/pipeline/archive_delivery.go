@@ -69,7 +69,7 @@ func (b *builder) archiveParts() []assembly.Part {
 			spec.LogStream{}),
 		b.deliveryRole(),
 		b.delivery(),
-	}, b.archiveTables(), b.archiveQueries())
+	}, b.archiveTables(), b.queryParts())
 }
 
 func (b *builder) deliveryLogARN() string {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
@@ -25,18 +26,10 @@ type ArchiveQuery struct {
 	SQL         string // for Athena, and plain enough for other engines
 }
 
-// ArchiveQueries returns the queries of an archive, for a table such as `"greenhouse"."telemetry"`. They read only the
-// days that they are about. A message has one row for each of its readings, and its payload in the first of them.
-func ArchiveQueries(table, measure string) []ArchiveQuery {
-	fill := strings.NewReplacer("{table}", table, "{measure}", sqlText(measure),
-		"{telemetry}", sqlText(contract.ArchiveTelemetry),
-		"{now}", "cast(current_timestamp AS timestamp)",
-		"{yesterday}", "cast(cast(current_date - interval '1' day AS date) AS varchar)",
-		"{week}", "cast(cast(current_date - interval '7' day AS date) AS varchar)",
-		"{month}", "cast(cast(current_date - interval '30' day AS date) AS varchar)")
-	list := []ArchiveQuery{
-		{"hourly_statistics", "Hourly average, minimum and maximum", "Of one measure per device over 24 hours. " +
-			"Change the measure in both places.", `
+// archiveQueries have placeholders for the table, the measure and days.
+var archiveQueries = []ArchiveQuery{
+	{"hourly_statistics", "Hourly average, minimum and maximum", "Of one measure per device over 24 hours. " +
+		"Replace the measure to see another.", `
 SELECT thing,
        date_trunc('hour', "time") AS hour,
        avg(element_at(measures, {measure})) AS average,
@@ -50,8 +43,8 @@ WHERE day >= {yesterday}
 GROUP BY 1, 2
 HAVING count(element_at(measures, {measure})) > 0
 ORDER BY 1, 2`},
-		{"silent_devices", "Devices without data for 10 minutes", "Of those that sent telemetry in the last 7 days. " +
-			"The archive is as old as its buffer.", `
+	{"silent_devices", "Devices without data for 10 minutes", "Of those that sent telemetry in the last 7 days. " +
+		"The archive is as old as its buffer.", `
 SELECT thing, max("time") AS last_time
 FROM {table}
 WHERE day >= {week}
@@ -59,7 +52,7 @@ WHERE day >= {week}
 GROUP BY 1
 HAVING max("time") < {now} - interval '10' minute
 ORDER BY 2, 1`},
-		{"last_values", "Last value per device and measure", "Of the last 7 days.", `
+	{"last_values", "Last value per device and measure", "Of the last 7 days.", `
 SELECT thing, measure, max_by(value, "time") AS value, max("time") AS "time"
 FROM {table}
 CROSS JOIN UNNEST(measures) AS m (measure, value)
@@ -67,14 +60,14 @@ WHERE day >= {week}
   AND kind = {telemetry}
 GROUP BY 1, 2
 ORDER BY 1, 2`},
-		{"messages_per_day", "Messages per device and day", "And their readings, over 30 days.", `
+	{"messages_per_day", "Messages per device and day", "And their readings, over 30 days.", `
 SELECT day, thing, count(payload) AS messages, count(*) AS readings
 FROM {table}
 WHERE day >= {month}
 GROUP BY 1, 2
 ORDER BY 1, 2`},
-		{"raw_messages", "Raw messages of one device", "Of today and yesterday, as the device sent them, latest " +
-			"first. Change the device.", `
+	{"raw_messages", "Raw messages of one device", "Of today and yesterday, as the device sent them, latest " +
+		"first. Change the device.", `
 SELECT arrived_at, kind, payload, payload_encoding, sequence_number
 FROM {table}
 WHERE day >= {yesterday}
@@ -82,7 +75,7 @@ WHERE day >= {yesterday}
   AND payload IS NOT NULL
 ORDER BY arrived_at DESC
 LIMIT 100`},
-		{"storage_by_day", "Storage by day", "Objects, their bytes in S3 and the readings in them, over 30 days.", `
+	{"storage_by_day", "Storage by day", "Objects, their bytes in S3 and the readings in them, over 30 days.", `
 SELECT day, count(*) AS objects, sum(bytes) AS bytes, sum(readings) AS readings
 FROM (
   SELECT day, "$path" AS object, max("$file_size") AS bytes, count(*) AS readings
@@ -92,15 +85,26 @@ FROM (
 ) AS objects
 GROUP BY 1
 ORDER BY 1`},
-	}
+}
+
+// ArchiveQueries returns the queries of an archive, for a table such as `"greenhouse"."telemetry"`. They read only the
+// days that they are about. A message has one row for each of its readings, and its payload in the first of them.
+func ArchiveQueries(table, measure string) []ArchiveQuery {
+	fill := strings.NewReplacer("{table}", table, "{measure}", sqlText(measure),
+		"{telemetry}", sqlText(contract.ArchiveTelemetry),
+		"{now}", "cast(current_timestamp AS timestamp)",
+		"{yesterday}", "cast(cast(current_date - interval '1' day AS date) AS varchar)",
+		"{week}", "cast(cast(current_date - interval '7' day AS date) AS varchar)",
+		"{month}", "cast(cast(current_date - interval '30' day AS date) AS varchar)")
+	list := slices.Clone(archiveQueries)
 	for i := range list {
 		list[i].SQL = fill.Replace(strings.TrimPrefix(list[i].SQL, "\n"))
 	}
 	return list
 }
 
-// archiveQueries are the workgroup that queries run in, and the queries that it offers.
-func (b *builder) archiveQueries() []assembly.Part {
+// queryParts are the workgroup that queries run in, and the queries that it offers.
+func (b *builder) queryParts() []assembly.Part {
 	name, database := b.names.pipeline, b.names.glueDatabase()
 	measure := exampleMeasure
 	if list := b.config.Archive.Measures; len(list) > 0 {
