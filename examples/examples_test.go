@@ -47,6 +47,7 @@ func TestEveryExample(t *testing.T) {
 			arguments: []string{"-var=force_destroy=true"}},
 		"archive": {sources: []string{"archive"}, region: "eu-west-1", pipeline: "orchard",
 			arguments: []string{"-var=force_destroy=true"}},
+		"monitoring":        {sources: []string{"monitoring"}, region: mototest.Region, pipeline: "barn"},
 		"fleet-file":        {sources: []string{"fleet-file"}, region: mototest.Region, pipeline: "farm"},
 		"metrics":           {sources: []string{"metrics"}, region: mototest.Region, pipeline: "orchard"},
 		"self-registration": {sources: []string{"self-registration"}, region: mototest.Region, pipeline: "field"},

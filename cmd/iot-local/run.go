@@ -72,6 +72,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.DurationVar(&o.Refresh, "refresh", 2*time.Second, "how often to check for changed rules and functions")
 	f.DurationVar(&o.ArchiveInterval, "archive-interval", delivery.DefaultInterval,
 		"how long records are collected for an object of the batched archive; AWS takes archive.buffer_seconds")
+	f.DurationVar(&o.WatchInterval, "watch-interval", 0,
+		"how often schedules call their functions, such as 5s (default: as often as on AWS)")
 	asJSON := f.Bool("json", false, "print one JSON object per event")
 	quiet := f.Bool("quiet", false, "print only errors, the ready line and the summary")
 	limit := f.Duration("for", 0, "stop after this `duration`")

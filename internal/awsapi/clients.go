@@ -29,6 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -85,6 +86,7 @@ type Clients struct {
 	iotData         lazy[*iotdataplane.Client]
 	glue            lazy[*glue.Client]
 	athena          lazy[*athena.Client]
+	scheduler       lazy[*scheduler.Client]
 }
 
 // shared is what the clients of all regions have in common.
@@ -416,5 +418,13 @@ func (c *Clients) Athena() *athena.Client {
 	return c.athena.get(func() *athena.Client {
 		return athena.NewFromConfig(c.config("athena"),
 			func(o *athena.Options) { o.BaseEndpoint = c.endpoint("athena", o.BaseEndpoint) })
+	})
+}
+
+// Scheduler is the client of EventBridge Scheduler.
+func (c *Clients) Scheduler() *scheduler.Client {
+	return c.scheduler.get(func() *scheduler.Client {
+		return scheduler.NewFromConfig(c.config("scheduler"),
+			func(o *scheduler.Options) { o.BaseEndpoint = c.endpoint("scheduler", o.BaseEndpoint) })
 	})
 }

@@ -33,6 +33,7 @@ var EndpointServices = []string{
 	"lambda",
 	"logs",
 	"s3",
+	"scheduler",
 	"secretsmanager",
 	"sns",
 	"sqs",

@@ -47,6 +47,10 @@ var defaultRates = map[string]float64{
 	"iot:SearchIndex": 15, "iot:DescribeIndex": 10, "iot:GetIndexingConfiguration": 20,
 	"iot:UpdateIndexingConfiguration": 1,
 
+	// EventBridge Scheduler: schedules have far more (from memory, not proven).
+	"scheduler:CreateScheduleGroup": 10, "scheduler:DeleteScheduleGroup": 10, "scheduler:GetScheduleGroup": 10,
+	"scheduler:ListTagsForResource": 10, "scheduler:TagResource": 1, "scheduler:UntagResource": 1,
+
 	"kinesis:CreateStream": 5, "kinesis:DeleteStream": 5,
 
 	"timestreamwrite:CreateDatabase": 1, "timestreamwrite:UpdateDatabase": 1, "timestreamwrite:DeleteDatabase": 1,

@@ -46,6 +46,10 @@ const (
 	EnvDataEndpoint  = "IOT_DATA_ENDPOINT" // a host name, or a URL for emulators
 )
 
+// EnvNotifyReturn is "false" if the watch function should not tell of devices that return. The function also has
+// EnvAlertTopicARN.
+const EnvNotifyReturn = "IOT_NOTIFY_RETURN"
+
 // Environment variables of the pre-provisioning hook.
 const (
 	EnvAllowListTable  = "IOT_ALLOW_LIST_TABLE"

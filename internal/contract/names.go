@@ -30,6 +30,7 @@ func RuleName(pipeline, key string) string { return strings.ReplaceAll(pipeline,
 const (
 	KeyRulePrefix           = "rule/"
 	KeyFunctionPrefix       = "function/"
+	KeySchedulePrefix       = "schedule/"
 	KeyProvisioningTemplate = "provisioning/template"
 	KeyClaim                = "provisioning/claim"
 	KeyDelivery             = "archive/delivery"

@@ -25,6 +25,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/parameter"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/provisioningtemplate"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/s3bucket"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/schedule"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/schedulegroup"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/snstopic"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/sqsqueue"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/subscription"
@@ -71,5 +73,7 @@ func Registry(c *awsapi.Clients, devices assembly.Driver[spec.Fleet]) assembly.R
 		spec.KindNamedQuery:         assembly.Erase(namedquery.New(c)),
 		spec.KindMetricAlarm:        assembly.Erase(metricalarm.New(c)),
 		spec.KindDashboard:          assembly.Erase(dashboard.New(c)),
+		spec.KindScheduleGroup:      assembly.Erase(schedulegroup.New(c)),
+		spec.KindSchedule:           assembly.Erase(schedule.New(c)),
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/delivery"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/schedules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/streams"
 )
 
@@ -28,6 +29,7 @@ type deployment struct {
 	functions  []function
 	mappings   []streams.Mapping
 	deliveries []delivery.Config
+	schedules  []schedules.Schedule
 	template   string // for devices that register themselves; "" when they cannot
 }
 
@@ -57,6 +59,9 @@ func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
 			return nil, fmt.Errorf("reading event source mappings of %q: %w", *f.config.FunctionName, err)
 		}
 		d.mappings = append(d.mappings, mappings...)
+	}
+	if d.schedules, err = r.discoverSchedules(ctx, m); err != nil {
+		return nil, fmt.Errorf("reading schedules: %w", err)
 	}
 	if d.deliveries, err = r.discoverDeliveries(ctx, m); err != nil {
 		return nil, fmt.Errorf("reading delivery streams: %w", err)

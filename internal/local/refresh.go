@@ -63,6 +63,7 @@ func (r *Runtime) refresh(ctx context.Context) error {
 	r.applyFunctions(before, d)
 	r.applyMappings(before, d)
 	r.applyDeliveries(before, d)
+	r.schedules.Set(d.schedules)
 	r.applyRules(before, d)
 	return err
 }

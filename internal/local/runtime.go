@@ -27,6 +27,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/registry"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/schedules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/shadow"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/streams"
 )
@@ -53,6 +54,8 @@ type Options struct {
 	Concurrency int
 	// RetryDelay is the wait before the first retry of asynchronous invocations; 0 means one second.
 	RetryDelay time.Duration
+	// WatchInterval is how often schedules call their functions; 0 means as often as on AWS.
+	WatchInterval time.Duration
 	// ArchiveInterval is how long delivery streams collect records for an object; 0 means delivery.DefaultInterval.
 	ArchiveInterval time.Duration
 }
@@ -71,6 +74,7 @@ type Runtime struct {
 	dataplane    *dataplane.Server
 	hosts        *lambdahost.Host
 	queue        *lambdahost.Async
+	schedules    *schedules.Player
 	ready        chan struct{} // closed when the rules are loaded, or by close
 	stop         context.CancelFunc
 	stopOnce     sync.Once
@@ -161,6 +165,8 @@ func (r *Runtime) start(ctx context.Context) error {
 			return r.send(ctx, to, key, record)
 		},
 	})
+	r.schedules = schedules.New(
+		schedules.Options{Invoke: r.invoke, Interval: r.options.WatchInterval, Events: r.options.Events})
 	if err := r.listen(); err != nil {
 		return err
 	}
@@ -371,6 +377,7 @@ func (r *Runtime) close() {
 		if r.broker != nil {
 			r.broker.Close()
 		}
+		r.schedules.Close()
 		pollers, deliveries := r.readers(), r.playing()
 		r.mu.Lock()
 		clear(r.pollers) // before they stop, or a drain would wait for their replacements

@@ -11,7 +11,7 @@ var prefixes = map[string]string{
 	"SNS": "sns", "SQS": "sqs", "IAM": "iam", "Lambda": "lambda", "CloudWatch Logs": "logs", "SSM": "ssm",
 	"Secrets Manager": "secretsmanager",
 	"STS":             "sts", "KMS": "kms", "Firehose": "firehose", "Glue": "glue", "Athena": "athena",
-	"CloudWatch": "cloudwatch",
+	"CloudWatch": "cloudwatch", "Scheduler": "scheduler",
 }
 
 // renamed are the S3 operations whose permission has another name [S3 actions, resources, and condition keys].

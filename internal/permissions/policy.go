@@ -206,7 +206,20 @@ var table = []statement{
 		service:   "iam",
 		resources: []string{"arn:${partition}:iam::${account}:role/${name}-${region}-*"},
 		actions:   `PassRole`,
-		passedTo:  []string{"firehose.amazonaws.com", "iot.amazonaws.com", "lambda.amazonaws.com"},
+		passedTo: []string{
+			"firehose.amazonaws.com", "iot.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com",
+		},
+	},
+	{
+		sid:     "Schedules",
+		service: "scheduler",
+		resources: []string{
+			"arn:${partition}:scheduler:${region}:${account}:schedule-group/${name}",
+			"arn:${partition}:scheduler:${region}:${account}:schedule/${name}/*",
+		},
+		actions: `
+		CreateSchedule CreateScheduleGroup DeleteSchedule DeleteScheduleGroup GetSchedule GetScheduleGroup
+		ListTagsForResource TagResource UntagResource UpdateSchedule`,
 	},
 	{
 		sid:       "ManifestAndCredentials",

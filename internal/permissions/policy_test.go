@@ -67,7 +67,7 @@ func TestPolicyIsWhatTheSourcesCall(t *testing.T) {
 
 // input is where a call is made up: the SDK's input type names service and operation.
 var input = regexp.MustCompile(
-	`\b(iot|kinesis|timestreamwrite|dynamodb|s3|sns|sqs|iam|lambda|cloudwatch|cloudwatchlogs|firehose|glue|athena|ssm|secretsmanager|sts|kms)\.([A-Z][A-Za-z]+)Input\b`,
+	`\b(iot|kinesis|timestreamwrite|dynamodb|s3|sns|sqs|iam|lambda|cloudwatch|cloudwatchlogs|firehose|glue|athena|ssm|secretsmanager|sts|kms|scheduler)\.([A-Z][A-Za-z]+)Input\b`,
 )
 
 func callsBelow(t *testing.T, root string) map[string]bool {

@@ -110,7 +110,8 @@ func alerts() capability {
 	}
 }
 
-func (b *builder) hasAlertTopic() bool { return b.config.Alerts != nil }
+// hasAlertTopic: monitoring tells people through the same topic.
+func (b *builder) hasAlertTopic() bool { return b.config.Alerts != nil || b.hasMonitoring() }
 func (b *builder) hasAlertRules() bool {
 	return b.config.Alerts != nil && len(b.config.Alerts.Rules) > 0
 }
@@ -168,25 +169,43 @@ func (b *builder) alertTopic() assembly.Part {
 	name := b.names.alertTopic()
 	return b.part("alert_topic", spec.KindTopic, name, b.arn.topic(name), nil, spec.Topic{
 		DisplayName: b.config.Name,
-		KMSKeyID:    cmp.Or(b.arn.key(deref(b.config.Alerts.KMSKeyID)), managedTopicKey),
+		KMSKeyID:    cmp.Or(b.arn.key(deref(b.alertKey())), managedTopicKey),
 		Policy:      b.alertTopicPolicy(),
 		Tags:        b.env.Tags,
 	})
 }
 
-// alertTopicPolicy leaves it to this account's IAM who may publish, and names the one role that does: an ARN in the
+// alertKey is the user's own key of the alert topic, or nil.
+func (b *builder) alertKey() *string {
+	if b.config.Alerts == nil {
+		return nil
+	}
+	return b.config.Alerts.KMSKeyID
+}
+
+// alertTopicPolicy leaves it to this account's IAM who may publish, and names the roles that do: an ARN in the
 // principal would have to exist first, and AWS would replace it by an ID when the role is created again.
 func (b *builder) alertTopicPolicy() string {
 	topic := b.arn.topic(b.names.alertTopic())
+	var roles []string
+	if b.config.Alerts != nil {
+		roles = append(roles, b.arn.role(b.names.role("alerts")))
+	}
+	if b.hasMonitoring() {
+		roles = append(roles, b.arn.role(b.names.role("watch")))
+	}
 	publish := statement{Sid: "AlertsFunction", Effect: "Allow", Principal: principal{AWS: b.arn.root()},
 		Action: []string{"sns:Publish"}, Resource: []string{topic},
-		Condition: conditions{"ArnEquals": {"aws:PrincipalArn": {b.arn.role(b.names.role("alerts"))}}}}
+		Condition: conditions{"ArnEquals": {"aws:PrincipalArn": roles}}}
 	return policy(publish, denyPlain("sns:Publish", topic))
 }
 
 // subscriptions have keys that depend on the endpoint and not on the place in the list, so that removing one does not
 // affect the others.
 func (b *builder) subscriptions() []assembly.Part {
+	if b.config.Alerts == nil {
+		return nil
+	}
 	var list []SubscriptionSpec
 	for _, address := range b.config.Alerts.Emails {
 		list = append(list, SubscriptionSpec{Protocol: "email", Endpoint: address})

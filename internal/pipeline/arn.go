@@ -31,8 +31,14 @@ func (a arns) alarm(name string) string      { return a.in("cloudwatch", "alarm:
 func (a arns) machine(name string) string    { return a.in("states", "stateMachine:"+name) }
 func (a arns) thing(name string) string      { return a.in("iot", "thing/"+name) }
 func (a arns) template(name string) string   { return a.in("iot", "provisioningtemplate/"+name) }
-func (a arns) cert(id string) string         { return a.in("iot", "cert/"+id) }
-func (a arns) caCert(id string) string       { return a.in("iot", "cacert/"+id) }
+func (a arns) scheduleGroup(name string) string {
+	return a.in("scheduler", "schedule-group/"+name)
+}
+func (a arns) schedule(group, name string) string {
+	return a.in("scheduler", "schedule/"+group+"/"+name)
+}
+func (a arns) cert(id string) string   { return a.in("iot", "cert/"+id) }
+func (a arns) caCert(id string) string { return a.in("iot", "cacert/"+id) }
 
 func (a arns) glueCatalog() string             { return a.in("glue", "catalog") }
 func (a arns) glueDatabase(name string) string { return a.in("glue", "database/"+name) }

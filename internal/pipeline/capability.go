@@ -47,6 +47,7 @@ func capabilities() []capability {
 		metrics(),
 		deadLetters(),
 		alerts(),
+		monitoring(),
 		archive(),
 		routes(),
 		functions(),

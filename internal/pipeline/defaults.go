@@ -1,8 +1,8 @@
 package pipeline
 
 // Defaults returns the effective description: every scalar that has a default is set, and every block that always takes
-// effect is present. Timestream, InfluxDB, alerts and provisioning stay nil when they are not written, because then
-// they do not exist. The argument is not changed.
+// effect is present. Timestream, InfluxDB, alerts, monitoring and provisioning stay nil when they are not written,
+// because then they do not exist. The argument is not changed.
 func Defaults(s Spec) Spec {
 	for _, c := range capabilities() {
 		if c.defaults != nil {

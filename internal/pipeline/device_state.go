@@ -42,7 +42,10 @@ func deviceState() capability {
 			})}
 		},
 		resources: func(b *builder) map[needs.Resource]string {
-			return map[needs.Resource]string{needs.DeviceTable: b.arn.table(b.names.pipeline)}
+			table := b.arn.table(b.names.pipeline)
+			return map[needs.Resource]string{
+				needs.DeviceTable: table, needs.DeviceIndex: table + "/index/" + contract.StatusIndex,
+			}
 		},
 		outputs: func(b *builder, _ assembly.Upstream, out *Outputs) { out.DeviceTableName = b.names.pipeline },
 	}

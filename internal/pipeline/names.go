@@ -25,6 +25,7 @@ import (
 //	alert topic          greenhouse-alerts                          256
 //	dead-letter queue    greenhouse-dead-letters                    80
 //	functions            greenhouse-processor                       64
+//	schedule group       greenhouse                                 64
 //	allow-list           greenhouse-allow-list                      255
 //	claim policy         greenhouse-claim                           128
 //	templates            greenhouse, greenhouse-jit                 36
@@ -67,6 +68,8 @@ func (n names) deadLetters() string { return n.pipeline + "-dead-letters" }
 func (n names) delivery() string         { return n.pipeline + "-archive" }
 func (n names) deliveryLogGroup() string { return "/aws/kinesisfirehose/" + n.delivery() }
 func (n names) glueDatabase() string     { return strings.ReplaceAll(n.pipeline, "-", "_") }
+
+func (n names) scheduleGroup() string { return n.pipeline }
 
 // Of devices that register themselves.
 func (n names) allowList() string    { return n.pipeline + "-allow-list" }

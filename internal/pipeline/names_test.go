@@ -33,6 +33,8 @@ var legalNames = map[string]*regexp.Regexp{
 	spec.KindWorkgroup:          regexp.MustCompile(`^[a-zA-Z0-9._-]{1,128}$`),
 	spec.KindNamedQuery:         regexp.MustCompile(`^[a-zA-Z0-9._-]{1,128}\|[^|]{1,128}$`),
 	spec.KindClaimCertificate:   regexp.MustCompile(`^/[a-zA-Z0-9_./-]{1,1000}$`),
+	spec.KindScheduleGroup:      regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,64}$`),
+	spec.KindSchedule:           regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,64}\|[0-9a-zA-Z_.-]{1,64}$`),
 }
 
 func TestNamesAreLegal(t *testing.T) {
@@ -51,6 +53,7 @@ func TestNamesAreLegal(t *testing.T) {
 					Recent:       &RecentSpec{},
 					Metrics:      &MetricsSpec{},
 					Alerts:       &AlertsSpec{Rules: rulesOf("a > 1")},
+					Monitoring:   &MonitoringSpec{},
 					Routes:       routes,
 					Archive:      &ArchiveSpec{Measures: []string{"temperature"}},
 					Provisioning: &ProvisioningSpec{Claim: &ClaimSpec{}, JITP: &JITPSpec{}},

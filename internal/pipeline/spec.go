@@ -23,7 +23,8 @@ type Spec struct {
 	Metrics      *MetricsSpec         `json:"metrics,omitzero"` // nil: no metrics
 	Archive      *ArchiveSpec         `json:"archive,omitzero"`
 	Alerts       *AlertsSpec          `json:"alerts,omitzero"`
-	Routes       map[string]RouteSpec `json:"routes,omitzero"` // by rule suffix
+	Monitoring   *MonitoringSpec      `json:"monitoring,omitzero"` // nil: nobody watches the devices
+	Routes       map[string]RouteSpec `json:"routes,omitzero"`     // by rule suffix
 	Functions    *FunctionsSpec       `json:"functions,omitzero"`
 	// PermissionsBoundary is the ARN of a managed policy that bounds every role of the pipeline.
 	PermissionsBoundary *string           `json:"permissions_boundary,omitzero"`

@@ -5,7 +5,7 @@
 // A part's Name is the object's AWS name, and for objects without a name of their own the
 // names that find them, joined by "|": "database|table" (Timestream table), "table|key" (item),
 // "topic|protocol|endpoint" (subscription), "stream|function" (event source mapping), "group|stream" (log stream),
-// "database|table" (Glue table), "workgroup|query" (named query).
+// "database|table" (Glue table), "workgroup|query" (named query), "group|schedule" (schedule).
 //
 // Tags never hold the owner token: drivers add it under OwnerTag from the
 // reference they are given, and take it out of what they observe.
@@ -47,6 +47,8 @@ const (
 	KindNamedQuery         = "athena_named_query"
 	KindMetricAlarm        = "cloudwatch_alarm"
 	KindDashboard          = "cloudwatch_dashboard"
+	KindScheduleGroup      = "schedule_group"
+	KindSchedule           = "schedule"
 )
 
 // Parameter is an SSM parameter. The value is written as a SecureString.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/notice"
 )
 
 // fixture is an alert handler with its table in moto, and a stand-in for what it talks to: SNS, devices, the queue.
@@ -128,7 +129,7 @@ type published struct {
 	subject, structure string
 	forms              map[string]string
 	attributes         map[string]string
-	notice             notice
+	notice             notice.Notice
 }
 
 // notices returns the SNS messages that were accepted.

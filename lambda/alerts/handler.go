@@ -22,6 +22,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/notice"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
@@ -37,7 +38,7 @@ type handler struct {
 	rules       *rulebook
 	decoder     *telemetry.Decoder
 	cooldowns   *cooldowns
-	topic       topicAPI
+	topic       notice.TopicAPI
 	device      deviceAPI
 	deadLetters *deadletter.Sender
 	log         *slog.Logger
@@ -219,7 +220,7 @@ func (h *handler) decide(ctx context.Context, r *rule, message *views, metrics *
 func (h *handler) raise(ctx context.Context, r *rule, v *view, metrics *emf.Recorder) error {
 	e := v.event
 	remembered := r.cooldown > 0 || r.notifyResolved
-	request := cmp.Or(requestID(ctx), e.traceID, e.receivedAt.Format(timeForm))
+	request := cmp.Or(requestID(ctx), e.traceID, e.receivedAt.Format(notice.TimeForm))
 	suppressed := 0
 	if remembered {
 		claim, err := h.cooldowns.claim(ctx, r, e.thing, request, h.now())
@@ -233,9 +234,9 @@ func (h *handler) raise(ctx context.Context, r *rule, v *view, metrics *emf.Reco
 		suppressed = claim.suppressed
 	}
 	n := newNotice(h.pipeline, r, v, h.decoder)
-	n.State, n.Suppressed = "alert", suppressed
+	n.State, n.Suppressed = notice.Alert, suppressed
 	n.Message = h.render(ctx, r, v.message)
-	if err := publish(ctx, h.topic, h.topicARN, n); err != nil {
+	if err := notice.Publish(ctx, h.topic, h.topicARN, n); err != nil {
 		return err
 	}
 	metrics.CountReason("Alerts", r.severity, 1)
@@ -260,8 +261,8 @@ func (h *handler) resolve(ctx context.Context, r *rule, v *view, metrics *emf.Re
 		return err
 	}
 	n := newNotice(h.pipeline, r, v, h.decoder)
-	n.State, n.Message = "resolved", h.render(ctx, r, v.message)
-	if err := publish(ctx, h.topic, h.topicARN, n); err != nil {
+	n.State, n.Message = notice.Resolved, h.render(ctx, r, v.message)
+	if err := notice.Publish(ctx, h.topic, h.topicARN, n); err != nil {
 		return err
 	}
 	metrics.Count("Resolved", 1)

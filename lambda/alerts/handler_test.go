@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/notice"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
 )
 
@@ -30,7 +31,7 @@ func TestANoticeSaysEverything(t *testing.T) {
 		t.Fatalf("%d notices, want the one whose condition holds", len(all))
 	}
 	got := all[0]
-	want := notice{
+	want := notice.Notice{
 		Pipeline: "greenhouse", Rule: "dry", Severity: "warning", State: "alert", Thing: "soil-001",
 		Topic:   "greenhouse/soil-001/telemetry",
 		Message: "Humidity 29 on soil-001", When: "data.humidity < 35", Time: "2026-01-01T11:59:59.000Z",

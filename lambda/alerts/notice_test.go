@@ -14,42 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/notice"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
-
-func TestSubject(t *testing.T) {
-	for _, c := range []struct{ message, want, why string }{
-		{"Humidity 29", "[info] dry on soil-001: Humidity 29", "plain"},
-		{"two\r\nlines\tand a tab", "[info] dry on soil-001: two lines and a tab",
-			"what would end the header becomes a space"},
-		{"29 °C – zu heiß", "[info] dry on soil-001: 29 ?C ? zu hei?", "printable ASCII only"},
-		{"  \x00\x01 spaces  ", "[info] dry on soil-001: spaces", "control characters and runs of spaces"},
-		{strings.Repeat("x", 200), "[info] dry on soil-001: " + strings.Repeat("x", 75), "99 characters"},
-		{strings.Repeat("x", 74) + " y", "[info] dry on soil-001: " + strings.Repeat("x", 74), "no space at the end"},
-	} {
-		n := notice{Severity: "info", Rule: "dry", Thing: "soil-001", State: "alert", Message: c.message}
-		if got := n.subject(); got != c.want {
-			t.Errorf("%s: %q, want %q", c.why, got, c.want)
-		}
-	}
-}
-
-func FuzzSubject(f *testing.F) {
-	f.Add("Humidity 29 on soil-001")
-	f.Add("\u2028\u0085\u00a0")
-	f.Add(strings.Repeat("é", 300))
-	f.Fuzz(func(t *testing.T, message string) {
-		got := (&notice{Severity: "info", Rule: "dry", Thing: "soil-001", State: "alert", Message: message}).subject()
-		if got == "" || len(got) > maxSubject {
-			t.Fatalf("%d characters", len(got))
-		}
-		for _, c := range []byte(got) {
-			if c < ' ' || c > '~' {
-				t.Fatalf("%q has the byte %#x", got, c)
-			}
-		}
-	})
-}
 
 // lastPublished is a topic that keeps the last notification.
 type lastPublished struct{ in *sns.PublishInput }
@@ -78,7 +45,7 @@ func TestANoticeFits(t *testing.T) {
 		}
 		payload := "{" + strings.Join(members, ",") + "}"
 		e := event{payload: []byte(payload), thing: "soil-001", topic: "a", receivedAt: time.Now()}
-		for _, message := range []string{"Humidity 29", cut(strings.Repeat("é\"", 100000), maxMessage)} {
+		for _, message := range []string{"Humidity 29", notice.Cut(strings.Repeat("é\"", 100000), maxMessage)} {
 			for _, when := range []string{"a > 1", strings.Repeat("a > 1 OR ", 10000)} {
 				n := newNotice("greenhouse", &rule{name: "dry", severity: "info", when: when}, &view{event: &e},
 					plainDecoder(t))
@@ -87,7 +54,7 @@ func TestANoticeFits(t *testing.T) {
 				}
 				n.Message = message
 				topic := &lastPublished{}
-				if err := publish(t.Context(), topic, "arn", n); err != nil {
+				if err := notice.Publish(t.Context(), topic, "arn", n); err != nil {
 					t.Fatal(err)
 				}
 				size := len(*topic.in.Message) + len(*topic.in.Subject)
@@ -111,7 +78,7 @@ func TestANoticeThatFitsIsComplete(t *testing.T) {
 	e := event{payload: []byte("{" + strings.Join(values, ",") + "}"), thing: "soil-001", receivedAt: time.Now()}
 	n := newNotice("greenhouse", &rule{name: "dry", severity: "info", when: "a > 1"}, &view{event: &e}, plainDecoder(t))
 	n.Message = strings.Repeat("y", 4000)
-	if _, err := n.forms(); err != nil || len(n.Values) != 40 || len(n.Message) != 4000 {
+	if _, err := n.Forms(); err != nil || len(n.Values) != 40 || len(n.Message) != 4000 {
 		t.Errorf("%d values and a message of %d bytes are left, %v", len(n.Values), len(n.Message), err)
 	}
 }
@@ -140,11 +107,11 @@ func TestADeviceAddsNoLines(t *testing.T) {
 		"Values:  ",
 		"         ",
 	}
-	lines := strings.Split(strings.TrimSuffix(n.text(), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(n.Text(), "\n"), "\n")
 	for i, line := range lines {
 		if len(lines) != len(want) || !strings.HasPrefix(line, want[i]) ||
 			strings.ContainsAny(line, "\x1b\r\u0085\u2028\u202e") {
-			t.Fatalf("line %d: %q in\n%s", i, line, n.text())
+			t.Fatalf("line %d: %q in\n%s", i, line, n.Text())
 		}
 	}
 }
@@ -152,7 +119,7 @@ func TestADeviceAddsNoLines(t *testing.T) {
 func TestANoticeHasNoCharactersThatSQSRefuses(t *testing.T) {
 	e := event{payload: []byte("{\"a\uFFFF\":\"\uFFFE\"}"), thing: "soil-001", receivedAt: time.Now()}
 	forms, err := newNotice("greenhouse", &rule{name: "dry", severity: "info"}, &view{event: &e},
-		plainDecoder(t)).forms()
+		plainDecoder(t)).Forms()
 	var decoded map[string]string
 	if err := errors.Join(err, json.Unmarshal(forms, &decoded)); err != nil {
 		t.Fatal(err)

@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
@@ -13,6 +10,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/notice"
 )
 
 // renderer is a compiled template.
@@ -79,7 +77,7 @@ func (h *handler) dropCommand(
 	err := h.deadLetters.Send(ctx, deadletter.Letter{
 		Pipeline: h.pipeline, Source: "alerts", Thing: e.thing, Topic: e.topic, ArrivedAt: e.receivedAt,
 		SequenceNumber: requestID(ctx), Payload: e.payload, Reason: reason,
-		Detail: fmt.Sprintf("alert %q: %s", r.name, cut(detail, maxDetail)),
+		Detail: fmt.Sprintf("alert %q: %s", r.name, notice.Cut(detail, maxDetail)),
 	})
 	if err == nil {
 		metrics.Count("DeadLetters", 1)
@@ -90,27 +88,13 @@ func (h *handler) dropCommand(
 // render fills in the message template. If the template fails, the alert is sent anyway.
 func (h *handler) render(ctx context.Context, r *rule, m *iotsql.Message) string {
 	if r.message != nil {
-		text, err := r.message.EvalMap(ctx, m, oneLine)
+		text, err := r.message.EvalMap(ctx, m, notice.OneLine)
 		if err == nil && text != "" {
-			return cut(text, maxMessage)
+			return notice.Cut(text, maxMessage)
 		}
 		if err != nil {
 			h.log.ErrorContext(ctx, "cannot render alert message", "rule", r.name, "error", err.Error())
 		}
 	}
 	return r.name + ": " + r.when
-}
-
-// oneLine replaces what would start a line, control a terminal or change the order of the text by spaces, and what is
-// not a character by U+FFFD. A device can then not add lines to a notice that look like the function's own.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r), r == '\u2028', r == '\u2029', unicode.Is(unicode.Bidi_Control, r):
-			return ' '
-		case r == '\uFFFE' || r == '\uFFFF':
-			return utf8.RuneError // SQS takes neither
-		}
-		return r
-	}, text)
 }

@@ -21,6 +21,7 @@ const (
 	DeviceTable        Resource = "device-table"        // the DynamoDB device table, without its indexes
 	ReadingsTable      Resource = "readings-table"      // the DynamoDB table of recent readings
 	MetricsTable       Resource = "metrics-table"       // the DynamoDB table of metrics
+	DeviceIndex        Resource = "device-index"        // the index by-status of the device table
 	DeadLetterQueue    Resource = "dead-letter-queue"   // the SQS queue
 	DeadLetterBucket   Resource = "dead-letter-bucket"  // the bucket itself
 	DeadLetterPayloads Resource = "dead-letter-objects" // arn:…:<bucket>/<dead-letter prefix>*
@@ -48,6 +49,7 @@ type Need struct {
 // calls lists what each function calls, under the name of its folder below lambda/.
 var calls = map[string][]Need{
 	"alerts": alerts, "archiver": archiver, "metrics": metrics, "processor": processor, "provisioning": provisioning,
+	"watch": watch,
 }
 
 // Functions returns the sorted names of the functions that the project ships.
@@ -129,6 +131,18 @@ var provisioning = []Need{
 	{Action: "dynamodb:GetItem", On: AllowList},
 	{Action: "dynamodb:UpdateItem", On: AllowList},
 	{Action: "iot:DescribeThing", On: Things},
+
+	{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
+	{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
+}
+
+// watch is what the function that looks for silent devices calls.
+var watch = []Need{
+	{Action: "dynamodb:GetItem", On: DeviceTable},
+	{Action: "dynamodb:UpdateItem", On: DeviceTable},
+	{Action: "dynamodb:DeleteItem", On: DeviceTable},
+	{Action: "dynamodb:Query", On: DeviceIndex},
+	{Action: "sns:Publish", On: AlertTopic},
 
 	{Action: "logs:CreateLogStream", On: LogStreams, ByLambda: true},
 	{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},

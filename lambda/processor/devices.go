@@ -107,7 +107,7 @@ func newest(b *batch, readings []int) state {
 		// the other, a device's farewell would lose to the message it published just before.
 		status := r.status
 		if status == "" {
-			status = "online"
+			status = contract.StatusOnline
 			if at := r.Time.UnixMilli(); len(r.Measures) > 0 && (s.measured < 0 || at >= s.measuredAt) {
 				s.measuredAt, s.measured = at, i
 			}
@@ -141,6 +141,12 @@ func (d *devices) update(ctx context.Context, b *batch, s state) {
 			return
 		case errors.As(err, &stale):
 			write = s.newerThan(stale.Item)
+			if write.returns {
+				if err := d.noteReturn(ctx, s, stale.Item); err != nil {
+					d.fail(b, s, err)
+					return
+				}
+			}
 		case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
 			// The device chooses only the measures, so the record that contains them is the one that cannot be stored.
 			bringer := s.seen
@@ -167,8 +173,9 @@ func (d *devices) fail(b *batch, s state, err error) {
 	}
 }
 
-// groups selects the parts of a state that an update writes.
-type groups struct{ seen, measured, status bool }
+// groups selects the parts of a state that an update writes. A silent device returns by a write of its own, so that the
+// usual write costs nothing more.
+type groups struct{ seen, measured, status, returns bool }
 
 // newerThan compares a state with the stored item.
 func (s *state) newerThan(item map[string]types.AttributeValue) groups {
@@ -179,11 +186,14 @@ func (s *state) newerThan(item map[string]types.AttributeValue) groups {
 	), number(
 		item["status_at"],
 	)
-	return groups{
+	g := groups{
 		seen:     s.seenAt > seen,
 		measured: s.measured >= 0 && (s.measuredAt > measured || s.measuredAt == measured && s.seenAt > seen),
 		status:   s.statusAt > status,
 	}
+	was, _ := item[contract.StatusAttribute].(*types.AttributeValueMemberS)
+	g.returns = g.status && was != nil && was.Value == contract.StatusSilent
+	return g
 }
 
 func number(v types.AttributeValue) int64 {
@@ -229,14 +239,23 @@ func (d *devices) request(b *batch, s state, write groups) *dynamodb.UpdateItemI
 		)
 	}
 	if write.status {
-		values[":status"], values[":status_at"] = &types.AttributeValueMemberS{Value: s.status}, millis(s.statusAt)
 		names = map[string]string{"#status": contract.StatusAttribute} // a reserved word
-		group("attribute_not_exists(status_at) OR status_at <= :status_at", "#status = :status, status_at = :status_at")
+		values[":status"], values[":status_at"] = textValue(s.status), millis(s.statusAt)
+		values[":silent"] = textValue(contract.StatusSilent)
+		assignments := "#status = :status, status_at = :status_at"
+		if s.status == contract.StatusOffline {
+			assignments += ", farewell_at = :status_at"
+		}
+		if write.returns {
+			group("status_at <= :status_at AND #status = :silent", assignments)
+		} else {
+			group("attribute_not_exists(status_at) OR (status_at <= :status_at AND #status <> :silent)", assignments)
+		}
 	}
 	return &dynamodb.UpdateItemInput{
 		TableName: aws.String(d.table),
 		Key: map[string]types.AttributeValue{
-			contract.DeviceKey: &types.AttributeValueMemberS{Value: s.thing},
+			contract.DeviceKey: textValue(s.thing),
 		},
 		UpdateExpression:                    aws.String(set),
 		ConditionExpression:                 aws.String(condition),
@@ -245,6 +264,8 @@ func (d *devices) request(b *batch, s state, write groups) *dynamodb.UpdateItemI
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
 }
+
+func textValue(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 func millis(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}

@@ -148,6 +148,11 @@ func TestDeviceStateInMoto(t *testing.T) {
 			"status_at":   at(statusAt),
 		}
 	}
+	// left is item after the device has said that it leaves.
+	left := func(farewell time.Duration, item map[string]string) map[string]string {
+		item["farewell_at"] = at(farewell)
+		return item
+	}
 	p := motoPipeline(t, nil)
 	first := lambdatest.Event(telemetry(10*ms, 5*ms, 1), telemetry(20*ms, 15*ms, 2))
 	for _, step := range []struct {
@@ -164,20 +169,21 @@ func TestDeviceStateInMoto(t *testing.T) {
 		{"a late arrival of newer values: measured later, seen earlier", lambdatest.Event(telemetry(35*ms, 34*ms, 5)),
 			item(40*ms, 34*ms, "v=5", "online", 40*ms)},
 		{"the device says that it leaves", lambdatest.Event(status(50*ms, `{"status":"offline"}`)),
-			item(50*ms, 34*ms, "v=5", "offline", 50*ms)},
+			left(50*ms, item(50*ms, 34*ms, "v=5", "offline", 50*ms))},
 		{"an older message does not bring it back", lambdatest.Event(telemetry(45*ms, 44*ms, 6)),
-			item(50*ms, 44*ms, "v=6", "offline", 50*ms)},
-		{"a newer one does", lambdatest.Event(telemetry(60*ms, 55*ms, 7)), item(60*ms, 55*ms, "v=7", "online", 60*ms)},
+			left(50*ms, item(50*ms, 44*ms, "v=6", "offline", 50*ms))},
+		{"a newer one does", lambdatest.Event(telemetry(60*ms, 55*ms, 7)),
+			left(50*ms, item(60*ms, 55*ms, "v=7", "online", 60*ms))},
 		{"in one batch the later of message and status decides",
 			lambdatest.Event(telemetry(70*ms, 65*ms, 8), status(71*ms, "offline")),
-			item(71*ms, 65*ms, "v=8", "offline", 71*ms)},
+			left(71*ms, item(71*ms, 65*ms, "v=8", "offline", 71*ms))},
 		{"a message without measures is a sign of life",
 			lambdatest.Event(lambdatest.Record{Thing: "soil-001", After: 80 * ms, Payload: `{}`}),
-			item(80*ms, 65*ms, "v=8", "online", 80*ms)},
+			left(71*ms, item(80*ms, 65*ms, "v=8", "online", 80*ms))},
 		{"every type, and a number that DynamoDB cannot hold",
 			lambdatest.Event(lambdatest.Record{Thing: "soil-001", After: 90 * ms,
 				Payload: `{"a":-1.5,"b":true,"c":"x","d":1e300,"e":{"f":2}}`}),
-			item(90*ms, 90*ms, `a=-1.5 b=true c="x" d="1e+300" e.f=2`, "online", 90*ms)},
+			left(71*ms, item(90*ms, 90*ms, `a=-1.5 b=true c="x" d="1e+300" e.f=2`, "online", 90*ms))},
 	} {
 		if failed := invoke(t, p.processor, step.event, quick); failed != "" {
 			t.Fatalf("%s: failed from %s", step.why, failed)
@@ -185,6 +191,50 @@ func TestDeviceStateInMoto(t *testing.T) {
 		if diff := cmp.Diff(step.want, device(t, p.table, "soil-001")); diff != "" {
 			t.Fatalf("%s (-want +got):\n%s", step.why, diff)
 		}
+	}
+}
+
+// A silent device returns by a write of its own, and the watch function finds a note of it.
+func TestASilentDeviceReturnsInMoto(t *testing.T) {
+	p := motoPipeline(t, nil)
+	record := func(after time.Duration) []byte {
+		return lambdatest.Event(lambdatest.Record{Thing: "soil-001", After: after, Payload: `{"v":1}`})
+	}
+	invoke(t, p.processor, record(0), quick)
+	_, err := p.table.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName:                aws.String("greenhouse"),
+		Key:                      map[string]types.AttributeValue{"device_id": &types.AttributeValueMemberS{Value: "soil-001"}},
+		UpdateExpression:         aws.String("SET #status = :silent, silent_at = :now"),
+		ExpressionAttributeNames: map[string]string{"#status": "status"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":silent": &types.AttributeValueMemberS{Value: "silent"},
+			":now":    &types.AttributeValueMemberN{Value: at(10 * time.Minute)},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	invoke(t, p.processor, record(0), quick)
+	if got := device(t, p.table, "soil-001")["status"]; got != `"silent"` {
+		t.Errorf("after a replay of what it sent before, the device is %s", got)
+	}
+	if note := device(t, p.table, "$returned#soil-001"); len(note) > 0 {
+		t.Errorf("a replay leaves the note %v", note)
+	}
+	const later = 15 * time.Minute
+	for range 2 { // the second time is a replay
+		invoke(t, p.processor, record(later), quick)
+	}
+	item := device(t, p.table, "soil-001")
+	if item["status"] != `"online"` || item["last_seen"] != at(later) {
+		t.Errorf("the device is %v", item)
+	}
+	want := map[string]string{
+		"status": `"returned"`, "last_seen": at(later), "silent_since": at(0),
+		"expires_at": fmt.Sprint(lambdatest.Start.Add(later + keepReturned).Unix()),
+	}
+	if diff := cmp.Diff(want, device(t, p.table, "$returned#soil-001")); diff != "" {
+		t.Errorf("the note (-want +got):\n%s", diff)
 	}
 }
 

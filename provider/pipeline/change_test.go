@@ -23,11 +23,12 @@ var base = map[string]string{
 	"force_destroy": `true`,
 }
 
-// everything is base with recent readings, metrics and devices that register themselves.
+// everything is base with recent readings, metrics, devices that register themselves, and somebody who watches them.
 func everything(t *testing.T) map[string]string {
 	arguments := maps.Clone(base)
 	arguments["recent"] = `{}`
 	arguments["metrics"] = `{}`
+	arguments["monitoring"] = `{}`
 	arguments["provisioning"] = fmt.Sprintf(`{ claim = {}, jitp = { ca_certificate_pem = %q } }`, authority(t))
 	return arguments
 }
@@ -192,6 +193,33 @@ var chains = map[string][]change{
 		{"deep check", "deep_check", `true`, nil},
 		{"no deep check", "deep_check", `false`, nil},
 		{"timeouts", "timeouts", `{ create = "1h" }`, nil},
+	},
+	"monitoring": {
+		{"monitoring", "monitoring", `{}`, []string{
+			"awslambda:CreateFunction",
+			"awslambda:PutFunctionEventInvokeConfig",
+			"dynamodb:PutItem",
+			"iam:CreateRole",
+			"iam:PutRolePolicy",
+			"logs:CreateLogGroup",
+			"logs:PutRetentionPolicy",
+			"scheduler:CreateSchedule",
+			"scheduler:CreateScheduleGroup",
+			"sns:SetTopicAttributes",
+		}},
+		{"limit", "monitoring", `{ silence_minutes = 30 }`, []string{"dynamodb:PutItem"}},
+		{"nobody hears of returns", "monitoring", `{ silence_minutes = 30, notify_return = false }`,
+			[]string{"awslambda:UpdateFunctionConfiguration"}},
+		{"nobody watches", "monitoring", ``, []string{
+			"awslambda:DeleteFunction",
+			"dynamodb:DeleteItem",
+			"iam:DeleteRole",
+			"iam:DeleteRolePolicy",
+			"logs:DeleteLogGroup",
+			"scheduler:DeleteSchedule",
+			"scheduler:DeleteScheduleGroup",
+			"sns:SetTopicAttributes",
+		}},
 	},
 	"rules": {
 		{

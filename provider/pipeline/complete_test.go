@@ -124,6 +124,8 @@ func complete(t *testing.T) string {
     }
   }
 
+  monitoring = { silence_minutes = 15, notify_return = false }
+
   routes = {
     copy = {
       sql         = "SELECT * FROM 'acme/farm/+/telemetry'"

@@ -117,10 +117,11 @@ func TestDisappearance(t *testing.T) {
 	var objects []string
 	for _, layer := range [][]string{
 		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts",
-			"provisioning/claim", "provisioning/ca", "archive/query/", "archive/view", "archive/delivery"},
+			"schedule/watch", "silence", "provisioning/claim", "provisioning/ca", "archive/query/", "archive/view", "archive/delivery"},
 		{"provisioning/template", "provisioning/jitp_template", "provisioning/ca", "provisioning/allow_list",
 			"policy/claim", "function/provisioning", "role/registration", "event_source", "function/processor",
-			"role/rules", "policy", "alert_topic", "timestream/table"},
+			"role/rules", "policy", "alert_topic", "timestream/table", "schedules", "role/schedules",
+			"function/watch"},
 		{"function/archiver", "role/archive", "archive/table", "archive/log_stream"},
 		{"archive/workgroup", "archive/database", "archive/log_group", "log_group/archiver", "role/archiver"},
 		{"stream", "device_table", "recent/table", "metrics/", "dead_letters", "bucket", "thing_group"},

@@ -12,7 +12,8 @@ type capability struct {
 func capabilities() []capability {
 	return []capability{
 		general(), devices(), credentials(), stream(), processor(), telemetry(), timestream(), influxDB(),
-		deviceState(), recent(), metrics(), deadLetters(), archive(), alerts(), routes(), provisioning(), functions(),
+		deviceState(), recent(), metrics(), deadLetters(), archive(), alerts(), monitoring(), routes(),
+		provisioning(), functions(),
 	}
 }
 

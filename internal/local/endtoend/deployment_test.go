@@ -72,7 +72,8 @@ func deploy(t *testing.T, pipeline string) *deployment {
 	var err error
 	w.runtime, err = local.Start(t.Context(),
 		local.Options{Config: w.server.Config(t), Pipeline: name, MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir(),
-			Events: w.note, Refresh: 200 * time.Millisecond, RetryDelay: 50 * time.Millisecond})
+			Events: w.note, Refresh: 200 * time.Millisecond, RetryDelay: 50 * time.Millisecond,
+			WatchInterval: 200 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -218,6 +219,20 @@ var otherListers = []lister{
 			return nil, err
 		}
 		return names(out.Functions, func(f function) *string { return f.FunctionName }, nil)
+	}},
+	{"schedule group", func(ctx context.Context, a Account) ([]string, error) {
+		out, err := a.Scheduler().ListScheduleGroups(ctx, &scheduler.ListScheduleGroupsInput{})
+		if err != nil {
+			return nil, err
+		}
+		return names(out.ScheduleGroups, func(g scheduleGroup) *string { return g.Name }, nil)
+	}},
+	{"schedule", func(ctx context.Context, a Account) ([]string, error) {
+		out, err := a.Scheduler().ListSchedules(ctx, &scheduler.ListSchedulesInput{})
+		if err != nil {
+			return nil, err
+		}
+		return names(out.Schedules, func(s scheduled) *string { return s.Name }, nil)
 	}},
 	{"event source mapping", func(ctx context.Context, a Account) ([]string, error) {
 		out, err := a.Lambda().ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{})

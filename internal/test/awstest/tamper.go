@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -163,6 +166,27 @@ var Tamperings = append([]Tampering{
 	{"function/processor", func(t testing.TB, a Account, r assembly.Record) {
 		must[*lambda.UpdateFunctionConfigurationOutput](t)(a.Lambda().UpdateFunctionConfiguration(t.Context(),
 			&lambda.UpdateFunctionConfigurationInput{FunctionName: &r.Name, MemorySize: aws.Int32(1024)}))
+	}},
+	{"schedule/watch", func(t testing.TB, a Account, r assembly.Record) {
+		group, name, _ := strings.Cut(r.Name, "|")
+		have := must[*scheduler.GetScheduleOutput](t)(a.Scheduler().GetSchedule(t.Context(),
+			&scheduler.GetScheduleInput{GroupName: &group, Name: &name}))
+		must[*scheduler.UpdateScheduleOutput](t)(a.Scheduler().UpdateSchedule(t.Context(),
+			&scheduler.UpdateScheduleInput{
+				GroupName: &group, Name: &name, ScheduleExpression: have.ScheduleExpression, Target: have.Target,
+				FlexibleTimeWindow: have.FlexibleTimeWindow, State: schedulertypes.ScheduleStateDisabled,
+			}))
+	}},
+	{"silence", func(t testing.TB, a Account, r assembly.Record) {
+		table, key, _ := strings.Cut(r.Name, "|")
+		must[*dynamodb.UpdateItemOutput](t)(a.DynamoDB().UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: &table,
+			Key: map[string]dynamodbtypes.AttributeValue{
+				"device_id": &dynamodbtypes.AttributeValueMemberS{Value: key}},
+			UpdateExpression: aws.String("SET document = :empty"),
+			ExpressionAttributeValues: map[string]dynamodbtypes.AttributeValue{
+				":empty": &dynamodbtypes.AttributeValueMemberS{Value: "{}"}},
+		}))
 	}},
 	{"event_source", func(t testing.TB, a Account, r assembly.Record) {
 		must[*lambda.UpdateEventSourceMappingOutput](t)(a.Lambda().UpdateEventSourceMapping(t.Context(),

@@ -6,6 +6,7 @@ import (
 	iot "github.com/aws/aws-sdk-go-v2/service/iot/types"
 	lambda "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	s3 "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	schedules "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 	secrets "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	sns "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	ssm "github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -30,5 +31,7 @@ type (
 	role           = iam.Role
 	logGroup       = logs.LogGroup
 	function       = lambda.FunctionConfiguration
+	scheduleGroup  = schedules.ScheduleGroupSummary
+	scheduled      = schedules.ScheduleSummary
 	mapping        = lambda.EventSourceMappingConfiguration
 )

@@ -23,6 +23,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -44,6 +46,7 @@ var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, err
 	"parameter":       parameters,
 	"database":        databases,
 	"Firehose stream": deliveryStreams, "Glue database": glueDatabases, "workgroup": workgroups,
+	"schedule group": scheduleGroups, "schedule": schedules,
 }
 
 // leftovers names what an account holds of the services that a pipeline uses, sorted, by asking AWS and no record of
@@ -251,6 +254,24 @@ func workgroups(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
 	}
 	names := named(out.WorkGroups, func(w athenatypes.WorkGroupSummary) *string { return w.Name })
 	return slices.DeleteFunc(names, func(name *string) bool { return aws.ToString(name) == "primary" }), nil
+}
+
+// scheduleGroups leaves out the group that every account has.
+func scheduleGroups(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.Scheduler().ListScheduleGroups(ctx, &scheduler.ListScheduleGroupsInput{})
+	if err != nil {
+		return nil, err
+	}
+	groups := named(out.ScheduleGroups, func(g schedulertypes.ScheduleGroupSummary) *string { return g.Name })
+	return slices.DeleteFunc(groups, func(name *string) bool { return *name == "default" }), nil
+}
+
+func schedules(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.Scheduler().ListSchedules(ctx, &scheduler.ListSchedulesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Schedules, func(s schedulertypes.ScheduleSummary) *string { return s.Name }), nil
 }
 
 func TestLeftoversSeesAWholePipeline(t *testing.T) {

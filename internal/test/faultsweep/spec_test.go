@@ -48,6 +48,7 @@ func sweepSpec(version int) pipeline.Spec {
 			Emails: []string{fmt.Sprintf("ops%d@example.com", version)},
 			Rules:  map[string]pipeline.AlertRuleSpec{"dry": {When: fmt.Sprintf("data.humidity < %d", 30+version)}},
 		},
+		Monitoring: &pipeline.MonitoringSpec{SilenceMinutes: aws.Int64(int64(10 * version))},
 		Routes: map[string]pipeline.RouteSpec{
 			fmt.Sprintf("r%d", version): {
 				SQL:       "SELECT * FROM 'sweep/+/telemetry'",

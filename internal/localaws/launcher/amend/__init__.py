@@ -11,6 +11,7 @@ from amend import (
     logs,
     provisioning,
     s3,
+    scheduler,
     streams,
     timestream,
 )
@@ -26,6 +27,7 @@ MODULES = (
     logs,
     provisioning,
     s3,
+    scheduler,
     streams,
     timestream,
 )

@@ -23,7 +23,7 @@ import (
 
 // services are those of which policies name actions.
 var services = []string{"athena", "cloudwatch", "dynamodb", "ec2", "firehose", "glue", "iam", "iot", "kinesis", "kms",
-	"lambda", "logs", "s3", "secretsmanager", "sns", "sqs", "ssm", "states", "sts", "timestream",
+	"lambda", "logs", "s3", "scheduler", "secretsmanager", "sns", "sqs", "ssm", "states", "sts", "timestream",
 	"timestream-influxdb", "xray"}
 
 func main() {

@@ -1,0 +1,28 @@
+terraform {
+  required_providers {
+    iot = {
+      source = "iot-pipeline/iot"
+    }
+  }
+}
+
+# Region and credentials come from the environment, as for every AWS tool.
+provider "iot" {}
+
+resource "iot_pipeline" "barn" {
+  name = "barn"
+  devices = {
+    "soil-001" = {}
+    "soil-002" = {}
+  }
+
+  # Each address must confirm once.
+  alerts = { emails = ["ops@example.com"] }
+
+  # People hear of a device that has sent nothing for 15 minutes, and of its return.
+  monitoring = { silence_minutes = 15 }
+}
+
+output "alert_topic_arn" {
+  value = iot_pipeline.barn.alert_topic_arn
+}

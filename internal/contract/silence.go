@@ -1,0 +1,35 @@
+package contract
+
+// Values of StatusAttribute.
+const (
+	StatusOnline  = "online"
+	StatusOffline = "offline" // the device said so
+	StatusSilent  = "silent"  // it was online, and has sent nothing for longer than it may
+	// StatusReturned is no status of a device. Items with the key ReturnedPrefix and the device's name have it, so that
+	// the index StatusIndex finds the devices that were silent and have sent something since.
+	StatusReturned = "returned"
+)
+
+// Attributes of the device table that the watch function and the processor share.
+const (
+	// SilentAtAttribute (epoch ms) is when the watch function marked a device as silent.
+	SilentAtAttribute = "silent_at"
+	// SilentSinceAttribute (epoch ms) is in an item of a returned device: when it was seen before.
+	SilentSinceAttribute = "silent_since"
+)
+
+// Special items of the device table.
+const (
+	SilenceItem    = "$silence"   // Silence as JSON in DocumentAttribute
+	WatchItem      = "$watch"     // what the watch function knows from one run to the next
+	ReturnedPrefix = "$returned#" // followed by a device's name
+)
+
+// SilenceVersion is the version of Silence that the provider writes and the watch function knows.
+const SilenceVersion = 1
+
+// Silence is the document that the watch function reads its limits from.
+type Silence struct {
+	Version int   `json:"version"`
+	Minutes int64 `json:"minutes"` // after which a device is silent
+}

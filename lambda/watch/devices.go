@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+)
+
+// tableAPI is the part of the DynamoDB client that the watch function uses.
+type tableAPI interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	UpdateItem(
+		context.Context,
+		*dynamodb.UpdateItemInput,
+		...func(*dynamodb.Options),
+	) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem(
+		context.Context,
+		*dynamodb.DeleteItemInput,
+		...func(*dynamodb.Options),
+	) (*dynamodb.DeleteItemOutput, error)
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+}
+
+// devices is the device table.
+type devices struct {
+	client tableAPI
+	table  string
+}
+
+// device is a row of the table, as far as the watch function looks at it. Times are in ms.
+type device struct {
+	thing    string
+	status   string
+	lastSeen int64
+	// silentSince is when a returned device was seen before.
+	silentSince int64
+}
+
+// columns are the attributes of a device.
+const columns = "device_id, #status, last_seen, silent_since"
+
+func readDevice(item values) device {
+	return device{
+		thing: content(item[contract.DeviceKey]), status: content(item[contract.StatusAttribute]),
+		lastSeen: number(item[contract.LastSeenAttribute]), silentSince: number(item[contract.SilentSinceAttribute]),
+	}
+}
+
+// query selects the rows of a status; the zero value of the other members selects all of them.
+type query struct {
+	status string
+	before time.Time // last seen before
+	filter string    // expression over more attributes
+	values values    // of filter
+	count  bool      // count the rows, return none
+}
+
+// find returns the rows that a query selects, or their number.
+func (d *devices) find(ctx context.Context, q query) ([]device, int, error) {
+	in := &dynamodb.QueryInput{
+		TableName: aws.String(d.table), IndexName: aws.String(contract.StatusIndex),
+		KeyConditionExpression:    aws.String("#status = :status"),
+		ExpressionAttributeNames:  map[string]string{"#status": contract.StatusAttribute},
+		ExpressionAttributeValues: values{":status": text(q.status)},
+	}
+	if !q.before.IsZero() {
+		in.KeyConditionExpression = aws.String("#status = :status AND last_seen < :before")
+		in.ExpressionAttributeValues[":before"] = millis(q.before)
+	}
+	if q.filter != "" {
+		in.FilterExpression = aws.String(q.filter)
+		for name, value := range q.values {
+			in.ExpressionAttributeValues[name] = value
+		}
+	}
+	if q.count {
+		in.Select = types.SelectCount
+	} else {
+		in.ProjectionExpression = aws.String(columns)
+	}
+	var found []device
+	n := 0
+	pages := dynamodb.NewQueryPaginator(d.client, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return found, n, fmt.Errorf("looking for %s devices in table %q: %w", q.status, d.table, err)
+		}
+		n += int(page.Count)
+		for _, item := range page.Items {
+			found = append(found, readDevice(item))
+		}
+	}
+	return found, n, nil
+}
+
+// values are the attributes of an item, or the values of an expression.
+type values = map[string]types.AttributeValue
+
+func key(name string) values { return values{contract.DeviceKey: text(name)} }
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func integer(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+func millis(t time.Time) types.AttributeValue { return integer(t.UnixMilli()) }
+
+// content returns a text, or "" for anything else.
+func content(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+// number returns a whole number, or 0 for anything else.
+func number(v types.AttributeValue) int64 {
+	n, ok := v.(*types.AttributeValueMemberN)
+	if !ok {
+		return 0
+	}
+	value, err := strconv.ParseInt(n.Value, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return value
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
+)
+
+// limits say how long devices may be silent.
+type limits struct {
+	usual time.Duration
+}
+
+// limits reads the limits. They are small and change with an apply, so every run reads them.
+func (r *run) limits(ctx context.Context) (limits, error) {
+	out, err := r.devices.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(r.table), Key: key(contract.SilenceItem), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return limits{}, fmt.Errorf("reading item %q of table %q: %w", contract.SilenceItem, r.table, err)
+	}
+	document := content(out.Item[contract.DocumentAttribute])
+	var s contract.Silence
+	if err := json.Unmarshal([]byte(document), &s); err != nil {
+		return limits{}, fmt.Errorf("reading item %q of table %q: %w; apply the pipeline again to write it",
+			contract.SilenceItem, r.table, err)
+	}
+	if s.Version != contract.SilenceVersion || s.Minutes < 1 {
+		return limits{}, fmt.Errorf("item %q of table %q has version %d and %d minutes, want version %d and at least "+
+			"one minute", contract.SilenceItem, r.table, s.Version, s.Minutes, contract.SilenceVersion)
+	}
+	return limits{usual: time.Duration(s.Minutes) * time.Minute}, nil
+}
+
+// markSilent marks the devices that have been silent for too long, and returns those that it marked. The error is about
+// the others.
+func (r *run) markSilent(ctx context.Context, l limits) ([]device, error) {
+	found, _, err := r.devices.find(ctx, query{status: contract.StatusOnline, before: r.now.Add(-l.usual)})
+	if len(found) == 0 {
+		if err == nil {
+			r.state.swept = max(r.state.swept, r.now.UnixMilli())
+		}
+		return nil, err
+	}
+	if pending := r.pending(ctx); pending != nil {
+		return nil, errors.Join(err, pending)
+	}
+	var (
+		mu     sync.Mutex
+		marked []device
+		failed []error
+		group  errgroup.Group
+	)
+	group.SetLimit(awsenv.Connections)
+	for _, d := range found {
+		group.Go(func() error {
+			done, err := r.mark(ctx, d)
+			mu.Lock()
+			defer mu.Unlock()
+			if done {
+				marked = append(marked, d)
+			}
+			if err != nil {
+				failed = append(failed, err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the calls keep their errors
+	r.metrics.Count("Silent", len(marked))
+	if len(failed) > 0 {
+		err = errors.Join(err, fmt.Errorf("marking %d of %d silent devices failed, first: %w", len(failed), len(found),
+			failed[0]))
+	}
+	if err == nil {
+		r.state.swept = max(r.state.swept, r.now.UnixMilli())
+	}
+	return marked, err
+}
+
+// mark marks a device as silent, unless it has sent something or somebody else has marked it.
+func (r *run) mark(ctx context.Context, d device) (bool, error) {
+	_, err := r.devices.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: aws.String(r.table), Key: key(d.thing),
+		UpdateExpression:         aws.String("SET #status = :silent, silent_at = :now"),
+		ConditionExpression:      aws.String("#status = :was AND last_seen = :seen"),
+		ExpressionAttributeNames: map[string]string{"#status": contract.StatusAttribute},
+		ExpressionAttributeValues: values{
+			":silent": text(contract.StatusSilent), ":now": millis(r.now), ":was": text(d.status),
+			":seen": integer(d.lastSeen),
+		},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	var changed *types.ConditionalCheckFailedException
+	if errors.As(err, &changed) {
+		// The answer to an earlier try may have been lost.
+		ours := content(changed.Item[contract.StatusAttribute]) == contract.StatusSilent &&
+			number(changed.Item[contract.SilentAtAttribute]) == r.now.UnixMilli() &&
+			number(changed.Item[contract.LastSeenAttribute]) == d.lastSeen
+		return ours, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("marking device %q in table %q: %w", d.thing, r.table, err)
+	}
+	return true, nil
+}
