@@ -21,7 +21,7 @@ const (
 	watchMaxRetries    = 1
 )
 
-// MonitoringSpec says who is told when devices fall silent.
+// MonitoringSpec says when people hear of silent devices.
 type MonitoringSpec struct {
 	SilenceMinutes *int64 `json:"silence_minutes,omitzero"`
 	NotifyReturn   *bool  `json:"notify_return,omitzero"`
@@ -127,7 +127,7 @@ func (c *checker) checkMonitoring(config Spec) {
 	a := config.Alerts
 	told := a != nil && (len(a.Emails) > 0 || len(a.Subscriptions) > 0)
 	if !told && c.known("alerts") && c.known("alerts.emails") && c.known("alerts.subscriptions") {
-		c.warn("monitoring", "Nobody is told of silent devices",
+		c.warn("monitoring", "Nobody hears of silent devices",
 			"monitoring publishes to the alert topic, which has no subscription of this pipeline. Write the people's "+
 				"addresses into alerts.emails, or subscribe to alert_topic_arn elsewhere.")
 	}

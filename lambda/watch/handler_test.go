@@ -32,7 +32,7 @@ func TestADeviceFallsSilentAndReturns(t *testing.T) {
 	}
 	f.clock = f.clock.Add(500 * time.Millisecond)
 	f.mustRun()
-	f.wantTold("it is told once")
+	f.wantTold("people hear of it once")
 	f.minute()
 	f.device("soil-002", contract.StatusOnline, 0)
 	f.returns("soil-001", 12*time.Minute)
@@ -40,7 +40,7 @@ func TestADeviceFallsSilentAndReturns(t *testing.T) {
 	f.wantTold("it returns", "resolved soil-001: soil-001 sends again, after 12 minutes")
 	f.minute()
 	f.mustRun()
-	f.wantTold("the return is told once")
+	f.wantTold("and once of its return")
 	if got := f.status(contract.ReturnedPrefix + "soil-001"); got != "" {
 		t.Errorf("the note of the return is still there, with status %s", got)
 	}
