@@ -117,7 +117,8 @@ func TestDisappearance(t *testing.T) {
 	var objects []string
 	for _, layer := range [][]string{
 		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts",
-			"schedule/watch", "silence", "provisioning/claim", "provisioning/ca", "archive/query/", "archive/view", "archive/delivery"},
+			"schedule/watch", "silence",
+			"provisioning/claim", "provisioning/ca", "archive/query/", "archive/view", "archive/delivery"},
 		{"provisioning/template", "provisioning/jitp_template", "provisioning/ca", "provisioning/allow_list",
 			"policy/claim", "function/provisioning", "role/registration", "event_source", "function/processor",
 			"role/rules", "policy", "alert_topic", "timestream/table", "schedules", "role/schedules",
