@@ -71,12 +71,16 @@ func TestEveryExample(t *testing.T) {
 // The functions' examples say what they show.
 func TestFunctions(t *testing.T) {
 	p := newProject(t, mototest.Region, "provider")
-	for _, name := range []string{"sql_eval", "sql_errors", "topic_matches", "monthly_cost"} {
+	for _, name := range []string{"sql_eval", "sql_errors", "topic_matches", "monthly_cost",
+		"grafana_dashboard"} {
 		text, err := os.ReadFile(filepath.Join("functions", name, "function.tf"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.Write(name+".tf", string(text))
+	}
+	if plan := p.Run("plan"); !strings.Contains(plan, `+ "Latency until stored",`) {
+		t.Errorf("the plan does not show the dashboard of a pipeline that is not there yet:\n%s", plan)
 	}
 	p.Apply()
 	var outputs map[string]struct{ Value any }
@@ -88,7 +92,11 @@ func TestFunctions(t *testing.T) {
 		"mild":           `{"matched":false,"output":null}`,
 		"who":            `{"matched":true,"output":"{\"client\":\"soil-001\"}"}`,
 		"most_expensive": `["AWS IoT: messages","DynamoDB: device state"]`,
-		"matches":        `{"all_levels":true,"not_itself":false,"one_level":true}`,
+		"dashboard_panels": `["Messages","Dead letters","Latency until stored","$measure",` +
+			`"$measure of $device","Latest values","Alerts of $device","Alerts by severity","Other notices",` +
+			`"Latency until told","History","Stream","Delay of the processor","Errors of the functions",` +
+			`"Throttles of the functions","Duration of the functions, 99 of 100"]`,
+		"matches": `{"all_levels":true,"not_itself":false,"one_level":true}`,
 	} {
 		if got, err := json.Marshal(outputs[name].Value); err != nil || string(got) != want {
 			t.Errorf("output %s is %s, want %s", name, got, want)

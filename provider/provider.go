@@ -19,6 +19,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/costfunc"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/grafanafunc"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/sqlfunc"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
@@ -123,5 +124,5 @@ func (p *iot) Resources(context.Context) []func() resource.Resource {
 func (p *iot) DataSources(context.Context) []func() datasource.DataSource { return nil }
 
 func (p *iot) Functions(context.Context) []func() function.Function {
-	return slices.Concat(sqlfunc.All(), costfunc.All())
+	return slices.Concat(sqlfunc.All(), costfunc.All(), grafanafunc.All())
 }

@@ -175,3 +175,28 @@ func kindOf(value any) string {
 	}
 	return "a string"
 }
+
+// Uses is whether Decode would read the value at a place of the argument, or something in it: false for what is not a
+// field of an open one. source is a struct as for Decode.
+func Uses(source any, steps []string) bool {
+	t, open := reflect.TypeOf(source), false
+	for _, step := range steps {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct {
+			return true
+		}
+		found := false
+		for f := range t.Fields() {
+			if f.Tag.Get("json") == step {
+				found, t, open = true, f.Type, open || f.Tag.Get("argument") == "open"
+				break
+			}
+		}
+		if !found {
+			return !open
+		}
+	}
+	return true
+}

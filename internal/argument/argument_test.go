@@ -60,3 +60,15 @@ func TestDecodeRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestUses(t *testing.T) {
+	for path, want := range map[string]bool{
+		"title": true, "tittle": true, "names": true, "names 1": true, "known x": true, "": true, "from": true,
+		"from name": true, "from block": true, "from block size": true, "from any": true, "from any x": true,
+		"from other": false, "from other size": false, "from block more": false,
+	} {
+		if got := Uses(target{}, strings.Fields(path)); got != want {
+			t.Errorf("%q: %v", path, got)
+		}
+	}
+}
