@@ -45,6 +45,8 @@ func TestEveryExample(t *testing.T) {
 		"minimal": {sources: []string{"minimal"}, region: mototest.Region, pipeline: "minimal"},
 		"greenhouse": {sources: []string{"greenhouse"}, region: "eu-west-1", pipeline: "greenhouse",
 			arguments: []string{"-var=force_destroy=true"}},
+		"influxdb": {sources: []string{"influxdb"}, region: "eu-west-1", pipeline: "greenhouse",
+			arguments: []string{"-var=force_destroy=true"}},
 		"archive": {sources: []string{"archive"}, region: "eu-west-1", pipeline: "orchard",
 			arguments: []string{"-var=force_destroy=true"}},
 		"monitoring":        {sources: []string{"monitoring"}, region: mototest.Region, pipeline: "barn"},

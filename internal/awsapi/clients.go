@@ -35,6 +35,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/timestreaminfluxdb"
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 )
 
@@ -68,25 +69,26 @@ type Clients struct {
 	meter  *meter
 	shared *shared
 
-	iot             lazy[*iot.Client]
-	kinesis         lazy[*kinesis.Client]
-	timestreamWrite lazy[*timestreamwrite.Client]
-	dynamoDB        lazy[*dynamodb.Client]
-	s3              lazy[*s3.Client]
-	sns             lazy[*sns.Client]
-	sqs             lazy[*sqs.Client]
-	iam             lazy[*iam.Client]
-	lambda          lazy[*lambda.Client]
-	logs            lazy[*cloudwatchlogs.Client]
-	ssm             lazy[*ssm.Client]
-	secretsManager  lazy[*secretsmanager.Client]
-	sts             lazy[*sts.Client]
-	cloudWatch      lazy[*cloudwatch.Client]
-	firehose        lazy[*firehose.Client]
-	iotData         lazy[*iotdataplane.Client]
-	glue            lazy[*glue.Client]
-	athena          lazy[*athena.Client]
-	scheduler       lazy[*scheduler.Client]
+	iot                lazy[*iot.Client]
+	kinesis            lazy[*kinesis.Client]
+	timestreamWrite    lazy[*timestreamwrite.Client]
+	dynamoDB           lazy[*dynamodb.Client]
+	s3                 lazy[*s3.Client]
+	sns                lazy[*sns.Client]
+	sqs                lazy[*sqs.Client]
+	iam                lazy[*iam.Client]
+	lambda             lazy[*lambda.Client]
+	logs               lazy[*cloudwatchlogs.Client]
+	ssm                lazy[*ssm.Client]
+	secretsManager     lazy[*secretsmanager.Client]
+	sts                lazy[*sts.Client]
+	cloudWatch         lazy[*cloudwatch.Client]
+	firehose           lazy[*firehose.Client]
+	iotData            lazy[*iotdataplane.Client]
+	glue               lazy[*glue.Client]
+	athena             lazy[*athena.Client]
+	scheduler          lazy[*scheduler.Client]
+	timestreamInfluxDB lazy[*timestreaminfluxdb.Client]
 }
 
 // shared is what the clients of all regions have in common.
@@ -294,6 +296,15 @@ func (c *Clients) TimestreamWrite() *timestreamwrite.Client {
 			if o.BaseEndpoint != nil {
 				o.EndpointDiscovery.EnableEndpointDiscovery = aws.EndpointDiscoveryDisabled
 			}
+		})
+	})
+}
+
+// TimestreamInfluxDB is the client of Timestream for InfluxDB, which makes instances.
+func (c *Clients) TimestreamInfluxDB() *timestreaminfluxdb.Client {
+	return c.timestreamInfluxDB.get(func() *timestreaminfluxdb.Client {
+		return timestreaminfluxdb.NewFromConfig(c.config("timestreaminfluxdb"), func(o *timestreaminfluxdb.Options) {
+			o.BaseEndpoint = c.endpoint("timestreaminfluxdb", o.BaseEndpoint)
 		})
 	})
 }

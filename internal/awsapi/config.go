@@ -39,6 +39,7 @@ var EndpointServices = []string{
 	"sqs",
 	"ssm",
 	"sts",
+	"timestreaminfluxdb",
 	"timestreamwrite",
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/gluedatabase"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/gluetable"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iamrole"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/influxdbinstance"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iotpolicy"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/kinesisstream"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/loggroup"
@@ -52,6 +53,7 @@ func Registry(c *awsapi.Clients, devices assembly.Driver[spec.Fleet]) assembly.R
 		spec.KindStream:             assembly.Erase(kinesisstream.New(c)),
 		spec.KindTimestreamDatabase: assembly.Erase(timestreamdb.New(c)),
 		spec.KindTimestreamTable:    assembly.Erase(timestreamtable.New(c)),
+		spec.KindInfluxDBInstance:   assembly.Erase(influxdbinstance.New(c)),
 		spec.KindTable:              assembly.Erase(dynamotable.New(c)),
 		spec.KindTableItem:          assembly.Erase(dynamoitem.New(c)),
 		spec.KindBucket:             assembly.Erase(s3bucket.New(c)),

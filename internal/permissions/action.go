@@ -7,7 +7,8 @@ package permissions
 // prefixes maps services to their prefix in IAM actions, where the name in the SDK and in moto differs.
 var prefixes = map[string]string{
 	"IoT": "iot", "Kinesis": "kinesis", "Timestream Write": "timestream", "timestream-write": "timestream",
-	"DynamoDB": "dynamodb", "S3": "s3",
+	"Timestream InfluxDB": "timestream-influxdb",
+	"DynamoDB":            "dynamodb", "S3": "s3",
 	"SNS": "sns", "SQS": "sqs", "IAM": "iam", "Lambda": "lambda", "CloudWatch Logs": "logs", "SSM": "ssm",
 	"Secrets Manager": "secretsmanager",
 	"STS":             "sts", "KMS": "kms", "Firehose": "firehose", "Glue": "glue", "Athena": "athena",

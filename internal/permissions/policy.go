@@ -247,6 +247,16 @@ var table = []statement{
 		CreateDatabase CreateTable DeleteDatabase DeleteTable DescribeDatabase DescribeTable ListTagsForResource
 		TagResource UntagResource UpdateDatabase UpdateTable`,
 	},
+	{
+		sid:     "InfluxDB",
+		service: "timestream-influxdb",
+		// AWS assigns the instance's ID, which is in the ARN.
+		resources: []string{"arn:${partition}:timestream-influxdb:${region}:${account}:db-instance/*"},
+		actions: `
+		DeleteDbInstance GetDbInstance ListTagsForResource TagResource UntagResource UpdateDbInstance`,
+	},
+	{sid: "InfluxDBLists", service: "timestream-influxdb", resources: everything, actions: `
+		CreateDbInstance ListDbInstances`},
 	{sid: "TimeSeriesEndpoint", service: "timestream", resources: everything, actions: `DescribeEndpoints`},
 	{sid: "LogLists", service: "logs", resources: everything, actions: `DescribeLogGroups`},
 	{sid: "ParameterLists", service: "ssm", resources: everything, actions: `DescribeParameters`},

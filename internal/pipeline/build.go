@@ -14,6 +14,8 @@ import (
 const (
 	KeyManifest = "manifest"
 	KeyFleet    = "fleet"
+	// KeyInfluxDBInstance is the part that knows its address only when it exists.
+	KeyInfluxDBInstance = "influxdb/instance"
 )
 
 // builder holds what all parts are made from. It lives for one Build.

@@ -70,10 +70,16 @@ func records(parts []assembly.Part) []assembly.Record {
 		if p.Kind == spec.KindQueue {
 			r.Outputs = map[string]string{"url": "https://sqs.eu-west-1.amazonaws.com/123456789012/" + p.Name}
 		}
+		if p.Kind == spec.KindInfluxDBInstance {
+			r.Outputs = map[string]string{"url": instanceURL, "secret_arn": exampleSecret}
+		}
 		list = append(list, r)
 	}
 	return list
 }
+
+// instanceURL is where AWS would have put the InfluxDB instance; exampleSecret is its secret.
+const instanceURL = "https://abc0123456.timestream-influxdb.eu-west-1.on.aws:8086"
 
 func upstream(parts []assembly.Part, needs []string) assembly.Upstream {
 	up := assembly.Upstream{}
@@ -200,7 +206,8 @@ var specTypes = map[string]any{
 	spec.KindParameter: spec.Parameter{}, spec.KindThingGroup: spec.ThingGroup{}, spec.KindThingType: spec.ThingType{},
 	spec.KindIoTPolicy: spec.IoTPolicy{}, spec.KindFleet: spec.Fleet{}, spec.KindTopicRule: spec.TopicRule{},
 	spec.KindStream: spec.Stream{}, spec.KindTimestreamDatabase: spec.TimestreamDatabase{},
-	spec.KindTimestreamTable: spec.TimestreamTable{}, spec.KindTable: spec.Table{},
+	spec.KindInfluxDBInstance: spec.InfluxDBInstance{},
+	spec.KindTimestreamTable:  spec.TimestreamTable{}, spec.KindTable: spec.Table{},
 	spec.KindTableItem: spec.TableItem{},
 	spec.KindBucket:    spec.Bucket{}, spec.KindTopic: spec.Topic{}, spec.KindSubscription: spec.Subscription{},
 	spec.KindQueue: spec.Queue{}, spec.KindRole: spec.Role{}, spec.KindLogGroup: spec.LogGroup{},

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
@@ -65,6 +66,22 @@ type function struct {
 	keys func(b *builder) []statement
 	// parts are the parts that the function needs besides its role, log group and the dead-letter queue.
 	parts []string
+	// late is what only parts that exist know; nil: nothing.
+	late func(b *builder) *lateSettings
+}
+
+// lateSettings depend on the outputs of a part, so function and role wait for it.
+type lateSettings struct {
+	part        string
+	environment func(outputs map[string]string) (map[string]string, error)
+	grants      func(outputs map[string]string) []statement
+}
+
+func (f *function) lateSettings(b *builder) *lateSettings {
+	if f.late == nil {
+		return nil
+	}
+	return f.late(b)
 }
 
 // functions are the Lambda functions that the pipeline has.
@@ -111,9 +128,14 @@ func (b *builder) functionPart(f *function) (assembly.Part, error) {
 	desired.LogLevel = *common.LogLevel
 	desired.Tracing = *common.Tracing
 	desired.Tags = b.env.Tags
+	needs := slices.Concat([]string{"dead_letters", "log_group/" + f.name, "role/" + f.name}, f.parts)
+	late := f.lateSettings(b)
+	if late != nil {
+		needs = append(needs, late.part)
+	}
 	return assembly.Part{
 		Key: contract.KeyFunctionPrefix + f.name, Kind: spec.KindFunction, Name: name, ARN: b.arn.function(name),
-		Needs: sorted(slices.Concat([]string{"dead_letters", "log_group/" + f.name, "role/" + f.name}, f.parts)),
+		Needs: sorted(needs),
 		Want: func(up assembly.Upstream) (any, error) {
 			url, err := queueURL(up)
 			if err != nil {
@@ -122,6 +144,13 @@ func (b *builder) functionPart(f *function) (assembly.Part, error) {
 			w := desired
 			w.Environment = b.environment(desired.Environment)
 			w.Environment[contract.EnvDeadLetterQueueURL] = url
+			if late != nil {
+				more, err := late.environment(up[late.part].Outputs)
+				if err != nil {
+					return nil, err
+				}
+				maps.Copy(w.Environment, more)
+			}
 			return w, nil
 		},
 	}, nil

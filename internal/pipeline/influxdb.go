@@ -17,14 +17,15 @@ const DefaultInfluxDBMeasurement = "telemetry"
 
 // InfluxDBSpec is the InfluxDB that the processor writes readings to.
 type InfluxDBSpec struct {
-	URL            *string  `json:"url,omitzero"`
-	Version        *int64   `json:"version,omitzero"`
-	Organization   *string  `json:"organization,omitzero"`
-	Bucket         *string  `json:"bucket,omitzero"`
-	Measurement    *string  `json:"measurement,omitzero"`
-	TokenSecretARN *string  `json:"token_secret_arn,omitzero"`
-	KMSKeyID       *string  `json:"kms_key_id,omitzero"` // of the secret
-	VPC            *VPCSpec `json:"vpc,omitzero"`
+	URL            *string               `json:"url,omitzero"`
+	Instance       *InfluxDBInstanceSpec `json:"instance,omitzero"` // in place of URL
+	Version        *int64                `json:"version,omitzero"`
+	Organization   *string               `json:"organization,omitzero"`
+	Bucket         *string               `json:"bucket,omitzero"`
+	Measurement    *string               `json:"measurement,omitzero"`
+	TokenSecretARN *string               `json:"token_secret_arn,omitzero"`
+	KMSKeyID       *string               `json:"kms_key_id,omitzero"` // of the secret
+	VPC            *VPCSpec              `json:"vpc,omitzero"`
 }
 
 // VPCSpec is where the processor reaches private addresses from.
@@ -36,7 +37,9 @@ type VPCSpec struct {
 // influxDB stores telemetry as time series in InfluxDB. It exists when its block is written.
 func influxDB() capability {
 	return capability{
-		shapes: []shape{{arguments: []string{"influxdb", "influxdb.url"}, outputs: []string{"influxdb_url"}}},
+		shapes: []shape{{arguments: []string{"influxdb", "influxdb.instance", "influxdb.token_secret_arn"}, parts: true,
+			outputs: []string{"influxdb_url"}},
+			{arguments: []string{"influxdb.url"}, outputs: []string{"influxdb_url"}}},
 		defaults: func(s *Spec) {
 			if s.InfluxDB == nil {
 				return
@@ -45,9 +48,19 @@ func influxDB() capability {
 			i.Version = InfluxDBVersions.Or(i.Version)
 			i.Bucket = or(i.Bucket, s.Name)
 			i.Measurement = or(i.Measurement, DefaultInfluxDBMeasurement)
+			if i.Instance != nil {
+				i.Organization = or(i.Organization, s.Name)
+				i.Instance = i.Instance.defaults()
+			}
 			s.InfluxDB = i
 		},
-		check: func(c *checker, s Spec) { c.checkInfluxDB(s.InfluxDB) },
+		check: func(c *checker, s Spec) { c.checkInfluxDB(s) },
+		parts: func(b *builder) []assembly.Part {
+			if !b.hasInfluxDBInstance() {
+				return nil
+			}
+			return []assembly.Part{b.influxDBInstance()}
+		},
 		resources: func(b *builder) map[needs.Resource]string {
 			i := b.config.InfluxDB
 			if i == nil {
@@ -59,8 +72,12 @@ func influxDB() capability {
 			}
 			return r
 		},
-		outputs: func(b *builder, _ assembly.Upstream, out *Outputs) {
-			if i := b.config.InfluxDB; i != nil {
+		outputs: func(b *builder, recorded assembly.Upstream, out *Outputs) {
+			if url := recorded[KeyInfluxDBInstance].Outputs[spec.InfluxDBURLOutput]; b.hasInfluxDBInstance() {
+				if url != "" {
+					out.InfluxDBURL = &url
+				}
+			} else if i := b.config.InfluxDB; i != nil {
 				out.InfluxDBURL = i.URL
 			}
 		},

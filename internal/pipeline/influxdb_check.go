@@ -22,9 +22,13 @@ const (
 	maxSecurityGroups = 5
 )
 
-func (c *checker) checkInfluxDB(s *InfluxDBSpec) {
+func (c *checker) checkInfluxDB(config Spec) {
+	s := config.InfluxDB
 	if s == nil {
 		return
+	}
+	if s.Instance != nil && c.known("influxdb.instance") {
+		c.checkInfluxDBInstance(config.Name, s)
 	}
 	c.number("influxdb.version", s.Version, InfluxDBVersions)
 	c.checkInfluxDBAddress(s)
@@ -51,12 +55,15 @@ func (c *checker) checkInfluxDB(s *InfluxDBSpec) {
 
 func (c *checker) checkInfluxDBAddress(s *InfluxDBSpec) {
 	const path = "influxdb.url"
-	if !c.known(path) {
+	if !c.known(path) || !c.known("influxdb.instance") {
+		return
+	}
+	if (s.URL == nil) == (s.Instance == nil) {
+		c.fail("influxdb", "influxdb does not say where InfluxDB is", "Write either url, for example "+
+			"\"https://influxdb.example.com:8086\", or instance, with which the pipeline makes one.")
 		return
 	}
 	if s.URL == nil {
-		c.fail("influxdb", "influxdb does not say where InfluxDB is",
-			"Write url, for example \"https://influxdb.example.com:8086\".")
 		return
 	}
 	at, err := url.Parse(*s.URL)
@@ -101,8 +108,8 @@ func (c *checker) checkOrganization(s *InfluxDBSpec) {
 	const path = "influxdb.organization"
 	version := c.versionOf(s)
 	switch {
-	case !c.known(path) || version == 0:
-	case version == 2 && s.Organization == nil:
+	case !c.known(path) || version == 0 || !c.known("influxdb.instance"):
+	case version == 2 && s.Organization == nil && s.Instance == nil:
 		c.fail(path, "organization is missing", "InfluxDB 2 keeps buckets in organizations. Write the name or the "+
 			"ID of the one that has the bucket, or another version.")
 	case s.Organization == nil:

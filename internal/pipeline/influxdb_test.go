@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -26,7 +27,7 @@ func inInflux(change func(*InfluxDBSpec)) func(*Spec) {
 func inInfluxURL(text string) func(*Spec) { return inInflux(func(i *InfluxDBSpec) { i.URL = &text }) }
 
 var influxDBMistakes = []mistake{
-	{"no address", inInflux(func(i *InfluxDBSpec) { i.URL = nil }), "influxdb", []string{"Write url"}},
+	{"no address", inInflux(func(i *InfluxDBSpec) { i.URL = nil }), "influxdb", []string{"Write either url"}},
 	{"a host", inInfluxURL("influx.example.com"), "influxdb.url", []string{"https://host:port"}},
 	{"another protocol", inInfluxURL("influx://h:8086"), "influxdb.url", []string{"https://host:port"}},
 	{"a password", inInfluxURL("https://admin:hidden@h:8086"), "influxdb.url", []string{"token_secret_arn"}},
@@ -68,6 +69,76 @@ var influxDBMistakes = []mistake{
 	{"a subnet's name", inInflux(func(i *InfluxDBSpec) {
 		i.VPC = &VPCSpec{SubnetIDs: []string{"private-a"}, SecurityGroupIDs: []string{exampleGroup}}
 	}), "influxdb.vpc.subnet_ids[0]", []string{`"subnet-0123456789abcdef0"`}},
+}
+
+// ownInflux changes a sound block with an instance of the pipeline's own.
+func ownInflux(change func(*InfluxDBSpec)) func(*Spec) {
+	return func(s *Spec) {
+		s.InfluxDB = &InfluxDBSpec{
+			Instance: &InfluxDBInstanceSpec{SubnetIDs: []string{exampleSubnet}, SecurityGroupIDs: []string{exampleGroup}},
+			VPC:      &VPCSpec{SubnetIDs: []string{exampleSubnet}, SecurityGroupIDs: []string{exampleGroup}},
+		}
+		change(s.InfluxDB)
+	}
+}
+
+var influxDBInstanceMistakes = []mistake{
+	{"an address as well", ownInflux(func(i *InfluxDBSpec) { i.URL = ptr("https://h:8086") }), "influxdb",
+		[]string{"either url"}},
+	{"an instance with another version", ownInflux(func(i *InfluxDBSpec) { i.Version = ptr[int64](3) }),
+		"influxdb.version", []string{"InfluxDB 2"}},
+	{"an unknown type", ownInflux(func(i *InfluxDBSpec) { i.Instance.Type = ptr("db.influx.tiny") }),
+		"influxdb.instance.type", []string{`"db.influx.medium"`}},
+	{"little storage", ownInflux(func(i *InfluxDBSpec) { i.Instance.StorageGB = ptr[int64](10) }),
+		"influxdb.instance.storage_gb", []string{"between 20 and 15360"}},
+	{"fast storage that is small", ownInflux(func(i *InfluxDBSpec) { i.Instance.StorageType = ptr("InfluxIOIncludedT2") }),
+		"influxdb.instance.storage_gb", []string{"at least 400 GB"}},
+	{"a standby in the same subnet", ownInflux(func(i *InfluxDBSpec) {
+		i.Instance.DeploymentType = ptr("WITH_MULTIAZ_STANDBY")
+	}), "influxdb.instance.subnet_ids", []string{"two subnets"}},
+	{"an instance without subnets", ownInflux(func(i *InfluxDBSpec) { i.Instance.SubnetIDs = nil }),
+		"influxdb.instance.subnet_ids", []string{"1 to 16"}},
+	{"an instance out of reach", ownInflux(func(i *InfluxDBSpec) { i.VPC = nil }), "influxdb.vpc",
+		[]string{"publicly_accessible"}},
+	{"a low port", ownInflux(func(i *InfluxDBSpec) { i.Instance.Port = ptr[int64](80) }), "influxdb.instance.port",
+		[]string{"between 1024 and 65535"}},
+	{"a name that no instance can have", func(s *Spec) {
+		ownInflux(func(*InfluxDBSpec) {})(s)
+		s.Name = "green--house"
+	}, "name", []string{"two of them side by side"}},
+}
+
+// TestInfluxDBInstanceReachesTheProcessor: address and secret come from the record of the instance, and the role may
+// read this secret only.
+func TestInfluxDBInstanceReachesTheProcessor(t *testing.T) {
+	own := edit(ownInflux(func(*InfluxDBSpec) {}))
+	if problems := Validate(own, nil); len(problems) > 0 {
+		t.Fatal(encode(problems))
+	}
+	parts := build(t, own)
+	wants := resolve(t, parts)
+	f, ok := wants["function/processor"].(spec.Function)
+	if !ok || f.Environment["IOT_INFLUXDB_URL"] != instanceURL || f.Network == nil ||
+		f.Environment["IOT_INFLUXDB_TOKEN_SECRET_ARN"] != exampleSecret ||
+		f.Environment["IOT_INFLUXDB_ORGANIZATION"] != "greenhouse" {
+		t.Errorf("processor %+v", f)
+	}
+	role, ok := wants["role/processor"].(spec.Role)
+	if !ok || !strings.Contains(role.Inline[inlinePolicy],
+		`{"Effect":"Allow","Action":["secretsmanager:GetSecretValue"],"Resource":["`+exampleSecret+`"]}`) {
+		t.Errorf("role %+v", role)
+	}
+	named := resolve(t, build(t, edit(ownInflux(func(i *InfluxDBSpec) {
+		i.TokenSecretARN = ptr(strings.Replace(exampleSecret, "influx", "token", 1))
+	}))))
+	if text := fmt.Sprintf("%+v", []any{named["function/processor"], named["role/processor"]}); strings.Contains(text,
+		exampleSecret) {
+		t.Errorf("the secret of the instance is used in place of the named one: %s", text)
+	}
+	out := OutputsOf(own, testEnv(), records(parts))
+	if out.InfluxDBURL == nil || *out.InfluxDBURL != instanceURL {
+		t.Errorf("influxdb_url is %v", out.InfluxDBURL)
+	}
 }
 
 // TestInfluxDBErrorsHideCredentials: what somebody wrote into the address by mistake is not repeated.

@@ -17,6 +17,7 @@ var legalNames = map[string]*regexp.Regexp{
 	spec.KindTopicRule:          regexp.MustCompile(`^[a-zA-Z0-9_]{1,128}$`),
 	spec.KindStream:             regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`),
 	spec.KindTimestreamDatabase: regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,256}$`),
+	spec.KindInfluxDBInstance:   regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9]*(-[a-zA-Z0-9]+)*$`), // 3 to 40 characters
 	spec.KindTable:              regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`),
 	spec.KindBucket:             regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`),
 	spec.KindTopic:              regexp.MustCompile(`^[a-zA-Z0-9_-]{1,256}$`),
@@ -52,6 +53,7 @@ func TestNamesAreLegal(t *testing.T) {
 					Timestream:   &TimestreamSpec{},
 					Recent:       &RecentSpec{},
 					Metrics:      &MetricsSpec{},
+					InfluxDB:     &InfluxDBSpec{Instance: &InfluxDBInstanceSpec{}},
 					Alerts:       &AlertsSpec{Rules: rulesOf("a > 1")},
 					Monitoring:   &MonitoringSpec{},
 					Routes:       routes,

@@ -62,6 +62,7 @@ func processor() capability {
 				}
 			},
 			replacement: func(b *builder) *string { return b.config.Processor.Package },
+			late:        func(b *builder) *lateSettings { return b.influxDBLate() },
 			keys: func(b *builder) []statement {
 				return slices.Concat(b.useKey("kms:Decrypt", b.config.Stream.KMSKeyID),
 					b.encryptWith(b.config.Archive.KMSKeyID), b.influxDBKeys())

@@ -34,8 +34,18 @@ func (b *builder) functionRole(f *function) assembly.Part {
 	if f.keys != nil {
 		grants = append(grants, f.keys(b)...)
 	}
-	return b.role(f.name, "Execution role of function "+b.names.function(f.name),
-		trust("lambda.amazonaws.com", b.env.AccountID), grants)
+	role := func(grants []statement) assembly.Part {
+		return b.role(f.name, "Execution role of function "+b.names.function(f.name),
+			trust("lambda.amazonaws.com", b.env.AccountID), grants)
+	}
+	part := role(grants)
+	if late := f.lateSettings(b); late != nil {
+		part.Needs = sorted(append(part.Needs, late.part))
+		part.Want = func(up assembly.Upstream) (any, error) {
+			return role(slices.Concat(grants, late.grants(up[late.part].Outputs))).Want(up)
+		}
+	}
+	return part
 }
 
 func (b *builder) role(purpose, description, trusted string, grants []statement) assembly.Part {

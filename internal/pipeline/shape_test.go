@@ -53,6 +53,7 @@ func theRest(t *testing.T) Spec {
 			"protobuf": {"descriptor_file": "fleet.desc", "message": "fleet.Reading"}},
 		"devices": {"valve-1": {"certificate_pem": "PEM"}},
 		"devices_from": {"file": "fleet.csv", "report": "changes.csv"},
+		"influxdb": {"url": "https://influx.farm.example:8086", "token_secret_arn": null},
 		"timeouts": {"create": "1h", "read": "1h", "update": "1h", "delete": "1h"},
 		"routes": {"rest": {
 			"sql": "SELECT * FROM 'greenhouse/#'",

@@ -26,8 +26,9 @@ type mistake struct {
 // mistakes are those of all capabilities.
 func mistakes() []mistake {
 	return slices.Concat(generalMistakes, devicesMistakes, provisioningMistakes, credentialsMistakes, streamMistakes,
-		processorMistakes, telemetryMistakes, selectMistakes, timestreamMistakes, influxDBMistakes, deviceStateMistakes,
-		recentMistakes, metricsMistakes, alertsMistakes, archiveMistakes, functionsMistakes, routeMistakes)
+		processorMistakes, telemetryMistakes, selectMistakes, timestreamMistakes, influxDBMistakes,
+		influxDBInstanceMistakes, deviceStateMistakes, recentMistakes, metricsMistakes, alertsMistakes, archiveMistakes,
+		functionsMistakes, routeMistakes)
 }
 
 func TestValidateMistakes(t *testing.T) {

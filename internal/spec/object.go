@@ -26,6 +26,7 @@ const (
 	KindStream             = "kinesis_stream"
 	KindTimestreamDatabase = "timestream_database"
 	KindTimestreamTable    = "timestream_table"
+	KindInfluxDBInstance   = "influxdb_instance"
 	KindTable              = "dynamodb_table"
 	KindTableItem          = "dynamodb_item"
 	KindBucket             = "s3_bucket"
@@ -105,6 +106,31 @@ type TimestreamTable struct {
 	RejectedBucket string
 	RejectedPrefix string
 	Tags           map[string]string
+}
+
+// Outputs of an InfluxDB instance that only AWS knows: its address, and the ARN of the secret with its credentials.
+const (
+	InfluxDBURLOutput    = "url"
+	InfluxDBSecretOutput = "secret_arn"
+)
+
+// InfluxDBInstance is a Timestream for InfluxDB instance with InfluxDB 2. The lists are sorted.
+type InfluxDBInstance struct {
+	Type               string // "db.influx.medium", …
+	StorageGB          int32
+	StorageType        string // "InfluxIOIncludedT1", …
+	Deployment         string // "SINGLE_AZ" or "WITH_MULTIAZ_STANDBY"
+	Port               int32
+	SubnetIDs          []string
+	SecurityGroupIDs   []string
+	PubliclyAccessible bool
+	// Organization, Bucket and Username exist from the creation on; AWS does not report them.
+	Organization, Bucket, Username string
+	// ForceDestroy lets a change that AWS cannot make in place replace the instance and its data.
+	ForceDestroy bool
+	Tags         map[string]string
+	// Only observed: the endpoint or the secret does not exist yet, or AWS could not make the instance.
+	Pending, Failed bool
 }
 
 // Table is an on-demand DynamoDB table with a string hash key.

@@ -37,6 +37,9 @@ func (p *planner) predictOutputs(ctx context.Context, s *session) error {
 	if outputs["dead_letter_queue_url"] == nil {
 		outputs["dead_letter_queue_url"] = tfvalue.Unknown
 	}
+	if p.influxDBMoves(records) {
+		outputs["influxdb_url"] = tfvalue.Unknown
+	}
 	for _, at := range p.planned.unknown {
 		_, names := pipeline.Unpredictable(tfvalue.Steps(at))
 		for _, name := range names {
@@ -49,6 +52,17 @@ func (p *planner) predictOutputs(ctx context.Context, s *session) error {
 	}
 	maps.Copy(p.planned.tree, outputs)
 	return nil
+}
+
+// influxDBMoves reports whether an apply may give the InfluxDB instance another address, which only AWS knows.
+func (p *planner) influxDBMoves(records []assembly.Record) bool {
+	influx := p.planned.spec.InfluxDB
+	if influx == nil || influx.Instance == nil {
+		return false
+	}
+	recorded, ok := byKey(records)[pipeline.KeyInfluxDBInstance]
+	return !ok || recorded.Status != assembly.Ready || p.prior == nil ||
+		!reflect.DeepEqual(p.prior.spec.InfluxDB, influx)
 }
 
 // with returns a copy of an object in which one member has another value.

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/timestreaminfluxdb"
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
@@ -160,6 +161,13 @@ var storeListers = []lister{
 			return nil, err
 		}
 		return names(out.Databases, func(d database) *string { return d.DatabaseName }, nil)
+	}},
+	{"InfluxDB instance", func(ctx context.Context, a Account) ([]string, error) {
+		out, err := a.TimestreamInfluxDB().ListDbInstances(ctx, &timestreaminfluxdb.ListDbInstancesInput{})
+		if err != nil {
+			return nil, err
+		}
+		return names(out.Items, func(i influxInstance) *string { return i.Name }, nil)
 	}},
 	{"parameter", func(ctx context.Context, a Account) ([]string, error) {
 		out, err := a.SSM().DescribeParameters(ctx, &ssm.DescribeParametersInput{MaxResults: aws.Int32(50)})

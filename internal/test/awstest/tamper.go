@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/timestreaminfluxdb"
+	influxtypes "github.com/aws/aws-sdk-go-v2/service/timestreaminfluxdb/types"
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 	timestreamtypes "github.com/aws/aws-sdk-go-v2/service/timestreamwrite/types"
 
@@ -110,6 +112,11 @@ var Tamperings = append([]Tampering{
 					MagneticStoreRetentionPeriodInDays: aws.Int64(1),
 				}}),
 		)
+	}},
+	{"influxdb/instance", func(t testing.TB, a Account, r assembly.Record) {
+		must[*timestreaminfluxdb.UpdateDbInstanceOutput](t)(a.TimestreamInfluxDB().UpdateDbInstance(t.Context(),
+			&timestreaminfluxdb.UpdateDbInstanceInput{Identifier: &r.ID,
+				DbInstanceType: influxtypes.DbInstanceTypeDbInfluxXlarge}))
 	}},
 	{"rule/telemetry", func(t testing.TB, a Account, r assembly.Record) {
 		must[*iot.DisableTopicRuleOutput](t)(

@@ -10,6 +10,7 @@ import (
 	secrets "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	sns "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	ssm "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	influx "github.com/aws/aws-sdk-go-v2/service/timestreaminfluxdb/types"
 	timestream "github.com/aws/aws-sdk-go-v2/service/timestreamwrite/types"
 )
 
@@ -24,6 +25,7 @@ type (
 	iotAuthority   = iot.CACertificate
 	s3Bucket       = s3.Bucket
 	database       = timestream.Database
+	influxInstance = influx.DbInstanceSummary
 	parameter      = ssm.ParameterMetadata
 	secret         = secrets.SecretListEntry
 	topic          = sns.Topic

@@ -30,6 +30,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/timestreaminfluxdb"
+	influxtypes "github.com/aws/aws-sdk-go-v2/service/timestreaminfluxdb/types"
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 	tstypes "github.com/aws/aws-sdk-go-v2/service/timestreamwrite/types"
 
@@ -47,6 +49,7 @@ var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, err
 	"database":        databases,
 	"Firehose stream": deliveryStreams, "Glue database": glueDatabases, "workgroup": workgroups,
 	"schedule group": scheduleGroups, "schedule": schedules,
+	"InfluxDB instance": instances,
 }
 
 // leftovers names what an account holds of the services that a pipeline uses, sorted, by asking AWS and no record of
@@ -272,6 +275,14 @@ func schedules(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
 		return nil, err
 	}
 	return named(out.Schedules, func(s schedulertypes.ScheduleSummary) *string { return s.Name }), nil
+}
+
+func instances(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.TimestreamInfluxDB().ListDbInstances(ctx, &timestreaminfluxdb.ListDbInstancesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Items, func(i influxtypes.DbInstanceSummary) *string { return i.Arn }), nil
 }
 
 func TestLeftoversSeesAWholePipeline(t *testing.T) {

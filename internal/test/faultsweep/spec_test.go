@@ -28,8 +28,17 @@ func sweepSpec(version int) pipeline.Spec {
 			"disabled":                   {Enabled: aws.Bool(version == 1)},
 			fmt.Sprintf("in%d", version): {},
 		},
-		Stream:      &pipeline.StreamSpec{RetentionHours: aws.Int64(int64(24 * version))},
-		Timestream:  &pipeline.TimestreamSpec{MemoryRetentionHours: aws.Int64(int64(6 * version))},
+		Stream:     &pipeline.StreamSpec{RetentionHours: aws.Int64(int64(24 * version))},
+		Timestream: &pipeline.TimestreamSpec{MemoryRetentionHours: aws.Int64(int64(6 * version))},
+		InfluxDB: &pipeline.InfluxDBSpec{
+			Instance: &pipeline.InfluxDBInstanceSpec{
+				StorageGB: aws.Int64(int64(20 * version)),
+				SubnetIDs: []string{"subnet-0123456789abcdef0"}, SecurityGroupIDs: []string{"sg-0123456789abcdef0"},
+			},
+			VPC: &pipeline.VPCSpec{
+				SubnetIDs: []string{"subnet-0123456789abcdef0"}, SecurityGroupIDs: []string{"sg-0123456789abcdef0"},
+			},
+		},
 		DeviceState: &pipeline.DeviceStateSpec{PointInTimeRecovery: aws.Bool(version == 1)},
 		Recent:      &pipeline.RecentSpec{Hours: aws.Int64(int64(24 * version))},
 		Metrics:     &pipeline.MetricsSpec{WindowSeconds: aws.Int64(int64(60 * version))},
