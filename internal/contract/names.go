@@ -31,6 +31,7 @@ const (
 	KeyRulePrefix           = "rule/"
 	KeyFunctionPrefix       = "function/"
 	KeySchedulePrefix       = "schedule/"
+	KeyAlarmPrefix          = "alarm/"
 	KeyProvisioningTemplate = "provisioning/template"
 	KeyClaim                = "provisioning/claim"
 	KeyDelivery             = "archive/delivery"

@@ -90,9 +90,9 @@ func alerts() capability {
 			return []ownRule{b.alertRule()}
 		},
 		function: &function{
-			name: "alerts", exists: (*builder).hasAlertRules, configure: (*builder).alertsFunction,
+			name: "alerts", exists: (*builder).hasAlertsFunction, configure: (*builder).alertsFunction,
 			keys: func(b *builder) []statement {
-				return append(b.encryptWith(b.config.Alerts.KMSKeyID), b.encryptWith(b.config.Archive.KMSKeyID)...)
+				return append(b.encryptWith(b.alertKey()), b.encryptWith(b.config.Archive.KMSKeyID)...)
 			},
 		},
 		resources: func(b *builder) map[needs.Resource]string {
@@ -112,6 +112,10 @@ func alerts() capability {
 
 // hasAlertTopic: monitoring tells people through the same topic.
 func (b *builder) hasAlertTopic() bool { return b.config.Alerts != nil || b.hasMonitoring() }
+
+// hasAlertsFunction: alarms reach people through the same function.
+func (b *builder) hasAlertsFunction() bool { return b.hasAlertRules() || b.hasAlarms() }
+
 func (b *builder) hasAlertRules() bool {
 	return b.config.Alerts != nil && len(b.config.Alerts.Rules) > 0
 }
@@ -133,12 +137,27 @@ func (b *builder) alertsFunction() spec.Function {
 		Description:    "Raises the alerts of pipeline " + b.config.Name,
 		MemoryMB:       alertsMemoryMB,
 		TimeoutSeconds: alertsTimeoutSeconds,
-		Permissions: []spec.Permission{{StatementID: "rule-alerts", Principal: "iot.amazonaws.com",
-			SourceARN: b.arn.rule(b.names.rule("alerts")), SourceAccount: b.env.AccountID}},
+		Permissions:    b.alertsCallers(),
 		Async: &spec.AsyncConfig{MaxRetries: alertsMaxRetries, MaxAgeSeconds: alertsMaxAgeSeconds,
 			OnFailureARN: b.arn.queue(b.names.deadLetters())},
 		Environment: b.alertsEnvironment(),
 	}
+}
+
+// alertsCallers are the topic rule, and the pipeline's alarms: CloudWatch may not publish to a topic that is encrypted
+// with SNS's own key.
+func (b *builder) alertsCallers() []spec.Permission {
+	var callers []spec.Permission
+	if b.hasAlarms() {
+		callers = append(callers, spec.Permission{StatementID: "alarms",
+			Principal: "lambda.alarms.cloudwatch.amazonaws.com", SourceARN: b.arn.alarm(b.config.Name + "-*"),
+			SourceAccount: b.env.AccountID})
+	}
+	if b.hasAlertRules() {
+		callers = append(callers, spec.Permission{StatementID: "rule-alerts", Principal: "iot.amazonaws.com",
+			SourceARN: b.arn.rule(b.names.rule("alerts")), SourceAccount: b.env.AccountID})
+	}
+	return callers
 }
 
 // alertsDecode reports whether the alerts function decodes what devices send; else conditions see the payload as it was
@@ -188,7 +207,7 @@ func (b *builder) alertKey() *string {
 func (b *builder) alertTopicPolicy() string {
 	topic := b.arn.topic(b.names.alertTopic())
 	var roles []string
-	if b.config.Alerts != nil {
+	if b.config.Alerts != nil || b.hasAlarms() {
 		roles = append(roles, b.arn.role(b.names.role("alerts")))
 	}
 	if b.hasMonitoring() {

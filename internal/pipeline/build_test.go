@@ -217,6 +217,7 @@ var specTypes = map[string]any{
 	spec.KindLogStream: spec.LogStream{}, spec.KindDeliveryStream: spec.DeliveryStream{},
 	spec.KindGlueDatabase: spec.GlueDatabase{}, spec.KindGlueTable: spec.GlueTable{},
 	spec.KindWorkgroup: spec.Workgroup{}, spec.KindNamedQuery: spec.NamedQuery{},
+	spec.KindMetricAlarm:   spec.MetricAlarm{},
 	spec.KindScheduleGroup: spec.ScheduleGroup{}, spec.KindSchedule: spec.Schedule{},
 }
 

@@ -25,13 +25,16 @@ const (
 type MonitoringSpec struct {
 	SilenceMinutes *int64 `json:"silence_minutes,omitzero"`
 	NotifyReturn   *bool  `json:"notify_return,omitzero"`
+	// Alarms are on unless they are switched off.
+	Alarms *AlarmsSpec `json:"alarms,omitzero"`
 }
 
 // monitoring tells people of devices that fall silent: a schedule calls the function watch every minute.
 func monitoring() capability {
 	return capability{
 		shapes: []shape{{
-			arguments: []string{"monitoring"}, parts: true,
+			arguments: []string{"monitoring", "monitoring.alarms", "monitoring.alarms.enabled", "monitoring.alarms.*",
+				"monitoring.alarms.*.enabled"}, parts: true,
 			outputs: []string{"alert_topic_arn", "function_arns"},
 		}},
 		defaults: func(s *Spec) {
@@ -47,7 +50,8 @@ func monitoring() capability {
 			if !b.hasMonitoring() {
 				return nil
 			}
-			return []assembly.Part{b.silence(), b.scheduleGroup(), b.scheduleRole(), b.watchSchedule()}
+			return append([]assembly.Part{b.silence(), b.scheduleGroup(), b.scheduleRole(), b.watchSchedule()},
+				b.alarmParts()...)
 		},
 		function: &function{
 			name: "watch", exists: (*builder).hasMonitoring, configure: (*builder).watchFunction,
@@ -124,6 +128,13 @@ func (c *checker) checkMonitoring(config Spec) {
 		return
 	}
 	c.number("monitoring.silence_minutes", m.SilenceMinutes, SilenceMinutes)
+	if m.Alarms != nil {
+		for _, a := range alarms {
+			if s := a.setting(*m.Alarms); s != nil {
+				c.number("monitoring.alarms."+a.Name+".threshold", s.Threshold, a.Threshold)
+			}
+		}
+	}
 	a := config.Alerts
 	told := a != nil && (len(a.Emails) > 0 || len(a.Subscriptions) > 0)
 	if !told && c.known("alerts") && c.known("alerts.emails") && c.known("alerts.subscriptions") {

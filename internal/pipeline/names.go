@@ -26,6 +26,7 @@ import (
 //	dead-letter queue    greenhouse-dead-letters                    80
 //	functions            greenhouse-processor                       64
 //	schedule group       greenhouse                                 64
+//	alarms               greenhouse-iterator-age                    255
 //	allow-list           greenhouse-allow-list                      255
 //	claim policy         greenhouse-claim                           128
 //	templates            greenhouse, greenhouse-jit                 36
@@ -68,6 +69,15 @@ func (n names) deadLetters() string { return n.pipeline + "-dead-letters" }
 func (n names) delivery() string         { return n.pipeline + "-archive" }
 func (n names) deliveryLogGroup() string { return "/aws/kinesisfirehose/" + n.delivery() }
 func (n names) glueDatabase() string     { return strings.ReplaceAll(n.pipeline, "-", "_") }
+
+// alarm is named after what it is about, and after the rule where there is one alarm for each.
+func (n names) alarm(alarm, rule string) string {
+	name := n.pipeline + "-" + strings.ReplaceAll(alarm, "_", "-")
+	if rule != "" {
+		name += "-" + rule
+	}
+	return name
+}
 
 func (n names) scheduleGroup() string { return n.pipeline }
 

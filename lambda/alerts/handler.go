@@ -120,6 +120,9 @@ func withReserve(ctx context.Context, now time.Time) (context.Context, context.C
 }
 
 func (h *handler) handle(ctx context.Context, text []byte, metrics *emf.Recorder) error {
+	if a, ok := parseAlarm(text); ok {
+		return h.alarm(ctx, &a, metrics)
+	}
 	e, err := parseEvent(text, h.now())
 	if err != nil {
 		return h.refuse(ctx, &e, text, err, metrics)

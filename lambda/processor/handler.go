@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
@@ -267,7 +268,7 @@ func (p *processor) answer(ctx context.Context, b *batch, metrics *emf.Recorder)
 		}
 	}
 	metrics.Count("Stored", len(stored))
-	metrics.Count("Retried", len(b.records)-lowest)
+	metrics.Count(contract.RetriedMetric, len(b.records)-lowest)
 	if len(stored) > 0 {
 		metrics.Millis("Latency", stored)
 	}

@@ -199,8 +199,10 @@ var chains = map[string][]change{
 	},
 	"monitoring": {
 		{"monitoring", "monitoring", `{}`, []string{
+			"awslambda:AddPermission",
 			"awslambda:CreateFunction",
 			"awslambda:PutFunctionEventInvokeConfig",
+			"cloudwatch:PutMetricAlarm",
 			"dynamodb:PutItem",
 			"iam:CreateRole",
 			"iam:PutRolePolicy",
@@ -213,6 +215,12 @@ var chains = map[string][]change{
 		{"limit", "monitoring", `{ silence_minutes = 30 }`, []string{"dynamodb:PutItem"}},
 		{"nobody hears of returns", "monitoring", `{ silence_minutes = 30, notify_return = false }`,
 			[]string{"awslambda:UpdateFunctionConfiguration"}},
+		{"threshold", "monitoring", `{ notify_return = false, silence_minutes = 30,
+			alarms = { dead_letters = { threshold = 10 } } }`, []string{"cloudwatch:PutMetricAlarm"}},
+		{"fewer alarms", "monitoring", `{ notify_return = false, silence_minutes = 30,
+			alarms = { dead_letters = { enabled = false } } }`, []string{"cloudwatch:DeleteAlarms"}},
+		{"no alarms", "monitoring", `{ notify_return = false, silence_minutes = 30, alarms = { enabled = false } }`,
+			[]string{"awslambda:RemovePermission", "cloudwatch:DeleteAlarms"}},
 		{"nobody watches", "monitoring", ``, []string{
 			"awslambda:DeleteFunction",
 			"dynamodb:DeleteItem",

@@ -1,6 +1,10 @@
 package pipeline
 
-import "github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+import (
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+)
 
 // monitoring tells people of devices that fall silent.
 func monitoring() capability {
@@ -12,7 +16,25 @@ func monitoring() capability {
 						pipeline.SilenceMinutes),
 					"notify_return": flag("Whether to tell people when a silent device sends again. Defaults to " +
 						"`true`."),
+					"alarms": alarms(),
 				}),
 		},
 	}
+}
+
+// alarms are those of the pipeline's table.
+func alarms() schema.SingleNestedAttribute {
+	members := attributes{"enabled": flag("Whether there are alarms. Defaults to `true`.")}
+	for _, a := range pipeline.Alarms() {
+		on := "`true`"
+		if a.Off {
+			on = "`false`"
+		}
+		members[a.Name] = object(a.Means, attributes{
+			"enabled": flag("Whether there is this alarm. Defaults to " + on + "."),
+			"threshold": number("The alarm goes off at this many "+a.Unit+". Defaults to "+a.Default+".",
+				a.Threshold),
+		})
+	}
+	return object("CloudWatch alarms on the pipeline itself, of which people hear through the alert topic.", members)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -227,6 +228,13 @@ var otherListers = []lister{
 			return nil, err
 		}
 		return names(out.Functions, func(f function) *string { return f.FunctionName }, nil)
+	}},
+	{"alarm", func(ctx context.Context, a Account) ([]string, error) {
+		out, err := a.CloudWatch().DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{})
+		if err != nil {
+			return nil, err
+		}
+		return names(out.MetricAlarms, func(m alarm) *string { return m.AlarmName }, nil)
 	}},
 	{"schedule group", func(ctx context.Context, a Account) ([]string, error) {
 		out, err := a.Scheduler().ListScheduleGroups(ctx, &scheduler.ListScheduleGroupsInput{})

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -173,6 +174,10 @@ var Tamperings = append([]Tampering{
 	{"function/processor", func(t testing.TB, a Account, r assembly.Record) {
 		must[*lambda.UpdateFunctionConfigurationOutput](t)(a.Lambda().UpdateFunctionConfiguration(t.Context(),
 			&lambda.UpdateFunctionConfigurationInput{FunctionName: &r.Name, MemorySize: aws.Int32(1024)}))
+	}},
+	{"alarm/iterator_age", func(t testing.TB, a Account, r assembly.Record) {
+		must[*cloudwatch.DisableAlarmActionsOutput](t)(a.CloudWatch().DisableAlarmActions(t.Context(),
+			&cloudwatch.DisableAlarmActionsInput{AlarmNames: []string{r.Name}}))
 	}},
 	{"schedule/watch", func(t testing.TB, a Account, r assembly.Record) {
 		group, name, _ := strings.Cut(r.Name, "|")

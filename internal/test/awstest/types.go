@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	cloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	iam "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	iot "github.com/aws/aws-sdk-go-v2/service/iot/types"
@@ -33,6 +34,7 @@ type (
 	role           = iam.Role
 	logGroup       = logs.LogGroup
 	function       = lambda.FunctionConfiguration
+	alarm          = cloudwatch.MetricAlarm
 	scheduleGroup  = schedules.ScheduleGroupSummary
 	scheduled      = schedules.ScheduleSummary
 	mapping        = lambda.EventSourceMappingConfiguration

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/athena"
 	athenatypes "github.com/aws/aws-sdk-go-v2/service/athena/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -48,7 +50,7 @@ var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, err
 	"parameter":       parameters,
 	"database":        databases,
 	"Firehose stream": deliveryStreams, "Glue database": glueDatabases, "workgroup": workgroups,
-	"schedule group": scheduleGroups, "schedule": schedules,
+	"schedule group": scheduleGroups, "alarm": alarms, "schedule": schedules,
 	"InfluxDB instance": instances,
 }
 
@@ -257,6 +259,14 @@ func workgroups(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
 	}
 	names := named(out.WorkGroups, func(w athenatypes.WorkGroupSummary) *string { return w.Name })
 	return slices.DeleteFunc(names, func(name *string) bool { return aws.ToString(name) == "primary" }), nil
+}
+
+func alarms(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.CloudWatch().DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.MetricAlarms, func(a cwtypes.MetricAlarm) *string { return a.AlarmArn }), nil
 }
 
 // scheduleGroups leaves out the group that every account has.

@@ -12,10 +12,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
 // Namespace is the CloudWatch namespace of every metric.
-const Namespace = "IoTPipeline"
+const Namespace = contract.MetricsNamespace
 
 // maxValues is how many numbers a metric can have in one line [AWS 7.7].
 const maxValues = 100

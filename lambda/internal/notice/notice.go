@@ -34,13 +34,13 @@ const (
 	Resolved = "resolved"
 )
 
-// Notice announces an alert or its end, of one device or of many.
+// Notice announces an alert or its end, of one device, of many, or of the pipeline itself.
 type Notice struct {
 	Pipeline   string                     `json:"pipeline"`
 	Rule       string                     `json:"rule"`
 	Severity   string                     `json:"severity"`
 	State      string                     `json:"state"` // Alert or Resolved
-	Thing      string                     `json:"thing"` // empty for many
+	Thing      string                     `json:"thing"` // empty for many, and for the pipeline
 	Topic      string                     `json:"topic"`
 	Message    string                     `json:"message"`
 	When       string                     `json:"when"`
@@ -106,6 +106,9 @@ func (n *Notice) Text() string {
 
 // devices is the line that names the device, or the first of many.
 func (n *Notice) devices() string {
+	if n.Count == 0 && n.Thing == "" {
+		return "" // it is about the pipeline
+	}
 	if n.Count == 0 {
 		return "Device:     " + n.Thing + "\n"
 	}
@@ -233,6 +236,9 @@ func attribute(value string) types.MessageAttributeValue {
 func (n *Notice) whom() string {
 	if n.Count > 0 {
 		return fmt.Sprintf("%d devices", n.Count)
+	}
+	if n.Thing == "" {
+		return fmt.Sprintf("pipeline %q", n.Pipeline)
 	}
 	return fmt.Sprintf("%q", n.Thing)
 }

@@ -8,6 +8,7 @@ import amend
 from moto.cloudwatch.exceptions import ResourceNotFoundException
 from moto.cloudwatch.models import CloudWatchBackend
 from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.responses import EmptyResult
 from moto.utilities.utils import get_partition
 
 STATE = ("history", "state_reason", "state_reason_data", "state_value", "state_updated_timestamp")
@@ -89,6 +90,17 @@ def untags_what_exists(_):
     return method
 
 
+def switch(enabled):
+    # moto does not know the calls.
+    def method(self):
+        for name in self._get_param("AlarmNames", []):
+            if name in self.cloudwatch_backend.alarms:
+                self.cloudwatch_backend.alarms[name].actions_enabled = enabled
+        return EmptyResult()
+
+    return lambda _: method
+
+
 def apply():
     amend.after(CloudWatchBackend, "put_metric_alarm", keeps_state)
     amend.after(CloudWatchBackend, "delete_alarms", forgets_alarms)
@@ -96,3 +108,5 @@ def apply():
     amend.after(CloudWatchBackend, "tag_resource", tags_what_exists)
     amend.after(CloudWatchBackend, "untag_resource", untags_what_exists)
     amend.after(CloudWatchResponse, "put_dashboard", tagged_dashboard)
+    amend.after(CloudWatchResponse, "disable_alarm_actions", switch(False))
+    amend.after(CloudWatchResponse, "enable_alarm_actions", switch(True))
