@@ -57,7 +57,9 @@ func sweepSpec(version int) pipeline.Spec {
 			Emails: []string{fmt.Sprintf("ops%d@example.com", version)},
 			Rules:  map[string]pipeline.AlertRuleSpec{"dry": {When: fmt.Sprintf("data.humidity < %d", 30+version)}},
 		},
-		Monitoring: &pipeline.MonitoringSpec{SilenceMinutes: aws.Int64(int64(10 * version))},
+		Monitoring: &pipeline.MonitoringSpec{
+			SilenceMinutes: aws.Int64(int64(10 * version)), Alarms: sweepAlarms(version),
+		},
 		Routes: map[string]pipeline.RouteSpec{
 			fmt.Sprintf("r%d", version): {
 				SQL:       "SELECT * FROM 'sweep/+/telemetry'",
@@ -95,4 +97,14 @@ func newAuthority() string {
 		panic(err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+// sweepAlarms leaves a few of the alarms on, which are all made alike: one that changes, and one for each rule.
+func sweepAlarms(version int) *pipeline.AlarmsSpec {
+	off := &pipeline.AlarmSpec{Enabled: aws.Bool(false)}
+	return &pipeline.AlarmsSpec{
+		DeadLetters:     &pipeline.AlarmSpec{Threshold: aws.Int64(int64(version))},
+		ProcessorErrors: off, ProcessorThrottles: off, RecordsHandedBack: off, IteratorAge: off, DeadLetterAge: off,
+		StreamThrottles: off, TableThrottles: off, AlertErrors: off, WatchErrors: off,
+	}
 }
