@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/argument"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
 // fleet is one of 1000 devices that send a million messages of 1 KB a month, with what change does.
@@ -64,6 +66,7 @@ func TestCostOfAnItem(t *testing.T) {
 		{nil, "S3: archive of one month", 0.52 * gibOfMillion * 0.023, "0.52 of 0.9537 GB × 0.023"},
 		{func(s *Setup) { s.Archive.Delivery = perMessage }, "S3: one object per message", 5.00, "1 million × 5"},
 		{func(s *Setup) { s.Archive.Delivery = perMessage }, "AWS IoT: action of archive", 0.15, "1 million × 0.15"},
+		{func(s *Setup) { s.Monitoring = &Monitoring{Alarms: 20} }, "CloudWatch: alarms", 2, "20 pieces × 0.10"},
 		{func(s *Setup) { s.Recent = &Recent{Hours: 73} }, "DynamoDB: recent readings", 0.625, "1 million × 0.625"},
 		{func(s *Setup) { s.Recent = &Recent{Hours: 73}; s.ReadingsPerMessage = 4 }, "DynamoDB: recent readings", 2.5,
 			"four items per message"},
@@ -184,6 +187,7 @@ func TestPrices(t *testing.T) {
 		func(s *Setup) {
 			s.Stream.Mode, s.Stream.Shards, s.Credentials.Store = "provisioned", 10, "secretsmanager"
 			s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
+			s.Monitoring = DefaultMonitoring()
 			s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, EmailSubscribers: 1}
 		}}
 	for _, p := range prices {
@@ -209,6 +213,7 @@ func TestPrices(t *testing.T) {
 func TestEveryItemHasAPrice(t *testing.T) {
 	for _, change := range []func(*Setup){nil, func(s *Setup) {
 		s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
+		s.Monitoring = DefaultMonitoring()
 		s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, EmailSubscribers: 1}
 	}, func(s *Setup) { s.Stream.Mode = "provisioned" }, func(s *Setup) { s.Archive.Delivery = perMessage }} {
 		for _, i := range estimate(t, fleet(change)).Items {
@@ -216,5 +221,32 @@ func TestEveryItemHasAPrice(t *testing.T) {
 				t.Errorf("%s has no price", i.Name)
 			}
 		}
+	}
+}
+
+// The default is what a pipeline with nothing but monitoring has.
+func TestUsualAlarms(t *testing.T) {
+	parts, err := pipeline.Build(pipeline.Spec{Name: "greenhouse", Monitoring: &pipeline.MonitoringSpec{}},
+		pipeline.Env{Partition: "aws", Region: "us-east-1", AccountID: "123456789012"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := 0
+	for _, p := range parts {
+		if p.Kind != spec.KindMetricAlarm {
+			continue
+		}
+		want, err := p.Want(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range want.(spec.MetricAlarm).Metrics {
+			if q.Expression == "" {
+				metrics++
+			}
+		}
+	}
+	if metrics != usualAlarmMetrics {
+		t.Errorf("the alarms look at %d metrics, not %d", metrics, usualAlarmMetrics)
 	}
 }

@@ -29,6 +29,13 @@ func (r *Recent) UnmarshalJSON(text []byte) error {
 }
 
 // UnmarshalJSON gives what is missing its default.
+func (m *Monitoring) UnmarshalJSON(text []byte) error {
+	type plain Monitoring
+	*m = *DefaultMonitoring()
+	return json.Unmarshal(text, (*plain)(m))
+}
+
+// UnmarshalJSON gives what is missing its default.
 func (q *Queries) UnmarshalJSON(text []byte) error {
 	type plain Queries
 	*q = *DefaultQueries()

@@ -51,6 +51,7 @@ var capabilities = []func(b *bill){
 	(*bill).timestream,
 	(*bill).influxdb,
 	(*bill).alerts,
+	(*bill).alarms,
 	(*bill).credentials,
 	(*bill).queries,
 }
@@ -312,6 +313,14 @@ func (b *bill) alerts() {
 	b.perMessage("dynamodb_read", "DynamoDB: rules and thresholds", alertsReads*raised/1e6)
 	b.perMessage("sns_publish", "SNS: notifications", raised/1e6)
 	b.perMessage("sns_email", "SNS: e-mails", raised*a.EmailSubscribers/1e6)
+}
+
+// alarms are charged by the metrics that they look at. What the watch function and its schedule cost depends on how many
+// devices fall silent, and is not in the estimate.
+func (b *bill) alarms() {
+	if m := b.setup.Monitoring; m != nil {
+		b.fixed("alarm_metric", "CloudWatch: alarms", m.Alarms)
+	}
 }
 
 // credentials are the devices' bundles: parameters are free, secrets are not.

@@ -77,6 +77,9 @@ var prices = []Price{
 		Basis: "standard log class; ingestion only"},
 	{Key: "custom_metric", USD: 0.30, Unit: piece, Page: pageCloudWatch, Known: "2026-02", Basis: "the first 10,000"},
 
+	{Key: "alarm_metric", USD: 0.10, Unit: piece, Page: pageCloudWatch, Known: "2026-02",
+		Basis: "standard resolution; each metric of an alarm"},
+
 	{Key: "dynamodb_write", USD: 0.625, Unit: million, Page: pageDynamoDB, Known: "2026-08",
 		Basis: "on demand; units of 1 KB, for the table and for each index entry that is written or deleted"},
 	{Key: "dynamodb_read", USD: 0.125, Unit: million, Page: pageDynamoDB, Known: "2026-08",

@@ -31,6 +31,7 @@ type Setup struct {
 	Recent      *Recent     `json:"recent"`
 	InfluxDB    *InfluxDB   `json:"influxdb"`
 	Alerts      *Alerts     `json:"alerts"`
+	Monitoring  *Monitoring `json:"monitoring"`
 	Credentials Credentials `json:"credentials"`
 	Queries     *Queries    `json:"queries"`
 
@@ -85,6 +86,11 @@ type Instance struct {
 type Alerts struct {
 	Share            float64 `json:"share"`             // of the messages, which raise an alert and a notification
 	EmailSubscribers float64 `json:"email_subscribers"` // each gets every notification
+}
+
+// Monitoring is what watches the pipeline.
+type Monitoring struct {
+	Alarms float64 `json:"alarms"` // metrics of alarms that are on
 }
 
 // Credentials is where the devices' keys are kept.
@@ -146,6 +152,12 @@ func DefaultTimestream() *Timestream {
 // DefaultRecent is the block recent with nothing in it.
 func DefaultRecent() *Recent { return &Recent{Hours: 48} }
 
+// usualAlarmMetrics is how many metrics the alarms of a pipeline have that has only a name and monitoring.
+const usualAlarmMetrics = 14
+
+// DefaultMonitoring is the block monitoring with nothing in it.
+func DefaultMonitoring() *Monitoring { return &Monitoring{Alarms: usualAlarmMetrics} }
+
 // DefaultQueries is the block queries with nothing in it.
 func DefaultQueries() *Queries { return &Queries{PerDay: 1, Days: 1} }
 
@@ -195,6 +207,9 @@ func (s Setup) checkNumbers() error {
 	if a := s.Alerts; a != nil {
 		bounds = append(bounds, bound{"alerts.share", a.Share, 0, 1},
 			bound{"alerts.email_subscribers", a.EmailSubscribers, 0, many})
+	}
+	if m := s.Monitoring; m != nil {
+		bounds = append(bounds, bound{"monitoring.alarms", m.Alarms, 0, many})
 	}
 	if q := s.Queries; q != nil {
 		bounds = append(bounds, bound{"queries.per_day", q.PerDay, 0, many}, bound{"queries.days", q.Days, 0, 36_500})
