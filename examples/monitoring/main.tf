@@ -20,7 +20,14 @@ resource "iot_pipeline" "barn" {
   alerts = { emails = ["ops@example.com"] }
 
   # People hear of a device that has sent nothing for 15 minutes, and of its return.
-  monitoring = { silence_minutes = 15 }
+  # Alarms on the pipeline itself reach them as well, here only once ten dead letters have come together.
+  monitoring = {
+    silence_minutes = 15
+    alarms = {
+      dead_letters = { threshold = 10 }
+      no_telemetry = { enabled = true, threshold = 60 }
+    }
+  }
 }
 
 output "alert_topic_arn" {

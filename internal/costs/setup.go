@@ -153,7 +153,7 @@ func DefaultTimestream() *Timestream {
 func DefaultRecent() *Recent { return &Recent{Hours: 48} }
 
 // usualAlarmMetrics is how many metrics the alarms of a pipeline have that has only a name and monitoring.
-const usualAlarmMetrics = 14
+const usualAlarmMetrics = 15
 
 // DefaultMonitoring is the block monitoring with nothing in it.
 func DefaultMonitoring() *Monitoring { return &Monitoring{Alarms: usualAlarmMetrics} }

@@ -21,6 +21,8 @@ type AlarmsSpec struct {
 	RuleThrottles      *AlarmSpec `json:"rule_throttles,omitzero"`
 	StreamThrottles    *AlarmSpec `json:"stream_throttles,omitzero"`
 	TableThrottles     *AlarmSpec `json:"table_throttles,omitzero"`
+	ArchiveDelay       *AlarmSpec `json:"archive_delay,omitzero"`
+	ArchiveFailures    *AlarmSpec `json:"archive_failures,omitzero"`
 	AlertErrors        *AlarmSpec `json:"alert_errors,omitzero"`
 	WatchErrors        *AlarmSpec `json:"watch_errors,omitzero"`
 	NoTelemetry        *AlarmSpec `json:"no_telemetry,omitzero"`
@@ -43,7 +45,8 @@ type Alarm struct {
 
 	setting  func(AlarmsSpec) *AlarmSpec
 	fallback func(b *builder) int64
-	perRule  bool // an alarm for each topic rule
+	exists   func(b *builder) bool // nil: always
+	perRule  bool                  // an alarm for each topic rule
 	build    func(b *builder, target string, threshold int64) spec.MetricAlarm
 }
 
@@ -68,6 +71,8 @@ const (
 	alarmPeriodSeconds = 300
 	// iteratorAgeSeconds is how far the processor may be behind, beside the time that it waits for a batch.
 	iteratorAgeSeconds = 300
+	// archiveDelaySeconds is what Firehose may take beside its buffer, with some retries.
+	archiveDelaySeconds = 900
 	// defaultNoTelemetryMinutes is without effect until the alarm is switched on.
 	defaultNoTelemetryMinutes = 60
 )
@@ -168,6 +173,30 @@ var alarms = []Alarm{
 		},
 	},
 	{
+		Name: "archive_delay", Threshold: thresholds, Unit: "seconds",
+		Default: "fifteen minutes and twice `archive.buffer_seconds`",
+		Means: "Firehose cannot write to the archive: its oldest record waits. What waits for a day is written below " +
+			"the error prefix, or lost.",
+		setting: func(s AlarmsSpec) *AlarmSpec { return s.ArchiveDelay },
+		exists:  (*builder).batched,
+		fallback: func(b *builder) int64 {
+			return archiveDelaySeconds + 2**b.config.Archive.BufferSeconds
+		},
+		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
+			return atLeast(threshold, alarmPeriodSeconds, 2, b.deliveryMetric("DeliveryToS3.DataFreshness", "Maximum"))
+		},
+	},
+	{
+		Name: "archive_failures", Threshold: thresholds, Unit: "records in five minutes", Default: "`1`",
+		Means: "Firehose cannot convert records to Parquet. It writes them as JSON below the error prefix, where " +
+			"queries do not find them.",
+		setting: func(s AlarmsSpec) *AlarmSpec { return s.ArchiveFailures }, fallback: once(1),
+		exists: (*builder).archivesParquet,
+		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
+			return atLeast(threshold, alarmPeriodSeconds, 1, b.deliveryMetric("FailedConversion.Records", "Sum"))
+		},
+	},
+	{
 		Name: "alert_errors", Threshold: thresholds, Unit: "failed invocations in five minutes", Default: "`1`",
 		Means: "The alerts function fails, so people may not hear of alerts. What Lambda gives up goes to the " +
 			"dead-letter queue. This alarm may reach nobody: it uses the same function.",
@@ -229,6 +258,14 @@ func (b *builder) queueMetric(name string) spec.MetricQuery {
 	return measured("AWS/SQS", name, "Maximum", map[string]string{"QueueName": b.names.deadLetters()})
 }
 
+func (b *builder) deliveryMetric(name, statistic string) spec.MetricQuery {
+	return measured("AWS/Firehose", name, statistic, map[string]string{"DeliveryStreamName": b.names.delivery()})
+}
+
+func (b *builder) archivesParquet() bool {
+	return b.batched() && *b.config.Archive.Format == FormatParquet
+}
+
 func (b *builder) tableMetric(name string) spec.MetricQuery {
 	return measured("AWS/DynamoDB", name, "Sum", map[string]string{"TableName": b.names.pipeline})
 }
@@ -272,7 +309,7 @@ func (b *builder) alarmParts() []assembly.Part {
 		if s := a.setting(settings); s != nil {
 			own = *s
 		}
-		if !*or(own.Enabled, !a.Off) {
+		if !*or(own.Enabled, !a.Off) || a.exists != nil && !a.exists(b) {
 			continue
 		}
 		threshold := *or(own.Threshold, a.fallback(b))
