@@ -315,8 +315,8 @@ func (b *bill) alerts() {
 	b.perMessage("sns_email", "SNS: e-mails", raised*a.EmailSubscribers/1e6)
 }
 
-// alarms are charged by the metrics that they look at. What the watch function and its schedule cost depends on how many
-// devices fall silent, and is not in the estimate.
+// alarms are charged by the metrics that they look at. What the watch function and its schedule cost depends on how
+// many devices fall silent, and is not in the estimate.
 func (b *bill) alarms() {
 	if m := b.setup.Monitoring; m != nil {
 		b.fixed("alarm_metric", "CloudWatch: alarms", m.Alarms)

@@ -93,8 +93,8 @@ var alarms = []Alarm{
 	},
 	{
 		Name: "processor_errors", Threshold: thresholds, Unit: "failed invocations in five minutes", Default: "`1`",
-		Means: "The processor fails. Lambda repeats the batch; when the retries are over, the batch goes to the bucket, " +
-			"below the failure prefix.",
+		Means: "The processor fails. Lambda repeats the batch; when the retries are over, the batch goes to the " +
+			"bucket, below the failure prefix.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.ProcessorErrors }, fallback: once(1),
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
 			return atLeast(threshold, alarmPeriodSeconds, 2, b.functionMetric("processor", "Errors", "Sum"))
@@ -112,8 +112,8 @@ var alarms = []Alarm{
 	{
 		Name: "records_handed_back", Threshold: thresholds, Unit: "records in five minutes",
 		Default: "`processor.batch_size`",
-		Means: "A store refuses what the processor writes, so it hands records back to the stream. They are repeated, " +
-			"and newer ones of the shard wait.",
+		Means: "A store refuses what the processor writes, so it hands records back to the stream. They are " +
+			"repeated, and newer ones of the shard wait.",
 		setting:  func(s AlarmsSpec) *AlarmSpec { return s.RecordsHandedBack },
 		fallback: func(b *builder) int64 { return *b.config.Processor.BatchSize },
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
@@ -151,12 +151,11 @@ var alarms = []Alarm{
 	},
 	{
 		Name: "stream_throttles", Threshold: thresholds, Unit: "refused records in five minutes", Default: "`1`",
-		Means: "The stream takes no more: its shards are full. AWS IoT repeats the write, and then makes a dead letter " +
-			"of the message.",
+		Means: "The stream takes no more: its shards are full. AWS IoT repeats the write, and then makes a dead " +
+			"letter of the message.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.StreamThrottles }, fallback: once(1),
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
-			return atLeast(threshold, alarmPeriodSeconds, 2, measured("AWS/Kinesis", "WriteProvisionedThroughputExceeded",
-				"Sum", map[string]string{"StreamName": b.names.pipeline}))
+			return atLeast(threshold, alarmPeriodSeconds, 2, b.streamMetric("WriteProvisionedThroughputExceeded"))
 		},
 	},
 	{
@@ -264,6 +263,10 @@ func (b *builder) deliveryMetric(name, statistic string) spec.MetricQuery {
 
 func (b *builder) archivesParquet() bool {
 	return b.batched() && *b.config.Archive.Format == FormatParquet
+}
+
+func (b *builder) streamMetric(name string) spec.MetricQuery {
+	return measured("AWS/Kinesis", name, "Sum", map[string]string{"StreamName": b.names.pipeline})
 }
 
 func (b *builder) tableMetric(name string) spec.MetricQuery {

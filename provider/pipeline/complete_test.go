@@ -159,7 +159,7 @@ func TestEverythingSet(t *testing.T) {
 			ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownValue(address, at("timestream_table_arn"), knownvalue.NotNull()),
 				statecheck.ExpectKnownValue(address, at("rule_arns"), knownvalue.MapSizeExact(5)),
-				statecheck.ExpectKnownValue(address, at("function_arns"), knownvalue.MapSizeExact(5)),
+				statecheck.ExpectKnownValue(address, at("function_arns"), knownvalue.MapSizeExact(6)),
 				statecheck.ExpectKnownValue(address, at("registration", "claim_credentials"),
 					knownvalue.StringExact("farm/devices-claim")),
 				statecheck.ExpectKnownValue(address, at("registered_devices_count"), knownvalue.Int64Exact(0)),
