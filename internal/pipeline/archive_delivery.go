@@ -20,13 +20,16 @@ const (
 	archiveLogStream = "delivery"
 )
 
-// Settings of the transformation. Lambda answers with 6 MB at most, and an answer is longer than what it answers:
-// readings repeat names and come in base64. So an invocation gets the smallest default of Firehose, 1 MB, and at least
-// one a minute, which is shorter than any buffer that a person would call long [Firehose API ProcessorParameter].
-var archiveFunctionBuffer = spec.FunctionBuffer{MB: 1, Seconds: 60, Retries: 3}
+// ArchiveFunctionBuffer says how Firehose calls the archiver. Lambda answers with 6 MB at most, and an answer is longer
+// than what it answers: for 1 MB of messages of 120 bytes it has 5.6 MB, and many readings in a message take more. What
+// does not fit goes to the error prefix. So an invocation gets the least that Firehose allows, and one comes at
+// least every minute, which is shorter than any buffer that a person would call long [Firehose API ProcessorParameter].
+var ArchiveFunctionBuffer = spec.FunctionBuffer{MB: 0.2, Seconds: 60, Retries: 3}
 
+// Settings of the archiver.
 const (
-	archiverMemoryMB       = 512
+	// ArchiverMemoryMB is its memory.
+	ArchiverMemoryMB       = 512
 	archiverTimeoutSeconds = 300 // as long as Firehose waits
 )
 
@@ -43,7 +46,7 @@ func archiver() *function {
 		configure: func(b *builder) spec.Function {
 			return spec.Function{
 				Description:    "Turns messages of pipeline " + b.config.Name + " into rows of its archive",
-				MemoryMB:       archiverMemoryMB,
+				MemoryMB:       ArchiverMemoryMB,
 				TimeoutSeconds: archiverTimeoutSeconds,
 				Environment: map[string]string{
 					contract.EnvDataField: *b.config.Telemetry.DataField,
@@ -88,7 +91,7 @@ func (b *builder) delivery() assembly.Part {
 		BufferSeconds:  int32(*a.BufferSeconds),
 		BufferMB:       int32(*a.BufferMB),
 		FunctionARN:    b.arn.function(b.names.function("archiver")) + latest,
-		FunctionBuffer: archiveFunctionBuffer,
+		FunctionBuffer: ArchiveFunctionBuffer,
 		LogGroup:       b.names.deliveryLogGroup(),
 		LogStream:      archiveLogStream,
 		Tags:           b.env.Tags,
