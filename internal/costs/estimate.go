@@ -1,5 +1,7 @@
 package costs
 
+import "github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+
 // Estimate is what a setup costs per month.
 type Estimate struct {
 	Items    []Item
@@ -184,13 +186,14 @@ func (b *bill) batchedArchive() bool {
 	return b.setup.Archive.Enabled && b.setup.Archive.Delivery == batched
 }
 
-// The function archiver, as Firehose calls it: with a megabyte or after a minute.
-const (
-	archiverMemoryMB = 256
-	archiverSeconds  = 60
-	archiverBytes    = megabyte
-	archiverMetrics  = 4
-)
+// archiverMetrics are the metrics that the archiver writes.
+const archiverMetrics = 4
+
+// archiverInvocations is how often Firehose calls the archiver.
+func archiverInvocations(messages, bytes float64) float64 {
+	b := pipeline.ArchiveFunctionBuffer
+	return flushes(messages, bytes, float64(b.Seconds), b.MB*megabyte)
+}
 
 // Bytes in S3 per byte of payload. Measured with 20,000 messages of 1000 devices whose measures are random walks:
 // Parquet with Snappy, and the same rows as lines of JSON with gzip.
@@ -220,8 +223,8 @@ func (b *bill) archive() {
 		b.perMessage("firehose_conversion", "Firehose: conversion to Parquet", rounded)
 	}
 	bytes := t.messages * s.MessageBytes
-	if invocations := flushes(t.messages, bytes, archiverSeconds, archiverBytes); invocations > 0 {
-		b.function("archiver", invocations, t.messages/invocations, 0, archiverMemoryMB)
+	if invocations := archiverInvocations(t.messages, bytes); invocations > 0 {
+		b.function("archiver", invocations, t.messages/invocations, 0, pipeline.ArchiverMemoryMB)
 		b.metrics("archiver", archiverMetrics)
 	}
 	b.perMessage("s3_put", "S3: objects",

@@ -23,7 +23,7 @@ func (s Setup) Processing() Invocation {
 // Archiving returns the mean invocation of the archiver.
 func (s Setup) Archiving() Invocation {
 	messages := s.traffic().messages
-	n := messages / flushes(messages, messages*s.MessageBytes, archiverSeconds, archiverBytes)
+	n := messages / archiverInvocations(messages, messages*s.MessageBytes)
 	return Invocation{Messages: n, RowBytes: rowBytes(s.MessageBytes), LogBytes: logBytes(n), Metrics: archiverMetrics}
 }
 

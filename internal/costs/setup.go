@@ -107,17 +107,10 @@ type Queries struct {
 // Values of arguments.
 const (
 	onDemand   = "on_demand"
-	batched    = "batched"
-	perMessage = "per_message"
-	parquet    = "parquet"
-	jsonLines  = "json"
+	batched    = pipeline.DeliveryBatched
+	perMessage = pipeline.DeliveryPerMessage
+	parquet    = pipeline.FormatParquet
 	multi      = "multi"
-)
-
-// Deliveries and Formats are the values of archive.delivery and archive.format.
-var (
-	Deliveries = []string{batched, perMessage}
-	Formats    = []string{parquet, jsonLines}
 )
 
 // instanceTypes are those of Timestream for InfluxDB, with their size in units of db.influx.medium.
@@ -138,7 +131,10 @@ func Default() Setup {
 			BatchWindowSeconds: float64(*pipeline.ProcessorBatchWindowSeconds.Default),
 			MemoryMB:           float64(*pipeline.ProcessorMemoryMB.Default),
 		},
-		Archive:     Archive{Enabled: true, Delivery: batched, Format: parquet, BufferSeconds: 300, BufferMB: 128},
+		Archive: Archive{Enabled: true, Delivery: pipeline.ArchiveDeliveries.Default,
+			Format:        pipeline.ArchiveFormats.Default,
+			BufferSeconds: float64(*pipeline.ArchiveBufferSeconds.Default),
+			BufferMB:      float64(*pipeline.ArchiveBufferMB.Default)},
 		Credentials: Credentials{Store: pipeline.CredentialsStores.Default},
 	}
 }
@@ -150,7 +146,7 @@ func DefaultTimestream() *Timestream {
 }
 
 // DefaultRecent is the block recent with nothing in it.
-func DefaultRecent() *Recent { return &Recent{Hours: 48} }
+func DefaultRecent() *Recent { return &Recent{Hours: float64(*pipeline.RecentHours.Default)} }
 
 // usualAlarmMetrics is how many metrics the alarms of a pipeline have that has only a name and monitoring.
 const usualAlarmMetrics = 15
@@ -194,8 +190,8 @@ func (s Setup) checkNumbers() error {
 		within("processor.batch_size", s.Processor.BatchSize, pipeline.ProcessorBatchSize),
 		within("processor.batch_window_seconds", s.Processor.BatchWindowSeconds, pipeline.ProcessorBatchWindowSeconds),
 		within("processor.memory_mb", s.Processor.MemoryMB, pipeline.ProcessorMemoryMB),
-		{"archive.buffer_seconds", s.Archive.BufferSeconds, 0, 900},
-		{"archive.buffer_mb", s.Archive.BufferMB, 1, 128},
+		within("archive.buffer_seconds", s.Archive.BufferSeconds, pipeline.ArchiveBufferSeconds),
+		within("archive.buffer_mb", s.Archive.BufferMB, pipeline.ArchiveBufferMB),
 	}
 	if t := s.Timestream; t != nil {
 		bounds = append(bounds, within("timestream.memory_retention_hours", t.MemoryRetentionHours,
@@ -235,8 +231,8 @@ func (s Setup) checkChoices() error {
 	}
 	choices := []choice{
 		{"stream.mode", s.Stream.Mode, pipeline.StreamModes.Values},
-		{"archive.delivery", s.Archive.Delivery, Deliveries},
-		{"archive.format", s.Archive.Format, Formats},
+		{"archive.delivery", s.Archive.Delivery, pipeline.ArchiveDeliveries.Values},
+		{"archive.format", s.Archive.Format, pipeline.ArchiveFormats.Values},
 		{"credentials.store", s.Credentials.Store, pipeline.CredentialsStores.Values},
 	}
 	if t := s.Timestream; t != nil {
