@@ -15,7 +15,10 @@ provider "iot" {
   dynamic "endpoints" {
     for_each = var.endpoint == null ? [] : [var.endpoint]
     content {
+      athena          = endpoints.value
       dynamodb        = endpoints.value
+      firehose        = endpoints.value
+      glue            = endpoints.value
       iam             = endpoints.value
       iot             = endpoints.value
       kinesis         = endpoints.value

@@ -3,6 +3,7 @@ package endtoend_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
@@ -36,7 +36,6 @@ resource "iot_pipeline" "gh" {
   }
   timestream = {}
   recent     = {}
-  archive    = { delivery = "per_message" }
   processor  = { batch_window_seconds = 0 }
   alerts = {
     rules = {
@@ -72,18 +71,17 @@ func TestPipeline(t *testing.T) {
 
 func everyShape(t *testing.T, w *deployment, d *device) {
 	const at = 1767225600000 // 2026-01-01T00:00:00Z in milliseconds
-	d.send(
-		t,
+	sent := []string{
 		fmt.Sprintf(`{"deviceId":"liar","timestamp":%d,"data":{"temperature":21.5,"open":true,"mode":"auto"}}`, at),
-	)
-	d.send(
-		t,
 		fmt.Sprintf(`{"name":"bay","humidity":29,"timeStampEpoch":%d,"timeStampIso":"2030-01-01T00:00:00Z"}`, at+1000),
-	)
-	d.send(t, fmt.Sprintf(`{"timestamp":%d,"data":{"temperature":1}}`, (at+2000)/1000))
-	d.send(t, `{"timestamp":"2026-01-01T00:00:03.5Z","data":{"temperature":2}}`)
+		fmt.Sprintf(`{"timestamp":%d,"data":{"temperature":1}}`, (at+2000)/1000),
+		`{"timestamp":"2026-01-01T00:00:03.5Z","data":{"temperature":2}}`,
+		`{"temp":21.5,"humidity":40,"battery":3}`,
+	}
 	before := time.Now()
-	d.send(t, `{"temp":21.5,"humidity":40,"battery":3}`)
+	for _, payload := range sent {
+		d.send(t, payload)
+	}
 	w.drain(t)
 
 	got := w.stored(t, "soil-001")
@@ -121,13 +119,16 @@ func everyShape(t *testing.T, w *deployment, d *device) {
 	if latest, ok := state["latest"].(*ddbtypes.AttributeValueMemberM); !ok || len(latest.Value) == 0 {
 		t.Errorf("device state: %v", state)
 	}
-	bucket := name + "-" + mototest.AccountID + "-" + mototest.Region
-	objects := must(w.aws.S3().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket,
-		Prefix: aws.String("telemetry/")}))(
-		t,
-	).Contents
-	if len(objects) != 5+4 { // four are of the recent readings
-		t.Errorf("%d archived objects, want 9", len(objects))
+	archived := w.archived(t, "soil-001")
+	for _, payload := range sent {
+		if archived[payload] != 1 {
+			t.Errorf("archived %d times: %s", archived[payload], payload)
+		}
+	}
+	for payload := range archived {
+		if !slices.Contains(sent, payload) && !strings.Contains(payload, `"status"`) {
+			t.Errorf("archived and not sent: %s", payload)
+		}
 	}
 }
 
