@@ -97,7 +97,7 @@ func TestFunctions(t *testing.T) {
 		"dashboard_panels": `["Messages","Dead letters","Latency until stored","$measure",` +
 			`"$measure of $device","Latest values","Alerts of $device","Alerts by severity","Other notices",` +
 			`"Latency until told","History","Stream","Delay of the processor","Errors of the functions",` +
-			`"Throttles of the functions","Duration of the functions, 99 of 100"]`,
+			`"Throttles of the functions","Duration of the functions, 99 of 100","Archive","Age of the archive"]`,
 		"matches": `{"all_levels":true,"not_itself":false,"one_level":true}`,
 	} {
 		if got, err := json.Marshal(outputs[name].Value); err != nil || string(got) != want {
