@@ -37,6 +37,7 @@ const (
 const (
 	EnvMetricsTable    = "IOT_METRICS_TABLE"
 	EnvMetricsKeepDays = "IOT_METRICS_KEEP_DAYS"
+	EnvMetricsStream   = "IOT_METRICS_STREAM"   // a Firehose stream; absent: no export
 	EnvMetricsMeasures = "IOT_METRICS_MEASURES" // JSON array of names; absent: all
 )
 

@@ -15,13 +15,15 @@ import (
 type config struct {
 	pipeline  string
 	table     string
+	stream    string // of Firehose; empty without an export
 	keep      time.Duration
 	measures  map[string]bool // nil: all
 	telemetry telemetry.Options
 }
 
 func loadConfig(getenv func(string) string) (config, error) {
-	c := config{pipeline: getenv(contract.EnvPipeline), table: getenv(contract.EnvMetricsTable)}
+	c := config{pipeline: getenv(contract.EnvPipeline), table: getenv(contract.EnvMetricsTable),
+		stream: getenv(contract.EnvMetricsStream)}
 	var problems []error
 	var err error
 	c.telemetry, err = telemetry.ParseOptions(getenv(contract.EnvTelemetry), getenv(contract.EnvDataField),

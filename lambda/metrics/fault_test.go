@@ -169,7 +169,7 @@ func TestTimeRunsOut(t *testing.T) {
 // that the provider writes the policy document from, both ways.
 func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
 	stand := lambdatest.StartAWS(t)
-	h, err := newHandler(stand.Getenv(nil), io.Discard)
+	h, err := newHandler(stand.Getenv(map[string]string{contract.EnvMetricsStream: "greenhouse-metrics"}), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

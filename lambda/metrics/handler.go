@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
 
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
@@ -29,6 +30,7 @@ const maxName = 256
 type handler struct {
 	config
 	table    *table
+	export   *export // nil without a Firehose stream
 	decoder  *telemetry.Decoder
 	maxState int
 	log      *slog.Logger
@@ -58,6 +60,9 @@ func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 		decoder: decoder, maxState: maxState, level: getenv("AWS_LAMBDA_LOG_LEVEL"), out: out, now: time.Now,
 	}
 	h.log = lambdalog.New(out, h.level)
+	if c.stream != "" {
+		h.export = &export{client: firehose.NewFromConfig(cfg), stream: c.stream, pause: awsenv.Pause}
+	}
 	return h, nil
 }
 
@@ -200,8 +205,7 @@ func (h *handler) finish(ctx context.Context, w *window, own *emf.Recorder) erro
 	own.Count("Windows", 1)
 	keys := w.series.sorted()
 	if len(w.spills) == 0 {
-		own.Count("Series", len(keys))
-		return h.table.store(ctx, w, w.series, keys)
+		return h.write(ctx, w, w.series, keys, own)
 	}
 	for p, mine := range byPartition(keys) {
 		merged, lost, err := h.table.load(ctx, w, p, mine)
@@ -213,10 +217,22 @@ func (h *handler) finish(ctx context.Context, w *window, own *emf.Recorder) erro
 				"pieces", lost, "shard", w.Shard, "window", w.Start)
 			own.Count("SpillsLost", lost)
 		}
-		own.Count("Series", len(merged))
-		if err := h.table.store(ctx, w, merged, merged.sorted()); err != nil {
+		if err := h.write(ctx, w, merged, merged.sorted(), own); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// write puts series into the table, and then into the export: rows of it can be repeated, and should be the exception.
+func (h *handler) write(ctx context.Context, w *window, all series, keys []key, own *emf.Recorder) error {
+	own.Count("Series", len(keys))
+	if err := h.table.store(ctx, w, all, keys); err != nil || h.export == nil {
+		return err
+	}
+	if err := h.export.write(ctx, w, all, keys); err != nil {
+		return err
+	}
+	own.Count("Exported", len(keys))
 	return nil
 }

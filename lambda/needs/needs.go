@@ -22,6 +22,7 @@ const (
 	ReadingsTable      Resource = "readings-table"      // the DynamoDB table of recent readings
 	MetricsTable       Resource = "metrics-table"       // the DynamoDB table of metrics
 	DeviceIndex        Resource = "device-index"        // the index by-status of the device table
+	MetricsStream      Resource = "metrics-stream"      // the Firehose stream of exported metrics
 	DeadLetterQueue    Resource = "dead-letter-queue"   // the SQS queue
 	DeadLetterBucket   Resource = "dead-letter-bucket"  // the bucket itself
 	DeadLetterPayloads Resource = "dead-letter-objects" // arn:…:<bucket>/<dead-letter prefix>*
@@ -94,6 +95,7 @@ var processor = []Need{
 var metrics = []Need{
 	{Action: "dynamodb:BatchWriteItem", On: MetricsTable},
 	{Action: "dynamodb:GetItem", On: MetricsTable},
+	{Action: "firehose:PutRecordBatch", On: MetricsStream},
 
 	{Action: "kinesis:DescribeStream", On: Stream, ByLambda: true},
 	{Action: "kinesis:DescribeStreamSummary", On: Stream, ByLambda: true},

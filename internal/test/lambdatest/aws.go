@@ -210,6 +210,7 @@ func action(r *http.Request, body []byte) string {
 	services := map[string]string{
 		"Timestream_20181101": "timestream",
 		"DynamoDB_20120810":   "dynamodb",
+		"Firehose_20150804":   "firehose",
 		"AmazonSQS":           "sqs",
 		"secretsmanager":      "secretsmanager",
 	}
