@@ -23,6 +23,27 @@ const (
 	LastAtStatistic     = "last_at"
 )
 
+// MetricsColumns returns the columns of the table of exported metrics, in order. The metrics function writes one JSON
+// document with these members per device, measure and window.
+func MetricsColumns() []Column {
+	return []Column{
+		{"thing", "string"},
+		{"measure", "string"},
+		{"window_start", "timestamp"},
+		{"window_end", "timestamp"},
+		{CountStatistic, "bigint"},
+		{SumStatistic, "double"},
+		{MinimumStatistic, "double"},
+		{MaximumStatistic, "double"},
+		{AverageStatistic, "double"},
+		{FirstValueStatistic, "double"},
+		{FirstAtStatistic, "timestamp"},
+		{LastValueStatistic, "double"},
+		{LastAtStatistic, "timestamp"},
+		{"part", "string"}, // tells apart several rows of one device, measure and window
+	}
+}
+
 // What the function puts into the table while a window is open: series in its own encoding.
 const (
 	// SpillItem begins the hash key of such an item; no thing's name can.

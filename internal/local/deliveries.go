@@ -34,7 +34,7 @@ func (r *Runtime) discoverDeliveries(ctx context.Context, m *Manifest) ([]delive
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case errors.Is(err, delivery.ErrNotActive):
+		case errors.Is(err, delivery.ErrNotActive), errors.Is(err, delivery.ErrDirectPut):
 			continue
 		case err != nil:
 			problems = append(problems, err)

@@ -109,12 +109,15 @@ var table = []statement{
 		PutLifecycleConfiguration`,
 	},
 	{
-		sid:       "ArchiveDelivery",
-		service:   "firehose",
-		resources: []string{"arn:${partition}:firehose:${region}:${account}:deliverystream/${name}-archive"},
+		sid:     "ArchiveDelivery",
+		service: "firehose",
+		resources: []string{
+			"arn:${partition}:firehose:${region}:${account}:deliverystream/${name}-archive",
+			"arn:${partition}:firehose:${region}:${account}:deliverystream/${name}-metrics",
+		},
 		actions: `
-		CreateDeliveryStream DeleteDeliveryStream DescribeDeliveryStream ListTagsForDeliveryStream TagDeliveryStream
-		UntagDeliveryStream UpdateDestination`,
+		CreateDeliveryStream DeleteDeliveryStream DescribeDeliveryStream ListTagsForDeliveryStream
+		StartDeliveryStreamEncryption TagDeliveryStream UntagDeliveryStream UpdateDestination`,
 	},
 	{
 		sid:     "ArchiveTables",

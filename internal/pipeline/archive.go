@@ -62,7 +62,7 @@ func archive() capability {
 		defaults: func(s *Spec) { s.Archive = archiveDefaults(s.Archive) },
 		check:    func(c *checker, s Spec) { c.checkArchive(s.Archive) },
 		parts: func(b *builder) []assembly.Part {
-			return append([]assembly.Part{b.bucket()}, b.archiveParts()...)
+			return slices.Concat([]assembly.Part{b.bucket()}, b.glueDatabase(), b.archiveParts())
 		},
 		rules: func(b *builder) []ownRule {
 			if a := b.config.Archive; !*a.Enabled || a.batched() {
@@ -128,8 +128,8 @@ func (b *builder) archiveRule() ownRule {
 }
 
 // lifecycle removes what is no longer needed from the bucket. S3 does not allow the removal of delete markers and an
-// expiry in days in one rule, so the first rule has no expiry. The rules for what Firehose and Athena leave stay
-// without them: there may be objects from before.
+// expiry in days in one rule, so the first rule has no expiry. The rules for what Firehose and Athena leave, and for
+// metrics, stay without them: there may be objects from before.
 func (b *builder) lifecycle() []spec.LifecycleRule {
 	rules := slices.Concat([]spec.LifecycleRule{{
 		ID:                         "housekeeping",
@@ -148,5 +148,7 @@ func (b *builder) lifecycle() []spec.LifecycleRule {
 	if a.IntelligentTieringAfterDays != nil {
 		archive.IntelligentTieringDays = ptr(int32(*a.IntelligentTieringAfterDays))
 	}
-	return append(rules, archive)
+	metrics := archive
+	metrics.ID, metrics.Prefix = "metrics", exportPrefix
+	return append(rules, archive, metrics)
 }

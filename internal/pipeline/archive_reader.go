@@ -6,9 +6,12 @@ import "slices"
 // the catalog and the objects, and writes results, with the rights of whoever asks.
 func (b *builder) archiveReader() string {
 	bucket, database := b.arn.bucket(b.names.bucket()), b.names.glueDatabase()
-	prefix := *b.config.Archive.Prefix
+	var keys, objects []string
+	for _, prefix := range b.readPrefixes() {
+		keys, objects = append(keys, prefix+"*"), append(objects, bucket+"/"+prefix+"*")
+	}
 	list := allow([]string{"s3:ListBucket"}, bucket)
-	list.Condition = conditions{"StringLike": {"s3:prefix": {prefix + "*", queryResults + "*"}}}
+	list.Condition = conditions{"StringLike": {"s3:prefix": append(keys, queryResults+"*")}}
 	return policy(slices.Concat([]statement{
 		allow([]string{
 			"athena:BatchGetNamedQuery", "athena:BatchGetQueryExecution", "athena:GetNamedQuery",
@@ -27,7 +30,7 @@ func (b *builder) archiveReader() string {
 			"glue:GetTables"}, b.arn.glueCatalog(), b.arn.glueDatabase(database), b.arn.glueTable(database, "*")),
 		allow([]string{"s3:GetBucketLocation", "s3:ListBucketMultipartUploads"}, bucket),
 		list,
-		allow([]string{"s3:GetObject"}, bucket+"/"+prefix+"*"),
+		allow([]string{"s3:GetObject"}, objects...),
 		allow([]string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"},
 			bucket+"/"+queryResults+"*"),
 	}, b.encryptWith(b.config.Archive.KMSKeyID))...)

@@ -25,12 +25,19 @@ const (
 	FormatJSON         = "json"
 )
 
-// archiveTables are the Glue database with the table, and with the view if there are measures.
-func (b *builder) archiveTables() []assembly.Part {
+// glueDatabase is the database of all tables, of the archive in batches and of exported metrics.
+func (b *builder) glueDatabase() []assembly.Part {
+	if !b.batched() && !b.exportsMetrics() {
+		return nil
+	}
 	database := b.names.glueDatabase()
+	return []assembly.Part{b.part("archive/database", spec.KindGlueDatabase, database, b.arn.glueDatabase(database), nil,
+		spec.GlueDatabase{Description: "Telemetry of pipeline " + b.config.Name, Tags: b.env.Tags})}
+}
+
+// archiveTables are the table of the archive, and the view if there are measures.
+func (b *builder) archiveTables() []assembly.Part {
 	parts := []assembly.Part{
-		b.part("archive/database", spec.KindGlueDatabase, database, b.arn.glueDatabase(database), nil,
-			spec.GlueDatabase{Description: "Telemetry of pipeline " + b.config.Name, Tags: b.env.Tags}),
 		b.glueTable("archive/table", archiveTable, []string{"archive/database", "bucket"}, b.table()),
 	}
 	if len(b.config.Archive.Measures) > 0 {
@@ -44,19 +51,24 @@ func (b *builder) glueTable(key, name string, needs []string, desired spec.GlueT
 	return b.part(key, spec.KindGlueTable, spec.NameIn(database, name), b.arn.glueTable(database, name), needs, desired)
 }
 
-// table describes the objects of the current format. Athena computes the partitions from the parameters, so that none
-// has to be added [Athena user guide, Partition projection].
+// table describes the objects of the current format.
 func (b *builder) table() spec.GlueTable {
-	location := "s3://" + b.names.bucket() + "/" + b.archivePrefix()
+	t := b.dailyTable("s3://"+b.names.bucket()+"/"+b.archivePrefix(), *b.config.Archive.Format, contract.ArchiveColumns())
+	t.Description = "Telemetry of pipeline " + b.config.Name + ", one row per reading"
+	return t
+}
+
+// dailyTable describes objects below a location with a part of their keys for each day. Athena computes the partitions
+// from the parameters, so that none has to be added [Athena user guide, Partition projection].
+func (*builder) dailyTable(location, format string, columns []contract.Column) spec.GlueTable {
 	t := spec.GlueTable{
-		Description: "Telemetry of pipeline " + b.config.Name + ", one row per reading",
-		Type:        "EXTERNAL_TABLE",
+		Type: "EXTERNAL_TABLE",
 		Partitions: []spec.Column{{Name: contract.ArchivePartition, Type: "string",
 			Comment: "day of delivery in UTC, as 2006-01-02"}},
 		Location: location,
 		Parameters: map[string]string{
 			"EXTERNAL":                     "TRUE",
-			"classification":               *b.config.Archive.Format,
+			"classification":               format,
 			"projection.enabled":           "true",
 			"projection.day.type":          "date",
 			"projection.day.format":        "yyyy-MM-dd",
@@ -66,10 +78,10 @@ func (b *builder) table() spec.GlueTable {
 			"storage.location.template":    location + "day=${day}/",
 		},
 	}
-	for _, c := range contract.ArchiveColumns() {
+	for _, c := range columns {
 		t.Columns = append(t.Columns, spec.Column{Name: c.Name, Type: c.Type})
 	}
-	if *b.config.Archive.Format == FormatJSON {
+	if format == FormatJSON {
 		t.InputFormat = "org.apache.hadoop.mapred.TextInputFormat"
 		t.OutputFormat = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
 		t.SerDe = "org.openx.data.jsonserde.JsonSerDe"

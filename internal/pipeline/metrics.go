@@ -41,18 +41,24 @@ type MetricsSpec struct {
 	WindowSeconds *int64   `json:"window_seconds,omitzero"`
 	Measures      []string `json:"measures,omitzero"` // nil: all
 	KeepDays      *int64   `json:"keep_days,omitzero"`
+	Export        *bool    `json:"export,omitzero"`
 }
 
 // metrics computes statistics of each device's measures over windows of time. It exists when its block is written.
 func metrics() capability {
 	return capability{
-		shapes: []shape{{arguments: []string{"metrics"}, parts: true,
-			outputs: []string{"metrics_table_name", "metrics_reader_policy_json", "function_arns"}}},
+		shapes: []shape{
+			{arguments: []string{"metrics"}, outputs: []string{"metrics_table_name", "metrics_reader_policy_json",
+				"function_arns"}},
+			{arguments: []string{"metrics", "metrics.export"}, parts: true,
+				outputs: []string{"metrics_database", "archive_reader_policy_json"}},
+		},
 		defaults: func(s *Spec) {
 			if s.Metrics != nil {
 				m := block(s.Metrics)
 				m.WindowSeconds = MetricsWindowSeconds.Or(m.WindowSeconds)
 				m.KeepDays = MetricsKeepDays.Or(m.KeepDays)
+				m.Export = or(m.Export, true)
 				s.Metrics = m
 			}
 		},
@@ -61,7 +67,7 @@ func metrics() capability {
 			if !b.hasMetrics() {
 				return nil
 			}
-			return []assembly.Part{b.metricsTable(), b.metricsEventSource()}
+			return append([]assembly.Part{b.metricsTable(), b.metricsEventSource()}, b.exportParts()...)
 		},
 		function: &function{
 			name: "metrics", exists: (*builder).hasMetrics, configure: (*builder).metricsFunction,
@@ -74,13 +80,20 @@ func metrics() capability {
 			if !b.hasMetrics() {
 				return nil
 			}
-			return map[needs.Resource]string{needs.MetricsTable: b.arn.table(b.names.metrics())}
+			r := map[needs.Resource]string{needs.MetricsTable: b.arn.table(b.names.metrics())}
+			if b.exportsMetrics() {
+				r[needs.MetricsStream] = b.arn.firehose(b.names.metrics())
+			}
+			return r
 		},
 		outputs: func(b *builder, _ assembly.Upstream, out *Outputs) {
 			if b.hasMetrics() {
 				out.MetricsTableName = ptr(b.names.metrics())
 				out.MetricsReaderPolicyJSON = ptr(policy(allow([]string{"dynamodb:GetItem", "dynamodb:Query"},
 					b.arn.table(b.names.metrics()))))
+			}
+			if b.exportsMetrics() {
+				out.MetricsDatabase = ptr(b.names.glueDatabase())
 			}
 		},
 	}
@@ -109,6 +122,9 @@ func (b *builder) metricsFunction() spec.Function {
 		contract.EnvMetricsTable:    b.names.metrics(),
 		contract.EnvMetricsKeepDays: itoa(int(*m.KeepDays)),
 	}
+	if b.exportsMetrics() {
+		e[contract.EnvMetricsStream] = b.names.metrics()
+	}
 	if len(m.Measures) > 0 {
 		e[contract.EnvMetricsMeasures] = measuresText(m.Measures)
 	}
@@ -129,6 +145,9 @@ func (b *builder) metricsEventSource() assembly.Part {
 	stream, name := b.names.pipeline, b.names.function("metrics")
 	window := int32(*b.config.Metrics.WindowSeconds)
 	needed := []string{"bucket", "function/metrics", "metrics/table", "stream"}
+	if b.exportsMetrics() {
+		needed = append(needed, "metrics/export")
+	}
 	return b.part("metrics/event_source", spec.KindEventSource, spec.NameIn(stream, name), "", needed, spec.EventSource{
 		StreamARN:             b.arn.stream(stream),
 		FunctionName:          name,

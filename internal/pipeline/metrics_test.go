@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
@@ -73,9 +74,12 @@ func TestMetrics(t *testing.T) {
 		out.FunctionARNs["metrics"] != "" {
 		t.Errorf("outputs without metrics: %+v", out)
 	}
+	if out := OutputsOf(without, testEnv(), nil); out.MetricsDatabase != nil {
+		t.Errorf("a database of metrics without metrics: %q", *out.MetricsDatabase)
+	}
 	before := build(t, without)
-	want := []string{"function/metrics", "log_group/metrics", "manifest", "metrics/event_source", "metrics/table",
-		"role/metrics"}
+	want := []string{"function/metrics", "log_group/metrics", "manifest", "metrics/event_source", "metrics/export",
+		"metrics/export_table", "metrics/table", "role/export", "role/metrics"}
 	if diff := cmp.Diff(want, Changed(before, build(t, with), records(before))); diff != "" {
 		t.Errorf("parts that metrics changes (-want +got):\n%s", diff)
 	}
@@ -103,5 +107,54 @@ func TestMetricsMapping(t *testing.T) {
 			f.Environment["IOT_METRICS_KEEP_DAYS"] != "30" || f.Environment["IOT_METRICS_TABLE"] != "min-metrics" {
 			t.Errorf("environment %v", f.Environment)
 		}
+	}
+}
+
+// TestMetricsExport: the export has what it needs, also without an archive in batches, and can be left out.
+func TestMetricsExport(t *testing.T) {
+	const key = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+	perMessage := DeliveryPerMessage
+	s := Spec{Name: "a-b", Metrics: &MetricsSpec{},
+		Archive: &ArchiveSpec{Delivery: &perMessage, KMSKeyID: ptr(key), ExpireAfterDays: ptr(int64(90))}}
+	stream := must[spec.DeliveryStream](t, s, "metrics/export")
+	if stream.SourceARN != "" || !stream.Encrypted || stream.KMSKeyARN != key || !stream.Gzip ||
+		stream.Prefix != "metrics/day=!{timestamp:yyyy-MM-dd}/" || stream.ErrorPrefix == "" {
+		t.Errorf("stream %+v", stream)
+	}
+	table := must[spec.GlueTable](t, s, "metrics/export_table")
+	if len(table.Columns) != len(contract.MetricsColumns()) ||
+		table.Location != "s3://a-b-123456789012-eu-west-1/metrics/" || !strings.HasSuffix(table.SerDe, "JsonSerDe") {
+		t.Errorf("table %+v", table)
+	}
+	must[spec.GlueDatabase](t, s, "archive/database")
+	bucket := must[spec.Bucket](t, s, "bucket")
+	if last := bucket.Lifecycle[len(bucket.Lifecycle)-1]; last.Prefix != "metrics/" || last.ExpireDays != 90 {
+		t.Errorf("the last rule of the lifecycle is %+v", last)
+	}
+	role := must[spec.Role](t, s, "role/export").Inline["pipeline"]
+	for _, part := range []string{key, "/metrics/*", "s3:PutObject"} {
+		if !strings.Contains(role, part) {
+			t.Errorf("the role's policy has no %s: %s", part, role)
+		}
+	}
+	if out := OutputsOf(s, testEnv(), nil); out.MetricsDatabase == nil || *out.MetricsDatabase != "a_b" {
+		t.Errorf("database %v", out.MetricsDatabase)
+	}
+	function := must[spec.Function](t, s, "function/metrics").Environment[contract.EnvMetricsStream]
+	if grants := must[spec.Role](t, s, "role/metrics").Inline["pipeline"]; function != "a-b-metrics" ||
+		!strings.Contains(grants, "firehose:PutRecordBatch") {
+		t.Errorf("the function writes to %q with %s", function, grants)
+	}
+	s.Metrics.Export = ptr(false)
+	without := resolve(t, build(t, s))
+	for _, part := range []string{"metrics/export", "metrics/export_table", "role/export", "archive/database"} {
+		if without[part] != nil {
+			t.Errorf("%s exists without an export", part)
+		}
+	}
+	if must[spec.Function](t, s, "function/metrics").Environment[contract.EnvMetricsStream] != "" ||
+		strings.Contains(must[spec.Role](t, s, "role/metrics").Inline["pipeline"], "firehose") ||
+		OutputsOf(s, testEnv(), nil).MetricsDatabase != nil {
+		t.Error("the function knows of an export that does not exist")
 	}
 }

@@ -31,6 +31,8 @@ type Outputs struct {
 	MetricsTableName        *string           `json:"metrics_table_name"`
 	// MetricsReaderPolicyJSON is a policy document that lets somebody read the metrics.
 	MetricsReaderPolicyJSON *string `json:"metrics_reader_policy_json"`
+	// MetricsDatabase is the Glue database with the table of exported metrics.
+	MetricsDatabase *string `json:"metrics_database"`
 }
 
 // Topics are patterns of the topics of one device; {thing} is replaced by its name.

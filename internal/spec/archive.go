@@ -3,10 +3,12 @@ package spec
 // LogStream is a stream of a CloudWatch log group; its Ref.ID is "group|stream". A stream has no settings.
 type LogStream struct{}
 
-// DeliveryStream is a Firehose stream that reads a Kinesis stream, lets a function transform the records, and writes
-// objects to a bucket, which encrypts them by its own settings.
+// DeliveryStream is a Firehose stream that gets records from a Kinesis stream or by direct puts, lets a function
+// transform them, and writes objects to a bucket, which encrypts them by its own settings.
 type DeliveryStream struct {
-	SourceARN      string // Kinesis stream
+	SourceARN      string // Kinesis stream; empty: direct puts
+	Encrypted      bool   // what Firehose holds, only with direct puts: of a Kinesis stream it holds nothing
+	KMSKeyARN      string // that encrypts it; empty: a key of AWS
 	RoleARN        string // that Firehose assumes for everything
 	BucketARN      string
 	Prefix         string // of the keys, with expressions such as !{timestamp:yyyy-MM-dd}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
@@ -79,6 +82,13 @@ func TestExport(t *testing.T) {
 	part, _ := row["part"].(string)
 	if len(part) != 8 || !bytes.HasSuffix(d.got, []byte("}\n")) {
 		t.Errorf("row %q", d.got)
+	}
+	var columns []string
+	for _, c := range contract.MetricsColumns() {
+		columns = append(columns, c.Name)
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(columns)), slices.Sorted(maps.Keys(row))); diff != "" {
+		t.Errorf("columns of the table and of a row (-want +got):\n%s", diff)
 	}
 	delete(row, "part")
 	want := map[string]any{"thing": "soil-001", "measure": "wind.speed", "window_start": at(0),

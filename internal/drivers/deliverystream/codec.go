@@ -109,6 +109,10 @@ func specOf(s *types.DeliveryStreamDescription) spec.DeliveryStream {
 		return o
 	}
 	e := s.Destinations[0].ExtendedS3DestinationDescription
+	if s.Source == nil {
+		o.RoleARN = aws.ToString(e.RoleARN)
+		readEncryption(&o, s.DeliveryStreamEncryptionConfiguration)
+	}
 	o.BucketARN, o.Prefix, o.ErrorPrefix = aws.ToString(e.BucketARN), aws.ToString(e.Prefix),
 		aws.ToString(e.ErrorOutputPrefix)
 	o.Extension = aws.ToString(e.FileExtension)
@@ -126,6 +130,33 @@ func specOf(s *types.DeliveryStreamDescription) spec.DeliveryStream {
 	}
 	o.Departs = departures(e)
 	return o
+}
+
+// readEncryption counts a stream as encrypted while AWS is at it, and not if that has failed.
+func readEncryption(o *spec.DeliveryStream, e *types.DeliveryStreamEncryptionConfiguration) {
+	if e == nil {
+		return
+	}
+	switch e.Status {
+	case types.DeliveryStreamEncryptionStatusEnabled, types.DeliveryStreamEncryptionStatusEnabling:
+		o.Encrypted = true
+		if e.KeyType == types.KeyTypeCustomerManagedCmk {
+			o.KMSKeyARN = aws.ToString(e.KeyARN)
+		}
+	default: // it is off, or neither enabling nor disabling has succeeded
+	}
+}
+
+// encryptionOf is nil for a stream that holds nothing itself.
+func encryptionOf(want spec.DeliveryStream) *types.DeliveryStreamEncryptionConfigurationInput {
+	switch {
+	case !want.Encrypted:
+		return nil
+	case want.KMSKeyARN == "":
+		return &types.DeliveryStreamEncryptionConfigurationInput{KeyType: types.KeyTypeAwsOwnedCmk}
+	}
+	return &types.DeliveryStreamEncryptionConfigurationInput{KeyType: types.KeyTypeCustomerManagedCmk,
+		KeyARN: &want.KMSKeyARN}
 }
 
 // readFunction takes the parameters of the transformation. AWS may write numbers in other ways than they were given, as

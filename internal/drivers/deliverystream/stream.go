@@ -1,7 +1,7 @@
-// Package deliverystream is the driver of Firehose streams that read a Kinesis stream and write to S3. It must not know
-// what is delivered.
+// Package deliverystream is the driver of Firehose streams that read a Kinesis stream, or get direct puts, and write to
+// S3. It must not know what is delivered.
 //
-// Server-side encryption of the Firehose stream cannot be set: with a Kinesis stream as its source Firehose stores
+// Server-side encryption of the Firehose stream is for direct puts: with a Kinesis stream as its source Firehose stores
 // nothing, and what it reads is encrypted by that stream. Objects are encrypted by the bucket's settings.
 package deliverystream
 
@@ -28,6 +28,9 @@ const (
 	// Creating and deleting take a minute or two; AWS names no limit.
 	changeLimit = 15 * time.Minute
 )
+
+// serverSide is the change of how a stream encrypts what it holds.
+const serverSide = "server_side_encryption"
 
 // Driver reads and writes Firehose streams. Ref.ID is the stream's name.
 type Driver struct{ c *awsapi.Clients }
@@ -85,12 +88,17 @@ func (d *Driver) tags(ctx context.Context, name string) (map[string]string, erro
 // Create makes the stream with its tags in one call. AWS tries the role at once.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.DeliveryStream) (assembly.Identity, error) {
 	in := &firehose.CreateDeliveryStreamInput{
-		DeliveryStreamName: &ref.Name,
-		DeliveryStreamType: types.DeliveryStreamTypeKinesisStreamAsSource,
-		KinesisStreamSourceConfiguration: &types.KinesisStreamSourceConfiguration{
-			KinesisStreamARN: &want.SourceARN, RoleARN: &want.RoleARN},
+		DeliveryStreamName:                 &ref.Name,
+		DeliveryStreamType:                 types.DeliveryStreamTypeDirectPut,
 		ExtendedS3DestinationConfiguration: d.destination(want),
 		Tags:                               newTags(ownertag.Tags(ref.Owner, want.Tags)),
+
+		DeliveryStreamEncryptionConfigurationInput: encryptionOf(want),
+	}
+	if want.SourceARN != "" {
+		in.DeliveryStreamType = types.DeliveryStreamTypeKinesisStreamAsSource
+		in.KinesisStreamSourceConfiguration = &types.KinesisStreamSourceConfiguration{
+			KinesisStreamARN: &want.SourceARN, RoleARN: &want.RoleARN}
 	}
 	err := d.withRole(ctx, func(ctx context.Context) error {
 		_, err := d.c.Firehose().CreateDeliveryStream(ctx, in)
@@ -115,7 +123,7 @@ func newTags(tags map[string]string) []types.Tag {
 	return ownertag.List(tags, func(key, value string) types.Tag { return types.Tag{Key: &key, Value: &value} })
 }
 
-// Update writes the whole destination with one call, and the tags.
+// Update writes the whole destination with one call, the encryption, and the tags.
 func (d *Driver) Update(
 	ctx context.Context,
 	ref assembly.Ref,
@@ -124,8 +132,14 @@ func (d *Driver) Update(
 	changes []assembly.Change,
 ) (assembly.Identity, error) {
 	isTags := func(c assembly.Change) bool { return c.Field == "tags" }
-	if slices.ContainsFunc(changes, func(c assembly.Change) bool { return !isTags(c) }) {
+	isKey := func(c assembly.Change) bool { return c.Field == serverSide }
+	if slices.ContainsFunc(changes, func(c assembly.Change) bool { return !isTags(c) && !isKey(c) }) {
 		if err := d.redirect(ctx, ref.Name, want); err != nil {
+			return have.Identity, err
+		}
+	}
+	if slices.ContainsFunc(changes, isKey) {
+		if err := d.encrypt(ctx, ref.Name, want); err != nil {
 			return have.Identity, err
 		}
 	}
@@ -165,6 +179,15 @@ func (d *Driver) redirect(ctx context.Context, name string, want spec.DeliverySt
 	})
 }
 
+// encrypt sets the key, also of a stream that is encrypted already. AWS does it in the background; Wait waits for it.
+func (d *Driver) encrypt(ctx context.Context, name string, want spec.DeliveryStream) error {
+	return d.withRole(ctx, func(ctx context.Context) error {
+		_, err := d.c.Firehose().StartDeliveryStreamEncryption(ctx, &firehose.StartDeliveryStreamEncryptionInput{
+			DeliveryStreamName: &name, DeliveryStreamEncryptionConfigurationInput: encryptionOf(want)})
+		return err
+	})
+}
+
 // withRole repeats what fails because AWS does not know a new role or policy yet, because the stream is still being
 // changed, or because somebody else has changed it.
 func (d *Driver) withRole(ctx context.Context, call func(context.Context) error) error {
@@ -193,7 +216,15 @@ func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
 			return false, fmt.Errorf("AWS could not create the Firehose stream: %s; the next apply replaces it",
 				reason(s.FailureDescription))
 		}
-		return s.DeliveryStreamStatus == types.DeliveryStreamStatusActive, nil
+		enabling := false
+		if e := s.DeliveryStreamEncryptionConfiguration; e != nil {
+			if e.Status == types.DeliveryStreamEncryptionStatusEnablingFailed {
+				return false, fmt.Errorf("AWS could not encrypt the Firehose stream: %s; the next apply tries again",
+					reason(e.FailureDescription))
+			}
+			enabling = e.Status == types.DeliveryStreamEncryptionStatusEnabling
+		}
+		return s.DeliveryStreamStatus == types.DeliveryStreamStatusActive && !enabling, nil
 	})
 }
 
@@ -245,7 +276,7 @@ func (d *Driver) gone(ctx context.Context, name string) error {
 func (*Driver) Kind() assembly.Kind { return assembly.Kind{} }
 
 // Diff compares. AWS cannot change a stream's source, the role that reads it, or take back some additions to the
-// destination.
+// destination. With direct puts the role is the destination's.
 func (*Driver) Diff(have, want spec.DeliveryStream) []assembly.Change {
 	var changes []assembly.Change
 	add := func(field string, differs, replace bool) {
@@ -255,7 +286,8 @@ func (*Driver) Diff(have, want spec.DeliveryStream) []assembly.Change {
 	}
 	add("status", have.Failed, true)
 	add("source", have.SourceARN != want.SourceARN, true)
-	add("role", have.RoleARN != want.RoleARN, true)
+	add("role", have.RoleARN != want.RoleARN, want.SourceARN != "")
+	add(serverSide, want.Encrypted && (!have.Encrypted || have.KMSKeyARN != want.KMSKeyARN), false)
 	add("bucket", have.BucketARN != want.BucketARN, false)
 	add("prefix", have.Prefix != want.Prefix || have.ErrorPrefix != want.ErrorPrefix ||
 		have.Extension != want.Extension, false)

@@ -110,6 +110,66 @@ func TestLife(t *testing.T) {
 	}.Run(t)
 }
 
+// direct is a stream that others put records into.
+func direct() spec.DeliveryStream {
+	return spec.DeliveryStream{
+		RoleARN:   "arn:aws:iam::123456789012:role/greenhouse-us-east-1-export",
+		BucketARN: "arn:aws:s3:::greenhouse-123456789012-us-east-1", Prefix: "metrics/day=!{timestamp:yyyy-MM-dd}/",
+		ErrorPrefix: "archive-errors/!{firehose:error-output-type}/", Extension: ".json.gz", Gzip: true,
+		BufferSeconds: 300, BufferMB: 64, Encrypted: true, Tags: map[string]string{"team": "bay"},
+	}
+}
+
+func TestLifeWithDirectPuts(t *testing.T) {
+	c := drivertest.Clients(t, mototest.Start(t))
+	encrypt := []string{"StartDeliveryStreamEncryption"}
+	const key = "arn:aws:kms:us-east-1:123456789012:key/1f3c9f5e-0000-4000-8000-000000000001"
+	drivertest.Life[spec.DeliveryStream]{
+		Clients: c, Driver: New(c), Name: name, Reads: 2, Full: direct(),
+		Steps: []drivertest.Step[spec.DeliveryStream]{
+			{Why: "encryption switched off by hand", Fields: []string{serverSide}, Writes: encrypt,
+				Drift: func(ctx context.Context) error {
+					_, err := c.Firehose().StopDeliveryStreamEncryption(ctx,
+						&firehose.StopDeliveryStreamEncryptionInput{DeliveryStreamName: aws.String(name)})
+					return err
+				}},
+			{Why: "a key of the user's own wanted", Fields: []string{serverSide}, Writes: encrypt,
+				Want: drivertest.Changing(func(s *spec.DeliveryStream) { s.KMSKeyARN = key })},
+			{Why: "another role, which is only the destination's", Fields: []string{"role"},
+				Writes: []string{"UpdateDestination"},
+				Drift: redirected(c, func(u *types.ExtendedS3DestinationUpdate) {
+					u.RoleARN = aws.String("arn:aws:iam::123456789012:role/mine")
+				})},
+			{Why: "AWS's key wanted again, and another buffer", Fields: []string{serverSide, "buffer"},
+				Writes: []string{"StartDeliveryStreamEncryption", "UpdateDestination"},
+				Want: drivertest.Changing(func(s *spec.DeliveryStream) {
+					s.KMSKeyARN, s.BufferSeconds = "", 60
+				})},
+		},
+		Foreign: func(ctx context.Context) error {
+			_, err := c.Firehose().CreateDeliveryStream(ctx, &firehose.CreateDeliveryStreamInput{
+				DeliveryStreamName: aws.String(name),
+				ExtendedS3DestinationConfiguration: &types.ExtendedS3DestinationConfiguration{
+					BucketARN: aws.String("arn:aws:s3:::mine"), RoleARN: aws.String(direct().RoleARN)}})
+			return err
+		},
+	}.Run(t)
+}
+
+// A stream that reads a Kinesis stream is no stream of direct puts, and the other way round.
+func TestAnotherSourceReplaces(t *testing.T) {
+	have, want := stream(), direct()
+	want.RoleARN, have.Encrypted = have.RoleARN, true
+	if changes := New(nil).Diff(have, want); len(changes) == 0 || changes[0] != (assembly.Change{
+		Field: "source", Replace: true}) {
+		t.Errorf("to direct puts: %v", changes)
+	}
+	if changes := New(nil).Diff(want, have); len(changes) == 0 || changes[0] != (assembly.Change{
+		Field: "source", Replace: true}) {
+		t.Errorf("to a source: %v", changes)
+	}
+}
+
 func TestWhatAWSCannotChangeReplaces(t *testing.T) {
 	d := New(nil)
 	for why, edit := range map[string]func(*spec.DeliveryStream){
@@ -212,6 +272,22 @@ func TestStatesOfAStream(t *testing.T) {
 	})
 	t.Run("says why AWS could not create it", func(t *testing.T) {
 		err := play(described("CREATING_FAILED", failure)).Wait(t.Context(), ref)
+		if err == nil || !strings.Contains(err.Error(), "no access to the key") {
+			t.Errorf("got %v", err)
+		}
+	})
+	encryption := func(status string) string {
+		return `, "DeliveryStreamEncryptionConfiguration": {"KeyType": "CUSTOMER_MANAGED_CMK", "Status": "` + status +
+			`", "FailureDescription": {"Type": "KMS_ACCESS_DENIED", "Details": "no access to the key"}}`
+	}
+	t.Run("waits until it is encrypted", func(t *testing.T) {
+		d := play(described("ACTIVE", encryption("ENABLING")), described("ACTIVE", encryption("ENABLED")))
+		if err := d.Wait(t.Context(), ref); err != nil || d.c.Requests()["firehose:DescribeDeliveryStream"] != 2 {
+			t.Errorf("%v after %v", err, d.c.Requests())
+		}
+	})
+	t.Run("says why AWS could not encrypt it", func(t *testing.T) {
+		err := play(described("ACTIVE", encryption("ENABLING_FAILED"))).Wait(t.Context(), ref)
 		if err == nil || !strings.Contains(err.Error(), "no access to the key") {
 			t.Errorf("got %v", err)
 		}

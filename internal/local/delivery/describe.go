@@ -44,6 +44,9 @@ type Table struct {
 // A Column is a column of a Glue table; Type is Hive's.
 type Column struct{ Name, Type string }
 
+// ErrDirectPut is the error of a delivery stream that reads nothing: the local AWS delivers what is put at once.
+var ErrDirectPut = errors.New("the delivery stream takes direct puts")
+
 // ErrNotActive is the error of a delivery stream that is being created or deleted.
 var ErrNotActive = errors.New("the delivery stream is not active")
 
@@ -65,6 +68,9 @@ func describe(ctx context.Context, c *awsapi.Clients, name string) (Config, erro
 	d := out.DeliveryStreamDescription
 	if d.DeliveryStreamStatus != types.DeliveryStreamStatusActive {
 		return Config{}, fmt.Errorf("%w: it is %s", ErrNotActive, d.DeliveryStreamStatus)
+	}
+	if d.DeliveryStreamType == types.DeliveryStreamTypeDirectPut {
+		return Config{}, ErrDirectPut
 	}
 	if d.Source == nil || d.Source.KinesisStreamSourceDescription == nil {
 		return Config{}, errors.New("its source is not a Kinesis stream; iot-local plays only those")
