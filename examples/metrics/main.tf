@@ -34,3 +34,8 @@ output "metrics_table_name" {
 output "metrics_reader_policy_json" {
   value = iot_pipeline.orchard.metrics_reader_policy_json
 }
+
+# The Glue database whose table "metrics" Athena and QuickSight read.
+output "metrics_database" {
+  value = iot_pipeline.orchard.metrics_database
+}

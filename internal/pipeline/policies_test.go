@@ -39,6 +39,7 @@ func TestPoliciesNameOnlyOwnObjects(t *testing.T) {
 // and documents the trust of Firehose's roles with all streams of an account.
 var ofDelivery = map[string][]string{
 	"role/archive": {"arn:aws:firehose:eu-west-1:123456789012:*", "arn:aws:glue:eu-west-1:123456789012:catalog"},
+	"role/export":  {"arn:aws:firehose:eu-west-1:123456789012:*"},
 }
 
 // ofRegistrations is what the parts for devices that register themselves may name and that is not a part: things and

@@ -1,7 +1,12 @@
 package endtoend_test
 
 import (
+	"compress/gzip"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/glue"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
@@ -64,6 +71,75 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s: metrics of a measure that is not listed: %v", thing, battery)
 		}
 	}
+}
+
+// TestMetricsExport: Athena and QuickSight find the rows of ended windows below the day's part of the table's location.
+func TestMetricsExport(t *testing.T) {
+	w := deploy(t, strings.ReplaceAll(withMetrics, "NAME", name))
+	d, sent := w.connect(t, "soil-001"), 5
+	for i := range sent {
+		d.send(t, fmt.Sprintf(`{"data":{"temperature":%d,"open":true}}`, i))
+	}
+	w.drain(t)
+	ended := func(e runlog.Event) bool {
+		return e.Kind == runlog.Invoked && strings.HasPrefix(e.Target, "end of the window") && e.Error == ""
+	}
+	table := must(w.aws.Glue().GetTable(t.Context(), &glue.GetTableInput{
+		DatabaseName: aws.String(strings.ReplaceAll(name, "-", "_")), Name: aws.String("metrics")}))(t).Table
+	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(*table.StorageDescriptor.Location, "s3://"), "/")
+	var rows []map[string]any
+	for n, count := 1, 0.0; count < 2*float64(sent); n++ { // of two measures
+		w.await(t, n, ended)
+		rows, count = w.exported(t, bucket, prefix), 0
+		for _, row := range rows {
+			value, _ := row["count"].(float64)
+			count += value
+		}
+	}
+	total := 0.0
+	for _, row := range rows {
+		for _, column := range table.StorageDescriptor.Columns {
+			if row[*column.Name] == nil {
+				t.Errorf("row %v has no %s", row, *column.Name)
+			}
+		}
+		if sum, ok := row["sum"].(float64); ok && row["measure"] == "temperature" && row["thing"] == "soil-001" {
+			total += sum
+		}
+	}
+	if total != 0+1+2+3+4 {
+		t.Errorf("temperatures sum up to %v in %v", total, rows)
+	}
+}
+
+// exported reads the rows of all objects.
+func (w *deployment) exported(t *testing.T, bucket, prefix string) []map[string]any {
+	t.Helper()
+	var rows []map[string]any
+	key := regexp.MustCompile(`^` + prefix + `day=\d{4}-\d\d-\d\d/` + name + `-metrics-[^/]+\.json\.gz$`)
+	for _, o := range must(w.aws.S3().ListObjectsV2(t.Context(),
+		&s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix}))(t).Contents {
+		if !key.MatchString(*o.Key) {
+			t.Errorf("an object has the key %s", *o.Key)
+		}
+		body := must(w.aws.S3().GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: o.Key}))(t).Body
+		lines := json.NewDecoder(must(gzip.NewReader(body))(t))
+		for {
+			var row map[string]any
+			err := lines.Decode(&row)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, row)
+		}
+		if err := body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return rows
 }
 
 // windows are the statistics of one measure, window by window.

@@ -103,6 +103,11 @@ var archiveTamperings = []Tampering{
 	}},
 	{"archive/table", dropColumns},
 	{"archive/view", dropColumns},
+	{"metrics/export", func(t testing.TB, a Account, r assembly.Record) {
+		must[*firehose.StopDeliveryStreamEncryptionOutput](t)(a.Firehose().StopDeliveryStreamEncryption(t.Context(),
+			&firehose.StopDeliveryStreamEncryptionInput{DeliveryStreamName: &r.Name}))
+	}},
+	{"metrics/export_table", dropColumns},
 	{"archive/workgroup", func(t testing.TB, a Account, r assembly.Record) {
 		must[*athena.UpdateWorkGroupOutput](t)(a.Athena().UpdateWorkGroup(t.Context(), &athena.UpdateWorkGroupInput{
 			WorkGroup: &r.Name, State: athenatypes.WorkGroupStateDisabled}))

@@ -161,6 +161,7 @@ var inOurs = map[string]string{
 	"archive/query/":             "it is in the pipeline's workgroup",
 	"archive/table":              "it goes with the pipeline's database",
 	"archive/view":               "it goes with the pipeline's database",
+	"metrics/export_table":       "it goes with the pipeline's database",
 	"provisioning/jitp_template": "the authority keeps it from being deleted by hand",
 }
 
