@@ -3,6 +3,7 @@ package local
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/delivery"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
@@ -187,5 +189,32 @@ func TestDeliveryStreamsThatCannotBePlayed(t *testing.T) {
 	defer cancel()
 	if err := r.Drain(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDirectPutsAreNotPlayed: the local AWS delivers what is put, so that iot-local has nothing to do or to report.
+func TestDirectPutsAreNotPlayed(t *testing.T) {
+	d := deploy(t, 1)
+	must(d.aws.Firehose().CreateDeliveryStream(t.Context(), &firehose.CreateDeliveryStreamInput{
+		DeliveryStreamName: aws.String("gh-metrics"),
+		DeliveryStreamType: firehosetypes.DeliveryStreamTypeDirectPut,
+		ExtendedS3DestinationConfiguration: &firehosetypes.ExtendedS3DestinationConfiguration{
+			BucketARN: aws.String("arn:aws:s3:::gh"), RoleARN: aws.String("arn:aws:iam::123456789012:role/gh")},
+	}))(t)
+	if _, err := delivery.Describe(t.Context(), d.aws, "gh-metrics"); !errors.Is(err, delivery.ErrDirectPut) {
+		t.Errorf("described with %v", err)
+	}
+	r, l := d.run(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := r.Drain(ctx); err != nil {
+		t.Error(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.events {
+		if strings.Contains(e.Error, "gh-metrics") {
+			t.Errorf("reported: %s", e.Error)
+		}
 	}
 }
