@@ -31,7 +31,8 @@ func (b *builder) glueDatabase() []assembly.Part {
 		return nil
 	}
 	database := b.names.glueDatabase()
-	return []assembly.Part{b.part("archive/database", spec.KindGlueDatabase, database, b.arn.glueDatabase(database), nil,
+	arn := b.arn.glueDatabase(database)
+	return []assembly.Part{b.part("archive/database", spec.KindGlueDatabase, database, arn, nil,
 		spec.GlueDatabase{Description: "Telemetry of pipeline " + b.config.Name, Tags: b.env.Tags})}
 }
 
@@ -53,7 +54,8 @@ func (b *builder) glueTable(key, name string, needs []string, desired spec.GlueT
 
 // table describes the objects of the current format.
 func (b *builder) table() spec.GlueTable {
-	t := b.dailyTable("s3://"+b.names.bucket()+"/"+b.archivePrefix(), *b.config.Archive.Format, contract.ArchiveColumns())
+	location := "s3://" + b.names.bucket() + "/" + b.archivePrefix()
+	t := b.dailyTable(location, *b.config.Archive.Format, contract.ArchiveColumns())
 	t.Description = "Telemetry of pipeline " + b.config.Name + ", one row per reading"
 	return t
 }

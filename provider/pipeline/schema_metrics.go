@@ -15,8 +15,8 @@ func metrics() capability {
 					"have."),
 				"keep_days": number("Days that metrics stay in the table after their window. A change applies to "+
 					"later windows.", pipeline.MetricsKeepDays),
-				"export": flag("Whether metrics also go to the archive's bucket: JSON lines, delivered by Firehose, with " +
-					"a Glue table for Athena and QuickSight. They move and expire as the archive does. Defaults to " +
+				"export": flag("Whether metrics also go to the archive's bucket: JSON lines, delivered by Firehose, " +
+					"with a Glue table for Athena and QuickSight. They move and expire as the archive does. Defaults to " +
 					"`true`."),
 			}),
 		},
@@ -24,8 +24,8 @@ func metrics() capability {
 			"metrics_table_name": result("Name of the DynamoDB table with the metrics. Null without `metrics`."),
 			"metrics_reader_policy_json": result("IAM policy document that allows reading the metrics and nothing " +
 				"else. Null without `metrics`."),
-			"metrics_database": result("Name of the Glue database in which the table `metrics` describes the exported " +
-				"metrics. Null without `metrics.export`."),
+			"metrics_database": result("Name of the Glue database in which the table `metrics` describes the " +
+				"exported metrics. Null without `metrics.export`."),
 		},
 	}
 }
