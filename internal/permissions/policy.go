@@ -109,18 +109,15 @@ var table = []statement{
 		PutLifecycleConfiguration`,
 	},
 	{
-		sid:     "ArchiveDelivery",
-		service: "firehose",
-		resources: []string{
-			"arn:${partition}:firehose:${region}:${account}:deliverystream/${name}-archive",
-			"arn:${partition}:firehose:${region}:${account}:deliverystream/${name}-metrics",
-		},
+		sid:       "Delivery",
+		service:   "firehose",
+		resources: []string{"arn:${partition}:firehose:${region}:${account}:deliverystream/${name}-*"},
 		actions: `
 		CreateDeliveryStream DeleteDeliveryStream DescribeDeliveryStream ListTagsForDeliveryStream
 		StartDeliveryStreamEncryption TagDeliveryStream UntagDeliveryStream UpdateDestination`,
 	},
 	{
-		sid:     "ArchiveTables",
+		sid:     "Tables",
 		service: "glue",
 		resources: []string{
 			"arn:${partition}:glue:${region}:${account}:catalog",
