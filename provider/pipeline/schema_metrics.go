@@ -16,8 +16,8 @@ func metrics() capability {
 				"keep_days": number("Days that metrics stay in the table after their window. A change applies to "+
 					"later windows.", pipeline.MetricsKeepDays),
 				"export": flag("Whether metrics also go to the archive's bucket: JSON lines, delivered by Firehose, " +
-					"with a Glue table for Athena and QuickSight. They move and expire as the archive does. Defaults to " +
-					"`true`."),
+					"with a Glue table for Athena and QuickSight. They move and expire as the archive does. Defaults " +
+					"to `true`."),
 			}),
 		},
 		computed: attributes{
