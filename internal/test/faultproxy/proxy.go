@@ -18,6 +18,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // Kind is a way to fail.
@@ -196,7 +198,9 @@ func describe(r *http.Request, body []byte) Request {
 			req.Service = parts[3]
 		}
 	}
-	if target := r.Header.Get("X-Amz-Target"); target != "" {
+	if _, operation, ok := strings.Cut(r.URL.Path, "/operation/"); ok && isCBOR(r) {
+		req.Name, req.Write = operation, !reads(operation)
+	} else if target := r.Header.Get("X-Amz-Target"); target != "" {
 		req.Name = target[strings.LastIndex(target, ".")+1:]
 		req.Write = !reads(req.Name)
 	} else if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
@@ -207,6 +211,9 @@ func describe(r *http.Request, body []byte) Request {
 	}
 	return req
 }
+
+// isCBOR reports whether a request speaks Smithy's RPC v2, as the SDK does with CloudWatch.
+func isCBOR(r *http.Request) bool { return r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor" }
 
 func reads(operation string) bool {
 	for _, prefix := range []string{"Get", "List", "Describe", "Query", "Search", "BatchGet", "Head"} {
@@ -239,6 +246,15 @@ func (f *Fault) refusal() (status int, code, message string) {
 func writeError(w http.ResponseWriter, r *http.Request, status int, code, message string) {
 	w.Header().Set("X-Amzn-Requestid", "00000000-0000-0000-0000-00000000fa17")
 	switch {
+	case isCBOR(r):
+		body, err := cbor.Marshal(map[string]string{"__type": code, "message": message})
+		if err != nil {
+			panic(err) // two strings
+		}
+		w.Header().Set("Content-Type", "application/cbor")
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+		w.WriteHeader(status)
+		w.Write(body)
 	case r.Header.Get("X-Amz-Target") != "":
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(status)

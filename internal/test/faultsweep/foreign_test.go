@@ -152,6 +152,8 @@ func kinds(objects []string) map[string]int {
 // inOurs are parts, by the beginning of their keys, of which there is no foreign one beside ours, and why.
 var inOurs = map[string]string{
 	"alert_rules":                "an item of the device table: whose the table is decides",
+	"schedule/":                  "it is in the pipeline's schedule group",
+	"silence":                    "an item of the device table, as alert_rules",
 	"subscription/":              "it is on the pipeline's topic, and cannot carry a tag",
 	"timestream/":                "a table keeps its database from being deleted, whose ever it is",
 	"fleet":                      "things are looked at one by one: internal/drivers/fleet has the cases",
