@@ -8,10 +8,9 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/cloudwatch"
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
-)
 
-// ownNamespace is the namespace of the metrics that the functions count: emf.Namespace, which lambda keeps to itself.
-const ownNamespace = "IoTPipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+)
 
 // Functions, as function_arns names them.
 const (
@@ -53,7 +52,7 @@ func (c cloudWatch) physical(function string) string {
 
 // own is the sum of a metric that a function of the pipeline counts.
 func (c cloudWatch) own(function, name, label string) metric {
-	return metric{namespace: ownNamespace, name: name, statistic: "Sum", label: label,
+	return metric{namespace: contract.MetricsNamespace, name: name, statistic: "Sum", label: label,
 		dimensions: map[string]string{"Pipeline": c.pipeline.Name, "Function": function}}
 }
 
