@@ -83,7 +83,8 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 		p.devices = &devices{client: tables, table: c.deviceTable, ttl: c.deviceTTL}
 	}
 	if c.readingsTable != "" {
-		p.recent = &recent{client: tables, table: c.readingsTable, keep: c.readingsKeep}
+		p.recent = &recent{client: tables, table: c.readingsTable, keep: c.readingsKeep,
+			requestBytes: maxRequestBytes}
 	}
 	return p, nil
 }

@@ -33,6 +33,8 @@ type recent struct {
 	client itemsAPI
 	table  string
 	keep   time.Duration
+	// requestBytes limits one request: maxRequestBytes, and less in a test.
+	requestBytes int
 }
 
 // Limits of DynamoDB [DynamoDB quotas].
@@ -70,7 +72,7 @@ func (s *recent) store(ctx context.Context, b *batch, order []int, w *work) {
 			b.reject(m.record, reason, detail)
 			continue
 		}
-		if len(items)-start == maxItems || size+bytes > maxRequestBytes {
+		if len(items)-start == maxItems || size+bytes > s.requestBytes {
 			flush()
 		}
 		items, size = append(items, i), size+bytes
