@@ -8,6 +8,8 @@ const (
 	// StatusReturned is no status of a device. Items with the key ReturnedPrefix and the device's name have it, so that
 	// the index StatusIndex finds the devices that were silent and have sent something since.
 	StatusReturned = "returned"
+	// StatusAlert is no status of a device either: the items of the alerts function that say when an alert was raised.
+	StatusAlert = "alert"
 )
 
 // Attributes of the device table that the watch function and the processor share.

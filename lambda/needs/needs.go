@@ -22,6 +22,8 @@ const (
 	ReadingsTable      Resource = "readings-table"      // the DynamoDB table of recent readings
 	MetricsTable       Resource = "metrics-table"       // the DynamoDB table of metrics
 	DeviceIndex        Resource = "device-index"        // the index by-status of the device table
+	StatusDeviceIndex  Resource = "status-device-index" // the index by-status-and-device of the device table
+	CommandsTable      Resource = "commands-table"      // the DynamoDB table of commands
 	MetricsStream      Resource = "metrics-stream"      // the Firehose stream of exported metrics
 	DeadLetterQueue    Resource = "dead-letter-queue"   // the SQS queue
 	DeadLetterBucket   Resource = "dead-letter-bucket"  // the bucket itself
@@ -31,6 +33,7 @@ const (
 	CommandTopics      Resource = "command-topics"      // arn:…:topic/<topic prefix>/*/commands
 	AllowList          Resource = "allow-list"          // the DynamoDB table of serials that may register
 	Things             Resource = "things"              // arn:…:thing/<thing name prefix>*
+	AnyThing           Resource = "any-thing"           // arn:…:thing/*: any name may be a device's
 	Network            Resource = "network"             // "*", in a VPC of the user's own
 	LogStreams         Resource = "log-streams"         // arn:…:log-group:<the function's group>:log-stream:*
 	Anything           Resource = "*"                   // the action takes no resource
