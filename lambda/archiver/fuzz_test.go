@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/status"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/envelope"
 )
 
 // FuzzRows: whatever a device sends is answered with rows that a strict reader takes, and can be read back from the
@@ -53,8 +54,8 @@ func FuzzRows(f *testing.F) {
 			}
 			kept = string(text)
 		}
-		if rows[0].Kind == "status" {
-			message, err := status.Parse(payload)
+		if rows[0].Kind == contract.ArchiveStatus {
+			message, err := envelope.Open(thing, payload)
 			if err != nil || kept != string(message.Payload) {
 				t.Fatalf("the payload of %q is kept as %q, %v", payload, kept, err)
 			}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/envelope"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/status"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
@@ -27,13 +27,13 @@ func (a *archiver) appendRows(d *stream.Delivery) (rows int, err error) {
 		a.appendRaw(d, contract.ArchiveOther, d.Data)
 		return 1, &telemetry.Error{Reason: invalidThing, Detail: "the partition key is not a thing's name"}
 	}
-	if status.Is(d.Data) {
-		message, err := status.Parse(d.Data)
+	if kind := envelope.KindOf(d.Data); kind != envelope.Telemetry {
+		message, err := envelope.Open(d.PartitionKey, d.Data)
 		if err != nil {
 			a.appendRaw(d, contract.ArchiveOther, d.Data)
 			return 1, err
 		}
-		a.appendRaw(d, contract.ArchiveStatus, string(message.Payload))
+		a.appendRaw(d, string(kind), string(message.Payload))
 		return 1, nil
 	}
 	if a.readings, err = a.decode(a.readings[:0], d.Data, d.Arrival()); err != nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/envelope"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/status"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
@@ -151,7 +151,7 @@ func (h *handler) take(w *window, record *stream.Record, own *emf.Recorder) {
 	case !thing.Valid(record.PartitionKey):
 		own.CountReason("Skipped", invalidThing, 1)
 		return
-	case status.Is(record.Data):
+	case envelope.KindOf(record.Data) != envelope.Telemetry:
 		return
 	}
 	var err error

@@ -15,11 +15,11 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/envelope"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/status"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
@@ -195,15 +195,13 @@ func (r *run) read(record *stream.Record, index int) error {
 	if !thing.Valid(record.PartitionKey) {
 		return &telemetry.Error{Reason: invalidThing, Detail: "the partition key is not a thing's name"}
 	}
-	if status.Is(record.Data) {
-		state, err := readStatus(record)
-		if err != nil {
-			return err
-		}
-		r.readings = append(r.readings, reading{Reading: telemetry.Reading{Time: record.Arrival()}, record: index,
-			status: state})
-		return nil
+	if envelope.KindOf(record.Data) == envelope.Status {
+		return r.readStatus(record, index)
 	}
+	return r.readTelemetry(record, index)
+}
+
+func (r *run) readTelemetry(record *stream.Record, index int) error {
 	var err error
 	if r.decoded, err = r.decoder.Append(r.decoded[:0], record.Data, record.Arrival()); err != nil {
 		return err

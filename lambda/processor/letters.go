@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/envelope"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
@@ -63,11 +64,11 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 	w.do()
 }
 
-// topic returns where a record was published: a status message says so, and the stream's only other source is the
-// telemetry rule.
+// topic returns where a record was published: an envelope says so, and the stream's only other source is the telemetry
+// rule.
 func (p *processor) topic(record *stream.Record) string {
-	if topic := statusTopic(record.Data); topic != "" {
-		return topic
+	if message, err := envelope.Open(record.PartitionKey, record.Data); err == nil {
+		return message.Topic
 	}
 	if p.topicPrefix == "" || !thing.Valid(record.PartitionKey) {
 		return ""

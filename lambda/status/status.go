@@ -1,12 +1,10 @@
-// Package status reads the messages on <prefix>/<thing>/status, as the pipeline's status rule puts them into the
-// stream.
+// Package status reads what devices publish on <prefix>/<thing>/status. Package envelope gets it out of a record.
 //
 // It is for the project's functions and for anyone who writes a processor of their own. It must not know where the
 // messages go.
 package status
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"strings"
 
@@ -22,54 +20,17 @@ const (
 	Offline = "offline"
 )
 
-// Message is a status message.
-type Message struct {
-	Topic   string
-	Payload []byte // the device's own bytes
-}
-
-// envelope is the status rule's output.
-type envelope struct {
-	Payload *string `json:"status_payload"` // base64
-	Topic   *string `json:"status_topic"`
-}
-
-// Is distinguishes a status message from telemetry without parsing it; Parse checks more closely.
-func Is(data string) bool {
-	return strings.Contains(data, `"status_payload"`) && strings.Contains(data, `"status_topic"`)
-}
-
-// Parse reads the data of a record for which Is holds. The error is a *telemetry.Error; the message then has only its
-// topic, if that could be read.
-func Parse(data string) (Message, error) {
-	var e envelope
-	if err := json.Unmarshal([]byte(data), &e); err != nil || e.Payload == nil || e.Topic == nil {
-		message := Message{}
-		if err == nil && e.Topic != nil {
-			message.Topic = *e.Topic
-		}
-		return message, refuse("the message has status_payload and status_topic but not in the form of the status rule")
-	}
-	payload, err := base64.StdEncoding.DecodeString(*e.Payload)
-	if err != nil {
-		return Message{Topic: *e.Topic}, refuse("status_payload is not base64")
-	}
-	return Message{Topic: *e.Topic, Payload: payload}, nil
-}
-
-func refuse(detail string) error { return &telemetry.Error{Reason: Unknown, Detail: detail} }
-
 // State reads what devices send: online or offline, as plain text, as a JSON string, as the member "status" or "state"
 // of an object, or as its Boolean member "online" or "connected". For anything else, the error is a *telemetry.Error.
-func (m Message) State() (string, error) {
+func State(payload []byte) (string, error) {
 	var object struct {
 		Status, State     string
 		Online, Connected *bool
 	}
-	unknown := refuse("the payload says neither online nor offline")
-	text := strings.TrimSpace(string(m.Payload))
+	unknown := &telemetry.Error{Reason: Unknown, Detail: "the payload says neither online nor offline"}
+	text := strings.TrimSpace(string(payload))
 	if strings.HasPrefix(text, "{") {
-		if json.Unmarshal(m.Payload, &object) != nil {
+		if json.Unmarshal(payload, &object) != nil {
 			return "", unknown
 		}
 		for _, yes := range []*bool{object.Online, object.Connected} {

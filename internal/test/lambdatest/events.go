@@ -83,6 +83,12 @@ func Status(thing, payload string, receivedAt time.Time) string {
 		base64.StdEncoding.EncodeToString([]byte(payload)), thing, receivedAt.UnixMilli())
 }
 
+// Presence is the record that the pipeline's presence rule makes of an event of AWS IoT: "connected" or "disconnected".
+func Presence(client, kind, event string) string {
+	return fmt.Sprintf(`{"presence_payload":%q,"presence_topic":"$aws/events/presence/%s/%s","received_at":%d}`,
+		base64.StdEncoding.EncodeToString([]byte(event)), kind, client, Start.UnixMilli())
+}
+
 // FirehoseEvent writes the event that Firehose makes of the same records for a transformation function. The ID of a
 // record is "id-" and its sequence number.
 func FirehoseEvent(records ...Record) []byte {
