@@ -5,7 +5,7 @@
 // messages go.
 //
 // A device can publish text as telemetry that looks like an envelope. The partition key, which the rule takes from the
-// topic, is the device all the same: whoever acts on an envelope applies it to that device only.
+// topic, is the device anyway: whoever acts on an envelope applies it to that device only.
 package envelope
 
 import (
@@ -21,7 +21,7 @@ type Kind string
 
 // Kinds of records. The kind of an envelope is also the first word of the members that it is recognised by.
 const (
-	Telemetry Kind = "telemetry" // anything that is no envelope
+	Telemetry Kind = "telemetry" // anything without an envelope
 	Status    Kind = "status"    // what a device says on its status topic
 )
 
