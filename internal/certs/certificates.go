@@ -44,10 +44,12 @@ func New(c *awsapi.Clients, pool *bulk.Pool) *Client { return &Client{clients: c
 // Certificate is what AWS returns of a new certificate.
 type Certificate struct{ ID, ARN, PEM string }
 
-// Create creates an INACTIVE certificate from a request. uncertain reports that AWS may have created another one
-// whose answer was lost, also beside an error.
-func (c *Client) Create(ctx context.Context, csrPEM string) (made Certificate, uncertain bool, err error) {
-	in := &iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csrPEM}
+// Create creates a certificate from a request, ACTIVE or INACTIVE. uncertain reports that AWS may have created another
+// one whose answer was lost, also beside an error.
+func (c *Client) Create(ctx context.Context, csrPEM string, active bool) (
+	made Certificate, uncertain bool, err error,
+) {
+	in := &iot.CreateCertificateFromCsrInput{CertificateSigningRequest: &csrPEM, SetAsActive: active}
 	err = c.pool.Call(ctx, "creating the certificate", func(ctx context.Context) error {
 		out, err := c.clients.IoT().CreateCertificateFromCsr(ctx, in)
 		if err != nil {
@@ -124,6 +126,12 @@ func (c *Client) Pages(ctx context.Context) iter.Seq2[*iot.ListCertificatesOutpu
 			in.Marker = page.NextMarker
 		}
 	}
+}
+
+// AllBefore reports whether all certificates of a page are older than a time, so that the pages after it are as well.
+func AllBefore(page []types.Certificate, since time.Time) bool {
+	return len(page) > 0 &&
+		!slices.ContainsFunc(page, func(c types.Certificate) bool { return !aws.ToTime(c.CreationDate).Before(since) })
 }
 
 // SetActive sets a certificate's status; doing it twice does no harm [AWS 1.4 UpdateCertificate].

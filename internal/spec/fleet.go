@@ -37,6 +37,9 @@ type DeviceState struct {
 	Retired []string
 	// Interrupted says that a certificate was being replaced when a run ended.
 	Interrupted bool
+	// Begun is when the creation of the certificate began that is not finished, in Unix seconds; 0 if none is under way
+	// or the thing does not say.
+	Begun int64
 	// Lost names what an opt-in deep check found missing: "attachment", "credentials".
 	Lost []string
 }

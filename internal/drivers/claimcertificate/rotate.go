@@ -122,7 +122,7 @@ func (u *update) obtain(ctx context.Context, pair *contract.ClaimPair, begun boo
 			return u.removeAllOf(ctx, key, pair.CertificateID)
 		}
 	}
-	made, uncertain, err := u.certs.Create(ctx, pair.CSRPEM)
+	made, uncertain, err := u.certs.Create(ctx, pair.CSRPEM, false)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (d *Driver) certificatesFor(ctx context.Context, key string) ([]certs.Certi
 				since = latest(since, created.Add(-certs.ClockMargin))
 			}
 		}
-		if allBefore(page.Certificates, since) {
+		if certs.AllBefore(page.Certificates, since) {
 			break
 		}
 	}
@@ -216,9 +216,4 @@ func latest(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-func allBefore(page []types.Certificate, since time.Time) bool {
-	return len(page) > 0 &&
-		!slices.ContainsFunc(page, func(c types.Certificate) bool { return !aws.ToTime(c.CreationDate).Before(since) })
 }

@@ -17,16 +17,20 @@ import (
 // replaceCertificate gives a device a certificate in place of the one it has, if any:
 //
 //	(if it has one: noted that another follows →)
-//	created INACTIVE → attached → bundle stored → marked on the thing → activated → old ones removed
+//	created ACTIVE → attached → bundle stored → marked on the thing →
+//	(if the device is new: thing joins the group →) old ones removed
 //
-// Until it is activated nothing can connect with it, and until it is marked the next apply starts over and removes it.
+// A certificate without a policy can do nothing, and the policy is the group's: nothing can connect before the thing
+// of a new device joins it, nor with a replaced certificate before the bundle with its key is stored. Until the
+// certificate is marked, the next apply starts over and removes it. A disabled device's is created INACTIVE, and so is
+// one that the configuration gives: only the status tells whether an interrupted run of ours registered it (mayTake).
 func (r *run) replaceCertificate(ctx context.Context, name string, existed bool, have, want spec.Device) error {
 	old, err := r.oldCertificates(ctx, name, existed, have)
 	if err != nil {
 		return err
 	}
-	if m := markOf(have); m.id != "" && !m.pending {
-		m.pending = true
+	if m := markOf(have); m.begun == 0 {
+		m.pending, m.begun = m.id != "", r.begun.Unix()
 		if err := r.updateThing(ctx, name, want, m); err != nil {
 			return err
 		}
@@ -47,8 +51,13 @@ func (r *run) replaceCertificate(ctx context.Context, name string, existed bool,
 	if err := r.updateThing(ctx, name, want, next); err != nil {
 		return err
 	}
-	if !want.Disabled {
+	if want.CertificatePEM != "" && !want.Disabled {
 		if err := r.certs.SetActive(ctx, c.ID, true); err != nil {
+			return err
+		}
+	}
+	if !have.Found.InGroup {
+		if err := r.joinGroup(ctx, name); err != nil {
 			return err
 		}
 	}
@@ -95,7 +104,7 @@ func (r *run) oldCertificates(ctx context.Context, name string, existed bool, ha
 	}
 	if traced := slices.ContainsFunc(old, func(id string) bool { return id != m.id }); !traced &&
 		(m.id == "" || m.pending) {
-		r.noteStale()
+		r.noteStale(m.begun)
 	}
 	return old, nil
 }
@@ -114,7 +123,7 @@ func (r *run) createCertificate(ctx context.Context, name string, want spec.Devi
 			return c, "", err
 		}
 	}
-	c, uncertain, err := r.certs.Create(ctx, csr)
+	c, uncertain, err := r.certs.Create(ctx, csr, !want.Disabled)
 	if uncertain {
 		r.noteLost()
 	}

@@ -10,7 +10,7 @@ import (
 // returns the requests per second that an operation ("iot:CreateThing") is limited to, or 0 for no limit; latency is
 // not included. A plan warns with it if the chosen credentials store is what takes long.
 func Estimate(added, removed int, storeKind string, rate func(operation string) float64) (time.Duration, string) {
-	counts := map[string]int{"iot:UpdateCertificate": added + removed}
+	counts := map[string]int{"iot:UpdateCertificate": removed}
 	for _, operation := range []string{
 		"CreateThing", "AddThingToThingGroup", "CreateCertificateFromCsr", "AttachThingPrincipal", "UpdateThing",
 	} {

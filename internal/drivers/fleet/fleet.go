@@ -6,7 +6,7 @@
 // its certificate is complete, which certificate is its own and what that was
 // made from. A few list pages therefore show everything that a plan needs, with
 // no state. The order of the writes is such that a crash between any two leaves
-// nothing that can connect and nothing that the next apply cannot finish.
+// no new device that can connect and nothing that the next apply cannot finish.
 //
 // It must not know Terraform, the file that lists a fleet (package devicefile),
 // or what else a pipeline consists of.

@@ -3,6 +3,7 @@ package fleet
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/certs"
@@ -11,29 +12,41 @@ import (
 )
 
 // mark is the value of a thing's certificate attribute: "<source>:<id>", then ",<id>" for each certificate that is
-// retired and not yet removed, then "#" while another certificate is being created. It is written when the certificate
-// is attached and its bundle stored, just before activation: a thing without one is not finished.
+// retired and not yet removed, then "#<time>" while another certificate is being created. It is written when the
+// certificate is attached and its bundle stored. A thing that has no certificate yet carries "@<time>". The time, in
+// Unix seconds, is when the creation began: a certificate that was lost is no older.
 type mark struct {
 	source  string
 	id      string
 	retired []string
 	pending bool
+	begun   int64 // 0 if unknown: earlier versions of the provider wrote no time
 }
 
 func (m mark) String() string {
-	if m.id == "" {
+	var begun string
+	if m.begun > 0 {
+		begun = strconv.FormatInt(m.begun, 10)
+	}
+	switch {
+	case m.id == "" && begun == "":
 		return ""
+	case m.id == "":
+		return "@" + begun
 	}
 	text := m.source + ":" + strings.Join(append([]string{m.id}, m.retired...), ",")
 	if m.pending {
-		text += "#"
+		text += "#" + begun
 	}
 	return text
 }
 
 // readMark reads a mark; other text gives the zero mark, so that the device gets another certificate.
 func readMark(text string) mark {
-	text, pending := strings.CutSuffix(text, "#")
+	if begun, unfinished := strings.CutPrefix(text, "@"); unfinished {
+		return mark{begun: seconds(begun)}
+	}
+	text, begun, pending := strings.Cut(text, "#")
 	source, ids, ok := strings.Cut(text, ":")
 	if !ok {
 		return mark{}
@@ -42,11 +55,20 @@ func readMark(text string) mark {
 	if slices.ContainsFunc(all, func(id string) bool { return !certs.IsID(id) }) {
 		return mark{}
 	}
-	m := mark{source: source, id: all[0], pending: pending}
+	m := mark{source: source, id: all[0], pending: pending, begun: seconds(begun)}
 	if len(all) > 1 {
 		m.retired = all[1:]
 	}
 	return m
+}
+
+// seconds reads a time of a mark; 0 stands for one that cannot be read.
+func seconds(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }
 
 // Sources of a certificate.
@@ -72,8 +94,8 @@ func attributesOf(d spec.Device, owner string, m mark) map[string]string {
 	attributes := make(map[string]string, len(d.Attributes)+2)
 	maps.Copy(attributes, d.Attributes)
 	attributes[contract.OwnerAttribute] = owner
-	if m.id != "" {
-		attributes[contract.CertificateAttribute] = m.String()
+	if text := m.String(); text != "" {
+		attributes[contract.CertificateAttribute] = text
 	}
 	return attributes
 }
@@ -104,7 +126,7 @@ func (t *thing) device(inGroup bool) spec.Device {
 	return spec.Device{Attributes: t.attributes, Found: &spec.DeviceState{
 		ThingType: t.thingType, InGroup: inGroup,
 		CertificateID: t.mark.id, CertificateSource: t.mark.source, Retired: t.mark.retired,
-		Interrupted: t.mark.pending,
+		Interrupted: t.mark.pending, Begun: t.mark.begun,
 	}}
 }
 
@@ -118,5 +140,6 @@ func markOf(d spec.Device) mark {
 		id:      d.Found.CertificateID,
 		retired: d.Found.Retired,
 		pending: d.Found.Interrupted,
+		begun:   d.Found.Begun,
 	}
 }

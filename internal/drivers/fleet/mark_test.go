@@ -16,19 +16,22 @@ func TestMark(t *testing.T) {
 	for _, m := range []mark{
 		{}, {source: sourceGenerated, id: a}, {source: "csr-1f", id: a, retired: []string{b, c}},
 		{source: sourceOwn + a, id: a, retired: []string{b}, pending: true},
+		{source: sourceOwn + a, id: a, retired: []string{b}, pending: true, begun: 1764000000},
+		{begun: 1764000000},
 	} {
 		if diff := cmp.Diff(m, readMark(m.String()), cmp.AllowUnexported(mark{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", m, diff)
 		}
 	}
 	for _, text := range []string{
-		"generated", "generated:", "generated:xyz", "generated:" + a + ",", "generated:" + a[1:], ":#",
+		"generated", "generated:", "generated:xyz", "generated:" + a + ",", "generated:" + a[1:], ":#", "@", "@x", "@-1",
 	} {
-		if m := readMark(text); m.id != "" {
+		if m := readMark(text); m.id != "" || m.begun != 0 {
 			t.Errorf("%q counts as a mark: %v", text, m)
 		}
 	}
-	if long := (mark{source: sourceOwn + a, id: a, retired: []string{b, c}, pending: true}).String(); len(long) > 800 {
+	m := mark{source: sourceOwn + a, id: a, retired: []string{b, c}, pending: true, begun: 1764000000}
+	if long := m.String(); len(long) > 800 {
 		t.Errorf("%d characters; AWS takes 800", len(long))
 	}
 }
@@ -61,7 +64,7 @@ func TestEstimate(t *testing.T) {
 		slowest        string
 	}{
 		{9000, 0, credstore.ParameterStore, 3000 * time.Second, "ssm:PutParameter"},
-		{9000, 0, credstore.SecretsManager, 900 * time.Second, "iot:UpdateCertificate"},
+		{9000, 0, credstore.SecretsManager, 600 * time.Second, "iot:CreateCertificateFromCsr"},
 		{0, 100, credstore.ParameterStore, 10 * time.Second, "iot:DeleteCertificate"},
 		{0, 0, credstore.ParameterStore, 0, ""},
 	}

@@ -56,13 +56,13 @@ func (r *run) reconcileDevice(ctx context.Context, name string) error {
 			return err
 		}
 	}
+	if r.certificateIsDue(have, want) {
+		return r.replaceCertificate(ctx, name, existed, have, want)
+	}
 	if !found.InGroup {
 		if err := r.joinGroup(ctx, name); err != nil {
 			return err
 		}
-	}
-	if r.certificateIsDue(have, want) {
-		return r.replaceCertificate(ctx, name, existed, have, want)
 	}
 	if len(found.Lost) > 0 {
 		if err := r.repair(ctx, name, have); err != nil {

@@ -72,7 +72,7 @@ func (r *run) disconnect(ctx context.Context, name string) error {
 		ids = append(ids, id)
 	}
 	if len(ids) == 0 || m.pending {
-		r.noteStale() // an earlier run ended between a certificate's creation and anything that points to it
+		r.noteStale(m.begun) // an earlier run ended between a certificate's creation and anything that points to it
 	}
 	for _, id := range ids {
 		if err := r.removeCertificate(ctx, name, id); err != nil {

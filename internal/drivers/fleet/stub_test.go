@@ -116,7 +116,6 @@ func TestListsArePaged(t *testing.T) {
 		"iot:AttachThingPrincipal":     1,
 		"ssm:PutParameter":             1,
 		"iot:UpdateThing":              1,
-		"iot:UpdateCertificate":        1,
 	}, sent); diff != "" {
 		t.Errorf("requests for one device more (-want +got):\n%s", diff)
 	}
@@ -329,7 +328,7 @@ func TestCancellationKeepsWhatWasDone(t *testing.T) {
 	stopped := errors.New("the user pressed ctrl-c")
 	count := 0
 	a, stub := stubAccount(t, iotstub.Options{Fault: func(operation string, _ *http.Request) iotstub.Fault {
-		if operation == "iot:UpdateCertificate" {
+		if operation == "iot:AddThingToThingGroup" {
 			if count++; count == 40 {
 				cancel(stopped)
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/certs"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
@@ -23,9 +24,15 @@ type sweeper struct {
 	mu    sync.Mutex
 	lost  bool // a creation was not answered in this run
 	stale bool // a device of an earlier run has no trace of a certificate
+	// since is when the earliest creation began that a thing tells of; untold says that a thing does not say when.
+	since  time.Time
+	untold bool
 }
 
-func newSweeper() *sweeper { return &sweeper{begun: time.Now()} }
+func newSweeper() *sweeper {
+	now := time.Now()
+	return &sweeper{begun: now, since: now}
+}
 
 func (s *sweeper) noteLost() {
 	s.mu.Lock()
@@ -33,37 +40,52 @@ func (s *sweeper) noteLost() {
 	s.lost = true
 }
 
-func (s *sweeper) noteStale() {
+// noteStale notes that an earlier run may have created a certificate for a device of which nothing tells. begun is
+// when, in Unix seconds, or 0 if its thing does not say.
+func (s *sweeper) noteStale(begun int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stale = true
+	if begun == 0 {
+		s.untold = true
+	} else if t := time.Unix(begun, 0); t.Before(s.since) {
+		s.since = t
+	}
 }
 
-// needed reports whether to look for certificates, and the earliest time of their creation.
-func (s *sweeper) needed() (bool, time.Time) {
+// needed reports whether to look for certificates, and the earliest times of their creation. A thing that does not say
+// when its certificate was begun is from a version that created INACTIVE certificates only, or was made by hand: to
+// look at every ACTIVE certificate of an account would take hours.
+func (s *sweeper) needed() (needed bool, active, inactive time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stale {
-		return true, time.Time{}
+	active = s.since.Add(-certs.ClockMargin)
+	if s.untold {
+		return true, active, time.Time{}
 	}
-	return s.lost, s.begun.Add(-certs.ClockMargin)
+	return s.lost || s.stale, active, active
 }
 
-// sweep removes certificates that were created for this pipeline, are INACTIVE and attached to nothing: what is left if
-// the answer to a creation was lost. It does so only if that may have happened.
+// sweep removes certificates that were created for this pipeline and are attached to nothing: what is left if the
+// answer to a creation was lost. It does so only if that may have happened.
 func (r *run) sweep(ctx context.Context) error {
-	needed, since := r.needed()
+	needed, active, inactive := r.needed()
 	if !needed {
 		return nil
 	}
-	candidates, err := r.sweepCandidates(ctx, since)
+	candidates, err := r.sweepCandidates(ctx, map[types.CertificateStatus]time.Time{
+		types.CertificateStatusActive: active, types.CertificateStatusInactive: inactive,
+	})
 	if err != nil {
 		return fmt.Errorf("looking for lost certificates: %w", err)
 	}
 	return r.pool.Each(ctx, "possibly lost certificates checked", candidates, r.sweepOne)
 }
 
-func (r *run) sweepCandidates(ctx context.Context, since time.Time) ([]string, error) {
+// sweepCandidates lists the certificates that no device is known to have and that are not older than since says for
+// their status; others are not ours.
+func (r *run) sweepCandidates(ctx context.Context, since map[types.CertificateStatus]time.Time) ([]string, error) {
+	oldest := since[types.CertificateStatusInactive]
 	known := map[string]bool{}
 	for _, id := range r.d.Identities() {
 		known[id.CertificateID] = true
@@ -74,10 +96,13 @@ func (r *run) sweepCandidates(ctx context.Context, since time.Time) ([]string, e
 			return nil, err
 		}
 		for _, c := range page.Certificates {
-			if c.Status == types.CertificateStatusInactive && !known[aws.ToString(c.CertificateId)] &&
-				!aws.ToTime(c.CreationDate).Before(since) {
+			from, ours := since[c.Status]
+			if ours && !known[aws.ToString(c.CertificateId)] && !aws.ToTime(c.CreationDate).Before(from) {
 				candidates = append(candidates, aws.ToString(c.CertificateId))
 			}
+		}
+		if certs.AllBefore(page.Certificates, oldest) {
+			break
 		}
 	}
 	return candidates, nil
@@ -91,6 +116,16 @@ func (r *run) sweepOne(ctx context.Context, id string) error {
 	things, err := r.certs.Things(ctx, aws.ToString(c.CertificateArn))
 	if err != nil || len(things) > 0 {
 		return err
+	}
+	if c.Status == types.CertificateStatusActive {
+		// Whoever gave it a policy uses it, whatever it was created for.
+		policies, err := r.certs.Policies(ctx, aws.ToString(c.CertificateArn))
+		if err != nil || len(policies) > 0 {
+			return err
+		}
+		if err := r.certs.SetActive(ctx, id, false); err != nil && !awsapi.IsNotFound(err) {
+			return err
+		}
 	}
 	return r.certs.Delete(ctx, id)
 }
