@@ -49,20 +49,12 @@ func parseAnswer(payload []byte) (*answer, error) {
 		return nil, fmt.Errorf("the answer's statusCode is %s", *members.StatusCode)
 	}
 	for name, value := range members.Headers {
-		var text any
-		if err := json.Unmarshal(value, &text); err != nil {
-			return nil, err
-		}
-		switch text.(type) {
-		case string, float64, bool:
-		default:
-			return nil, fmt.Errorf("the answer's header %q is %s", name, value)
+		text, err := headerValue(value)
+		if err != nil {
+			return nil, fmt.Errorf("the answer's header %q: %w", name, err)
 		}
 		if name = http.CanonicalHeaderKey(name); !slices.Contains(connectionHeaders, name) {
-			a.header.Set(name, strings.Trim(string(value), `"`))
-			if s, ok := text.(string); ok {
-				a.header.Set(name, s)
-			}
+			a.header.Set(name, text)
 		}
 	}
 	if a.header.Get("Content-Type") == "" {
@@ -79,6 +71,21 @@ func parseAnswer(payload []byte) (*answer, error) {
 		}
 	}
 	return a, nil
+}
+
+// headerValue is a text, a number or a Boolean.
+func headerValue(value json.RawMessage) (string, error) {
+	var decoded any
+	if err := json.Unmarshal(value, &decoded); err != nil {
+		return "", err
+	}
+	switch v := decoded.(type) {
+	case string:
+		return v, nil
+	case float64, bool:
+		return string(value), nil
+	}
+	return "", fmt.Errorf("it is %s", value)
 }
 
 // inferred is the response for an answer that is only a body. A string stands for its text.

@@ -111,7 +111,7 @@ func routes(ctx context.Context, c *apigatewayv2.Client, id string, stage *apiga
 func route(item types.Route, functions map[string]integration, issuer *types.JWTConfiguration) (Route, error) {
 	function, ok := functions[strings.TrimPrefix(aws.ToString(item.Target), "integrations/")]
 	if !ok {
-		return Route{}, errors.New("its integration is not a function with payload format 2.0; iot-local plays only those")
+		return Route{}, errors.New("its integration is not a function with payload format 2.0, which iot-local needs")
 	}
 	r := Route{Key: aws.ToString(item.RouteKey), Authorization: Open, Scopes: item.AuthorizationScopes,
 		FunctionARN: function.arn, Timeout: function.timeout}

@@ -186,8 +186,11 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, c *call) bool
 	case IAM:
 		// On AWS a page cannot call such a route without keys. Here nobody checks the signature, so a page of a foreign
 		// origin must not get further.
-		origin := r.Header.Get("Origin")
-		if origin != "" && !c.api.CORS.allows(origin) || origin == "" && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		foreign := r.Header.Get("Sec-Fetch-Site") == "cross-site"
+		if origin := r.Header.Get("Origin"); origin != "" {
+			foreign = !c.api.CORS.allows(origin)
+		}
+		if foreign {
 			s.refuse(w, r, http.StatusForbidden, "it comes from a page of an origin that cors_origins does not name")
 			return false
 		}

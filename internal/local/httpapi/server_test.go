@@ -72,8 +72,14 @@ func plain(keys ...string) *API {
 	return api
 }
 
+// reply is a response without its body.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // do sends a request; target is everything after the host, sent as it is.
-func (g *gateway) do(t *testing.T, method, target, body string, header map[string]string) (*http.Response, string) {
+func (g *gateway) do(t *testing.T, method, target, body string, header map[string]string) (reply, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+g.Address(), strings.NewReader(body))
 	if err != nil {
@@ -98,7 +104,7 @@ func (g *gateway) do(t *testing.T, method, target, body string, header map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response, strings.TrimSpace(string(text))
+	return reply{response.StatusCode, response.Header}, strings.TrimSpace(string(text))
 }
 
 func (g *gateway) last(t *testing.T) events.APIGatewayV2HTTPRequest {

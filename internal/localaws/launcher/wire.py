@@ -21,6 +21,7 @@ from botocore.parsers import RpcV2CBORParser
 
 # Where a request is signed for another name than botocore's.
 SIGNED_FOR = {
+    "apigateway": ["apigatewayv2"],
     "iotdata": ["iot-data"],
     "monitoring": ["cloudwatch"],
     "states": ["stepfunctions"],
