@@ -63,7 +63,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("run", flag.ContinueOnError)
 	where.flags(f)
 	f.StringVar(&o.MQTTAddr, "mqtt", "127.0.0.1:8883", "`address` to listen on for MQTT over TLS")
-	f.Var(&hosts, "host", "additional host `names` and addresses of this machine for the broker's certificate")
+	f.StringVar(&o.HTTPAddr, "http", "",
+		"`address` to serve the pipeline's HTTP API on, such as 127.0.0.1:8080 (default: it is not served)")
+	issuers := f.String("issuer-ca", "",
+		"`file` with the certificate authority of the server whose tokens the HTTP API takes (default: the system's)")
+	f.Var(&hosts, "host",
+		"additional host `names` and addresses of this machine, for the broker's certificate and for HTTP")
 	f.StringVar(&o.StateDir, "state", "",
 		"`directory` of the local certificate authority (default: iot-local in the user's cache directory)")
 	f.Var(pairs(o.Bootstraps), "function",
@@ -83,6 +88,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if o.Config, err = where.config(ctx); err != nil {
 		return err
+	}
+	if *issuers != "" {
+		if o.Issuers, err = authorities(*issuers); err != nil {
+			return fmt.Errorf("reading the certificate authority of the tokens' issuer: %w", err)
+		}
 	}
 	p := newPrinter(out, *asJSON, *quiet)
 	o.Pipeline, o.Hosts, o.Events = pipeline, hosts, p.print

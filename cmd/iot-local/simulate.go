@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -177,17 +178,25 @@ func roots(file string) (*x509.CertPool, error) {
 		}
 		file = filepath.Join(cache, "iot-local", "ca.pem")
 	}
+	pool, err := authorities(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; start iot-local run first, or set --ca to the file it prints", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the broker's certificate authority: %w", err)
+	}
+	return pool, nil
+}
+
+// authorities reads the certificates in a file.
+func authorities(file string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf(
-			"reading the broker's certificate authority: %w; start iot-local run first, or set --ca to the file it "+
-				"prints",
-			err,
-		)
+		return nil, err
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("reading the broker's certificate authority: %s contains no certificate", file)
+		return nil, fmt.Errorf("%s contains no certificate", file)
 	}
 	return pool, nil
 }

@@ -30,6 +30,7 @@ func RuleName(pipeline, key string) string { return strings.ReplaceAll(pipeline,
 const (
 	KeyRulePrefix           = "rule/"
 	KeyFunctionPrefix       = "function/"
+	KeyAPIFunction          = "function/api"
 	KeySchedulePrefix       = "schedule/"
 	KeyAlarmPrefix          = "alarm/"
 	KeyProvisioningTemplate = "provisioning/template"

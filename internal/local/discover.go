@@ -17,6 +17,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/delivery"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/httpapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/schedules"
@@ -30,7 +31,9 @@ type deployment struct {
 	mappings   []streams.Mapping
 	deliveries []delivery.Config
 	schedules  []schedules.Schedule
-	template   string // for devices that register themselves; "" when they cannot
+	hasAPI     bool
+	api        *httpapi.API // nil also if it is not served
+	template   string       // for devices that register themselves; "" when they cannot
 }
 
 // function is a deployed function and the retry settings of its asynchronous invocations.
@@ -46,7 +49,7 @@ func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &deployment{template: m.Parts[contract.KeyProvisioningTemplate]}
+	d := &deployment{template: m.Parts[contract.KeyProvisioningTemplate], hasAPI: m.HasAPI()}
 	if d.rules, err = r.discoverRules(ctx, m); err != nil {
 		return nil, fmt.Errorf("reading topic rules: %w", err)
 	}
@@ -62,6 +65,9 @@ func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
 	}
 	if d.schedules, err = r.discoverSchedules(ctx, m); err != nil {
 		return nil, fmt.Errorf("reading schedules: %w", err)
+	}
+	if d.api, err = r.discoverAPI(ctx, m); err != nil {
+		return nil, fmt.Errorf("reading the HTTP API: %w", err)
 	}
 	if d.deliveries, err = r.discoverDeliveries(ctx, m); err != nil {
 		return nil, fmt.Errorf("reading delivery streams: %w", err)

@@ -26,6 +26,7 @@ var ErrNotDeployed = errors.New("the pipeline is not deployed there")
 // and the defaults are set.
 type Manifest struct {
 	Name        string
+	ID          string // owner token
 	TopicPrefix string
 	// Parts is the name of every part by its key, such as "rule/telemetry"; nil without a manifest.
 	Parts map[string]string
@@ -144,6 +145,7 @@ func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 	}
 	m := &Manifest{
 		Name:            pipeline,
+		ID:              document.ID,
 		TopicPrefix:     document.TopicPrefix,
 		Parts:           make(map[string]string, len(document.Parts)),
 		CredentialsPath: strings.TrimSuffix(document.Spec.Credentials.Path, "/"),
@@ -164,6 +166,9 @@ func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 	}
 	return m, nil
 }
+
+// HasAPI reports whether the pipeline has a device management API.
+func (m *Manifest) HasAPI() bool { return m.Parts[contract.KeyAPIFunction] != "" }
 
 // has reports whether an object belongs to the pipeline: the manifest lists it under a key with the prefix keys, or
 // without a manifest its name begins with prefix.

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	for name, source := range map[string]string{"processor": "../../lambda/processor", "alerts": "../../lambda/alerts",
-		"archiver": "../../lambda/archiver", "provisioning": "./testdata/hook"} {
+		"archiver": "../../lambda/archiver", "provisioning": "./testdata/hook", "api": "./testdata/echo"} {
 		bootstraps[name] = filepath.Join(dir, name)
 		build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstraps[name], source)
 		if out, err := build.CombinedOutput(); err != nil {
@@ -314,10 +314,10 @@ func (d *deployed) run(t *testing.T) (*Runtime, *log) {
 	return d.runOn(t, d.server.Config(t))
 }
 
-func (d *deployed) runOn(t *testing.T, config aws.Config) (*Runtime, *log) {
+func (d *deployed) runOn(t *testing.T, config aws.Config, change ...func(*Options)) (*Runtime, *log) {
 	t.Helper()
 	l := &log{added: make(chan struct{}, 1)}
-	r, err := Start(t.Context(), Options{
+	o := Options{
 		Config:     config,
 		Pipeline:   "gh",
 		MQTTAddr:   "127.0.0.1:0",
@@ -326,7 +326,11 @@ func (d *deployed) runOn(t *testing.T, config aws.Config) (*Runtime, *log) {
 		Events:     l.sink,
 		Refresh:    50 * time.Millisecond,
 		RetryDelay: 10 * time.Millisecond,
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	r, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,6 +65,7 @@ func (r *Runtime) refresh(ctx context.Context) error {
 	r.applyDeliveries(before, d)
 	r.schedules.Set(d.schedules)
 	r.applyRules(before, d)
+	r.applyAPI(before, d)
 	return err
 }
 

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,6 +22,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/dataplane"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/delivery"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/failuredest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/httpapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/provisioning"
@@ -40,7 +42,11 @@ type Options struct {
 	Pipeline string
 	// MQTTAddr is where the broker listens; "" means 127.0.0.1:8883, and port 0 lets the kernel choose.
 	MQTTAddr string
-	// Hosts are additional names and addresses of this machine for the broker's certificate.
+	// HTTPAddr is where the device management API is served; "" serves none, and port 0 lets the kernel choose.
+	HTTPAddr string
+	// Issuers are the authorities of the servers whose tokens the API takes; nil means the system's.
+	Issuers *x509.CertPool
+	// Hosts are additional names and addresses of this machine, for the broker's certificate and for HTTP.
 	Hosts []string
 	// StateDir keeps the local certificate authority; "" means iot-local in the user's cache directory.
 	StateDir string
@@ -75,7 +81,8 @@ type Runtime struct {
 	hosts        *lambdahost.Host
 	queue        *lambdahost.Async
 	schedules    *schedules.Player
-	ready        chan struct{} // closed when the rules are loaded, or by close
+	http         *httpapi.Server // nil if none is wanted
+	ready        chan struct{}   // closed when the rules are loaded, or by close
 	stop         context.CancelFunc
 	stopOnce     sync.Once
 	running      sync.WaitGroup
@@ -170,6 +177,9 @@ func (r *Runtime) start(ctx context.Context) error {
 	if err := r.listen(); err != nil {
 		return err
 	}
+	if err := r.serve(ctx, account); err != nil {
+		return err
+	}
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}
@@ -185,6 +195,7 @@ func (r *Runtime) announce() {
 	if r.current.template != "" {
 		detail += "; devices register with template " + r.current.template
 	}
+	detail += r.describeAPI()
 	background, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	r.running.Go(func() { r.follow(background) })
@@ -355,6 +366,7 @@ func (r *Runtime) readers() []*streams.Poller {
 
 // Stop disconnects the devices, processes what they have published until the context ends, and stops everything.
 func (r *Runtime) Stop(ctx context.Context) error {
+	r.stopServing(ctx)
 	r.broker.Close()
 	err := r.Drain(ctx)
 	r.close()
@@ -369,6 +381,9 @@ func (r *Runtime) close() {
 	r.stopOnce.Do(func() {
 		r.stop()
 		r.running.Wait()
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		r.stopServing(ended)
 		select {
 		case <-r.ready:
 		default:

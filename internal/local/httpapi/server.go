@@ -56,7 +56,6 @@ type Server struct {
 	tokens   *tokens
 	ctx      context.Context // of what outlives a request
 	cancel   context.CancelFunc
-	calls    sync.WaitGroup
 
 	mu       sync.Mutex
 	api      *API
@@ -112,7 +111,6 @@ func (s *Server) Close(ctx context.Context) {
 		s.server.Close()
 	}
 	s.cancel()
-	s.calls.Wait()
 }
 
 // current returns the API, and the limiter of each route.
@@ -224,10 +222,10 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, c *call) {
 		err     error
 	}
 	done := make(chan result, 1)
-	s.calls.Go(func() {
+	go func() {
 		payload, err := s.options.Invoke(s.ctx, c.route.FunctionARN, event)
 		done <- result{payload, err}
-	})
+	}()
 	timer := time.NewTimer(c.route.Timeout)
 	defer timer.Stop()
 	select {
