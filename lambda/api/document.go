@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// document is the OpenAPI document, as the operations below make it: `make generate` writes it, and a test compares. It
+// is OpenAPI 3.0, which every generator of clients reads.
+//
+//go:embed openapi.json
+var document []byte
+
+// version is the version of the API; the paths have its first number.
+const version = "1.0.0"
+
+// build registers the operations.
+func (s *service) build() huma.API {
+	s.mux = http.NewServeMux()
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: huma.DefaultJSONFormat.Unmarshal}
+	huma.DefaultArrayNullable = false
+	huma.NewErrorWithContext = newProblem
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return newProblem(nil, status, message, errs...)
+	}
+	api := humago.New(s.mux, huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{Title: "Device management API", Version: version, Description: description(),
+				License: &huma.License{Name: "MPL-2.0"}},
+			Servers: []*huma.Server{{URL: "/", Description: "The output api_endpoint of the pipeline"}},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"iam": {Type: "apiKey", In: "header", Name: "Authorization",
+						Description: "With `auth = \"iam\"`: AWS Signature Version 4 for the service `execute-api`"},
+					"jwt": {Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+						Description: "With `auth = \"jwt\"`: a token of the pipeline's issuer"},
+				},
+			},
+			Security: []map[string][]string{{"iam": {}}, {"jwt": {}}},
+		},
+		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+	})
+	s.deviceOperations(api)
+	s.commandOperations(api)
+	s.documentOperation(api)
+	return api
+}
+
+// description is the document's own text, with the table of problems.
+func description() string {
+	var b strings.Builder
+	b.WriteString("Status, readings, configuration and commands of the devices of one pipeline.\n\n" +
+		"Lists are paged: an answer has a `cursor` unless it is the last page. A page can have fewer entries than " +
+		"`limit`, also none. Times are RFC 3339 in UTC.\n\nErrors are problem documents (RFC 9457):\n\n" +
+		"| `type` ends in | status | meaning |\n|---|---|---|\n")
+	for _, k := range kinds {
+		fmt.Fprintf(&b, "| `#problem-%s` | %d | %s |\n", k.name, k.status, k.meaning)
+	}
+	b.WriteString("\n`type` begins with `" + guide + "`.")
+	return b.String()
+}
+
+// Every operation can answer with these.
+var usualProblems = []int{http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable}
+
+// operation describes an operation. Its ID is the name of the client's function.
+func operation(id, method, path, summary, description string, problems ...int) huma.Operation {
+	return huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary, Description: description,
+		Errors: append(problems, usualProblems...),
+	}
+}
+
+// register adds an operation. Its body is JSON, also if the operation looks at the text.
+func register[I, O any](api huma.API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	if op.Method != http.MethodGet && op.Method != http.MethodDelete {
+		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{}}
+		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge,
+			http.StatusUnsupportedMediaType)
+	}
+	huma.Register(api, op, handle)
+	if op.RequestBody != nil {
+		delete(op.RequestBody.Content, "application/octet-stream")
+	}
+}
+
+type documentInput struct {
+	IfNoneMatch string `header:"If-None-Match" doc:"The version that the caller has"`
+}
+
+type documentOutput struct {
+	Status      int
+	ContentType string `header:"Content-Type"`
+	Control     string `header:"Cache-Control"`
+	ETag        string `header:"ETag"`
+	Body        []byte `contentType:"application/json"`
+}
+
+func (s *service) documentOperation(api huma.API) {
+	sum := sha256.Sum256(document)
+	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	op := operation("getDocument", http.MethodGet, "/v1/openapi.json", "This document", "The API, as OpenAPI 3.0.")
+	op.Responses = map[string]*huma.Response{
+		"200": {Description: "The document", Content: map[string]*huma.MediaType{
+			"application/json": {Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}}},
+		"304": {Description: "The caller has it"},
+	}
+	register(api, op, func(_ context.Context, in *documentInput) (*documentOutput, error) {
+		out := &documentOutput{Status: http.StatusOK, ContentType: "application/json", ETag: tag,
+			Control: "private, max-age=300", Body: document}
+		if in.IfNoneMatch == tag {
+			out.Status, out.Body = http.StatusNotModified, nil
+		}
+		return out, nil
+	})
+}
+
+// encoded is the document as it is in the file, from the registered operations.
+func encoded(api huma.API) ([]byte, error) {
+	text, err := api.OpenAPI().Downgrade()
+	if err != nil {
+		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
+	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return nil, fmt.Errorf("reading the OpenAPI document: %w", err)
+	}
+	text, err = json.MarshalIndent(tree, "", " ")
+	return append(text, '\n'), err
+}

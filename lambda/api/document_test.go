@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+)
+
+var update = flag.Bool("update", false, "write openapi.json")
+
+// TestDocument compares the document that is served, and that the client is generated from, with the operations.
+func TestDocument(t *testing.T) {
+	s := &service{}
+	want, err := encoded(s.build())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("openapi.json", want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if !bytes.Equal(document, want) {
+		t.Errorf("openapi.json differs from the operations (make generate), - file, + operations:\n%s",
+			cmp.Diff(string(document), string(want)))
+	}
+}
+
+// TestDocumentHasTheRoutesOfTheGateway: the gateway lets through what the contract lists, and the function answers it.
+func TestDocumentHasTheRoutesOfTheGateway(t *testing.T) {
+	s := &service{}
+	var have []string
+	want := map[string]bool{}
+	for path, operations := range s.build().OpenAPI().Paths {
+		for method, defined := range map[string]bool{"GET": operations.Get != nil, "PUT": operations.Put != nil,
+			"POST": operations.Post != nil, "PATCH": operations.Patch != nil, "DELETE": operations.Delete != nil} {
+			if defined {
+				have = append(have, method+" "+path)
+			}
+		}
+	}
+	for _, route := range contract.APIRoutes() {
+		want[route.Key()] = true
+		if route.Writes != !strings.HasPrefix(route.Key(), "GET ") {
+			t.Errorf("%s: writes is %v", route.Key(), route.Writes)
+		}
+	}
+	for _, route := range have {
+		if !want[route] {
+			t.Errorf("%s is not a route of the gateway", route)
+		}
+	}
+}
