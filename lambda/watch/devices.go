@@ -40,24 +40,34 @@ type device struct {
 	thing    string
 	status   string
 	lastSeen int64
+	// farewell is when it said that it goes offline.
+	farewell int64
 	// silentSince is when a returned device was seen before.
 	silentSince int64
 }
 
 // columns are the attributes of a device.
-const columns = "device_id, #status, last_seen, silent_since"
+const columns = "device_id, #status, last_seen, silent_since, farewell_at"
 
 func readDevice(item values) device {
 	return device{
 		thing: content(item[contract.DeviceKey]), status: content(item[contract.StatusAttribute]),
 		lastSeen: number(item[contract.LastSeenAttribute]), silentSince: number(item[contract.SilentSinceAttribute]),
+		farewell: number(item[contract.FarewellAttribute]),
 	}
+}
+
+// leftUnsaid reports whether a device is offline without having said so: its connection ended. What it said before its
+// last message is over.
+func (d *device) leftUnsaid() bool {
+	return d.status == contract.StatusOffline && d.farewell < d.lastSeen
 }
 
 // query selects the rows of a status; the zero value of the other members selects all of them.
 type query struct {
 	status string
 	before time.Time // last seen before
+	since  time.Time // and not before this; only together with before
 	filter string    // expression over more attributes
 	values values    // of filter
 	count  bool      // count the rows, return none
@@ -74,6 +84,11 @@ func (d *devices) find(ctx context.Context, q query) ([]device, int, error) {
 	if !q.before.IsZero() {
 		in.KeyConditionExpression = aws.String("#status = :status AND last_seen < :before")
 		in.ExpressionAttributeValues[":before"] = millis(q.before)
+	}
+	if !q.since.IsZero() {
+		in.KeyConditionExpression = aws.String("#status = :status AND last_seen BETWEEN :since AND :before")
+		in.ExpressionAttributeValues[":since"] = millis(q.since)
+		in.ExpressionAttributeValues[":before"] = millis(q.before.Add(-time.Millisecond)) // BETWEEN includes both
 	}
 	if q.filter != "" {
 		in.FilterExpression = aws.String(q.filter)
