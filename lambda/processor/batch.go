@@ -27,7 +27,7 @@ type batch struct {
 	mu       sync.Mutex
 	rejected map[int]rejection
 	failed   map[int]error
-	// strangers is how many events are about clients that are no known devices.
+	// strangers is how many events are about clients that are not known as devices.
 	strangers int
 }
 
@@ -83,7 +83,7 @@ func (b *batch) lowestFailed() int {
 	return lowest
 }
 
-// stranger counts an event about a client that is no known device.
+// stranger counts an event about a client that is not known as a device.
 func (b *batch) stranger() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

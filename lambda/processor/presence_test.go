@@ -187,7 +187,7 @@ func TestForgedPresence(t *testing.T) {
 	for why, r := range map[string]lambdatest.Record{
 		"another device's envelope": {Thing: "soil-002", Payload: lambdatest.Presence("soil-001", gone, event)},
 		"another device's event":    {Thing: "soil-002", Payload: lambdatest.Presence("soil-002", gone, event)},
-		"a client that is no device": {Thing: "soil-003", Payload: lambdatest.Presence("soil-003", gone,
+		"a client that has sent nothing": {Thing: "soil-003", Payload: lambdatest.Presence("soil-003", gone,
 			lifecycle("soil-003", gone, "a", 1, second))},
 	} {
 		if failed := invoke(t, p.processor, lambdatest.Event(r), quick); failed != "" {

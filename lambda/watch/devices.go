@@ -42,25 +42,39 @@ type device struct {
 	lastSeen int64
 	// farewell is when it said that it goes offline.
 	farewell int64
+	// ended is why its connection ended; empty while it is connected, and if nothing is known of its connection.
+	ended string
 	// silentSince is when a returned device was seen before.
 	silentSince int64
 }
 
 // columns are the attributes of a device.
-const columns = "device_id, #status, last_seen, silent_since, farewell_at"
+const columns = "device_id, #status, last_seen, silent_since, farewell_at, " +
+	"connected, disconnect_reason"
 
 func readDevice(item values) device {
 	return device{
 		thing: content(item[contract.DeviceKey]), status: content(item[contract.StatusAttribute]),
 		lastSeen: number(item[contract.LastSeenAttribute]), silentSince: number(item[contract.SilentSinceAttribute]),
-		farewell: number(item[contract.FarewellAttribute]),
+		farewell: number(item[contract.FarewellAttribute]), ended: ended(item),
 	}
 }
 
+func ended(item values) string {
+	if connected, ok := item[contract.ConnectedAttribute].(*types.AttributeValueMemberBOOL); !ok || connected.Value {
+		return ""
+	}
+	return content(item[contract.DisconnectReasonAttribute])
+}
+
+// properly is the reason of a device that says to AWS IoT that it disconnects.
+const properly = "CLIENT_INITIATED_DISCONNECT"
+
 // leftUnsaid reports whether a device is offline without having said so: its connection ended. What it said before its
-// last message is over.
+// last message is over. If its connection broke, its last will said that it is offline, not the device.
 func (d *device) leftUnsaid() bool {
-	return d.status == contract.StatusOffline && d.farewell < d.lastSeen
+	broke := d.ended != "" && d.ended != properly
+	return d.status == contract.StatusOffline && (d.farewell < d.lastSeen || broke)
 }
 
 // query selects the rows of a status; the zero value of the other members selects all of them.

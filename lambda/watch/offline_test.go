@@ -6,12 +6,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
 // lost writes a device whose connection has ended; farewell is how long ago it said that it goes offline, 0: never.
 func (f *fixture) lost(thing string, seen, farewell time.Duration) {
+	f.ended(thing, seen, farewell, "")
+}
+
+// ended also has the reason why the connection ended.
+func (f *fixture) ended(thing string, seen, farewell time.Duration, reason string) {
 	f.t.Helper()
 	item := values{
 		contract.StatusAttribute:   text(contract.StatusOffline),
@@ -20,7 +27,31 @@ func (f *fixture) lost(thing string, seen, farewell time.Duration) {
 	if farewell != 0 {
 		item[contract.FarewellAttribute] = millis(f.clock.Add(-farewell))
 	}
+	if reason != "" {
+		item[contract.ConnectedAttribute] = &types.AttributeValueMemberBOOL{Value: false}
+		item[contract.DisconnectReasonAttribute] = text(reason)
+	}
 	f.put(thing, item)
+}
+
+// The last will on the status topic says offline as the device itself does. AWS IoT says which of the two it was.
+func TestLastWillsAreNoFarewells(t *testing.T) {
+	f := newFixture(t, nil)
+	const late = 11 * time.Minute
+	f.ended("left", late, late, "CLIENT_INITIATED_DISCONNECT")
+	f.ended("broke", late, late, "CONNECTION_LOST")
+	f.ended("asleep", late, 0, "CLIENT_INITIATED_DISCONNECT")
+	f.mustRun()
+	want := map[string]string{"broke": `"CONNECTION_LOST"`, "asleep": `"CLIENT_INITIATED_DISCONNECT"`}
+	for _, n := range f.notices() {
+		if reason := string(n.Values["disconnect_reason"]); reason != want[n.Thing] {
+			t.Errorf("the notice of %s has the reason %s", n.Thing, reason)
+		}
+		delete(want, n.Thing)
+	}
+	if len(want) > 0 {
+		t.Errorf("nobody was told of %v", want)
+	}
 }
 
 // A device whose connection ends is offline. Unless it said that it leaves, people hear of it as of any other that sends

@@ -218,6 +218,7 @@ var chains = map[string][]change{
 			"dynamodb:PutItem",
 			"iam:CreateRole",
 			"iam:PutRolePolicy",
+			"iot:CreateTopicRule",
 			"logs:CreateLogGroup",
 			"logs:PutRetentionPolicy",
 			"scheduler:CreateSchedule",
