@@ -35,8 +35,8 @@ type MonitoringSpec struct {
 func monitoring() capability {
 	return capability{
 		shapes: []shape{{
-			arguments: []string{"monitoring", "monitoring.presence", "monitoring.alarms", "monitoring.alarms.enabled", "monitoring.alarms.*",
-				"monitoring.alarms.*.enabled"}, parts: true,
+			arguments: []string{"monitoring", "monitoring.presence", "monitoring.alarms",
+				"monitoring.alarms.enabled", "monitoring.alarms.*", "monitoring.alarms.*.enabled"}, parts: true,
 			outputs: []string{"alert_topic_arn", "function_arns", "rule_arns"},
 		}},
 		defaults: func(s *Spec) {
