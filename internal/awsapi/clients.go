@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	"github.com/aws/aws-sdk-go-v2/service/athena"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -89,6 +90,7 @@ type Clients struct {
 	athena             lazy[*athena.Client]
 	scheduler          lazy[*scheduler.Client]
 	timestreamInfluxDB lazy[*timestreaminfluxdb.Client]
+	apiGateway         lazy[*apigatewayv2.Client]
 }
 
 // shared is what the clients of all regions have in common.
@@ -437,5 +439,13 @@ func (c *Clients) Scheduler() *scheduler.Client {
 	return c.scheduler.get(func() *scheduler.Client {
 		return scheduler.NewFromConfig(c.config("scheduler"),
 			func(o *scheduler.Options) { o.BaseEndpoint = c.endpoint("scheduler", o.BaseEndpoint) })
+	})
+}
+
+// APIGateway is the client of API Gateway for HTTP APIs.
+func (c *Clients) APIGateway() *apigatewayv2.Client {
+	return c.apiGateway.get(func() *apigatewayv2.Client {
+		return apigatewayv2.NewFromConfig(c.config("apigatewayv2"),
+			func(o *apigatewayv2.Options) { o.BaseEndpoint = c.endpoint("apigatewayv2", o.BaseEndpoint) })
 	})
 }

@@ -21,6 +21,7 @@ const DefaultMaxRetries = 25
 
 // EndpointServices are the services that Settings.Endpoints may name, in order.
 var EndpointServices = []string{
+	"apigatewayv2",
 	"athena",
 	"cloudwatch",
 	"dynamodb",

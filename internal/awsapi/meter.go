@@ -64,6 +64,9 @@ var defaultRates = map[string]float64{
 	"ssm:PutParameter": 3, "secretsmanager:CreateSecret": 50, "secretsmanager:UpdateSecret": 50,
 	"secretsmanager:DeleteSecret": 50,
 
+	// API Gateway counts all operations of an account together ["Amazon API Gateway quotas"].
+	"apigatewayv2:*": 10,
+
 	// Lambda counts its whole control plane together, but for these [AWS 8].
 	"lambda:GetFunction": 100, "lambda:GetPolicy": 15, "lambda:Invoke": 0, "lambda:*": 15,
 }

@@ -15,6 +15,9 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/function"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/gluedatabase"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/gluetable"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/httpapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/httpapiroutes"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/httpapistage"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iamrole"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/influxdbinstance"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/iotpolicy"
@@ -77,5 +80,8 @@ func Registry(c *awsapi.Clients, devices assembly.Driver[spec.Fleet]) assembly.R
 		spec.KindDashboard:          assembly.Erase(dashboard.New(c)),
 		spec.KindScheduleGroup:      assembly.Erase(schedulegroup.New(c)),
 		spec.KindSchedule:           assembly.Erase(schedule.New(c)),
+		spec.KindHTTPAPI:            assembly.Erase(httpapi.New(c)),
+		spec.KindHTTPAPIRoutes:      assembly.Erase(httpapiroutes.New(c)),
+		spec.KindHTTPAPIStage:       assembly.Erase(httpapistage.New(c)),
 	}
 }

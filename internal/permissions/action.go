@@ -4,6 +4,8 @@
 // It must not know the AWS SDK, Terraform, or what a pipeline is beyond the names of its objects.
 package permissions
 
+import "strings"
+
 // prefixes maps services to their prefix in IAM actions, where the name in the SDK and in moto differs.
 var prefixes = map[string]string{
 	"IoT": "iot", "Kinesis": "kinesis", "Timestream Write": "timestream", "timestream-write": "timestream",
@@ -12,7 +14,13 @@ var prefixes = map[string]string{
 	"SNS": "sns", "SQS": "sqs", "IAM": "iam", "Lambda": "lambda", "CloudWatch Logs": "logs", "SSM": "ssm",
 	"Secrets Manager": "secretsmanager",
 	"STS":             "sts", "KMS": "kms", "Firehose": "firehose", "Glue": "glue", "Athena": "athena",
-	"CloudWatch": "cloudwatch", "Scheduler": "scheduler",
+	"CloudWatch": "cloudwatch", "Scheduler": "scheduler", "ApiGatewayV2": "apigateway", "apigatewayv2": "apigateway",
+}
+
+// verbs are the actions of API Gateway, which are named after HTTP methods, by how the operations begin. Tags of its
+// second generation are set with POST, while the reference has them below PUT; the policy allows both.
+var verbs = []struct{ begins, action string }{
+	{"Get", "GET"}, {"Create", "POST"}, {"Update", "PATCH"}, {"Delete", "DELETE"}, {"Tag", "PUT"}, {"Untag", "DELETE"},
 }
 
 // renamed are the S3 operations whose permission has another name [S3 actions, resources, and condition keys].
@@ -45,6 +53,14 @@ func Action(service, operation string) string {
 	}
 	if !known || operation == "" {
 		return ""
+	}
+	if prefix == "apigateway" {
+		for _, v := range verbs {
+			if strings.HasPrefix(operation, v.begins) {
+				operation = v.action
+				break
+			}
+		}
 	}
 	action := prefix + ":" + operation
 	if other, ok := renamed[action]; ok {

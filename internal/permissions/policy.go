@@ -89,6 +89,7 @@ var table = []statement{
 			"arn:${partition}:dynamodb:${region}:${account}:table/${name}-allow-list",
 			"arn:${partition}:dynamodb:${region}:${account}:table/${name}-readings",
 			"arn:${partition}:dynamodb:${region}:${account}:table/${name}-metrics",
+			"arn:${partition}:dynamodb:${region}:${account}:table/${name}-commands",
 		},
 		actions: `
 		CreateTable DeleteItem DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive GetItem
@@ -182,11 +183,27 @@ var table = []statement{
 		TagResource UntagResource`,
 	},
 	{
+		sid:     "API",
+		service: "apigateway",
+		// AWS assigns the ID of an API. The tags of each have a path of their own.
+		resources: []string{
+			"arn:${partition}:apigateway:${region}::/apis",
+			"arn:${partition}:apigateway:${region}::/apis/*",
+			"arn:${partition}:apigateway:${region}::/tags/*",
+		},
+		actions: `DELETE GET PATCH POST PUT`,
+	},
+	// API Gateway sets up access logs with the caller's rights ["Configure logging for HTTP APIs in API Gateway"].
+	{sid: "LogDelivery", service: "logs", resources: everything, actions: `
+		CreateLogDelivery DeleteLogDelivery DescribeResourcePolicies GetLogDelivery ListLogDeliveries PutResourcePolicy
+		UpdateLogDelivery`},
+	{
 		sid:     "Logs",
 		service: "logs",
 		resources: []string{
 			"arn:${partition}:logs:${region}:${account}:log-group:/aws/lambda/${name}-*",
 			"arn:${partition}:logs:${region}:${account}:log-group:/aws/kinesisfirehose/${name}-*",
+			"arn:${partition}:logs:${region}:${account}:log-group:/aws/vendedlogs/apigateway/${name}",
 		},
 		actions: `
 		AssociateKmsKey CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream DeleteRetentionPolicy
@@ -284,14 +301,41 @@ func Policy(p Place) []Statement {
 	return statements
 }
 
-// Document returns the policy as JSON, indented for people.
-func Document(p Place) (string, error) {
+// maxDocument is IAM's limit of a managed policy, in characters that are not white space [IAM quotas].
+const maxDocument = 6144
+
+// Documents returns the policy as JSON, indented for people: in the order of the statements, each document as large as
+// a managed policy may be.
+func Documents(p Place) ([]string, error) {
+	var documents []string
+	var held []Statement
+	for _, s := range Policy(p) {
+		text, err := document(append(held[:len(held):len(held)], s))
+		if err != nil {
+			return nil, err
+		}
+		if len(held) > 0 && size(text) > maxDocument {
+			if text, err = document(held); err != nil {
+				return nil, err
+			}
+			documents, held = append(documents, text), nil
+		}
+		held = append(held, s)
+	}
+	text, err := document(held)
+	return append(documents, text), err
+}
+
+func document(statements []Statement) (string, error) {
 	text, err := json.MarshalIndent(struct {
 		Version   string
 		Statement []Statement
-	}{"2012-10-17", Policy(p)}, "", "  ")
+	}{"2012-10-17", statements}, "", "  ")
 	if err != nil {
 		return "", fmt.Errorf("writing the policy: %w", err)
 	}
 	return string(text), nil
 }
+
+// size counts as IAM does.
+func size(document string) int { return len(strings.Join(strings.Fields(document), "")) }

@@ -5,7 +5,8 @@
 // A part's Name is the object's AWS name, and for objects without a name of their own the
 // names that find them, joined by "|": "database|table" (Timestream table), "table|key" (item),
 // "topic|protocol|endpoint" (subscription), "stream|function" (event source mapping), "group|stream" (log stream),
-// "database|table" (Glue table), "workgroup|query" (named query), "group|schedule" (schedule).
+// "database|table" (Glue table), "workgroup|query" (named query), "group|schedule" (schedule), "API|stage" (stage of an
+// HTTP API).
 //
 // Tags never hold the owner token: drivers add it under OwnerTag from the
 // reference they are given, and take it out of what they observe.
@@ -50,6 +51,9 @@ const (
 	KindDashboard          = "cloudwatch_dashboard"
 	KindScheduleGroup      = "schedule_group"
 	KindSchedule           = "schedule"
+	KindHTTPAPI            = "http_api"
+	KindHTTPAPIRoutes      = "http_api_routes"
+	KindHTTPAPIStage       = "http_api_stage"
 )
 
 // Parameter is an SSM parameter. The value is written as a SecureString.
@@ -146,8 +150,12 @@ type Table struct {
 	Provisioned bool
 }
 
-// TableIndex is a global secondary index with a string hash key and a number range key, projecting all attributes.
-type TableIndex struct{ Name, HashKey, RangeKey string }
+// TableIndex is a global secondary index with a string hash key.
+type TableIndex struct {
+	Name, HashKey, RangeKey string
+	TextRange               bool // the range key is a string, else a number
+	KeysOnly                bool // it projects the keys, else all attributes
+}
 
 // TableItem is one item of a DynamoDB table, written as a whole. The driver stores the owner token in the
 // attribute "iot-pipeline" beside Document.

@@ -2,6 +2,7 @@ package dynamotable
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -67,12 +68,20 @@ func specOf(t *types.TableDescription) spec.Table {
 		}
 		index := spec.TableIndex{Name: aws.ToString(i.IndexName)}
 		index.HashKey, index.RangeKey = keys(i.KeySchema)
+		index.TextRange = index.RangeKey != "" && isText(t.AttributeDefinitions, index.RangeKey)
+		index.KeysOnly = i.Projection != nil && i.Projection.ProjectionType == types.ProjectionTypeKeysOnly
 		s.Indexes = append(s.Indexes, index)
 	}
 	if e := t.SSEDescription; e != nil && (e.Status == types.SSEStatusEnabled || e.Status == types.SSEStatusUpdating) {
 		s.KMSKeyID = aws.ToString(e.KMSMasterKeyArn)
 	}
 	return s
+}
+
+func isText(definitions []types.AttributeDefinition, attribute string) bool {
+	return slices.ContainsFunc(definitions, func(d types.AttributeDefinition) bool {
+		return aws.ToString(d.AttributeName) == attribute && d.AttributeType == types.ScalarAttributeTypeS
+	})
 }
 
 func keys(schema []types.KeySchemaElement) (hash, rangeKey string) {

@@ -45,7 +45,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Table) 
 	}
 	for _, i := range want.Indexes {
 		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
-			IndexName: &i.Name, KeySchema: keySchema(i.HashKey, i.RangeKey), Projection: everything()})
+			IndexName: &i.Name, KeySchema: keySchema(i.HashKey, i.RangeKey), Projection: projection(i)})
 	}
 	if want.KMSKeyID != "" {
 		in.SSESpecification = encryption(want.KMSKeyID)
@@ -179,7 +179,7 @@ func (d *Driver) reindex(ctx context.Context, have *assembly.Observed[spec.Table
 		}
 		after.Indexes = append(after.Indexes, i)
 		add := types.GlobalSecondaryIndexUpdate{Create: &types.CreateGlobalSecondaryIndexAction{
-			IndexName: &i.Name, KeySchema: keySchema(i.HashKey, i.RangeKey), Projection: everything()}}
+			IndexName: &i.Name, KeySchema: keySchema(i.HashKey, i.RangeKey), Projection: projection(i)}}
 		if err := d.update(ctx,
 			&dynamodb.UpdateTableInput{TableName: &have.ID, AttributeDefinitions: definitions(after),
 				GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{add}}); err != nil {
@@ -293,8 +293,7 @@ func sorted(indexes []spec.TableIndex) []spec.TableIndex {
 		func(a, b spec.TableIndex) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// definitions names the attributes that are keys: those of the table and hash keys of indexes are strings, range keys
-// of indexes numbers.
+// definitions names the attributes that are keys: those of the table and hash keys of indexes are strings.
 func definitions(want spec.Table) []types.AttributeDefinition {
 	kinds := map[string]types.ScalarAttributeType{want.HashKey: types.ScalarAttributeTypeS}
 	if want.RangeKey != "" {
@@ -302,8 +301,10 @@ func definitions(want spec.Table) []types.AttributeDefinition {
 	}
 	for _, i := range want.Indexes {
 		kinds[i.HashKey] = types.ScalarAttributeTypeS
-		if i.RangeKey != "" {
+		if i.RangeKey != "" && !i.TextRange {
 			kinds[i.RangeKey] = types.ScalarAttributeTypeN
+		} else if i.RangeKey != "" {
+			kinds[i.RangeKey] = types.ScalarAttributeTypeS
 		}
 	}
 	list := make([]types.AttributeDefinition, 0, len(kinds))
@@ -323,7 +324,10 @@ func keySchema(hash, rangeKey string) []types.KeySchemaElement {
 	return schema
 }
 
-func everything() *types.Projection {
+func projection(i spec.TableIndex) *types.Projection {
+	if i.KeysOnly {
+		return &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}
+	}
 	return &types.Projection{ProjectionType: types.ProjectionTypeAll}
 }
 

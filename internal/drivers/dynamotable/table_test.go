@@ -22,6 +22,8 @@ const name = "greenhouse"
 var (
 	byStatus = spec.TableIndex{Name: "by-status", HashKey: "status", RangeKey: "last_seen"}
 	byKind   = spec.TableIndex{Name: "by-kind", HashKey: "kind"}
+	byDevice = spec.TableIndex{Name: "by-status-and-device", HashKey: "status", RangeKey: "device_id", TextRange: true,
+		KeysOnly: true}
 )
 
 func full() spec.Table {
@@ -97,6 +99,10 @@ func TestLife(t *testing.T) {
 					return err
 				},
 			},
+			{Why: "a second index wanted", Fields: []string{"indexes"}, Writes: []string{"UpdateTable"},
+				Want: drivertest.Changing(func(s *spec.Table) { s.Indexes = []spec.TableIndex{byStatus, byDevice} })},
+			{Why: "the second index wanted no more", Fields: []string{"indexes"}, Writes: []string{"UpdateTable"},
+				Want: drivertest.Changing(func(s *spec.Table) { s.Indexes = []spec.TableIndex{byStatus} })},
 			{Why: "another index wanted", Fields: []string{"indexes"}, Writes: []string{"UpdateTable", "UpdateTable"},
 				Want: drivertest.Changing(func(s *spec.Table) { s.Indexes = []spec.TableIndex{byKind} })},
 			{Why: "no TTL wanted", Fields: []string{"ttl"}, Writes: []string{"UpdateTimeToLive"},

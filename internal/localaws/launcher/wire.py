@@ -203,7 +203,7 @@ class Route:
         path, _, query = operation.http["requestUri"].partition("?")
         self.operation, self.method = operation, operation.http["method"]
         self.query = dict(parse_qsl(query, keep_blank_values=True))
-        pattern = re.sub(r"\\\{(\w+)(\\\+)?\\\}", label, re.escape(path.rstrip("/")))
+        pattern = re.sub(r"\\\{([\w\\-]+?)(\\\+)?\\\}", label, re.escape(path.rstrip("/")))
         self.path = re.compile(pattern + "/?")
         self.literals = sum(1 for part in path.split("/") if part and not part.startswith("{"))
         self.names = {}
@@ -212,7 +212,7 @@ class Route:
         for name, member in (shape.members if shape else {}).items():
             where, key = member.serialization.get("location"), member.serialization.get("name", name)
             if where == "uri":
-                self.names[key] = name
+                self.names[group(key)] = name
             elif where in ("querystring", "header") and name in shape.required_members:
                 self.required.append((where, key))
 
@@ -231,7 +231,13 @@ class Route:
 
 
 def label(match):
-    return f"(?P<{match[1]}>.+)" if match[2] else f"(?P<{match[1]}>[^/]+)"
+    name = group(match[1])
+    return f"(?P<{name}>.+)" if match[2] else f"(?P<{name}>[^/]+)"
+
+
+def group(name):
+    """A label's name as regular expressions take it; API Gateway has some with a hyphen."""
+    return re.sub(r"\W+", "_", name)
 
 
 @functools.cache

@@ -129,8 +129,11 @@ func (r *Reference) actions(pattern string) []found {
 // takes reports whether the action can be limited to an ARN.
 func (f found) takes(arn string) bool {
 	for kind := range f.action.Resources {
-		if fits(arn, f.service.ARNs[kind]) {
-			return true
+		// Kinds of two generations of API Gateway have two ARNs in the reference.
+		for _, known := range strings.Split(f.service.ARNs[kind], ", ") {
+			if fits(arn, known) {
+				return true
+			}
 		}
 	}
 	return false

@@ -1,6 +1,7 @@
 """Changes that bring moto nearer to AWS, one module per service, each change with the fact it rests on."""
 
 from amend import (
+    apigateway,
     athena,
     certificates,
     cloudwatch,
@@ -19,6 +20,7 @@ from amend import (
 )
 
 MODULES = (
+    apigateway,
     athena,
     certificates,
     cloudwatch,
