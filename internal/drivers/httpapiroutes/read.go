@@ -149,7 +149,7 @@ func specOf(s *state) spec.HTTPAPIRoutes {
 
 func jwtOf(a *types.Authorizer) *spec.JWTAuthorizer {
 	j := &spec.JWTAuthorizer{}
-	// A token that is taken from elsewhere is not the one that callers send: such an authorizer differs from any wanted.
+	// A token that is taken from elsewhere is not what callers send: such an authorizer differs from any wanted.
 	if c := a.JwtConfiguration; c != nil && slices.Equal(a.IdentitySource, identitySource) {
 		j.Issuer, j.Audiences = aws.ToString(c.Issuer), slices.Sorted(slices.Values(c.Audience))
 	}

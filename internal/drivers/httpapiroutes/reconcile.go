@@ -92,7 +92,7 @@ func (d *Driver) writeIntegration(ctx context.Context, s *state, want spec.HTTPA
 	return err
 }
 
-// writeAuthorizer returns the authorizer that routes are to have, nil for none. API Gateway asks the issuer for its keys
+// writeAuthorizer returns the authorizer that routes are to have, nil for none. API Gateway asks the issuer for keys
 // before it accepts it.
 func (d *Driver) writeAuthorizer(
 	ctx context.Context,
