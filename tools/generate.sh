@@ -34,3 +34,6 @@ go build -C tools -o "$root/.cache/bin/tfplugindocs" github.com/hashicorp/terraf
 "$cli" fmt -recursive examples >/dev/null
 # tfplugindocs empties docs/guides; these pages are generated from the SQL functions and from the price table.
 go generate ./internal/iotsql/... ./internal/costs/...
+# The API's document comes from its Go types, the client from the document.
+go test ./lambda/api -run '^TestDocument$' -update
+go generate ./client

@@ -27,8 +27,7 @@ const ArchivePartition = "day"
 const (
 	ArchiveTelemetry = "telemetry"
 	ArchiveStatus    = "status"
-	ArchivePresence  = "presence" // what AWS IoT says of a device's connection
-	ArchiveOther     = "other"    // what could not be read as any of these
+	ArchiveOther     = "other" // what could not be read as telemetry or status
 )
 
 // Values of the archive's column payload_encoding.

@@ -29,6 +29,15 @@ const (
 	DocumentAttribute = "document"
 )
 
+// Special items of the device table that the alerts function shares with others.
+const (
+	// ThresholdsItem holds the overrides of thresholds for the whole pipeline, and ThresholdsItem, "#" and a device's
+	// name those for the device.
+	ThresholdsItem = "$thresholds"
+	// CooldownPrefix begins the key of an alert: the rule's name, "#" and the device's name follow.
+	CooldownPrefix = "$cooldown#"
+)
+
 // SerialKey is the hash key of the allow-list.
 const SerialKey = "serial"
 

@@ -32,7 +32,7 @@ type claimed struct {
 }
 
 func cooldownKey(rule, thing string) map[string]types.AttributeValue {
-	return itemKey("$cooldown#" + rule + "#" + thing)
+	return itemKey(contract.CooldownPrefix + rule + "#" + thing)
 }
 
 // claim asks to announce an alert now. If the rule announced one for this device within the cooldown, the alert is

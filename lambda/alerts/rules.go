@@ -146,7 +146,7 @@ func (b *rulebook) current(ctx context.Context) ([]rule, []error, error) {
 // thresholds returns the named thresholds of a device: its own, else the pipeline's, else the defaults of the rules.
 func (b *rulebook) thresholds(ctx context.Context, thing string) (map[string]json.RawMessage, error) {
 	if err := refresh(ctx, b, &b.overrides,
-		func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds") }); err != nil {
+		func() (map[string]json.RawMessage, error) { return b.values(ctx, contract.ThresholdsItem) }); err != nil {
 		return nil, err
 	}
 	if len(b.devices) >= maxDevices {
@@ -154,7 +154,7 @@ func (b *rulebook) thresholds(ctx context.Context, thing string) (map[string]jso
 	}
 	device := b.devices[thing]
 	if err := refresh(ctx, b, &device,
-		func() (map[string]json.RawMessage, error) { return b.values(ctx, "$thresholds#"+thing) }); err != nil {
+		func() (map[string]json.RawMessage, error) { return b.values(ctx, contract.ThresholdsItem+"#"+thing) }); err != nil {
 		return nil, err
 	}
 	b.devices[thing] = device

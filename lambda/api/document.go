@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"mime"
 	"net/http"
 	"strings"
 
@@ -55,6 +56,12 @@ func (s *service) build() huma.API {
 	})
 	s.deviceOperations(api)
 	s.commandOperations(api)
+	s.readingOperations(api)
+	s.configOperations(api)
+	s.shadowOperations(api)
+	s.thresholdOperations(api)
+	s.alertOperations(api)
+	s.summaryOperation(api)
 	s.documentOperation(api)
 	return api
 }
@@ -90,11 +97,22 @@ func register[I, O any](api huma.API, op huma.Operation, handle func(context.Con
 		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{}}
 		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge,
 			http.StatusUnsupportedMediaType)
+		op.Middlewares = append(op.Middlewares, onlyJSON)
 	}
 	huma.Register(api, op, handle)
 	if op.RequestBody != nil {
 		delete(op.RequestBody.Content, "application/octet-stream")
 	}
+}
+
+// onlyJSON refuses bodies of another type, also those that the library would read as JSON.
+func onlyJSON(ctx huma.Context, next func(huma.Context)) {
+	kind, _, err := mime.ParseMediaType(ctx.Header("Content-Type"))
+	if r, w := humago.Unwrap(ctx); r.ContentLength != 0 && (err != nil || kind != "application/json") {
+		write(w, badMediaType.problem("The Content-Type must be application/json."))
+		return
+	}
+	next(ctx)
 }
 
 type documentInput struct {
@@ -128,6 +146,24 @@ func (s *service) documentOperation(api huma.API) {
 	})
 }
 
+// freeMembers says of objects with any members that these can also be null, which an empty schema of OpenAPI 3.0 leaves
+// open.
+func freeMembers(tree any) {
+	switch v := tree.(type) {
+	case map[string]any:
+		for name, value := range v {
+			if schema, ok := value.(map[string]any); ok && name == "additionalProperties" && len(schema) == 0 {
+				v[name] = true
+			}
+			freeMembers(value)
+		}
+	case []any:
+		for _, value := range v {
+			freeMembers(value)
+		}
+	}
+}
+
 // encoded is the document as it is in the file, from the registered operations.
 func encoded(api huma.API) ([]byte, error) {
 	text, err := api.OpenAPI().Downgrade()
@@ -138,6 +174,7 @@ func encoded(api huma.API) ([]byte, error) {
 	if err := json.Unmarshal(text, &tree); err != nil {
 		return nil, fmt.Errorf("reading the OpenAPI document: %w", err)
 	}
+	freeMembers(tree)
 	text, err = json.MarshalIndent(tree, "", " ")
 	return append(text, '\n'), err
 }

@@ -112,14 +112,21 @@ func (s *service) ofStatus(ctx context.Context, status string, limit int, after 
 
 // rows reads the rows that entries of an index name, by device.
 func (s *service) rows(ctx context.Context, entries []item) (map[string]item, error) {
-	rows := make(map[string]item, len(entries))
 	keys := make([]item, len(entries))
 	for i, entry := range entries {
 		keys[i] = item{contract.DeviceKey: entry[contract.DeviceKey]}
 	}
+	return s.rowsOf(ctx, keys, false)
+}
+
+// rowsOf reads rows of the device table, by their keys.
+func (s *service) rowsOf(ctx context.Context, keys []item, consistent bool) (map[string]item, error) {
+	rows := make(map[string]item, len(keys))
 	for attempt := 1; len(keys) > 0; {
 		out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-			RequestItems: map[string]types.KeysAndAttributes{s.devices: {Keys: keys}},
+			RequestItems: map[string]types.KeysAndAttributes{
+				s.devices: {Keys: keys, ConsistentRead: aws.Bool(consistent)},
+			},
 		})
 		if err != nil {
 			return nil, err

@@ -32,6 +32,7 @@ type service struct {
 	data       *iotdataplane.Client
 	monitoring *cloudwatch.Client
 	mux        *http.ServeMux
+	counted    counted
 	log        *slog.Logger
 	level      string
 	out        io.Writer // metrics

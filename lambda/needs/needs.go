@@ -34,6 +34,7 @@ const (
 	AllowList          Resource = "allow-list"          // the DynamoDB table of serials that may register
 	Things             Resource = "things"              // arn:…:thing/<thing name prefix>*
 	AnyThing           Resource = "any-thing"           // arn:…:thing/*: any name may be a device's
+	AnyCertificate     Resource = "any-certificate"     // arn:…:cert/*: AWS assigns the IDs
 	Network            Resource = "network"             // "*", in a VPC of the user's own
 	LogStreams         Resource = "log-streams"         // arn:…:log-group:<the function's group>:log-stream:*
 	Anything           Resource = "*"                   // the action takes no resource

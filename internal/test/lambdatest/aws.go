@@ -224,15 +224,38 @@ func action(r *http.Request, body []byte) string {
 	if form, err := url.ParseQuery(string(body)); err == nil && form.Has("Action") {
 		return "sns:" + form.Get("Action")
 	}
-	switch {
-	case r.Method == http.MethodPut:
+	if action := iotAction(r); action != "" {
+		return action
+	}
+	if _, operation, ok := strings.Cut(r.URL.Path, "/service/GraniteServiceVersion20100801/operation/"); ok {
+		return "cloudwatch:" + operation
+	}
+	if r.Method == http.MethodPut {
 		return "s3:PutObject"
+	}
+	return r.Method + " " + r.URL.Path
+}
+
+// iotAction tells what is called of AWS IoT, "" if nothing is.
+func iotAction(r *http.Request) string {
+	const shadows = "/api/things/shadow/ListNamedShadowsForThing/"
+	switch thing := strings.HasPrefix(r.URL.Path, "/things/"); {
+	case thing && strings.HasSuffix(r.URL.Path, "/shadow") && r.Method == http.MethodPost:
+		return "iot:UpdateThingShadow"
+	case thing && strings.HasSuffix(r.URL.Path, "/shadow"):
+		return "iot:GetThingShadow"
+	case thing && strings.HasSuffix(r.URL.Path, "/principals"):
+		return "iot:ListThingPrincipals"
+	case strings.HasPrefix(r.URL.Path, shadows):
+		return "iot:ListNamedShadowsForThing"
+	case strings.HasPrefix(r.URL.Path, "/certificates/"):
+		return "iot:DescribeCertificate"
 	case strings.HasPrefix(r.URL.Path, "/topics/"):
 		return "iot:Publish"
 	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/things/"):
 		return "iot:DescribeThing"
 	}
-	return r.Method + " " + r.URL.Path
+	return ""
 }
 
 // Letters returns the bodies of the SQS messages that were accepted, decoded, in the order of arrival.
