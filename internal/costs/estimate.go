@@ -293,6 +293,7 @@ const (
 	alertsMemoryMB = 128
 	alertsMetrics  = 5 // Received, Accepted, Alerts (in total and by severity), Latency
 	alertsWrites   = 2 // of the cooldown: claimed, announced
+	alertsIndexed  = 3 // entries of the index by-status that these write: the old one goes, and one for each
 	alertsReads    = 3 // of rules and thresholds; fewer when it read them within the last minute
 	alertsRequests = alertsWrites + alertsReads + 1
 )
@@ -312,7 +313,7 @@ func (b *bill) alerts() {
 	if raised > 0 {
 		b.metrics("alerts", alertsMetrics)
 	}
-	b.perMessage("dynamodb_write", "DynamoDB: cooldowns", alertsWrites*raised/1e6)
+	b.perMessage("dynamodb_write", "DynamoDB: cooldowns", (alertsWrites+alertsIndexed)*raised/1e6)
 	b.perMessage("dynamodb_read", "DynamoDB: rules and thresholds", alertsReads*raised/1e6)
 	b.perMessage("sns_publish", "SNS: notifications", raised/1e6)
 	b.perMessage("sns_email", "SNS: e-mails", raised*a.EmailSubscribers/1e6)

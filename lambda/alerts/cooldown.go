@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
 // keepCooldown is how long a cooldown's item outlives the cooldown: an alert that is still active must stay known.
@@ -43,17 +45,19 @@ func (c *cooldowns) claim(ctx context.Context, r *rule, thing, request string, n
 		TableName: aws.String(c.table),
 		Key:       cooldownKey(r.name, thing),
 		UpdateExpression: aws.String(
-			"SET #until = :until, active = :yes, expires_at = :expires, claim = :request, announced = :no",
+			"SET #until = :until, active = :yes, expires_at = :expires, claim = :request, announced = :no, " +
+				"#status = :alert, last_seen = :now", // so that an index lists the alerts by when they were raised
 		),
 		ConditionExpression: aws.String("attribute_not_exists(#until)" +
 			" OR (#until <= :now AND NOT (claim = :request AND announced = :yes))" +
 			" OR (claim = :request AND announced = :no)"),
-		ExpressionAttributeNames: map[string]string{"#until": "until"},
+		ExpressionAttributeNames: map[string]string{"#until": "until", "#status": contract.StatusAttribute},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":until": integer(
 				until.UnixMilli(),
 			), ":now": integer(now.UnixMilli()), ":expires": integer(until.Add(keepCooldown).Unix()),
 			":request": &types.AttributeValueMemberS{Value: request}, ":yes": boolean(true), ":no": boolean(false),
+			":alert": &types.AttributeValueMemberS{Value: contract.StatusAlert},
 		},
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
