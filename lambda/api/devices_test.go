@@ -20,16 +20,9 @@ func TestADeviceAndItsCertificate(t *testing.T) {
 	f := newFixture(t, nil)
 	f.device("soil-001", contract.StatusOnline)
 	f.thing("soil-001", owner)
-	keys, err := f.iot.CreateKeysAndCertificate(t.Context(), &iot.CreateKeysAndCertificateInput{SetAsActive: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.iot.AttachThingPrincipal(t.Context(), &iot.AttachThingPrincipalInput{
-		ThingName: aws.String("soil-001"), Principal: keys.CertificateArn}); err != nil {
-		t.Fatal(err)
-	}
+	id := f.certificate("soil-001")
 	got := get[DeviceDetails](f, "/v1/devices/soil-001")
-	if len(got.Certificates) != 1 || got.Certificates[0].ID != *keys.CertificateId ||
+	if len(got.Certificates) != 1 || got.Certificates[0].ID != id ||
 		got.Certificates[0].Status != "ACTIVE" {
 		t.Errorf("certificates %+v", got.Certificates)
 	}
@@ -41,6 +34,20 @@ func TestADeviceAndItsCertificate(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// certificate gives a thing an active certificate, and returns its ID.
+func (f *fixture) certificate(thing string) string {
+	f.t.Helper()
+	keys, err := f.iot.CreateKeysAndCertificate(f.t.Context(), &iot.CreateKeysAndCertificateInput{SetAsActive: true})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if _, err := f.iot.AttachThingPrincipal(f.t.Context(), &iot.AttachThingPrincipalInput{
+		ThingName: aws.String(thing), Principal: keys.CertificateArn}); err != nil {
+		f.t.Fatal(err)
+	}
+	return *keys.CertificateId
 }
 
 func TestWhoseDeviceItIs(t *testing.T) {
