@@ -154,7 +154,9 @@ func (b *rulebook) thresholds(ctx context.Context, thing string) (map[string]jso
 	}
 	device := b.devices[thing]
 	if err := refresh(ctx, b, &device,
-		func() (map[string]json.RawMessage, error) { return b.values(ctx, contract.ThresholdsItem+"#"+thing) }); err != nil {
+		func() (map[string]json.RawMessage, error) {
+			return b.values(ctx, contract.ThresholdsItem+"#"+thing)
+		}); err != nil {
 		return nil, err
 	}
 	b.devices[thing] = device
