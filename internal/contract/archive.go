@@ -27,7 +27,8 @@ const ArchivePartition = "day"
 const (
 	ArchiveTelemetry = "telemetry"
 	ArchiveStatus    = "status"
-	ArchiveOther     = "other" // what could not be read as telemetry or status
+	ArchivePresence  = "presence" // what AWS IoT says of a device's connection
+	ArchiveOther     = "other"    // what could not be read as any of these
 )
 
 // Values of the archive's column payload_encoding.

@@ -1,9 +1,11 @@
 package contract
 
+import "time"
+
 // Values of StatusAttribute.
 const (
 	StatusOnline  = "online"
-	StatusOffline = "offline" // the device said so
+	StatusOffline = "offline" // the device said so, or its connection ended
 	StatusSilent  = "silent"  // it was online, and has sent nothing for longer than it may
 	// StatusReturned is no status of a device. Items with the key ReturnedPrefix and the device's name have it, so that
 	// the index StatusIndex finds the devices that were silent and have sent something since.
@@ -19,6 +21,22 @@ const (
 	// SilentSinceAttribute (epoch ms) is in an item of a returned device: when it was seen before.
 	SilentSinceAttribute = "silent_since"
 )
+
+// Attributes of the device table about a device's connection, as AWS IoT tells of it.
+const (
+	ConnectedAttribute         = "connected" // BOOL
+	SessionAttribute           = "session"   // AWS IoT's name of the session
+	ConnectionVersionAttribute = "connection_version"
+	PresenceAtAttribute        = "presence_at" // epoch ms, AWS IoT's time of the last event
+	DisconnectedAtAttribute    = "disconnected_at"
+	DisconnectReasonAttribute  = "disconnect_reason"
+	// FarewellAttribute (epoch ms) is when a device said on its status topic that it goes offline.
+	FarewellAttribute = "farewell_at"
+)
+
+// OfflineMargin is how far before the last run's limit the watch function looks for devices that are offline. The
+// processor sets no device offline by an event that reaches it later than half of it.
+const OfflineMargin = 10 * time.Minute
 
 // Special items of the device table.
 const (

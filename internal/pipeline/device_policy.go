@@ -24,6 +24,9 @@ func (b *builder) devicePolicy() string {
 	shadow := "$aws/things/" + thisThing + "/shadow/*"
 	publish := []string{b.arn.iotTopic(own + "/telemetry"), b.arn.iotTopic(own + "/status")}
 	for _, r := range b.ownRules() {
+		if r.topic == "" {
+			continue // not for devices: one could speak for another
+		}
 		publish = append(publish, b.arn.iotTopic("$aws/rules/"+b.names.rule(r.key)+"/"+own+"/"+r.topic))
 	}
 	publish = append(publish, b.arn.iotTopic(shadow))

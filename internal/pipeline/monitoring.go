@@ -25,6 +25,8 @@ const (
 type MonitoringSpec struct {
 	SilenceMinutes *int64 `json:"silence_minutes,omitzero"`
 	NotifyReturn   *bool  `json:"notify_return,omitzero"`
+	// Presence keeps whether devices are connected; true unless it is written.
+	Presence *bool `json:"presence,omitzero"`
 	// Alarms are on unless they are switched off.
 	Alarms *AlarmsSpec `json:"alarms,omitzero"`
 }
@@ -33,15 +35,16 @@ type MonitoringSpec struct {
 func monitoring() capability {
 	return capability{
 		shapes: []shape{{
-			arguments: []string{"monitoring", "monitoring.alarms", "monitoring.alarms.enabled", "monitoring.alarms.*",
-				"monitoring.alarms.*.enabled"}, parts: true,
-			outputs: []string{"alert_topic_arn", "function_arns"},
+			arguments: []string{"monitoring", "monitoring.presence", "monitoring.alarms",
+				"monitoring.alarms.enabled", "monitoring.alarms.*", "monitoring.alarms.*.enabled"}, parts: true,
+			outputs: []string{"alert_topic_arn", "function_arns", "rule_arns"},
 		}},
 		defaults: func(s *Spec) {
 			if s.Monitoring != nil {
 				m := *s.Monitoring
 				m.SilenceMinutes = SilenceMinutes.Or(m.SilenceMinutes)
 				m.NotifyReturn = or(m.NotifyReturn, true)
+				m.Presence = or(m.Presence, true)
 				s.Monitoring = &m
 			}
 		},
@@ -53,6 +56,7 @@ func monitoring() capability {
 			return append([]assembly.Part{b.silence(), b.scheduleGroup(), b.scheduleRole(), b.watchSchedule()},
 				b.alarmParts()...)
 		},
+		rules: (*builder).presenceRules,
 		function: &function{
 			name: "watch", exists: (*builder).hasMonitoring, configure: (*builder).watchFunction,
 			keys:  func(b *builder) []statement { return b.encryptWith(b.alertKey()) },

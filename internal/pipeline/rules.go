@@ -11,12 +11,12 @@ import (
 )
 
 // reservedRoutes are the keys of the pipeline's own rules, whether it has them or not.
-var reservedRoutes = []string{"telemetry", "status", "alerts", "archive"}
+var reservedRoutes = []string{"telemetry", "status", "presence", "alerts", "archive"}
 
-// ownRule is a topic rule of the pipeline itself. Devices may publish to it by Basic Ingest, too.
+// ownRule is a topic rule of the pipeline itself.
 type ownRule struct {
 	key         string // of the part, after "rule/"; end of the rule's name
-	topic       string // last level of the topics that it selects
+	topic       string // last level of the device's topics that it selects; devices may publish there by Basic Ingest
 	description string
 	// sql returns the statement. It is called only when the rule is created or compared: a plan may be built before the
 	// alert conditions are known.

@@ -22,6 +22,7 @@ type Kind string
 // Kinds of records. The kind of an envelope is also the first word of the members that it is recognised by.
 const (
 	Telemetry Kind = "telemetry" // anything without an envelope
+	Presence  Kind = "presence"  // what AWS IoT says of a device's connection
 	Status    Kind = "status"    // what a device says on its status topic
 )
 
@@ -31,6 +32,7 @@ var envelopes = []struct {
 	payload, topic string
 }{
 	{Status, "status_payload", "status_topic"},
+	{Presence, "presence_payload", "presence_topic"},
 }
 
 // mark ends the name of a member that every envelope has, so that one look recognises most telemetry.

@@ -21,9 +21,11 @@ func TestKinds(t *testing.T) {
 	}{
 		{lambdatest.Status("soil-001", `{"status":"online"}`, at), Status, "greenhouse/soil-001/status",
 			`{"status":"online"}`},
+		{lambdatest.Presence("soil-001", "connected", `{"clientId":"soil-001"}`), Presence,
+			"$aws/events/presence/connected/soil-001", `{"clientId":"soil-001"}`},
 		{`{"status":"online","topic":"a"}`, Telemetry, "", ""},
 		{`{"status_topic":"a/soil-001/status","data":{"humidity":1}}`, Telemetry, "", ""},
-		{`{"status_payload":"YQ==","other_topic":"a"}`, Telemetry, "", ""},
+		{`{"status_payload":"YQ==","presence_topic":"a"}`, Telemetry, "", ""},
 		{"", Telemetry, "", ""},
 		{"\x00\xff", Telemetry, "", ""},
 	} {
@@ -73,6 +75,7 @@ func TestForgedEnvelopes(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	f.Add("soil-001", lambdatest.Status("soil-001", `{"status":"online"}`, time.UnixMilli(1)))
+	f.Add("soil-001", lambdatest.Presence("soil-001", "connected", `{}`))
 	f.Add("a", `{"status_payload":"b25saW5l","status_topic":"a"}`)
 	f.Add("", `{"status_payload":"","status_topic":"","status_topic":null}`)
 	f.Fuzz(func(t *testing.T, thing, data string) {

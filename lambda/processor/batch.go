@@ -20,11 +20,15 @@ type reading struct {
 type batch struct {
 	records  []stream.Record
 	readings []reading // in the order of their records; a record that was rejected at once has none
-	now      time.Time
+	// presences are the events of AWS IoT about connections, in the order of their records.
+	presences []presence
+	now       time.Time
 
 	mu       sync.Mutex
 	rejected map[int]rejection
 	failed   map[int]error
+	// strangers is how many events are about clients that are not known as devices.
+	strangers int
 }
 
 // rejection is the reason why a record becomes a dead letter.
@@ -77,4 +81,11 @@ func (b *batch) lowestFailed() int {
 		lowest = min(lowest, i)
 	}
 	return lowest
+}
+
+// stranger counts an event about a client that is not known as a device.
+func (b *batch) stranger() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.strangers++
 }

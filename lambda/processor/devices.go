@@ -80,16 +80,28 @@ func byDevice(b *batch) []int {
 	return order
 }
 
-// store adds one update per device in order to w.
+// store adds one update per device in order to w, and one for what is new of its connection. That comes second, so that
+// the device is known if its first message is in the batch.
 func (d *devices) store(ctx context.Context, b *batch, order []int, w *work) {
+	presences := newestPresences(b)
 	for start := 0; start < len(order); {
 		end := start + 1
 		for end < len(order) && b.of(order[end]).PartitionKey == b.of(order[start]).PartitionKey {
 			end++
 		}
 		s := newest(b, order[start:end])
-		*w = append(*w, func() { d.update(ctx, b, s) })
+		p, ok := presences[s.thing]
+		delete(presences, s.thing)
+		*w = append(*w, func() {
+			d.update(ctx, b, s)
+			if ok {
+				d.connect(ctx, b, s.thing, p)
+			}
+		})
 		start = end
+	}
+	for thing, p := range presences {
+		*w = append(*w, func() { d.connect(ctx, b, thing, p) })
 	}
 }
 

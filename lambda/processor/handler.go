@@ -140,10 +140,11 @@ func (p *processor) decode(ctx context.Context, b *batch, metrics *emf.Recorder)
 		})
 	}
 	workers.Wait()
-	b.readings = runs[0].readings
+	b.readings, b.presences = runs[0].readings, runs[0].presences
 	skipped, implausible := runs[0].skipped, runs[0].implausible
 	for _, r := range runs[1:] {
 		b.readings = append(b.readings, r.readings...)
+		b.presences = append(b.presences, r.presences...)
 		skipped, implausible = skipped+r.skipped, implausible+r.implausible
 	}
 	metrics.Count("Received", n)
@@ -159,6 +160,8 @@ type run struct {
 	decoder  *telemetry.Decoder
 	readings []reading
 	decoded  []telemetry.Reading // of one record; its memory is reused
+	// presences are the events about connections.
+	presences []presence
 
 	skipped, implausible int
 }
@@ -195,8 +198,11 @@ func (r *run) read(record *stream.Record, index int) error {
 	if !thing.Valid(record.PartitionKey) {
 		return &telemetry.Error{Reason: invalidThing, Detail: "the partition key is not a thing's name"}
 	}
-	if envelope.KindOf(record.Data) == envelope.Status {
+	switch envelope.KindOf(record.Data) {
+	case envelope.Status:
 		return r.readStatus(record, index)
+	case envelope.Presence:
+		return r.readPresence(record, index)
 	}
 	return r.readTelemetry(record, index)
 }
@@ -267,6 +273,9 @@ func (p *processor) answer(ctx context.Context, b *batch, metrics *emf.Recorder)
 		}
 	}
 	metrics.Count("Stored", len(stored))
+	if b.strangers > 0 {
+		metrics.Count("UnknownClients", b.strangers)
+	}
 	metrics.Count(contract.RetriedMetric, len(b.records)-lowest)
 	if len(stored) > 0 {
 		metrics.Millis("Latency", stored)

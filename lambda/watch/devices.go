@@ -40,24 +40,48 @@ type device struct {
 	thing    string
 	status   string
 	lastSeen int64
+	// farewell is when it said that it goes offline.
+	farewell int64
+	// ended is why its connection ended; empty while it is connected, and if nothing is known of its connection.
+	ended string
 	// silentSince is when a returned device was seen before.
 	silentSince int64
 }
 
 // columns are the attributes of a device.
-const columns = "device_id, #status, last_seen, silent_since"
+const columns = "device_id, #status, last_seen, silent_since, farewell_at, " +
+	"connected, disconnect_reason"
 
 func readDevice(item values) device {
 	return device{
 		thing: content(item[contract.DeviceKey]), status: content(item[contract.StatusAttribute]),
 		lastSeen: number(item[contract.LastSeenAttribute]), silentSince: number(item[contract.SilentSinceAttribute]),
+		farewell: number(item[contract.FarewellAttribute]), ended: ended(item),
 	}
+}
+
+func ended(item values) string {
+	if connected, ok := item[contract.ConnectedAttribute].(*types.AttributeValueMemberBOOL); !ok || connected.Value {
+		return ""
+	}
+	return content(item[contract.DisconnectReasonAttribute])
+}
+
+// properly is the reason of a device that says to AWS IoT that it disconnects.
+const properly = "CLIENT_INITIATED_DISCONNECT"
+
+// leftUnsaid reports whether a device is offline without having said so: its connection ended. What it said before its
+// last message is over. If its connection broke, its last will said that it is offline, not the device.
+func (d *device) leftUnsaid() bool {
+	broke := d.ended != "" && d.ended != properly
+	return d.status == contract.StatusOffline && (d.farewell < d.lastSeen || broke)
 }
 
 // query selects the rows of a status; the zero value of the other members selects all of them.
 type query struct {
 	status string
 	before time.Time // last seen before
+	since  time.Time // and not before this; only together with before
 	filter string    // expression over more attributes
 	values values    // of filter
 	count  bool      // count the rows, return none
@@ -74,6 +98,11 @@ func (d *devices) find(ctx context.Context, q query) ([]device, int, error) {
 	if !q.before.IsZero() {
 		in.KeyConditionExpression = aws.String("#status = :status AND last_seen < :before")
 		in.ExpressionAttributeValues[":before"] = millis(q.before)
+	}
+	if !q.since.IsZero() {
+		in.KeyConditionExpression = aws.String("#status = :status AND last_seen BETWEEN :since AND :before")
+		in.ExpressionAttributeValues[":since"] = millis(q.since)
+		in.ExpressionAttributeValues[":before"] = millis(q.before.Add(-time.Millisecond)) // BETWEEN includes both
 	}
 	if q.filter != "" {
 		in.FilterExpression = aws.String(q.filter)

@@ -114,9 +114,13 @@ func (f *fixture) put(name string, item values) {
 	}
 }
 
-// device writes a device that was last seen some time before the fixture's clock.
+// device writes a device that was last seen some time before the fixture's clock. One that is offline said so then.
 func (f *fixture) device(thing, status string, ago time.Duration) {
 	f.t.Helper()
+	if status == contract.StatusOffline {
+		f.lost(thing, ago, ago)
+		return
+	}
 	f.put(thing, values{
 		contract.StatusAttribute: text(status), contract.LastSeenAttribute: millis(f.clock.Add(-ago)),
 		"status_at": millis(f.clock.Add(-ago)),

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +22,7 @@ import (
 // limits say how long devices may be silent.
 type limits struct {
 	usual time.Duration
+	mark  string // changes with the limits
 }
 
 // limits reads the limits. They are small and change with an apply, so every run reads them.
@@ -40,16 +43,22 @@ func (r *run) limits(ctx context.Context) (limits, error) {
 		return limits{}, fmt.Errorf("item %q of table %q has version %d and %d minutes, want version %d and at least "+
 			"one minute", contract.SilenceItem, r.table, s.Version, s.Minutes, contract.SilenceVersion)
 	}
-	return limits{usual: time.Duration(s.Minutes) * time.Minute}, nil
+	return limits{usual: time.Duration(s.Minutes) * time.Minute, mark: markOf(document)}, nil
+}
+
+// markOf returns a short text that changes with the document.
+func markOf(document string) string {
+	sum := sha256.Sum256([]byte(document))
+	return hex.EncodeToString(sum[:8])
 }
 
 // markSilent marks the devices that have been silent for too long, and returns those that it marked. The error is about
 // the others.
 func (r *run) markSilent(ctx context.Context, l limits) ([]device, error) {
-	found, _, err := r.devices.find(ctx, query{status: contract.StatusOnline, before: r.now.Add(-l.usual)})
+	found, err := r.due(ctx, l)
 	if len(found) == 0 {
 		if err == nil {
-			r.state.swept = max(r.state.swept, r.now.UnixMilli())
+			r.sweep(l)
 		}
 		return nil, err
 	}
@@ -84,9 +93,44 @@ func (r *run) markSilent(ctx context.Context, l limits) ([]device, error) {
 			failed[0]))
 	}
 	if err == nil {
-		r.state.swept = max(r.state.swept, r.now.UnixMilli())
+		r.sweep(l)
 	}
 	return marked, err
+}
+
+// due returns the devices that have been silent for too long. Without an error, these are all.
+func (r *run) due(ctx context.Context, l limits) ([]device, error) {
+	before := r.now.Add(-l.usual)
+	found, _, err := r.devices.find(ctx, query{status: contract.StatusOnline, before: before})
+	if err != nil {
+		return found, err
+	}
+	// Devices that said that they go offline stay offline. So that they are not read each time, a run looks at those
+	// only that have come to the limit since the last run that looked at all.
+	q := query{status: contract.StatusOffline, before: before}
+	if last := time.UnixMilli(r.state.swept); r.state.swept != 0 && r.state.sweptWith == l.mark {
+		q.since = earlier(last, r.now).Add(-l.usual - contract.OfflineMargin)
+	}
+	offline, _, err := r.devices.find(ctx, q)
+	for _, d := range offline {
+		if d.leftUnsaid() {
+			found = append(found, d)
+		}
+	}
+	return found, err
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// sweep notes that all devices have been looked at with these limits.
+func (r *run) sweep(l limits) {
+	r.state.swept = max(r.state.swept, r.now.UnixMilli())
+	r.state.sweptWith = l.mark
 }
 
 // mark marks a device as silent, unless it has sent something or somebody else has marked it.

@@ -31,6 +31,8 @@ type state struct {
 	untold bool
 	// swept is the time of the last run that looked at all devices, in ms; 0: there was none.
 	swept int64
+	// sweptWith is the mark of the limits that it looked with.
+	sweptWith string
 	// countedAt is when the devices were last counted, in ms.
 	countedAt int64
 }
@@ -62,6 +64,7 @@ func (r *run) begin(ctx context.Context) (bool, error) {
 	r.state = state{
 		pendingSince: number(out.Attributes["pending_since"]),
 		swept:        number(out.Attributes["swept"]),
+		sweptWith:    content(out.Attributes["swept_with"]),
 		countedAt:    number(out.Attributes["counted_at"]),
 	}
 	r.state.untold = r.state.pendingSince != 0
@@ -90,10 +93,10 @@ func (r *run) pending(ctx context.Context) error {
 // end writes the state and gives the lease back. If another run has taken the lease, because this one took too long,
 // the state is that one's.
 func (r *run) end(ctx context.Context) error {
-	update := "SET lease = :free, swept = :swept, counted_at = :counted"
+	update := "SET lease = :free, swept = :swept, swept_with = :with, counted_at = :counted"
 	set := values{
 		":free": integer(0), ":swept": integer(r.state.swept), ":counted": integer(r.state.countedAt),
-		":run": text(r.id),
+		":run": text(r.id), ":with": text(r.state.sweptWith),
 	}
 	if r.state.pendingSince == 0 {
 		update += " REMOVE pending_since"

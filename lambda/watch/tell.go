@@ -48,7 +48,7 @@ func (r *run) tellSilent(ctx context.Context, l limits, marked []device, sure bo
 	when := "no message for " + spoken(l.usual)
 	err := r.tell(ctx, marked, notice.Alert, when, func(d device) (string, map[string]string) {
 		return fmt.Sprintf("%s has sent nothing for %s", d.thing, spoken(r.since(d.lastSeen))),
-			map[string]string{"last_seen": format(d.lastSeen)}
+			d.facts()
 	}, "devices have sent nothing for too long")
 	switch {
 	case err != nil:
@@ -58,6 +58,15 @@ func (r *run) tellSilent(ctx context.Context, l limits, marked []device, sure bo
 		r.state.pendingSince = r.now.UnixMilli()
 	}
 	return err
+}
+
+// facts are the values of the notice of a silent device.
+func (d *device) facts() map[string]string {
+	facts := map[string]string{"last_seen": format(d.lastSeen)}
+	if d.ended != "" {
+		facts["disconnect_reason"] = d.ended
+	}
+	return facts
 }
 
 // union returns the devices of both lists; the index may not show yet what this run has marked.

@@ -218,6 +218,8 @@ var chains = map[string][]change{
 			"dynamodb:PutItem",
 			"iam:CreateRole",
 			"iam:PutRolePolicy",
+			"iam:UpdateAssumeRolePolicy",
+			"iot:CreateTopicRule",
 			"logs:CreateLogGroup",
 			"logs:PutRetentionPolicy",
 			"scheduler:CreateSchedule",
@@ -233,6 +235,8 @@ var chains = map[string][]change{
 			alarms = { dead_letters = { enabled = false } } }`, []string{"cloudwatch:DeleteAlarms"}},
 		{"no alarms", "monitoring", `{ notify_return = false, silence_minutes = 30, alarms = { enabled = false } }`,
 			[]string{"awslambda:RemovePermission", "cloudwatch:DeleteAlarms"}},
+		{"no presence", "monitoring", `{ notify_return = false, silence_minutes = 30, alarms = { enabled = false },
+			presence = false }`, []string{"iam:UpdateAssumeRolePolicy", "iot:DeleteTopicRule"}},
 		{"nobody watches", "monitoring", ``, []string{
 			"awslambda:DeleteFunction",
 			"dynamodb:DeleteItem",

@@ -16,6 +16,8 @@ func monitoring() capability {
 						pipeline.SilenceMinutes),
 					"notify_return": flag("Whether to tell people when a silent device sends again. Defaults to " +
 						"`true`."),
+					"presence": flag("Whether the device table shows which devices are connected, from AWS IoT's " +
+						"lifecycle events; a device whose connection ends is `offline`. Defaults to `true`."),
 					"alarms": alarms(),
 				}),
 		},

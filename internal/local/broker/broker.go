@@ -219,6 +219,9 @@ func (b *Broker) RefreshNow(ctx context.Context) {
 // disconnect closes the connection; only MQTT 5 lets a server send the reason. The client's reader notices the closed
 // connection and cleans up. (The server's own way to stop a client loses the last will when the reader is not waiting.)
 func (b *Broker) disconnect(client *mqtt.Client, code packets.Code) {
+	if s := b.sessions.of(client); s != nil {
+		s.end(reasonOf(code))
+	}
 	if client.Properties.ProtocolVersion == 5 {
 		_ = client.WritePacket(packets.Packet{ // a client that has gone needs no reason
 			FixedHeader: packets.FixedHeader{Type: packets.Disconnect},

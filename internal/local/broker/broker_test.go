@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
-	"fmt"
 	"math/big"
 	"strings"
 	"sync"
@@ -321,25 +320,6 @@ func TestBasicIngestReachesNoSubscriber(t *testing.T) {
 	}
 	if m := r.next(t); m.Topic != "$aws/rules/greenhouse_telemetry/gh/soil-001/telemetry" {
 		t.Errorf("handed on %s", m.Topic)
-	}
-}
-
-func TestPresenceAndLastWill(t *testing.T) {
-	r := start(t)
-	r.mustConnect(t, "soil-001", func(o *paho.ClientOptions) { o.SetWill("gh/soil-001/status", "gone", 1, false) })
-	connected := <-r.handled
-	if connected.Topic != "$aws/events/presence/connected/soil-001" ||
-		!strings.Contains(string(connected.Payload), `"eventType":"connected"`) {
-		t.Fatalf("got %s %s", connected.Topic, connected.Payload)
-	}
-	r.registry.set(func() { r.registry.inactive["soil-001"] = true })
-	r.RefreshNow(t.Context())
-	var topics []string
-	for range 2 {
-		topics = append(topics, (<-r.handled).Topic)
-	}
-	if fmt.Sprint(topics) != "[gh/soil-001/status $aws/events/presence/disconnected/soil-001]" {
-		t.Errorf("after the certificate became inactive: %v", topics)
 	}
 }
 

@@ -109,23 +109,17 @@ func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
 	if s == nil {
 		return
 	}
-	reason := "CLIENT_INITIATED_DISCONNECT"
-	switch {
-	case cl.IsTakenOver():
-		reason = "DUPLICATE_CLIENTID"
-	case err != nil:
-		reason = "CONNECTION_LOST"
-	}
+	reason := disconnectReason(cl.IsTakenOver(), s.endedBy(), err)
 	h.broker.options.Events.Send(runlog.Event{Kind: runlog.Disconnected, Thing: cl.ID, Detail: reason})
 	h.presence(cl, s, "disconnected",
-		map[string]any{"disconnectReason": reason, "clientInitiatedDisconnect": err == nil})
+		map[string]any{"disconnectReason": reason, "clientInitiatedDisconnect": reason == clientInitiated})
 }
 
 // presence publishes a lifecycle event; rules and subscribers both see it.
 func (h *hook) presence(cl *mqtt.Client, s *session, kind string, more map[string]any) {
 	body := map[string]any{
 		"clientId": cl.ID, "timestamp": time.Now().UnixMilli(), "eventType": kind, "sessionIdentifier": s.id,
-		"principalIdentifier": s.certificateID(), "versionNumber": h.broker.sessions.next(),
+		"principalIdentifier": s.certificateID(), "versionNumber": s.version,
 	}
 	if kind == "connected" {
 		body["ipAddress"] = s.sourceIP

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 
@@ -16,8 +17,8 @@ import (
 type sessions struct {
 	sync.RWMutex
 	all     map[*mqtt.Client]*session
-	version int  // of presence events, counted over all clients
-	ended   bool // no session may be added
+	version int64 // of the newest connection, counted over all clients
+	ended   bool  // no session may be added
 }
 
 func (s *sessions) of(client *mqtt.Client) *session {
@@ -33,6 +34,10 @@ func (s *sessions) add(client *mqtt.Client, one *session) bool {
 	if s.ended {
 		return false
 	}
+	// AWS IoT counts per client and skips numbers as well. Those of an earlier run are lower, as after a pause on AWS
+	// they are not: the functions remember them.
+	s.version = max(s.version+1, time.Now().Unix())
+	one.version = s.version
 	s.all[client] = one
 	return true
 }
@@ -71,13 +76,6 @@ func (s *sessions) snapshot() map[*mqtt.Client]*session {
 	return maps.Clone(s.all)
 }
 
-func (s *sessions) next() int {
-	s.Lock()
-	defer s.Unlock()
-	s.version++
-	return s.version
-}
-
 // decisionsKept limits the cached decisions of one session; a device uses few topics.
 const decisionsKept = 256
 
@@ -87,12 +85,15 @@ type session struct {
 	certificate *x509.Certificate
 	sourceIP    string
 	connect     []string // the iot:ConnectAttributes of its CONNECT packet
+	version     int64    // versionNumber of the presence events: one for both events of a connection
 
 	mu        sync.Mutex
 	grant     *registry.Grant
 	decisions map[decision]bool
 	// subscribing holds the allowed filters of the SUBSCRIBE packet in progress; see hook.OnACLCheck.
 	subscribing map[string]bool
+	// ended is why the broker closed the connection, as AWS IoT names it; empty if it did not.
+	ended string
 }
 
 type decision struct{ action, resource string }
@@ -156,4 +157,19 @@ func (s *session) isSubscribing(filter string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.subscribing[filter]
+}
+
+// end notes why the broker closes the connection.
+func (s *session) end(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended == "" {
+		s.ended = reason
+	}
+}
+
+func (s *session) endedBy() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
 }

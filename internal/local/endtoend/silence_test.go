@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
@@ -52,6 +53,19 @@ func TestSilence(t *testing.T) {
 		if status := w.item(t, thing)["status"]; status != "online" {
 			t.Errorf("%s is %s", thing, status)
 		}
+	}
+
+	// A device that disconnects without a farewell is offline, and silent if it stays away.
+	two.Disconnect(1000)
+	w.await(t, 1, func(e runlog.Event) bool { return e.Kind == runlog.Disconnected && e.Thing == "soil-002" })
+	w.drain(t)
+	item := w.item(t, "soil-002")
+	if item["status"] != "offline" || item["disconnect_reason"] != "CLIENT_INITIATED_DISCONNECT" {
+		t.Errorf("after its connection has ended, soil-002 is %v", item)
+	}
+	w.age(t, "soil-002", 6*time.Minute)
+	if n = w.receive(t, inbox); n.State != "alert" || n.Thing != "soil-002" {
+		t.Fatalf("the third notice is %+v", n)
 	}
 }
 
