@@ -25,10 +25,11 @@ const ArchivePartition = "day"
 
 // Values of the archive's column kind.
 const (
-	ArchiveTelemetry = "telemetry"
-	ArchiveStatus    = "status"
-	ArchivePresence  = "presence" // what AWS IoT says of a device's connection
-	ArchiveOther     = "other"    // what could not be read as any of these
+	ArchiveTelemetry     = "telemetry"
+	ArchiveStatus        = "status"
+	ArchivePresence      = "presence"       // what AWS IoT says of a device's connection
+	ArchiveCommandResult = "command_result" // what a device answered to a command
+	ArchiveOther         = "other"          // what could not be read as any of these
 )
 
 // Values of the archive's column payload_encoding.

@@ -57,9 +57,15 @@ func (c *checker) checkSelect(t TelemetrySpec) {
 		return
 	}
 	paths, more := list.Output()
-	if slices.Contains(paths, "status_payload") && slices.Contains(paths, "status_topic") {
-		c.fail(path, "select has the form of a status message", "The processor recognises status messages by the "+
-			"names status_payload and status_topic. Choose other names.")
+	for message, names := range map[string][2]string{
+		"status message":   {"status_payload", "status_topic"},
+		"command's result": {"result_payload", "result_topic"},
+	} {
+		if slices.Contains(paths, names[0]) && slices.Contains(paths, names[1]) {
+			c.fail(path, "select has the form of a "+message,
+				"The processor recognises a %s by the names %s and %s. Choose other names.",
+				message, names[0], names[1])
+		}
 	}
 	if !more {
 		c.checkOutput(t, paths)

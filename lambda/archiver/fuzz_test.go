@@ -16,7 +16,7 @@ import (
 func FuzzRows(f *testing.F) {
 	for _, payload := range []string{`{"timestamp":1767225600000,"data":{"a":1,"b":"x","c":true}}`, `[{"a":1},{"a":2}]`,
 		"\xff", "", "{\"\uFFFE\":\"\\ud800\"}", `{"a":1e400}`, `{"t":"2026-01-01"}`,
-		lambdatest.Status("soil-001", "online", lambdatest.Start), `{"status_payload":"/w==","status_topic":"a"}`} {
+		lambdatest.Status("soil-001", "online", lambdatest.Start), lambdatest.CommandResult("soil-001", "c", "done"), `{"status_payload":"/w==","status_topic":"a"}`} {
 		f.Add("soil-001", payload, int64(1767225600000), "")
 		f.Add("soil-001", payload, int64(-1), `{"format":"cbor"}`)
 	}
@@ -54,7 +54,7 @@ func FuzzRows(f *testing.F) {
 			}
 			kept = string(text)
 		}
-		if rows[0].Kind == contract.ArchiveStatus {
+		if rows[0].Kind == contract.ArchiveStatus || rows[0].Kind == contract.ArchiveCommandResult {
 			message, err := envelope.Open(thing, payload)
 			if err != nil || kept != string(message.Payload) {
 				t.Fatalf("the payload of %q is kept as %q, %v", payload, kept, err)

@@ -19,11 +19,12 @@ import (
 // Kind is the kind of a record.
 type Kind string
 
-// Kinds of records. The kind of an envelope is also the first word of the members that it is recognised by.
+// Kinds of records.
 const (
-	Telemetry Kind = "telemetry" // anything without an envelope
-	Presence  Kind = "presence"  // what AWS IoT says of a device's connection
-	Status    Kind = "status"    // what a device says on its status topic
+	CommandResult Kind = "command_result" // what a device answers to a command
+	Presence      Kind = "presence"       // what AWS IoT says of a device's connection
+	Status        Kind = "status"         // what a device says on its status topic
+	Telemetry     Kind = "telemetry"      // anything without an envelope
 )
 
 // envelopes are the kinds that have an envelope, with the members that its rule selects.
@@ -31,6 +32,7 @@ var envelopes = []struct {
 	kind           Kind
 	payload, topic string
 }{
+	{CommandResult, "result_payload", "result_topic"},
 	{Status, "status_payload", "status_topic"},
 	{Presence, "presence_payload", "presence_topic"},
 }

@@ -23,6 +23,8 @@ func TestKinds(t *testing.T) {
 			`{"status":"online"}`},
 		{lambdatest.Presence("soil-001", "connected", `{"clientId":"soil-001"}`), Presence,
 			"$aws/events/presence/connected/soil-001", `{"clientId":"soil-001"}`},
+		{lambdatest.CommandResult("soil-001", "c-1", `{"status":"received"}`), CommandResult,
+			"greenhouse/soil-001/commands/c-1/result", `{"status":"received"}`},
 		{`{"status":"online","topic":"a"}`, Telemetry, "", ""},
 		{`{"status_topic":"a/soil-001/status","data":{"humidity":1}}`, Telemetry, "", ""},
 		{`{"status_payload":"YQ==","presence_topic":"a"}`, Telemetry, "", ""},

@@ -76,6 +76,7 @@ func TestWhatIsNotCounted(t *testing.T) {
 		data("soil 001", `{"v":1}`),
 		data("soil-001", lambdatest.Status("soil-001", "online", windowStart)),
 		data("soil-001", lambdatest.Presence("soil-001", "connected", `{"versionNumber":3}`)),
+		data("soil-001", lambdatest.CommandResult("soil-001", "c", `{"status":"failed","v":9}`)),
 		data("soil-001", `{"text":"1","nothing":null}`),
 		data("soil-001", `{"large":1e101,"small":-1e-101,"largest":1e100}`),
 		data("soil-001", `{"`+strings.Repeat("x", 300)+`":1}`),
@@ -104,7 +105,7 @@ func TestWhatIsNotCounted(t *testing.T) {
 			counts[name] = entry[name].(float64)
 		}
 	}
-	want := map[string]float64{"Received": 10, "Skipped": 3, "not_json": 1, "invalid_thing": 1, "repeated": 1,
+	want := map[string]float64{"Received": 11, "Skipped": 3, "not_json": 1, "invalid_thing": 1, "repeated": 1,
 		"SkippedValues": 3, "Windows": 1, "Series": 2}
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Errorf("the function's own metrics (-want +got):\n%s", diff)

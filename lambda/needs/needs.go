@@ -70,6 +70,7 @@ var processor = []Need{
 	{Action: "timestream:DescribeEndpoints", On: Anything, With: TimestreamTable},
 	{Action: "secretsmanager:GetSecretValue", On: InfluxDBSecret},
 	{Action: "dynamodb:UpdateItem", On: DeviceTable},
+	{Action: "dynamodb:UpdateItem", On: CommandsTable},
 	{Action: "dynamodb:BatchWriteItem", On: ReadingsTable},
 	{Action: "sqs:SendMessage", On: DeadLetterQueue},
 	{Action: "s3:PutObject", On: DeadLetterPayloads},

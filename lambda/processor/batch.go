@@ -12,8 +12,9 @@ import (
 type reading struct {
 	telemetry.Reading
 	record  int    // the index of the record that it comes from
-	status  string // "online" or "offline" for a status message
-	version int64  // of the Timestream record, see setVersion
+	status  string // "online" or "offline" for a status message; a command's result shows that the device is online
+	result  *commandResult
+	version int64 // of the Timestream record, see setVersion
 }
 
 // batch holds one invocation's records and their results. A record without a result was stored.

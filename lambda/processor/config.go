@@ -18,6 +18,8 @@ type config struct {
 	deviceTable string
 	deviceTTL   time.Duration // 0: entries stay
 
+	commandsTable string // empty without the device management API
+
 	readingsTable string        // of recent readings; empty without them
 	readingsKeep  time.Duration // how long one stays
 
@@ -36,6 +38,7 @@ func loadConfig(getenv func(string) string) (config, error) {
 		pipeline:      getenv(contract.EnvPipeline),
 		topicPrefix:   getenv(contract.EnvTopicPrefix),
 		deviceTable:   getenv(contract.EnvDeviceTable),
+		commandsTable: getenv(contract.EnvCommandsTable),
 		readingsTable: getenv(contract.EnvReadingsTable),
 		queueURL:      getenv(contract.EnvDeadLetterQueueURL),
 		bucket:        getenv(contract.EnvDeadLetterBucket),

@@ -30,10 +30,11 @@ const concurrency = awsenv.Connections
 // processor handles invocations one at a time, as Lambda sends them to a process.
 type processor struct {
 	config
-	history     *history // nil without Timestream
-	devices     *devices // nil without a device table
-	recent      *recent  // nil without a table of recent readings
-	series      *series  // nil without InfluxDB
+	history     *history  // nil without Timestream
+	devices     *devices  // nil without a device table
+	recent      *recent   // nil without a table of recent readings
+	series      *series   // nil without InfluxDB
+	commands    *commands // nil without a table of commands
 	deadLetters *deadletter.Sender
 	// decoders has one decoder per processor; Lambda gives a function up to six.
 	decoders []*telemetry.Decoder
@@ -75,12 +76,15 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 	if c.influx != nil {
 		p.series = newSeries(c, cfg)
 	}
-	if c.deviceTable == "" && c.readingsTable == "" {
+	if c.deviceTable == "" && c.readingsTable == "" && c.commandsTable == "" {
 		return p, nil
 	}
 	tables := dynamodb.NewFromConfig(cfg)
 	if c.deviceTable != "" {
 		p.devices = &devices{client: tables, table: c.deviceTable, ttl: c.deviceTTL}
+	}
+	if c.commandsTable != "" {
+		p.commands = &commands{client: tables, table: c.commandsTable}
 	}
 	if c.readingsTable != "" {
 		p.recent = &recent{client: tables, table: c.readingsTable, keep: c.readingsKeep,
@@ -203,6 +207,8 @@ func (r *run) read(record *stream.Record, index int) error {
 		return r.readStatus(record, index)
 	case envelope.Presence:
 		return r.readPresence(record, index)
+	case envelope.CommandResult:
+		return r.readResult(record, index)
 	}
 	return r.readTelemetry(record, index)
 }
@@ -227,6 +233,7 @@ func (r *run) readTelemetry(record *stream.Record, index int) error {
 func (p *processor) store(ctx context.Context, b *batch) {
 	var w work
 	order := byDevice(b)
+	p.commands.store(ctx, b, &w)
 	if p.history != nil {
 		p.history.store(ctx, b, order, &w)
 	}

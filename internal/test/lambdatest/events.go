@@ -89,6 +89,12 @@ func Presence(client, kind, event string) string {
 		base64.StdEncoding.EncodeToString([]byte(event)), kind, client, Start.UnixMilli())
 }
 
+// CommandResult is the record that the pipeline's rule makes of a device's answer to a command.
+func CommandResult(thing, command, answer string) string {
+	return fmt.Sprintf(`{"result_payload":%q,"result_topic":"greenhouse/%s/commands/%s/result","received_at":%d}`,
+		base64.StdEncoding.EncodeToString([]byte(answer)), thing, command, Start.UnixMilli())
+}
+
 // FirehoseEvent writes the event that Firehose makes of the same records for a transformation function. The ID of a
 // record is "id-" and its sequence number.
 func FirehoseEvent(records ...Record) []byte {
