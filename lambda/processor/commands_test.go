@@ -126,7 +126,7 @@ func TestCommandResults(t *testing.T) {
 func TestCommandResultsThatCannotBeUsed(t *testing.T) {
 	large := fmt.Sprintf(`{"status":"succeeded","result":"%s"}`, strings.Repeat("x", 8<<10))
 	records := map[string]lambdatest.Record{
-		"unknown_command of nobody":           result(0, "nothing", `{"status":"received"}`),
+		"unknown_command, never sent":         result(0, "nothing", `{"status":"received"}`),
 		"unknown_command of another device":   result(0, "d", `{"status":"succeeded"}`),
 		"unknown_command, an item without":    result(0, "key", `{"status":"succeeded"}`),
 		"unknown_command_result, no JSON":     result(0, "a", `done`),
