@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -81,7 +85,8 @@ func description() string {
 }
 
 // Every operation can answer with these.
-var usualProblems = []int{http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable}
+var usualProblems = []int{http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
+	http.StatusServiceUnavailable}
 
 // operation describes an operation. Its ID is the name of the client's function.
 func operation(id, method, path, summary, description string, problems ...int) huma.Operation {
@@ -99,6 +104,7 @@ func register[I, O any](api huma.API, op huma.Operation, handle func(context.Con
 			http.StatusUnsupportedMediaType)
 		op.Middlewares = append(op.Middlewares, onlyJSON)
 	}
+	op.Middlewares = append(op.Middlewares, onlyValues)
 	huma.Register(api, op, handle)
 	if op.RequestBody != nil {
 		delete(op.RequestBody.Content, "application/octet-stream")
@@ -108,9 +114,34 @@ func register[I, O any](api huma.API, op huma.Operation, handle func(context.Con
 // onlyJSON refuses bodies of another type, also those that the library would read as JSON.
 func onlyJSON(ctx huma.Context, next func(huma.Context)) {
 	kind, _, err := mime.ParseMediaType(ctx.Header("Content-Type"))
-	if r, w := humago.Unwrap(ctx); r.ContentLength != 0 && (err != nil || kind != "application/json") {
+	r, w := humago.Unwrap(ctx)
+	body := bufio.NewReader(r.Body)
+	_, empty := body.Peek(1)
+	if empty == nil && (err != nil || kind != "application/json") {
 		write(w, badMediaType.problem("The Content-Type must be application/json."))
 		return
+	}
+	r.Body = io.NopCloser(body)
+	next(ctx)
+}
+
+// onlyValues refuses parameters without a value, which the library would take as absent.
+func onlyValues(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		write(w, invalid.problem("The query cannot be decoded."))
+		return
+	}
+	for place, all := range map[string]map[string][]string{"query": query, "header": {
+		"If-Match": r.Header["If-Match"], "Idempotency-Key": r.Header["Idempotency-Key"],
+	}} {
+		for name, values := range all {
+			if slices.Contains(values, "") {
+				write(w, invalid.problem("A parameter is empty.").at(place+"."+shortened(name), "is empty"))
+				return
+			}
+		}
 	}
 	next(ctx)
 }

@@ -189,7 +189,13 @@ type request struct {
 // ask sends a request through the adapter, as the gateway does, and compares both with the document.
 func (f *fixture) ask(r request) reply {
 	f.t.Helper()
-	answer, err := f.Invoke(f.context(), f.event(r))
+	return f.raw(r, f.event(r))
+}
+
+// raw hands the function an event.
+func (f *fixture) raw(r request, event []byte) reply {
+	f.t.Helper()
+	answer, err := f.Invoke(f.context(), event)
 	if err != nil {
 		f.t.Fatalf("%s %s: %v", r.method, r.path, err)
 	}

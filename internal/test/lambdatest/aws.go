@@ -19,6 +19,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
@@ -177,6 +179,13 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case fault.Hang:
 		<-r.Context().Done()
+	case r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor":
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+		w.Header().Set("Content-Type", "application/cbor")
+		w.WriteHeader(fault.Status)
+		// A map of texts always has a form in CBOR; the caller may have gone.
+		_ = cbor.NewEncoder(w).Encode(map[string]string{"__type": "com.amazonaws#" + fault.Code,
+			"message": "made for a test"})
 	default:
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		w.Header().Set("X-Amzn-ErrorType", fault.Code)
