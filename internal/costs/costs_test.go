@@ -67,6 +67,7 @@ func TestCostOfAnItem(t *testing.T) {
 		{func(s *Setup) { s.Archive.Delivery = perMessage }, "S3: one object per message", 5.00, "1 million × 5"},
 		{func(s *Setup) { s.Archive.Delivery = perMessage }, "AWS IoT: action of archive", 0.15, "1 million × 0.15"},
 		{func(s *Setup) { s.Monitoring = &Monitoring{Alarms: 20} }, "CloudWatch: alarms", 2, "20 pieces × 0.10"},
+		{func(s *Setup) { s.Monitoring = &Monitoring{Dashboard: true} }, "CloudWatch: dashboard", 3, "1 piece × 3"},
 		{func(s *Setup) { s.Recent = &Recent{Hours: 73} }, "DynamoDB: recent readings", 0.625, "1 million × 0.625"},
 		{func(s *Setup) { s.Recent = &Recent{Hours: 73}; s.ReadingsPerMessage = 4 }, "DynamoDB: recent readings", 2.5,
 			"four items per message"},

@@ -53,7 +53,7 @@ var capabilities = []func(b *bill){
 	(*bill).timestream,
 	(*bill).influxdb,
 	(*bill).alerts,
-	(*bill).alarms,
+	(*bill).monitoring,
 	(*bill).credentials,
 	(*bill).queries,
 }
@@ -319,11 +319,16 @@ func (b *bill) alerts() {
 	b.perMessage("sns_email", "SNS: e-mails", raised*a.EmailSubscribers/1e6)
 }
 
-// alarms are charged by the metrics that they look at. What the watch function and its schedule cost depends on how
-// many devices fall silent, and is not in the estimate.
-func (b *bill) alarms() {
-	if m := b.setup.Monitoring; m != nil {
-		b.fixed("alarm_metric", "CloudWatch: alarms", m.Alarms)
+// monitoring is charged by the metrics that alarms look at, and by the dashboard. What the watch function and its
+// schedule cost depends on how many devices fall silent, and is not in the estimate.
+func (b *bill) monitoring() {
+	m := b.setup.Monitoring
+	if m == nil {
+		return
+	}
+	b.fixed("alarm_metric", "CloudWatch: alarms", m.Alarms)
+	if m.Dashboard {
+		b.fixed("dashboard", "CloudWatch: dashboard", 1)
 	}
 }
 

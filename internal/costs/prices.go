@@ -79,6 +79,8 @@ var prices = []Price{
 
 	{Key: "alarm_metric", USD: 0.10, Unit: piece, Page: pageCloudWatch, Known: "2026-02",
 		Basis: "standard resolution; each metric of an alarm"},
+	{Key: "dashboard", USD: 3, Unit: piece, Page: pageCloudWatch, Known: "2026-02",
+		Basis: "three dashboards of up to 50 metrics each are free; a pipeline's has more"},
 
 	{Key: "dynamodb_write", USD: 0.625, Unit: million, Page: pageDynamoDB, Known: "2026-08",
 		Basis: "on demand; units of 1 KB, for the table and for each index entry that is written or deleted"},

@@ -90,7 +90,8 @@ type Alerts struct {
 
 // Monitoring is what watches the pipeline.
 type Monitoring struct {
-	Alarms float64 `json:"alarms"` // metrics of alarms that are on
+	Alarms    float64 `json:"alarms"`    // metrics of alarms that are on
+	Dashboard bool    `json:"dashboard"`
 }
 
 // Credentials is where the devices' keys are kept.
@@ -152,7 +153,7 @@ func DefaultRecent() *Recent { return &Recent{Hours: float64(*pipeline.RecentHou
 const usualAlarmMetrics = 16
 
 // DefaultMonitoring is the block monitoring with nothing in it.
-func DefaultMonitoring() *Monitoring { return &Monitoring{Alarms: usualAlarmMetrics} }
+func DefaultMonitoring() *Monitoring { return &Monitoring{Alarms: usualAlarmMetrics, Dashboard: true} }
 
 // DefaultQueries is the block queries with nothing in it.
 func DefaultQueries() *Queries { return &Queries{PerDay: 1, Days: 1} }

@@ -164,7 +164,7 @@ var alarms = []Alarm{
 			"may use.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.TableThrottles }, fallback: once(1),
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
-			reads, writes := b.tableMetric("ReadThrottleEvents"), b.tableMetric("WriteThrottleEvents")
+			reads, writes := tableMetric(b.names.pipeline, "ReadThrottleEvents"), tableMetric(b.names.pipeline, "WriteThrottleEvents")
 			reads.ID, writes.ID, reads.Returned, writes.Returned = "reads", "writes", false, false
 			// A throttled table emits what was throttled only: the other metric has no value.
 			return atLeast(threshold, alarmPeriodSeconds, 2, reads, spec.MetricQuery{ID: "total", Returned: true,
@@ -267,10 +267,6 @@ func (b *builder) archivesParquet() bool {
 
 func (b *builder) streamMetric(name string) spec.MetricQuery {
 	return measured("AWS/Kinesis", name, "Sum", map[string]string{"StreamName": b.names.pipeline})
-}
-
-func (b *builder) tableMetric(name string) spec.MetricQuery {
-	return measured("AWS/DynamoDB", name, "Sum", map[string]string{"TableName": b.names.pipeline})
 }
 
 func (b *builder) ruleMetric(rule, name string) spec.MetricQuery {

@@ -51,10 +51,13 @@ func (a arns) timestreamTable(database, table string) string {
 	return a.database(database) + "/table/" + table
 }
 
-// Buckets and roles belong to no region, and buckets to no account either.
+// Buckets, roles and dashboards belong to no region, and buckets to no account either.
 func (a arns) bucket(name string) string { return "arn:" + a.partition + ":s3:::" + name }
 func (a arns) role(name string) string {
 	return "arn:" + a.partition + ":iam::" + a.account + ":role/" + name
+}
+func (a arns) dashboard(name string) string {
+	return "arn:" + a.partition + ":cloudwatch::" + a.account + ":dashboard/" + name
 }
 func (a arns) root() string { return "arn:" + a.partition + ":iam::" + a.account + ":root" }
 

@@ -218,6 +218,7 @@ var specTypes = map[string]any{
 	spec.KindGlueDatabase: spec.GlueDatabase{}, spec.KindGlueTable: spec.GlueTable{},
 	spec.KindWorkgroup: spec.Workgroup{}, spec.KindNamedQuery: spec.NamedQuery{},
 	spec.KindMetricAlarm:   spec.MetricAlarm{},
+	spec.KindDashboard:     spec.Dashboard{},
 	spec.KindScheduleGroup: spec.ScheduleGroup{}, spec.KindSchedule: spec.Schedule{},
 }
 

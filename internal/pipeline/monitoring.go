@@ -29,13 +29,15 @@ type MonitoringSpec struct {
 	Presence *bool `json:"presence,omitzero"`
 	// Alarms are on unless they are switched off.
 	Alarms *AlarmsSpec `json:"alarms,omitzero"`
+	// Dashboard is whether there is one of CloudWatch.
+	Dashboard *bool `json:"dashboard,omitzero"`
 }
 
 // monitoring tells people of devices that fall silent: a schedule calls the function watch every minute.
 func monitoring() capability {
 	return capability{
 		shapes: []shape{{
-			arguments: []string{"monitoring", "monitoring.presence", "monitoring.alarms",
+			arguments: []string{"monitoring", "monitoring.presence", "monitoring.dashboard", "monitoring.alarms",
 				"monitoring.alarms.enabled", "monitoring.alarms.*", "monitoring.alarms.*.enabled"}, parts: true,
 			outputs: []string{"alert_topic_arn", "function_arns", "rule_arns"},
 		}},
@@ -45,6 +47,7 @@ func monitoring() capability {
 				m.SilenceMinutes = SilenceMinutes.Or(m.SilenceMinutes)
 				m.NotifyReturn = or(m.NotifyReturn, true)
 				m.Presence = or(m.Presence, true)
+				m.Dashboard = or(m.Dashboard, true)
 				s.Monitoring = &m
 			}
 		},
@@ -53,8 +56,12 @@ func monitoring() capability {
 			if !b.hasMonitoring() {
 				return nil
 			}
-			return append([]assembly.Part{b.silence(), b.scheduleGroup(), b.scheduleRole(), b.watchSchedule()},
+			parts := append([]assembly.Part{b.silence(), b.scheduleGroup(), b.scheduleRole(), b.watchSchedule()},
 				b.alarmParts()...)
+			if b.hasDashboard() {
+				parts = append(parts, b.dashboardPart())
+			}
+			return parts
 		},
 		rules: (*builder).presenceRules,
 		function: &function{

@@ -27,6 +27,7 @@ import (
 //	functions            greenhouse-processor                       64
 //	schedule group       greenhouse                                 64
 //	alarms               greenhouse-iterator-age                    255
+//	dashboard            greenhouse-eu-west-1                       255
 //	allow-list           greenhouse-allow-list                      255
 //	claim policy         greenhouse-claim                           128
 //	templates            greenhouse, greenhouse-jit                 36
@@ -35,8 +36,8 @@ import (
 //	roles                greenhouse-eu-west-1-rules                 64
 //	route roles          greenhouse-eu-west-1-route-<route>         64, shortened by a hash
 //
-// Roles are the only objects whose names are shared by all regions of an
-// account, and buckets by all accounts; so only those say more than the
+// The names of roles and dashboards are shared by all regions of an account,
+// and those of buckets by all accounts; so only those say more than the
 // pipeline's name. The tightest sum decides how long that may be: a bucket with
 // the longest region (14 characters today, as in ap-northeast-1) is
 // MaxNameLength+1+12+1+14 = 60 of 63, a role ending in "-provisioning" 60 of 64.
@@ -78,6 +79,8 @@ func (n names) alarm(alarm, rule string) string {
 	}
 	return name
 }
+
+func (n names) dashboard() string { return n.pipeline + "-" + n.region }
 
 func (n names) scheduleGroup() string { return n.pipeline }
 

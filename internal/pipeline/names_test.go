@@ -35,6 +35,7 @@ var legalNames = map[string]*regexp.Regexp{
 	spec.KindNamedQuery:         regexp.MustCompile(`^[a-zA-Z0-9._-]{1,128}\|[^|]{1,128}$`),
 	spec.KindClaimCertificate:   regexp.MustCompile(`^/[a-zA-Z0-9_./-]{1,1000}$`),
 	spec.KindMetricAlarm:        regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,255}$`),
+	spec.KindDashboard:          regexp.MustCompile(`^[0-9a-zA-Z_-]{1,255}$`),
 	spec.KindScheduleGroup:      regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,64}$`),
 	spec.KindSchedule:           regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,64}\|[0-9a-zA-Z_.-]{1,64}$`),
 }

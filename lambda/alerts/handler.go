@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
@@ -95,7 +96,7 @@ func (h *handler) Invoke(ctx context.Context, text []byte) ([]byte, error) {
 	ctx, cancel := withReserve(ctx, h.now())
 	defer cancel()
 	metrics := emf.New(h.pipeline, "alerts", h.level)
-	metrics.Count("Received", 1)
+	metrics.Count(contract.ReceivedMetric, 1)
 	err := h.handle(ctx, text, metrics)
 	if err != nil {
 		metrics.Count("Failed", 1)
@@ -165,7 +166,7 @@ func (h *handler) handle(ctx context.Context, text []byte, metrics *emf.Recorder
 // refuse sends an event that can never succeed to the dead-letter queue. If that fails, the error makes Lambda keep the
 // event.
 func (h *handler) refuse(ctx context.Context, e *event, text []byte, why error, metrics *emf.Recorder) error {
-	metrics.CountReason("Rejected", "invalid_event", 1)
+	metrics.CountReason(contract.RejectedMetric, "invalid_event", 1)
 	h.log.WarnContext(ctx, "event cannot be processed; sending it to the dead-letter queue", "thing", e.thing, "topic",
 		e.topic, "detail", why.Error())
 	err := h.deadLetters.Send(ctx, deadletter.Letter{
@@ -173,7 +174,7 @@ func (h *handler) refuse(ctx context.Context, e *event, text []byte, why error, 
 		SequenceNumber: requestID(ctx), Payload: text, Reason: "invalid_event", Detail: why.Error(),
 	})
 	if err == nil {
-		metrics.Count("DeadLetters", 1)
+		metrics.Count(contract.DeadLettersMetric, 1)
 	}
 	return err
 }
@@ -231,7 +232,7 @@ func (h *handler) raise(ctx context.Context, r *rule, v *view, metrics *emf.Reco
 			return err
 		}
 		if !claim.granted {
-			metrics.Count("Suppressed", 1)
+			metrics.Count(contract.SuppressedMetric, 1)
 			return nil
 		}
 		suppressed = claim.suppressed
@@ -242,8 +243,8 @@ func (h *handler) raise(ctx context.Context, r *rule, v *view, metrics *emf.Reco
 	if err := notice.Publish(ctx, h.topic, h.topicARN, n); err != nil {
 		return err
 	}
-	metrics.CountReason("Alerts", r.severity, 1)
-	metrics.Millis("Latency", []int64{e.received(h.now())})
+	metrics.CountReason(contract.AlertsMetric, r.severity, 1)
+	metrics.Millis(contract.LatencyMetric, []int64{e.received(h.now())})
 	h.log.InfoContext(ctx, "alert", "rule", r.name, "severity", r.severity, "thing", e.thing, "suppressed_before",
 		suppressed)
 	if err := h.command(ctx, r, e, v.message, metrics); err != nil {
@@ -268,7 +269,7 @@ func (h *handler) resolve(ctx context.Context, r *rule, v *view, metrics *emf.Re
 	if err := notice.Publish(ctx, h.topic, h.topicARN, n); err != nil {
 		return err
 	}
-	metrics.Count("Resolved", 1)
+	metrics.Count(contract.ResolvedMetric, 1)
 	h.log.InfoContext(ctx, "alert resolved", "rule", r.name, "severity", r.severity, "thing", e.thing)
 	return h.cooldowns.resolved(ctx, r, e.thing)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
@@ -71,7 +72,7 @@ func (h *handler) dropCommand(
 	reason, detail string,
 	metrics *emf.Recorder,
 ) error {
-	metrics.CountReason("Rejected", reason, 1)
+	metrics.CountReason(contract.RejectedMetric, reason, 1)
 	h.log.ErrorContext(ctx, "cannot send command; sending the message to the dead-letter queue",
 		"rule", r.name, "thing", e.thing, "reason", reason, "detail", detail)
 	err := h.deadLetters.Send(ctx, deadletter.Letter{
@@ -80,7 +81,7 @@ func (h *handler) dropCommand(
 		Detail: fmt.Sprintf("alert %q: %s", r.name, notice.Cut(detail, maxDetail)),
 	})
 	if err == nil {
-		metrics.Count("DeadLetters", 1)
+		metrics.Count(contract.DeadLettersMetric, 1)
 	}
 	return err
 }

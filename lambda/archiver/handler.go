@@ -83,10 +83,10 @@ func (a *archiver) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 		a.log.ErrorContext(ctx, "rows do not fit into the answer; Firehose keeps their records below the error prefix",
 			"records", t.surplus, "of", len(records), "first_sequence_number", t.firstSurplus, "limit_bytes", a.limit)
 	}
-	metrics.Count("Received", len(records))
-	metrics.Count("Archived", t.archived)
+	metrics.Count(contract.ReceivedMetric, len(records))
+	metrics.Count(contract.ArchivedMetric, t.archived)
 	metrics.Count("Rows", t.rows)
-	metrics.Count("ProcessingFailed", 0)
+	metrics.Count(contract.ProcessingFailedMetric, 0)
 	if _, err := metrics.WriteTo(a.out); err != nil {
 		a.log.ErrorContext(ctx, "printing metrics", "error", err.Error())
 	}
@@ -103,7 +103,7 @@ type tally struct {
 // answer answers one record.
 func (a *archiver) answer(ctx context.Context, to *answer, d *stream.Delivery, t *tally) {
 	refuse := func(reason telemetry.Reason) {
-		t.CountReason("ProcessingFailed", string(reason), 1)
+		t.CountReason(contract.ProcessingFailedMetric, string(reason), 1)
 		to.failed(d.ID)
 	}
 	if d.Damaged {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/envelope"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
@@ -113,7 +114,7 @@ func (h *handler) advance(
 			err.Error(), "shard", from.Shard, "window", from.Start)
 		own.Count("StatesLost", 1)
 	}
-	own.Count("Received", len(records))
+	own.Count(contract.ReceivedMetric, len(records))
 	for i := range records {
 		h.take(w, &records[i], own)
 	}

@@ -151,7 +151,7 @@ func (p *processor) decode(ctx context.Context, b *batch, metrics *emf.Recorder)
 		b.presences = append(b.presences, r.presences...)
 		skipped, implausible = skipped+r.skipped, implausible+r.implausible
 	}
-	metrics.Count("Received", n)
+	metrics.Count(contract.ReceivedMetric, n)
 	metrics.Count("Accepted", n-len(b.rejected))
 	metrics.Count("SkippedValues", skipped)
 	if implausible > 0 {
@@ -279,13 +279,13 @@ func (p *processor) answer(ctx context.Context, b *batch, metrics *emf.Recorder)
 			stored = append(stored, now.UnixMilli()-b.records[i].ArrivalMillis)
 		}
 	}
-	metrics.Count("Stored", len(stored))
+	metrics.Count(contract.StoredMetric, len(stored))
 	if b.strangers > 0 {
 		metrics.Count("UnknownClients", b.strangers)
 	}
 	metrics.Count(contract.RetriedMetric, len(b.records)-lowest)
 	if len(stored) > 0 {
-		metrics.Millis("Latency", stored)
+		metrics.Millis(contract.LatencyMetric, stored)
 	}
 	if _, err := metrics.WriteTo(p.out); err != nil {
 		p.log.ErrorContext(ctx, "printing metrics", "error", err.Error())

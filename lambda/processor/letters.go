@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/envelope"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
@@ -35,7 +36,7 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 		if i >= lowest {
 			continue
 		}
-		metrics.CountReason("Rejected", why.reason, 1)
+		metrics.CountReason(contract.RejectedMetric, why.reason, 1)
 		w = append(w, func() {
 			record := &b.records[i]
 			// The detail can name measures, and names belong to the payload: only the letter contains it.
@@ -58,7 +59,7 @@ func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder
 				b.fail(i, err)
 				return
 			}
-			metrics.Count("DeadLetters", 1)
+			metrics.Count(contract.DeadLettersMetric, 1)
 		})
 	}
 	w.do()

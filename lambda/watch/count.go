@@ -13,9 +13,9 @@ const countEvery = 5*time.Minute - 30*time.Second
 
 // gauges are the metrics with the number of devices of each status.
 var gauges = []struct{ status, metric string }{
-	{contract.StatusOnline, "DevicesOnline"},
-	{contract.StatusSilent, "DevicesSilent"},
-	{contract.StatusOffline, "DevicesOffline"},
+	{contract.StatusOnline, contract.DevicesOnlineMetric},
+	{contract.StatusSilent, contract.DevicesSilentMetric},
+	{contract.StatusOffline, contract.DevicesOfflineMetric},
 }
 
 // count counts the devices by status, every few minutes.

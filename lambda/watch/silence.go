@@ -87,7 +87,7 @@ func (r *run) markSilent(ctx context.Context, l limits) ([]device, error) {
 		})
 	}
 	_ = group.Wait() // the calls keep their errors
-	r.metrics.Count("Silent", len(marked))
+	r.metrics.Count(contract.SilentMetric, len(marked))
 	if len(failed) > 0 {
 		err = errors.Join(err, fmt.Errorf("marking %d of %d silent devices failed, first: %w", len(failed), len(found),
 			failed[0]))

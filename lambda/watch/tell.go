@@ -105,7 +105,7 @@ func (r *run) tellReturned(ctx context.Context) error {
 			return err
 		}
 	}
-	r.metrics.Count("Returned", len(notes))
+	r.metrics.Count(contract.ReturnedMetric, len(notes))
 	return r.forget(ctx, notes)
 }
 

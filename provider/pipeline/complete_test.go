@@ -124,7 +124,7 @@ func complete(t *testing.T) string {
     }
   }
 
-  monitoring = { silence_minutes = 15, notify_return = false }
+  monitoring = { silence_minutes = 15, notify_return = false, dashboard = true }
 
   routes = {
     copy = {

@@ -117,7 +117,7 @@ func TestDisappearance(t *testing.T) {
 	var objects []string
 	for _, layer := range [][]string{
 		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts",
-			"schedule/watch", "silence", "alarm/",
+			"schedule/watch", "silence", "alarm/", "dashboard",
 			"provisioning/claim", "provisioning/ca", "archive/query/", "archive/view", "archive/delivery"},
 		{"provisioning/template", "provisioning/jitp_template", "provisioning/ca", "provisioning/allow_list",
 			"policy/claim", "function/provisioning", "role/registration", "event_source", "function/processor",

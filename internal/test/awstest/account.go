@@ -236,6 +236,13 @@ var otherListers = []lister{
 		}
 		return names(out.MetricAlarms, func(m alarm) *string { return m.AlarmName }, nil)
 	}},
+	{"dashboard", func(ctx context.Context, a Account) ([]string, error) {
+		out, err := a.CloudWatch().ListDashboards(ctx, &cloudwatch.ListDashboardsInput{})
+		if err != nil {
+			return nil, err
+		}
+		return names(out.DashboardEntries, func(d dashboard) *string { return d.DashboardName }, nil)
+	}},
 	{"schedule group", func(ctx context.Context, a Account) ([]string, error) {
 		out, err := a.Scheduler().ListScheduleGroups(ctx, &scheduler.ListScheduleGroupsInput{})
 		if err != nil {

@@ -179,6 +179,10 @@ var Tamperings = append([]Tampering{
 		must[*cloudwatch.DisableAlarmActionsOutput](t)(a.CloudWatch().DisableAlarmActions(t.Context(),
 			&cloudwatch.DisableAlarmActionsInput{AlarmNames: []string{r.Name}}))
 	}},
+	{"dashboard", func(t testing.TB, a Account, r assembly.Record) {
+		must[*cloudwatch.PutDashboardOutput](t)(a.CloudWatch().PutDashboard(t.Context(),
+			&cloudwatch.PutDashboardInput{DashboardName: &r.Name, DashboardBody: aws.String(`{"widgets":[]}`)}))
+	}},
 	{"schedule/watch", func(t testing.TB, a Account, r assembly.Record) {
 		group, name, _ := strings.Cut(r.Name, "|")
 		have := must[*scheduler.GetScheduleOutput](t)(a.Scheduler().GetSchedule(t.Context(),

@@ -35,6 +35,7 @@ type (
 	logGroup       = logs.LogGroup
 	function       = lambda.FunctionConfiguration
 	alarm          = cloudwatch.MetricAlarm
+	dashboard      = cloudwatch.DashboardEntry
 	scheduleGroup  = schedules.ScheduleGroupSummary
 	scheduled      = schedules.ScheduleSummary
 	mapping        = lambda.EventSourceMappingConfiguration

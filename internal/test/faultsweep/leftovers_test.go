@@ -50,7 +50,7 @@ var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, err
 	"parameter":       parameters,
 	"database":        databases,
 	"Firehose stream": deliveryStreams, "Glue database": glueDatabases, "workgroup": workgroups,
-	"schedule group": scheduleGroups, "alarm": alarms, "schedule": schedules,
+	"schedule group": scheduleGroups, "alarm": alarms, "dashboard": dashboards, "schedule": schedules,
 	"InfluxDB instance": instances,
 }
 
@@ -267,6 +267,14 @@ func alarms(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
 		return nil, err
 	}
 	return named(out.MetricAlarms, func(a cwtypes.MetricAlarm) *string { return a.AlarmArn }), nil
+}
+
+func dashboards(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.CloudWatch().ListDashboards(ctx, &cloudwatch.ListDashboardsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.DashboardEntries, func(d cwtypes.DashboardEntry) *string { return d.DashboardArn }), nil
 }
 
 // scheduleGroups leaves out the group that every account has.

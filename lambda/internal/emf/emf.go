@@ -121,8 +121,8 @@ func (r *Recorder) WriteTo(w io.Writer) (int64, error) {
 	for _, name := range slices.Sorted(maps.Keys(r.byReason)) {
 		for _, reason := range slices.Sorted(maps.Keys(r.byReason[name])) {
 			line := r.line(now)
-			line["Reason"], line[name] = reason, r.byReason[name][reason]
-			if err := r.print(&lines, now, line, []string{"Pipeline", "Function", "Reason"},
+			line[contract.ReasonDimension], line[name] = reason, r.byReason[name][reason]
+			if err := r.print(&lines, now, line, []string{"Pipeline", "Function", contract.ReasonDimension},
 				[]metric{{name, "Count"}}); err != nil {
 				return 0, err
 			}
