@@ -90,7 +90,7 @@ type Alerts struct {
 
 // Monitoring is what watches the pipeline.
 type Monitoring struct {
-	Alarms    float64 `json:"alarms"`    // metrics of alarms that are on
+	Alarms    float64 `json:"alarms"` // metrics of alarms that are on
 	Dashboard bool    `json:"dashboard"`
 }
 
