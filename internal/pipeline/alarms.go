@@ -164,7 +164,8 @@ var alarms = []Alarm{
 			"may use.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.TableThrottles }, fallback: once(1),
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
-			reads, writes := tableMetric(b.names.pipeline, "ReadThrottleEvents"), tableMetric(b.names.pipeline, "WriteThrottleEvents")
+			reads := tableMetric(b.names.pipeline, "ReadThrottleEvents")
+			writes := tableMetric(b.names.pipeline, "WriteThrottleEvents")
 			reads.ID, writes.ID, reads.Returned, writes.Returned = "reads", "writes", false, false
 			// A throttled table emits what was throttled only: the other metric has no value.
 			return atLeast(threshold, alarmPeriodSeconds, 2, reads, spec.MetricQuery{ID: "total", Returned: true,
