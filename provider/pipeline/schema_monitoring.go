@@ -19,9 +19,9 @@ func monitoring() capability {
 					"presence": flag("Whether the device table shows which devices are connected, from AWS IoT's " +
 						"lifecycle events; a device whose connection ends is `offline`. Defaults to `true`."),
 					"alarms": alarms(),
-					"dashboard": flag("Whether there is a CloudWatch dashboard, called `<name>-<region>`. AWS charges " +
-						"3 USD a month for it: the three free dashboards of an account have 50 metrics at most, and " +
-						"this one has more. Defaults to `true`."),
+					"dashboard": flag("Whether there is a CloudWatch dashboard, called `<name>-<region>`. It costs " +
+						"3 USD a month: the three free dashboards of an account have 50 metrics at most, and this " +
+						"one has more. Defaults to `true`."),
 				}),
 		},
 	}
