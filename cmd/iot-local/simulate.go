@@ -57,6 +57,8 @@ func (s *simulation) flags(f *flag.FlagSet) {
 	f.StringVar(&s.Encoding.Compression, "compression", "",
 		"`compression` of the messages: "+strings.Join(telemetry.Compressions, ", ")+" (default: none)")
 	f.Float64Var(&s.FaultRate, "faults", 0.01, "fraction of faulty messages, from 0 to 1")
+	f.IntVar(&s.FailEvery, "fail-commands", 0,
+		"each device fails one in `N` of the commands that the device management API sends (default: none)")
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object per event")
 	f.BoolVar(&s.quiet, "quiet", false, "print only errors, warnings, the ready line and the summary")
 	f.DurationVar(&s.limit, "for", 0, "stop after this `duration`")
@@ -105,6 +107,7 @@ func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
 
 // equip finds the devices and what they need to connect. Failed joins the errors of devices that could not register.
 func (s *simulation) equip(ctx context.Context, c *awsapi.Clients, m *local.Manifest) (failed, err error) {
+	s.AnswerCommands = m.HasAPI()
 	if !s.claim.on {
 		if s.Devices, err = choose(ctx, c, m, s.names, s.count); err != nil {
 			return nil, err

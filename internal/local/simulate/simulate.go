@@ -30,6 +30,11 @@ type Options struct {
 	Interval time.Duration
 	// FaultRate is the share of faulty messages, from 0 to 1.
 	FaultRate float64
+	// AnswerCommands makes the devices answer commands that have an ID. A pipeline without the device management API
+	// does not allow that.
+	AnswerCommands bool
+	// FailEvery makes each device fail one in so many of these commands; 0 means none.
+	FailEvery int
 	// Encoding is how the devices write their messages.
 	Encoding Encoding
 	Events   runlog.Sink
@@ -112,13 +117,7 @@ type device struct {
 	client   paho.Client
 	climate  *climate
 	commands chan command
-}
-
-// command is what a device understands. Unknown members are ignored, as a device's firmware would.
-type command struct {
-	Action          string  `json:"action"`
-	IntervalSeconds float64 `json:"interval_seconds"`
-	Interval        float64 `json:"interval"` // seconds as well
+	answered int // commands with an ID
 }
 
 func newDevice(b contract.Bundle, o Options) (*device, error) {
@@ -170,23 +169,7 @@ func (d *device) connect(ctx context.Context) error {
 
 // online runs after every connection, the first and those after a loss.
 func (d *device) online(c paho.Client) {
-	c.Subscribe(d.bundle.Topics.Commands, 1, func(_ paho.Client, m paho.Message) {
-		var order command
-		if err := json.Unmarshal(m.Payload(), &order); err != nil {
-			d.tell(
-				runlog.Event{
-					Kind:  runlog.Failed,
-					Topic: m.Topic(),
-					Error: "the command is not a JSON object: " + err.Error(),
-				},
-			)
-			return
-		}
-		select {
-		case d.commands <- order:
-		default: // the device is busy with sixteen others
-		}
-	})
+	c.Subscribe(d.bundle.Topics.Commands, 1, d.order)
 	online, _ := json.Marshal(map[string]string{"state": "online"}) // strings
 	c.Publish(d.bundle.Topics.Status, 1, false, online)
 }
@@ -205,7 +188,7 @@ func (d *device) play(ctx context.Context) {
 			d.client.Disconnect(250)
 			return
 		case order := <-d.commands:
-			interval, safe = d.obey(order, interval, safe)
+			interval, safe = d.execute(order, interval, safe)
 		case now := <-timer.C:
 			d.publish(now)
 		}
@@ -238,37 +221,6 @@ func (d *device) publish(now time.Time) {
 		}
 		d.tell(e)
 	}()
-}
-
-// obey does what a command asks for.
-func (d *device) obey(c command, interval time.Duration, safe bool) (time.Duration, bool) {
-	detail := ""
-	switch c.Action {
-	case "update_interval":
-		seconds := max(c.IntervalSeconds, c.Interval)
-		if seconds <= 0 {
-			detail = "ignored: it names no interval_seconds"
-			break
-		}
-		interval = max(minInterval, time.Duration(seconds*float64(time.Second)))
-		detail = fmt.Sprintf("publishes every %v", interval)
-	case "enter_safe_mode":
-		safe = true
-		detail = fmt.Sprintf("publishes every %v", interval*safeInterval)
-	case "exit_safe_mode":
-		safe = false
-		detail = fmt.Sprintf("publishes every %v", interval)
-	case "irrigate":
-		d.climate.water()
-		detail = "the soil is wet"
-	default:
-		detail = "ignored: unknown action"
-	}
-	d.tell(
-		runlog.Event{Kind: runlog.Acted, Action: "command " + c.Action, Topic: d.bundle.Topics.Commands,
-			Detail: detail},
-	)
-	return interval, safe
 }
 
 func (d *device) tell(e runlog.Event) {

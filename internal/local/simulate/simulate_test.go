@@ -119,7 +119,7 @@ func TestObey(t *testing.T) {
 		if err := json.Unmarshal([]byte(c.order), &order); err != nil {
 			t.Fatal(err)
 		}
-		if interval, safe := d.obey(order, 5*time.Second, false); interval != c.interval || safe != c.safe {
+		if interval, safe, _, _ := d.obey(order, 5*time.Second, false); interval != c.interval || safe != c.safe {
 			t.Errorf("%s: got %v, %v; want %v, %v", c.order, interval, safe, c.interval, c.safe)
 		}
 	}
