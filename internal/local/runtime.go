@@ -21,6 +21,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/ca"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/dataplane"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/delivery"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/embedded"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/failuredest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/httpapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
@@ -81,8 +82,9 @@ type Runtime struct {
 	hosts        *lambdahost.Host
 	queue        *lambdahost.Async
 	schedules    *schedules.Player
-	http         *httpapi.Server // nil if none is wanted
-	ready        chan struct{}   // closed when the rules are loaded, or by close
+	http         *httpapi.Server  // nil if none is wanted
+	metrics      *embedded.Player // nil on AWS
+	ready        chan struct{}    // closed when the rules are loaded, or by close
 	stop         context.CancelFunc
 	stopOnce     sync.Once
 	running      sync.WaitGroup
@@ -157,11 +159,12 @@ func (r *Runtime) start(ctx context.Context) error {
 	if r.dataplane, err = dataplane.Start(r.publish, aws.ToString(r.options.Config.BaseEndpoint)); err != nil {
 		return err
 	}
+	r.metrics = r.playMetrics()
 	env, err := r.functionEnv(ctx)
 	if err != nil {
 		return err
 	}
-	r.hosts = lambdahost.New(lambdahost.Options{Region: r.options.Config.Region, Env: env, Events: r.options.Events})
+	r.hosts = lambdahost.New(lambdahost.Options{Region: r.options.Config.Region, Env: env, Events: r.heard})
 	r.queue = lambdahost.NewAsync(lambdahost.AsyncOptions{
 		Host:       r.hosts,
 		Config:     r.asyncConfig,
@@ -172,8 +175,7 @@ func (r *Runtime) start(ctx context.Context) error {
 			return r.send(ctx, to, key, record)
 		},
 	})
-	r.schedules = schedules.New(
-		schedules.Options{Invoke: r.invoke, Interval: r.options.WatchInterval, Events: r.options.Events})
+	r.schedules = r.newSchedules()
 	if err := r.listen(); err != nil {
 		return err
 	}
@@ -185,6 +187,28 @@ func (r *Runtime) start(ctx context.Context) error {
 	}
 	r.announce()
 	return nil
+}
+
+func (r *Runtime) newSchedules() *schedules.Player {
+	return schedules.New(
+		schedules.Options{Invoke: r.invoke, Interval: r.options.WatchInterval, Events: r.options.Events})
+}
+
+// playMetrics puts what functions count into a local CloudWatch; nil on AWS.
+func (r *Runtime) playMetrics() *embedded.Player {
+	if r.options.Config.BaseEndpoint == nil {
+		return nil
+	}
+	return embedded.Start(r.clients.CloudWatch(), 0, r.options.Events)
+}
+
+// heard logs what functions print, and takes their metrics from it. On AWS, CloudWatch would bill for metrics that do
+// not come from there.
+func (r *Runtime) heard(e runlog.Event) {
+	if e.Kind == runlog.Logged {
+		r.metrics.Read(e.Detail)
+	}
+	r.options.Events.Send(e)
 }
 
 // announce says that the pipeline runs, and follows its changes from here on.
@@ -413,6 +437,7 @@ func (r *Runtime) close() {
 		if r.hosts != nil {
 			r.hosts.Close()
 		}
+		r.metrics.Close()
 		if r.engine != nil {
 			r.engine.Close()
 		}
