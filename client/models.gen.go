@@ -9,28 +9,28 @@ import (
 
 // Defines values for CommandStatus.
 const (
-	Expired   CommandStatus = "expired"
-	Failed    CommandStatus = "failed"
-	Pending   CommandStatus = "pending"
-	Received  CommandStatus = "received"
-	Sent      CommandStatus = "sent"
-	Succeeded CommandStatus = "succeeded"
+	CommandStatusExpired   CommandStatus = "expired"
+	CommandStatusFailed    CommandStatus = "failed"
+	CommandStatusPending   CommandStatus = "pending"
+	CommandStatusReceived  CommandStatus = "received"
+	CommandStatusSent      CommandStatus = "sent"
+	CommandStatusSucceeded CommandStatus = "succeeded"
 )
 
 // Valid indicates whether the value is a known member of the CommandStatus enum.
 func (e CommandStatus) Valid() bool {
 	switch e {
-	case Expired:
+	case CommandStatusExpired:
 		return true
-	case Failed:
+	case CommandStatusFailed:
 		return true
-	case Pending:
+	case CommandStatusPending:
 		return true
-	case Received:
+	case CommandStatusReceived:
 		return true
-	case Sent:
+	case CommandStatusSent:
 		return true
-	case Succeeded:
+	case CommandStatusSucceeded:
 		return true
 	default:
 		return false
@@ -39,16 +39,16 @@ func (e CommandStatus) Valid() bool {
 
 // Defines values for ListAlertsParamsActive.
 const (
-	False ListAlertsParamsActive = "false"
-	True  ListAlertsParamsActive = "true"
+	ListAlertsParamsActiveFalse ListAlertsParamsActive = "false"
+	ListAlertsParamsActiveTrue  ListAlertsParamsActive = "true"
 )
 
 // Valid indicates whether the value is a known member of the ListAlertsParamsActive enum.
 func (e ListAlertsParamsActive) Valid() bool {
 	switch e {
-	case False:
+	case ListAlertsParamsActiveFalse:
 		return true
-	case True:
+	case ListAlertsParamsActiveTrue:
 		return true
 	default:
 		return false
@@ -57,19 +57,19 @@ func (e ListAlertsParamsActive) Valid() bool {
 
 // Defines values for ListDevicesParamsStatus.
 const (
-	Offline ListDevicesParamsStatus = "offline"
-	Online  ListDevicesParamsStatus = "online"
-	Silent  ListDevicesParamsStatus = "silent"
+	ListDevicesParamsStatusOffline ListDevicesParamsStatus = "offline"
+	ListDevicesParamsStatusOnline  ListDevicesParamsStatus = "online"
+	ListDevicesParamsStatusSilent  ListDevicesParamsStatus = "silent"
 )
 
 // Valid indicates whether the value is a known member of the ListDevicesParamsStatus enum.
 func (e ListDevicesParamsStatus) Valid() bool {
 	switch e {
-	case Offline:
+	case ListDevicesParamsStatusOffline:
 		return true
-	case Online:
+	case ListDevicesParamsStatusOnline:
 		return true
-	case Silent:
+	case ListDevicesParamsStatusSilent:
 		return true
 	default:
 		return false
@@ -104,7 +104,7 @@ type Alerts struct {
 
 // Certificate defines model for Certificate.
 type Certificate struct {
-	Id string `json:"id"`
+	ID string `json:"id"`
 
 	// NotAfter When it expires
 	NotAfter *time.Time `json:"not_after,omitempty"`
@@ -123,8 +123,8 @@ type Command struct {
 	Deadline *time.Time `json:"deadline,omitempty"`
 	Device   string     `json:"device"`
 
-	// Id A UUIDv7; it is the member command_id of the payload
-	Id string `json:"id"`
+	// ID A UUIDv7; it is the member command_id of the payload
+	ID string `json:"id"`
 
 	// Payload What was published
 	Payload interface{} `json:"payload"`
