@@ -28,15 +28,19 @@ var document []byte
 // version is the version of the API; the paths have its first number.
 const version = "1.0.0"
 
-// build registers the operations.
-func (s *service) build() huma.API {
-	s.mux = http.NewServeMux()
-	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: huma.DefaultJSONFormat.Unmarshal}
+// init sets what the library keeps for the whole process.
+func init() {
 	huma.DefaultArrayNullable = false
 	huma.NewErrorWithContext = newProblem
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return newProblem(nil, status, message, errs...)
 	}
+}
+
+// build registers the operations.
+func (s *service) build() huma.API {
+	s.mux = http.NewServeMux()
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: huma.DefaultJSONFormat.Unmarshal}
 	api := humago.New(s.mux, huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
