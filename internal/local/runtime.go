@@ -156,7 +156,8 @@ func (r *Runtime) start(ctx context.Context) error {
 	r.provisioning = provisioning.New(
 		provisioning.Options{API: r.clients.IoT(), Hook: r.call, Reply: r.reply, Events: r.options.Events},
 	)
-	if r.dataplane, err = dataplane.Start(r.publish, aws.ToString(r.options.Config.BaseEndpoint)); err != nil {
+	if r.dataplane, err = dataplane.Start(dataplane.Options{Publish: r.publish, Update: r.shadows.Update,
+		Endpoint: aws.ToString(r.options.Config.BaseEndpoint)}); err != nil {
 		return err
 	}
 	r.metrics = r.playMetrics()

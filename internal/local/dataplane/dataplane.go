@@ -1,10 +1,11 @@
-// Package dataplane is the local AWS IoT data plane over HTTP: it publishes to the local broker and forwards every
-// other request (shadows, retained messages) to the endpoint. Hosted functions use it instead of AWS's.
+// Package dataplane is the local AWS IoT data plane over HTTP: it publishes to the local broker, tells devices of
+// changed shadows, and forwards every other request to the endpoint. Hosted functions use it instead of AWS's.
 package dataplane
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aws/smithy-go"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/loopback"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
@@ -30,9 +33,21 @@ type Server struct {
 	server *loopback.Server
 }
 
-// Start starts a server. Requests other than Publish go to the endpoint; with "" they fail.
-func Start(publish func(message.Message) error, endpoint string) (*Server, error) {
+// Options say where requests go.
+type Options struct {
+	// Publish publishes to the local broker.
+	Publish func(message.Message) error
+	// Update changes the shadow of a thing; without a name, the classic one.
+	Update func(ctx context.Context, thing, name string, payload []byte) ([]byte, error)
+	// Endpoint gets all other requests; with "" they fail.
+	Endpoint string
+}
+
+// Start starts a server.
+func Start(o Options) (*Server, error) {
+	publish, endpoint := o.Publish, o.Endpoint
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /things/{thing}/shadow", func(w http.ResponseWriter, r *http.Request) { o.serveUpdate(w, r) })
 	mux.HandleFunc("POST /topics/", func(w http.ResponseWriter, r *http.Request) { servePublish(w, r, publish) })
 	if endpoint != "" {
 		target, err := url.Parse(endpoint)
@@ -87,6 +102,33 @@ func servePublish(w http.ResponseWriter, r *http.Request, publish func(message.M
 	}
 	w.Header().Set("Content-Type", "application/json")
 	io.WriteString(w, "{}")
+}
+
+// serveUpdate serves UpdateThingShadow, with the shadow's name in the query.
+func (o Options) serveUpdate(w http.ResponseWriter, r *http.Request) {
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
+	if err != nil {
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "the document exceeds its limit")
+		return
+	}
+	answer, err := o.Update(r.Context(), r.PathValue("thing"), r.URL.Query().Get("name"), payload)
+	var coded interface{ HTTPStatusCode() int }
+	var api smithy.APIError
+	status, code, text := http.StatusInternalServerError, "InternalFailureException", ""
+	switch {
+	case err == nil:
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(answer)
+		return
+	case errors.As(err, &coded):
+		status = coded.HTTPStatusCode()
+	}
+	if text = err.Error(); errors.As(err, &api) {
+		code, text = api.ErrorCode(), api.ErrorMessage()
+	} else if status < http.StatusInternalServerError {
+		code = "InvalidRequestException"
+	}
+	refuse(w, status, code, text)
 }
 
 func refuse(w http.ResponseWriter, status int, code, text string) {

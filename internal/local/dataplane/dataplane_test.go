@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +19,7 @@ import (
 
 func client(t *testing.T, publish func(message.Message) error, endpoint string) *iotdataplane.Client {
 	t.Helper()
-	s, err := Start(publish, endpoint)
+	s, err := Start(Options{Publish: publish, Endpoint: endpoint})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,5 +82,37 @@ func TestOtherOperationsReachTheEndpoint(t *testing.T) {
 	}
 	if got := string(out.Payload); got != `{"path":"/things/soil-001/shadow"}` {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestUpdatesOfShadowsStayHere(t *testing.T) {
+	var asked []string
+	var failure error
+	s, err := Start(Options{Update: func(_ context.Context, thing, name string, payload []byte) ([]byte, error) {
+		asked = append(asked, thing+" "+name+" "+string(payload))
+		return []byte(`{"version":1}`), failure
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	c := iotdataplane.NewFromConfig(aws.Config{Region: "us-east-1", BaseEndpoint: &s.URL,
+		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+		Retryer:     func() aws.Retryer { return aws.NopRetryer{} }})
+	in := &iotdataplane.UpdateThingShadowInput{ThingName: aws.String("soil:001"), ShadowName: aws.String("config"),
+		Payload: []byte("{}")}
+	out, err := c.UpdateThingShadow(t.Context(), in)
+	if err != nil || string(out.Payload) != `{"version":1}` {
+		t.Errorf("got %v, %v", out, err)
+	}
+	failure = &smithy.GenericAPIError{Code: "ConflictException", Message: "Version conflict"}
+	in.ShadowName = nil
+	var api smithy.APIError
+	if _, err := c.UpdateThingShadow(t.Context(), in); !errors.As(err, &api) || api.ErrorCode() != "ConflictException" ||
+		api.ErrorMessage() != "Version conflict" {
+		t.Errorf("got error %v", err)
+	}
+	if diff := cmp.Diff([]string{"soil:001 config {}", "soil:001  {}"}, asked); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -57,7 +57,7 @@ type deployment struct {
 }
 
 // deploy applies the configuration and runs the pipeline.
-func deploy(t *testing.T, pipeline string) *deployment {
+func deploy(t *testing.T, pipeline string, change ...func(*local.Options)) *deployment {
 	t.Helper()
 	server := mototest.Start(t)
 	w := &deployment{
@@ -69,11 +69,14 @@ func deploy(t *testing.T, pipeline string) *deployment {
 	w.aws = awsapi.NewLocal(w.server.Config(t))
 	w.Write("main.tf", tftest.Header+"provider \"iot\" {\n  s3_use_path_style = true\n}\n\n"+pipeline)
 	w.Apply()
+	o := local.Options{Config: w.server.Config(t), Pipeline: name, MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir(),
+		Events: w.note, Refresh: 200 * time.Millisecond, RetryDelay: 50 * time.Millisecond,
+		WatchInterval: 200 * time.Millisecond}
+	for _, f := range change {
+		f(&o)
+	}
 	var err error
-	w.runtime, err = local.Start(t.Context(),
-		local.Options{Config: w.server.Config(t), Pipeline: name, MQTTAddr: "127.0.0.1:0", StateDir: t.TempDir(),
-			Events: w.note, Refresh: 200 * time.Millisecond, RetryDelay: 50 * time.Millisecond,
-			WatchInterval: 200 * time.Millisecond})
+	w.runtime, err = local.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

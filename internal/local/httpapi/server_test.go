@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/oidctest"
 )
 
 const functionARN = "arn:aws:lambda:us-east-1:123456789012:function:gh-api"
@@ -382,11 +383,11 @@ func TestCORS(t *testing.T) {
 }
 
 func TestAuthorization(t *testing.T) {
-	i := startIssuer(t)
+	i := oidctest.Start(t)
 	api := plain("GET /iam", "GET /jwt")
 	api.Routes[0].Authorization = IAM
 	api.Routes[1].Authorization, api.Routes[1].Issuer = JWT, i.URL
-	api.Routes[1].Audiences, api.Routes[1].Scopes = []string{"app"}, []string{"devices.read"}
+	api.Routes[1].Audiences, api.Routes[1].Scopes = []string{"app"}, []string{"devices/read"}
 	g := start(t, api, i.Client())
 	for _, c := range []struct {
 		path   string
@@ -402,8 +403,8 @@ func TestAuthorization(t *testing.T) {
 		{"/iam", map[string]string{"Host": "Gateway.example:8080"}, 200, "done"},
 		{"/iam", map[string]string{"Host": "localhost"}, 200, "done"},
 		{"/jwt", nil, 401, `{"message":"Unauthorized"}`},
-		{"/jwt", map[string]string{"Authorization": "Bearer " + i.token(t, nil)}, 200, "done"},
-		{"/jwt", map[string]string{"Authorization": "Bearer " + i.token(t, map[string]any{"scope": "x"})}, 403,
+		{"/jwt", map[string]string{"Authorization": "Bearer " + i.Token(t, nil)}, 200, "done"},
+		{"/jwt", map[string]string{"Authorization": "Bearer " + i.Token(t, map[string]any{"scope": "x"})}, 403,
 			`{"message":"Forbidden"}`},
 	} {
 		response, body := g.do(t, "GET", c.path, "", c.header)
@@ -419,9 +420,9 @@ func TestAuthorization(t *testing.T) {
 		who.IAM.UserARN != "arn:aws:iam::1:user/dev" {
 		t.Errorf("caller %+v", who)
 	}
-	g.do(t, "GET", "/jwt", "", map[string]string{"Authorization": i.token(t, nil)})
+	g.do(t, "GET", "/jwt", "", map[string]string{"Authorization": i.Token(t, nil)})
 	if who := g.last(t).RequestContext.Authorizer; who == nil || who.JWT == nil || who.IAM != nil ||
-		who.JWT.Claims["sub"] != "u-1" || strings.Join(who.JWT.Scopes, " ") != "devices.read profile" {
+		who.JWT.Claims["sub"] != "u-1" || strings.Join(who.JWT.Scopes, " ") != "devices/read profile" {
 		t.Errorf("caller %+v", who)
 	}
 }

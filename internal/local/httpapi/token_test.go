@@ -9,20 +9,22 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/oidctest"
 )
 
 func TestTokens(t *testing.T) {
-	i, other := startIssuer(t), startIssuer(t)
+	i, other := oidctest.Start(t), oidctest.Start(t)
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
 	soon := time.Now().Add(time.Hour).Unix()
 	unsigned := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","kid":"key-1"}`)) + "." +
-		strings.Split(i.token(t, nil), ".")[1] + "."
-	good := i.token(t, nil)
+		strings.Split(i.Token(t, nil), ".")[1] + "."
+	good := i.Token(t, nil)
 	parts := strings.Split(good, ".")
-	forged := parts[0] + "." + strings.Split(i.token(t, map[string]any{"sub": "root"}), ".")[1] + "." + parts[2]
+	forged := parts[0] + "." + strings.Split(i.Token(t, map[string]any{"sub": "root"}), ".")[1] + "." + parts[2]
 	for name, c := range map[string]struct {
 		header string
 		status int // 0: it opens the route
@@ -31,35 +33,35 @@ func TestTokens(t *testing.T) {
 		"good":                     {"Bearer " + good, 0, ""},
 		"without a scheme":         {good, 0, ""},
 		"scheme in small letters":  {"bearer " + good, 0, ""},
-		"list of audiences":        {"Bearer " + i.token(t, map[string]any{"aud": []string{"x", "app"}}), 0, ""},
-		"client_id":                {"Bearer " + i.token(t, map[string]any{"aud": nil, "client_id": "app"}), 0, ""},
-		"scp":                      {"Bearer " + i.token(t, map[string]any{"scope": nil, "scp": []string{"devices.read"}}), 0, ""},
-		"second scope":             {"Bearer " + i.token(t, map[string]any{"scope": "devices.admin"}), 0, ""},
+		"list of audiences":        {"Bearer " + i.Token(t, map[string]any{"aud": []string{"x", "app"}}), 0, ""},
+		"client_id":                {"Bearer " + i.Token(t, map[string]any{"aud": nil, "client_id": "app"}), 0, ""},
+		"scp":                      {"Bearer " + i.Token(t, map[string]any{"scope": nil, "scp": []string{"devices/read"}}), 0, ""},
+		"second scope":             {"Bearer " + i.Token(t, map[string]any{"scope": "devices/admin"}), 0, ""},
 		"none":                     {"", 401, "no token"},
 		"no token at all":          {"Bearer abc", 401, "malformed"},
 		"basic":                    {"Basic dTpw", 401, "malformed"},
-		"expired":                  {"Bearer " + i.token(t, map[string]any{"exp": time.Now().Unix() - 1}), 401, "expired"},
-		"no expiry":                {"Bearer " + i.token(t, map[string]any{"exp": nil}), 401, "exp"},
-		"not yet":                  {"Bearer " + i.token(t, map[string]any{"nbf": soon}), 401, "nbf"},
-		"from the future":          {"Bearer " + i.token(t, map[string]any{"iat": soon}), 401, "iat"},
-		"for others":               {"Bearer " + i.token(t, map[string]any{"aud": "other"}), 401, "audience"},
-		"aud beats client_id":      {"Bearer " + i.token(t, map[string]any{"aud": "other", "client_id": "app"}), 401, "audience"},
-		"no audience":              {"Bearer " + i.token(t, map[string]any{"aud": nil}), 401, "audience"},
-		"another issuer":           {"Bearer " + i.token(t, map[string]any{"iss": other.URL}), 401, "different provider"},
-		"another issuer's token":   {"Bearer " + other.token(t, nil), 401, "signature"},
-		"another issuer's key":     {"Bearer " + sign(t, jose.RS256, other.key, keyID, i.claims(nil)), 401, "signature"},
-		"unknown key":              {"Bearer " + sign(t, jose.RS256, stranger, "key-2", i.claims(nil)), 401, "signature"},
-		"no key ID":                {"Bearer " + sign(t, jose.RS256, i.key, "", i.claims(nil)), 401, "kid"},
-		"symmetric":                {"Bearer " + sign(t, jose.HS256, make([]byte, 32), keyID, i.claims(nil)), 401, "malformed"},
+		"expired":                  {"Bearer " + i.Token(t, map[string]any{"exp": time.Now().Unix() - 1}), 401, "expired"},
+		"no expiry":                {"Bearer " + i.Token(t, map[string]any{"exp": nil}), 401, "exp"},
+		"not yet":                  {"Bearer " + i.Token(t, map[string]any{"nbf": soon}), 401, "nbf"},
+		"from the future":          {"Bearer " + i.Token(t, map[string]any{"iat": soon}), 401, "iat"},
+		"for others":               {"Bearer " + i.Token(t, map[string]any{"aud": "other"}), 401, "audience"},
+		"aud beats client_id":      {"Bearer " + i.Token(t, map[string]any{"aud": "other", "client_id": "app"}), 401, "audience"},
+		"no audience":              {"Bearer " + i.Token(t, map[string]any{"aud": nil}), 401, "audience"},
+		"another issuer":           {"Bearer " + i.Token(t, map[string]any{"iss": other.URL}), 401, "different provider"},
+		"another issuer's token":   {"Bearer " + other.Token(t, nil), 401, "signature"},
+		"another issuer's key":     {"Bearer " + oidctest.Sign(t, jose.RS256, other.Key, oidctest.KeyID, i.Claims(nil)), 401, "signature"},
+		"unknown key":              {"Bearer " + oidctest.Sign(t, jose.RS256, stranger, "key-2", i.Claims(nil)), 401, "signature"},
+		"no key ID":                {"Bearer " + oidctest.Sign(t, jose.RS256, i.Key, "", i.Claims(nil)), 401, "kid"},
+		"symmetric":                {"Bearer " + oidctest.Sign(t, jose.HS256, make([]byte, 32), oidctest.KeyID, i.Claims(nil)), 401, "malformed"},
 		"unsigned":                 {"Bearer " + unsigned, 401, "malformed"},
 		"forged":                   {"Bearer " + forged, 401, "signature"},
-		"claims of a strange type": {"Bearer " + i.token(t, map[string]any{"scope": 7}), 401, "types"},
-		"other scopes":             {"Bearer " + i.token(t, map[string]any{"scope": "devices.reads profile"}), 403, "scopes"},
-		"no scopes":                {"Bearer " + i.token(t, map[string]any{"scope": nil}), 403, "scopes"},
+		"claims of a strange type": {"Bearer " + i.Token(t, map[string]any{"scope": 7}), 401, "types"},
+		"other scopes":             {"Bearer " + i.Token(t, map[string]any{"scope": "devices/reads profile"}), 403, "scopes"},
+		"no scopes":                {"Bearer " + i.Token(t, map[string]any{"scope": nil}), 403, "scopes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			verifier := newTokens(t.Context(), i.Client())
-			route := &Route{Issuer: i.URL, Audiences: []string{"app"}, Scopes: []string{"devices.read", "devices.admin"}}
+			route := &Route{Issuer: i.URL, Audiences: []string{"app"}, Scopes: []string{"devices/read", "devices/admin"}}
 			got, refused := verifier.verify(t.Context(), c.header, route)
 			if c.status == 0 {
 				if refused != nil {
@@ -83,23 +85,23 @@ func TestTokens(t *testing.T) {
 // An issuer's keys are asked for once, and again after they may have changed; an issuer that does not answer is asked
 // again at once.
 func TestKeysAreKept(t *testing.T) {
-	i := startIssuer(t)
+	i := oidctest.Start(t)
 	now := time.Now()
 	verifier := newTokens(t.Context(), i.Client())
 	verifier.now = func() time.Time { return now }
 	route := &Route{Issuer: i.URL, Audiences: []string{"app"}}
-	token := i.token(t, map[string]any{"exp": now.Add(5 * time.Hour).Unix()})
+	token := i.Token(t, map[string]any{"exp": now.Add(5 * time.Hour).Unix()})
 	for range 3 {
 		if _, refused := verifier.verify(t.Context(), token, route); refused != nil {
 			t.Fatal(refused)
 		}
 	}
-	if i.discovery != 1 {
-		t.Errorf("%d requests for the issuer's configuration, want 1", i.discovery)
+	if i.Discoveries.Load() != 1 {
+		t.Errorf("%d requests for the issuer's configuration, want 1", i.Discoveries.Load())
 	}
 	now = now.Add(keepKeys)
-	if _, refused := verifier.verify(t.Context(), token, route); refused != nil || i.discovery != 2 {
-		t.Errorf("after two hours: %v, %d requests", refused, i.discovery)
+	if _, refused := verifier.verify(t.Context(), token, route); refused != nil || i.Discoveries.Load() != 2 {
+		t.Errorf("after two hours: %v, %d requests", refused, i.Discoveries.Load())
 	}
 	lost := &Route{Issuer: i.URL + "/nowhere", Audiences: []string{"app"}}
 	if _, refused := verifier.verify(t.Context(), token, lost); refused == nil ||

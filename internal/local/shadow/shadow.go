@@ -41,6 +41,13 @@ type request struct {
 	name      *string // nil for the classic shadow
 	operation string
 	payload   []byte
+	reply     chan<- result // of size 1, for a request over HTTP; it gets no rejection as a message
+}
+
+// result is the answer to a request over HTTP.
+type result struct {
+	payload []byte
+	err     error
 }
 
 // New starts the service; publish sends its answers.
@@ -55,6 +62,26 @@ func (s *Service) Handle(m message.Message) {
 	if r, ok := parse(m.Topic); ok {
 		r.payload = m.Payload
 		s.lanes.Submit(r.thing, r)
+	}
+}
+
+// Update changes a shadow for a request over HTTP; without a name, the classic one. As on AWS, devices hear of it as if
+// a device had asked. The error has the data plane's code.
+func (s *Service) Update(ctx context.Context, thing, name string, payload []byte) ([]byte, error) {
+	reply := make(chan result, 1)
+	r := request{prefix: "$aws/things/" + thing + "/shadow", thing: thing, operation: "update", payload: payload,
+		reply: reply}
+	if name != "" {
+		r.prefix, r.name = r.prefix+"/name/"+name, &name
+	}
+	if !s.lanes.Submit(thing, r) {
+		return nil, context.Canceled
+	}
+	select {
+	case got := <-reply:
+		return got.payload, got.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
@@ -101,9 +128,26 @@ func (s *Service) serve(ctx context.Context, r request) {
 	}
 	if err != nil {
 		e.Error = err.Error()
+	}
+	switch {
+	case err == nil:
+	case r.reply != nil:
+		r.answer(nil, err)
+	default:
 		s.reject(r, token.ClientToken, err)
 	}
 	s.events.Send(e)
+}
+
+// answer answers a request over HTTP, once.
+func (r request) answer(payload []byte, err error) {
+	if r.reply == nil {
+		return
+	}
+	select {
+	case r.reply <- result{payload, err}:
+	default:
+	}
 }
 
 func (s *Service) get(ctx context.Context, r request, token string) error {
@@ -140,6 +184,7 @@ func (s *Service) update(ctx context.Context, r request, token string) error {
 	if err != nil {
 		return err
 	}
+	defer r.answer(out.Payload, nil) // whatever becomes of the messages, the shadow has changed
 	var accepted map[string]json.RawMessage
 	if err := json.Unmarshal(out.Payload, &accepted); err != nil {
 		return err
@@ -214,6 +259,9 @@ type refusal struct {
 
 // Error is the message for the device.
 func (r refusal) Error() string { return r.text }
+
+// HTTPStatusCode is the status of the answer over HTTP.
+func (r refusal) HTTPStatusCode() int { return r.code }
 
 // status is the HTTP status of a failed call, which is also the code of a rejection.
 func status(err error) int {

@@ -2,6 +2,7 @@ package shadow
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -115,5 +116,39 @@ func TestOtherTopicsAreNoRequests(t *testing.T) {
 		if _, ok := parse(topic); ok {
 			t.Errorf("%s counts as a request", topic)
 		}
+	}
+}
+
+// A change over HTTP is told to devices like one over MQTT. Its refusal is for the caller only.
+func TestUpdateOverHTTP(t *testing.T) {
+	const prefix = "$aws/things/soil-001/shadow/name/config"
+	r := start(t)
+	answer, err := r.Update(t.Context(), "soil-001", "config", []byte(`{"state":{"desired":{"interval":60}}}`))
+	if err != nil || !strings.Contains(string(answer), `"interval":60`) && !strings.Contains(string(answer), `"interval": 60`) {
+		t.Fatalf("got %s, %v", answer, err)
+	}
+	got := map[string]any{}
+	for range 3 {
+		m := <-r.answers
+		var document map[string]any
+		if err := json.Unmarshal(m.Payload, &document); err != nil {
+			t.Fatal(err)
+		}
+		got[strings.TrimPrefix(m.Topic, prefix+"/")] = document
+	}
+	if at(got["update/delta"], "state", "interval") != 60.0 || got["update/accepted"] == nil ||
+		got["update/documents"] == nil {
+		t.Errorf("devices hear %v", got)
+	}
+	var coded interface{ HTTPStatusCode() int }
+	for payload, status := range map[string]int{`{"state":{"desired":{"a":1}},"version":7}`: 409, `no JSON`: 400,
+		`{"state":{"desired":{"a":"` + strings.Repeat("x", maxDocument) + `"}}}`: 413} {
+		if _, err := r.Update(t.Context(), "soil-001", "config", []byte(payload)); !errors.As(err, &coded) ||
+			coded.HTTPStatusCode() != status {
+			t.Errorf("%.40s: %v, want status %d", payload, err, status)
+		}
+	}
+	if len(r.answers) > 0 {
+		t.Errorf("devices hear of a refusal: %+v", <-r.answers)
 	}
 }
