@@ -153,8 +153,17 @@ type Commands struct {
 
 // Device defines model for Device.
 type Device struct {
+	// Connected Whether it has a connection, as AWS IoT tells
+	Connected *bool `json:"connected,omitempty"`
+
 	// Device The thing's name
 	Device string `json:"device"`
+
+	// DisconnectReason Why, as AWS IoT names it
+	DisconnectReason *string `json:"disconnect_reason,omitempty"`
+
+	// DisconnectedAt When its last connection ended
+	DisconnectedAt *time.Time `json:"disconnected_at,omitempty"`
 
 	// LastSeen When the newest message arrived
 	LastSeen *time.Time `json:"last_seen,omitempty"`
@@ -190,8 +199,17 @@ type DeviceDetails struct {
 	// Certificates Its certificates, five at most
 	Certificates *[]Certificate `json:"certificates,omitempty"`
 
+	// Connected Whether it has a connection, as AWS IoT tells
+	Connected *bool `json:"connected,omitempty"`
+
 	// Device The thing's name
 	Device string `json:"device"`
+
+	// DisconnectReason Why, as AWS IoT names it
+	DisconnectReason *string `json:"disconnect_reason,omitempty"`
+
+	// DisconnectedAt When its last connection ended
+	DisconnectedAt *time.Time `json:"disconnected_at,omitempty"`
 
 	// LastSeen When the newest message arrived
 	LastSeen *time.Time `json:"last_seen,omitempty"`

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/danielgtaylor/huma/v2"
@@ -33,6 +34,10 @@ type Device struct {
 	LastSeen   *time.Time     `json:"last_seen,omitempty" doc:"When the newest message arrived"`
 	MeasuredAt *time.Time     `json:"measured_at,omitempty" doc:"The device's own time of its latest measures"`
 	Latest     map[string]any `json:"latest,omitempty" doc:"The latest measures: numbers, texts and Booleans by name"`
+	// With presence only.
+	Connected        *bool      `json:"connected,omitempty" doc:"Whether it has a connection, as AWS IoT tells"`
+	DisconnectedAt   *time.Time `json:"disconnected_at,omitempty" doc:"When its last connection ended"`
+	DisconnectReason string     `json:"disconnect_reason,omitempty" doc:"Why, as AWS IoT names it"`
 }
 
 // Certificate is a certificate of a device.
@@ -211,7 +216,12 @@ func readDevice(name string, row item) Device {
 	d := Device{
 		Device: name, Status: content(row[contract.StatusAttribute]), StatusAt: moment(row["status_at"]),
 		LastSeen: moment(row[contract.LastSeenAttribute]), MeasuredAt: moment(row["measured_at"]),
-		Latest: plainMap(row["latest"]),
+		Latest:           plainMap(row["latest"]),
+		DisconnectedAt:   moment(row[contract.DisconnectedAtAttribute]),
+		DisconnectReason: content(row[contract.DisconnectReasonAttribute]),
+	}
+	if connected, ok := row[contract.ConnectedAttribute].(*types.AttributeValueMemberBOOL); ok {
+		d.Connected = &connected.Value
 	}
 	if d.Status == contract.StatusSilent {
 		d.SilentAt = moment(row[contract.SilentAtAttribute])

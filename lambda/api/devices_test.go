@@ -76,6 +76,20 @@ func TestWhoseDeviceItIs(t *testing.T) {
 	}
 }
 
+// What AWS IoT tells of connections is part of a device's state.
+func TestADeviceWithPresence(t *testing.T) {
+	f := newFixture(t, nil)
+	f.put(deviceTable, item{contract.DeviceKey: text("soil-001"), contract.StatusAttribute: text(contract.StatusOffline),
+		contract.ConnectedAttribute:        &types.AttributeValueMemberBOOL{Value: false},
+		contract.DisconnectedAtAttribute:   number(f.clock.UnixMilli()),
+		contract.DisconnectReasonAttribute: text("MQTT_KEEP_ALIVE_TIMEOUT")})
+	got := get[DeviceDetails](f, "/v1/devices/soil-001")
+	if got.Connected == nil || *got.Connected || !got.DisconnectedAt.Equal(f.clock) ||
+		got.DisconnectReason != "MQTT_KEEP_ALIVE_TIMEOUT" {
+		t.Errorf("device %+v", got.Device)
+	}
+}
+
 // fill writes a fleet, of which every third device is offline, and special items among it.
 func (f *fixture) fill(fleet int) {
 	f.t.Helper()
