@@ -71,7 +71,25 @@ func (s *service) build() huma.API {
 	s.alertOperations(api)
 	s.summaryOperation(api)
 	s.documentOperation(api)
+	for _, path := range api.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{path.Get, path.Put, path.Post, path.Patch, path.Delete} {
+			describeRetries(op)
+		}
+	}
 	return api
+}
+
+// describeRetries says of an operation's answers which of them have Retry-After.
+func describeRetries(op *huma.Operation) {
+	if op == nil {
+		return
+	}
+	for _, status := range []string{"429", "503"} {
+		if answer := op.Responses[status]; answer != nil {
+			answer.Headers = map[string]*huma.Param{"Retry-After": {
+				Description: "After how many seconds to try again", Schema: &huma.Schema{Type: huma.TypeInteger}}}
+		}
+	}
 }
 
 // description is the document's own text, with the table of problems.
