@@ -98,6 +98,7 @@ type shared struct {
 	mu        sync.Mutex
 	accountID string
 	partition string
+	caller    string
 	regions   map[string]*Clients
 	counts    map[string]int
 }
@@ -227,7 +228,15 @@ func (c *Clients) Verify(ctx context.Context) error {
 	c.shared.mu.Lock()
 	defer c.shared.mu.Unlock()
 	c.shared.accountID, c.shared.partition = aws.ToString(out.Account), caller.Partition
+	c.shared.caller = caller.String()
 	return nil
+}
+
+// Caller is the ARN of whose credentials these are, as STS says it; empty before Verify.
+func (c *Clients) Caller() string {
+	c.shared.mu.Lock()
+	defer c.shared.mu.Unlock()
+	return c.shared.caller
 }
 
 // Rate is the requests per second that an operation ("iot:CreateThing") is held to; 0 when nothing limits it.

@@ -25,13 +25,15 @@ const maxUnpacked = 1 << 20
 // import a pipeline whose Terraform state is lost, and to find everything that belongs to it. S is what the reader
 // needs of the arguments: the provider reads all of them.
 type Manifest[S any] struct {
-	Version     int                     `json:"version"`
-	ID          string                  `json:"id"` // owner token
-	Name        string                  `json:"name"`
-	Region      string                  `json:"region"`
-	TopicPrefix string                  `json:"topic_prefix"`
-	Spec        S                       `json:"spec"` // without devices, which the IoT registry holds
-	Parts       map[string]ManifestPart `json:"parts"`
+	Version     int    `json:"version"`
+	ID          string `json:"id"` // owner token
+	Name        string `json:"name"`
+	Region      string `json:"region"`
+	TopicPrefix string `json:"topic_prefix"`
+	// CredentialsStore is where the devices' bundles are, which the arguments need not say.
+	CredentialsStore string                  `json:"credentials_store,omitempty"`
+	Spec             S                       `json:"spec"` // without devices, which the IoT registry holds
+	Parts            map[string]ManifestPart `json:"parts"`
 }
 
 // ManifestPart names one object of a pipeline; ARN is empty where AWS decides it.

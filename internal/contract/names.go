@@ -7,8 +7,9 @@ func ManifestName(pipeline string) string { return "/iot-pipeline/" + pipeline +
 
 // Stores of the bundles, as the argument credentials.store names them.
 const (
-	ParameterStore = "ssm"
-	SecretsManager = "secretsmanager"
+	ParameterStore      = "ssm"
+	SecretsManager      = "secretsmanager"
+	CredentialsInBucket = "s3"
 )
 
 // DefaultCredentialsPath returns the path of a pipeline's bundles if its configuration names no other.
@@ -36,4 +37,5 @@ const (
 	KeyProvisioningTemplate = "provisioning/template"
 	KeyClaim                = "provisioning/claim"
 	KeyDelivery             = "archive/delivery"
+	KeyCredentialsBucket    = "credentials/bucket"
 )

@@ -136,7 +136,7 @@ func Default() Setup {
 			Format:        pipeline.ArchiveFormats.Default,
 			BufferSeconds: float64(*pipeline.ArchiveBufferSeconds.Default),
 			BufferMB:      float64(*pipeline.ArchiveBufferMB.Default)},
-		Credentials: Credentials{Store: pipeline.CredentialsStores.Default},
+		Credentials: Credentials{Store: pipeline.StoreFor(1)},
 	}
 }
 

@@ -1,6 +1,6 @@
-// Package credstore keeps credentials bundles in Parameter Store or Secrets
-// Manager. A bundle carries the owner token as a tag; one that carries another
-// is neither read nor changed. It must not know what is in a bundle.
+// Package credstore keeps credentials bundles in Parameter Store, in Secrets
+// Manager or in a bucket. A bundle carries the owner token; one that carries
+// another is neither read nor changed. It must not know what is in a bundle.
 package credstore
 
 import (
@@ -20,6 +20,7 @@ import (
 const (
 	ParameterStore = contract.ParameterStore
 	SecretsManager = contract.SecretsManager
+	Bucket         = contract.CredentialsInBucket
 )
 
 // Batch is how many bundles one request reads or deletes [AWS GetParameters, DeleteParameters].
@@ -81,8 +82,11 @@ func OpenSingle(
 }
 
 func open(c *awsapi.Clients, p place) *Store {
-	if p.Kind == SecretsManager {
+	switch p.Kind {
+	case SecretsManager:
 		return &Store{place: p, backend: &secrets{place: p, c: c}}
+	case Bucket:
+		return &Store{place: p, backend: &objects{place: p, c: c}}
 	}
 	return &Store{place: p, backend: &parameters{place: p, c: c}}
 }
@@ -163,6 +167,10 @@ func ARN(s spec.CredentialsStore, thingARN, thing string) string {
 	account, _, ok := strings.Cut(thingARN, ":thing/")
 	if !ok || s.Kind == SecretsManager || s.Path == "" {
 		return ""
+	}
+	if s.Kind == Bucket {
+		partition := strings.Split(account, ":")[1]
+		return "arn:" + partition + ":s3:::" + s.Bucket + "/" + objectKey(s.Path+"/"+thing)
 	}
 	return parameterARN(account, s.Path+"/"+thing)
 }

@@ -32,8 +32,8 @@ type Manifest struct {
 	Parts map[string]string
 	// CredentialsPath is what the names of the devices' bundles begin with.
 	CredentialsPath string
-	// SecretsManager says that the bundles are secrets, not parameters.
-	SecretsManager bool
+	// CredentialsStore is where the bundles are: "ssm", "secretsmanager" or "s3".
+	CredentialsStore string
 	// Telemetry is how the pipeline reads payloads; nil if that is unknown, or if SQL transforms them first.
 	Telemetry *telemetry.Options
 }
@@ -70,8 +70,7 @@ func ReadManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 // needs, so that it can read manifests of other versions of the provider.
 type arguments struct {
 	Credentials struct {
-		Path  string `json:"path"`
-		Store string `json:"store"`
+		Path string `json:"path"`
 	} `json:"credentials"`
 	Telemetry json.RawMessage `json:"telemetry"`
 }
@@ -144,13 +143,13 @@ func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 		return nil, err
 	}
 	m := &Manifest{
-		Name:            pipeline,
-		ID:              document.ID,
-		TopicPrefix:     document.TopicPrefix,
-		Parts:           make(map[string]string, len(document.Parts)),
-		CredentialsPath: strings.TrimSuffix(document.Spec.Credentials.Path, "/"),
-		SecretsManager:  document.Spec.Credentials.Store == contract.SecretsManager,
-		Telemetry:       readTelemetry(document.Spec.Telemetry),
+		Name:             pipeline,
+		ID:               document.ID,
+		TopicPrefix:      document.TopicPrefix,
+		Parts:            make(map[string]string, len(document.Parts)),
+		CredentialsPath:  strings.TrimSuffix(document.Spec.Credentials.Path, "/"),
+		CredentialsStore: document.CredentialsStore,
+		Telemetry:        readTelemetry(document.Spec.Telemetry),
 	}
 	for key, p := range document.Parts {
 		m.Parts[key] = p.Name

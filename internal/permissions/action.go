@@ -25,6 +25,7 @@ var verbs = []struct{ begins, action string }{
 
 // renamed are the S3 operations whose permission has another name [S3 actions, resources, and condition keys].
 var renamed = map[string]string{
+	"s3:HeadObject":                      "s3:GetObject",
 	"s3:HeadBucket":                      "s3:ListBucket",
 	"s3:ListObjects":                     "s3:ListBucket",
 	"s3:ListObjectsV2":                   "s3:ListBucket",

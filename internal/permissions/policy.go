@@ -98,16 +98,20 @@ var table = []statement{
 	{
 		sid:     "Archive",
 		service: "s3",
-		resources: []string{
-			"arn:${partition}:s3:::${name}-${account}-${region}",
-			"arn:${partition}:s3:::${name}-${account}-${region}/*",
-		},
+		// Both buckets, that of the archive and that of the credentials, and their objects.
+		resources: []string{"arn:${partition}:s3:::${name}-${account}-${region}*"},
 		actions: `
-		CreateBucket DeleteBucket DeleteBucketPolicy DeleteObject DeleteObjectVersion GetBucketOwnershipControls
-		GetBucketPolicy GetBucketPublicAccessBlock GetBucketTagging GetBucketVersioning GetEncryptionConfiguration
-		GetLifecycleConfiguration ListBucket ListBucketVersions PutBucketOwnershipControls PutBucketPolicy
-		PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning PutEncryptionConfiguration
-		PutLifecycleConfiguration`,
+		CreateBucket DeleteBucket DeleteBucketPolicy DeleteObject DeleteObjectVersion GetBucketLogging
+		GetBucketOwnershipControls GetBucketPolicy GetBucketPublicAccessBlock GetBucketTagging GetBucketVersioning
+		GetEncryptionConfiguration GetLifecycleConfiguration ListBucket ListBucketVersions PutBucketLogging
+		PutBucketOwnershipControls PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning
+		PutEncryptionConfiguration PutLifecycleConfiguration`,
+	},
+	{
+		sid:       "CredentialsInABucket",
+		service:   "s3",
+		resources: []string{"arn:${partition}:s3:::${name}-${account}-${region}-credentials/*"},
+		actions:   `GetObject PutObject`,
 	},
 	{
 		sid:       "Delivery",

@@ -104,7 +104,7 @@ func (b *builder) bucket() assembly.Part {
 	arn := b.arn.bucket(name)
 	return b.part("bucket", spec.KindBucket, name, arn, nil, spec.Bucket{
 		KMSKeyID:     b.arn.key(deref(b.config.Archive.KMSKeyID)),
-		Policy:       policy(denyPlain("s3:*", arn, arn+"/*")),
+		Policy:       policy(append([]statement{denyPlain("s3:*", arn, arn+"/*")}, b.acceptAccessLog()...)...),
 		Lifecycle:    b.lifecycle(),
 		ForceDestroy: *b.config.ForceDestroy,
 		Tags:         b.env.Tags,
@@ -140,6 +140,10 @@ func (b *builder) lifecycle() []spec.LifecycleRule {
 		{ID: "archive-errors", Prefix: archiveErrorPrefix, ExpireDays: archiveErrorDays},
 		{ID: "athena-results", Prefix: queryResults, ExpireDays: queryResultDays, NoncurrentExpireDays: 1},
 	})
+	if b.logsAccess() {
+		rules = append(rules, spec.LifecycleRule{ID: "credentials-access", Prefix: accessLogPrefix,
+			ExpireDays: accessLogDays, NoncurrentExpireDays: 1})
+	}
 	a := b.config.Archive
 	if a.ExpireAfterDays == nil && a.IntelligentTieringAfterDays == nil {
 		return rules

@@ -105,7 +105,7 @@ func (c *checker) checkMeasures(measures []string) {
 }
 
 // keptElsewhere are prefixes of the bucket with what is no archive.
-var keptElsewhere = []string{deadLetterPrefix, failedBatches, archiveErrorPrefix, queryResults, exportPrefix}
+var keptElsewhere = []string{deadLetterPrefix, failedBatches, archiveErrorPrefix, queryResults, exportPrefix, accessLogPrefix}
 
 func (c *checker) checkArchivePrefix(path, text string) {
 	prefix := strings.TrimSuffix(text, "/") + "/"
@@ -115,7 +115,7 @@ func (c *checker) checkArchivePrefix(path, text string) {
 		c.fail(path, "prefix is not valid", "%s cannot start the keys of the archive: a prefix starts with a name and "+
 			"holds only letters, digits and _ . = - /, for example \"raw/\".", excerpt(text))
 	case slices.ContainsFunc(keptElsewhere, overlaps):
-		c.fail(path, "prefix is not valid", "Dead letters, errors of delivery, results of queries and exported "+
-			"metrics are kept below %s; put the archive elsewhere.", quoted(keptElsewhere))
+		c.fail(path, "prefix is not valid", "Dead letters, errors of delivery, results of queries, exported "+
+			"metrics and access logs are kept below %s; put the archive elsewhere.", quoted(keptElsewhere))
 	}
 }

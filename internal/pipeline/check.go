@@ -17,7 +17,7 @@ type Problem struct {
 	Warning bool   // the pipeline can be built anyway
 }
 
-// ProblemError is a problem that only a build finds, because it reads a file.
+// ProblemError is a problem that only a plan finds, because it reads a file or knows the caller.
 type ProblemError struct {
 	Problem
 	Err error // of reading the file; nil if the file was read

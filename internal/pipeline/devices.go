@@ -59,14 +59,33 @@ func devices() capability {
 					spec.ThingType{Description: describe, Tags: tags}),
 				b.part("policy", spec.KindIoTPolicy, name, b.arn.policy(name), []string{"thing_group"},
 					spec.IoTPolicy{Document: b.devicePolicy(), TargetARN: b.arn.thingGroup(name), Tags: tags}),
-				b.part(KeyFleet, spec.KindFleet, name, "", []string{"policy", "thing_group", "thing_type"}, b.fleet()),
+				b.part(KeyFleet, spec.KindFleet, name, "", b.fleetNeeds(), b.fleet()),
 			}
 		},
 		outputs: func(b *builder, _ assembly.Upstream, out *Outputs) { out.Naming = b.naming() },
 	}
 }
 
-func (b *builder) fleet() spec.Fleet {
+func (b *builder) fleetNeeds() []string {
+	needs := []string{"policy", "thing_group", "thing_type"}
+	if b.storeKind() == contract.CredentialsInBucket {
+		needs = append(needs, contract.KeyCredentialsBucket)
+	}
+	return needs
+}
+
+func (b *builder) deviceCount() int {
+	if b.config.DevicesFrom != nil {
+		return len(b.env.Roster)
+	}
+	return len(b.config.Devices)
+}
+
+// devices are those of the map or of the file.
+func (b *builder) devices() map[string]spec.Device {
+	if b.config.DevicesFrom != nil {
+		return b.env.Roster
+	}
 	devices := make(map[string]spec.Device, len(b.config.Devices))
 	for name, d := range b.config.Devices {
 		devices[name] = spec.Device{
@@ -76,12 +95,13 @@ func (b *builder) fleet() spec.Fleet {
 			Disabled:       d.Enabled != nil && !*d.Enabled,
 		}
 	}
-	if b.config.DevicesFrom != nil {
-		devices = b.env.Roster
-	}
+	return devices
+}
+
+func (b *builder) fleet() spec.Fleet {
 	return spec.Fleet{
-		ThingGroup: b.names.pipeline, ThingType: b.names.pipeline, Devices: devices,
-		Store:    b.credentialsStore(*b.config.Credentials.Path),
+		ThingGroup: b.names.pipeline, ThingType: b.names.pipeline, Devices: b.devices(),
+		Store:    b.deviceStore(),
 		Endpoint: b.env.MQTTEndpoint, TopicPrefix: b.prefix(), Tags: b.env.Tags,
 	}
 }

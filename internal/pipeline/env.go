@@ -16,6 +16,8 @@ type Env struct {
 	MQTTEndpoint string
 	// DataEndpoint is what the alerts function publishes commands through: a host name, or a URL for emulators.
 	DataEndpoint string
+	// CredentialsStore is where the bundles of an existing pipeline's devices are; empty for a new pipeline.
+	CredentialsStore string
 	// Roster are the devices of the file that Spec.DevicesFrom names; it counts with DevicesFrom only.
 	Roster map[string]spec.Device
 	// Code gives a shipped function: "processor", "alerts" or "provisioning" for "arm64" or "x86_64".

@@ -22,7 +22,7 @@ func (b *builder) manifest(parts []assembly.Part) (assembly.Part, error) {
 	written.Devices = nil
 	text, err := contract.FormatManifest(Manifest{
 		Version: contract.ManifestVersion, ID: b.env.Owner, Name: written.Name, Region: b.env.Region,
-		TopicPrefix: b.prefix(), Spec: written, Parts: listed,
+		TopicPrefix: b.prefix(), CredentialsStore: b.storeKind(), Spec: written, Parts: listed,
 	})
 	if err != nil {
 		return assembly.Part{}, err

@@ -94,6 +94,11 @@ func (n names) bucket() string {
 	return shorten(n.pipeline+"-"+n.account+"-"+n.region, maxBucketName)
 }
 
+// credentialsBucket ends in what it is for: a pipeline's name could end in it as well.
+func (n names) credentialsBucket() string {
+	return shorten(n.pipeline+"-"+n.account+"-"+n.region+"-credentials", maxBucketName)
+}
+
 // function gives the name of the function "processor" or "alerts".
 func (n names) function(key string) string { return n.pipeline + "-" + key }
 

@@ -8,7 +8,7 @@ import "strings"
 type Naming struct {
 	ThingARN       string `json:"thing_arn"`
 	CertificateARN string `json:"certificate_arn"`
-	Credentials    string `json:"credentials"` // name of the parameter or secret with the device's credentials
+	Credentials    string `json:"credentials"` // name of the parameter or secret, or s3:// URI, of the credentials
 }
 
 // NamingOf gives the rules by which the objects of devices are named.
@@ -16,7 +16,7 @@ func NamingOf(config Spec, env Env) Naming { return newBuilder(config, env).nami
 
 func (b *builder) naming() Naming {
 	return Naming{ThingARN: b.arn.in("iot", "thing/{thing}"), CertificateARN: b.arn.in("iot", "cert/{certificate_id}"),
-		Credentials: *b.config.Credentials.Path + "/{thing}"}
+		Credentials: b.bundleNames() + "/{thing}"}
 }
 
 // Thing is the ARN of a device's thing.

@@ -7,6 +7,7 @@ import "github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 type Outputs struct {
 	AccountID          string  `json:"account_id"`
 	MQTTEndpoint       string  `json:"mqtt_endpoint"`
+	CredentialsStore   string  `json:"credentials_store"` // "ssm", "secretsmanager" or "s3"
 	Topics             Topics  `json:"topics"`
 	Naming             Naming  `json:"naming"`
 	StreamARN          string  `json:"stream_arn"`

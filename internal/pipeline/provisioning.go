@@ -169,7 +169,7 @@ func (b *builder) claimParts() []assembly.Part {
 			[]string{"policy/claim", contract.KeyProvisioningTemplate},
 			spec.ClaimCertificate{
 				Subject: policy, Version: *c.CertificateVersion, Policy: policy,
-				Store: b.credentialsStore(b.claimBundle()), Endpoint: b.env.MQTTEndpoint, Template: template,
+				Store: b.claimStore(), Endpoint: b.env.MQTTEndpoint, Template: template,
 				Tags: tags,
 			}),
 	}

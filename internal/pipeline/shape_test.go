@@ -47,6 +47,7 @@ func theRest(t *testing.T) Spec {
 	s := testSpec(t, "full")
 	text := `{
 		"deep_check": true,
+		"credentials": {"store": "s3", "allowed_principals": ["arn:aws:iam::123456789012:role/deploy"]},
 		"telemetry": {"select": "a", "where": "b > 1", "data_path": "a.b", "time_path": "c", "time_format": "seconds", "readings_path": "d",
 			"pairs": {"name": "n", "value": "v"}, "convert_strings": true, "ignore": ["x"], "rename": {"y": "z"},
 			"format": "protobuf", "compression": "gzip",

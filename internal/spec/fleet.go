@@ -46,9 +46,10 @@ type DeviceState struct {
 
 // CredentialsStore is where a device's bundle is kept.
 type CredentialsStore struct {
-	Kind     string // "ssm" or "secretsmanager"
+	Kind     string // "ssm", "secretsmanager" or "s3"
 	Path     string // bundle name is Path + "/" + thing
-	KMSKeyID string // empty: the account's default key of the service
+	KMSKeyID string // empty: the account's default key of the service; the bucket has its own
+	Bucket   string // with "s3"
 }
 
 // DeviceIdentity is what AWS made of a device.

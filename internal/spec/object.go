@@ -172,6 +172,8 @@ type Bucket struct {
 	KMSKeyID  string // empty: SSE-S3
 	Policy    string // JSON; compared by meaning
 	Lifecycle []LifecycleRule
+	// LogPrefix is where S3's access log goes in LogBucket; without LogBucket there is none.
+	LogBucket, LogPrefix string
 	// ForceDestroy lets Delete remove objects and versions first.
 	ForceDestroy bool
 	Tags         map[string]string

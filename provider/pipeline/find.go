@@ -25,7 +25,9 @@ func (s *session) find(ctx context.Context, records []assembly.Record) ([]assemb
 	recorded := byKey(records)
 	for i, r := range found {
 		if _, known := recorded[r.Key]; !known && r.Kind == spec.KindBucket {
-			found[i].Outputs = s3bucket.Outputs(s.model.spec.ForceDestroy != nil && *s.model.spec.ForceDestroy)
+			// The bucket of the credentials never refuses to go.
+			found[i].Outputs = s3bucket.Outputs(r.Key == contract.KeyCredentialsBucket ||
+				s.model.spec.ForceDestroy != nil && *s.model.spec.ForceDestroy)
 		}
 	}
 	return found, nil
@@ -64,7 +66,9 @@ func (s *session) manifestParts(ctx context.Context) ([]assembly.Part, error) {
 	if err != nil || manifest.ID != s.env.Owner {
 		return nil, err
 	}
-	return pipeline.Build(manifest.Spec, s.env)
+	env := s.env
+	env.CredentialsStore = manifest.CredentialsStore
+	return pipeline.Build(manifest.Spec, env)
 }
 
 // warnForeign reads the recorded parts again whose names belonged to other owners' objects at the last read, and warns

@@ -52,6 +52,7 @@ func (r *resourceType) ImportState(
 		return
 	}
 	state["id"], state["region"] = manifest.ID, clients.Region()
+	state["credentials_store"] = manifest.CredentialsStore
 	resp.State.Raw, err = tfvalue.Value(resp.State.Raw.Type(), state)
 	addError(&resp.Diagnostics, summary, err)
 }

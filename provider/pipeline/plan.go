@@ -183,6 +183,9 @@ func (p *planner) fill(ctx context.Context) error {
 	if err := p.checkLoss(s); err != nil {
 		return err
 	}
+	if err := pipeline.CheckCaller(p.planned.spec, s.clients.Caller()); err != nil {
+		return err
+	}
 	if err := p.predictOutputs(ctx, s); err != nil {
 		return err
 	}
@@ -219,7 +222,7 @@ func (p *planner) keep() {
 	if p.prior == nil {
 		return
 	}
-	for _, name := range []string{"id", "account_id", "mqtt_endpoint"} {
+	for _, name := range []string{"id", "account_id", "mqtt_endpoint", "credentials_store"} {
 		if value := p.prior.tree[name]; value != nil {
 			p.planned.tree[name] = value
 		}

@@ -123,7 +123,7 @@ func environment(
 	}
 	env := place(clients, m)
 	env.Tags, env.MQTTEndpoint, env.DataEndpoint = tags, endpoint, clients.DataEndpoint(endpoint)
-	env.Code = shipped
+	env.Code, env.CredentialsStore = shipped, m.text("credentials_store")
 	return env, nil
 }
 

@@ -55,11 +55,11 @@ func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 		takes.Round(time.Second),
 	)
 	if slow && store == credstore.ParameterStore {
-		other, _ := fleet.Estimate(p.added, p.removed, credstore.SecretsManager, s.clients.Rate)
+		other, _ := fleet.Estimate(p.added, p.removed, credstore.Bucket, s.clients.Rate)
 		detail += fmt.Sprintf(
-			"\n\nWith credentials = { store = \"secretsmanager\" }, set before the first apply, they take %s. Or "+
-				"raise the account's Parameter Store throughput, and set it in request_rates of the provider block.",
-			other.Round(time.Second),
+			"\n\nWith credentials = { store = %q } they take %s. Or raise the account's Parameter Store throughput, "+
+				"and set it in request_rates of the provider block.",
+			credstore.Bucket, other.Round(time.Second),
 		)
 	}
 	if late {

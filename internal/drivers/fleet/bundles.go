@@ -69,7 +69,8 @@ func (d *Driver) moveBundles(ctx context.Context, owner string, have, want spec.
 		})
 	}
 	m := &move{Driver: d, from: d.open(owner, have.Store, want.Tags), to: to, want: want}
-	m.elsewhere = have.Store.Kind != want.Store.Kind || have.Store.Path != want.Store.Path
+	m.elsewhere = have.Store.Kind != want.Store.Kind || have.Store.Path != want.Store.Path ||
+		have.Store.Bucket != want.Store.Bucket
 	return true, d.pool.EachBatch(ctx, "bundles rewritten", credstore.Batch, names, m.batch)
 }
 

@@ -21,9 +21,11 @@ func Estimate(added, removed int, storeKind string, rate func(operation string) 
 	} {
 		counts["iot:"+operation] = removed
 	}
-	if storeKind == credstore.SecretsManager {
+	switch storeKind {
+	case credstore.SecretsManager:
 		counts["secretsmanager:CreateSecret"], counts["secretsmanager:DeleteSecret"] = added, removed
-	} else {
+	case credstore.Bucket: // S3 takes thousands of requests a second
+	default:
 		counts["ssm:PutParameter"], counts["ssm:DeleteParameters"] = added, pages(removed, credstore.Batch)
 	}
 	return slowestOf(counts, rate)
@@ -32,9 +34,11 @@ func Estimate(added, removed int, storeKind string, rate func(operation string) 
 // EstimateCheck is Estimate for a deep check.
 func EstimateCheck(devices int, storeKind string, rate func(operation string) float64) (time.Duration, string) {
 	counts := map[string]int{"iot:ListThingPrincipals": devices}
-	if storeKind == credstore.SecretsManager {
+	switch storeKind {
+	case credstore.SecretsManager:
 		counts["secretsmanager:ListSecrets"] = pages(devices, credstore.SecretsPage)
-	} else {
+	case credstore.Bucket:
+	default:
 		counts["ssm:DescribeParameters"] = pages(devices, credstore.ParametersPage)
 	}
 	return slowestOf(counts, rate)

@@ -379,14 +379,15 @@ func TestImport(t *testing.T) {
 	a := newAccount(t)
 	csr, _ := pemtest.Request(t, "soil-002")
 	own := pemtest.SelfSigned(t, "soil-003")
-	for _, kind := range []string{credstore.ParameterStore, credstore.SecretsManager} {
+	a.makeBucket()
+	for _, kind := range []string{credstore.ParameterStore, credstore.SecretsManager, credstore.Bucket} {
 		t.Run(kind, func(t *testing.T) {
 			want := greenhouse(map[string]spec.Device{
 				"soil-001": {
 					Attributes: map[string]string{"bay": "1"},
 				}, "soil-002": {CSRPEM: csr, Disabled: true}, "soil-003": {CertificatePEM: own},
 			})
-			want.Store.Kind = kind
+			want.Store.Kind, want.Store.Bucket = kind, bundles
 			made, ref := a.apply(newRef(), want, nil)
 
 			defaults := want

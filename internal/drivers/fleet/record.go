@@ -14,10 +14,14 @@ const (
 	outputStore       = "credentials_store"
 	outputPath        = "credentials_path"
 	outputKMSKey      = "credentials_kms_key_id"
+	outputBucket      = "credentials_bucket"
 	outputEndpoint    = "endpoint"
 	outputTopicPrefix = "topic_prefix"
 	outputTags        = "tags"
 )
+
+// StoreKind returns the kind of store that the outputs of a fleet name; "" if they name none.
+func StoreKind(outputs map[string]string) string { return outputs[outputStore] }
 
 // identity is the record of a fleet: its thing group, and what cannot be read back from AWS.
 func identity(f spec.Fleet) assembly.Identity {
@@ -28,7 +32,8 @@ func identity(f spec.Fleet) assembly.Identity {
 	}
 	outputs := map[string]string{
 		outputThingType: f.ThingType, outputStore: f.Store.Kind, outputPath: f.Store.Path,
-		outputKMSKey: f.Store.KMSKeyID, outputEndpoint: f.Endpoint, outputTopicPrefix: f.TopicPrefix, outputTags: tags,
+		outputKMSKey: f.Store.KMSKeyID, outputBucket: f.Store.Bucket, outputEndpoint: f.Endpoint,
+		outputTopicPrefix: f.TopicPrefix, outputTags: tags,
 	}
 	maps.DeleteFunc(outputs, func(_, v string) bool { return v == "" })
 	return assembly.Identity{ID: f.ThingGroup, Outputs: outputs}
@@ -52,6 +57,7 @@ func (d *Driver) recorded(ref assembly.Ref) spec.Fleet {
 		Kind:     ref.Outputs[outputStore],
 		Path:     ref.Outputs[outputPath],
 		KMSKeyID: ref.Outputs[outputKMSKey],
+		Bucket:   ref.Outputs[outputBucket],
 	}
 	f.Endpoint, f.TopicPrefix = ref.Outputs[outputEndpoint], ref.Outputs[outputTopicPrefix]
 	f.Tags = map[string]string{}

@@ -26,12 +26,16 @@ const (
 	// forceOutput is the key of Identity.Outputs that tells Delete, "true" or "false", whether it may delete objects:
 	// AWS does not keep it.
 	forceOutput = "force_destroy"
+	// loggedOutput says "true" of a bucket with an access log. Observe reads the setting of these alone, to save the
+	// request for all others.
+	loggedOutput = "access_log"
 
 	// Settings that every bucket of a pipeline has; words of object.Bucket.Departs and of changes.
 	accessBlock = "public_access_block"
 	versioning  = "versioning"
 	ownership   = "ownership"
 	lifecycle   = "lifecycle"
+	accessLog   = "access_log"
 
 	// A new bucket is known everywhere within seconds, the name of a deleted one is free again within minutes.
 	spreadLimit = 2 * time.Minute
@@ -81,7 +85,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Bucket)
 	// Nothing is assumed of a new bucket but its ownership: accounts and S3-compatible services differ in what they set
 	// by themselves. Some drop the tags of the create call, so these come first: they say whose the bucket is.
 	made := spec.Bucket{KMSKeyID: kmskey.None, Departs: []string{accessBlock, versioning}}
-	have := &assembly.Observed[spec.Bucket]{Identity: d.identity(ref.Name, false), Owner: ref.Owner, Spec: made}
+	have := &assembly.Observed[spec.Bucket]{Identity: d.identity(ref.Name, spec.Bucket{}), Owner: ref.Owner, Spec: made}
 	changes := append([]assembly.Change{{Field: "tags"}}, d.Diff(made, want)...)
 	return d.Update(ctx, ref, have, want, changes)
 }
@@ -110,7 +114,7 @@ func (d *Driver) Update(
 			return have.Identity, fmt.Errorf("setting %s: %w", c.Field, err)
 		}
 	}
-	return d.identity(have.ID, want.ForceDestroy), nil
+	return d.identity(have.ID, want), nil
 }
 
 func (d *Driver) write(ctx context.Context, name, owner string, want spec.Bucket, c assembly.Change) error {
@@ -140,6 +144,9 @@ func (d *Driver) write(ctx context.Context, name, owner string, want spec.Bucket
 		err = d.writePolicy(ctx, name, want.Policy)
 	case lifecycle:
 		err = d.writeLifecycle(ctx, name, want.Lifecycle)
+	case accessLog:
+		_, err = client.PutBucketLogging(ctx,
+			&s3.PutBucketLoggingInput{Bucket: &name, BucketLoggingStatus: loggingTo(want.LogBucket, want.LogPrefix)})
 	case "tags":
 		err = d.writeTags(ctx, name, ownertag.Tags(owner, want.Tags))
 	default:
@@ -193,14 +200,26 @@ func (d *Driver) Diff(have, want spec.Bucket) []assembly.Change {
 	add(ownership, departs(ownership))
 	add("policy", !policyjson.Equal(have.Policy, want.Policy))
 	add(lifecycle, departs(lifecycle) || !sameRules(have.Lifecycle, want.Lifecycle))
+	add(accessLog, have.LogBucket != want.LogBucket || have.LogPrefix != want.LogPrefix)
 	add("tags", ownertag.TagsDiffer(have.Tags, want.Tags))
 	add(forceOutput, have.ForceDestroy != want.ForceDestroy)
 	return changes
 }
 
-func (d *Driver) identity(name string, force bool) assembly.Identity {
-	return assembly.Identity{ID: name, ARN: fmt.Sprintf("arn:%s:s3:::%s", d.c.Partition(), name),
-		Outputs: Outputs(force)}
+func (d *Driver) identity(name string, b spec.Bucket) assembly.Identity {
+	outputs := Outputs(b.ForceDestroy)
+	if b.LogBucket != "" {
+		outputs[loggedOutput] = "true"
+	}
+	return assembly.Identity{ID: name, ARN: fmt.Sprintf("arn:%s:s3:::%s", d.c.Partition(), name), Outputs: outputs}
+}
+
+// loggingTo switches the access log on, or off without a bucket.
+func loggingTo(bucket, prefix string) *types.BucketLoggingStatus {
+	if bucket == "" {
+		return &types.BucketLoggingStatus{}
+	}
+	return &types.BucketLoggingStatus{LoggingEnabled: &types.LoggingEnabled{TargetBucket: &bucket, TargetPrefix: &prefix}}
 }
 
 // Outputs are the outputs of a bucket, which AWS does not keep: force says whether Delete may delete objects.

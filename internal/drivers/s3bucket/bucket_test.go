@@ -36,11 +36,31 @@ func full() spec.Bucket {
 	}
 }
 
+// logs is the bucket that the access log goes to.
+const logs = "logs"
+
+// makeLogs makes it, with the policy that S3 asks for.
+func makeLogs(t *testing.T, client *s3.Client) {
+	t.Helper()
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(logs)}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := client.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: aws.String(logs), Policy: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"logging.s3.amazonaws.com"},` +
+			`"Action":["s3:PutObject"],"Resource":["arn:aws:s3:::logs/access/*"]}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLife(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	client, bucket := c.S3(), aws.String(name)
+	makeLogs(t, client)
+	logged := full()
+	logged.LogBucket, logged.LogPrefix = logs, "access/"
 	drivertest.Life[spec.Bucket]{
-		Clients: c, Driver: New(c), Name: name, Reads: 6, Full: full(),
+		Clients: c, Driver: New(c), Name: name, Reads: 7, Full: logged,
 		Steps: []drivertest.Step[spec.Bucket]{
 			{
 				Why:    "public access unblocked by hand",
@@ -148,6 +168,19 @@ func TestLife(t *testing.T) {
 					s.Lifecycle = []spec.LifecycleRule{{ID: "archive", Prefix: "raw/", ExpireDays: 30}}
 				}),
 			},
+			{
+				Why:    "access log switched off by hand",
+				Fields: []string{"access_log"},
+				Writes: []string{"PutBucketLogging"},
+				Drift: func(ctx context.Context) error {
+					_, err := client.PutBucketLogging(ctx, &s3.PutBucketLoggingInput{
+						Bucket: bucket, BucketLoggingStatus: &types.BucketLoggingStatus{},
+					})
+					return err
+				},
+			},
+			{Why: "no access log wanted", Fields: []string{"access_log"}, Writes: []string{"PutBucketLogging"},
+				Want: drivertest.Changing(func(s *spec.Bucket) { s.LogBucket, s.LogPrefix = "", "" })},
 			{Why: "no lifecycle wanted", Fields: []string{"lifecycle"}, Writes: []string{"DeleteBucketLifecycle"},
 				Want: drivertest.Changing(func(s *spec.Bucket) { s.Lifecycle = nil })},
 			{

@@ -34,6 +34,9 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if ref.Full {
 		reads = append(reads, r.ownership)
 	}
+	if ref.Outputs[loggedOutput] == "true" {
+		reads = append(reads, r.accessLog)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, read := range reads {
 		group.Go(func() error { return read(ctx) })
@@ -45,7 +48,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		return nil, err
 	}
 	slices.Sort(r.spec.Departs)
-	o := &assembly.Observed[spec.Bucket]{Identity: d.identity(ref.Name, r.spec.ForceDestroy), Spec: r.spec}
+	o := &assembly.Observed[spec.Bucket]{Identity: d.identity(ref.Name, r.spec), Spec: r.spec}
 	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
 }
@@ -141,6 +144,16 @@ func (r *reading) ownership(ctx context.Context) error {
 		c.Rules[0].ObjectOwnership != types.ObjectOwnershipBucketOwnerEnforced {
 		r.departs(ownership)
 	}
+	return nil
+}
+
+func (r *reading) accessLog(ctx context.Context) error {
+	out, err := r.client.GetBucketLogging(ctx, &s3.GetBucketLoggingInput{Bucket: &r.name})
+	if err != nil || out.LoggingEnabled == nil {
+		return err
+	}
+	r.spec.LogBucket, r.spec.LogPrefix = aws.ToString(out.LoggingEnabled.TargetBucket),
+		aws.ToString(out.LoggingEnabled.TargetPrefix)
 	return nil
 }
 

@@ -64,7 +64,7 @@ func ReadClaim(ctx context.Context, c *awsapi.Clients, m *local.Manifest) (Claim
 			m.Name,
 		)
 	}
-	text, err := bundle(ctx, c, m.SecretsManager, name)
+	text, err := bundle(ctx, c, m.CredentialsStore == contract.SecretsManager, name)
 	if err != nil {
 		return Claim{}, fmt.Errorf("reading the claim bundle %q: %w", name, err)
 	}

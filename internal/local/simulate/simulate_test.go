@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
@@ -138,7 +140,14 @@ func TestBundles(t *testing.T) {
 			thing,
 		)
 	}
+	if _, err := c.S3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("bundles")}); err != nil {
+		t.Fatal(err)
+	}
 	for _, thing := range []string{"b", "a"} {
+		if _, err := c.S3().PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("bundles"),
+			Key: aws.String("p/devices/" + thing), Body: strings.NewReader(text(thing, "secret"))}); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := c.SSM().PutParameter(t.Context(),
 			&ssm.PutParameterInput{Name: aws.String("/p/devices/" + thing), Type: "SecureString",
 				Value: aws.String(text(thing, "secret"))}); err != nil {
@@ -156,7 +165,9 @@ func TestBundles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range []*local.Manifest{{CredentialsPath: "/p/devices"},
-		{CredentialsPath: "/p/devices", SecretsManager: true}} {
+		{CredentialsPath: "/p/devices", CredentialsStore: contract.SecretsManager},
+		{CredentialsPath: "/p/devices", CredentialsStore: contract.CredentialsInBucket,
+			Parts: map[string]string{contract.KeyCredentialsBucket: "bundles"}}} {
 		bundles, keyless, err := Bundles(t.Context(), c, m)
 		if err != nil {
 			t.Fatal(err)
@@ -164,7 +175,7 @@ func TestBundles(t *testing.T) {
 		if len(bundles) != 2 || bundles[0].Thing != "a" || bundles[1].Topics.Telemetry != "gh/b/telemetry" {
 			t.Errorf("got %v", bundles)
 		}
-		if !m.SecretsManager && len(keyless) != 1 {
+		if m.CredentialsStore == "" && len(keyless) != 1 {
 			t.Errorf("keyless devices: got %v, want csr", keyless)
 		}
 		if printed := fmt.Sprintf("%v %+v", bundles, bundles[0]); strings.Contains(printed, "secret") {
@@ -187,7 +198,8 @@ func TestReadClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	part := map[string]string{"provisioning/claim": "/p/devices-claim"}
-	for _, m := range []*local.Manifest{{Parts: part}, {Parts: part, SecretsManager: true},
+	for _, m := range []*local.Manifest{{Parts: part}, {Parts: part, CredentialsStore: contract.SecretsManager},
+		{Parts: part, CredentialsStore: contract.CredentialsInBucket},
 		{CredentialsPath: "/p/devices"}} {
 		claim, err := ReadClaim(t.Context(), c, m)
 		if err != nil {
@@ -200,9 +212,9 @@ func TestReadClaim(t *testing.T) {
 			t.Error("a private key was printed")
 		}
 	}
-	for _, secret := range []bool{false, true} {
+	for _, store := range []string{contract.ParameterStore, contract.SecretsManager} {
 		if _, err := ReadClaim(t.Context(), c, &local.Manifest{CredentialsPath: "/q/devices",
-			SecretsManager: secret}); err == nil ||
+			CredentialsStore: store}); err == nil ||
 			!strings.Contains(err.Error(), `"/q/devices-claim": there is none`) {
 			t.Errorf("got error %v", err)
 		}

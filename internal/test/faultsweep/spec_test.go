@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 )
 
@@ -27,6 +28,10 @@ func sweepSpec(version int) pipeline.Spec {
 			"changed":                    {Attributes: map[string]string{"v": fmt.Sprint(version)}},
 			"disabled":                   {Enabled: aws.Bool(version == 1)},
 			fmt.Sprintf("in%d", version): {},
+		},
+		Credentials: &pipeline.CredentialsSpec{
+			Store:             aws.String(contract.CredentialsInBucket),
+			AllowedPrincipals: []string{fmt.Sprintf("arn:aws:iam::*:role/deploy%d", version)},
 		},
 		Stream:     &pipeline.StreamSpec{RetentionHours: aws.Int64(int64(24 * version))},
 		Timestream: &pipeline.TimestreamSpec{MemoryRetentionHours: aws.Int64(int64(6 * version))},

@@ -1,4 +1,4 @@
-"""S3: encryption of new buckets, and bucket policies that ask for TLS."""
+"""S3: encryption of new buckets, bucket policies that ask for TLS, delivery of access logs."""
 
 import json
 import xml.etree.ElementTree as xml
@@ -25,9 +25,15 @@ def asks_for_tls(statement):
     return statement.get("Effect") == "Deny" and "aws:SecureTransport" in statement.get("Condition", {}).get("Bool", {})
 
 
+def names_the_caller(statement):
+    condition = statement.get("Condition", {}).get("ArnNotLike", {})
+    return statement.get("Effect") == "Deny" and "aws:PrincipalArn" in condition
+
+
 def honours_tls(permission):
     # [moto.md: a bucket policy's conditions are not looked at]. A test speaks plain HTTP to loopback, so a Deny of plain
-    # HTTP is taken as not applying; every other statement is left as it is.
+    # HTTP is taken as not applying, and so is a Deny of all callers but some, since moto knows none; every other
+    # statement is left as it is.
     def method(self, action, resource):
         if self.policy is None:
             return permission(self, action, resource)
@@ -35,7 +41,7 @@ def honours_tls(permission):
         statements = document["Statement"]
         if isinstance(statements, dict):
             statements = [statements]
-        document["Statement"] = [s for s in statements if not asks_for_tls(s)]
+        document["Statement"] = [s for s in statements if not (asks_for_tls(s) or names_the_caller(s))]
         stored = self.policy
         reduced = json.dumps(document).encode()
         return permission(BucketView(self, reduced) if reduced != stored else self, action, resource)
@@ -52,6 +58,25 @@ class BucketView:
 
     def __getattr__(self, name):
         return getattr(self.bucket, name)
+
+
+def lets_logs_in(target_bucket, target_prefix):
+    # [S3 PutBucketLogging] asks for a bucket policy that lets logging.s3.amazonaws.com put objects. moto fails at a
+    # statement for everybody ("Principal": "*") and at a list of resources, both of which IAM's grammar allows.
+    arn = f"arn:{target_bucket.partition}:s3:::{target_bucket.name}/"
+    wanted = {arn + (target_prefix or "") + "*", arn + "*"}
+    for statement in json.loads(target_bucket.policy or b'{"Statement": []}')["Statement"]:
+        who = statement.get("Principal")
+        actions, resources = statement.get("Action", []), statement.get("Resource", [])
+        if (
+            statement.get("Effect") == "Allow"
+            and isinstance(who, dict)
+            and who.get("Service") == "logging.s3.amazonaws.com"
+            and "s3:PutObject" in ([actions] if isinstance(actions, str) else actions)
+            and wanted & set([resources] if isinstance(resources, str) else resources)
+        ):
+            return True
+    return False
 
 
 def tagged(put):
@@ -86,3 +111,4 @@ def apply():
     amend.after(S3Response, "_bucket_response_put", tagged)
     amend.after(FakeBucket, "__init__", encrypted)
     amend.after(FakeBucket, "get_permission", honours_tls)
+    FakeBucket._log_permissions_enabled_policy = staticmethod(lets_logs_in)
