@@ -102,14 +102,18 @@ func (d *Driver) describeStatus(
 	})
 }
 
-// readOptional reads what only import and the deep check need.
+// readOptional reads what only import and the deep check need. It always looks which bundles a bucket holds: one page
+// lists a thousand, and all of them are gone if somebody has deleted the bucket.
 func (d *Driver) readOptional(ctx context.Context, owner string, have spec.Fleet) error {
 	var errs []error
 	if d.opts.ReadBundles {
 		errs = append(errs, d.readBundles(ctx, have))
 	}
 	if d.opts.DeepCheck {
-		errs = append(errs, d.checkAttachments(ctx, have.Devices), d.checkBundles(ctx, owner, have))
+		errs = append(errs, d.checkAttachments(ctx, have.Devices))
+	}
+	if d.opts.DeepCheck || have.Store.Kind == credstore.Bucket {
+		errs = append(errs, d.checkBundles(ctx, owner, have))
 	}
 	return errors.Join(append(errs, d.findSecretARNs(ctx, owner, have))...)
 }

@@ -13,7 +13,9 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
 
 // deviceProblems says what would keep a described device from connecting, or a disabled one from staying out,
@@ -23,7 +25,7 @@ func (a *localAWS) deviceProblems(want pipeline.Spec) (problems []string) {
 	c := awsapi.New(a.server.Config(a.t), awsapi.Options{Unlimited: true})
 	expected := len(want.Devices)
 	for name, device := range want.Devices {
-		if err := a.usable(c, want.Name, name, device.Enabled == nil || *device.Enabled); err != nil {
+		if err := a.usable(c, want, name, device.Enabled == nil || *device.Enabled); err != nil {
 			problems = append(problems, fmt.Sprintf("device %q: %v", name, err))
 		}
 	}
@@ -51,7 +53,7 @@ func (a *localAWS) deviceProblems(want pipeline.Spec) (problems []string) {
 }
 
 // usable checks that the thing's one certificate is what its bundle holds, with the key that belongs to it.
-func (a *localAWS) usable(c *awsapi.Clients, pipeline, thing string, enabled bool) error {
+func (a *localAWS) usable(c *awsapi.Clients, spec pipeline.Spec, thing string, enabled bool) error {
 	ctx := a.t.Context()
 	principals, err := c.IoT().ListThingPrincipals(ctx, &iot.ListThingPrincipalsInput{ThingName: &thing})
 	if err != nil {
@@ -72,14 +74,12 @@ func (a *localAWS) usable(c *awsapi.Clients, pipeline, thing string, enabled boo
 	if status != want {
 		return fmt.Errorf("its certificate is %s, want %s", status, want)
 	}
-	parameter, err := c.SSM().
-		GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/" + pipeline + "/devices/" + thing),
-			WithDecryption: aws.Bool(true)})
+	text, err := a.bundle(c, spec, thing)
 	if err != nil {
 		return fmt.Errorf("its credentials: %w", err)
 	}
 	var bundle contract.Bundle
-	if err := json.Unmarshal([]byte(*parameter.Parameter.Value), &bundle); err != nil {
+	if err := json.Unmarshal([]byte(text), &bundle); err != nil {
 		return fmt.Errorf("its credentials: %w", err)
 	}
 	if _, err := tls.X509KeyPair([]byte(bundle.CertificatePEM), []byte(bundle.PrivateKey)); err != nil {
@@ -89,6 +89,21 @@ func (a *localAWS) usable(c *awsapi.Clients, pipeline, thing string, enabled boo
 		return fmt.Errorf("its credentials hold certificate %s, attached is %s", bundle.CertificateID, id)
 	}
 	return nil
+}
+
+// bundle is the text of a device's bundle: an object in the pipeline's bucket if it has one, else a parameter.
+func (a *localAWS) bundle(c *awsapi.Clients, spec pipeline.Spec, thing string) (string, error) {
+	name := contract.DefaultCredentialsPath(spec.Name) + "/" + thing
+	if spec.Credentials != nil && aws.ToString(spec.Credentials.Store) == contract.CredentialsInBucket {
+		bucket := fmt.Sprintf("%s-%s-%s-credentials", spec.Name, mototest.AccountID, c.Region())
+		return credstore.ReadObject(a.t.Context(), c, bucket, name)
+	}
+	parameter, err := c.SSM().GetParameter(a.t.Context(),
+		&ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(parameter.Parameter.Value), nil
 }
 
 // claimable checks that the bundle of the claim certificate holds one that is active, with its key, that it may what
