@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 )
@@ -77,17 +76,4 @@ func (c *Clients) ReadParameter(ctx context.Context, name string) (string, error
 		return "", fmt.Errorf("reading SSM parameter %q: %w", name, err)
 	}
 	return aws.ToString(out.Parameter.Value), nil
-}
-
-// CountObjects counts what one page tells of a bucket: object versions and delete markers, 1000 at most. More says that
-// there are others. A bucket that does not exist holds nothing.
-func (c *Clients) CountObjects(ctx context.Context, bucket string) (n int, more bool, err error) {
-	out, err := c.S3().ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: aws.String(bucket)})
-	if IsNotFound(err) {
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, fmt.Errorf("listing the objects of bucket %q: %w", bucket, err)
-	}
-	return len(out.Versions) + len(out.DeleteMarkers), aws.ToBool(out.IsTruncated), nil
 }

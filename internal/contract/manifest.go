@@ -51,6 +51,7 @@ type envelope[S any] struct {
 	Name        string                  `json:"name"`
 	Region      string                  `json:"region"`
 	TopicPrefix string                  `json:"topic_prefix"`
+	Store       string                  `json:"credentials_store,omitempty"`
 	Spec        *S                      `json:"spec,omitempty"`
 	Parts       map[string]ManifestPart `json:"parts,omitempty"`
 	Packed      []byte                  `json:"packed,omitempty"`
@@ -66,7 +67,7 @@ type packed[S any] struct {
 func FormatManifest[S any](m Manifest[S]) (string, error) {
 	e := envelope[S]{
 		Version: m.Version, ID: m.ID, Name: m.Name, Region: m.Region, TopicPrefix: m.TopicPrefix,
-		Spec: &m.Spec, Parts: m.Parts,
+		Store: m.CredentialsStore, Spec: &m.Spec, Parts: m.Parts,
 	}
 	text, err := encode(e)
 	if err != nil || len(text) <= PlainManifest {
@@ -105,7 +106,7 @@ func ParseManifest[S any](text []byte) (Manifest[S], error) {
 	}
 	return Manifest[S]{
 		Version: e.Version, ID: e.ID, Name: e.Name, Region: e.Region, TopicPrefix: e.TopicPrefix,
-		Spec: content.Spec, Parts: content.Parts,
+		CredentialsStore: e.Store, Spec: content.Spec, Parts: content.Parts,
 	}, nil
 }
 

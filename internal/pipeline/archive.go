@@ -106,6 +106,7 @@ func (b *builder) bucket() assembly.Part {
 		KMSKeyID:     b.arn.key(deref(b.config.Archive.KMSKeyID)),
 		Policy:       policy(append([]statement{denyPlain("s3:*", arn, arn+"/*")}, b.acceptAccessLog()...)...),
 		Lifecycle:    b.lifecycle(),
+		Disposable:   []string{queryResults, accessLogPrefix},
 		ForceDestroy: *b.config.ForceDestroy,
 		Tags:         b.env.Tags,
 	})

@@ -48,7 +48,9 @@ var credentialsMistakes = []mistake{
 	},
 	{
 		"a name instead of an ARN",
-		func(s *Spec) { s.Credentials = &CredentialsSpec{Store: ptr("s3"), AllowedPrincipals: []string{"deploy"}} },
+		func(s *Spec) {
+			s.Credentials = &CredentialsSpec{Store: ptr("s3"), AllowedPrincipals: []string{"deploy"}}
+		},
 		"credentials.allowed_principals[0]",
 		[]string{"the ARN of an IAM role"},
 	},

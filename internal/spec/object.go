@@ -174,6 +174,8 @@ type Bucket struct {
 	Lifecycle []LifecycleRule
 	// LogPrefix is where S3's access log goes in LogBucket; without LogBucket there is none.
 	LogBucket, LogPrefix string
+	// Disposable are prefixes of what is no data: Delete removes it in any case.
+	Disposable []string
 	// ForceDestroy lets Delete remove objects and versions first.
 	ForceDestroy bool
 	Tags         map[string]string

@@ -76,8 +76,9 @@ func (w *localAWS) attached(r *recorded, devices ...string) resource.TestCheckFu
 // then by each refresh. Saying it, and taking it back, changes nothing but the manifest.
 func TestDeepCheck(t *testing.T) {
 	w := newLocalAWS(t)
-	plain := w.swift(pipeline(fleetOf(manyDevices())))
-	deep := w.swift(pipeline(fleetOf(manyDevices()) + "  deep_check = true\n"))
+	const store = "  credentials = { store = \"ssm\" }\n" // the bundles of a bucket are always listed
+	plain := w.swift(pipeline(fleetOf(manyDevices()) + store))
+	deep := w.swift(pipeline(fleetOf(manyDevices()) + store + "  deep_check = true\n"))
 	state := &recorded{}
 	damage := func(detached, lost string) func() {
 		return func() {
@@ -146,7 +147,8 @@ func TestDeepCheckOfAFile(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(manyDevices())) {
 		lines = append(lines, name+",,1")
 	}
-	plain, deep := w.swift(file.block("")), w.swift(file.block("  deep_check = true\n"))
+	const store = "  credentials = { store = \"ssm\" }\n"
+	plain, deep := w.swift(file.block(store)), w.swift(file.block(store+"  deep_check = true\n"))
 	w.run(
 		resource.TestStep{PreConfig: file.with(t, lines...), Config: plain},
 		resource.TestStep{

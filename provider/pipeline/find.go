@@ -25,12 +25,22 @@ func (s *session) find(ctx context.Context, records []assembly.Record) ([]assemb
 	recorded := byKey(records)
 	for i, r := range found {
 		if _, known := recorded[r.Key]; !known && r.Kind == spec.KindBucket {
-			// The bucket of the credentials never refuses to go.
-			found[i].Outputs = s3bucket.Outputs(r.Key == contract.KeyCredentialsBucket ||
-				s.model.spec.ForceDestroy != nil && *s.model.spec.ForceDestroy)
+			found[i].Outputs = s3bucket.Outputs(s.wantedBucket(r.Key))
 		}
 	}
 	return found, nil
+}
+
+// wantedBucket is a bucket as the configuration describes it; an empty one if it no longer does.
+func (s *session) wantedBucket(key string) spec.Bucket {
+	for _, part := range s.parts {
+		if part.Key == key {
+			want, _ := part.Want(nil) // a bucket follows from the configuration alone
+			bucket, _ := want.(spec.Bucket)
+			return bucket
+		}
+	}
+	return spec.Bucket{}
 }
 
 // attempted are the parts that the last run was to make. The state lists them, unless that run died before it saved

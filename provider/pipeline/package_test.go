@@ -130,6 +130,6 @@ func TestCredentialsMoveToAnotherStore(t *testing.T) {
 	w.run(
 		step("", ":parameter/iot-pipeline/greenhouse/devices/soil-001"),
 		moved(step(`credentials = { store = "secretsmanager" }`, "arn:aws:secretsmanager:")),
-		moved(step(`credentials = { path = "/elsewhere" }`, ":parameter/elsewhere/soil-001")),
+		moved(step(`credentials = { store = "ssm", path = "/elsewhere" }`, ":parameter/elsewhere/soil-001")),
 	)
 }

@@ -128,7 +128,7 @@ func notFound(p assembly.Part) assembly.Record {
 	}
 	if want, err := p.Want(nil); err == nil {
 		if bucket, ok := want.(spec.Bucket); ok {
-			record.Outputs = s3bucket.Outputs(bucket.ForceDestroy)
+			record.Outputs = s3bucket.Outputs(bucket)
 		}
 	}
 	return record

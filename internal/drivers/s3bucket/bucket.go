@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,6 +30,8 @@ const (
 	// loggedOutput says "true" of a bucket with an access log. Observe reads the setting of these alone, to save the
 	// request for all others.
 	loggedOutput = "access_log"
+	// disposableOutput lists the prefixes of what is no data, separated by spaces.
+	disposableOutput = "disposable"
 
 	// Settings that every bucket of a pipeline has; words of object.Bucket.Departs and of changes.
 	accessBlock = "public_access_block"
@@ -90,7 +93,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Bucket)
 	return d.Update(ctx, ref, have, want, changes)
 }
 
-// Update makes one call per change; force_destroy is kept in the identity only.
+// Update makes one call per change; force_destroy and what is disposable are kept in the identity only.
 func (d *Driver) Update(
 	ctx context.Context,
 	ref assembly.Ref,
@@ -120,7 +123,7 @@ func (d *Driver) Update(
 func (d *Driver) write(ctx context.Context, name, owner string, want spec.Bucket, c assembly.Change) error {
 	var err error
 	switch client := d.c.S3(); c.Field {
-	case forceOutput:
+	case forceOutput, disposableOutput: // AWS does not keep them
 	case accessBlock:
 		_, err = client.PutPublicAccessBlock(ctx, &s3.PutPublicAccessBlockInput{
 			Bucket: &name,
@@ -203,15 +206,12 @@ func (d *Driver) Diff(have, want spec.Bucket) []assembly.Change {
 	add(accessLog, have.LogBucket != want.LogBucket || have.LogPrefix != want.LogPrefix)
 	add("tags", ownertag.TagsDiffer(have.Tags, want.Tags))
 	add(forceOutput, have.ForceDestroy != want.ForceDestroy)
+	add(disposableOutput, !slices.Equal(have.Disposable, want.Disposable))
 	return changes
 }
 
 func (d *Driver) identity(name string, b spec.Bucket) assembly.Identity {
-	outputs := Outputs(b.ForceDestroy)
-	if b.LogBucket != "" {
-		outputs[loggedOutput] = "true"
-	}
-	return assembly.Identity{ID: name, ARN: fmt.Sprintf("arn:%s:s3:::%s", d.c.Partition(), name), Outputs: outputs}
+	return assembly.Identity{ID: name, ARN: fmt.Sprintf("arn:%s:s3:::%s", d.c.Partition(), name), Outputs: Outputs(b)}
 }
 
 // loggingTo switches the access log on, or off without a bucket.
@@ -222,9 +222,24 @@ func loggingTo(bucket, prefix string) *types.BucketLoggingStatus {
 	return &types.BucketLoggingStatus{LoggingEnabled: &types.LoggingEnabled{TargetBucket: &bucket, TargetPrefix: &prefix}}
 }
 
-// Outputs are the outputs of a bucket, which AWS does not keep: force says whether Delete may delete objects.
-func Outputs(force bool) map[string]string {
-	return map[string]string{forceOutput: strconv.FormatBool(force)}
+// Outputs are the outputs of a bucket: what AWS does not keep, and what Observe has to read.
+func Outputs(b spec.Bucket) map[string]string {
+	outputs := map[string]string{forceOutput: strconv.FormatBool(b.ForceDestroy)}
+	if b.LogBucket != "" {
+		outputs[loggedOutput] = "true"
+	}
+	if len(b.Disposable) > 0 {
+		outputs[disposableOutput] = strings.Join(b.Disposable, " ")
+	}
+	return outputs
+}
+
+func disposable(outputs map[string]string) []string {
+	prefixes := strings.Fields(outputs[disposableOutput])
+	if len(prefixes) == 0 {
+		return nil
+	}
+	return prefixes
 }
 
 // ForceDestroy reports whether outputs allow Delete to delete objects.
@@ -264,7 +279,7 @@ func explain(err error) error {
 
 // Data implements [assembly.DataHolder].
 func (d *Driver) Data(ctx context.Context, ref assembly.Ref) (string, error) {
-	n, more, err := d.c.CountObjects(ctx, ref.Name)
+	n, more, err := d.count(ctx, ref.Name, disposable(ref.Outputs))
 	switch {
 	case err != nil || n == 0:
 		return "", err

@@ -338,7 +338,7 @@ func TestDeletionOfAFullBucket(t *testing.T) {
 	for _, key := range []string{"raw/a", "raw/a", "raw/b"} {
 		put(key)
 	}
-	if n, more, err := Count(ctx, c, name); n != 3 || more || err != nil {
+	if n, more, err := d.count(ctx, name, nil); n != 3 || more || err != nil {
 		t.Errorf("counted %d, %v, %v", n, more, err)
 	}
 	if err := d.Delete(ctx, ref); err == nil || !strings.Contains(err.Error(), "it holds 3 objects") ||
@@ -348,7 +348,7 @@ func TestDeletionOfAFullBucket(t *testing.T) {
 	for i := range pageSize - 2 {
 		put(fmt.Sprintf("raw/%04d", i))
 	}
-	if n, more, err := Count(ctx, c, name); n != pageSize || !more || err != nil {
+	if n, more, err := d.count(ctx, name, nil); n != pageSize || !more || err != nil {
 		t.Errorf("counted %d, %v, %v", n, more, err)
 	}
 	if err := d.Delete(ctx, ref); err == nil || !strings.Contains(err.Error(), "it holds more than 1000 objects") {
@@ -358,8 +358,52 @@ func TestDeletionOfAFullBucket(t *testing.T) {
 	if err := d.Delete(ctx, ref); err != nil {
 		t.Fatal(err)
 	}
-	if n, more, err := Count(ctx, c, name); n != 0 || more || err != nil {
+	if n, more, err := d.count(ctx, name, nil); n != 0 || more || err != nil {
 		t.Errorf("counted %d, %v, %v in a bucket that is gone", n, more, err)
+	}
+}
+
+// What Athena and S3 write by themselves does not keep a bucket from being deleted; anything else does.
+func TestDisposableObjectsGoWithTheBucket(t *testing.T) {
+	c := drivertest.Clients(t, mototest.Start(t))
+	d := New(c)
+	ctx, ref := t.Context(), assembly.Ref{Name: name, Owner: drivertest.Owner}
+	want := full()
+	want.Disposable = []string{"athena-results/", "credentials-access/"}
+	id, err := d.Create(ctx, ref, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref.ID, ref.Outputs = id.ID, id.Outputs
+	put := func(key string) {
+		t.Helper()
+		_, err := c.S3().PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(name), Key: &key,
+			Body: strings.NewReader("{}")})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("athena-results/1.csv")
+	put("telemetry/1.parquet")
+	if held, err := d.Data(ctx, ref); held != "holds 1 object or old version" || err != nil {
+		t.Errorf("data: %q, %v", held, err)
+	}
+	if err := d.Delete(ctx, ref); err == nil || !strings.Contains(err.Error(), "it holds 1 objects") {
+		t.Errorf("refusal: %v", err)
+	}
+	out, err := c.S3().ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: aws.String(name)})
+	if err != nil || len(out.Versions) != 2 {
+		t.Errorf("a refusal has deleted something: %v, %v", out.Versions, err)
+	}
+	if err := d.discard(ctx, name, []types.ObjectIdentifier{{Key: aws.String("telemetry/1.parquet"),
+		VersionId: out.Versions[1].VersionId}}); err != nil {
+		t.Fatal(err)
+	}
+	if held, err := d.Data(ctx, ref); held != "" || err != nil {
+		t.Errorf("data: %q, %v", held, err)
+	}
+	if err := d.Delete(ctx, ref); err != nil {
+		t.Fatal(err)
 	}
 }
 

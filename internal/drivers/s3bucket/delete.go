@@ -3,6 +3,8 @@ package s3bucket
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,26 +25,37 @@ const (
 	emptyLimit = 5 * time.Minute
 )
 
-// Count gives the number of objects, old versions and delete markers in a bucket, up to 1000; more says that there are
-// others beyond. An absent bucket holds nothing.
-func Count(ctx context.Context, c *awsapi.Clients, name string) (n int, more bool, err error) {
-	out, err := c.S3().ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &name, MaxKeys: aws.Int32(pageSize)})
-	if awsapi.IsNotFound(err) {
-		return 0, false, nil
+// count gives the number of objects, old versions and delete markers on the first page that has any but disposable
+// ones; more says that there are others beyond. An absent bucket holds nothing.
+func (d *Driver) count(ctx context.Context, name string, disposable []string) (n int, more bool, err error) {
+	pages := s3.NewListObjectVersionsPaginator(d.c.S3(),
+		&s3.ListObjectVersionsInput{Bucket: &name, MaxKeys: aws.Int32(pageSize)})
+	for n == 0 && pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if awsapi.IsNotFound(err) {
+			return 0, false, nil
+		}
+		if err != nil {
+			return 0, false, fmt.Errorf("listing the objects of bucket %q: %w", name, err)
+		}
+		for _, v := range identifiers(page) {
+			if !slices.ContainsFunc(disposable, func(p string) bool { return strings.HasPrefix(*v.Key, p) }) {
+				n++
+			}
+		}
 	}
-	if err != nil {
-		return 0, false, err
-	}
-	return len(out.Versions) + len(out.DeleteMarkers), aws.ToBool(out.IsTruncated), nil
+	return n, n > 0 && pages.HasMorePages(), nil
 }
 
-// Delete removes an empty bucket. One with objects is refused, unless the
-// recorded outputs say that force_destroy was set: then all versions go first.
+// Delete removes an empty bucket, and one with disposable objects alone. One with others is refused, unless the recorded
+// outputs say that force_destroy was set: then all versions go first.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	err := d.remove(ctx, ref.Name)
 	if notEmpty(err) {
 		if !ForceDestroy(ref.Outputs) {
-			return d.refuse(ctx, ref.Name, err)
+			if refused := d.refuse(ctx, ref, err); refused != nil {
+				return refused
+			}
 		}
 		// A policy may deny deletions, also ours.
 		if err := d.writePolicy(ctx, ref.Name, ""); err != nil && !awsapi.IsNotFound(err) {
@@ -75,14 +88,18 @@ func (d *Driver) remove(ctx context.Context, name string) error {
 	)
 }
 
-func (d *Driver) refuse(ctx context.Context, name string, cause error) error {
-	n, more, err := Count(ctx, d.c, name)
+// refuse returns an error if the bucket holds anything but disposable objects.
+func (d *Driver) refuse(ctx context.Context, ref assembly.Ref, cause error) error {
+	n, more, err := d.count(ctx, ref.Name, disposable(ref.Outputs))
 	if err != nil {
 		return fmt.Errorf("%w; counting its objects: %w", cause, err)
 	}
+	if n == 0 {
+		return nil
+	}
 	count := fmt.Sprint(n)
 	if more {
-		count = fmt.Sprintf("more than %d", pageSize)
+		count = fmt.Sprintf("more than %d", n)
 	}
 	return fmt.Errorf(
 		"it holds %s objects, old versions and delete markers; set force_destroy = true and apply, to have them "+

@@ -29,7 +29,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		return nil, explain(err)
 	}
 	r := &reading{client: d.c.S3(), name: ref.Name}
-	r.spec.ForceDestroy = ForceDestroy(ref.Outputs)
+	r.spec.ForceDestroy, r.spec.Disposable = ForceDestroy(ref.Outputs), disposable(ref.Outputs)
 	reads := []func(context.Context) error{r.access, r.encryption, r.versioning, r.policy, r.lifecycle}
 	if ref.Full {
 		reads = append(reads, r.ownership)

@@ -164,7 +164,7 @@ func (a *localAWS) destroy(owner string, records []assembly.Record) ([]assembly.
 	records = slices.Clone(records)
 	for i := range records {
 		if records[i].Kind == spec.KindBucket && len(records[i].Outputs) == 0 {
-			records[i].Outputs = s3bucket.Outputs(true)
+			records[i].Outputs = s3bucket.Outputs(spec.Bucket{ForceDestroy: true})
 		}
 	}
 	return engine.Destroy(a.t.Context(), records)
