@@ -105,7 +105,9 @@ func (c *checker) checkMeasures(measures []string) {
 }
 
 // keptElsewhere are prefixes of the bucket with what is no archive.
-var keptElsewhere = []string{deadLetterPrefix, failedBatches, archiveErrorPrefix, queryResults, exportPrefix, accessLogPrefix}
+var keptElsewhere = []string{
+	deadLetterPrefix, failedBatches, archiveErrorPrefix, queryResults, exportPrefix, accessLogPrefix,
+}
 
 func (c *checker) checkArchivePrefix(path, text string) {
 	prefix := strings.TrimSuffix(text, "/") + "/"

@@ -169,7 +169,8 @@ func (b *builder) acceptAccessLog() []statement {
 	}
 	return []statement{{
 		Sid: "AccessLog", Effect: "Allow", Principal: principal{Service: "logging.s3.amazonaws.com"},
-		Action: []string{"s3:PutObject"}, Resource: []string{b.arn.bucket(b.names.bucket()) + "/" + accessLogPrefix + "*"},
+		Action:   []string{"s3:PutObject"},
+		Resource: []string{b.arn.bucket(b.names.bucket()) + "/" + accessLogPrefix + "*"},
 		Condition: conditions{"ArnLike": {"aws:SourceArn": {b.arn.bucket(b.names.credentialsBucket())}},
 			"StringEquals": {"aws:SourceAccount": {b.env.AccountID}}},
 	}}
@@ -213,7 +214,7 @@ func (c *checker) checkAllowedPrincipals(s *CredentialsSpec) {
 	for i, p := range s.AllowedPrincipals {
 		if c.known(item(path, i)) {
 			c.text(item(path, i), p, principalPattern,
-				"write the ARN of an IAM role or user, arn:aws:iam::<account>:role/<name>, with * for any part of a name")
+				"write the ARN of an IAM role or user, arn:aws:iam::<account>:role/<name>; * stands for any part")
 		}
 	}
 }

@@ -11,8 +11,8 @@ func credentials() capability {
 	return capability{arguments: attributes{
 		"credentials": object("Where the certificate, private key and endpoint of a device are stored when the "+
 			"provider generates the key.", attributes{
-			"store": choice(fmt.Sprintf("Store: SSM Parameter Store, as SecureString, Secrets Manager, or an S3 bucket "+
-				"that holds nothing else. A change moves the bundles of existing devices, which keep their "+
+			"store": choice(fmt.Sprintf("Store: SSM Parameter Store, as SecureString, Secrets Manager, or an S3 "+
+				"bucket that holds nothing else. A change moves the bundles of existing devices, which keep their "+
 				"certificates. Defaults to `ssm` for a pipeline that starts with up to %d devices and to `s3` for "+
 				"one with more, because Parameter Store takes three writes per second; a pipeline keeps what it has "+
 				"when it grows.", pipeline.ParameterStoreFleet), pipeline.CredentialsStores),

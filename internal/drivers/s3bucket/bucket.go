@@ -219,7 +219,9 @@ func loggingTo(bucket, prefix string) *types.BucketLoggingStatus {
 	if bucket == "" {
 		return &types.BucketLoggingStatus{}
 	}
-	return &types.BucketLoggingStatus{LoggingEnabled: &types.LoggingEnabled{TargetBucket: &bucket, TargetPrefix: &prefix}}
+	return &types.BucketLoggingStatus{
+		LoggingEnabled: &types.LoggingEnabled{TargetBucket: &bucket, TargetPrefix: &prefix},
+	}
 }
 
 // Outputs are the outputs of a bucket: what AWS does not keep, and what Observe has to read.

@@ -47,8 +47,8 @@ func (d *Driver) count(ctx context.Context, name string, disposable []string) (n
 	return n, n > 0 && pages.HasMorePages(), nil
 }
 
-// Delete removes an empty bucket, and one with disposable objects alone. One with others is refused, unless the recorded
-// outputs say that force_destroy was set: then all versions go first.
+// Delete removes an empty bucket, and one with disposable objects alone. One with others is refused, unless the
+// recorded outputs say that force_destroy was set: then all versions go first.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	err := d.remove(ctx, ref.Name)
 	if notEmpty(err) {
