@@ -19,12 +19,15 @@ type AlarmsSpec struct {
 	DeadLetters        *AlarmSpec `json:"dead_letters,omitzero"`
 	DeadLetterAge      *AlarmSpec `json:"dead_letter_age,omitzero"`
 	RuleThrottles      *AlarmSpec `json:"rule_throttles,omitzero"`
+	RuleFailures       *AlarmSpec `json:"rule_failures,omitzero"`
+	RuleLosses         *AlarmSpec `json:"rule_losses,omitzero"`
 	StreamThrottles    *AlarmSpec `json:"stream_throttles,omitzero"`
 	TableThrottles     *AlarmSpec `json:"table_throttles,omitzero"`
 	ArchiveDelay       *AlarmSpec `json:"archive_delay,omitzero"`
 	ArchiveFailures    *AlarmSpec `json:"archive_failures,omitzero"`
 	AlertErrors        *AlarmSpec `json:"alert_errors,omitzero"`
 	WatchErrors        *AlarmSpec `json:"watch_errors,omitzero"`
+	CertificateExpiry  *AlarmSpec `json:"certificate_expiry,omitzero"`
 	NoTelemetry        *AlarmSpec `json:"no_telemetry,omitzero"`
 }
 
@@ -150,6 +153,27 @@ var alarms = []Alarm{
 		},
 	},
 	{
+		Name: "rule_failures", Threshold: thresholds, Unit: "failed actions of a rule in five minutes",
+		Default: "`1`", Off: true,
+		Means: "An action of this topic rule fails. The dead-letter queue has the messages, each with the error, so " +
+			"\"dead_letters\" tells of them too.",
+		setting: func(s AlarmsSpec) *AlarmSpec { return s.RuleFailures }, fallback: once(1),
+		perRule: true,
+		build: func(b *builder, rule string, threshold int64) spec.MetricAlarm {
+			return atLeast(threshold, alarmPeriodSeconds, 1, b.actionMetric(rule, "Failure"))
+		},
+	},
+	{
+		Name: "rule_losses", Threshold: thresholds, Unit: "messages of a rule in five minutes", Default: "`1`",
+		Means: "An action of this topic rule failed, and AWS IoT could not make a dead letter of the message either: " +
+			"it is lost.",
+		setting: func(s AlarmsSpec) *AlarmSpec { return s.RuleLosses }, fallback: once(1),
+		perRule: true,
+		build: func(b *builder, rule string, threshold int64) spec.MetricAlarm {
+			return atLeast(threshold, alarmPeriodSeconds, 1, b.actionMetric(rule, "ErrorActionFailure"))
+		},
+	},
+	{
 		Name: "stream_throttles", Threshold: thresholds, Unit: "refused records in five minutes", Default: "`1`",
 		Means: "The stream takes no more: its shards are full. AWS IoT repeats the write, and then makes a dead " +
 			"letter of the message.",
@@ -214,6 +238,13 @@ var alarms = []Alarm{
 		},
 	},
 	{
+		Name: "certificate_expiry", Threshold: certificateDays, Unit: "days or fewer", Default: "`30`",
+		Means: "A certificate of your own expires soon: that of a device (`certificate_pem`), or of the authority of " +
+			"devices that register themselves. Such devices then cannot connect.",
+		setting: func(s AlarmsSpec) *AlarmSpec { return s.CertificateExpiry }, fallback: once(30),
+		build: (*builder).certificateAlarm,
+	},
+	{
 		Name: "no_telemetry", Threshold: noTelemetryMinutes, Unit: "minutes", Default: "`60`", Off: true,
 		Means:    "No device at all has sent telemetry for this time.",
 		setting:  func(s AlarmsSpec) *AlarmSpec { return s.NoTelemetry },
@@ -230,7 +261,7 @@ var alarms = []Alarm{
 // atLeast goes off when the metric reaches the threshold in so many periods one after the other.
 func atLeast(threshold int64, period, periods int32, metrics ...spec.MetricQuery) spec.MetricAlarm {
 	for i := range metrics {
-		if metrics[i].Expression == "" {
+		if metrics[i].Expression == "" || metrics[i].PeriodSeconds > 0 {
 			metrics[i].PeriodSeconds = period
 		}
 	}
@@ -272,6 +303,12 @@ func (b *builder) streamMetric(name string) spec.MetricQuery {
 
 func (b *builder) ruleMetric(rule, name string) spec.MetricQuery {
 	return measured("AWS/IoT", name, "Sum", map[string]string{"RuleName": b.names.rule(rule)})
+}
+
+// actionMetric is the sum over all actions of a rule. A query, because AWS does not document the values of ActionType.
+func (b *builder) actionMetric(rule, name string) spec.MetricQuery {
+	return spec.MetricQuery{ID: "m", PeriodSeconds: alarmPeriodSeconds, Returned: true, Expression: "SELECT SUM(" + name +
+		`) FROM SCHEMA("AWS/IoT", ActionType, RuleName) WHERE RuleName = '` + b.names.rule(rule) + "'"}
 }
 
 // ruleKeys are the pipeline's own rules and the user's.

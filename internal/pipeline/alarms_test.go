@@ -58,25 +58,38 @@ func TestEveryAlarmHasARunbook(t *testing.T) {
 
 // documented are the metrics that AWS publishes for these dimensions [AWS 7.7], by namespace.
 var documented = map[string]string{
-	"AWS/Lambda FunctionName":         "IteratorAge Errors Throttles",
+	"AWS/Lambda FunctionName":         "IteratorAge Errors Throttles Invocations",
 	"AWS/SQS QueueName":               "ApproximateNumberOfMessagesVisible ApproximateAgeOfOldestMessage",
 	"AWS/IoT RuleName":                "RuleMessageThrottled TopicMatch",
+	"AWS/IoT ActionType RuleName":     "Failure ErrorActionFailure",
 	"AWS/Kinesis StreamName":          "WriteProvisionedThroughputExceeded",
 	"AWS/Firehose DeliveryStreamName": "DeliveryToS3.DataFreshness FailedConversion.Records",
 	"AWS/DynamoDB TableName":          "ReadThrottleEvents WriteThrottleEvents",
 	"IoTPipeline Function Pipeline":   "Retried",
 }
 
+// insight is a query of Metrics Insights [CloudWatch user guide, Metrics Insights query components and syntax].
+var insight = regexp.MustCompile(
+	`^SELECT SUM\((\w+)\) FROM SCHEMA\("([\w/]+)", ([\w, ]+)\) WHERE RuleName = '(\w+)'$`)
+
 func TestAlarmsWatchMetricsThatExist(t *testing.T) {
+	names := []string{"greenhouse_telemetry", "greenhouse_status", "greenhouse_presence"}
 	on := true
 	config := Spec{Name: "greenhouse", Monitoring: &MonitoringSpec{Alarms: &AlarmsSpec{
-		NoTelemetry: &AlarmSpec{Enabled: &on}}}}
+		NoTelemetry: &AlarmSpec{Enabled: &on}, RuleFailures: &AlarmSpec{Enabled: &on}}}}
 	seen := map[string]bool{}
 	for key, a := range alarmsOf(t, config) {
 		returned := 0
 		for _, q := range a.Metrics {
 			if q.Returned {
 				returned++
+			}
+			if m := insight.FindStringSubmatch(q.Expression); m != nil {
+				seen[m[2]+" "+strings.ReplaceAll(m[3], ",", "")+" "+m[1]] = true
+				if !slices.Contains(names, m[4]) || q.PeriodSeconds != 300 {
+					t.Errorf("%s: %s every %d s", key, q.Expression, q.PeriodSeconds)
+				}
+				continue
 			}
 			if q.Expression != "" {
 				continue

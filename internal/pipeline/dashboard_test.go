@@ -84,7 +84,7 @@ var widgetMembers = map[string]map[string]bool{
 // The body is one that CloudWatch documents [CloudWatch: Dashboard Body Structure and Syntax]. moto takes any text.
 func TestDashboardHasTheDocumentedStructure(t *testing.T) {
 	routes := map[string]RouteSpec{}
-	for i := range 150 {
+	for i := range 60 {
 		routes[fmt.Sprintf("r%d", i)] = RouteSpec{SQL: "SELECT * FROM 'a'", Republish: &RepublishRoute{Topic: "b"}}
 	}
 	for name, config := range map[string]Spec{

@@ -26,8 +26,8 @@ type MetricQuery struct {
 	Metric        string
 	Dimensions    map[string]string
 	Statistic     string // such as "Sum" or "p99"
-	PeriodSeconds int32
-	Returned      bool // the alarm looks at this one
+	PeriodSeconds int32  // of an expression only if it is a query of Metrics Insights
+	Returned      bool   // the alarm looks at this one
 }
 
 // Dashboard is a CloudWatch dashboard. Its name is unique in the account: all regions share it.

@@ -81,6 +81,17 @@ func TestLife(t *testing.T) {
 					s.Metrics = s.Metrics[:1:1]
 					s.Metrics[0].Returned = true
 				})},
+			{Why: "a query of Metrics Insights wanted", Fields: []string{"metrics"}, Writes: put,
+				Want: drivertest.Changing(func(s *spec.MetricAlarm) {
+					s.Metrics = []spec.MetricQuery{{ID: "m", PeriodSeconds: 300, Returned: true,
+						Expression: `SELECT SUM(Failure) FROM SCHEMA("AWS/IoT", ActionType, RuleName)`}}
+				})},
+			{Why: "its period changed by hand", Fields: []string{"metrics"}, Writes: put,
+				Drift: byHand(c, func(in *cloudwatch.PutMetricAlarmInput) {
+					in.Metrics = []types.MetricDataQuery{{Id: aws.String("m"), Period: aws.Int32(60),
+						ReturnData: aws.Bool(true), Expression: aws.String(
+							`SELECT SUM(Failure) FROM SCHEMA("AWS/IoT", ActionType, RuleName)`)}}
+				})},
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"TagResource", "UntagResource"},
 				Drift: func(ctx context.Context) error {
 					_, err := c.CloudWatch().TagResource(ctx, &cloudwatch.TagResourceInput{ResourceARN: aws.String(arn),

@@ -11,7 +11,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// queryInput writes a query. An expression takes its period from its metrics.
+// queryInput writes a query. An expression takes its period from its metrics, unless it is a query of Metrics Insights.
 func queryInput(q spec.MetricQuery) types.MetricDataQuery {
 	out := types.MetricDataQuery{Id: &q.ID, ReturnData: &q.Returned}
 	if q.Label != "" {
@@ -19,6 +19,9 @@ func queryInput(q spec.MetricQuery) types.MetricDataQuery {
 	}
 	if q.Expression != "" {
 		out.Expression = &q.Expression
+		if q.PeriodSeconds > 0 {
+			out.Period = &q.PeriodSeconds
+		}
 		return out
 	}
 	metric := &types.Metric{Namespace: &q.Namespace, MetricName: &q.Metric}
@@ -70,7 +73,8 @@ func specOf(a types.MetricAlarm) spec.MetricAlarm {
 
 func queryOf(q types.MetricDataQuery) spec.MetricQuery {
 	s := spec.MetricQuery{ID: aws.ToString(q.Id), Label: aws.ToString(q.Label),
-		Expression: aws.ToString(q.Expression), Returned: q.ReturnData == nil || *q.ReturnData}
+		Expression: aws.ToString(q.Expression), PeriodSeconds: aws.ToInt32(q.Period),
+		Returned: q.ReturnData == nil || *q.ReturnData}
 	if q.MetricStat == nil || q.MetricStat.Metric == nil {
 		return s
 	}
