@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -307,8 +308,9 @@ func (b *builder) ruleMetric(rule, name string) spec.MetricQuery {
 
 // actionMetric is the sum over all actions of a rule. A query, because AWS does not document the values of ActionType.
 func (b *builder) actionMetric(rule, name string) spec.MetricQuery {
-	return spec.MetricQuery{ID: "m", PeriodSeconds: alarmPeriodSeconds, Returned: true, Expression: "SELECT SUM(" + name +
-		`) FROM SCHEMA("AWS/IoT", ActionType, RuleName) WHERE RuleName = '` + b.names.rule(rule) + "'"}
+	return spec.MetricQuery{ID: "m", PeriodSeconds: alarmPeriodSeconds, Returned: true,
+		Expression: fmt.Sprintf(`SELECT SUM(%s) FROM SCHEMA("AWS/IoT", ActionType, RuleName) WHERE RuleName = '%s'`,
+			name, b.names.rule(rule))}
 }
 
 // ruleKeys are the pipeline's own rules and the user's.
