@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ import (
 const attributeColumn = "attributes."
 
 // columns of a CSV file besides the attributes.
-var columns = []string{"name", "enabled", "csr_pem", "csr_file", "certificate_pem", "certificate_file"}
+var columns = []string{"name", "enabled", "silence_minutes", "csr_pem", "csr_file", "certificate_pem", "certificate_file"}
 
 // byteOrderMark is what spreadsheet programs write before UTF-8 text.
 const byteOrderMark = "\ufeff"
@@ -100,6 +101,12 @@ func addRow(header, row []string, line int, r *reader) {
 				rec.enabled = new(bool)
 			default:
 				r.fault(line, "enabled is %q; it must be true or false", cell)
+			}
+		case "silence_minutes":
+			if n, err := strconv.ParseInt(cell, 10, 64); err != nil || n < 1 {
+				r.fault(line, "silence_minutes is %q; it must be a whole number of minutes", cell)
+			} else {
+				rec.silence = n
 			}
 		case "csr_pem":
 			rec.csrPEM = cell

@@ -18,6 +18,7 @@ const maxLine = 256 << 10
 type line struct {
 	Name            string            `json:"name"`
 	Enabled         *bool             `json:"enabled"`
+	SilenceMinutes  *int64            `json:"silence_minutes"`
 	Attributes      map[string]string `json:"attributes"`
 	CSRPEM          string            `json:"csr_pem"`
 	CSRFile         string            `json:"csr_file"`
@@ -44,7 +45,14 @@ func parseNDJSON(text io.Reader, r *reader) {
 			r.fault(n, "%v", err)
 			continue
 		}
-		r.add(record{line: n, name: l.Name, enabled: l.Enabled, attributes: l.Attributes,
+		var silence int64
+		if l.SilenceMinutes != nil {
+			if silence = *l.SilenceMinutes; silence < 1 {
+				r.fault(n, "silence_minutes is %d; it must be a whole number of minutes", silence)
+				continue
+			}
+		}
+		r.add(record{line: n, name: l.Name, silence: silence, enabled: l.Enabled, attributes: l.Attributes,
 			csrPEM: l.CSRPEM, csrFile: l.CSRFile, certificatePEM: l.CertificatePEM, certFile: l.CertificateFile})
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
@@ -81,6 +89,8 @@ func jsonKind(e *json.UnmarshalTypeError) string {
 		return "true or false"
 	case reflect.Map, reflect.Struct:
 		return "an object"
+	case reflect.Int64:
+		return "a whole number"
 	}
 	return "a string"
 }

@@ -117,7 +117,7 @@ func TestFaultsHaveLines(t *testing.T) {
 		{"unknown and double columns", []string{"f.csv", "enabled,bay,enabled\n"}, []devicefile.Fault{
 			{
 				1,
-				`column "bay" is not known; columns are name, enabled, csr_pem, csr_file, certificate_pem, certificate_file and attributes.KEY`,
+				`column "bay" is not known; columns are name, enabled, silence_minutes, csr_pem, csr_file, certificate_pem, certificate_file and attributes.KEY`,
 			},
 			{1, `column "enabled" appears twice`}, {1, `there is no column "name"`}}},
 		{
@@ -272,6 +272,36 @@ func BenchmarkRead(b *testing.B) {
 	for b.Loop() {
 		if r, err := devicefile.Read(path, nil); err != nil || len(r.Devices) != 10000 {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestSilenceMinutes(t *testing.T) {
+	for name, text := range map[string]string{
+		"fleet.csv":    "name,silence_minutes\na,60\nb,\n",
+		"fleet.ndjson": "{\"name\":\"a\",\"silence_minutes\":60}\n{\"name\":\"b\"}\n",
+	} {
+		r, err := devicefile.Read(write(t, name, text), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Devices["a"].SilenceMinutes != 60 || r.Devices["b"].SilenceMinutes != 0 {
+			t.Errorf("%s: %+v", name, r.Devices)
+		}
+	}
+	for text, want := range map[string]string{
+		"name,silence_minutes\na,0\n":        `line 2: silence_minutes is "0"; it must be a whole number of minutes`,
+		"name,silence_minutes\na,soon\n":     `line 2: silence_minutes is "soon"`,
+		`{"name":"a","silence_minutes":-1}`:  "line 1: silence_minutes is -1",
+		`{"name":"a","silence_minutes":1.5}`: "line 1: silence_minutes must be a whole number, not number 1.5",
+		`{"name":"a","silence_minutes":"5"}`: "line 1: silence_minutes must be a whole number, not string",
+	} {
+		name := "fleet.csv"
+		if text[0] == '{' {
+			name = "fleet.ndjson"
+		}
+		if _, err := devicefile.Read(write(t, name, text), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
 }

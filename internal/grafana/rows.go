@@ -33,16 +33,17 @@ func (c cloudWatch) fleetRow() row {
 	r := row{title: "Fleet"}
 	if c.has(watch) {
 		for _, g := range []struct{ name, title, description, color string }{
-			{"DevicesOnline", "Online", "Devices that are connected or send.", "green"},
+			{"DevicesOnline", "Online", "Devices whose last message is recent.", "green"},
 			{"DevicesSilent", "Silent", "Devices that were online and have not sent for longer than they may.", "red"},
 			{"DevicesOffline", "Offline", "Devices that said so, or whose connection ended.", "orange"},
+			{"DevicesNeverSeen", "Never seen", "Devices of the configuration that have sent nothing yet.", "blue"},
 		} {
-			r.panels = append(r.panels, count(c.ref, g.title, g.description, g.color, 8,
+			r.panels = append(r.panels, count(c.ref, g.title, g.description, g.color, 6,
 				c.queries(c.gauge(g.name, g.title))))
 		}
 		r.panels = append(r.panels, series(c.ref, "Devices by status", "", "short", 24, c.queries(
 			c.gauge("DevicesOnline", "online"), c.gauge("DevicesSilent", "silent"),
-			c.gauge("DevicesOffline", "offline"))))
+			c.gauge("DevicesOffline", "offline"), c.gauge("DevicesNeverSeen", "never seen"))))
 	}
 	r.panels = append(r.panels,
 		series(c.ref, "Messages", "What the processor received, what it stored, and what it returned to be repeated.",

@@ -33,6 +33,7 @@ type DeviceSpec struct {
 	CSRPEM         *string           `json:"csr_pem,omitzero"`
 	CertificatePEM *string           `json:"certificate_pem,omitzero"`
 	Enabled        *bool             `json:"enabled,omitzero"`
+	SilenceMinutes *int64            `json:"silence_minutes,omitzero"` // nil: that of monitoring
 }
 
 // DevicesFromSpec is a fleet that is written in a file. The IoT registry is its record: neither the manifest nor
@@ -47,6 +48,7 @@ func devices() capability {
 	return capability{
 		check: func(c *checker, s Spec) {
 			c.checkDevices(s.Devices)
+			c.checkOwnSilence(s)
 			c.checkDevicesFrom(s)
 		},
 		parts: func(b *builder) []assembly.Part {
@@ -93,6 +95,7 @@ func (b *builder) devices() map[string]spec.Device {
 			CSRPEM:         deref(d.CSRPEM),
 			CertificatePEM: deref(d.CertificatePEM),
 			Disabled:       d.Enabled != nil && !*d.Enabled,
+			SilenceMinutes: deref(d.SilenceMinutes),
 		}
 	}
 	return devices
@@ -118,6 +121,9 @@ func CheckDevices() func(name string, d spec.Device) []error {
 		}
 		if d.CertificatePEM != "" {
 			config.CertificatePEM = &d.CertificatePEM
+		}
+		if d.SilenceMinutes != 0 {
+			config.SilenceMinutes = &d.SilenceMinutes
 		}
 		c.checkDevice(at("devices", name), name, config, identities)
 		return c.errors()
@@ -174,6 +180,7 @@ func (c *checker) checkDevice(path, name string, d DeviceSpec, identities map[st
 			"It is the thing's name and the MQTT client id: 1 to 128 letters, digits, hyphens and underscores.")
 	}
 	c.checkAttributes(path+".attributes", d.Attributes)
+	c.number(path+".silence_minutes", d.SilenceMinutes, DeviceSilenceMinutes)
 	c.checkIdentity(path, name, d, identities)
 }
 

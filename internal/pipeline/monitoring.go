@@ -9,6 +9,9 @@ import (
 // SilenceMinutes limits silence_minutes: a device that sends nothing for longer is silent.
 var SilenceMinutes = Limit{Min: 1, Max: 1440, Default: value(10), Source: "this provider"}
 
+// DeviceSilenceMinutes limits the silence_minutes of a device: up to a week.
+var DeviceSilenceMinutes = Limit{Min: 1, Max: 10_080, Source: "this provider"}
+
 // The watch function looks once a minute, and marks some thousand devices in a few seconds.
 const (
 	watchMemoryMB       = 256
@@ -96,10 +99,6 @@ func (b *builder) silence() assembly.Part {
 		[]string{"device_table"},
 		spec.TableItem{Table: table, HashKey: contract.DeviceKey, Key: contract.SilenceItem,
 			Document: b.silenceDocument()})
-}
-
-func (b *builder) silenceDocument() string {
-	return encode(contract.Silence{Version: contract.SilenceVersion, Minutes: *b.config.Monitoring.SilenceMinutes})
 }
 
 // scheduleGroup holds the pipeline's schedules, which carry no tags of their own.

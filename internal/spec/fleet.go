@@ -20,6 +20,8 @@ type Device struct {
 	CSRPEM         string
 	CertificatePEM string
 	Disabled       bool
+	// SilenceMinutes is how long the device may be silent; 0: as long as others. The registry does not have it.
+	SilenceMinutes int64
 	// Found is what an observed device has beyond its arguments; nil in a wanted device.
 	Found *DeviceState
 }

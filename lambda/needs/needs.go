@@ -145,6 +145,7 @@ var provisioning = []Need{
 
 // watch is what the function that looks for silent devices calls.
 var watch = []Need{
+	{Action: "dynamodb:BatchGetItem", On: DeviceTable},
 	{Action: "dynamodb:GetItem", On: DeviceTable},
 	{Action: "dynamodb:UpdateItem", On: DeviceTable},
 	{Action: "dynamodb:DeleteItem", On: DeviceTable},

@@ -19,7 +19,7 @@ var gauges = []struct{ status, metric string }{
 }
 
 // count counts the devices by status, every few minutes.
-func (r *run) count(ctx context.Context, _ limits) error {
+func (r *run) count(ctx context.Context, l limits) error {
 	last := time.UnixMilli(r.state.countedAt)
 	if r.clock.Before(last.Add(countEvery)) && !r.clock.Before(last) {
 		return nil
@@ -31,8 +31,13 @@ func (r *run) count(ctx context.Context, _ limits) error {
 			return err
 		}
 	}
+	rows := 0
 	for i, g := range gauges {
 		r.metrics.Count(g.metric, counts[i])
+		rows += counts[i]
+	}
+	if l.described != nil {
+		r.metrics.Count("DevicesNeverSeen", max(0, int(*l.described)-rows))
 	}
 	r.state.countedAt = r.clock.UnixMilli()
 	return nil

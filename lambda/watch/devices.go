@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,6 +27,11 @@ type tableAPI interface {
 		*dynamodb.DeleteItemInput,
 		...func(*dynamodb.Options),
 	) (*dynamodb.DeleteItemOutput, error)
+	BatchGetItem(
+		context.Context,
+		*dynamodb.BatchGetItemInput,
+		...func(*dynamodb.Options),
+	) (*dynamodb.BatchGetItemOutput, error)
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }
 
@@ -130,6 +136,42 @@ func (d *devices) find(ctx context.Context, q query) ([]device, int, error) {
 	}
 	return found, n, nil
 }
+
+// maxBatch is how many items a BatchGetItem reads at most [DynamoDB quotas].
+const maxBatch = 100
+
+// read returns the rows of devices; those that have none are left out.
+func (d *devices) read(ctx context.Context, things []string) ([]device, error) {
+	var found []device
+	for chunk := range slices.Chunk(things, maxBatch) {
+		keys := make([]values, len(chunk))
+		for i, thing := range chunk {
+			keys[i] = key(thing)
+		}
+		asked := map[string]types.KeysAndAttributes{d.table: {
+			Keys: keys, ProjectionExpression: aws.String(columns),
+			ExpressionAttributeNames: map[string]string{"#status": contract.StatusAttribute},
+		}}
+		for tries := 0; len(asked) > 0; tries++ {
+			if tries == maxTries {
+				return found, fmt.Errorf("reading %d devices of table %q: DynamoDB left some unread, %d times", len(chunk),
+					d.table, tries)
+			}
+			out, err := d.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: asked})
+			if err != nil {
+				return found, fmt.Errorf("reading %d devices of table %q: %w", len(chunk), d.table, err)
+			}
+			for _, item := range out.Responses[d.table] {
+				found = append(found, readDevice(item))
+			}
+			asked = out.UnprocessedKeys
+		}
+	}
+	return found, nil
+}
+
+// maxTries is how often what a call leaves unread is asked for. The next run asks again.
+const maxTries = 5
 
 // values are the attributes of an item, or the values of an expression.
 type values = map[string]types.AttributeValue

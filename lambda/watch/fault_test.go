@@ -15,6 +15,7 @@ const (
 	deleteItem = "dynamodb:DeleteItem"
 	getItem    = "dynamodb:GetItem"
 	queryIndex = "dynamodb:Query"
+	getItems   = "dynamodb:BatchGetItem"
 	publish    = "sns:Publish"
 )
 
@@ -25,7 +26,7 @@ func TestFaults(t *testing.T) {
 		"throttles": lambdatest.Throttle, "answers 500": lambdatest.Internal, "refuses the role": lambdatest.Denied,
 		"closes the connection": lambdatest.Closed, "loses the answer": lambdatest.Lost, "hangs": lambdatest.Hung,
 	}
-	for _, action := range []string{updateItem, deleteItem, getItem, queryIndex, publish} {
+	for _, action := range []string{updateItem, deleteItem, getItem, getItems, queryIndex, publish} {
 		for name, fault := range faults {
 			t.Run(strings.ReplaceAll(action, ":", " ")+" "+name, func(t *testing.T) {
 				t.Parallel()
@@ -38,6 +39,8 @@ func TestFaults(t *testing.T) {
 // survives makes every second call of an action fail in one run, all of them in the next one, and none afterwards.
 func survives(t *testing.T, action string, fault *lambdatest.Fault) {
 	f := newFixture(t, nil)
+	f.limits(contract.Silence{Version: contract.SilenceVersion, Minutes: 10, Devices: map[int64][]string{5: {"soil-020"}}})
+	f.device("soil-020", contract.StatusOnline, 6*time.Minute)
 	for i := range 3 {
 		f.device(fmt.Sprintf("soil-%03d", i), contract.StatusOnline, 11*time.Minute)
 	}
@@ -58,7 +61,7 @@ func survives(t *testing.T, action string, fault *lambdatest.Fault) {
 	f.mustRun()
 	f.minute()
 	told := strings.Join(f.told(), "\n")
-	for _, want := range []string{"alert soil-000:", "alert soil-001:", "alert soil-002:", "resolved soil-011:"} {
+	for _, want := range []string{"alert soil-000:", "alert soil-001:", "alert soil-002:", "alert soil-020:", "resolved soil-011:"} {
 		if !strings.Contains(told, want) {
 			t.Errorf("nobody was told %q in:\n%s", want, told)
 		}

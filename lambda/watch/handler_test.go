@@ -209,6 +209,8 @@ func TestGaugesEveryFiveMinutes(t *testing.T) {
 	f := newFixture(t, nil)
 	var out strings.Builder
 	f.out = &out
+	described := int64(9)
+	f.limits(contract.Silence{Version: contract.SilenceVersion, Minutes: 10, Described: &described})
 	f.device("soil-001", contract.StatusOnline, 0)
 	f.device("soil-002", contract.StatusOffline, time.Hour)
 	f.device("soil-003", contract.StatusSilent, time.Hour)
@@ -223,7 +225,8 @@ func TestGaugesEveryFiveMinutes(t *testing.T) {
 			counted++
 			if !strings.Contains(out.String(), `"DevicesOnline":1,`) ||
 				!strings.Contains(out.String(), `"DevicesSilent":2,`) ||
-				!strings.Contains(out.String(), `"DevicesOffline":1,`) {
+				!strings.Contains(out.String(), `"DevicesOffline":1,`) ||
+				!strings.Contains(out.String(), `"DevicesNeverSeen":5,`) {
 				t.Errorf("gauges:\n%s", out.String())
 			}
 		}
@@ -262,6 +265,7 @@ func TestLimitsThatCannotBeRead(t *testing.T) {
 // provider writes the policy document from, both ways.
 func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
 	f := newFixture(t, nil)
+	f.limits(contract.Silence{Version: contract.SilenceVersion, Minutes: 10, Devices: map[int64][]string{5: {"soil-001"}}})
 	f.device("soil-001", contract.StatusOnline, 11*time.Minute)
 	f.returns("soil-002", time.Hour)
 	f.mustRun()

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,21 @@ import (
 // limits say how long devices may be silent.
 type limits struct {
 	usual time.Duration
-	mark  string // changes with the limits
+	own   map[string]time.Duration // of the devices that have one of their own
+	// shorter are the devices with a shorter one; the index does not find them in time.
+	shorter []string
+	longest time.Duration
+	// described is how many devices the pipeline describes; nil if others can register themselves.
+	described *int64
+	mark      string // changes with the limits
+}
+
+// of returns how long a device may be silent.
+func (l limits) of(thing string) time.Duration {
+	if own, ok := l.own[thing]; ok {
+		return own
+	}
+	return l.usual
 }
 
 // limits reads the limits. They are small and change with an apply, so every run reads them.
@@ -43,7 +58,25 @@ func (r *run) limits(ctx context.Context) (limits, error) {
 		return limits{}, fmt.Errorf("item %q of table %q has version %d and %d minutes, want version %d and at least "+
 			"one minute", contract.SilenceItem, r.table, s.Version, s.Minutes, contract.SilenceVersion)
 	}
-	return limits{usual: time.Duration(s.Minutes) * time.Minute, mark: markOf(document)}, nil
+	return limitsOf(s, document), nil
+}
+
+func limitsOf(s contract.Silence, document string) limits {
+	usual := time.Duration(s.Minutes) * time.Minute
+	l := limits{usual: usual, longest: usual, own: map[string]time.Duration{}, described: s.Described,
+		mark: markOf(document)}
+	for minutes, things := range s.Devices {
+		limit := time.Duration(minutes) * time.Minute
+		l.longest = max(l.longest, limit)
+		for _, thing := range things {
+			l.own[thing] = limit
+		}
+		if limit < usual {
+			l.shorter = append(l.shorter, things...)
+		}
+	}
+	slices.Sort(l.shorter)
+	return l
 }
 
 // markOf returns a short text that changes with the document.
@@ -100,8 +133,29 @@ func (r *run) markSilent(ctx context.Context, l limits) ([]device, error) {
 
 // due returns the devices that have been silent for too long. Without an error, these are all.
 func (r *run) due(ctx context.Context, l limits) ([]device, error) {
+	candidates, err := r.candidates(ctx, l)
+	var found []device
+	known := map[string]bool{}
+	for _, d := range candidates {
+		unsaid := d.status == contract.StatusOnline || d.leftUnsaid()
+		if unsaid && !known[d.thing] && d.lastSeen < r.now.Add(-l.of(d.thing)).UnixMilli() {
+			known[d.thing] = true
+			found = append(found, d)
+		}
+	}
+	return found, err
+}
+
+// candidates returns devices among which all are that have been silent for too long. Those with a longer limit are read
+// each time, from the usual limit to their own; those with a shorter one are read one by one.
+func (r *run) candidates(ctx context.Context, l limits) ([]device, error) {
 	before := r.now.Add(-l.usual)
-	found, _, err := r.devices.find(ctx, query{status: contract.StatusOnline, before: before})
+	found, err := r.devices.read(ctx, l.shorter)
+	if err != nil {
+		return found, err
+	}
+	online, _, err := r.devices.find(ctx, query{status: contract.StatusOnline, before: before})
+	found = append(found, online...)
 	if err != nil {
 		return found, err
 	}
@@ -109,15 +163,10 @@ func (r *run) due(ctx context.Context, l limits) ([]device, error) {
 	// only that have come to the limit since the last run that looked at all.
 	q := query{status: contract.StatusOffline, before: before}
 	if last := time.UnixMilli(r.state.swept); r.state.swept != 0 && r.state.sweptWith == l.mark {
-		q.since = earlier(last, r.now).Add(-l.usual - contract.OfflineMargin)
+		q.since = earlier(last, r.now).Add(-l.longest - contract.OfflineMargin)
 	}
 	offline, _, err := r.devices.find(ctx, q)
-	for _, d := range offline {
-		if d.leftUnsaid() {
-			found = append(found, d)
-		}
-	}
-	return found, err
+	return append(found, offline...), err
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -45,7 +45,7 @@ func (r *run) tellSilent(ctx context.Context, l limits, marked []device, sure bo
 		}
 		marked = union(marked, earlier)
 	}
-	when := "no message for " + spoken(l.usual)
+	when := func(thing string) string { return "no message for " + spoken(l.of(thing)) }
 	err := r.tell(ctx, marked, notice.Alert, when, func(d device) (string, map[string]string) {
 		return fmt.Sprintf("%s has sent nothing for %s", d.thing, spoken(r.since(d.lastSeen))),
 			d.facts()
@@ -95,7 +95,8 @@ func (r *run) tellReturned(ctx context.Context) error {
 		for i := range returned {
 			returned[i].thing = strings.TrimPrefix(returned[i].thing, contract.ReturnedPrefix)
 		}
-		err := r.tell(ctx, returned, notice.Resolved, "a message after the silence",
+		when := func(string) string { return "a message after the silence" }
+		err := r.tell(ctx, returned, notice.Resolved, when,
 			func(d device) (string, map[string]string) {
 				silent := time.Duration(d.lastSeen-d.silentSince) * time.Millisecond
 				return fmt.Sprintf("%s sends again, after %s", d.thing, spoken(silent)),
@@ -109,15 +110,16 @@ func (r *run) tellReturned(ctx context.Context) error {
 	return r.forget(ctx, notes)
 }
 
-// tell sends one notice for each device, or one for all if they are many.
-func (r *run) tell(ctx context.Context, list []device, state, when string,
+// tell sends one notice for each device, or one for all if they are many. When says what led to the notice of a device;
+// of many, it is asked about "".
+func (r *run) tell(ctx context.Context, list []device, state string, when func(thing string) string,
 	one func(device) (string, map[string]string), many string) error {
 	if len(list) == 0 {
 		return nil
 	}
 	slices.SortFunc(list, func(a, b device) int { return cmp.Compare(a.thing, b.thing) })
 	base := notice.Notice{
-		Pipeline: r.pipeline, Rule: rule, Severity: severity, State: state, When: when,
+		Pipeline: r.pipeline, Rule: rule, Severity: severity, State: state, When: when(""),
 		Time: r.now.UTC().Format(notice.TimeForm), ReceivedAt: r.now.UTC().Format(notice.TimeForm),
 	}
 	if len(list) > maxEach {
@@ -136,7 +138,7 @@ func (r *run) tell(ctx context.Context, list []device, state, when string,
 	for _, d := range list {
 		n := base
 		message, facts := one(d)
-		n.Thing, n.Message, n.Values = d.thing, message, quoted(facts)
+		n.Thing, n.Message, n.Values, n.When = d.thing, message, quoted(facts), when(d.thing)
 		if err := r.publish(ctx, &n); err != nil {
 			return err
 		}

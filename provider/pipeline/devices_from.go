@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -168,10 +169,12 @@ func (s *session) observeFile(ctx context.Context, records []assembly.Record) (*
 	return left, s.model.set("fleet", now)
 }
 
-// undrift marks a fleet as ready if its devices differ only from a file that has not been applied.
+// undrift marks a fleet, and what changes with it, as ready if its devices differ only from a file that has not been
+// applied.
 func undrift(records []assembly.Record) {
 	for i := range records {
-		if records[i].Key == pipeline.KeyFleet &&
+		follows := records[i].Key == pipeline.KeyFleet || slices.Contains(pipeline.FollowDevices, records[i].Key)
+		if follows &&
 			strings.HasPrefix(string(records[i].Status), string(assembly.Drifted)) {
 			records[i].Status = assembly.Ready
 		}

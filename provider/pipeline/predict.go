@@ -244,6 +244,9 @@ func changes(
 	}
 	if !sameFleet(prior, now.model) {
 		changed[pipeline.KeyFleet] = true
+		for _, part := range now.parts {
+			changed[part.Key] = changed[part.Key] || slices.Contains(pipeline.FollowDevices, part.Key)
+		}
 	}
 	return changed
 }

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 )
 
 // devices are the things, from the map or from a file, and their identities.
@@ -21,6 +23,8 @@ func devices() capability {
 				"enabled": schema.BoolAttribute{Optional: true, Computed: true,
 					MarkdownDescription: "Whether the device may connect. When `false`, its certificate is inactive. " +
 						"Defaults to `true`."},
+				"silence_minutes": number("Minutes after which this device is silent, in place of "+
+					"`monitoring.silence_minutes`.", pipeline.DeviceSilenceMinutes),
 			}),
 			"devices_from": devicesFrom(),
 		},
@@ -52,7 +56,7 @@ func devicesFrom() schema.Attribute {
 		"reports an inconsistent final plan with both values of `fleet.digest`.", attributes{
 		"file": required("Path of the file, relative to the working directory; in a module, write " +
 			"`\"${path.module}/fleet.csv\"`. A `.csv` file has a header line with the column `name` and, as needed, " +
-			"`enabled` (`true` or `false`), `attributes.<key>`, `csr_pem`, `csr_file`, `certificate_pem` and " +
+			"`enabled` (`true` or `false`), `silence_minutes`, `attributes.<key>`, `csr_pem`, `csr_file`, `certificate_pem` and " +
 			"`certificate_file`. A `.ndjson` or `.jsonl` file has one JSON object per line with the same members and " +
 			"the object `attributes`. Paths in the file are relative to its folder."),
 		"report": optional("Path of a CSV file that each plan writes, with the name of every device that is added, " +

@@ -76,6 +76,9 @@ func newSession(ctx context.Context, conn *connection.Connection, m *model, o op
 	s.readFiles(ctx, o.purpose, o.prior)
 	if s.roster != nil {
 		s.env.Roster = s.roster.Devices
+		if err := pipeline.CheckSilence(m.spec, s.env); err != nil {
+			return nil, err
+		}
 	}
 	if s.parts, err = pipeline.Build(m.spec, s.env); err != nil {
 		return nil, err
