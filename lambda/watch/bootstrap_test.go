@@ -56,7 +56,7 @@ func TestBootstrap(t *testing.T) {
 	}
 	f.wantTold("what could not be told before", "alert soil-004: soil-004 has sent nothing for 60 minutes")
 	for line := range strings.Lines(function.Output()) {
-		if !strings.HasPrefix(line, "{") {
+		if !strings.HasPrefix(line, "{") && !strings.Contains(line, `"errorMessage":"publishing alert`) {
 			t.Errorf("output that is not a JSON line: %s", line)
 		}
 	}
