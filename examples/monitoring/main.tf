@@ -14,7 +14,6 @@ resource "iot_pipeline" "barn" {
   devices = {
     "soil-001" = {}
     "soil-002" = {}
-    "pump-1"   = { silence_minutes = 2 }
   }
 
   # Each address must confirm once.
