@@ -1,4 +1,4 @@
-# A whole telemetry pipeline: two devices, time series, an archive and alerts.
+# A whole telemetry pipeline: two devices, time series, an archive, alerts and monitoring.
 
 terraform {
   required_providers {
@@ -16,6 +16,7 @@ provider "iot" {
     for_each = var.endpoint == null ? [] : [var.endpoint]
     content {
       athena          = endpoints.value
+      cloudwatch      = endpoints.value
       dynamodb        = endpoints.value
       firehose        = endpoints.value
       glue            = endpoints.value
@@ -25,6 +26,7 @@ provider "iot" {
       lambda          = endpoints.value
       logs            = endpoints.value
       s3              = endpoints.value
+      scheduler       = endpoints.value
       secretsmanager  = endpoints.value
       sns             = endpoints.value
       sqs             = endpoints.value
@@ -55,6 +57,8 @@ resource "iot_pipeline" "greenhouse" {
       hot = { when = "data.temperature > 50", severity = "critical", command = jsonencode({ action = "enter_safe_mode" }) }
     }
   }
+
+  monitoring = { silence_minutes = 10 } # people hear of a device that has stopped sending
 
   force_destroy = var.force_destroy
 }

@@ -34,6 +34,8 @@ func (s *show) feed(ctx context.Context, stateDir string, own *ownKeyDevice) err
 		MQTTAddr: "127.0.0.1:0",
 		StateDir: stateDir,
 		Events:   lines.print,
+		// On AWS it looks once a minute.
+		WatchInterval: time.Second,
 	})
 	if err != nil {
 		return err
@@ -54,6 +56,12 @@ func (s *show) feed(ctx context.Context, stateDir string, own *ownKeyDevice) err
 	}
 	within, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
+	if err := runtime.Drain(within); err != nil {
+		return err
+	}
+	if err := s.silence(within, made, runtime, roots, own); err != nil {
+		return err
+	}
 	if err := runtime.Drain(within); err != nil {
 		return err
 	}
@@ -85,10 +93,14 @@ func (s *show) simulate(ctx context.Context, runtime *local.Runtime, roots *x509
 	})
 }
 
+func (s *show) connect(ctx context.Context, runtime *local.Runtime, roots *x509.CertPool, own *ownKeyDevice) error {
+	path := "/iot-pipeline/" + pipelineName + "/devices"
+	return own.connect(ctx, ssm.NewFromConfig(s.server.AWSConfig()), path, runtime.MQTTAddr(), roots)
+}
+
 // script lets soil-002, whose key never left it, send what a demo should show: normal, dry, hot, and broken.
 func (s *show) script(ctx context.Context, runtime *local.Runtime, roots *x509.CertPool, own *ownKeyDevice) error {
-	path := "/iot-pipeline/" + pipelineName + "/devices"
-	if err := own.connect(ctx, ssm.NewFromConfig(s.server.AWSConfig()), path, runtime.MQTTAddr(), roots); err != nil {
+	if err := s.connect(ctx, runtime, roots, own); err != nil {
 		return err
 	}
 	defer own.client.Disconnect(250)
