@@ -14,7 +14,8 @@ import (
 const attributeColumn = "attributes."
 
 // columns of a CSV file besides the attributes.
-var columns = []string{"name", "enabled", "silence_minutes", "csr_pem", "csr_file", "certificate_pem", "certificate_file"}
+var columns = []string{"name", "enabled", "silence_minutes", "csr_pem", "csr_file", "certificate_pem",
+	"certificate_file"}
 
 // byteOrderMark is what spreadsheet programs write before UTF-8 text.
 const byteOrderMark = "\ufeff"

@@ -154,8 +154,8 @@ func (d *devices) read(ctx context.Context, things []string) ([]device, error) {
 		}}
 		for tries := 0; len(asked) > 0; tries++ {
 			if tries == maxTries {
-				return found, fmt.Errorf("reading %d devices of table %q: DynamoDB left some unread, %d times", len(chunk),
-					d.table, tries)
+				return found, fmt.Errorf("reading %d devices of table %q: DynamoDB left some unread, %d times",
+					len(chunk), d.table, tries)
 			}
 			out, err := d.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: asked})
 			if err != nil {

@@ -56,7 +56,8 @@ func devicesFrom() schema.Attribute {
 		"reports an inconsistent final plan with both values of `fleet.digest`.", attributes{
 		"file": required("Path of the file, relative to the working directory; in a module, write " +
 			"`\"${path.module}/fleet.csv\"`. A `.csv` file has a header line with the column `name` and, as needed, " +
-			"`enabled` (`true` or `false`), `silence_minutes`, `attributes.<key>`, `csr_pem`, `csr_file`, `certificate_pem` and " +
+			"`enabled` (`true` or `false`), `silence_minutes`, `attributes.<key>`, `csr_pem`, `csr_file`, " +
+			"`certificate_pem` and " +
 			"`certificate_file`. A `.ndjson` or `.jsonl` file has one JSON object per line with the same members and " +
 			"the object `attributes`. Paths in the file are relative to its folder."),
 		"report": optional("Path of a CSV file that each plan writes, with the name of every device that is added, " +

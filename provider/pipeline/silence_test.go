@@ -6,10 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/iot"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 )
@@ -24,23 +20,11 @@ const watching = `
 // silence checks the limits that the watch function reads, and a part of the presence rule.
 func (w *localAWS) silence(document, client string) resource.TestCheckFunc {
 	return func(*terraform.State) error {
-		item, err := w.DynamoDB().GetItem(w.t.Context(), &dynamodb.GetItemInput{TableName: aws.String("greenhouse"),
-			Key: map[string]dynamodbtypes.AttributeValue{"device_id": &dynamodbtypes.AttributeValueMemberS{
-				Value: "$silence"}}})
-		if err != nil {
-			return err
+		if text := w.Document(w.t, "greenhouse", "$silence"); text != document {
+			return fmt.Errorf("the limits are %s, want %s", text, document)
 		}
-		text, _ := item.Item["document"].(*dynamodbtypes.AttributeValueMemberS)
-		if text == nil || text.Value != document {
-			return fmt.Errorf("the limits are %+v, want %s", text, document)
-		}
-		rule, err := w.IoT().GetTopicRule(w.t.Context(), &iot.GetTopicRuleInput{
-			RuleName: aws.String("greenhouse_presence")})
-		if err != nil {
-			return err
-		}
-		if !strings.Contains(*rule.Rule.Sql, "'"+client+"'") {
-			return fmt.Errorf("the presence rule does not name %s: %s", client, *rule.Rule.Sql)
+		if sql := w.RuleSQL(w.t, "greenhouse_presence"); !strings.Contains(sql, "'"+client+"'") {
+			return fmt.Errorf("the presence rule does not name %s: %s", client, sql)
 		}
 		return nil
 	}
