@@ -39,7 +39,8 @@ func CheckSilence(config Spec, env Env) error {
 	}
 	if size := len(newBuilder(config, env).silenceDocument()); size > maxRulesDocument {
 		return fmt.Errorf("the devices with a silence_minutes of their own take %d bytes, and a DynamoDB item holds "+
-			"about %d; set monitoring.silence_minutes to what most devices have, and silence_minutes only where it differs, or "+
+			"about %d; set monitoring.silence_minutes to what most devices have, and silence_minutes only where "+
+			"it differs, or "+
 			"split the pipeline", size, maxRulesDocument)
 	}
 	return nil
