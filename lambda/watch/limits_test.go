@@ -47,7 +47,7 @@ func TestLimitsOfDevices(t *testing.T) {
 	tell("the longer limit", "alert slow: slow has sent nothing for 61 minutes",
 		"alert slow-lost: slow-lost has sent nothing for 61 minutes")
 	f.minute()
-	tell("each is told once")
+	tell("once for each")
 }
 
 // More devices with a shorter limit than one call reads.
