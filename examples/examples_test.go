@@ -50,6 +50,7 @@ func TestEveryExample(t *testing.T) {
 		"archive": {sources: []string{"archive"}, region: "eu-west-1", pipeline: "orchard",
 			arguments: []string{"-var=force_destroy=true"}},
 		"monitoring":        {sources: []string{"monitoring"}, region: mototest.Region, pipeline: "barn"},
+		"device-api":        {sources: []string{"device-api"}, region: mototest.Region, pipeline: "stable"},
 		"fleet-file":        {sources: []string{"fleet-file"}, region: mototest.Region, pipeline: "farm"},
 		"metrics":           {sources: []string{"metrics"}, region: mototest.Region, pipeline: "orchard"},
 		"self-registration": {sources: []string{"self-registration"}, region: mototest.Region, pipeline: "field"},

@@ -2,12 +2,9 @@ package contract
 
 import "net/http"
 
-// Environment variables of the function behind the device management API, besides EnvDeviceTable, EnvReadingsTable,
-// EnvMetricsTable, EnvDataEndpoint and EnvOwner. The processor has EnvCommandsTable too, if the pipeline has an API.
-const (
-	EnvCommandsTable = "IOT_COMMANDS_TABLE"
-	EnvThingGroup    = "IOT_THING_GROUP" // the thing group of the pipeline's devices
-)
+// EnvCommandsTable is an environment variable of the function behind the device management API, besides EnvDeviceTable,
+// EnvReadingsTable, EnvMetricsTable, EnvDataEndpoint and EnvOwner. The processor has it too, with an API.
+const EnvCommandsTable = "IOT_COMMANDS_TABLE"
 
 // StatusDeviceIndex is the second index of the device table, which only a pipeline with an API has: hash
 // StatusAttribute, range DeviceKey, keys only. Its order does not change while devices send.

@@ -67,6 +67,9 @@ func TestCostOfAnItem(t *testing.T) {
 		{func(s *Setup) { s.Archive.Delivery = perMessage }, "S3: one object per message", 5.00, "1 million × 5"},
 		{func(s *Setup) { s.Archive.Delivery = perMessage }, "AWS IoT: action of archive", 0.15, "1 million × 0.15"},
 		{func(s *Setup) { s.Monitoring = &Monitoring{Alarms: 20} }, "CloudWatch: alarms", 2, "20 pieces × 0.10"},
+		{func(s *Setup) { s.API = &API{24_000_000, 512} }, "API Gateway: requests", 300 + 430*0.9,
+			"24 million × 365 / 12 days = 730 million: 300 × 1.00 + 430 × 0.90"},
+		{func(s *Setup) { s.API = &API{24_000, 512} }, "DynamoDB: reads of the API", 0.1825, "1.46 million × 0.125"},
 		{func(s *Setup) { s.Monitoring = &Monitoring{Dashboard: true} }, "CloudWatch: dashboard", 3, "1 piece × 3"},
 		{func(s *Setup) { s.Recent = &Recent{Hours: 73} }, "DynamoDB: recent readings", 0.625, "1 million × 0.625"},
 		{func(s *Setup) { s.Recent = &Recent{Hours: 73}; s.ReadingsPerMessage = 4 }, "DynamoDB: recent readings", 2.5,
@@ -188,7 +191,7 @@ func TestPrices(t *testing.T) {
 		func(s *Setup) {
 			s.Stream.Mode, s.Stream.Shards, s.Credentials.Store = "provisioned", 10, "secretsmanager"
 			s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
-			s.Monitoring = DefaultMonitoring()
+			s.Monitoring, s.API = DefaultMonitoring(), DefaultAPI()
 			s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, EmailSubscribers: 1}
 		}}
 	for _, p := range prices {
@@ -214,7 +217,7 @@ func TestPrices(t *testing.T) {
 func TestEveryItemHasAPrice(t *testing.T) {
 	for _, change := range []func(*Setup){nil, func(s *Setup) {
 		s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
-		s.Monitoring = DefaultMonitoring()
+		s.Monitoring, s.API = DefaultMonitoring(), DefaultAPI()
 		s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, EmailSubscribers: 1}
 	}, func(s *Setup) { s.Stream.Mode = "provisioned" }, func(s *Setup) { s.Archive.Delivery = perMessage }} {
 		for _, i := range estimate(t, fleet(change)).Items {

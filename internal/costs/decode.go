@@ -36,6 +36,13 @@ func (m *Monitoring) UnmarshalJSON(text []byte) error {
 }
 
 // UnmarshalJSON gives what is missing its default.
+func (a *API) UnmarshalJSON(text []byte) error {
+	type plain API
+	*a = *DefaultAPI()
+	return json.Unmarshal(text, (*plain)(a))
+}
+
+// UnmarshalJSON gives what is missing its default.
 func (q *Queries) UnmarshalJSON(text []byte) error {
 	type plain Queries
 	*q = *DefaultQueries()

@@ -64,7 +64,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 // Members of a block that iot_pipeline has as well are arguments of it, except for those that say what happens in it.
 func TestBlocksAreThoseOfThePipeline(t *testing.T) {
-	own := map[string]bool{"alerts.share": true, "alerts.email_subscribers": true}
+	own := map[string]bool{"alerts.share": true, "alerts.email_subscribers": true, "api.requests_per_day": true}
 	members := func(t reflect.Type) map[string]reflect.Type {
 		found := map[string]reflect.Type{}
 		for t.Kind() == reflect.Pointer {

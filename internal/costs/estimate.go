@@ -54,6 +54,7 @@ var capabilities = []func(b *bill){
 	(*bill).influxdb,
 	(*bill).alerts,
 	(*bill).monitoring,
+	(*bill).api,
 	(*bill).credentials,
 	(*bill).queries,
 }
@@ -330,6 +331,29 @@ func (b *bill) monitoring() {
 	if m.Dashboard {
 		b.fixed("dashboard", "CloudWatch: dashboard", 1)
 	}
+}
+
+// What a request to the device management API takes on average: most read some items, few send a command, which writes
+// two and publishes.
+const (
+	apiRequests   = 2   // to DynamoDB and AWS IoT
+	apiReads      = 2   // units of DynamoDB
+	accessLogLine = 600 // bytes, with names as long as usual
+)
+
+// api is the device management API. Its requests do not follow from the messages.
+func (b *bill) api() {
+	const mega = 1e6
+	a := b.setup.API
+	if a == nil {
+		return
+	}
+	n := a.RequestsPerDay * daysPerMonth
+	b.fixed("http_api_request", "API Gateway: requests", n/mega)
+	b.fixed("lambda_request", "api: invocations", n/mega)
+	b.fixed("lambda_gb_second", "api: compute", n*seconds(1, apiRequests, a.MemoryMB)*a.MemoryMB/1024/mega)
+	b.fixed("log_in", "api: access log and log", n*(accessLogLine+logBytes(1))/gib)
+	b.fixed("dynamodb_read", "DynamoDB: reads of the API", apiReads*n/mega)
 }
 
 // credentials are the devices' bundles: parameters are free, secrets are not.

@@ -82,6 +82,10 @@ var prices = []Price{
 	{Key: "dashboard", USD: 3, Unit: piece, Page: pageCloudWatch, Known: "2026-02",
 		Basis: "three dashboards of up to 50 metrics each are free; a pipeline's has more"},
 
+	{Key: "http_api_request", USD: 1, Unit: million, Page: "Amazon API Gateway", Known: "2026",
+		Tiers: []Tier{{Above: 300, USD: 0.90}},
+		Basis: "HTTP APIs, metered in 512 KB; data to the internet not counted"},
+
 	{Key: "dynamodb_write", USD: 0.625, Unit: million, Page: pageDynamoDB, Known: "2026-08",
 		Basis: "on demand; units of 1 KB, for the table and for each index entry that is written or deleted"},
 	{Key: "dynamodb_read", USD: 0.125, Unit: million, Page: pageDynamoDB, Known: "2026-08",

@@ -32,6 +32,7 @@ type Setup struct {
 	InfluxDB    *InfluxDB   `json:"influxdb"`
 	Alerts      *Alerts     `json:"alerts"`
 	Monitoring  *Monitoring `json:"monitoring"`
+	API         *API        `json:"api"`
 	Credentials Credentials `json:"credentials"`
 	Queries     *Queries    `json:"queries"`
 
@@ -92,6 +93,12 @@ type Alerts struct {
 type Monitoring struct {
 	Alarms    float64 `json:"alarms"` // metrics of alarms that are on
 	Dashboard bool    `json:"dashboard"`
+}
+
+// API is the device management API.
+type API struct {
+	RequestsPerDay float64 `json:"requests_per_day"`
+	MemoryMB       float64 `json:"memory_mb"`
 }
 
 // Credentials is where the devices' keys are kept.
@@ -155,6 +162,11 @@ const usualAlarmMetrics = 20
 // DefaultMonitoring is the block monitoring with nothing in it.
 func DefaultMonitoring() *Monitoring { return &Monitoring{Alarms: usualAlarmMetrics, Dashboard: true} }
 
+// DefaultAPI is the block api with nothing in it, and some people who look at their devices.
+func DefaultAPI() *API {
+	return &API{RequestsPerDay: 1000, MemoryMB: float64(*pipeline.APIMemoryMB.Default)}
+}
+
 // DefaultQueries is the block queries with nothing in it.
 func DefaultQueries() *Queries { return &Queries{PerDay: 1, Days: 1} }
 
@@ -207,6 +219,10 @@ func (s Setup) checkNumbers() error {
 	}
 	if m := s.Monitoring; m != nil {
 		bounds = append(bounds, bound{"monitoring.alarms", m.Alarms, 0, many})
+	}
+	if a := s.API; a != nil {
+		bounds = append(bounds, bound{"api.requests_per_day", a.RequestsPerDay, 0, many},
+			within("api.memory_mb", a.MemoryMB, pipeline.APIMemoryMB))
 	}
 	if q := s.Queries; q != nil {
 		bounds = append(bounds, bound{"queries.per_day", q.PerDay, 0, many}, bound{"queries.days", q.Days, 0, 36_500})

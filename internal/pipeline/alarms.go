@@ -30,6 +30,8 @@ type AlarmsSpec struct {
 	WatchErrors        *AlarmSpec `json:"watch_errors,omitzero"`
 	CertificateExpiry  *AlarmSpec `json:"certificate_expiry,omitzero"`
 	NoTelemetry        *AlarmSpec `json:"no_telemetry,omitzero"`
+	APIErrors          *AlarmSpec `json:"api_errors,omitzero"`
+	APILatency         *AlarmSpec `json:"api_latency,omitzero"`
 }
 
 // AlarmSpec switches an alarm off, or moves its threshold.
@@ -51,6 +53,7 @@ type Alarm struct {
 	fallback func(b *builder) int64
 	exists   func(b *builder) bool // nil: always
 	perRule  bool                  // an alarm for each topic rule
+	ofAPI    bool                  // on metrics of the HTTP API, whose ID only AWS knows
 	build    func(b *builder, target string, threshold int64) spec.MetricAlarm
 }
 
@@ -60,6 +63,9 @@ func Alarms() []Alarm { return slices.Clone(alarms) }
 // RunbookSection is the heading of an alarm's section in the runbooks.
 func RunbookSection(alarm string) string {
 	text := strings.ReplaceAll(alarm, "_", " ")
+	if of, isAPI := strings.CutPrefix(text, "api "); isAPI {
+		return "API " + of
+	}
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
@@ -257,7 +263,29 @@ var alarms = []Alarm{
 				EvaluationPeriods: 1, DatapointsToAlarm: 1, MissingData: "breaching"}
 		},
 	},
+	{
+		Name: "api_errors", Threshold: thresholds, Unit: "requests in five minutes", Default: "`5`",
+		Means: "The device management API answers requests with a status of 500 or more: the function fails, or what " +
+			"it uses refuses its calls.",
+		setting: func(s AlarmsSpec) *AlarmSpec { return s.APIErrors }, fallback: once(5),
+		exists: (*builder).hasAPI, ofAPI: true,
+		build: func(_ *builder, _ string, threshold int64) spec.MetricAlarm {
+			return atLeast(threshold, alarmPeriodSeconds, 1, measured("AWS/ApiGateway", "5xx", "Sum", nil))
+		},
+	},
+	{
+		Name: "api_latency", Threshold: thresholds, Unit: "milliseconds", Default: "`3000`",
+		Means:   "The device management API is slow: one request in a hundred takes longer than this.",
+		setting: func(s AlarmsSpec) *AlarmSpec { return s.APILatency }, fallback: once(apiLatencyMS),
+		exists: (*builder).hasAPI, ofAPI: true,
+		build: func(_ *builder, _ string, threshold int64) spec.MetricAlarm {
+			return atLeast(threshold, alarmPeriodSeconds, 3, measured("AWS/ApiGateway", "Latency", "p99", nil))
+		},
+	},
 }
+
+// apiLatencyMS is what an application's user notices.
+const apiLatencyMS = 3_000
 
 // atLeast goes off when the metric reaches the threshold in so many periods one after the other.
 func atLeast(threshold int64, period, periods int32, metrics ...spec.MetricQuery) spec.MetricAlarm {
@@ -364,7 +392,7 @@ func (b *builder) alarmParts() []assembly.Part {
 }
 
 func (b *builder) alarmPart(a Alarm, target string, threshold int64) assembly.Part {
-	key, of := contract.KeyAlarmPrefix+a.Name, ""
+	key, of, needed := contract.KeyAlarmPrefix+a.Name, "", []string{"function/alerts"}
 	if target != "" {
 		key, of = key+"/"+target, " (rule "+target+")"
 	}
@@ -373,5 +401,18 @@ func (b *builder) alarmPart(a Alarm, target string, threshold int64) assembly.Pa
 		"\" in the guide \"Runbooks\" of the provider iot."
 	want.ActionARNs = []string{b.arn.function(b.names.function("alerts"))}
 	want.Tags = b.env.Tags
-	return b.part(key, spec.KindMetricAlarm, name, b.arn.alarm(name), []string{"function/alerts"}, want)
+	if !a.ofAPI {
+		return b.part(key, spec.KindMetricAlarm, name, b.arn.alarm(name), needed, want)
+	}
+	part := b.part(key, spec.KindMetricAlarm, name, b.arn.alarm(name), append(needed, KeyAPI), nil)
+	part.Want = func(up assembly.Upstream) (any, error) {
+		w := want
+		w.Metrics = slices.Clone(want.Metrics)
+		id, err := apiID(up[KeyAPI])
+		for i := range w.Metrics {
+			w.Metrics[i].Dimensions = map[string]string{"ApiId": id}
+		}
+		return w, err
+	}
+	return part
 }

@@ -30,7 +30,7 @@ func testEnv() Env {
 			return "sum-of-" + function + "-" + architecture, func() ([]byte, error) { return []byte(function), nil },
 				nil
 		},
-		Package: func(path string) (string, func() ([]byte, error), error) {
+		Package: func(_, path string) (string, func() ([]byte, error), error) {
 			return "sum-of-" + path, func() ([]byte, error) { return []byte(path), nil }, nil
 		},
 		Descriptor: func(path, message string) (string, error) { return message + "-of-" + path, nil },
@@ -69,6 +69,10 @@ func records(parts []assembly.Part) []assembly.Record {
 		r := assembly.Record{Key: p.Key, Kind: p.Kind, Name: p.Name, ID: p.Name, ARN: p.ARN, Status: assembly.Ready}
 		if p.Kind == spec.KindQueue {
 			r.Outputs = map[string]string{"url": "https://sqs.eu-west-1.amazonaws.com/123456789012/" + p.Name}
+		}
+		if p.Kind == spec.KindHTTPAPI {
+			r.ID = "abc123"
+			r.Outputs = map[string]string{"endpoint": "https://abc123.execute-api.eu-west-1.amazonaws.com"}
 		}
 		if p.Kind == spec.KindInfluxDBInstance {
 			r.Outputs = map[string]string{"url": instanceURL, "secret_arn": exampleSecret}
@@ -217,8 +221,10 @@ var specTypes = map[string]any{
 	spec.KindLogStream: spec.LogStream{}, spec.KindDeliveryStream: spec.DeliveryStream{},
 	spec.KindGlueDatabase: spec.GlueDatabase{}, spec.KindGlueTable: spec.GlueTable{},
 	spec.KindWorkgroup: spec.Workgroup{}, spec.KindNamedQuery: spec.NamedQuery{},
-	spec.KindMetricAlarm:   spec.MetricAlarm{},
-	spec.KindDashboard:     spec.Dashboard{},
+	spec.KindMetricAlarm: spec.MetricAlarm{},
+	spec.KindDashboard:   spec.Dashboard{},
+	spec.KindHTTPAPI:     spec.HTTPAPI{}, spec.KindHTTPAPIRoutes: spec.HTTPAPIRoutes{},
+	spec.KindHTTPAPIStage:  spec.HTTPAPIStage{},
 	spec.KindScheduleGroup: spec.ScheduleGroup{}, spec.KindSchedule: spec.Schedule{},
 }
 

@@ -48,6 +48,7 @@ func capabilities() []capability {
 		deadLetters(),
 		alerts(),
 		monitoring(),
+		api(),
 		archive(),
 		routes(),
 		functions(),

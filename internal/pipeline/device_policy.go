@@ -23,6 +23,9 @@ func (b *builder) devicePolicy() string {
 	own := b.prefix() + "/" + thisThing
 	shadow := "$aws/things/" + thisThing + "/shadow/*"
 	publish := []string{b.arn.iotTopic(own + "/telemetry"), b.arn.iotTopic(own + "/status")}
+	if b.hasAPI() {
+		publish = append(publish, b.arn.iotTopic(own+"/"+commandResults))
+	}
 	for _, r := range b.ownRules() {
 		if r.topic == "" {
 			continue // not for devices: one could speak for another

@@ -32,10 +32,8 @@ func deviceState() capability {
 		parts: func(b *builder) []assembly.Part {
 			name := b.names.pipeline
 			return []assembly.Part{b.part("device_table", spec.KindTable, name, b.arn.table(name), nil, spec.Table{
-				HashKey: contract.DeviceKey,
-				Indexes: []spec.TableIndex{{
-					Name: contract.StatusIndex, HashKey: contract.StatusAttribute, RangeKey: contract.LastSeenAttribute,
-				}},
+				HashKey:             contract.DeviceKey,
+				Indexes:             b.deviceIndexes(),
 				TTLAttribute:        contract.ExpiryAttribute,
 				PointInTimeRecovery: *b.config.DeviceState.PointInTimeRecovery,
 				Tags:                b.env.Tags,
@@ -49,4 +47,17 @@ func deviceState() capability {
 		},
 		outputs: func(b *builder, _ assembly.Upstream, out *Outputs) { out.DeviceTableName = b.names.pipeline },
 	}
+}
+
+// deviceIndexes find devices by status: by when they were last seen, and with an API in an order that does not change
+// while they send.
+func (b *builder) deviceIndexes() []spec.TableIndex {
+	indexes := []spec.TableIndex{{
+		Name: contract.StatusIndex, HashKey: contract.StatusAttribute, RangeKey: contract.LastSeenAttribute,
+	}}
+	if b.hasAPI() {
+		indexes = append(indexes, spec.TableIndex{Name: contract.StatusDeviceIndex, HashKey: contract.StatusAttribute,
+			RangeKey: contract.DeviceKey, TextRange: true, KeysOnly: true})
+	}
+	return indexes
 }

@@ -14,7 +14,7 @@ type Env struct {
 	Tags map[string]string
 	// MQTTEndpoint is the host name devices connect to; it is in their credentials bundles.
 	MQTTEndpoint string
-	// DataEndpoint is what the alerts function publishes commands through: a host name, or a URL for emulators.
+	// DataEndpoint is what the functions alerts and api publish commands through: a host name, or a URL for emulators.
 	DataEndpoint string
 	// CredentialsStore is where the bundles of an existing pipeline's devices are; empty for a new pipeline.
 	CredentialsStore string
@@ -24,7 +24,7 @@ type Env struct {
 	// The sum is the base64 of SHA-256, as Lambda reports it; zip is called only when the code must be sent.
 	Code func(function, architecture string) (sum string, zip func() ([]byte, error), err error)
 	// Package gives a function from the user's own zip at path, in the same terms. The error may be a *KeepError.
-	Package func(path string) (sum string, zip func() ([]byte, error), err error)
+	Package func(function, path string) (sum string, zip func() ([]byte, error), err error)
 	// Descriptor gives the description of a Protobuf message from the file at path, as lambda/telemetry reads it. The
 	// error may be a *ProblemError or a *KeepError.
 	Descriptor func(path, message string) (string, error)

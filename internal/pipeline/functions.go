@@ -73,8 +73,9 @@ type function struct {
 // lateSettings depend on the outputs of a part, so function and role wait for it.
 type lateSettings struct {
 	part        string
-	environment func(outputs map[string]string) (map[string]string, error)
-	grants      func(outputs map[string]string) []statement
+	environment func(outputs map[string]string) (map[string]string, error) // nil: nothing
+	grants      func(outputs map[string]string) []statement                // nil: nothing
+	permissions func(b *builder, part assembly.Record) ([]spec.Permission, error)
 }
 
 func (f *function) lateSettings(b *builder) *lateSettings {
@@ -82,6 +83,24 @@ func (f *function) lateSettings(b *builder) *lateSettings {
 		return nil
 	}
 	return f.late(b)
+}
+
+// complete adds what the part that exists says to a function.
+func (l *lateSettings) complete(b *builder, up assembly.Upstream, f *spec.Function) (err error) {
+	if l == nil {
+		return nil
+	}
+	if l.environment != nil {
+		more, err := l.environment(up[l.part].Outputs)
+		if err != nil {
+			return err
+		}
+		maps.Copy(f.Environment, more)
+	}
+	if l.permissions != nil {
+		f.Permissions, err = l.permissions(b, up[l.part])
+	}
+	return err
 }
 
 // functions are the Lambda functions that the pipeline has.
@@ -144,12 +163,8 @@ func (b *builder) functionPart(f *function) (assembly.Part, error) {
 			w := desired
 			w.Environment = b.environment(desired.Environment)
 			w.Environment[contract.EnvDeadLetterQueueURL] = url
-			if late != nil {
-				more, err := late.environment(up[late.part].Outputs)
-				if err != nil {
-					return nil, err
-				}
-				maps.Copy(w.Environment, more)
+			if err := late.complete(b, up, &w); err != nil {
+				return nil, err
 			}
 			return w, nil
 		},
@@ -164,7 +179,7 @@ func (f *function) code(b *builder, desired *spec.Function) (err error) {
 		return err
 	}
 	var keep *KeepError
-	desired.CodeSHA256, desired.Code, err = b.env.Package(*zip)
+	desired.CodeSHA256, desired.Code, err = b.env.Package(f.name, *zip)
 	if errors.As(err, &keep) {
 		desired.CodeSHA256, desired.Code = "", func() ([]byte, error) { return nil, keep }
 		return nil

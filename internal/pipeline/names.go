@@ -21,6 +21,8 @@ import (
 //	device table         greenhouse                                 255, at least 3
 //	recent readings      greenhouse-readings                        255
 //	metrics              greenhouse-metrics                         255
+//	commands             greenhouse-commands                        255
+//	HTTP API             greenhouse                                 128
 //	bucket               greenhouse-123456789012-eu-west-1          63
 //	alert topic          greenhouse-alerts                          256
 //	dead-letter queue    greenhouse-dead-letters                    80
@@ -64,7 +66,11 @@ func (n names) manifest() string    { return contract.ManifestName(n.pipeline) }
 func (n names) alertTopic() string  { return n.pipeline + "-alerts" }
 func (n names) readings() string    { return n.pipeline + "-readings" }
 func (n names) metrics() string     { return n.pipeline + "-metrics" }
+func (n names) commands() string    { return n.pipeline + "-commands" }
 func (n names) deadLetters() string { return n.pipeline + "-dead-letters" }
+
+// accessLogGroup is where API Gateway writes who called the API.
+func (n names) accessLogGroup() string { return "/aws/vendedlogs/apigateway/" + n.pipeline }
 
 // Of the archive in batches. Athena takes hyphens in names of databases only in quotes.
 func (n names) delivery() string         { return n.pipeline + "-archive" }

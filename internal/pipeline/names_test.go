@@ -36,6 +36,8 @@ var legalNames = map[string]*regexp.Regexp{
 	spec.KindClaimCertificate:   regexp.MustCompile(`^/[a-zA-Z0-9_./-]{1,1000}$`),
 	spec.KindMetricAlarm:        regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,255}$`),
 	spec.KindDashboard:          regexp.MustCompile(`^[0-9a-zA-Z_-]{1,255}$`),
+	spec.KindHTTPAPI:            regexp.MustCompile(`^.{1,128}$`),
+	spec.KindHTTPAPIStage:       regexp.MustCompile(`^.{1,128}\|(\$default|[a-zA-Z0-9_-]{1,128})$`),
 	spec.KindScheduleGroup:      regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,64}$`),
 	spec.KindSchedule:           regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,64}\|[0-9a-zA-Z_.-]{1,64}$`),
 }
@@ -58,6 +60,7 @@ func TestNamesAreLegal(t *testing.T) {
 					InfluxDB:     &InfluxDBSpec{Instance: &InfluxDBInstanceSpec{}},
 					Alerts:       &AlertsSpec{Rules: rulesOf("a > 1")},
 					Monitoring:   &MonitoringSpec{},
+					API:          &APISpec{},
 					Routes:       routes,
 					Archive:      &ArchiveSpec{Measures: []string{"temperature"}},
 					Provisioning: &ProvisioningSpec{Claim: &ClaimSpec{}, JITP: &JITPSpec{}},

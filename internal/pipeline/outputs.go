@@ -34,6 +34,9 @@ type Outputs struct {
 	MetricsReaderPolicyJSON *string `json:"metrics_reader_policy_json"`
 	// MetricsDatabase is the Glue database with the table of exported metrics.
 	MetricsDatabase *string `json:"metrics_database"`
+	// APIID and APIEndpoint are known when the API exists.
+	APIID       *string `json:"api_id"`
+	APIEndpoint *string `json:"api_endpoint"`
 }
 
 // Topics are patterns of the topics of one device; {thing} is replaced by its name.

@@ -88,6 +88,9 @@ func (b *builder) processorEnvironment() map[string]string {
 		e[contract.EnvReadingsTable] = b.names.readings()
 		e[contract.EnvReadingsHours] = itoa(int(*r.Hours))
 	}
+	if b.hasAPI() {
+		e[contract.EnvCommandsTable] = b.names.commands()
+	}
 	return e
 }
 
@@ -99,6 +102,9 @@ func (b *builder) eventSource() assembly.Part {
 	}
 	if b.hasRecent() {
 		stores = append(stores, "recent/table")
+	}
+	if b.hasAPI() {
+		stores = append(stores, "api/commands")
 	}
 	p, stream, name := b.config.Processor, b.names.pipeline, b.names.function("processor")
 	return b.part("event_source", spec.KindEventSource, spec.NameIn(stream, name), "", stores, spec.EventSource{

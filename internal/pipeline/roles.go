@@ -39,7 +39,7 @@ func (b *builder) functionRole(f *function) assembly.Part {
 			trust("lambda.amazonaws.com", b.env.AccountID), grants)
 	}
 	part := role(grants)
-	if late := f.lateSettings(b); late != nil {
+	if late := f.lateSettings(b); late != nil && late.grants != nil {
 		part.Needs = sorted(append(part.Needs, late.part))
 		part.Want = func(up assembly.Upstream) (any, error) {
 			return role(slices.Concat(grants, late.grants(up[late.part].Outputs))).Want(up)

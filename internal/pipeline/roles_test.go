@@ -70,6 +70,7 @@ func TestRolesAreNarrow(t *testing.T) {
 		"iot:ListPrincipalThings",
 		"iot:RegisterCertificate",
 		"iot:RegisterThing",
+		"cloudwatch:GetMetricData",
 		"ec2:CreateNetworkInterface",
 		"ec2:DescribeNetworkInterfaces",
 		"ec2:DeleteNetworkInterface",

@@ -55,6 +55,7 @@ func theRest(t *testing.T) Spec {
 		"devices": {"valve-1": {"certificate_pem": "PEM"}},
 		"devices_from": {"file": "fleet.csv", "report": "changes.csv"},
 		"influxdb": {"url": "https://influx.farm.example:8086", "token_secret_arn": null},
+		"api": {"auth": "jwt", "jwt": {"issuer": "https://a.example", "audiences": ["b"], "read_scopes": ["c"], "write_scopes": ["d"]}},
 		"timeouts": {"create": "1h", "read": "1h", "update": "1h", "delete": "1h"},
 		"routes": {"rest": {
 			"sql": "SELECT * FROM 'greenhouse/#'",

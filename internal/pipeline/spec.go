@@ -24,6 +24,7 @@ type Spec struct {
 	Archive      *ArchiveSpec         `json:"archive,omitzero"`
 	Alerts       *AlertsSpec          `json:"alerts,omitzero"`
 	Monitoring   *MonitoringSpec      `json:"monitoring,omitzero"` // nil: nobody watches the devices
+	API          *APISpec             `json:"api,omitzero"`        // nil: no device management API
 	Routes       map[string]RouteSpec `json:"routes,omitzero"`     // by rule suffix
 	Functions    *FunctionsSpec       `json:"functions,omitzero"`
 	// PermissionsBoundary is the ARN of a managed policy that bounds every role of the pipeline.

@@ -27,7 +27,8 @@ type mistake struct {
 func mistakes() []mistake {
 	return slices.Concat(generalMistakes, devicesMistakes, provisioningMistakes, credentialsMistakes, streamMistakes,
 		processorMistakes, telemetryMistakes, selectMistakes, timestreamMistakes, influxDBMistakes,
-		influxDBInstanceMistakes, deviceStateMistakes, recentMistakes, metricsMistakes, alertsMistakes, archiveMistakes,
+		influxDBInstanceMistakes, deviceStateMistakes, recentMistakes, metricsMistakes, apiMistakes, alertsMistakes,
+		archiveMistakes,
 		functionsMistakes, routeMistakes)
 }
 

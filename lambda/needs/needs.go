@@ -53,8 +53,8 @@ type Need struct {
 
 // calls lists what each function calls, under the name of its folder below lambda/.
 var calls = map[string][]Need{
-	"alerts": alerts, "archiver": archiver, "metrics": metrics, "processor": processor, "provisioning": provisioning,
-	"watch": watch,
+	"alerts": alerts, "api": API, "archiver": archiver, "metrics": metrics, "processor": processor,
+	"provisioning": provisioning, "watch": watch,
 }
 
 // Functions returns the sorted names of the functions that the project ships.

@@ -46,6 +46,7 @@ const members = "`devices` (default 1), " +
 	"`influxdb` = { `instance` = { `type` } }, " +
 	"`alerts` = { `share` of the messages that raise one (0), `email_subscribers` (0) }, " +
 	"`monitoring` = { `alarms`: how many metrics the alarms look at (20), `dashboard` (true) }, " +
+	"`api` = { `requests_per_day` (1000), `memory_mb` }, " +
 	"`credentials` = { `store` }, " +
 	"`queries` = { `per_day` (1), `days` of the archive that each reads (1) }, " +
 	"`prices`: a map that replaces list prices by their keys in the guide."

@@ -30,6 +30,7 @@ func everything(t *testing.T) map[string]string {
 	arguments["recent"] = `{}`
 	arguments["metrics"] = `{}`
 	arguments["monitoring"] = `{}`
+	arguments["api"] = `{}`
 	arguments["provisioning"] = fmt.Sprintf(`{ claim = {}, jitp = { ca_certificate_pem = %q } }`, authority(t))
 	network := `{ subnet_ids = ["subnet-0123456789abcdef0"], security_group_ids = ["sg-0123456789abcdef0"] }`
 	arguments["influxdb"] = `{ instance = ` + network + `, vpc = ` + network + ` }`
@@ -251,6 +252,50 @@ var chains = map[string][]change{
 			"scheduler:DeleteSchedule",
 			"scheduler:DeleteScheduleGroup",
 			"sns:SetTopicAttributes",
+		}},
+	},
+	"api": {
+		{"an API", "api", `{}`, []string{
+			"apigatewayv2:CreateApi",
+			"apigatewayv2:CreateIntegration",
+			"apigatewayv2:CreateRoute",
+			"apigatewayv2:CreateStage",
+			"awslambda:AddPermission",
+			"awslambda:CreateFunction",
+			"awslambda:UpdateFunctionConfiguration",
+			"dynamodb:CreateTable",
+			"dynamodb:UpdateTable",
+			"dynamodb:UpdateTimeToLive",
+			"iam:CreateRole",
+			"iam:PutRolePolicy",
+			"iam:UpdateAssumeRolePolicy",
+			"iot:CreatePolicyVersion",
+			"iot:CreateTopicRule",
+			"logs:CreateLogGroup",
+			"logs:PutRetentionPolicy",
+		}},
+		{"tokens", "api", `{ auth = "jwt", jwt = { issuer = "https://login.example.com", audiences = ["app"] } }`,
+			[]string{"apigatewayv2:CreateAuthorizer", "apigatewayv2:UpdateRoute"}},
+		{"other limits", "api", `{ throttle = { rate = 5 }, auth = "jwt", jwt = { issuer = "https://login.example.com",
+			audiences = ["app"] } }`, []string{"apigatewayv2:UpdateStage"}},
+		{"signatures, and pages", "api", `{ throttle = { rate = 5 }, cors_origins = ["https://app.example.com"] }`,
+			[]string{"apigatewayv2:DeleteAuthorizer", "apigatewayv2:UpdateApi", "apigatewayv2:UpdateRoute"}},
+		{"no API", "api", ``, []string{
+			"apigatewayv2:DeleteApi",
+			"apigatewayv2:DeleteIntegration",
+			"apigatewayv2:DeleteRoute",
+			"apigatewayv2:DeleteStage",
+			"awslambda:DeleteFunction",
+			"awslambda:UpdateFunctionConfiguration",
+			"dynamodb:DeleteTable",
+			"dynamodb:UpdateTable",
+			"iam:DeleteRole",
+			"iam:DeleteRolePolicy",
+			"iam:PutRolePolicy",
+			"iam:UpdateAssumeRolePolicy",
+			"iot:CreatePolicyVersion",
+			"iot:DeleteTopicRule",
+			"logs:DeleteLogGroup",
 		}},
 	},
 	"rules": {

@@ -125,6 +125,14 @@ func complete(t *testing.T) string {
   }
 
   monitoring = { silence_minutes = 15, notify_return = false, dashboard = true }
+  api = {
+    auth         = "jwt"
+    jwt          = { issuer = "https://login.example.com", audiences = ["app"], read_scopes = ["read"], write_scopes = ["write"] }
+    cors_origins = ["https://app.example.com"]
+    throttle     = { rate = 20, burst = 40 }
+    access_log_retention_days = 90
+    memory_mb                 = 1024
+  }
 
   routes = {
     copy = {
@@ -158,8 +166,8 @@ func TestEverythingSet(t *testing.T) {
 			Config: config,
 			ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownValue(address, at("timestream_table_arn"), knownvalue.NotNull()),
-				statecheck.ExpectKnownValue(address, at("rule_arns"), knownvalue.MapSizeExact(5)),
-				statecheck.ExpectKnownValue(address, at("function_arns"), knownvalue.MapSizeExact(6)),
+				statecheck.ExpectKnownValue(address, at("rule_arns"), knownvalue.MapSizeExact(7)),
+				statecheck.ExpectKnownValue(address, at("function_arns"), knownvalue.MapSizeExact(7)),
 				statecheck.ExpectKnownValue(address, at("registration", "claim_credentials"),
 					knownvalue.StringExact("farm/devices-claim")),
 				statecheck.ExpectKnownValue(address, at("registered_devices_count"), knownvalue.Int64Exact(0)),

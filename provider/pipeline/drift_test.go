@@ -117,16 +117,16 @@ func TestDisappearance(t *testing.T) {
 	var objects []string
 	for _, layer := range [][]string{
 		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts",
-			"schedule/watch", "silence", "alarm/", "dashboard",
+			"schedule/watch", "silence", "alarm/", "api/routes", "api/access_logs", "dashboard",
 			"provisioning/claim", "provisioning/ca", "archive/query/", "archive/view", "archive/delivery"},
 		{"provisioning/template", "provisioning/jitp_template", "provisioning/ca", "provisioning/allow_list",
 			"policy/claim", "function/provisioning", "role/registration", "event_source", "function/processor",
-			"role/rules", "policy", "alert_topic", "timestream/table", "influxdb/instance", "schedules", "role/schedules",
-			"function/watch"},
+			"role/rules", "policy", "alert_topic", "timestream/table", "influxdb/instance", "schedules",
+			"role/schedules", "function/watch", "api/gateway"},
 		{"function/archiver", "role/archive", "archive/table", "archive/log_stream", "metrics/export",
 			"role/export"},
 		{"archive/workgroup", "archive/database", "archive/log_group", "log_group/archiver", "role/archiver"},
-		{"stream", "device_table", "recent/table", "metrics/", "dead_letters", "bucket", "thing_group"},
+		{"stream", "device_table", "recent/table", "metrics/", "api/commands", "dead_letters", "bucket", "thing_group"},
 		{"manifest", "timestream/", "role/processor"},
 	} {
 		steps = append(steps, resource.TestStep{

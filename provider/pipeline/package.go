@@ -19,10 +19,10 @@ import (
 )
 
 // packaged returns a function from the user's own zip. The error is a *pipeline.ProblemError.
-func packaged(path string) (string, func() ([]byte, error), error) {
+func packaged(function, path string) (string, func() ([]byte, error), error) {
 	zip, err := os.ReadFile(path)
 	if err != nil {
-		return "", nil, &pipeline.ProblemError{Err: err, Problem: pipeline.Problem{Path: "processor.package",
+		return "", nil, &pipeline.ProblemError{Err: err, Problem: pipeline.Problem{Path: function + ".package",
 			Summary: "The function's package cannot be read",
 			Detail:  fmt.Sprintf("%v. Build the zip, or write the path where it is.", err)}}
 	}
@@ -49,8 +49,8 @@ func (s *session) readFiles(ctx context.Context, p purpose, prior *model) {
 		s.unread = append(s.unread, problem.Problem)
 		return &pipeline.KeepError{Err: err}
 	}
-	s.env.Package = func(path string) (string, func() ([]byte, error), error) {
-		sum, zip, err := packaged(path)
+	s.env.Package = func(function, path string) (string, func() ([]byte, error), error) {
+		sum, zip, err := packaged(function, path)
 		return sum, zip, keep(err)
 	}
 	s.env.Descriptor = func(path, message string) (string, error) {
@@ -65,6 +65,9 @@ func filesOf(s pipeline.Spec) []string {
 	var files []string
 	if p := s.Processor.Package; p != nil {
 		files = append(files, *p, *s.Functions.Architecture)
+	}
+	if s.API != nil && s.API.Package != nil {
+		files = append(files, "api", *s.API.Package, *s.Functions.Architecture)
 	}
 	if p := s.Telemetry.Protobuf; p != nil {
 		files = append(files, p.DescriptorFile, p.Message)

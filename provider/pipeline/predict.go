@@ -40,6 +40,9 @@ func (p *planner) predictOutputs(ctx context.Context, s *session) error {
 	if p.influxDBMoves(records) {
 		outputs["influxdb_url"] = tfvalue.Unknown
 	}
+	if p.planned.spec.API != nil && !made(records, pipeline.KeyAPI) {
+		outputs["api_id"], outputs["api_endpoint"] = tfvalue.Unknown, tfvalue.Unknown
+	}
 	for _, at := range p.planned.unknown {
 		_, names := pipeline.Unpredictable(tfvalue.Steps(at))
 		for _, name := range names {
@@ -52,6 +55,12 @@ func (p *planner) predictOutputs(ctx context.Context, s *session) error {
 	}
 	maps.Copy(p.planned.tree, outputs)
 	return nil
+}
+
+// made reports whether a part exists; one that is gone gets another ID.
+func made(records []assembly.Record, key string) bool {
+	r, ok := byKey(records)[key]
+	return ok && r.ID != "" && r.Status != assembly.Missing
 }
 
 // influxDBMoves reports whether an apply may give the InfluxDB instance another address, which only AWS knows.

@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,7 +62,7 @@ type Tampering struct {
 }
 
 // Tamperings changes an important field of each part of a pipeline that has everything.
-var Tamperings = append([]Tampering{
+var Tamperings = slices.Concat([]Tampering{
 	{"manifest", func(t testing.TB, a Account, r assembly.Record) {
 		must[*ssm.PutParameterOutput](t)(
 			a.SSM().PutParameter(t.Context(), &ssm.PutParameterInput{Name: &r.Name, Value: aws.String("{}"),
@@ -208,7 +209,7 @@ var Tamperings = append([]Tampering{
 		must[*lambda.UpdateEventSourceMappingOutput](t)(a.Lambda().UpdateEventSourceMapping(t.Context(),
 			&lambda.UpdateEventSourceMappingInput{UUID: &r.ID, BatchSize: aws.Int32(1)}))
 	}},
-}, archiveTamperings...)
+}, archiveTamperings, apiTamperings)
 
 // ChangeThing adds attributes to a thing by hand.
 func (a Account) ChangeThing(t testing.TB, name string, attributes map[string]string) {

@@ -151,6 +151,9 @@ func kinds(objects []string) map[string]int {
 
 // inOurs are parts, by the beginning of their keys, of which there is no foreign one beside ours, and why.
 var inOurs = map[string]string{
+	"api/gateway":                "another API of the name is another object: names are not unique",
+	"api/routes":                 "they are in the pipeline's API",
+	"api/stage":                  "it is in the pipeline's API",
 	"alert_rules":                "an item of the device table: whose the table is decides",
 	"schedule/":                  "it is in the pipeline's schedule group",
 	"silence":                    "an item of the device table, as alert_rules",

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
+	apitypes "github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/athena"
 	athenatypes "github.com/aws/aws-sdk-go-v2/service/athena/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -52,6 +54,7 @@ var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, err
 	"Firehose stream": deliveryStreams, "Glue database": glueDatabases, "workgroup": workgroups,
 	"schedule group": scheduleGroups, "alarm": alarms, "dashboard": dashboards, "schedule": schedules,
 	"InfluxDB instance": instances,
+	"HTTP API":          httpAPIs,
 }
 
 // leftovers names what an account holds of the services that a pipeline uses, sorted, by asking AWS and no record of
@@ -311,4 +314,12 @@ func TestLeftoversSeesAWholePipeline(t *testing.T) {
 	if n := len(a.leftovers()); n < 30 {
 		t.Errorf("a whole pipeline shows as %d objects; the sweep would not notice orphans", n)
 	}
+}
+
+func httpAPIs(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.APIGateway().GetApis(ctx, &apigatewayv2.GetApisInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Items, func(a apitypes.Api) *string { return a.ApiId }), nil
 }

@@ -65,6 +65,14 @@ func sweepSpec(version int) pipeline.Spec {
 		Monitoring: &pipeline.MonitoringSpec{
 			SilenceMinutes: aws.Int64(int64(10 * version)), Alarms: sweepAlarms(version),
 		},
+		API: &pipeline.APISpec{
+			Auth: aws.String(pipeline.AuthJWT),
+			JWT: &pipeline.JWTSpec{Issuer: aws.String("https://login.example.com"),
+				Audiences: []string{fmt.Sprintf("app%d", version)}},
+			CORSOrigins:            []string{fmt.Sprintf("https://app%d.example.com", version)},
+			Throttle:               &pipeline.ThrottleSpec{Rate: aws.Int64(int64(10 * version))},
+			AccessLogRetentionDays: aws.Int64([]int64{0, 30, 60}[version]),
+		},
 		Routes: map[string]pipeline.RouteSpec{
 			fmt.Sprintf("r%d", version): {
 				SQL:       "SELECT * FROM 'sweep/+/telemetry'",
@@ -112,5 +120,6 @@ func sweepAlarms(version int) *pipeline.AlarmsSpec {
 		ProcessorErrors: off, ProcessorThrottles: off, RecordsHandedBack: off, IteratorAge: off, DeadLetterAge: off,
 		StreamThrottles: off, TableThrottles: off, ArchiveDelay: off, ArchiveFailures: off, AlertErrors: off, WatchErrors: off,
 		CertificateExpiry: off,
+		APIErrors:         off,
 	}
 }

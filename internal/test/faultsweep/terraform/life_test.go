@@ -45,6 +45,11 @@ func (d *workdir) describeWhole(version int) {
   routes = {
     r%[1]d = { sql = "SELECT * FROM 'sweep/+/telemetry'", republish = { topic = "copy/$${topic(2)}" } }
   }
+  api = {
+    auth     = "jwt"
+    jwt      = { issuer = "https://login.example.com", audiences = ["app%[1]d"], write_scopes = ["write%[1]d"] }
+    throttle = { burst = %[6]d }
+  }
   provisioning = {
     claim = { thing_name_prefix = "p%[1]d-", attributes = ["model%[1]d"], certificate_version = %[1]d }
     jitp  = { ca_certificate_pem = file("factory%[1]d.pem") }
