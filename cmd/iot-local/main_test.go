@@ -148,8 +148,11 @@ func TestRunAndSimulate(t *testing.T) {
 	queue := deploy(t, c)
 	state := t.TempDir()
 
-	pipeline := start(t, "run", "gh", "--mqtt", "127.0.0.1:0", "--state", state)
+	pipeline := start(t, "run", "gh", "--mqtt", "127.0.0.1:0", "--state", state, "--http", "127.0.0.1:0")
 	e := pipeline.await(t, ready)
+	if !strings.Contains(e.Detail, "HTTP on http://127.0.0.1:") {
+		t.Errorf("the ready line %q does not say where the HTTP API is", e.Detail)
+	}
 	address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(e.Detail)
 	if address == "" || !strings.Contains(e.Detail, filepath.Join(state, "ca.pem")) {
 		t.Fatalf("the ready line %q does not say where to connect and whom to trust", e.Detail)
@@ -190,6 +193,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"run gh extra", `unexpected argument "extra"`},
 		{"run nowhere --mqtt 127.0.0.1:0", "apply it first, or check name, region and endpoint"},
 		{"run gh --function processor", "want NAME=PATH"},
+		{"run gh --issuer-ca /nonexistent/ca.pem", "certificate authority of the tokens' issuer"},
+		{"run gh --mqtt 127.0.0.1:0 --http 203.0.113.1:80", "listening for HTTP"},
 		{"simulate gh --devices soil-009", `no stored credentials for device "soil-009"`},
 		{"simulate gh --format xml", `unknown format "xml"; the formats are json, flat`},
 		{"simulate gh --compression zip", `unknown compression "zip"; the compressions are gzip`},
