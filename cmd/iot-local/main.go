@@ -19,6 +19,7 @@ const usage = `iot-local runs a deployed iot_pipeline on this machine.
   iot-local aws [flags]                 start a local AWS account to deploy pipelines to
   iot-local run PIPELINE [flags]        run its broker, rules, streams and functions
   iot-local simulate PIPELINE [flags]   simulate its devices, or new devices that register themselves
+  iot-local alarm PIPELINE NAME [flags] set off one of its alarms, at an emulator
 
 "iot-local COMMAND -h" lists the flags. AWS credentials and the region come from the environment,
 as for every AWS tool. To use an emulator, set AWS_ENDPOINT_URL or --endpoint.
@@ -41,32 +42,41 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 		return nil
 	}
 	commands := map[string]func(context.Context, []string, io.Writer) error{
-		"aws": account, "run": run, "simulate": simulateDevices,
+		"aws": account, "run": run, "simulate": simulateDevices, "alarm": alarm,
 	}
 	command := commands[args[0]]
 	if command == nil {
-		return fmt.Errorf("unknown command %q; the commands are aws, run and simulate", args[0])
+		return fmt.Errorf("unknown command %q; the commands are aws, run, simulate and alarm", args[0])
 	}
 	return command(ctx, args[1:], out)
 }
 
 // parse accepts flags before and after the pipeline's name.
 func parse(flags *flag.FlagSet, args []string, out io.Writer) (pipeline string, err error) {
-	flags.SetOutput(out)
-	if err := flags.Parse(args); err != nil {
+	names, err := parseAll(flags, args, out)
+	switch {
+	case err != nil:
 		return "", err
-	}
-	rest := flags.Args()
-	if len(rest) == 0 {
+	case len(names) == 0:
 		return "", errors.New("missing pipeline name: iot-local " + flags.Name() + " PIPELINE")
+	case len(names) > 1:
+		return "", fmt.Errorf("unexpected argument %q", names[1])
 	}
-	if err := flags.Parse(rest[1:]); err != nil {
-		return "", err
+	return names[0], nil
+}
+
+// parseAll accepts flags before, between and after names, and returns the names.
+func parseAll(flags *flag.FlagSet, args []string, out io.Writer) (names []string, err error) {
+	flags.SetOutput(out)
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if flags.NArg() == 0 {
+			return names, nil
+		}
+		names, args = append(names, flags.Arg(0)), flags.Args()[1:]
 	}
-	if flags.NArg() > 0 {
-		return "", fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	return rest[0], nil
 }
 
 // pairs is a repeatable NAME=PATH flag.

@@ -188,7 +188,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 	deploy(t, awsapi.NewLocal(server.Config(t)))
 	for _, c := range []struct{ args, want string }{
-		{"dance", "the commands are aws, run and simulate"},
+		{"dance", "the commands are aws, run, simulate and alarm"},
 		{"run", "missing pipeline name"},
 		{"run gh extra", `unexpected argument "extra"`},
 		{"run nowhere --mqtt 127.0.0.1:0", "apply it first, or check name, region and endpoint"},

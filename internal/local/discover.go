@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -31,6 +32,7 @@ type deployment struct {
 	mappings   []streams.Mapping
 	deliveries []delivery.Config
 	schedules  []schedules.Schedule
+	alarms     []cloudwatchtypes.MetricAlarm
 	hasAPI     bool
 	api        *httpapi.API // nil also if it is not served
 	template   string       // for devices that register themselves; "" when they cannot
@@ -65,6 +67,9 @@ func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
 	}
 	if d.schedules, err = r.discoverSchedules(ctx, m); err != nil {
 		return nil, fmt.Errorf("reading schedules: %w", err)
+	}
+	if d.alarms, err = r.discoverAlarms(ctx, m); err != nil {
+		return nil, fmt.Errorf("reading alarms: %w", err)
 	}
 	if d.api, err = r.discoverAPI(ctx, m); err != nil {
 		return nil, fmt.Errorf("reading the HTTP API: %w", err)

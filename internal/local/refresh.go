@@ -64,6 +64,7 @@ func (r *Runtime) refresh(ctx context.Context) error {
 	r.applyMappings(before, d)
 	r.applyDeliveries(before, d)
 	r.schedules.Set(d.schedules)
+	r.alarms.Set(ctx, d.alarms)
 	r.applyRules(before, d)
 	r.applyAPI(before, d)
 	return err

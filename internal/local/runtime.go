@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/alarms"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/broker"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/ca"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/dataplane"
@@ -82,6 +83,7 @@ type Runtime struct {
 	hosts        *lambdahost.Host
 	queue        *lambdahost.Async
 	schedules    *schedules.Player
+	alarms       *alarms.Player   // nil on AWS
 	http         *httpapi.Server  // nil if none is wanted
 	metrics      *embedded.Player // nil on AWS
 	ready        chan struct{}    // closed when the rules are loaded, or by close
@@ -176,7 +178,7 @@ func (r *Runtime) start(ctx context.Context) error {
 			return r.send(ctx, to, key, record)
 		},
 	})
-	r.schedules = r.newSchedules()
+	r.schedules, r.alarms = r.newSchedules(), r.playAlarms()
 	if err := r.listen(); err != nil {
 		return err
 	}
