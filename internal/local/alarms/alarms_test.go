@@ -144,7 +144,7 @@ func TestActionsFollowTheState(t *testing.T) {
 		t.Errorf("events %+v", p.events)
 	}
 
-	// What was deleted and made again starts anew.
+	// What was deleted and re-created starts without a state.
 	p.Set(t.Context(), nil)
 	p.Set(t.Context(), []types.MetricAlarm{now})
 	if len(p.calls) != 2 {
