@@ -48,7 +48,7 @@ func alarm(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s is in the state %s. If iot-local run plays the pipeline, it calls the alarm's function.\n",
-		name, state)
+	_, err = fmt.Fprintf(out,
+		"%s is in the state %s. If iot-local run plays the pipeline, it calls the alarm's function.\n", name, state)
 	return err
 }
