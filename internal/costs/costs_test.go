@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/argument"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
@@ -241,7 +242,7 @@ func TestUsualAlarms(t *testing.T) {
 		if p.Kind != spec.KindMetricAlarm {
 			continue
 		}
-		want, err := p.Want(nil)
+		want, err := p.Want(assembly.Upstream{"event_source": {ID: "uuid"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -157,7 +157,7 @@ func DefaultTimestream() *Timestream {
 func DefaultRecent() *Recent { return &Recent{Hours: float64(*pipeline.RecentHours.Default)} }
 
 // usualAlarmMetrics is how many metrics the alarms of a pipeline have that has only a name and monitoring.
-const usualAlarmMetrics = 20
+const usualAlarmMetrics = 22
 
 // DefaultMonitoring is the block monitoring with nothing in it.
 func DefaultMonitoring() *Monitoring { return &Monitoring{Alarms: usualAlarmMetrics, Dashboard: true} }

@@ -17,6 +17,7 @@ type AlarmsSpec struct {
 	ProcessorErrors    *AlarmSpec `json:"processor_errors,omitzero"`
 	ProcessorThrottles *AlarmSpec `json:"processor_throttles,omitzero"`
 	RecordsHandedBack  *AlarmSpec `json:"records_handed_back,omitzero"`
+	FailedBatches      *AlarmSpec `json:"failed_batches,omitzero"`
 	DeadLetters        *AlarmSpec `json:"dead_letters,omitzero"`
 	DeadLetterAge      *AlarmSpec `json:"dead_letter_age,omitzero"`
 	RuleThrottles      *AlarmSpec `json:"rule_throttles,omitzero"`
@@ -53,7 +54,7 @@ type Alarm struct {
 	fallback func(b *builder) int64
 	exists   func(b *builder) bool // nil: always
 	perRule  bool                  // an alarm for each topic rule
-	ofAPI    bool                  // on metrics of the HTTP API, whose ID only AWS knows
+	late     *lateAlarm            // on metrics with an ID that only AWS knows; nil: all IDs are known
 	build    func(b *builder, target string, threshold int64) spec.MetricAlarm
 }
 
@@ -128,6 +129,16 @@ var alarms = []Alarm{
 		fallback: func(b *builder) int64 { return *b.config.Processor.BatchSize },
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
 			return atLeast(threshold, alarmPeriodSeconds, 2, b.ownMetric("processor", contract.RetriedMetric))
+		},
+	},
+	{
+		Name: "failed_batches", Threshold: thresholds, Unit: "records in five minutes", Default: "`1`",
+		Means: "Lambda has given up batches of records after all retries. They are in the bucket, below the failure " +
+			"prefix, and were not stored; what is too old for that is lost.",
+		setting: func(s AlarmsSpec) *AlarmSpec { return s.FailedBatches }, fallback: once(1),
+		late: &lateAlarm{needs: (*builder).mappings, complete: countsOf},
+		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
+			return atLeast(threshold, alarmPeriodSeconds, 1, b.givenUp()...)
 		},
 	},
 	{
@@ -268,7 +279,7 @@ var alarms = []Alarm{
 		Means: "The device management API answers requests with a status of 500 or more: the function fails, or what " +
 			"it uses refuses its calls.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.APIErrors }, fallback: once(5),
-		exists: (*builder).hasAPI, ofAPI: true,
+		exists: (*builder).hasAPI, late: metricsOfAPI(),
 		build: func(_ *builder, _ string, threshold int64) spec.MetricAlarm {
 			return atLeast(threshold, alarmPeriodSeconds, 1, measured("AWS/ApiGateway", "5xx", "Sum", nil))
 		},
@@ -277,7 +288,7 @@ var alarms = []Alarm{
 		Name: "api_latency", Threshold: thresholds, Unit: "milliseconds", Default: "`3000`",
 		Means:   "The device management API is slow: one request in a hundred takes longer than this.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.APILatency }, fallback: once(apiLatencyMS),
-		exists: (*builder).hasAPI, ofAPI: true,
+		exists: (*builder).hasAPI, late: metricsOfAPI(),
 		build: func(_ *builder, _ string, threshold int64) spec.MetricAlarm {
 			return atLeast(threshold, alarmPeriodSeconds, 3, measured("AWS/ApiGateway", "Latency", "p99", nil))
 		},
@@ -372,11 +383,8 @@ func (b *builder) alarmParts() []assembly.Part {
 	}
 	var parts []assembly.Part
 	for _, a := range alarms {
-		var own AlarmSpec
-		if s := a.setting(settings); s != nil {
-			own = *s
-		}
-		if !*or(own.Enabled, !a.Off) || a.exists != nil && !a.exists(b) {
+		own, on := a.own(settings)
+		if !on || a.exists != nil && !a.exists(b) {
 			continue
 		}
 		threshold := *or(own.Threshold, a.fallback(b))
@@ -391,6 +399,15 @@ func (b *builder) alarmParts() []assembly.Part {
 	return parts
 }
 
+// own returns what the configuration says of an alarm, and whether it is on.
+func (a Alarm) own(settings AlarmsSpec) (AlarmSpec, bool) {
+	var own AlarmSpec
+	if s := a.setting(settings); s != nil {
+		own = *s
+	}
+	return own, *or(own.Enabled, !a.Off)
+}
+
 func (b *builder) alarmPart(a Alarm, target string, threshold int64) assembly.Part {
 	key, of, needed := contract.KeyAlarmPrefix+a.Name, "", []string{"function/alerts"}
 	if target != "" {
@@ -401,18 +418,14 @@ func (b *builder) alarmPart(a Alarm, target string, threshold int64) assembly.Pa
 		"\" in the guide \"Runbooks\" of the provider iot."
 	want.ActionARNs = []string{b.arn.function(b.names.function("alerts"))}
 	want.Tags = b.env.Tags
-	if !a.ofAPI {
+	if a.late == nil {
 		return b.part(key, spec.KindMetricAlarm, name, b.arn.alarm(name), needed, want)
 	}
-	part := b.part(key, spec.KindMetricAlarm, name, b.arn.alarm(name), append(needed, KeyAPI), nil)
+	part := b.part(key, spec.KindMetricAlarm, name, b.arn.alarm(name), append(needed, a.late.needs(b)...), nil)
 	part.Want = func(up assembly.Upstream) (any, error) {
 		w := want
 		w.Metrics = slices.Clone(want.Metrics)
-		id, err := apiID(up[KeyAPI])
-		for i := range w.Metrics {
-			w.Metrics[i].Dimensions = map[string]string{"ApiId": id}
-		}
-		return w, err
+		return w, a.late.complete(up, w.Metrics)
 	}
 	return part
 }

@@ -24,7 +24,7 @@ func alarmsOf(t *testing.T, config Spec) map[string]spec.MetricAlarm {
 		if p.Kind != spec.KindMetricAlarm {
 			continue
 		}
-		want, err := p.Want(nil)
+		want, err := p.Want(upstream(parts, p.Needs))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,14 +58,15 @@ func TestEveryAlarmHasARunbook(t *testing.T) {
 
 // documented are the metrics that AWS publishes for these dimensions [AWS 7.7], by namespace.
 var documented = map[string]string{
-	"AWS/Lambda FunctionName":         "IteratorAge Errors Throttles Invocations",
-	"AWS/SQS QueueName":               "ApproximateNumberOfMessagesVisible ApproximateAgeOfOldestMessage",
-	"AWS/IoT RuleName":                "RuleMessageThrottled TopicMatch",
-	"AWS/IoT ActionType RuleName":     "Failure ErrorActionFailure",
-	"AWS/Kinesis StreamName":          "WriteProvisionedThroughputExceeded",
-	"AWS/Firehose DeliveryStreamName": "DeliveryToS3.DataFreshness FailedConversion.Records",
-	"AWS/DynamoDB TableName":          "ReadThrottleEvents WriteThrottleEvents",
-	"IoTPipeline Function Pipeline":   "Retried",
+	"AWS/Lambda FunctionName":           "IteratorAge Errors Throttles Invocations",
+	"AWS/Lambda EventSourceMappingUUID": "OnFailureDestinationDeliveredEventCount DroppedEventCount",
+	"AWS/SQS QueueName":                 "ApproximateNumberOfMessagesVisible ApproximateAgeOfOldestMessage",
+	"AWS/IoT RuleName":                  "RuleMessageThrottled TopicMatch",
+	"AWS/IoT ActionType RuleName":       "Failure ErrorActionFailure",
+	"AWS/Kinesis StreamName":            "WriteProvisionedThroughputExceeded",
+	"AWS/Firehose DeliveryStreamName":   "DeliveryToS3.DataFreshness FailedConversion.Records",
+	"AWS/DynamoDB TableName":            "ReadThrottleEvents WriteThrottleEvents",
+	"IoTPipeline Function Pipeline":     "Retried",
 }
 
 // insight is a query of Metrics Insights [CloudWatch user guide, Metrics Insights query components and syntax].

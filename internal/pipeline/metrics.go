@@ -148,7 +148,7 @@ func (b *builder) metricsEventSource() assembly.Part {
 	if b.exportsMetrics() {
 		needed = append(needed, "metrics/export")
 	}
-	return b.part("metrics/event_source", spec.KindEventSource, spec.NameIn(stream, name), "", needed, spec.EventSource{
+	return b.part(keyMetricsMapping, spec.KindEventSource, spec.NameIn(stream, name), "", needed, spec.EventSource{
 		StreamARN:             b.arn.stream(stream),
 		FunctionName:          name,
 		FunctionARN:           b.arn.function(name),
@@ -159,6 +159,7 @@ func (b *builder) metricsEventSource() assembly.Part {
 		MaxRecordAgeSeconds:   metricsMaxRecordAgeSeconds,
 		TumblingWindowSeconds: window,
 		OnFailureARN:          b.arn.bucket(b.names.bucket()),
+		CountsEvents:          b.hasAlarm("failed_batches"),
 		Tags:                  b.env.Tags,
 	})
 }

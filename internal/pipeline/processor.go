@@ -107,7 +107,7 @@ func (b *builder) eventSource() assembly.Part {
 		stores = append(stores, "api/commands")
 	}
 	p, stream, name := b.config.Processor, b.names.pipeline, b.names.function("processor")
-	return b.part("event_source", spec.KindEventSource, spec.NameIn(stream, name), "", stores, spec.EventSource{
+	return b.part(keyProcessorMapping, spec.KindEventSource, spec.NameIn(stream, name), "", stores, spec.EventSource{
 		StreamARN:             b.arn.stream(stream),
 		FunctionName:          name,
 		FunctionARN:           b.arn.function(name),
@@ -120,6 +120,7 @@ func (b *builder) eventSource() assembly.Part {
 		Bisect: true, PartialResponses: true,
 		// Only S3 keeps the payload: a queue would get only metadata [AWS 5 DestinationConfig.OnFailure].
 		OnFailureARN: b.arn.bucket(b.names.bucket()),
+		CountsEvents: b.hasAlarm("failed_batches"),
 		Tags:         b.env.Tags,
 	})
 }

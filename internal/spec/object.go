@@ -300,6 +300,7 @@ type EventSource struct {
 	Bisect                bool // a batch that fails is retried in halves
 	PartialResponses      bool // the function may report a part of a batch as failed
 	OnFailureARN          string
+	CountsEvents          bool // CloudWatch has metrics of what becomes of the records
 	Tags                  map[string]string
 	Disabled              bool // only observed: a wanted mapping is enabled
 }

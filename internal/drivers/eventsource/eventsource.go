@@ -73,7 +73,7 @@ func (d *Driver) find(ctx context.Context, ref assembly.Ref) (*types.EventSource
 		ParallelizationFactor: out.ParallelizationFactor, MaximumRetryAttempts: out.MaximumRetryAttempts,
 		MaximumRecordAgeInSeconds: out.MaximumRecordAgeInSeconds, DestinationConfig: out.DestinationConfig,
 		BisectBatchOnFunctionError: out.BisectBatchOnFunctionError, FunctionResponseTypes: out.FunctionResponseTypes,
-		TumblingWindowInSeconds: out.TumblingWindowInSeconds,
+		TumblingWindowInSeconds: out.TumblingWindowInSeconds, MetricsConfig: out.MetricsConfig,
 	}, nil
 }
 
@@ -117,6 +117,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.EventSo
 			BisectBatchOnFunctionError:     &want.Bisect,
 			FunctionResponseTypes:          responseTypes(want),
 			TumblingWindowInSeconds:        window(want),
+			MetricsConfig:                  eventCounts(want),
 			Tags:                           ownertag.Tags(ref.Owner, want.Tags),
 		})
 		return err
@@ -154,6 +155,7 @@ func (d *Driver) Update(
 				BisectBatchOnFunctionError:     &want.Bisect,
 				FunctionResponseTypes:          responseTypes(want),
 				TumblingWindowInSeconds:        &want.TumblingWindowSeconds,
+				MetricsConfig:                  eventCounts(want),
 			})
 			return err
 		})
@@ -192,6 +194,16 @@ func responseTypes(want spec.EventSource) []types.FunctionResponseType {
 	return []types.FunctionResponseType{}
 }
 
+// eventCounts is never nil: an empty list takes the metrics away.
+func eventCounts(want spec.EventSource) *types.EventSourceMappingMetricsConfig {
+	if want.CountsEvents {
+		return &types.EventSourceMappingMetricsConfig{
+			Metrics: []types.EventSourceMappingMetric{types.EventSourceMappingMetricEventCount},
+		}
+	}
+	return &types.EventSourceMappingMetricsConfig{Metrics: []types.EventSourceMappingMetric{}}
+}
+
 // window leaves out what a new mapping does not have.
 func window(want spec.EventSource) *int32 {
 	if want.TumblingWindowSeconds == 0 {
@@ -215,6 +227,8 @@ func specOf(m *types.EventSourceMappingConfiguration) spec.EventSource {
 		Bisect:                aws.ToBool(m.BisectBatchOnFunctionError),
 		PartialResponses: slices.Contains(m.FunctionResponseTypes,
 			types.FunctionResponseTypeReportBatchItemFailures),
+		CountsEvents: m.MetricsConfig != nil &&
+			slices.Contains(m.MetricsConfig.Metrics, types.EventSourceMappingMetricEventCount),
 	}
 	// What AWS leaves out has its documented default [AWS 5].
 	if m.ParallelizationFactor != nil {
@@ -235,8 +249,8 @@ func specOf(m *types.EventSourceMappingConfiguration) spec.EventSource {
 // Kind implements [assembly.Driver].
 func (*Driver) Kind() assembly.Kind { return assembly.Kind{ServerID: true} }
 
-// Diff names stream (a replacement), function, enabled, partial_batches, the settings by their names, on_failure and
-// tags.
+// Diff names stream (a replacement), function, enabled, partial_batches, the settings by their names, on_failure,
+// event_counts and tags.
 func (d *Driver) Diff(have, want spec.EventSource) []assembly.Change {
 	var changes []assembly.Change
 	if have.StreamARN != want.StreamARN {
@@ -257,6 +271,7 @@ func (d *Driver) Diff(have, want spec.EventSource) []assembly.Change {
 	add(have.MaxRetries != want.MaxRetries, "max_retries")
 	add(have.MaxRecordAgeSeconds != want.MaxRecordAgeSeconds, "max_record_age_seconds")
 	add(have.OnFailureARN != want.OnFailureARN, "on_failure")
+	add(have.CountsEvents != want.CountsEvents, "event_counts")
 	add(ownertag.TagsDiffer(have.Tags, want.Tags), "tags")
 	return changes
 }

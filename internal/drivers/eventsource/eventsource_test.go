@@ -37,7 +37,7 @@ func wanted() spec.EventSource {
 		StreamARN:    "arn:aws:kinesis:us-east-1:123456789012:stream/" + stream,
 		FunctionName: function, FunctionARN: "arn:aws:lambda:us-east-1:123456789012:function:" + function,
 		BatchSize: 200, BatchWindowSeconds: 5, ParallelizationFactor: 2, MaxRetries: 3, MaxRecordAgeSeconds: 3600,
-		Bisect: true, PartialResponses: true,
+		Bisect: true, PartialResponses: true, CountsEvents: true,
 		OnFailureARN: "arn:aws:s3:::greenhouse-archive", Tags: map[string]string{"team": "bay"},
 	}
 }
@@ -123,6 +123,12 @@ func TestLife(t *testing.T) {
 						-1,
 					), MaximumRecordAgeInSeconds: aws.Int32(-1), DestinationConfig: &types.DestinationConfig{},
 				})},
+			{Why: "metrics switched off by hand", Fields: []string{"event_counts"}, Writes: updated,
+				Drift: byHand(lambda.UpdateEventSourceMappingInput{
+					MetricsConfig: &types.EventSourceMappingMetricsConfig{Metrics: []types.EventSourceMappingMetric{}},
+				})},
+			{Why: "no metrics wanted", Fields: []string{"event_counts"}, Writes: updated,
+				Want: drivertest.Changing(func(s *spec.EventSource) { s.CountsEvents = false })},
 			{Why: "stopped by hand", Fields: []string{"enabled"}, Writes: updated,
 				Drift: byHand(lambda.UpdateEventSourceMappingInput{Enabled: aws.Bool(false)})},
 			{Why: "bisecting switched off by hand", Fields: []string{"partial_batches"}, Writes: updated,

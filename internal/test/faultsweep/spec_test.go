@@ -119,6 +119,7 @@ func sweepAlarms(version int) *pipeline.AlarmsSpec {
 		DeadLetters:     &pipeline.AlarmSpec{Threshold: aws.Int64(int64(version))},
 		ProcessorErrors: off, ProcessorThrottles: off, RecordsHandedBack: off, IteratorAge: off, DeadLetterAge: off,
 		StreamThrottles: off, TableThrottles: off, ArchiveDelay: off, ArchiveFailures: off, AlertErrors: off, WatchErrors: off,
+		FailedBatches:     &pipeline.AlarmSpec{Enabled: aws.Bool(version == 2)},
 		CertificateExpiry: off,
 		APIErrors:         off,
 	}
