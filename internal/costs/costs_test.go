@@ -23,6 +23,9 @@ func fleet(change func(*Setup)) Setup {
 	return s
 }
 
+// minutely are windows of a minute. The devices send more rarely, so that each message has a window of its own.
+func minutely(s *Setup) { s.Metrics = DefaultMetrics() }
+
 func estimate(t *testing.T, s Setup) Estimate {
 	t.Helper()
 	e, err := Of(s)
@@ -77,6 +80,22 @@ func TestCostOfAnItem(t *testing.T) {
 			"four items per message"},
 		{func(s *Setup) { s.Recent = &Recent{Hours: 73} }, "DynamoDB: recent readings, storage",
 			1e6 * 0.1 * (0.8*1024 + 150) / (1 << 30) * 0.25, "a tenth of a month's million × 969.2 bytes × 0.25 per GB"},
+		{minutely, "DynamoDB: metrics", 0.625, "one item per message, of 150 + 4 × 130 = 670 bytes: 1 million × 0.625"},
+		{func(s *Setup) { minutely(s); s.IntervalSeconds /= 100 }, "DynamoDB: metrics", 27.375,
+			"a device sends twice or more in a window: 1000 × 43,800 items × 0.625 per million"},
+		{func(s *Setup) { minutely(s); s.MeasuresPerReading = 7 }, "DynamoDB: metrics", 1.25,
+			"150 + 7 × 130 = 1060 bytes are two units"},
+		{minutely, "DynamoDB: metrics, storage", 1e6 * 30 / (730.0 / 24) * 670 / (1 << 30) * 0.25,
+			"30 of 30.4 days × 670 bytes × 0.25 per GB"},
+		{minutely, "metrics, ends of windows: invocations", 4 * 43_800 * 0.20 / 1e6,
+			"four shards × 43,800 windows × 0.20 per million"},
+		{minutely, "Firehose: metrics", 4 * 43_800 * 10_240.0 / (1 << 30) * 0.029,
+			"four shards × 43,800 windows; 1 million items / 175,200 × 4 rows × 400 bytes = 9132, which count as 10,240"},
+		{minutely, "S3: metrics of one month", 4e6 * 400 * 0.1 / (1 << 30) * 0.023, "4 million rows × 400 bytes × 0.1"},
+		{minutely, "S3: metrics, objects", 0.0438, "2,628,000 s / 300 s = 8760 objects × 5 per million"},
+		{minutely, "Kinesis: data out", 3 * gibOfMillion * 0.04, "three readers"},
+		{minutely, "metrics: metrics", 1.2, "four × 0.30"},
+		{func(s *Setup) { minutely(s); s.Metrics.Export = false }, "metrics: metrics", 0.9, "three × 0.30"},
 		{func(s *Setup) { s.Timestream = DefaultTimestream() }, "Timestream: writes", 0.50, "1 million × 0.50"},
 		{func(s *Setup) { s.Timestream = &Timestream{"single", 24} }, "Timestream: writes", 2.00, "four measures each"},
 		{func(s *Setup) { s.Timestream = DefaultTimestream() }, "Timestream: memory",
@@ -192,7 +211,7 @@ func TestPrices(t *testing.T) {
 		func(s *Setup) {
 			s.Stream.Mode, s.Stream.Shards, s.Credentials.Store = "provisioned", 10, "secretsmanager"
 			s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
-			s.Monitoring, s.API = DefaultMonitoring(), DefaultAPI()
+			s.Monitoring, s.API, s.Metrics = DefaultMonitoring(), DefaultAPI(), DefaultMetrics()
 			s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, EmailSubscribers: 1}
 		}}
 	for _, p := range prices {
@@ -218,7 +237,7 @@ func TestPrices(t *testing.T) {
 func TestEveryItemHasAPrice(t *testing.T) {
 	for _, change := range []func(*Setup){nil, func(s *Setup) {
 		s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
-		s.Monitoring, s.API = DefaultMonitoring(), DefaultAPI()
+		s.Monitoring, s.API, s.Metrics = DefaultMonitoring(), DefaultAPI(), DefaultMetrics()
 		s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, EmailSubscribers: 1}
 	}, func(s *Setup) { s.Stream.Mode = "provisioned" }, func(s *Setup) { s.Archive.Delivery = perMessage }} {
 		for _, i := range estimate(t, fleet(change)).Items {

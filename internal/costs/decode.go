@@ -29,6 +29,13 @@ func (r *Recent) UnmarshalJSON(text []byte) error {
 }
 
 // UnmarshalJSON gives what is missing its default.
+func (m *Metrics) UnmarshalJSON(text []byte) error {
+	type plain Metrics
+	*m = *DefaultMetrics()
+	return json.Unmarshal(text, (*plain)(m))
+}
+
+// UnmarshalJSON gives what is missing its default.
 func (m *Monitoring) UnmarshalJSON(text []byte) error {
 	type plain Monitoring
 	*m = *DefaultMonitoring()

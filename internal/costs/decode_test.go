@@ -22,6 +22,8 @@ func TestDecode(t *testing.T) {
 		`{"timestream":{}}`:                 func(s *Setup) { s.Timestream = &Timestream{"multi", 24} },
 		`{"recent":{}}`:                     func(s *Setup) { s.Recent = &Recent{48} },
 		`{"recent":{"hours":2}}`:            func(s *Setup) { s.Recent = &Recent{2} },
+		`{"metrics":{}}`:                    func(s *Setup) { s.Metrics = &Metrics{60, 30, true} },
+		`{"metrics":{"export":false}}`:      func(s *Setup) { s.Metrics = &Metrics{60, 30, false} },
 		`{"influxdb":{}}`:                   func(s *Setup) { s.InfluxDB = &InfluxDB{} },
 		`{"influxdb":{"instance":{}}}`:      func(s *Setup) { s.InfluxDB = &InfluxDB{&Instance{"db.influx.medium"}} },
 		`{"alerts":{"share":0.5}}`:          func(s *Setup) { s.Alerts = &Alerts{Share: 0.5} },

@@ -50,6 +50,7 @@ var capabilities = []func(b *bill){
 	(*bill).deviceState,
 	(*bill).archive,
 	(*bill).recent,
+	(*bill).windows,
 	(*bill).timestream,
 	(*bill).influxdb,
 	(*bill).alerts,
@@ -125,7 +126,8 @@ func (b *bill) ingest() {
 	b.perMessage("iot_action", "AWS IoT: action of telemetry", metered)
 }
 
-// stream is the Kinesis stream with its readers: the processor, and Firehose with a batched archive.
+// stream is the Kinesis stream with its readers: the processor, Firehose with a batched archive, and the function
+// metrics.
 func (b *bill) stream() {
 	s, t := b.setup, b.traffic
 	if s.Stream.Mode != onDemand {
@@ -135,6 +137,9 @@ func (b *bill) stream() {
 	}
 	readers := 1.0
 	if b.batchedArchive() {
+		readers++
+	}
+	if s.Metrics != nil {
 		readers++
 	}
 	rounded := t.messages * units(s.MessageBytes, kinesisRecordUnit) * kinesisRecordUnit / gib

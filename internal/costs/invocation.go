@@ -4,11 +4,11 @@ package costs
 // they do.
 type Invocation struct {
 	Messages  float64
-	Updates   float64 // of device state (processor), of cooldowns (alerts)
+	Updates   float64 // of device state (processor), of cooldowns (alerts); items (metrics)
 	Reads     float64 // of items (alerts)
 	Requests  float64 // to all stores
-	ItemBytes float64 // of one item in DynamoDB, at most (processor)
-	RowBytes  float64 // of the rows of one message, at most (archiver)
+	ItemBytes float64 // of one item in DynamoDB, at most (processor, metrics)
+	RowBytes  float64 // of the rows of one message (archiver), of a row (metrics), at most
 	LogBytes  float64 // at most
 	Metrics   float64 // that are counted each time
 }
@@ -25,6 +25,17 @@ func (s Setup) Archiving() Invocation {
 	messages := s.traffic().messages
 	n := messages / archiverInvocations(messages, messages*s.MessageBytes)
 	return Invocation{Messages: n, RowBytes: rowBytes(s.MessageBytes), LogBytes: logBytes(n), Metrics: archiverMetrics}
+}
+
+// Windowing returns the mean invocation of the function metrics that ends a window on a shard.
+func (s Setup) Windowing() Invocation {
+	w := s.windows()
+	n := Invocation{Updates: w.items, Requests: w.requests, ItemBytes: metricsItemBytes(s.MeasuresPerReading),
+		RowBytes: metricsRowBytes, LogBytes: logBytes(0), Metrics: metricsMetrics}
+	if s.Metrics.Export {
+		n.Metrics += exportMetrics
+	}
+	return n
 }
 
 // Alerting returns an invocation of the function alerts that announces an alert.

@@ -29,6 +29,7 @@ type Setup struct {
 	Archive     Archive     `json:"archive"`
 	Timestream  *Timestream `json:"timestream"`
 	Recent      *Recent     `json:"recent"`
+	Metrics     *Metrics    `json:"metrics"`
 	InfluxDB    *InfluxDB   `json:"influxdb"`
 	Alerts      *Alerts     `json:"alerts"`
 	Monitoring  *Monitoring `json:"monitoring"`
@@ -71,6 +72,13 @@ type Timestream struct {
 // Recent is the table of recent readings.
 type Recent struct {
 	Hours float64 `json:"hours"`
+}
+
+// Metrics are statistics of each device over windows of time, of all its measures.
+type Metrics struct {
+	WindowSeconds float64 `json:"window_seconds"`
+	KeepDays      float64 `json:"keep_days"`
+	Export        bool    `json:"export"`
 }
 
 // InfluxDB is where the processor writes line protocol.
@@ -156,6 +164,12 @@ func DefaultTimestream() *Timestream {
 // DefaultRecent is the block recent with nothing in it.
 func DefaultRecent() *Recent { return &Recent{Hours: float64(*pipeline.RecentHours.Default)} }
 
+// DefaultMetrics is the block metrics with nothing in it.
+func DefaultMetrics() *Metrics {
+	return &Metrics{WindowSeconds: float64(*pipeline.MetricsWindowSeconds.Default),
+		KeepDays: float64(*pipeline.MetricsKeepDays.Default), Export: true}
+}
+
 // usualAlarmMetrics is how many metrics the alarms of a pipeline have that has only a name and monitoring.
 const usualAlarmMetrics = 22
 
@@ -212,6 +226,10 @@ func (s Setup) checkNumbers() error {
 	}
 	if r := s.Recent; r != nil {
 		bounds = append(bounds, bound{"recent.hours", r.Hours, 1, many})
+	}
+	if m := s.Metrics; m != nil {
+		bounds = append(bounds, within("metrics.window_seconds", m.WindowSeconds, pipeline.MetricsWindowSeconds),
+			within("metrics.keep_days", m.KeepDays, pipeline.MetricsKeepDays))
 	}
 	if a := s.Alerts; a != nil {
 		bounds = append(bounds, bound{"alerts.share", a.Share, 0, 1},

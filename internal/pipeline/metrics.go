@@ -24,11 +24,12 @@ const (
 	// maxMeasureName is the longest name that the function counts.
 	maxMeasureName = 256
 
-	// The function holds the statistics of a window, of a part of a very large one, in memory.
-	metricsMemoryMB       = 512
+	// MetricsMemoryMB is the memory of the function. It holds the statistics of a window, or of a part of a very large
+	// one.
+	MetricsMemoryMB       = 512
 	metricsTimeoutSeconds = 300
-	// The state is read and written with each batch, so batches are large, and wait for a sixth of a window.
-	metricsBatchSize          = 1000
+	// MetricsBatchSize is large: the state is read and written with each batch, which waits for a sixth of a window.
+	MetricsBatchSize          = 1000
 	metricsBatchesPerWindow   = 6
 	metricsMaxBatchWaitSecond = 60
 	// A batch fails only if the table does, and metrics without it would be wrong: it is repeated for a day.
@@ -130,10 +131,15 @@ func (b *builder) metricsFunction() spec.Function {
 	}
 	return spec.Function{
 		Description:    "Computes the metrics of pipeline " + b.config.Name,
-		MemoryMB:       metricsMemoryMB,
+		MemoryMB:       MetricsMemoryMB,
 		TimeoutSeconds: metricsTimeoutSeconds,
 		Environment:    e,
 	}
+}
+
+// MetricsBatchWindowSeconds is how long Lambda collects a batch for a window of this length.
+func MetricsBatchWindowSeconds(window int32) int32 {
+	return min(window/metricsBatchesPerWindow, metricsMaxBatchWaitSecond)
 }
 
 // measuresText is the value of the environment variable; the order of the names has no meaning.
@@ -152,8 +158,8 @@ func (b *builder) metricsEventSource() assembly.Part {
 		StreamARN:             b.arn.stream(stream),
 		FunctionName:          name,
 		FunctionARN:           b.arn.function(name),
-		BatchSize:             metricsBatchSize,
-		BatchWindowSeconds:    min(window/metricsBatchesPerWindow, metricsMaxBatchWaitSecond),
+		BatchSize:             MetricsBatchSize,
+		BatchWindowSeconds:    MetricsBatchWindowSeconds(window),
 		ParallelizationFactor: 1,
 		MaxRetries:            metricsMaxRetries,
 		MaxRecordAgeSeconds:   metricsMaxRecordAgeSeconds,

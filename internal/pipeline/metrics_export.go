@@ -12,9 +12,10 @@ const (
 	// exportPrefix starts the keys of exported metrics. The bucket's rules for the archive hold for them as well.
 	exportPrefix = "metrics/"
 	exportTable  = "metrics"
-	// Rows compress to a tenth, and few large objects are read faster than many small ones.
-	exportBufferSeconds = 300
-	exportBufferMB      = 64
+	// ExportBufferSeconds and ExportBufferMB say when Firehose writes an object. Rows compress to a tenth, and few
+	// large objects are read faster than many small ones.
+	ExportBufferSeconds = 300
+	ExportBufferMB      = 64
 )
 
 func (b *builder) exportsMetrics() bool { return b.hasMetrics() && *b.config.Metrics.Export }
@@ -43,8 +44,8 @@ func (b *builder) exportStream() assembly.Part {
 			ErrorPrefix:   archiveErrorPrefix + "!{firehose:error-output-type}/!{timestamp:yyyy-MM-dd}/",
 			Extension:     ".json.gz",
 			Gzip:          true,
-			BufferSeconds: exportBufferSeconds,
-			BufferMB:      exportBufferMB,
+			BufferSeconds: ExportBufferSeconds,
+			BufferMB:      ExportBufferMB,
 			Tags:          b.env.Tags,
 		})
 }

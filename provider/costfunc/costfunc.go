@@ -43,6 +43,7 @@ const members = "`devices` (default 1), " +
 	"`archive` = { `enabled`, `delivery`, `format`, `buffer_seconds`, `buffer_mb` }, " +
 	"`timestream` = { `layout`, `memory_retention_hours` }, " +
 	"`recent` = { `hours` }, " +
+	"`metrics` = { `window_seconds`, `keep_days`, `export` }, " +
 	"`influxdb` = { `instance` = { `type` } }, " +
 	"`alerts` = { `share` of the messages that raise one (0), `email_subscribers` (0) }, " +
 	"`monitoring` = { `alarms`: how many metrics the alarms look at (20), `dashboard` (true) }, " +

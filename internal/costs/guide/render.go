@@ -56,6 +56,7 @@ func basic(s *costs.Setup)       { s.BasicIngest = true }
 func lines(s *costs.Setup)       { s.Archive.Format = "json" }
 func noArchive(s *costs.Setup)   { s.Archive.Enabled = false }
 func recent(s *costs.Setup)      { s.Recent = costs.DefaultRecent() }
+func metrics(s *costs.Setup)     { s.Metrics = costs.DefaultMetrics() }
 func timestream(s *costs.Setup)  { s.Timestream = costs.DefaultTimestream() }
 func influxdb(s *costs.Setup)    { s.InfluxDB = &costs.InfluxDB{} }
 func alerts(s *costs.Setup)      { s.BasicIngest, s.Alerts = false, &costs.Alerts{Share: 0.001} }
@@ -79,6 +80,7 @@ func setups() []setup {
 		with("Basic Ingest, archive as Parquet", basic),
 		with("**Basic Ingest, archive as Parquet, long batches**", basic, longBatches),
 		with("the same with `recent`", basic, longBatches, recent),
+		with("the same with `metrics`", basic, longBatches, metrics),
 		with("the same with `timestream`", basic, longBatches, timestream),
 		with("the same with `influxdb`", basic, longBatches, influxdb),
 		with("the same without archive", basic, longBatches, noArchive),
@@ -101,10 +103,11 @@ var columns = []struct {
 }{
 	{"AWS IoT", []string{"AWS IoT"}},
 	{"Kinesis", []string{"Kinesis"}},
-	{"functions", []string{"processor", "archiver", "alerts"}},
+	{"functions", []string{"processor", "archiver", "alerts", "metrics"}},
 	{"device state", []string{"DynamoDB: device state"}},
-	{"archive", []string{"Firehose", "S3"}},
-	{"other stores", []string{"DynamoDB: re", "DynamoDB: cooldowns", "DynamoDB: rules", "Timestream", "SNS"}},
+	{"archive", []string{"Firehose: data", "Firehose: conversion", "S3: o", "S3: archive"}},
+	{"other stores", []string{"DynamoDB: re", "DynamoDB: metrics", "DynamoDB: cooldowns", "DynamoDB: rules",
+		"Firehose: metrics", "S3: metrics", "Timestream", "SNS"}},
 }
 
 func perMillionTable() (string, error) {
