@@ -32,7 +32,7 @@ func TestRead(t *testing.T) {
 
 func TestLookupSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ function, architecture, want string }{
-		{"procesor", "arm64", "the functions are alerts, archiver, metrics, processor, provisioning"},
+		{"procesor", "arm64", "the functions are alerts, api, archiver, metrics, processor, provisioning, watch"},
 		{"processor", "amd64", `architecture "amd64" is not one of arm64, x86_64`},
 	} {
 		if _, err := Lookup(c.function, c.architecture); err == nil || !strings.Contains(err.Error(), c.want) {

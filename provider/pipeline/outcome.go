@@ -165,7 +165,7 @@ func (s *session) guard(ctx context.Context, records []assembly.Record) error {
 		if r.Status == assembly.Missing || r.Status == assembly.Foreign {
 			continue
 		}
-		data, err := s.engine.Drivers[r.Kind].Data(ctx, assembly.Ref{Name: r.Name, ID: r.ID})
+		data, err := s.engine.Drivers[r.Kind].Data(ctx, r.Ref(s.env.Owner))
 		if err != nil {
 			return err
 		}

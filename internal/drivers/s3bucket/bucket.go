@@ -279,8 +279,11 @@ func explain(err error) error {
 	return err
 }
 
-// Data implements [assembly.DataHolder].
+// Data implements [assembly.DataHolder]. What Delete removes in any case is no data.
 func (d *Driver) Data(ctx context.Context, ref assembly.Ref) (string, error) {
+	if ForceDestroy(ref.Outputs) {
+		return "", nil
+	}
 	n, more, err := d.count(ctx, ref.Name, disposable(ref.Outputs))
 	switch {
 	case err != nil || n == 0:

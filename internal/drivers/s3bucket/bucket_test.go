@@ -388,6 +388,10 @@ func TestDisposableObjectsGoWithTheBucket(t *testing.T) {
 	if held, err := d.Data(ctx, ref); held != "holds 1 object or old version" || err != nil {
 		t.Errorf("data: %q, %v", held, err)
 	}
+	forced := assembly.Ref{Name: ref.Name, ID: ref.ID, Outputs: map[string]string{forceOutput: "true"}}
+	if held, err := d.Data(ctx, forced); held != "" || err != nil {
+		t.Errorf("data of a bucket that goes in any case: %q, %v", held, err)
+	}
 	if err := d.Delete(ctx, ref); err == nil || !strings.Contains(err.Error(), "it holds 1 objects") {
 		t.Errorf("refusal: %v", err)
 	}
