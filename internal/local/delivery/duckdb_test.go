@@ -69,8 +69,8 @@ func ptr[T any](v T) *T { return &v }
 
 func at(t time.Time) *string { return ptr(t.UTC().Format("2006-01-02 15:04:05.999")) }
 
-// messageOf returns the i-th message of the test.
-func messageOf(i int) message {
+// messageOf returns the i-th message of the test, which thing sends.
+func messageOf(thing string, i int) message {
 	measured := start.Add(time.Duration(i)*234*time.Millisecond - time.Hour)
 	value := float64(i)/8 - 100
 	switch i % 8 {
@@ -90,7 +90,7 @@ func messageOf(i int) message {
 			{Kind: ptr("telemetry"), Time: at(measured.Add(7 * time.Millisecond)),
 				Measures: map[string]*float64{"t": ptr(-1.0)}}}}
 	case 4:
-		return message{lambdatest.Status("soil-001", `{"status":"offline"}`, measured),
+		return message{lambdatest.Status(thing, `{"status":"offline"}`, measured),
 			[]archived{{Kind: ptr("status"), Payload: ptr(`{"status":"offline"}`)}}}
 	case 5:
 		return message{fmt.Sprintf("poison %d", i), []archived{{Kind: ptr("other")}}}
@@ -110,7 +110,7 @@ func TestDuckDBReadsTheArchive(t *testing.T) {
 	var want []archived
 	for i := range 10_000 {
 		shard, thing := string("abc"[i%3]), fmt.Sprintf("soil-%03d", i%50)
-		m := messageOf(i)
+		m := messageOf(thing, i)
 		sequence, arrived := w.source.publish(shard, thing, m.payload)
 		for k, r := range m.rows {
 			r.Thing, r.SequenceNumber, r.ArrivedAt = &thing, &sequence, at(arrived)
