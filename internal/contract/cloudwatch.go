@@ -21,6 +21,8 @@ const (
 	DevicesOnlineMetric  = "DevicesOnline"
 	DevicesSilentMetric  = "DevicesSilent"
 	DevicesOfflineMetric = "DevicesOffline"
+	// DevicesNeverSeenMetric counts devices of the configuration that have sent nothing yet.
+	DevicesNeverSeenMetric = "DevicesNeverSeen"
 
 	ArchivedMetric         = "Archived"
 	ProcessingFailedMetric = "ProcessingFailed" // messages that Firehose keeps below the error prefix

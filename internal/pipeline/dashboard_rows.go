@@ -42,7 +42,7 @@ func (b *builder) fleetGraphs() []graph {
 		var list []graphEntry
 		for _, g := range []struct{ label, metric string }{
 			{"online", contract.DevicesOnlineMetric}, {"silent", contract.DevicesSilentMetric},
-			{"offline", contract.DevicesOfflineMetric},
+			{"offline", contract.DevicesOfflineMetric}, {"never seen", contract.DevicesNeverSeenMetric},
 		} {
 			q := b.ownMetric("watch", g.metric)
 			q.Statistic = "Maximum"

@@ -37,7 +37,7 @@ func (r *run) count(ctx context.Context, l limits) error {
 		rows += counts[i]
 	}
 	if l.described != nil {
-		r.metrics.Count("DevicesNeverSeen", max(0, int(*l.described)-rows))
+		r.metrics.Count(contract.DevicesNeverSeenMetric, max(0, int(*l.described)-rows))
 	}
 	r.state.countedAt = r.clock.UnixMilli()
 	return nil

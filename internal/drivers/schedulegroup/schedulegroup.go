@@ -25,8 +25,8 @@ type Driver struct{ c *awsapi.Clients }
 // New returns the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Observe reads the group; its tags only before it is recorded and for full reads. A group that AWS is deleting is
-// absent.
+// Observe reads the group and its tags. Somebody else's group of the same name would differ in nothing else, and get
+// the pipeline's schedules. A group that AWS is deleting is absent.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.ScheduleGroup], error) {
 	out, err := d.c.Scheduler().GetScheduleGroup(ctx, &scheduler.GetScheduleGroupInput{Name: &ref.Name})
 	if awsapi.IsNotFound(err) || err == nil && out.State == types.ScheduleGroupStateDeleting {
@@ -37,10 +37,6 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	}
 	o := &assembly.Observed[spec.ScheduleGroup]{
 		Identity: assembly.Identity{ID: ref.Name, ARN: aws.ToString(out.Arn)},
-		Owner:    ref.Owner,
-	}
-	if ref.ID != "" && !ref.Full {
-		return o, nil
 	}
 	o.Owner, o.Spec.Tags, err = Owner(ctx, d.c, ref.Name)
 	if awsapi.IsNotFound(err) {

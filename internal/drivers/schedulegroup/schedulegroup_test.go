@@ -25,7 +25,7 @@ const (
 func TestLife(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	drivertest.Life[spec.ScheduleGroup]{
-		Clients: c, Driver: New(c), Name: name, Reads: 1,
+		Clients: c, Driver: New(c), Name: name, Reads: 2,
 		Full: spec.ScheduleGroup{Tags: map[string]string{"team": "bay"}},
 		Steps: []drivertest.Step[spec.ScheduleGroup]{
 			{Why: "tags changed by hand", Fields: []string{"tags"}, Writes: []string{"TagResource", "UntagResource"},

@@ -45,22 +45,28 @@ func (d *workdir) replace(i awstest.Impostor) (part assembly.Record, described s
 // apply repairs. A destroy leaves the object and removes the rest.
 func TestForeignObjectInPlaceOfAPart(t *testing.T) {
 	for group := range slices.Chunk(awstest.Impostors, 4) {
-		var names []string
-		for _, i := range group {
-			names = append(names, i.Part)
-		}
-		t.Run(strings.Join(names, " "), func(t *testing.T) {
-			w := newAWS(t)
-			d := newWorkdir(t, w)
-			d.describe(small("greenhouse", "soil-1"))
-			d.must("create", d.apply())
-			for _, i := range group {
-				d.refuses(i)
-			}
-			d.unchanged("after all repairs")
-			d.leaves(group[len(group)-1])
-		})
+		foreign(t, small("greenhouse", "soil-1"), group)
 	}
+	foreign(t, small("greenhouse", "soil-1")+"\n monitoring = {}", awstest.MonitoringImpostors)
+}
+
+func foreign(t *testing.T, pipeline string, group []awstest.Impostor) {
+	t.Helper()
+	var names []string
+	for _, i := range group {
+		names = append(names, i.Part)
+	}
+	t.Run(strings.Join(names, " "), func(t *testing.T) {
+		w := newAWS(t)
+		d := newWorkdir(t, w)
+		d.describe(pipeline)
+		d.must("create", d.apply())
+		for _, i := range group {
+			d.refuses(i)
+		}
+		d.unchanged("after all repairs")
+		d.leaves(group[len(group)-1])
+	})
 }
 
 func (d *workdir) refuses(i awstest.Impostor) {
