@@ -15,7 +15,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/tftest"
 )
 
-// quotas are AWS's default request rates of what a device takes; the bundles go to Secrets Manager.
+// quotas are AWS's default request rates of what a device takes; the bundles go where they go by default.
 var quotas = iotstub.Quotas()
 
 // latency is the time before each answer of the stub.
@@ -106,7 +106,6 @@ func (l *life) prepare(endpoint string) error {
 resource "iot_pipeline" "fleet" {
   name          = "fleet"
   %s
-  credentials   = { store = "secretsmanager", path = "/fleet" }
   force_destroy = true
   timeouts      = { create = "5h", update = "5h", delete = "5h" }
 }

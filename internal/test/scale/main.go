@@ -22,8 +22,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/tftest"
 )
@@ -147,7 +147,7 @@ func keep(name string, results []result) error {
 
 // dictated is the time that AWS's quotas leave no way below; a bucket holds one second's worth, which is free.
 func dictated(added, removed int) time.Duration {
-	takes, _ := fleet.Estimate(added, removed, credstore.SecretsManager,
+	takes, _ := fleet.Estimate(added, removed, pipeline.StoreFor(max(added, removed)),
 		func(operation string) float64 { return quotas[operation] })
 	return max(0, takes-time.Second)
 }
