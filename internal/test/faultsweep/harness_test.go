@@ -163,7 +163,7 @@ func (a *localAWS) destroy(owner string, records []assembly.Record) ([]assembly.
 	}
 	records = slices.Clone(records)
 	for i := range records {
-		if records[i].Kind == spec.KindBucket && len(records[i].Outputs) == 0 {
+		if records[i].Kind == spec.KindBucket {
 			records[i].Outputs = s3bucket.Outputs(spec.Bucket{ForceDestroy: true})
 		}
 	}

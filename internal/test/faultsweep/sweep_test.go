@@ -75,7 +75,7 @@ func stride() int {
 	if os.Getenv("IOT_FAULTS") == "full" {
 		return 1
 	}
-	return 151
+	return 211
 }
 
 // TestEveryRequestMayFail lets request after request of create, update and delete fail in every way, with the SDK's

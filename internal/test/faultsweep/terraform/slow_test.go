@@ -48,7 +48,8 @@ func TestTimeout(t *testing.T) {
 func TestDeepCheckIsAnnounced(t *testing.T) {
 	w := newAWS(t)
 	d := newWorkdir(t, w)
-	fleet := "name = \"greenhouse\"\n devices = { for n in range(22) : format(\"soil-%02d\", n) => {} }\n"
+	fleet := "name = \"greenhouse\"\n credentials = { store = \"ssm\" }\n " +
+		"devices = { for n in range(22) : format(\"soil-%02d\", n) => {} }\n"
 	d.describe(fleet)
 	d.must("create", d.apply())
 	for _, name := range []string{"soil-04", "soil-07"} {
