@@ -215,6 +215,7 @@ var chains = map[string][]change{
 			"awslambda:AddPermission",
 			"awslambda:CreateFunction",
 			"awslambda:PutFunctionEventInvokeConfig",
+			"awslambda:UpdateEventSourceMapping", // counts what becomes of the records, for an alarm
 			"cloudwatch:PutDashboard",
 			"cloudwatch:PutMetricAlarm",
 			"dynamodb:PutItem",
@@ -239,7 +240,8 @@ var chains = map[string][]change{
 		{"no dashboard", "monitoring", `{ notify_return = false, silence_minutes = 30, dashboard = false,
 			alarms = { dead_letters = { enabled = false } } }`, []string{"cloudwatch:DeleteDashboards"}},
 		{"no alarms", "monitoring", `{ notify_return = false, silence_minutes = 30, dashboard = false,
-			alarms = { enabled = false } }`, []string{"awslambda:RemovePermission", "cloudwatch:DeleteAlarms"}},
+			alarms = { enabled = false } }`, []string{"awslambda:RemovePermission",
+			"awslambda:UpdateEventSourceMapping", "cloudwatch:DeleteAlarms"}},
 		{"no presence", "monitoring", `{ notify_return = false, silence_minutes = 30, dashboard = false,
 			alarms = { enabled = false }, presence = false }`,
 			[]string{"iam:UpdateAssumeRolePolicy", "iot:DeleteTopicRule"}},
