@@ -53,7 +53,7 @@ func repeats(err error) bool {
 	return httpapi.Passes(err) || awsapi.Is(err, "ConflictException") && awsapi.MessageHas(err, "already exists")
 }
 
-// write makes the API what is wanted. What routes need comes before them, and goes after them.
+// write makes the API match want: first what routes need, then the routes, and last it deletes what no route needs.
 func (d *Driver) write(ctx context.Context, s *state, want spec.HTTPAPIRoutes) error {
 	if err := d.writeIntegration(ctx, s, want); err != nil {
 		return fmt.Errorf("writing the integration: %w", err)
