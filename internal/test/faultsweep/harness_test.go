@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"slices"
 	"testing"
@@ -45,9 +46,24 @@ func newLocalAWS(t testing.TB) *localAWS {
 		t:        t,
 		server:   s,
 		proxy:    faultproxy.Start(t, s.URL),
-		client:   &http.Client{Transport: transport},
+		client:   &http.Client{Transport: readOnlyBodies{transport}},
 		attempts: 1,
 	}
+}
+
+// readOnlyBodies hides that a request's body can write itself. The SDK closes a body when the answer's header is
+// there, and its WriteTo answers io.EOF from then on (smithy-go 1.28.9, transport/http/internal/io/safe.go), which
+// net/http takes for an error of the request: when it still looks for the body's end, it closes the connection below
+// the answer. The SDK tries again then; with one attempt, a request fails by itself now and then.
+type readOnlyBodies struct{ http.RoundTripper }
+
+// RoundTrip sends r with a body that can only be read.
+func (b readOnlyBodies) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r = r.Clone(r.Context())
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return b.RoundTripper.RoundTrip(r)
 }
 
 func (a *localAWS) clients() *awsapi.Clients {
