@@ -17,7 +17,7 @@ import (
 const usage = `iot-local runs a deployed iot_pipeline on this machine.
 
   iot-local aws [flags]                 start a local AWS account to deploy pipelines to
-  iot-local run PIPELINE [flags]        run its broker, rules, streams and functions
+  iot-local run PIPELINE [flags]        run its broker, rules, streams and functions; --all for all pipelines
   iot-local simulate PIPELINE [flags]   simulate its devices, or new devices that register themselves
   iot-local alarm PIPELINE NAME [flags] set off one of its alarms, at an emulator
 

@@ -191,6 +191,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"dance", "the commands are aws, run, simulate and alarm"},
 		{"run", "missing pipeline name"},
 		{"run gh extra", `unexpected argument "extra"`},
+		{"run gh --all", `--all runs every pipeline: leave out "gh"`},
 		{"run nowhere --mqtt 127.0.0.1:0", "apply it first, or check name, region and endpoint"},
 		{"run gh --function processor", "want NAME=PATH"},
 		{"run gh --issuer-ca /nonexistent/ca.pem", "certificate authority of the tokens' issuer"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -56,6 +57,21 @@ func until(ctx context.Context, d time.Duration) (context.Context, context.Cance
 	return context.WithTimeout(ctx, d)
 }
 
+// one returns the name of the pipeline to run; "" for all.
+func one(names []string, all bool) (string, error) {
+	switch {
+	case all && len(names) > 0:
+		return "", fmt.Errorf("--all runs every pipeline: leave out %q, or leave out --all", names[0])
+	case all:
+		return "", nil
+	case len(names) == 0:
+		return "", errors.New("missing pipeline name: iot-local run PIPELINE, or iot-local run --all")
+	case len(names) > 1:
+		return "", fmt.Errorf("unexpected argument %q: name one pipeline, or run --all", names[1])
+	}
+	return names[0], nil
+}
+
 func run(ctx context.Context, args []string, out io.Writer) error {
 	var where target
 	var hosts list
@@ -82,8 +98,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	asJSON := f.Bool("json", false, "print one JSON object per event")
 	quiet := f.Bool("quiet", false, "print only errors, the ready line and the summary")
 	limit := f.Duration("for", 0, "stop after this `duration`")
-	pipeline, err := parse(f, args, out)
+	f.BoolVar(&o.All, "all", false, "run all pipelines of the account in the region, with one broker")
+	names, err := parseAll(f, args, out)
 	if err != nil {
+		return err
+	}
+	if o.Pipeline, err = one(names, o.All); err != nil {
 		return err
 	}
 	if o.Config, err = where.config(ctx); err != nil {
@@ -95,7 +115,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	p := newPrinter(out, *asJSON, *quiet)
-	o.Pipeline, o.Hosts, o.Events = pipeline, hosts, p.print
+	o.Hosts, o.Events = hosts, p.print
 	r, err := local.Start(ctx, o)
 	if err != nil {
 		return err

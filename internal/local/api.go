@@ -54,9 +54,9 @@ func (r *Runtime) HTTPAddr() string {
 	return r.http.Address()
 }
 
-// discoverAPI reads the pipeline's HTTP API. What cannot be played is reported; if it was served before, that goes on.
+// discoverAPI reads a pipeline's HTTP API. What cannot be played is reported; if it was served before, that goes on.
 func (r *Runtime) discoverAPI(ctx context.Context, m *Manifest) (*httpapi.API, error) {
-	if r.http == nil || !m.HasAPI() {
+	if r.http == nil {
 		return nil, nil
 	}
 	gateway := apigatewayv2.NewFromConfig(r.options.Config)
@@ -68,11 +68,11 @@ func (r *Runtime) discoverAPI(ctx context.Context, m *Manifest) (*httpapi.API, e
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	r.report("HTTP API", err)
+	r.report("HTTP API of "+m.Name, err)
 	if err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		return r.current.api, nil
+		return r.current.apis[m.Name], nil
 	}
 	return api, nil
 }
@@ -82,19 +82,37 @@ func (r *Runtime) applyAPI(before, d *deployment) {
 	if r.http == nil {
 		return
 	}
-	r.http.Set(d.api)
-	if sameJSON(before.api, d.api) {
-		return
+	if r.options.All {
+		r.http.SetAll(d.apis)
+	} else {
+		r.http.Set(d.apis[r.options.Pipeline])
 	}
-	if d.api == nil {
-		r.options.Events.Send(runlog.Event{Kind: runlog.Changed, Action: before.api.Name, Detail: "HTTP API removed"})
-		return
+	for name, old := range before.apis {
+		if d.apis[name] == nil {
+			r.options.Events.Send(runlog.Event{Kind: runlog.Changed, Action: old.Name, Detail: "HTTP API removed"})
+		}
 	}
-	r.options.Events.Send(runlog.Event{Kind: runlog.Changed, Action: d.api.Name,
-		Detail: fmt.Sprintf("HTTP API with %d routes", len(d.api.Routes))})
-	if slices.ContainsFunc(d.api.Routes, func(r httpapi.Route) bool { return r.Authorization == httpapi.IAM }) {
+	for name, api := range d.apis {
+		if !sameJSON(before.apis[name], api) {
+			r.announceAPI(name, api)
+		}
+	}
+}
+
+// apiURL is where the HTTP API of a pipeline is served.
+func (r *Runtime) apiURL(pipeline string) string {
+	if r.options.All {
+		return "http://" + r.http.Address() + "/" + pipeline
+	}
+	return "http://" + r.http.Address()
+}
+
+func (r *Runtime) announceAPI(pipeline string, api *httpapi.API) {
+	r.options.Events.Send(runlog.Event{Kind: runlog.Changed, Action: api.Name,
+		Detail: fmt.Sprintf("HTTP API with %d routes", len(api.Routes))})
+	if slices.ContainsFunc(api.Routes, func(r httpapi.Route) bool { return r.Authorization == httpapi.IAM }) {
 		r.options.Events.Send(runlog.Event{Kind: runlog.Warned, Detail: "IAM signatures are not evaluated: " +
-			"whoever can reach http://" + r.http.Address() + " may do everything that the API can"})
+			"whoever can reach " + r.apiURL(pipeline) + " may do everything that the API can"})
 	}
 }
 
@@ -108,18 +126,28 @@ func (r *Runtime) stopServing(ctx context.Context) {
 // describeAPI ends the line that says what runs, and warns of what is surprising.
 func (r *Runtime) describeAPI() string {
 	if r.http == nil {
-		if r.current.hasAPI {
-			return "; its HTTP API is not served (start with --http 127.0.0.1:8080)"
+		switch n := len(r.current.withAPI); {
+		case n == 0:
+			return ""
+		case r.options.All:
+			return fmt.Sprintf("; HTTP APIs of %d pipelines are not served (start with --http 127.0.0.1:8080)", n)
 		}
-		return ""
+		return "; its HTTP API is not served (start with --http 127.0.0.1:8080)"
 	}
 	if !r.http.Loopback() {
 		r.options.Events.Send(runlog.Event{Kind: runlog.Warned, Detail: "HTTP on " + r.http.Address() +
 			": other machines can reach it, and what they send is not encrypted"})
 	}
-	if r.current.api == nil {
-		r.options.Events.Send(runlog.Event{Kind: runlog.Warned, Detail: "the pipeline has no HTTP API yet: every " +
-			"request gets 404 until api = {} is applied"})
+	if len(r.current.apis) == 0 {
+		r.options.Events.Send(runlog.Event{Kind: runlog.Warned, Detail: "there is no HTTP API yet: every " +
+			"request gets 404 until a pipeline with api = {} is applied"})
 	}
-	return "; HTTP on http://" + r.http.Address()
+	if !r.options.All {
+		return "; HTTP on http://" + r.http.Address()
+	}
+	text := ""
+	for _, name := range r.current.withAPI {
+		text += "; HTTP of " + name + " on " + r.apiURL(name)
+	}
+	return text
 }

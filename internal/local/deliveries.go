@@ -20,12 +20,16 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/streams"
 )
 
-// discoverDeliveries reads the pipeline's delivery streams. What cannot be read or played is reported; if it ran
+// discoverDeliveries reads the pipelines' delivery streams. What cannot be read or played is reported; if it ran
 // before, it keeps its configuration.
-func (r *Runtime) discoverDeliveries(ctx context.Context, m *Manifest) ([]delivery.Config, error) {
-	names, err := r.deliveryNames(ctx, m)
-	if err != nil {
-		return nil, err
+func (r *Runtime) discoverDeliveries(ctx context.Context, ms []*Manifest) ([]delivery.Config, error) {
+	var names []string
+	for _, m := range ms {
+		own, err := r.deliveryNames(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, own...)
 	}
 	var all []delivery.Config
 	var problems []error

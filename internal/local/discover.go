@@ -33,29 +33,68 @@ type deployment struct {
 	deliveries []delivery.Config
 	schedules  []schedules.Schedule
 	alarms     []cloudwatchtypes.MetricAlarm
-	hasAPI     bool
-	api        *httpapi.API // nil also if it is not served
-	template   string       // for devices that register themselves; "" when they cannot
+	pipelines  []string                // names, in order
+	withAPI    []string                // names of the pipelines that have an HTTP API, in order
+	apis       map[string]*httpapi.API // by the pipeline's name; empty also if none is served
+	templates  []string                // for devices that register themselves
 }
 
 // function is a deployed function and the retry settings of its asynchronous invocations.
 type function struct {
-	config *lambdatypes.FunctionConfiguration
-	async  lambdahost.AsyncConfig
+	pipeline string // its name
+	config   *lambdatypes.FunctionConfiguration
+	async    lambdahost.AsyncConfig
 }
 
-// discover reads the pipeline's rules, functions, event source mappings and delivery streams. It reads the manifest
-// every time, since the pipeline may have gained parts.
-func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
-	m, err := ReadManifest(ctx, r.clients, r.options.Pipeline)
+// manifests reads the manifest of the pipeline, or those of all pipelines. It does so at every refresh, since pipelines
+// come and go, and gain parts. Of all pipelines, one whose manifest cannot be read stays as it was.
+func (r *Runtime) manifests(ctx context.Context) ([]*Manifest, error) {
+	if !r.options.All {
+		m, err := ReadManifest(ctx, r.clients, r.options.Pipeline)
+		return []*Manifest{m}, err
+	}
+	names, err := Pipelines(ctx, r.clients)
 	if err != nil {
 		return nil, err
 	}
-	d := &deployment{template: m.Parts[contract.KeyProvisioningTemplate], hasAPI: m.HasAPI()}
-	if d.rules, err = r.discoverRules(ctx, m); err != nil {
+	var all []*Manifest
+	known := make(map[string]*Manifest, len(names))
+	for _, name := range names {
+		m, err := ReadManifest(ctx, r.clients, name)
+		if errors.Is(err, ErrNotDeployed) {
+			continue // destroyed meanwhile
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		r.report("pipeline "+name, err)
+		if err != nil {
+			m = r.known[name]
+		}
+		if m != nil {
+			all, known[name] = append(all, m), m
+		}
+	}
+	r.known = known
+	return all, nil
+}
+
+// discover reads the rules, functions, event source mappings and delivery streams of the pipelines.
+func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
+	ms, err := r.manifests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &deployment{apis: map[string]*httpapi.API{}}
+	for _, m := range ms {
+		if err := r.discoverOwn(ctx, m, d); err != nil {
+			return nil, err
+		}
+	}
+	if d.rules, err = r.discoverRules(ctx, ms); err != nil {
 		return nil, fmt.Errorf("reading topic rules: %w", err)
 	}
-	if d.functions, err = r.discoverFunctions(ctx, m); err != nil {
+	if d.functions, err = r.discoverFunctions(ctx, ms); err != nil {
 		return nil, fmt.Errorf("reading functions: %w", err)
 	}
 	for _, f := range d.functions {
@@ -65,23 +104,54 @@ func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
 		}
 		d.mappings = append(d.mappings, mappings...)
 	}
-	if d.schedules, err = r.discoverSchedules(ctx, m); err != nil {
-		return nil, fmt.Errorf("reading schedules: %w", err)
-	}
-	if d.alarms, err = r.discoverAlarms(ctx, m); err != nil {
-		return nil, fmt.Errorf("reading alarms: %w", err)
-	}
-	if d.api, err = r.discoverAPI(ctx, m); err != nil {
-		return nil, fmt.Errorf("reading the HTTP API: %w", err)
-	}
-	if d.deliveries, err = r.discoverDeliveries(ctx, m); err != nil {
+	if d.deliveries, err = r.discoverDeliveries(ctx, ms); err != nil {
 		return nil, fmt.Errorf("reading delivery streams: %w", err)
 	}
 	return d, nil
 }
 
-func (r *Runtime) discoverRules(ctx context.Context, m *Manifest) ([]rules.Rule, error) {
-	prefix := contract.RuleName(m.Name, "")
+// discoverOwn adds what the manifest of one pipeline names.
+func (r *Runtime) discoverOwn(ctx context.Context, m *Manifest, d *deployment) error {
+	d.pipelines = append(d.pipelines, m.Name)
+	if template := m.Parts[contract.KeyProvisioningTemplate]; template != "" {
+		d.templates = append(d.templates, template)
+	}
+	planned, err := r.discoverSchedules(ctx, m)
+	if err != nil {
+		return fmt.Errorf("reading schedules: %w", err)
+	}
+	d.schedules = append(d.schedules, planned...)
+	watching, err := r.discoverAlarms(ctx, m)
+	if err != nil {
+		return fmt.Errorf("reading alarms: %w", err)
+	}
+	d.alarms = append(d.alarms, watching...)
+	if !m.HasAPI() {
+		return nil
+	}
+	d.withAPI = append(d.withAPI, m.Name)
+	api, err := r.discoverAPI(ctx, m)
+	if err != nil {
+		return fmt.Errorf("reading the HTTP API: %w", err)
+	}
+	if api != nil {
+		d.apis[m.Name] = api
+	}
+	return nil
+}
+
+// ofPipelines returns the pipeline that an object belongs to, or nil; see Manifest.has.
+func ofPipelines(ms []*Manifest, keys, name string, prefix func(pipeline string) string) *Manifest {
+	for _, m := range ms {
+		if m.has(keys, name, prefix(m.Name)) {
+			return m
+		}
+	}
+	return nil
+}
+
+func (r *Runtime) discoverRules(ctx context.Context, ms []*Manifest) ([]rules.Rule, error) {
+	prefix := func(pipeline string) string { return contract.RuleName(pipeline, "") }
 	var all []rules.Rule
 	pages := iot.NewListTopicRulesPaginator(r.clients.IoT(), &iot.ListTopicRulesInput{})
 	for pages.HasMorePages() {
@@ -90,7 +160,7 @@ func (r *Runtime) discoverRules(ctx context.Context, m *Manifest) ([]rules.Rule,
 			return nil, err
 		}
 		for _, item := range page.Rules {
-			if !m.has(contract.KeyRulePrefix, *item.RuleName, prefix) {
+			if ofPipelines(ms, contract.KeyRulePrefix, *item.RuleName, prefix) == nil {
 				continue
 			}
 			out, err := r.clients.IoT().GetTopicRule(ctx, &iot.GetTopicRuleInput{RuleName: item.RuleName})
@@ -107,7 +177,8 @@ func (r *Runtime) discoverRules(ctx context.Context, m *Manifest) ([]rules.Rule,
 	return all, nil
 }
 
-func (r *Runtime) discoverFunctions(ctx context.Context, m *Manifest) ([]function, error) {
+func (r *Runtime) discoverFunctions(ctx context.Context, ms []*Manifest) ([]function, error) {
+	prefix := func(pipeline string) string { return pipeline + "-" }
 	var all []function
 	pages := lambda.NewListFunctionsPaginator(r.clients.Lambda(), &lambda.ListFunctionsInput{})
 	for pages.HasMorePages() {
@@ -116,14 +187,15 @@ func (r *Runtime) discoverFunctions(ctx context.Context, m *Manifest) ([]functio
 			return nil, err
 		}
 		for _, config := range page.Functions {
-			if !m.has(contract.KeyFunctionPrefix, *config.FunctionName, m.Name+"-") {
+			m := ofPipelines(ms, contract.KeyFunctionPrefix, *config.FunctionName, prefix)
+			if m == nil {
 				continue
 			}
 			async, err := r.discoverAsync(ctx, *config.FunctionName)
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, function{&config, async})
+			all = append(all, function{m.Name, &config, async})
 		}
 	}
 	return all, nil

@@ -41,7 +41,7 @@ func (r *Runtime) functionEnv(ctx context.Context) ([]string, error) {
 func (r *Runtime) host(f function) error {
 	c := f.config
 	name := *c.FunctionName
-	bootstrap, err := r.bootstrap(name, aws.ToString(c.CodeSha256))
+	bootstrap, err := r.bootstrap(f.pipeline, name, aws.ToString(c.CodeSha256))
 	if err != nil {
 		return fmt.Errorf("preparing function %q: %w", name, err)
 	}
@@ -87,9 +87,9 @@ func codeName(sum string) string {
 
 // bootstrap finds the executable of a deployed function: the one in Options, or the one of this build whose archive has
 // the deployed code's checksum. It is for this machine's architecture, whatever the deployed one is.
-func (r *Runtime) bootstrap(name, sum string) (string, error) {
+func (r *Runtime) bootstrap(pipeline, name, sum string) (string, error) {
 	for key, path := range r.options.Bootstraps {
-		if key == name || r.options.Pipeline+"-"+key == name {
+		if key == name || pipeline+"-"+key == name {
 			return filepath.Abs(path)
 		}
 	}
@@ -97,7 +97,7 @@ func (r *Runtime) bootstrap(name, sum string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("its code (CodeSha256 %s) does not belong to this build: "+
 			"apply with this build of the provider, or set --function %s=PATH to its bootstrap", sum,
-			strings.TrimPrefix(name, r.options.Pipeline+"-"))
+			strings.TrimPrefix(name, pipeline+"-"))
 	}
 	archive, err := archives.Lookup(shipped, hostArchitecture())
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,6 +15,7 @@ import (
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
@@ -64,6 +67,32 @@ func ReadManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 		TopicPrefix:     pipeline,
 		CredentialsPath: contract.DefaultCredentialsPath(pipeline),
 	}, nil
+}
+
+// manifestPath is the name of a manifest; a device of a pipeline may be called "manifest", too.
+var manifestPath = regexp.MustCompile(`^/iot-pipeline/([^/]+)/manifest$`)
+
+// Pipelines returns the names of the account's pipelines that have a manifest, in order.
+func Pipelines(ctx context.Context, c *awsapi.Clients) ([]string, error) {
+	var names []string
+	pages := ssm.NewDescribeParametersPaginator(c.SSM(), &ssm.DescribeParametersInput{
+		ParameterFilters: []ssmtypes.ParameterStringFilter{
+			{Key: aws.String("Name"), Option: aws.String("Contains"), Values: []string{"/manifest"}},
+		},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("looking for pipelines: %w", err)
+		}
+		for _, p := range page.Parameters {
+			if found := manifestPath.FindStringSubmatch(aws.ToString(p.Name)); found != nil {
+				names = append(names, found[1])
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // arguments are those arguments of a pipeline that the local runtime reads. It takes no more from a manifest than it
@@ -169,7 +198,7 @@ func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 // HasAPI reports whether the pipeline has a device management API.
 func (m *Manifest) HasAPI() bool { return m.Parts[contract.KeyAPIFunction] != "" }
 
-// has reports whether an object belongs to the pipeline: the manifest lists it under a key with the prefix keys, or
+// has reports whether an object of a name belongs to the pipeline: the manifest lists it under a key with the prefix keys, or
 // without a manifest its name begins with prefix.
 func (m *Manifest) has(keys, name, prefix string) bool {
 	if m.Parts == nil {

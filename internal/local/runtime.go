@@ -40,8 +40,11 @@ import (
 type Options struct {
 	// Config is the AWS account and region; with a BaseEndpoint, any AWS-compatible endpoint.
 	Config aws.Config
-	// Pipeline is the pipeline's name.
+	// Pipeline is the pipeline's name; "" with All.
 	Pipeline string
+	// All runs every pipeline of the account in the region, as AWS does: one broker, whose rules and policies are those
+	// of all of them. Pipelines that are applied or destroyed later come and go.
+	All bool
 	// MQTTAddr is where the broker listens; "" means 127.0.0.1:8883, and port 0 lets the kernel choose.
 	MQTTAddr string
 	// HTTPAddr is where the device management API is served; "" serves none, and port 0 lets the kernel choose.
@@ -81,6 +84,7 @@ type Runtime struct {
 	provisioning *provisioning.Service
 	dataplane    *dataplane.Server
 	hosts        *lambdahost.Host
+	known        map[string]*Manifest // of all pipelines, as last read; only refresh uses it
 	queue        *lambdahost.Async
 	schedules    *schedules.Player
 	alarms       *alarms.Player   // nil on AWS
@@ -124,17 +128,27 @@ func Start(ctx context.Context, o Options) (*Runtime, error) {
 	}
 	if err := r.start(ctx); err != nil {
 		r.close()
-		return nil, fmt.Errorf("running pipeline %q: %w", o.Pipeline, err)
+		return nil, fmt.Errorf("running %s: %w", r.what(), err)
 	}
 	return r, nil
 }
 
-func (r *Runtime) start(ctx context.Context) error {
-	if r.options.Pipeline == "" {
-		return errors.New("no name given")
+// what names what runs, for errors.
+func (r *Runtime) what() string {
+	if r.options.All {
+		return "all pipelines"
 	}
-	if _, err := ReadManifest(ctx, r.clients, r.options.Pipeline); err != nil {
-		return err
+	return fmt.Sprintf("pipeline %q", r.options.Pipeline)
+}
+
+func (r *Runtime) start(ctx context.Context) error {
+	if r.options.All == (r.options.Pipeline != "") {
+		return errors.New("give the name of one pipeline, or run all")
+	}
+	if !r.options.All { // all of none is none, and some may come
+		if _, err := ReadManifest(ctx, r.clients, r.options.Pipeline); err != nil {
+			return err
+		}
 	}
 	account, err := r.clients.STS().GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
@@ -217,10 +231,17 @@ func (r *Runtime) heard(e runlog.Event) {
 // announce says that the pipeline runs, and follows its changes from here on.
 func (r *Runtime) announce() {
 	close(r.ready)
-	detail := fmt.Sprintf("pipeline %s: %d rules, %d functions; MQTT on %s, CA %s", r.options.Pipeline,
+	names := "no pipeline yet, waiting for the first apply"
+	switch n := len(r.current.pipelines); {
+	case n == 1:
+		names = "pipeline " + r.current.pipelines[0]
+	case n > 1:
+		names = "pipelines " + strings.Join(r.current.pipelines, ", ")
+	}
+	detail := fmt.Sprintf("%s: %d rules, %d functions; MQTT on %s, CA %s", names,
 		len(r.current.rules), len(r.hosts.Names()), r.MQTTAddr(), r.CAPath())
-	if r.current.template != "" {
-		detail += "; devices register with template " + r.current.template
+	for _, template := range r.current.templates {
+		detail += "; devices register with template " + template
 	}
 	detail += r.describeAPI()
 	background, cancel := context.WithCancel(context.Background())
@@ -398,7 +419,7 @@ func (r *Runtime) Stop(ctx context.Context) error {
 	err := r.Drain(ctx)
 	r.close()
 	if err != nil {
-		return fmt.Errorf("stopping pipeline %q with messages unfinished: %w", r.options.Pipeline, err)
+		return fmt.Errorf("stopping %s with messages unfinished: %w", r.what(), err)
 	}
 	return nil
 }

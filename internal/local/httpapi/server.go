@@ -57,7 +57,12 @@ type Server struct {
 	ctx      context.Context // of what outlives a request
 	cancel   context.CancelFunc
 
-	mu       sync.Mutex
+	mu     sync.Mutex
+	mounts map[string]*mount // by the first segment of the path; "" has all paths
+}
+
+// mount is an API and what limits its routes.
+type mount struct {
 	api      *API
 	limiters map[string]*rate.Limiter // by the route's key
 }
@@ -68,7 +73,7 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening for HTTP: %w", err)
 	}
-	s := &Server{options: o, listener: listener, limiters: map[string]*rate.Limiter{}}
+	s := &Server{options: o, listener: listener}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.tokens = newTokens(s.ctx, cmp.Or(o.Client, http.DefaultClient))
 	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: maxHeader}
@@ -85,24 +90,45 @@ func (s *Server) Loopback() bool {
 	return ok && address.IP.IsLoopback()
 }
 
-// Set replaces the API; nil takes it away. A route whose limits stay keeps what it has counted.
+// Set replaces what is served by one API, which has all paths; nil takes it away. A route whose limits stay keeps what
+// it has counted.
 func (s *Server) Set(api *API) {
+	if api == nil {
+		s.SetAll(nil)
+		return
+	}
+	s.SetAll(map[string]*API{"": api})
+}
+
+// SetAll replaces what is served by several APIs. Each has the paths below its name, as with the API mappings of a
+// custom domain; but its function does not see the name.
+func (s *Server) SetAll(apis map[string]*API) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	mounts := make(map[string]*mount, len(apis))
+	for name, api := range apis {
+		mounts[name] = s.mounts[name].replace(api)
+	}
+	s.mounts = mounts
+}
+
+// replace keeps what the routes of m, which may be nil, have counted.
+func (m *mount) replace(api *API) *mount {
 	limiters := map[string]*rate.Limiter{}
-	if api != nil {
-		for _, r := range api.Routes {
-			before := s.limiters[r.Key]
-			switch {
-			case r.Rate <= 0:
-			case before != nil && before.Limit() == rate.Limit(r.Rate) && before.Burst() == r.Burst:
-				limiters[r.Key] = before
-			default:
-				limiters[r.Key] = rate.NewLimiter(rate.Limit(r.Rate), r.Burst)
-			}
+	for _, r := range api.Routes {
+		var before *rate.Limiter
+		if m != nil {
+			before = m.limiters[r.Key]
+		}
+		switch {
+		case r.Rate <= 0:
+		case before != nil && before.Limit() == rate.Limit(r.Rate) && before.Burst() == r.Burst:
+			limiters[r.Key] = before
+		default:
+			limiters[r.Key] = rate.NewLimiter(rate.Limit(r.Rate), r.Burst)
 		}
 	}
-	s.api, s.limiters = api, limiters
+	return &mount{api, limiters}
 }
 
 // Close refuses new requests, and drops those in progress when the context ends.
@@ -113,11 +139,15 @@ func (s *Server) Close(ctx context.Context) {
 	s.cancel()
 }
 
-// current returns the API, and the limiter of each route.
-func (s *Server) current() (*API, map[string]*rate.Limiter) {
+// find returns the API of a path, and the path within it; nil if there is none.
+func (s *Server) find(path string) (*mount, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.api, s.limiters
+	if m := s.mounts[""]; m != nil {
+		return m, path
+	}
+	name, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return s.mounts[name], "/" + rest
 }
 
 // ServeHTTP does what API Gateway does, in its order: CORS, route, limit, authorization, function.
@@ -129,11 +159,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"; if that is this machine, name it with --host")
 		return
 	}
-	var limiters map[string]*rate.Limiter
-	if c.api, limiters = s.current(); c.api == nil {
+	m, path := s.find(c.path)
+	if m == nil {
 		s.refuse(w, r, http.StatusNotFound, "there is no HTTP API")
 		return
 	}
+	c.api, c.path = m.api, path
 	origin := r.Header.Get("Origin")
 	if c.api.CORS != nil {
 		if r.Method == http.MethodOptions && origin != "" && r.Header.Get("Access-Control-Request-Method") != "" {
@@ -146,7 +177,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusNotFound, "the API has no such route")
 		return
 	}
-	if limiter := limiters[c.route.Key]; limiter != nil && !limiter.Allow() {
+	if limiter := m.limiters[c.route.Key]; limiter != nil && !limiter.Allow() {
 		s.refuse(w, r, http.StatusTooManyRequests, fmt.Sprintf("more than %v requests a second, or %d at once",
 			c.route.Rate, c.route.Burst))
 		return
