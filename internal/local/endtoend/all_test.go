@@ -113,7 +113,9 @@ func TestAllPipelines(t *testing.T) {
 	})
 	w.take(t, third)
 	gate := w.connect(t, "gate-001")
-	w.await(t, 1, func(e runlog.Event) bool { return e.Kind == runlog.Changed && strings.HasSuffix(e.Rule, "third_telemetry") })
+	w.await(t, 1, func(e runlog.Event) bool {
+		return e.Kind == runlog.Changed && strings.HasSuffix(e.Rule, "third_telemetry")
+	})
 	gate.send(t, `{"temperature":23}`)
 	w.drain(t)
 	if got := w.temperature(t, third, "gate-001"); got != "23" {
