@@ -198,7 +198,7 @@ func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 // HasAPI reports whether the pipeline has a device management API.
 func (m *Manifest) HasAPI() bool { return m.Parts[contract.KeyAPIFunction] != "" }
 
-// has reports whether an object of a name belongs to the pipeline: the manifest lists it under a key with the prefix keys, or
+// has reports whether an object belongs to the pipeline: the manifest lists it under a key with the prefix keys, or
 // without a manifest its name begins with prefix.
 func (m *Manifest) has(keys, name, prefix string) bool {
 	if m.Parts == nil {
