@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/droppedkeys"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/costfunc"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/grafanafunc"
@@ -31,10 +32,16 @@ const Address = "registry.terraform.io/iot-pipeline/iot"
 
 // New gives a constructor of the provider in the given version.
 func New(version string) func() framework.Provider {
-	return func() framework.Provider { return &iot{version: version} }
+	return func() framework.Provider {
+		return &iot{version: version, configuration: droppedkeys.In(".", "iot_pipeline")}
+	}
 }
 
-type iot struct{ version string }
+type iot struct {
+	version string
+	// configuration is the one that Terraform works in: it starts the provider there.
+	configuration *droppedkeys.Configuration
+}
 
 var _ framework.ProviderWithFunctions = (*iot)(nil)
 
@@ -118,7 +125,7 @@ func addConnectError(diags *diag.Diagnostics, err error) {
 }
 
 func (p *iot) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{pipeline.New}
+	return []func() resource.Resource{func() resource.Resource { return pipeline.New(p.configuration) }}
 }
 
 func (p *iot) DataSources(context.Context) []func() datasource.DataSource { return nil }

@@ -148,16 +148,22 @@ func checkMembers(members map[string]any, t reflect.Type, at place) error {
 
 // didYouMean suggests the nearest name, if one is near.
 func didYouMean(name string, known []string) string {
+	best := Nearest(name, known)
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", best)
+}
+
+// Nearest is the known name that somebody may have meant, or empty: of three letters, one may be wrong.
+func Nearest(name string, known []string) string {
 	best, distance := "", max(1, len(name)/3)+1
 	for _, k := range known {
 		if d := levenshtein.Distance(name, k, nil); d < distance {
 			best, distance = k, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %q?)", best)
+	return best
 }
 
 func kindOf(value any) string {

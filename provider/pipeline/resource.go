@@ -10,12 +10,16 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/droppedkeys"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 )
 
-type resourceType struct{ connection *connection.Connection }
+type resourceType struct {
+	connection    *connection.Connection
+	configuration *droppedkeys.Configuration
+}
 
 var (
 	_ resource.ResourceWithConfigure      = (*resourceType)(nil)
@@ -24,8 +28,10 @@ var (
 	_ resource.ResourceWithImportState    = (*resourceType)(nil)
 )
 
-// New returns the resource.
-func New() resource.Resource { return &resourceType{} }
+// New returns the resource. configuration is where its blocks are written.
+func New(configuration *droppedkeys.Configuration) resource.Resource {
+	return &resourceType{configuration: configuration}
+}
 
 func (r *resourceType) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_pipeline"

@@ -24,6 +24,9 @@ func (r *resourceType) ValidateConfig(
 	}
 	problems := append(pipeline.Validate(config.spec, config.unknown.Covers), timeoutProblems(config)...)
 	tfdiag.Problems(&resp.Diagnostics, req.Config.Raw.Type(), problems)
+	for _, key := range r.configuration.Dropped(argumentKeys(), blockOf(req.Config.Raw)) {
+		addDroppedKey(&resp.Diagnostics, key)
+	}
 }
 
 // timeoutProblems checks the one block that only Terraform's operations use.

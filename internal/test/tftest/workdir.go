@@ -31,9 +31,13 @@ func (i *Installation) Workdir(path string, env ...string) *Workdir {
 	})}
 }
 
-// Write puts a file into the directory.
+// Write puts a file into the directory, or into one below it.
 func (w *Workdir) Write(name, text string) error {
-	return os.WriteFile(filepath.Join(w.Path, name), []byte(text), 0o600)
+	file := filepath.Join(w.Path, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(text), 0o600)
 }
 
 // Run runs one command to its end.
