@@ -12,7 +12,7 @@ const mistypedRoot = `
 resource "iot_pipeline" "one" {
   name    = "g-one"
   archive = { expire_after_dayz = 1 }
-  devices = { d1 = { atributes = { bay = "1" } } }
+  devices = { d1 = { attribute = { bay = "1" } } }
   alerts  = { rules = { hot = { when = "temperature > 1", cooldown_second = 5 } } }
   routes = {
     out = {
@@ -55,7 +55,7 @@ func TestTypingErrors(t *testing.T) {
 		for _, want := range []string{
 			`main.tf:4: archive has no key "expire_after_dayz", and Terraform would drop it without a word. ` +
 				`Did you mean "expire_after_days"?`,
-			`main.tf:5: devices["d1"] has no key "atributes"`,
+			`main.tf:5: devices["d1"] has no key "attribute"`,
 			`main.tf:6: alerts.rules["hot"] has no key "cooldown_second"`,
 			`main.tf:11: routes["out"] has no key "iot_events"`,
 			`fleet/main.tf:11: devices[*] has no key "disable"`,

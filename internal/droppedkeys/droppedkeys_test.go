@@ -35,25 +35,25 @@ func TestDropped(t *testing.T) {
 		{"an object in an object", one(`archive = { encryption = { key = "k" } }`),
 			[]string{"main.tf:2 archive.encryption key"}},
 		{"each line is that of the key", one("archive = {\n prefix = 1\n suffix = 2\n}"), []string{"main.tf:4 archive suffix"}},
-		{"a map's keys are free, its elements' keys are not", one(`devices = { d1 = { atributes = {} } }`),
-			[]string{`main.tf:2 devices["d1"] atributes`}},
+		{"a map's keys are free, its elements' keys are not", one(`devices = { d1 = { attribute = {} } }`),
+			[]string{`main.tf:2 devices["d1"] attribute`}},
 		{"a map of strings has free keys", one(`devices = { d1 = { attributes = { anything = "x" } } }`), nil},
 		{"an argument that takes anything", one(`payload = { anything = { at = "all" } }`), nil},
 		{"an element of a list", one(`routes = { r = { actions = [{ s3 = 1 }, { s4 = 1 }] } }`),
 			[]string{`main.tf:2 routes["r"].actions[1] s4`}},
-		{"a for expression", one(`devices = { for k in var.names : k => { atributes = {} } }`),
-			[]string{"main.tf:2 devices[*] atributes"}},
+		{"a for expression", one(`devices = { for k in var.names : k => { attribute = {} } }`),
+			[]string{"main.tf:2 devices[*] attribute"}},
 		{"a for expression that groups gives lists, which Terraform refuses",
-			one(`devices = { for k in var.names : k => { atributes = {} }... }`), nil},
-		{"a key that is computed", one(`devices = { (var.name) = { atributes = {} } }`),
-			[]string{"main.tf:2 devices[*] atributes"}},
+			one(`devices = { for k in var.names : k => { attribute = {} }... }`), nil},
+		{"a key that is computed", one(`devices = { (var.name) = { attribute = {} } }`),
+			[]string{"main.tf:2 devices[*] attribute"}},
 		{"a computed key of an object may be any", one(`archive = { (var.name) = 1 }`), nil},
-		{"merge", one(`devices = merge(var.devices, { d1 = { atributes = {} } })`),
-			[]string{`main.tf:2 devices["d1"] atributes`}},
-		{"merge of a list", one(`devices = merge([{ d1 = { atributes = {} } }]...)`),
-			[]string{`main.tf:2 devices[0]["d1"] atributes`}},
-		{"merge of a for expression", one(`devices = merge([for n in var.n : { (n) = { atributes = {} } }]...)`),
-			[]string{`main.tf:2 devices[*][*] atributes`}},
+		{"merge", one(`devices = merge(var.devices, { d1 = { attribute = {} } })`),
+			[]string{`main.tf:2 devices["d1"] attribute`}},
+		{"merge of a list", one(`devices = merge([{ d1 = { attribute = {} } }]...)`),
+			[]string{`main.tf:2 devices[0]["d1"] attribute`}},
+		{"merge of a for expression", one(`devices = merge([for n in var.n : { (n) = { attribute = {} } }]...)`),
+			[]string{`main.tf:2 devices[*][*] attribute`}},
 		{"either side of a condition", one(`archive = var.on ? { prefixx = 1 } : null`), []string{"main.tf:2 archive prefixx"}},
 		{"parentheses", one(`archive = ({ prefixx = 1 })`), []string{"main.tf:2 archive prefixx"}},
 		{"a function that makes something else", one(`archive = jsondecode("{}")`), nil},
@@ -160,7 +160,7 @@ func TestBlock(t *testing.T) {
 
 // FuzzDropped looks for configurations that make the check fail instead of finding nothing.
 func FuzzDropped(f *testing.F) {
-	f.Add(resource(`devices = merge(local.a, { for k, v in var.x : k => { atributes = v } }...)`))
+	f.Add(resource(`devices = merge(local.a, { for k, v in var.x : k => { attribute = v } }...)`))
 	f.Add("locals {\n a = local.a\n}\n" + resource(`archive = local.a`))
 	f.Add(resource(`routes = [{ (1) = "${x}" }, [], null]`))
 	f.Fuzz(func(t *testing.T, text string) {

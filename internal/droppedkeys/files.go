@@ -128,7 +128,7 @@ func (r *reader) module(dir string) *module {
 // resources reports whether a file may have resources of the type.
 func (r *reader) resources(text []byte) bool { return bytes.Contains(text, []byte(r.resourceType)) }
 
-// fileNames are the configuration files of a directory. It says no where files stand for parts of others: which is valid
+// fileNames are the configuration files of a directory. It says no where files stand for parts of others: which counts
 // depends on the program, OpenTofu or Terraform, and on the order.
 func fileNames(dir string) (names []string, ok bool) {
 	entries, err := os.ReadDir(dir)
