@@ -78,7 +78,7 @@ func TestDropped(t *testing.T) {
 		{"an installed module", map[string]string{"main.tf": `module "fleet" { source = "./fleet" }`,
 			"fleet/main.tf": resource(`archive = { prefixx = 1 }`), modulesFile: installed},
 			[]string{"fleet/main.tf:2 archive prefixx"}},
-		{"a directory that is no module of this configuration", map[string]string{"main.tf": "",
+		{"a directory that is not a module of this configuration", map[string]string{"main.tf": "",
 			"fleet/main.tf": resource(`archive = { prefixx = 1 }`)}, nil},
 		{"a list of modules that is broken", map[string]string{"main.tf": resource(`archive = { prefixx = 1 }`), modulesFile: `{`},
 			[]string{"main.tf:2 archive prefixx"}},
