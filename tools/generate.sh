@@ -1,10 +1,11 @@
 #!/bin/sh
-# Regenerates docs/index.md, docs/resources and docs/functions from the provider's
-# schema, templates/ and examples/. Needs the Go module proxy only: the schema comes
-# from the provider as built here, through a development override.
+# Regenerates docs/index.md and the reference below docs/ from the provider's schema,
+# templates/ and examples/. Needs the Go module proxy only: the schema comes from the
+# provider as built here, through a development override, and from the current
+# Terraform, since older ones do not know all of it.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-cli=$(sh "$root/tools/find-cli.sh")
+cli=$(sh "$root/tools/find-terraform.sh")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

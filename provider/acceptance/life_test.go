@@ -33,8 +33,20 @@ func account(t *testing.T) string {
 	return "provider \"iot\" {\n  s3_use_path_style = true\n}\n"
 }
 
+// The life of a pipeline, on each command line that the provider supports. On AWS it runs on one of them: what they do
+// differently is not a matter of the account.
 func TestAccPipelineLife(t *testing.T) {
-	if err := tftest.ForFramework(); err != nil {
+	all := []tftest.CLI{tftest.Found, tftest.Current, tftest.OpenTofu}
+	if os.Getenv("IOT_ACC_AWS") != "" {
+		all = all[:1]
+	}
+	for _, cli := range all {
+		t.Run(cli.Name, func(t *testing.T) { life(t, cli) })
+	}
+}
+
+func life(t *testing.T, cli tftest.CLI) {
+	if err := tftest.ForFrameworkOn(cli, func(key, value string) error { t.Setenv(key, value); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	block := account(t)

@@ -15,16 +15,28 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
-// ImportState imports a pipeline by its name, or name@region. The manifest holds the description and the owner token;
+// ImportState imports a pipeline by its name, by name@region, or by its identity. The manifest holds the description and the owner token;
 // the read that follows finds the objects.
 func (r *resourceType) ImportState(
 	ctx context.Context,
 	req resource.ImportStateRequest,
 	resp *resource.ImportStateResponse,
 ) {
-	name, region, _ := strings.Cut(req.ID, "@")
+	wanted, err := readIdentity(req.Identity)
+	if err != nil {
+		resp.Diagnostics.AddError("Reading the identity", err.Error())
+		return
+	}
+	if req.ID != "" {
+		wanted = identity{}
+		wanted.Name, wanted.Region, _ = strings.Cut(req.ID, "@")
+	}
+	name := wanted.Name
 	summary := fmt.Sprintf("Importing pipeline %q failed", name)
-	clients, err := r.connection.In(region)
+	clients, err := r.connection.In(wanted.Region)
+	if err == nil {
+		err = wanted.checkAccount(clients.AccountID())
+	}
 	if err != nil {
 		resp.Diagnostics.AddError(summary, tfdiag.Detail(err, ""))
 		return
@@ -55,4 +67,5 @@ func (r *resourceType) ImportState(
 	state["credentials_store"] = manifest.CredentialsStore
 	resp.State.Raw, err = tfvalue.Value(resp.State.Raw.Type(), state)
 	addError(&resp.Diagnostics, summary, err)
+	identity{Name: name, Region: clients.Region(), AccountID: clients.AccountID()}.write(resp.Identity, &resp.Diagnostics)
 }

@@ -24,6 +24,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 		resp.Diagnostics.AddError("Reading the state", err.Error())
 		return
 	}
+	identityOf(m, r.connection).write(resp.Identity, &resp.Diagnostics)
 	if r.connection != nil && r.connection.Clients == nil {
 		resp.Diagnostics.AddWarning(fmt.Sprintf("Pipeline %q was not read", m.spec.Name),
 			"The provider block depends on values that are not known yet. The state is unchanged.")

@@ -26,6 +26,7 @@ var (
 	_ resource.ResourceWithValidateConfig = (*resourceType)(nil)
 	_ resource.ResourceWithModifyPlan     = (*resourceType)(nil)
 	_ resource.ResourceWithImportState    = (*resourceType)(nil)
+	_ resource.ResourceWithIdentity       = (*resourceType)(nil)
 )
 
 // New returns the resource. configuration is where its blocks are written.
@@ -54,6 +55,7 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.limit("create", defaultTimeout))
 	defer cancel()
+	identityOf(m, r.connection).write(resp.Identity, &resp.Diagnostics)
 	m.setIdentity(uuid.NewString(), nil)
 	s, err := newSession(ctx, r.connection, m, options{purpose: applying})
 	if err != nil {
@@ -88,6 +90,7 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 		resp.Diagnostics.AddError("Reading the state", err.Error())
 		return
 	}
+	identityOf(prior, r.connection).write(resp.Identity, &resp.Diagnostics)
 	ctx, cancel := context.WithTimeout(ctx, planned.limit("update", defaultTimeout))
 	defer cancel()
 	planned.missed = missedIn(ctx, req.Private)

@@ -21,34 +21,49 @@ const Source = "iot-pipeline/iot"
 // Header is the beginning of a configuration that uses the provider.
 const Header = "terraform {\n  required_providers {\n    iot = { source = \"" + Source + "\" }\n  }\n}\n"
 
-var errNoCLI = errors.New(
-	"neither Terraform nor OpenTofu found, on PATH or in TF_ACC_TERRAFORM_PATH; install one with: make setup")
+// CLI is a command line to run the provider with.
+type CLI struct {
+	Name     string
+	variable string // environment variable with its path
+	target   string // what installs it
+	onPath   []string
+}
 
-// find returns the path of the command: TF_ACC_TERRAFORM_PATH, else terraform or tofu on PATH.
-func find() (string, error) {
-	if path := os.Getenv("TF_ACC_TERRAFORM_PATH"); path != "" {
+// The command lines that tests run. Found is the one that most tests run on, whatever it is. Current has what the
+// latest versions of Terraform brought.
+var (
+	Found    = CLI{"the command line found", "TF_ACC_TERRAFORM_PATH", "make setup", []string{"terraform", "tofu"}}
+	Current  = CLI{"Terraform 1.15", "IOT_TERRAFORM_CURRENT", "make terraform", nil}
+	OpenTofu = CLI{"OpenTofu", "IOT_OPENTOFU", "make opentofu", []string{"tofu"}}
+)
+
+// Path returns the path of the command: that of its environment variable, else the first that is on PATH.
+func (c CLI) Path() (string, error) {
+	if path := os.Getenv(c.variable); path != "" {
 		return path, nil
 	}
-	for _, name := range []string{"terraform", "tofu"} {
+	for _, name := range c.onPath {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
 	}
-	return "", errNoCLI
+	return "", fmt.Errorf("%s is not there: %s is not set; install it with: %s", c.Name, c.variable, c.target)
 }
 
 // ForFramework makes terraform-plugin-testing use that command, and never download one.
-func ForFramework() error {
-	path, err := find()
+func ForFramework() error { return ForFrameworkOn(Found, os.Setenv) }
+
+// ForFrameworkOn makes terraform-plugin-testing use a command line. A test passes its Setenv.
+func ForFrameworkOn(c CLI, setenv func(key, value string) error) error {
+	path, err := c.Path()
 	if err != nil {
 		return err
 	}
+	host := "registry.terraform.io"
 	if strings.Contains(filepath.Base(path), "tofu") { // OpenTofu has a registry of its own
-		if err := os.Setenv("TF_ACC_PROVIDER_HOST", "registry.opentofu.org"); err != nil {
-			return err
-		}
+		host = "registry.opentofu.org"
 	}
-	return os.Setenv("TF_ACC_TERRAFORM_PATH", path)
+	return errors.Join(setenv("TF_ACC_PROVIDER_HOST", host), setenv("TF_ACC_TERRAFORM_PATH", path))
 }
 
 // Installation is a command line that finds one provider binary.
@@ -60,7 +75,7 @@ type Installation struct {
 // Install writes a CLI configuration into dir that makes the provider the program
 // terraform-provider-iot in the directory plugins.
 func Install(dir, plugins string) (*Installation, error) {
-	cli, err := find()
+	cli, err := Found.Path()
 	if err != nil {
 		return nil, err
 	}

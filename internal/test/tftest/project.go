@@ -53,6 +53,22 @@ func New(t testing.TB, env ...string) *Project {
 	return i.Project(t, env...)
 }
 
+// On is New for a command line of the test's choice.
+func On(t testing.TB, c CLI, env ...string) *Project {
+	t.Helper()
+	path, err := c.Path()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := installed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen := *i
+	chosen.CLI = path
+	return chosen.Project(t, env...)
+}
+
 // Project gives the test a working directory for this installation.
 func (i *Installation) Project(t testing.TB, env ...string) *Project {
 	t.Helper()
