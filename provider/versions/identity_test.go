@@ -92,7 +92,7 @@ func TestIdentityOfAnExistingState(t *testing.T) {
 	old.Destroy()
 }
 
-// A pipeline that somebody has deleted is planned anew: the refresh reports an identity without a state.
+// A pipeline that somebody has deleted is planned again: the refresh reports an identity without a state.
 func TestIdentityOfADeletedPipeline(t *testing.T) {
 	server, env := account(t)
 	p := tftest.On(t, tftest.Current, env...)
