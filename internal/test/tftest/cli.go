@@ -63,7 +63,10 @@ func ForFrameworkOn(c CLI, setenv func(key, value string) error) error {
 	if strings.Contains(filepath.Base(path), "tofu") { // OpenTofu has a registry of its own
 		host = "registry.opentofu.org"
 	}
-	return errors.Join(setenv("TF_ACC_PROVIDER_HOST", host), setenv("TF_ACC_TERRAFORM_PATH", path))
+	return errors.Join(
+		setenv("TF_CLI_CONFIG_FILE", ""), // the user's own; a warning about it hides the version of OpenTofu
+		setenv("TF_ACC_PROVIDER_HOST", host),
+		setenv("TF_ACC_TERRAFORM_PATH", path))
 }
 
 // Installation is a command line that finds one provider binary.
