@@ -4,4 +4,6 @@ package consul
 import "github.com/hashicorp/terraform/internal/backend"
 
 // New is called only by a configuration with this backend.
-func New() backend.Backend { panic("this build of Terraform, which is for tests, has no backend consul") }
+func New() backend.Backend {
+	panic("this build of Terraform, which is for tests, has no backend consul")
+}
