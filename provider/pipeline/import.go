@@ -15,8 +15,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
-// ImportState imports a pipeline by its name, by name@region, or by its identity. The manifest holds the description and the owner token;
-// the read that follows finds the objects.
+// ImportState imports a pipeline by its name, by name@region, or by its identity. The manifest holds the description
+// and the owner token; the read that follows finds the objects.
 func (r *resourceType) ImportState(
 	ctx context.Context,
 	req resource.ImportStateRequest,
@@ -67,5 +67,6 @@ func (r *resourceType) ImportState(
 	state["credentials_store"] = manifest.CredentialsStore
 	resp.State.Raw, err = tfvalue.Value(resp.State.Raw.Type(), state)
 	addError(&resp.Diagnostics, summary, err)
-	identity{Name: name, Region: clients.Region(), AccountID: clients.AccountID()}.write(resp.Identity, &resp.Diagnostics)
+	found := identity{Name: name, Region: clients.Region(), AccountID: clients.AccountID()}
+	found.write(resp.Identity, &resp.Diagnostics)
 }
