@@ -52,6 +52,8 @@ const SilenceVersion = 1
 type Silence struct {
 	Version int   `json:"version"`
 	Minutes int64 `json:"minutes"` // after which a device is silent
+	// RefreshSeconds is how far last_seen can be behind a device's last message.
+	RefreshSeconds int64 `json:"refresh_seconds,omitzero"`
 	// Devices are those with a limit of their own, by its minutes.
 	Devices map[int64][]string `json:"devices,omitzero"`
 	// Described is how many devices the pipeline describes; nil if others can register themselves.

@@ -60,6 +60,12 @@ func TestCostOfAnItem(t *testing.T) {
 		{func(s *Setup) { s.Stream = Stream{"provisioned", 1}; s.MessageBytes = 26_000 }, "Kinesis: put units", 0.028,
 			"26,000 bytes are two units of 25 KB: 2 million × 0.014"},
 		{nil, "DynamoDB: device state", 1.875, "one update per message; 1 write for the table and 2 for the index, × 0.625"},
+		{func(s *Setup) { s.IntervalSeconds = 10 }, "DynamoDB: device state", 43.8 * 1.875,
+			"1000 devices × 43,800 minutes: once a minute, although 6 messages come in one"},
+		{func(s *Setup) { s.IntervalSeconds, s.DeviceState.RefreshSeconds = 10, 0 }, "DynamoDB: device state", 262.8 * 1.875,
+			"1000 devices × 262,800 messages"},
+		{func(s *Setup) { s.IntervalSeconds = 0.1 }, "DynamoDB: device state", 10 * 43.8 * 1.875,
+			"10,000 messages per second keep an instance for each of ten shards busy, and each writes all devices"},
 		{func(s *Setup) { s.MessageBytes = 2048 }, "DynamoDB: device state", 3.75,
 			"2048 × 0.8 + 150 = 1788 bytes are two units"},
 		{nil, "Firehose: data in", 5 * gibOfMillion * 0.029, "each 1 KB is charged as 5 KB"},
@@ -143,9 +149,9 @@ func TestBatches(t *testing.T) {
 		"more than batch_size": {func(s *Setup) {
 			s.IntervalSeconds, s.Processor.BatchWindowSeconds = 60, 300
 		}, 100, 100},
-		"more than Lambda's 6 MB: floor(6291456 / (1024 × 4/3 + 500))": {func(s *Setup) {
+		"more than Lambda's 6 MB: floor(6291456 / (1024 × 4/3 + 500)); every 13.5 s, and each device once a minute": {func(s *Setup) {
 			s.IntervalSeconds, s.Processor.BatchSize, s.Processor.BatchWindowSeconds = 1, 10_000, 300
-		}, 3372, 250},
+		}, 3372, 250 * 13.488 / 60},
 	} {
 		i := fleet(c.setup).Processing()
 		if math.Abs(i.Messages-c.messages) > 1e-9 || math.Abs(i.Updates-c.state) > 1e-9 {

@@ -26,6 +26,7 @@ type Setup struct {
 
 	Stream      Stream      `json:"stream"`
 	Processor   Processor   `json:"processor"`
+	DeviceState DeviceState `json:"device_state"`
 	Archive     Archive     `json:"archive"`
 	Timestream  *Timestream `json:"timestream"`
 	Recent      *Recent     `json:"recent"`
@@ -52,6 +53,11 @@ type Processor struct {
 	BatchSize          float64 `json:"batch_size"`
 	BatchWindowSeconds float64 `json:"batch_window_seconds"`
 	MemoryMB           float64 `json:"memory_mb"`
+}
+
+// DeviceState is the table with the latest state of each device.
+type DeviceState struct {
+	RefreshSeconds float64 `json:"refresh_seconds"`
 }
 
 // Archive is the archive in S3.
@@ -147,6 +153,7 @@ func Default() Setup {
 			BatchWindowSeconds: float64(*pipeline.ProcessorBatchWindowSeconds.Default),
 			MemoryMB:           float64(*pipeline.ProcessorMemoryMB.Default),
 		},
+		DeviceState: DeviceState{float64(*pipeline.DeviceStateRefreshSeconds.Default)},
 		Archive: Archive{Enabled: true, Delivery: pipeline.ArchiveDeliveries.Default,
 			Format:        pipeline.ArchiveFormats.Default,
 			BufferSeconds: float64(*pipeline.ArchiveBufferSeconds.Default),
@@ -217,6 +224,7 @@ func (s Setup) checkNumbers() error {
 		within("processor.batch_size", s.Processor.BatchSize, pipeline.ProcessorBatchSize),
 		within("processor.batch_window_seconds", s.Processor.BatchWindowSeconds, pipeline.ProcessorBatchWindowSeconds),
 		within("processor.memory_mb", s.Processor.MemoryMB, pipeline.ProcessorMemoryMB),
+		within("device_state.refresh_seconds", s.DeviceState.RefreshSeconds, pipeline.DeviceStateRefreshSeconds),
 		within("archive.buffer_seconds", s.Archive.BufferSeconds, pipeline.ArchiveBufferSeconds),
 		within("archive.buffer_mb", s.Archive.BufferMB, pipeline.ArchiveBufferMB),
 	}

@@ -69,10 +69,25 @@ func (s Setup) traffic() traffic {
 	window := max(1, s.Processor.BatchWindowSeconds)
 	t.batch = max(1, min(s.Processor.BatchSize, fits, 1+t.perSecond/busy*window))
 	t.invocations = t.messages / t.batch
-	// One update per device and batch. A device sends regularly: it is in a batch once, until the batch spans more than
-	// its interval.
-	t.updates = min(t.batch, s.Devices/busy)
+	// One update per device and batch at most. A device sends regularly: it is in a batch once, until the batch spans more
+	// than its interval.
+	devices := min(t.batch, s.Devices/busy)
+	t.updates = devices * s.written(t, devices, busy)
 	return t
+}
+
+// written is the share of the states in the batches that is written. Each instance of the processor writes a device at
+// most once per refresh_seconds, as long as its numbers are all that changes; there are as few instances as the load
+// takes, and at most one for each shard.
+func (s Setup) written(t traffic, devices, shards float64) float64 {
+	refresh := s.DeviceState.RefreshSeconds
+	if refresh == 0 {
+		return 1
+	}
+	between := s.Devices * secondsPerMonth / (t.invocations * devices) // two batches with a device, in seconds
+	busy := t.invocations * seconds(t.batch, devices, s.Processor.MemoryMB) / secondsPerMonth
+	instances := max(1, min(shards, math.Ceil(busy)))
+	return min(1, instances*between/refresh)
 }
 
 // shardsFor is how many shards take a rate of messages.

@@ -10,9 +10,14 @@ import (
 // DeviceStateTTLDays limits device_state.ttl_days; 0 keeps the state permanently.
 var DeviceStateTTLDays = Limit{Min: 0, Max: 3650, Default: value(0), Source: "this provider (0 keeps the state)"}
 
+// DeviceStateRefreshSeconds limits device_state.refresh_seconds; 0 writes the state by every batch.
+var DeviceStateRefreshSeconds = Limit{Min: 0, Max: 3600, Default: value(60), Source: "this provider (0 writes it by " +
+	"every batch)"}
+
 // DeviceStateSpec is the DynamoDB table with the latest state of each device.
 type DeviceStateSpec struct {
 	TTLDays             *int64 `json:"ttl_days,omitzero"`
+	RefreshSeconds      *int64 `json:"refresh_seconds,omitzero"`
 	PointInTimeRecovery *bool  `json:"point_in_time_recovery,omitzero"`
 }
 
@@ -22,11 +27,13 @@ func deviceState() capability {
 		defaults: func(s *Spec) {
 			s.DeviceState = block(s.DeviceState)
 			s.DeviceState.TTLDays = DeviceStateTTLDays.Or(s.DeviceState.TTLDays)
+			s.DeviceState.RefreshSeconds = DeviceStateRefreshSeconds.Or(s.DeviceState.RefreshSeconds)
 			s.DeviceState.PointInTimeRecovery = or(s.DeviceState.PointInTimeRecovery, true)
 		},
 		check: func(c *checker, s Spec) {
 			if s.DeviceState != nil {
 				c.number("device_state.ttl_days", s.DeviceState.TTLDays, DeviceStateTTLDays)
+				c.number("device_state.refresh_seconds", s.DeviceState.RefreshSeconds, DeviceStateRefreshSeconds)
 			}
 		},
 		parts: func(b *builder) []assembly.Part {

@@ -7,4 +7,10 @@ var deviceStateMistakes = []mistake{
 		"device_state.ttl_days",
 		[]string{"0 keeps the state"},
 	},
+	{
+		"a refresh after more than an hour",
+		func(s *Spec) { s.DeviceState = &DeviceStateSpec{RefreshSeconds: ptr(int64(3601))} },
+		"device_state.refresh_seconds",
+		[]string{"3600"},
+	},
 }

@@ -77,6 +77,8 @@ func (b *builder) processorEnvironment() map[string]string {
 		contract.EnvTimeField:     *b.config.Telemetry.TimeField,
 		contract.EnvTelemetry:     b.telemetry,
 		contract.EnvDeviceTTLDays: itoa(int(*b.config.DeviceState.TTLDays)),
+
+		contract.EnvStateRefreshSeconds: itoa(int(*b.config.DeviceState.RefreshSeconds)),
 	}
 	if t := b.config.Timestream; t != nil {
 		e[contract.EnvTimestreamDatabase] = *t.Database

@@ -13,7 +13,8 @@ var FollowDevices = []string{"rule/presence", "silence"}
 // silenceDocument is what the watch function reads: how long devices may be silent, and how many there are.
 func (b *builder) silenceDocument() string {
 	devices := b.fleet().Devices
-	s := contract.Silence{Version: contract.SilenceVersion, Minutes: *b.config.Monitoring.SilenceMinutes}
+	s := contract.Silence{Version: contract.SilenceVersion, Minutes: *b.config.Monitoring.SilenceMinutes,
+		RefreshSeconds: *b.config.DeviceState.RefreshSeconds}
 	for name, d := range devices {
 		if d.SilenceMinutes == 0 || d.SilenceMinutes == s.Minutes {
 			continue

@@ -20,13 +20,13 @@ func TestSilenceDocument(t *testing.T) {
 		spec Spec
 		want string
 	}{
-		{"no devices", Spec{}, `{"version":1,"minutes":10,"described":0}`},
+		{"no devices", Spec{}, `{"version":1,"minutes":10,"refresh_seconds":60,"described":0}`},
 		{"devices of the map", Spec{Devices: devices},
-			`{"version":1,"minutes":10,"devices":{"5":["c"],"60":["b","d"]},"described":5}`},
+			`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"5":["c"],"60":["b","d"]},"described":5}`},
 		{"devices of a file", Spec{DevicesFrom: &DevicesFromSpec{File: "fleet.csv"}},
-			`{"version":1,"minutes":10,"devices":{"30":["y"]},"described":2}`},
+			`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"30":["y"]},"described":2}`},
 		{"others register themselves", Spec{Devices: devices, Provisioning: &ProvisioningSpec{JITP: &JITPSpec{}}},
-			`{"version":1,"minutes":10,"devices":{"5":["c"],"60":["b","d"]}}`},
+			`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"5":["c"],"60":["b","d"]}}`},
 	} {
 		c.spec.Name, c.spec.Monitoring = "greenhouse", &MonitoringSpec{}
 		if diff := cmp.Diff(c.want, newBuilder(c.spec, env).silenceDocument()); diff != "" {

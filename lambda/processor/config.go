@@ -17,6 +17,7 @@ type config struct {
 
 	deviceTable string
 	deviceTTL   time.Duration // 0: entries stay
+	refresh     time.Duration // 0: every batch writes the state of its devices
 
 	commandsTable string // empty without the device management API
 
@@ -87,7 +88,7 @@ func loadConfig(getenv func(string) string) (config, error) {
 	return c, nil
 }
 
-// readTimes reads how long what the processor stores is kept.
+// readTimes reads how long what the processor stores is kept, and how often it is written.
 func (c *config) readTimes(getenv func(string) string) error {
 	if text := getenv(contract.EnvDeviceTTLDays); text != "" {
 		days, err := strconv.Atoi(text)
@@ -95,6 +96,13 @@ func (c *config) readTimes(getenv func(string) string) error {
 			return fmt.Errorf("IOT_DEVICE_TTL_DAYS is %q, want a number of days from 0 to 36500", text)
 		}
 		c.deviceTTL = time.Duration(days) * 24 * time.Hour
+	}
+	if text := getenv(contract.EnvStateRefreshSeconds); text != "" {
+		seconds, err := strconv.Atoi(text)
+		if err != nil || seconds < 0 || seconds > 86_400 {
+			return fmt.Errorf("IOT_STATE_REFRESH_SECONDS is %q, want a number of seconds from 0 to 86400", text)
+		}
+		c.refresh = time.Duration(seconds) * time.Second
 	}
 	if c.readingsTable != "" {
 		hours, err := strconv.Atoi(getenv(contract.EnvReadingsHours))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"strconv"
 	"time"
@@ -26,30 +27,16 @@ type dynamoAPI interface {
 	) (*dynamodb.UpdateItemOutput, error)
 }
 
-// devices stores the newest state of every device: one conditional update per device of a batch.
+// devices stores the newest state of every device: one conditional update per device of a batch at most.
 type devices struct {
-	client dynamoAPI
-	table  string
-	ttl    time.Duration
+	client  dynamoAPI
+	table   string
+	ttl     time.Duration
+	refresh *refresh // nil: every batch writes
+	log     *slog.Logger
 }
 
 const stateRejected = "device_state_rejected" // a reason for the dead letter
-
-// state is what a batch says about one device. Each of its three groups has its own time, because each can be newer or
-// older than what is stored: a device that sends a backlog is seen now but measured then.
-type state struct {
-	thing string
-
-	seenAt int64 // arrival, ms; always there
-	seen   int   // the record it comes from
-
-	measuredAt int64 // the device's time, ms
-	measured   int   // the reading whose measures are the latest; -1: none has any
-
-	statusAt int64
-	status   string
-	statusBy int // the record
-}
 
 // byDevice orders the readings by device, and within a device by the order of the stream. It takes two passes without
 // comparisons: the first counts each device's readings, the second puts them in place.
@@ -80,8 +67,9 @@ func byDevice(b *batch) []int {
 	return order
 }
 
-// store adds one update per device in order to w, and one for what is new of its connection. That comes second, so that
-// the device is known if its first message is in the batch.
+// store adds one update to w per device in order whose state has to be written now, and one for what is new of its
+// connection. That comes second, so that the device is known if its first message is in the batch. What was held long
+// enough is written as well.
 func (d *devices) store(ctx context.Context, b *batch, order []int, w *work) {
 	presences := newestPresences(b)
 	for start := 0; start < len(order); {
@@ -90,25 +78,45 @@ func (d *devices) store(ctx context.Context, b *batch, order []int, w *work) {
 			end++
 		}
 		s := newest(b, order[start:end])
-		p, ok := presences[s.thing]
-		delete(presences, s.thing)
-		*w = append(*w, func() {
-			d.update(ctx, b, s)
-			if ok {
-				d.connect(ctx, b, s.thing, p)
-			}
-		})
 		start = end
+		p := presences[s.thing]
+		delete(presences, s.thing)
+		if s, write := d.refresh.take(s, p != nil, b.now); write {
+			*w = append(*w, func() { d.write(ctx, b, s, p) })
+		}
 	}
 	for thing, p := range presences {
-		*w = append(*w, func() { d.connect(ctx, b, thing, p) })
+		if s, ok := d.refresh.held(thing); ok {
+			*w = append(*w, func() { d.write(ctx, b, s, p) })
+			continue
+		}
+		*w = append(*w, func() {
+			d.connect(ctx, b, thing, p)
+			d.refresh.forget(thing)
+		})
+	}
+	for _, s := range d.refresh.due(b.now) {
+		*w = append(*w, func() { d.write(ctx, b, s, nil) })
+	}
+}
+
+// write writes a state and then an event about the connection, if there is one. The event may change the status, so the
+// next message is written at once.
+func (d *devices) write(ctx context.Context, b *batch, s state, p *presence) {
+	stored := d.update(ctx, b, &s)
+	if p == nil {
+		return
+	}
+	d.connect(ctx, b, s.thing, p)
+	if stored {
+		d.refresh.forget(s.thing)
 	}
 }
 
 // newest reduces one device's readings to its state. A message proves that its device is online; of equal times, the
 // later reading wins.
 func newest(b *batch, readings []int) state {
-	s := state{thing: b.of(readings[0]).PartitionKey, measured: -1}
+	s := state{thing: b.of(readings[0]).PartitionKey}
 	for _, i := range readings {
 		r := &b.readings[i]
 		arrival := b.records[r.record].ArrivalMillis
@@ -120,8 +128,8 @@ func newest(b *batch, readings []int) state {
 		status := r.status
 		if status == "" {
 			status = contract.StatusOnline
-			if at := r.Time.UnixMilli(); len(r.Measures) > 0 && (s.measured < 0 || at >= s.measuredAt) {
-				s.measuredAt, s.measured = at, i
+			if at := r.Time.UnixMilli(); len(r.Measures) > 0 && (len(s.measures) == 0 || at >= s.measuredAt) {
+				s.measuredAt, s.measures, s.measuredBy = at, r.Measures, r.record
 			}
 		}
 		if arrival >= s.statusAt {
@@ -135,53 +143,73 @@ func newest(b *batch, readings []int) state {
 // shard can interfere.
 const maxRounds = 5
 
-// update writes what is newer than the stored state. The first attempt writes all groups; if one of them is not newer,
-// the response contains the stored item, and the next attempt writes the rest.
-func (d *devices) update(ctx context.Context, b *batch, s state) {
-	write := groups{seen: true, measured: s.measured >= 0, status: true}
+// update writes what is newer than the stored state, and reports whether the table has it now. The first attempt writes
+// all groups; if one of them is not newer, the response contains the stored item, and the next attempt writes the rest.
+func (d *devices) update(ctx context.Context, b *batch, s *state) bool {
+	write, status := groups{seen: true, measured: len(s.measures) > 0, status: true}, s.status
 	for range maxRounds {
 		if write == (groups{}) {
-			return // all that is stored is newer
+			d.refresh.wrote(s, status, b.now)
+			return true // all that is stored is newer
 		}
-		_, err := d.client.UpdateItem(ctx, d.request(b, s, write))
+		_, err := d.client.UpdateItem(ctx, d.request(s, write))
 		var (
 			stale *types.ConditionalCheckFailedException
 			api   smithy.APIError
 		)
 		switch {
 		case err == nil:
-			return
+			d.refresh.wrote(s, status, b.now)
+			return true
 		case errors.As(err, &stale):
-			write = s.newerThan(stale.Item)
+			write, status = s.newerThan(stale.Item), s.status
+			if !write.status {
+				status = content(stale.Item[contract.StatusAttribute])
+			}
 			if write.returns {
 				if err := d.noteReturn(ctx, s, stale.Item); err != nil {
 					d.fail(b, s, err)
-					return
+					return false
 				}
 			}
 		case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
-			// The device chooses only the measures, so the record that contains them is the one that cannot be stored.
-			bringer := s.seen
-			if s.measured >= 0 {
-				bringer = b.readings[s.measured].record
-			}
-			b.reject(bringer, stateRejected, api.ErrorMessage())
-			return
+			d.reject(b, s, api.ErrorMessage())
+			return false
 		default:
 			d.fail(b, s, err)
-			return
+			return false
 		}
 	}
 	d.fail(b, s, errors.New("other writers kept changing the item"))
+	return false
 }
 
-// fail marks the records that the state comes from; retrying them repeats the state.
-func (d *devices) fail(b *batch, s state, err error) {
+// reject makes the record a dead letter that brought the measures: the device chooses nothing else.
+func (d *devices) reject(b *batch, s *state, why string) {
+	d.refresh.forget(s.thing)
+	bringer := s.seen
+	if len(s.measures) > 0 {
+		bringer = s.measuredBy
+	}
+	if bringer < 0 { // not a reading that hold takes
+		d.log.Error("DynamoDB refuses the state of a device; it stays as it was", "thing", s.thing, "error", why)
+		return
+	}
+	b.reject(bringer, stateRejected, why)
+}
+
+// fail marks the records that the state comes from; retrying them repeats the state. What comes from earlier batches is
+// held again.
+func (d *devices) fail(b *batch, s *state, err error) {
 	err = fmt.Errorf("updating device %q in table %q: %w", s.thing, d.table, err)
-	b.fail(s.seen, err)
-	b.fail(s.statusBy, err)
-	if s.measured >= 0 {
-		b.fail(b.readings[s.measured].record, err)
+	for _, record := range []int{s.seen, s.statusBy, s.measuredBy} {
+		if record >= 0 {
+			b.fail(record, err)
+		}
+	}
+	if d.refresh.failed(s) {
+		d.log.Warn("the state of a device is not written; the next batch tries again", "thing", s.thing,
+			"error", err.Error())
 	}
 }
 
@@ -189,7 +217,8 @@ func (d *devices) fail(b *batch, s state, err error) {
 // usual write costs nothing more.
 type groups struct{ seen, measured, status, returns bool }
 
-// newerThan compares a state with the stored item.
+// newerThan compares a state with the stored item. What was held does not end a silence: the watch function waits longer
+// than anything is held, so the device has sent nothing since.
 func (s *state) newerThan(item map[string]types.AttributeValue) groups {
 	seen, measured, status := number(
 		item[contract.LastSeenAttribute],
@@ -200,11 +229,13 @@ func (s *state) newerThan(item map[string]types.AttributeValue) groups {
 	)
 	g := groups{
 		seen:     s.seenAt > seen,
-		measured: s.measured >= 0 && (s.measuredAt > measured || s.measuredAt == measured && s.seenAt > seen),
+		measured: len(s.measures) > 0 && (s.measuredAt > measured || s.measuredAt == measured && s.seenAt > seen),
 		status:   s.statusAt > status,
 	}
-	was, _ := item[contract.StatusAttribute].(*types.AttributeValueMemberS)
-	g.returns = g.status && was != nil && was.Value == contract.StatusSilent
+	if g.status && content(item[contract.StatusAttribute]) == contract.StatusSilent {
+		g.returns = s.statusBy >= 0
+		g.status = g.returns
+	}
 	return g
 }
 
@@ -221,7 +252,7 @@ func number(v types.AttributeValue) int64 {
 }
 
 // request builds the update: each group is set only if it is newer than what is stored, all or nothing.
-func (d *devices) request(b *batch, s state, write groups) *dynamodb.UpdateItemInput {
+func (d *devices) request(s *state, write groups) *dynamodb.UpdateItemInput {
 	values := map[string]types.AttributeValue{}
 	set, condition := "SET ", ""
 	group := func(when, assignments string) {
@@ -243,7 +274,7 @@ func (d *devices) request(b *batch, s state, write groups) *dynamodb.UpdateItemI
 		group("attribute_not_exists(last_seen) OR last_seen <= :seen", assignments)
 	}
 	if write.measured {
-		values[":measured"], values[":latest"] = millis(s.measuredAt), latest(b.readings[s.measured].Measures)
+		values[":measured"], values[":latest"] = millis(s.measuredAt), latest(s.measures)
 		group(
 			"attribute_not_exists(measured_at) OR measured_at < :measured OR (measured_at = :measured AND last_seen "+
 				"<= :seen)",

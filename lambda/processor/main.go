@@ -21,5 +21,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	lambda.Start(p)
+	if p.config.refresh == 0 {
+		lambda.Start(p)
+		return
+	}
+	// Registers an internal extension: without one, Lambda sends no SIGTERM.
+	lambda.StartWithOptions(p, lambda.WithEnableSIGTERM(func() {
+		p.stop()
+		os.Exit(0)
+	}))
 }

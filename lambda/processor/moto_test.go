@@ -27,6 +27,7 @@ type pipeline struct {
 	table   *dynamodb.Client
 	letters *sqs.Client
 	queue   string
+	getenv  func(string) string
 }
 
 func motoPipeline(t *testing.T, more map[string]string) pipeline {
@@ -76,11 +77,12 @@ func motoPipeline(t *testing.T, more map[string]string) pipeline {
 	for name, value := range more {
 		env[name] = value
 	}
-	p, err := newProcessor((&lambdatest.AWS{URL: server.URL}).Getenv(env), io.Discard)
+	getenv := (&lambdatest.AWS{URL: server.URL}).Getenv(env)
+	p, err := newProcessor(getenv, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pipeline{p, server, table, letters, *queue.QueueUrl}
+	return pipeline{p, server, table, letters, *queue.QueueUrl, getenv}
 }
 
 // device reads a device's item, flattened to text.

@@ -17,7 +17,7 @@ const keepReturned = 7 * 24 * time.Hour
 
 // noteReturn notes for the watch function that a silent device has sent something. It comes before the device's own
 // update: a failure in between makes people hear of the return twice, not never.
-func (d *devices) noteReturn(ctx context.Context, s state, stored map[string]types.AttributeValue) error {
+func (d *devices) noteReturn(ctx context.Context, s *state, stored map[string]types.AttributeValue) error {
 	name := contract.ReturnedPrefix + s.thing
 	_, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: aws.String(d.table),

@@ -70,3 +70,30 @@ func TestManyShorterLimits(t *testing.T) {
 		t.Errorf("%s is %s", things[249], got)
 	}
 }
+
+// The processor writes last_seen once a minute at most: a device is not silent before its last message can be over the
+// limit, whichever of its limits that is.
+func TestLimitsAllowForWhatIsNotWrittenYet(t *testing.T) {
+	f := newFixture(t, nil)
+	f.limits(contract.Silence{Version: contract.SilenceVersion, Minutes: 10, RefreshSeconds: 60,
+		Devices: map[int64][]string{3: {"quick"}, 60: {"slow"}}})
+	f.device("usual", contract.StatusOnline, 0)
+	f.lost("usual-lost", 0, 0)
+	f.device("quick", contract.StatusOnline, 0)
+	f.device("slow", contract.StatusOnline, 0)
+	for minute := range 64 {
+		f.mustRun()
+		var want []string
+		switch minute {
+		case 5: // more than 3 and 1
+			want = []string{"alert quick: quick has sent nothing for 5 minutes"}
+		case 12:
+			want = []string{"alert usual: usual has sent nothing for 12 minutes",
+				"alert usual-lost: usual-lost has sent nothing for 12 minutes"}
+		case 62:
+			want = []string{"alert slow: slow has sent nothing for 62 minutes"}
+		}
+		f.wantTold(fmt.Sprintf("after %d minutes", minute), want...)
+		f.minute()
+	}
+}

@@ -27,6 +27,8 @@ type limits struct {
 	// shorter are the devices with a shorter one; the index does not find them in time.
 	shorter []string
 	longest time.Duration
+	// lag is how much later than a device's last message the last one can be that is in the table.
+	lag time.Duration
 	// described is how many devices the pipeline describes; nil if others can register themselves.
 	described *int64
 	mark      string // changes with the limits
@@ -64,7 +66,7 @@ func (r *run) limits(ctx context.Context) (limits, error) {
 func limitsOf(s contract.Silence, document string) limits {
 	usual := time.Duration(s.Minutes) * time.Minute
 	l := limits{usual: usual, longest: usual, own: map[string]time.Duration{}, described: s.Described,
-		mark: markOf(document)}
+		lag: time.Duration(s.RefreshSeconds) * time.Second, mark: markOf(document)}
 	for minutes, things := range s.Devices {
 		limit := time.Duration(minutes) * time.Minute
 		l.longest = max(l.longest, limit)
@@ -138,7 +140,7 @@ func (r *run) due(ctx context.Context, l limits) ([]device, error) {
 	known := map[string]bool{}
 	for _, d := range candidates {
 		unsaid := d.status == contract.StatusOnline || d.leftUnsaid()
-		if unsaid && !known[d.thing] && d.lastSeen < r.now.Add(-l.of(d.thing)).UnixMilli() {
+		if unsaid && !known[d.thing] && d.lastSeen < r.now.Add(-l.of(d.thing)-l.lag).UnixMilli() {
 			known[d.thing] = true
 			found = append(found, d)
 		}
@@ -149,7 +151,7 @@ func (r *run) due(ctx context.Context, l limits) ([]device, error) {
 // candidates returns devices among which all are that have been silent for too long. Those with a longer limit are read
 // each time, from the usual limit to their own; those with a shorter one are read one by one.
 func (r *run) candidates(ctx context.Context, l limits) ([]device, error) {
-	before := r.now.Add(-l.usual)
+	before := r.now.Add(-l.usual - l.lag)
 	found, err := r.devices.read(ctx, l.shorter)
 	if err != nil {
 		return found, err
@@ -163,7 +165,7 @@ func (r *run) candidates(ctx context.Context, l limits) ([]device, error) {
 	// only that have come to the limit since the last run that looked at all.
 	q := query{status: contract.StatusOffline, before: before}
 	if last := time.UnixMilli(r.state.swept); r.state.swept != 0 && r.state.sweptWith == l.mark {
-		q.since = earlier(last, r.now).Add(-l.longest - contract.OfflineMargin)
+		q.since = earlier(last, r.now).Add(-l.longest - l.lag - contract.OfflineMargin)
 	}
 	offline, _, err := r.devices.find(ctx, q)
 	return append(found, offline...), err

@@ -40,6 +40,7 @@ const members = "`devices` (default 1), " +
 	"`connected` all the time (true), " +
 	"`stream` = { `mode`, `shards` }, " +
 	"`processor` = { `batch_size`, `batch_window_seconds`, `memory_mb` }, " +
+	"`device_state` = { `refresh_seconds` }, " +
 	"`archive` = { `enabled`, `delivery`, `format`, `buffer_seconds`, `buffer_mb` }, " +
 	"`timestream` = { `layout`, `memory_retention_hours` }, " +
 	"`recent` = { `hours` }, " +

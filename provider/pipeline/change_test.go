@@ -121,10 +121,12 @@ var chains = map[string][]change{
 	"stores": {
 		{"memory retention", "timestream", `{ memory_retention_hours = 12 }`, []string{"timestream-write:UpdateTable"}},
 		{"expiry of state", "device_state", `{ ttl_days = 30 }`, []string{"awslambda:UpdateFunctionConfiguration"}},
+		{"refresh of state", "device_state", `{ ttl_days = 30, refresh_seconds = 10 }`,
+			[]string{"awslambda:UpdateFunctionConfiguration"}},
 		{
 			"no backups",
 			"device_state",
-			`{ ttl_days = 30, point_in_time_recovery = false }`,
+			`{ ttl_days = 30, refresh_seconds = 10, point_in_time_recovery = false }`,
 			[]string{"dynamodb:UpdateContinuousBackups"},
 		},
 		{"recent readings", "recent", `{}`,

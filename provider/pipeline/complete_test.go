@@ -107,7 +107,7 @@ func complete(t *testing.T) string {
   }
   telemetry    = { data_field = "values", time_field = "ts" }
   timestream   = { database = "farm", table = "soil", memory_retention_hours = 12, magnetic_retention_days = 30, layout = "single" }
-  device_state = { ttl_days = 30, point_in_time_recovery = false }
+  device_state = { ttl_days = 30, refresh_seconds = 30, point_in_time_recovery = false }
   recent       = { hours = 24 }
   metrics      = { window_seconds = 300, measures = ["temperature", "humidity"], keep_days = 90, export = true }
   archive      = { enabled = true, prefix = "raw/", measures = ["temperature", "Soil.Moisture"], buffer_seconds = 60, intelligent_tiering_after_days = 30, expire_after_days = 365 }

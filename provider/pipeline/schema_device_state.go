@@ -9,6 +9,10 @@ func deviceState() capability {
 			"device_state": object("DynamoDB table with the latest state of each device.", attributes{
 				"ttl_days": number("Days after which the state of a silent device expires; `0` keeps it.",
 					pipeline.DeviceStateTTLDays),
+				"refresh_seconds": number("Seconds after which the state of a device is written again while only its "+
+					"numbers change. A new status, a flag or text with another value, other measures and the end of a "+
+					"connection are written at once. `silence_minutes` counts from the last write.",
+					pipeline.DeviceStateRefreshSeconds),
 				"point_in_time_recovery": flag("Whether to keep continuous backups of 35 days. Defaults to `true`."),
 			}),
 		},

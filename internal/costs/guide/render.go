@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -23,6 +24,7 @@ var tables = template.FuncMap{
 	"cheapest":     cheapest,
 	"perMillion":   perMillionTable,
 	"windows":      windowTable,
+	"refresh":      refreshTable,
 	"shards":       shardTable,
 	"monthly":      monthlyTable,
 	"idle":         idleTable,
@@ -177,6 +179,27 @@ func windowTable() (string, error) {
 			cells = append(cells, cents(e.PerMillion()))
 		}
 		t.add(cells...)
+	}
+	return t.String(), nil
+}
+
+// refreshTable shows what writing the state on change saves, per million messages.
+func refreshTable() (string, error) {
+	t := table{header: []string{"a message every", "writes, `refresh_seconds = 0`", "`60`", "`300`", "USD, `0`", "`60`", "`300`"}}
+	for _, interval := range []float64{1, 10, 30, 60} {
+		var writes, usd []string
+		for _, seconds := range []float64{0, 60, 300} {
+			s := costs.Default()
+			s.Devices, s.IntervalSeconds, s.DeviceState.RefreshSeconds = 1000, interval, seconds
+			e, err := costs.Of(s)
+			if err != nil {
+				return "", err
+			}
+			i := s.Processing()
+			writes = append(writes, thousands(math.Round(1e6*i.Updates/i.Messages)))
+			usd = append(usd, cents(perMillionOf(e, []string{"DynamoDB: device state"})))
+		}
+		t.add(slices.Concat([]string{fmt.Sprintf("%.0f s", interval)}, writes, usd)...)
 	}
 	return t.String(), nil
 }

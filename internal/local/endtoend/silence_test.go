@@ -23,6 +23,7 @@ resource "iot_pipeline" "gh" {
   processor     = { batch_window_seconds = 0 }
   archive       = { enabled = false }
   monitoring    = { silence_minutes = 5 }
+  device_state  = { refresh_seconds = 0 } # the devices become older than they are
   force_destroy = true
 }
 `

@@ -196,7 +196,7 @@ func (p *pool) giveBack(i *instance) {
 	defer p.mu.Unlock()
 	if p.retired || !i.alive() {
 		delete(p.all, i)
-		i.kill()
+		i.stop()
 		return
 	}
 	p.idle = append(p.idle, i)
@@ -209,14 +209,14 @@ func (p *pool) discard(i *instance) {
 	i.kill()
 }
 
-// retire kills the idle processes now and the busy ones after their invocation.
+// retire ends the idle processes now and the busy ones after their invocation.
 func (p *pool) retire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.retired = true
 	for _, i := range p.idle {
 		delete(p.all, i)
-		i.kill()
+		i.stop()
 	}
 	p.idle = nil
 }

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,6 +37,7 @@ type instance struct {
 	exited   chan struct{} // closed when the process has exited
 	ready    chan struct{} // closed when it has requested its first event
 	asked    sync.Once
+	extended atomic.Bool // it has registered an extension
 
 	mu      sync.Mutex
 	current *invocation
@@ -207,6 +210,26 @@ func (i *instance) alive() bool {
 	default:
 		return true
 	}
+}
+
+// stopLimit is how long a process with an internal extension has to end. [Lambda runtime environment lifecycle]
+const stopLimit = 500 * time.Millisecond
+
+// stop ends a process that has no invocation.
+func (i *instance) stop() {
+	if !i.extended.Load() || i.cmd.Process.Signal(syscall.SIGTERM) != nil {
+		i.kill()
+		return
+	}
+	go func() {
+		timer := time.NewTimer(stopLimit)
+		defer timer.Stop()
+		select {
+		case <-i.exited:
+		case <-timer.C:
+			i.kill()
+		}
+	}()
 }
 
 func (i *instance) kill() { i.cmd.Process.Kill() } // an error means that it has exited already

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // maxAnswer is the largest response of a function, in bytes. [AWS 8: sync payload 6 MB]
@@ -19,7 +21,26 @@ func (i *instance) routes() http.Handler {
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error",
 		func(w http.ResponseWriter, r *http.Request) { i.serveAnswer(w, r, "Unhandled") })
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", i.serveInitError)
+	mux.HandleFunc("POST /2020-01-01/extension/register", i.serveRegister)
+	mux.HandleFunc("GET /2020-01-01/extension/event/next", i.serveExtension)
 	return mux
+}
+
+// serveRegister registers an internal extension without events. It is how a function asks to be told of its end: as at
+// AWS, a process with an extension gets SIGTERM and half a second.
+func (i *instance) serveRegister(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxAnswer))
+	i.extended.Store(true)
+	w.Header().Set("Lambda-Extension-Identifier", uuid.NewString())
+	io.WriteString(w, "{}")
+}
+
+// serveExtension never has an event for it.
+func (i *instance) serveExtension(_ http.ResponseWriter, r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-i.exited:
+	}
 }
 
 // serveNext waits for the next event, without a time limit.

@@ -19,12 +19,12 @@ import (
 // makes what is known of the device older, as if they had passed.
 func (s *show) silence(ctx context.Context, m *made, runtime *local.Runtime, roots *x509.CertPool,
 	own *ownKeyDevice) error {
-	fmt.Printf("\n  %s has disconnected. The demo makes its last message eleven minutes older, and waits for the notice.\n",
+	fmt.Printf("\n  %s has disconnected. The demo makes its last message twelve minutes older, and waits for the notice.\n",
 		own.name)
 	client := dynamodb.NewFromConfig(s.server.AWSConfig())
 	key := map[string]types.AttributeValue{"device_id": &types.AttributeValueMemberS{Value: own.name}}
 	ago := &types.AttributeValueMemberN{
-		Value: strconv.FormatInt(time.Now().Add(-11*time.Minute).UnixMilli(), 10)}
+		Value: strconv.FormatInt(time.Now().Add(-12*time.Minute).UnixMilli(), 10)}
 	_, err := client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &m.DeviceTableName, Key: key,
 		UpdateExpression:          aws.String("SET last_seen = :ago, status_at = :ago"),

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -120,6 +121,15 @@ func (f *Function) Invoke(event []byte, left time.Duration) Reply {
 	return Reply{}
 }
 
+// Terminate tells the function that its instance ends, as Lambda tells one with an extension, and waits for that.
+func (f *Function) Terminate() error {
+	f.t.Helper()
+	if err := f.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		f.t.Fatal(err)
+	}
+	return f.Wait()
+}
+
 // Wait waits for a process that ends by itself, and returns how it ended.
 func (f *Function) Wait() error {
 	<-f.exited
@@ -198,6 +208,11 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		w.WriteHeader(http.StatusAccepted)
 		f.replies <- Reply{Body: body, Failed: strings.HasSuffix(path, "/error")}
+	case path == "/2020-01-01/extension/register":
+		w.Header().Set("Lambda-Extension-Identifier", "extension-1")
+		_, _ = io.WriteString(w, "{}")
+	case path == "/2020-01-01/extension/event/next":
+		<-r.Context().Done()
 	default:
 		http.NotFound(w, r)
 	}
