@@ -217,3 +217,18 @@ func BenchmarkInvoke(b *testing.B) {
 		}
 	}
 }
+
+// A function with an internal extension is told of its end, and has half a second then.
+func TestAnInstanceIsToldOfItsEnd(t *testing.T) {
+	for _, stays := range []string{"", "yes"} {
+		path := filepath.Join(t.TempDir(), "ended")
+		f := function()
+		f.Env = map[string]string{"AT_END": path, "STAYS": stays}
+		h, _ := host(t, f)
+		invoke(t, h, "", "")
+		h.Close() // returns when the process has exited
+		if text, err := os.ReadFile(path); err != nil || string(text) != "ended" {
+			t.Errorf("stays %q: at its end it wrote %q, %v", stays, text, err)
+		}
+	}
+}

@@ -24,7 +24,18 @@ func main() {
 		os.Exit(7)
 	}
 	served := 0
-	lambda.Start(func(ctx context.Context, r request) (any, error) {
+	var options []lambda.Option
+	if path := os.Getenv("AT_END"); path != "" {
+		options = append(options, lambda.WithEnableSIGTERM(func() {
+			if err := os.WriteFile(path, []byte("ended"), 0o600); err != nil {
+				panic(err)
+			}
+			if os.Getenv("STAYS") == "" {
+				os.Exit(0)
+			}
+		}))
+	}
+	lambda.StartWithOptions(func(ctx context.Context, r request) (any, error) {
 		served++
 		switch r.Do {
 		case "env":
@@ -63,5 +74,5 @@ func main() {
 			}, nil
 		}
 		return json.RawMessage(fmt.Sprintf(`{"pid":%d,"served":%d}`, os.Getpid(), served)), nil
-	})
+	}, options...)
 }
