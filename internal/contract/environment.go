@@ -19,8 +19,8 @@ const (
 	EnvTimestreamTable    = "IOT_TIMESTREAM_TABLE"
 	EnvTimestreamLayout   = "IOT_TIMESTREAM_LAYOUT" // "multi" or "single"
 	EnvDeviceTTLDays      = "IOT_DEVICE_TTL_DAYS"   // 0 or absent: never
-	// EnvStateRefreshSeconds is how often the state of a device is written of which only numbers change; 0 or absent: by
-	// every batch.
+	// EnvStateRefreshSeconds is how often the state of a device is written of which only numbers change; 0 or
+	// absent: by every batch.
 	EnvStateRefreshSeconds = "IOT_STATE_REFRESH_SECONDS"
 	EnvReadingsTable       = "IOT_READINGS_TABLE" // absent without recent readings
 	EnvReadingsHours       = "IOT_READINGS_HOURS" // how long a recent reading stays

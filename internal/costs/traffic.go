@@ -69,8 +69,8 @@ func (s Setup) traffic() traffic {
 	window := max(1, s.Processor.BatchWindowSeconds)
 	t.batch = max(1, min(s.Processor.BatchSize, fits, 1+t.perSecond/busy*window))
 	t.invocations = t.messages / t.batch
-	// One update per device and batch at most. A device sends regularly: it is in a batch once, until the batch spans more
-	// than its interval.
+	// One update per device and batch at most. A device sends regularly: it is in a batch once, until the batch spans
+	// more than its interval.
 	devices := min(t.batch, s.Devices/busy)
 	t.updates = devices * s.written(t, devices, busy)
 	return t

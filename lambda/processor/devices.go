@@ -217,8 +217,8 @@ func (d *devices) fail(b *batch, s *state, err error) {
 // usual write costs nothing more.
 type groups struct{ seen, measured, status, returns bool }
 
-// newerThan compares a state with the stored item. What was held does not end a silence: the watch function waits longer
-// than anything is held, so the device has sent nothing since.
+// newerThan compares a state with the stored item. What was held does not end a silence: the watch function waits
+// longer than anything is held, so the device has sent nothing since.
 func (s *state) newerThan(item map[string]types.AttributeValue) groups {
 	seen, measured, status := number(
 		item[contract.LastSeenAttribute],

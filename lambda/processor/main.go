@@ -21,7 +21,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	if p.config.refresh == 0 {
+	if p.refresh == 0 {
 		lambda.Start(p)
 		return
 	}

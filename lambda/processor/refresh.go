@@ -54,8 +54,8 @@ func newRefresh(every time.Duration) *refresh {
 	return &refresh{every: every, devices: map[string]*remembered{}, seed: maphash.MakeSeed()}
 }
 
-// take returns the state to write now, with what is held of the device, or holds it. Changed says that something else is
-// written of the device as well.
+// take returns the state to write now, with what is held of the device, or holds it. Changed says that something else
+// is written of the device as well.
 func (r *refresh) take(s state, changed bool, now time.Time) (state, bool) {
 	if r == nil {
 		return s, true
@@ -232,8 +232,8 @@ func (r *refresh) forget(thing string) {
 	}
 }
 
-// failed keeps what could not be written, for the next batch, if some of it comes from an earlier one. It reports whether
-// it does; else Lambda sends all of it again.
+// failed keeps what could not be written, for the next batch, if some of it comes from an earlier one. It reports
+// whether it does; else Lambda sends all of it again.
 func (r *refresh) failed(s *state) bool {
 	if r == nil || !s.outlivesBatch() {
 		return false

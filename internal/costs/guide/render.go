@@ -185,7 +185,8 @@ func windowTable() (string, error) {
 
 // refreshTable shows what writing the state on change saves, per million messages.
 func refreshTable() (string, error) {
-	t := table{header: []string{"a message every", "writes, `refresh_seconds = 0`", "`60`", "`300`", "USD, `0`", "`60`", "`300`"}}
+	t := table{header: []string{"a message every", "writes, `refresh_seconds = 0`", "`60`", "`300`", "USD, `0`", "`60`",
+		"`300`"}}
 	for _, interval := range []float64{1, 10, 30, 60} {
 		var writes, usd []string
 		for _, seconds := range []float64{0, 60, 300} {
