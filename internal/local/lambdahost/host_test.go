@@ -218,8 +218,8 @@ func BenchmarkInvoke(b *testing.B) {
 	}
 }
 
-// A function with an internal extension is told of its end, and has half a second then.
-func TestAnInstanceIsToldOfItsEnd(t *testing.T) {
+// A function with an internal extension gets SIGTERM at its end, and has half a second then.
+func TestAnInstanceEnds(t *testing.T) {
 	for _, stays := range []string{"", "yes"} {
 		path := filepath.Join(t.TempDir(), "ended")
 		f := function()
