@@ -75,6 +75,7 @@ func one(names []string, all bool) (string, error) {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	var where target
 	var hosts list
+	var show pageFlag
 	o := local.Options{Bootstraps: map[string]string{}}
 	f := flag.NewFlagSet("run", flag.ContinueOnError)
 	where.flags(f)
@@ -95,6 +96,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		"how long records are collected for an object of the batched archive; AWS takes archive.buffer_seconds")
 	f.DurationVar(&o.WatchInterval, "watch-interval", 0,
 		"how often schedules call their functions, such as 5s (default: as often as on AWS)")
+	show.flag(f)
 	asJSON := f.Bool("json", false, "print one JSON object per event")
 	quiet := f.Bool("quiet", false, "print only errors, the ready line and the summary")
 	limit := f.Duration("for", 0, "stop after this `duration`")
@@ -106,6 +108,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if o.Pipeline, err = one(names, o.All); err != nil {
 		return err
 	}
+	if o.All && show != "" {
+		return errors.New("--page shows one pipeline: name it, or leave out --all")
+	}
 	if o.Config, err = where.config(ctx); err != nil {
 		return err
 	}
@@ -116,7 +121,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	p := newPrinter(out, *asJSON, *quiet)
 	o.Hosts, o.Events = hosts, p.print
+	feed := show.observe(&o)
 	r, err := local.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	shown, err := show.serve(ctx, o, r, feed)
 	if err != nil {
 		return err
 	}
@@ -127,6 +137,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	err = r.Stop(finish)
+	if shown != nil {
+		shown.Close() // last, so that it shows the end
+	}
 	p.summary()
 	return err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/archives"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/calls"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
@@ -35,6 +36,14 @@ func (r *Runtime) functionEnv(ctx context.Context) ([]string, error) {
 		env = append(env, "AWS_ENDPOINT_URL="+*endpoint, "AWS_ENABLE_ENDPOINT_DISCOVERY=false")
 	}
 	return env, nil
+}
+
+// observeCalls puts an observer between the functions and an emulator.
+func (r *Runtime) observeCalls() (err error) {
+	if r.options.Calls != nil && r.options.Config.BaseEndpoint != nil {
+		r.calls, err = calls.Start(*r.options.Config.BaseEndpoint, r.options.Calls)
+	}
+	return err
 }
 
 // host runs the function with its deployed configuration.
@@ -61,6 +70,9 @@ func (r *Runtime) host(f function) error {
 	if _, ok := hosted.Env[contract.EnvDataEndpoint]; ok {
 		// Commands must reach the devices that are connected to this broker.
 		hosted.Env[contract.EnvDataEndpoint] = r.dataplane.URL
+	}
+	if r.calls != nil {
+		hosted.Env["AWS_ENDPOINT_URL"] = r.calls.URL(name)
 	}
 	if l := c.LoggingConfig; l != nil {
 		hosted.LogFormat, hosted.LogLevel = string(l.LogFormat), string(l.ApplicationLogLevel)

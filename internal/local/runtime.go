@@ -20,6 +20,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/alarms"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/broker"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/ca"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/calls"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/dataplane"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/delivery"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/embedded"
@@ -59,6 +60,8 @@ type Options struct {
 	Bootstraps map[string]string
 	// Events receives the log; it may be nil.
 	Events runlog.Sink
+	// Calls receives the AWS calls of the functions, at an emulator; nil leaves the functions alone.
+	Calls func(calls.Call)
 	// Refresh is how often the runtime checks for changed rules and functions; 0 means every 2 seconds.
 	Refresh time.Duration
 	// Concurrency is the maximum number of processes per function; 0 means 4.
@@ -83,6 +86,7 @@ type Runtime struct {
 	shadows      *shadow.Service
 	provisioning *provisioning.Service
 	dataplane    *dataplane.Server
+	calls        *calls.Server // nil without an observer
 	hosts        *lambdahost.Host
 	known        map[string]*Manifest // of all pipelines, as last read; only refresh uses it
 	queue        *lambdahost.Async
@@ -174,6 +178,9 @@ func (r *Runtime) start(ctx context.Context) error {
 	)
 	if r.dataplane, err = dataplane.Start(dataplane.Options{Publish: r.publish, Update: r.shadows.Update,
 		Endpoint: aws.ToString(r.options.Config.BaseEndpoint)}); err != nil {
+		return err
+	}
+	if err := r.observeCalls(); err != nil {
 		return err
 	}
 	r.metrics = r.playMetrics()
@@ -470,6 +477,9 @@ func (r *Runtime) close() {
 		}
 		if r.dataplane != nil {
 			r.dataplane.Close()
+		}
+		if r.calls != nil {
+			r.calls.Close()
 		}
 		os.RemoveAll(r.dir)
 	})

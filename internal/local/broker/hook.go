@@ -239,7 +239,8 @@ func (h *hook) passOn(cl *mqtt.Client, s *session, pk packets.Packet) {
 	}
 	stamp(&m)
 	h.broker.options.Events.Send(
-		runlog.Event{Time: m.Time, Kind: runlog.Received, Thing: cl.ID, Topic: m.Topic, Bytes: len(m.Payload)},
+		runlog.Event{Time: m.Time, Kind: runlog.Received, Thing: cl.ID, Topic: m.Topic, Bytes: len(m.Payload),
+			Trace: m.TraceID, Payload: m.Payload},
 	)
 	h.broker.options.Handle(m)
 }

@@ -132,6 +132,7 @@ func (a *Async) process(j job) {
 			Target:   result.RequestID,
 			Duration: time.Since(began),
 			Error:    problem,
+			Payload:  j.payload,
 		})
 		condition, delay := "", delays.NextBackOff()
 		switch {

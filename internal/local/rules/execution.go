@@ -39,7 +39,8 @@ type failure struct {
 type job struct {
 	kind
 	input   *input
-	onError bool // the action is the rule's error action
+	onError bool   // the action is the rule's error action
+	record  string // the sequence number that a stream gave the input
 }
 
 // done records the outcome of the job; it is called once. After the last action of the rule, the error action starts if
@@ -54,6 +55,11 @@ func (j job) done(began time.Time, resource string, err error) {
 		Action:   j.key,
 		Target:   resource,
 		Duration: time.Since(began),
+		Trace:    x.message.TraceID,
+		Payload:  j.input.payload,
+	}
+	if j.record != "" {
+		e.Records = []string{j.record}
 	}
 	if err != nil {
 		e.Error = err.Error()

@@ -190,6 +190,7 @@ func (b *batcher) send(batch []item) (accepted, refused int) {
 		r := out.Records[n]
 		if r.ErrorCode == nil {
 			accepted++
+			i.job.record = aws.ToString(r.SequenceNumber)
 			b.requeueOrFinish(i, nil, false)
 			continue
 		}

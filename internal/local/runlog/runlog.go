@@ -37,6 +37,14 @@ type Event struct {
 	Duration time.Duration `json:"duration_ns,omitempty"`
 	Error    string        `json:"error,omitempty"`
 	Detail   string        `json:"detail,omitempty"`
+	// Trace is the ID of the message that a Received or Acted is about.
+	Trace string `json:"trace,omitempty"`
+
+	// The rest is for observers in this process, who may keep it and must not change it. Payload is what was received,
+	// or the input of the action or of the function. Records are sequence numbers: of the record that an action put
+	// into a stream, or of those that a function was invoked with.
+	Payload []byte   `json:"-"`
+	Records []string `json:"-"`
 }
 
 // A Sink receives events from many goroutines and must not block for long. A nil Sink drops them.

@@ -91,6 +91,8 @@ func (s *shard) invoke(ctx context.Context, records []Record) (done int, err err
 			Action:   p.mapping.Function,
 			Target:   s.describe(records),
 			Duration: time.Since(began),
+			Payload:  payload,
+			Records:  sequenceNumbers(records),
 		}
 		if err != nil {
 			e.Error = err.Error()
@@ -98,6 +100,14 @@ func (s *shard) invoke(ctx context.Context, records []Record) (done int, err err
 		p.options.Events.Send(e)
 	}
 	return done, err
+}
+
+func sequenceNumbers(records []Record) []string {
+	all := make([]string, len(records))
+	for i, r := range records {
+		all[i] = r.SequenceNumber
+	}
+	return all
 }
 
 // describe is what an invocation is about, for the log.
