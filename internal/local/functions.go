@@ -14,6 +14,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/archives"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/calls"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/dataplane"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
@@ -38,8 +39,12 @@ func (r *Runtime) functionEnv(ctx context.Context) ([]string, error) {
 	return env, nil
 }
 
-// observeCalls puts an observer between the functions and an emulator.
-func (r *Runtime) observeCalls() (err error) {
+// standIn starts what functions call in the place of AWS: the data plane, and an observer in front of an emulator.
+func (r *Runtime) standIn() (err error) {
+	if r.dataplane, err = dataplane.Start(dataplane.Options{Publish: r.publish, Update: r.shadows.Update,
+		Endpoint: aws.ToString(r.options.Config.BaseEndpoint)}); err != nil {
+		return err
+	}
 	if r.options.Calls != nil && r.options.Config.BaseEndpoint != nil {
 		r.calls, err = calls.Start(*r.options.Config.BaseEndpoint, r.options.Calls)
 	}

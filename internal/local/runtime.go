@@ -176,11 +176,7 @@ func (r *Runtime) start(ctx context.Context) error {
 	r.provisioning = provisioning.New(
 		provisioning.Options{API: r.clients.IoT(), Hook: r.call, Reply: r.reply, Events: r.options.Events},
 	)
-	if r.dataplane, err = dataplane.Start(dataplane.Options{Publish: r.publish, Update: r.shadows.Update,
-		Endpoint: aws.ToString(r.options.Config.BaseEndpoint)}); err != nil {
-		return err
-	}
-	if err := r.observeCalls(); err != nil {
+	if err := r.standIn(); err != nil {
 		return err
 	}
 	r.metrics = r.playMetrics()
@@ -478,9 +474,7 @@ func (r *Runtime) close() {
 		if r.dataplane != nil {
 			r.dataplane.Close()
 		}
-		if r.calls != nil {
-			r.calls.Close()
-		}
+		r.calls.Close()
 		os.RemoveAll(r.dir)
 	})
 }

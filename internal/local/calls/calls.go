@@ -70,8 +70,12 @@ type statusKey struct{}
 // URL is the endpoint for a function.
 func (s *Server) URL(function string) string { return s.server.URL() + "/" + url.PathEscape(function) }
 
-// Close drops the requests in progress.
-func (s *Server) Close() { s.server.Close() }
+// Close drops the requests in progress. A nil Server has none.
+func (s *Server) Close() {
+	if s != nil {
+		s.server.Close()
+	}
+}
 
 func serve(w http.ResponseWriter, r *http.Request, proxy http.Handler, observe func(Call)) {
 	function, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")

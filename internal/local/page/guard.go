@@ -18,8 +18,8 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// readToken returns the secret that a browser must have. It is kept in the directory, so that an open page goes on after
-// a restart.
+// readToken returns the secret that a browser must have. It is kept in the directory, so that an open page goes on
+// after a restart.
 func readToken(dir string) (string, error) {
 	file := filepath.Join(dir, "page-token")
 	text, err := os.ReadFile(file)

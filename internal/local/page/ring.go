@@ -7,7 +7,7 @@ type ring[T any] struct {
 	count uint64 // of all values ever added
 }
 
-// add adds a value, which number tells its number unless it is nil. It returns the value that it forgets, if it is full.
+// add adds a value, which number, unless it is nil, tells its number. It returns the value that a full ring forgets.
 func (r *ring[T]) add(v T, number func(*T, uint64)) (gone T, full bool) {
 	r.count++
 	if number != nil {

@@ -1,9 +1,8 @@
 // Package page shows a running pipeline in a browser: what flows through it, its devices, rules, alerts, dead letters,
 // logs and archive.
 //
-// It has no logic of its own about pipelines. It shows what the runtime tells (Feed), reads what the pipeline has stored,
-// and does what it is asked through the parts that do it anyway: the SQL engine, the broker, the simulator, and the
-// device management API. The front end is in web; assets holds what is built of it.
+// It has no logic of its own about pipelines. It shows what the runtime tells (Feed), and reads what the pipeline has
+// stored. The front end is in web; assets holds what is built of it.
 package page
 
 import (
@@ -12,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -116,9 +114,6 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// maxBody is the largest request, in bytes; a payload of MQTT has 128 KB.
-const maxBody = 1 << 20
-
 // problem is an error for the person at the page, with the status of the answer.
 type problem struct {
 	status int
@@ -130,10 +125,6 @@ func (p problem) Error() string { return p.text }
 
 func notFound(format string, args ...any) error {
 	return problem{http.StatusNotFound, fmt.Sprintf(format, args...)}
-}
-
-func invalid(format string, args ...any) error {
-	return problem{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 }
 
 func reply(w http.ResponseWriter, got any, err error) {
@@ -153,19 +144,4 @@ func fail(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]string{"error": text})
-}
-
-// read reads the request's body, a JSON document.
-func read(r *http.Request, into any) error {
-	text, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	switch {
-	case err != nil:
-		return err
-	case len(text) > maxBody:
-		return problem{http.StatusRequestEntityTooLarge, "the request exceeds 1 MB"}
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return invalid("the request is not the JSON that is expected: %v", err)
-	}
-	return nil
 }
