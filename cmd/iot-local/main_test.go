@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -148,7 +149,8 @@ func TestRunAndSimulate(t *testing.T) {
 	queue := deploy(t, c)
 	state := t.TempDir()
 
-	pipeline := start(t, "run", "gh", "--mqtt", "127.0.0.1:0", "--state", state, "--http", "127.0.0.1:0")
+	pipeline := start(t, "run", "gh", "--mqtt", "127.0.0.1:0", "--state", state, "--http", "127.0.0.1:0",
+		"--page=127.0.0.1:0")
 	e := pipeline.await(t, ready)
 	if !strings.Contains(e.Detail, "HTTP on http://127.0.0.1:") {
 		t.Errorf("the ready line %q does not say where the HTTP API is", e.Detail)
@@ -157,12 +159,20 @@ func TestRunAndSimulate(t *testing.T) {
 	if address == "" || !strings.Contains(e.Detail, filepath.Join(state, "ca.pem")) {
 		t.Fatalf("the ready line %q does not say where to connect and whom to trust", e.Detail)
 	}
+	shown := pipeline.await(t, ready)
+	page, token, ok := strings.Cut(strings.TrimPrefix(shown.Detail, "page on "), "#token=")
+	if !ok {
+		t.Fatalf("the line %q does not say where the page is", shown.Detail)
+	}
 	devices := start(t, "simulate", "--broker", address, "--ca", filepath.Join(state, "ca.pem"), "--interval", "20ms",
 		"--faults", "0", "--devices", "soil-001", "gh")
 	devices.await(t, ready)
 	pipeline.await(t,
 		func(e runlog.Event) bool { return e.Kind == runlog.Acted && e.Rule == "gh_telemetry" && e.Error == "" })
 
+	if got := pageOf(t, page, token); !strings.Contains(got, `"id":"rule:gh_telemetry"`) {
+		t.Errorf("the page knows %s", got)
+	}
 	devices.stop()
 	for range devices.events {
 	}
@@ -178,6 +188,26 @@ func TestRunAndSimulate(t *testing.T) {
 	if err != nil || len(out.Messages) == 0 || !strings.Contains(*out.Messages[0].Body, "soil_moisture") {
 		t.Errorf("got %v from the queue, error %v", out, err)
 	}
+}
+
+// pageOf asks the page's server what runs.
+func pageOf(t *testing.T, address, token string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"api/pipeline", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("got %s, %v", answer.Status, err)
+	}
+	return string(text)
 }
 
 func TestErrorsSayWhatToDo(t *testing.T) {
