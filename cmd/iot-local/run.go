@@ -121,6 +121,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	p := newPrinter(out, *asJSON, *quiet)
 	o.Hosts, o.Events = hosts, p.print
+	return playUntil(ctx, o, show, p, *limit)
+}
+
+// playUntil runs until the context ends or the time is over, and finishes what the broker has acknowledged.
+func playUntil(ctx context.Context, o local.Options, show pageFlag, p *printer, limit time.Duration) error {
 	feed := show.observe(&o)
 	r, err := local.Start(ctx, o)
 	if err != nil {
@@ -130,7 +135,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	running, cancel := until(ctx, *limit)
+	running, cancel := until(ctx, limit)
 	defer cancel()
 	<-running.Done()
 	// The context has ended, but messages that the broker has acknowledged must still be processed.
