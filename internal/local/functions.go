@@ -39,7 +39,7 @@ func (r *Runtime) functionEnv(ctx context.Context) ([]string, error) {
 	return env, nil
 }
 
-// standIn starts what functions call in the place of AWS: the data plane, and an observer in front of an emulator.
+// standIn starts what functions call instead of AWS: the data plane, and an observer in front of an emulator.
 func (r *Runtime) standIn() (err error) {
 	if r.dataplane, err = dataplane.Start(dataplane.Options{Publish: r.publish, Update: r.shadows.Update,
 		Endpoint: aws.ToString(r.options.Config.BaseEndpoint)}); err != nil {
