@@ -8,14 +8,19 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/iot-pipeline/terraform-provider-iot/provider"
 )
 
 const usage = `iot-local runs a deployed iot_pipeline on this machine.
 
+  iot-local up DIRECTORY [flags]        apply a Terraform configuration to a local AWS, and run it with devices
   iot-local aws [flags]                 start a local AWS account to deploy pipelines to
   iot-local run PIPELINE [flags]        run its broker, rules, streams and functions; --all for all pipelines
   iot-local simulate PIPELINE [flags]   simulate its devices, or new devices that register themselves
@@ -25,7 +30,17 @@ const usage = `iot-local runs a deployed iot_pipeline on this machine.
 as for every AWS tool. To use an emulator, set AWS_ENDPOINT_URL or --endpoint.
 `
 
+// version is set by the release build.
+var version = "dev"
+
 func main() {
+	// Terraform starts this program as the provider; see up.
+	if strings.HasPrefix(filepath.Base(os.Args[0]), "terraform-provider-") {
+		if err := provider.Serve(context.Background(), version, false); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := dispatch(ctx, os.Args[1:], os.Stdout)
 	stop()
@@ -42,11 +57,11 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 		return nil
 	}
 	commands := map[string]func(context.Context, []string, io.Writer) error{
-		"aws": account, "run": run, "simulate": simulateDevices, "alarm": alarm,
+		"up": up, "aws": account, "run": run, "simulate": simulateDevices, "alarm": alarm,
 	}
 	command := commands[args[0]]
 	if command == nil {
-		return fmt.Errorf("unknown command %q; the commands are aws, run, simulate and alarm", args[0])
+		return fmt.Errorf("unknown command %q; the commands are up, aws, run, simulate and alarm", args[0])
 	}
 	return command(ctx, args[1:], out)
 }

@@ -218,7 +218,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 	deploy(t, awsapi.NewLocal(server.Config(t)))
 	for _, c := range []struct{ args, want string }{
-		{"dance", "the commands are aws, run, simulate and alarm"},
+		{"dance", "the commands are up, aws, run, simulate and alarm"},
 		{"run", "missing pipeline name"},
 		{"run gh extra", `unexpected argument "extra"`},
 		{"run gh --all", `--all runs every pipeline: leave out "gh"`},

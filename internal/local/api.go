@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -99,6 +100,17 @@ func (r *Runtime) applyAPI(before, d *deployment) {
 	}
 }
 
+// APIs are the URLs of the HTTP APIs that are served, in order.
+func (r *Runtime) APIs() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(r.current.apis)) {
+		all = append(all, r.apiURL(name))
+	}
+	return all
+}
+
 // apiURL is where the HTTP API of a pipeline is served.
 func (r *Runtime) apiURL(pipeline string) string {
 	if r.options.All {
@@ -138,9 +150,9 @@ func (r *Runtime) describeAPI() string {
 		r.options.Events.Send(runlog.Event{Kind: runlog.Warned, Detail: "HTTP on " + r.http.Address() +
 			": other machines can reach it, and what they send is not encrypted"})
 	}
-	if len(r.current.apis) == 0 {
-		r.options.Events.Send(runlog.Event{Kind: runlog.Warned, Detail: "there is no HTTP API yet: every " +
-			"request gets 404 until a pipeline with api = {} is applied"})
+	if len(r.current.apis) == 0 && !r.options.All {
+		r.options.Events.Send(runlog.Event{Kind: runlog.Warned, Detail: "the pipeline has no HTTP API yet: every " +
+			"request gets 404 until api = {} is applied"})
 	}
 	if !r.options.All {
 		return "; HTTP on http://" + r.http.Address()

@@ -17,8 +17,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
 // What every client of a server uses.
@@ -122,7 +126,9 @@ func (s *Server) run(python string, o Options) error {
 	if err := os.CopyFS(s.dir, scripts); err != nil {
 		return err
 	}
-	arguments := []string{"-B", filepath.Join(s.dir, "launch.py"), fmt.Sprintf("--port=%d", o.Port)}
+	// The scripts go with the process, also if this one is killed.
+	arguments := []string{"-B", filepath.Join(s.dir, "launch.py"), "--scratch=" + s.dir,
+		fmt.Sprintf("--port=%d", o.Port)}
 	if o.Observed {
 		arguments = append(arguments, "--observed")
 	}
@@ -137,9 +143,13 @@ func (s *Server) run(python string, o Options) error {
 	s.cmd.SysProcAttr = apart() // a Ctrl-C is for the parent, which lets it save first
 	said := &tail{out: o.Log}
 	s.cmd.Stderr = said
-	// Without these, moto would look for the caller's own AWS configuration when it builds clients for itself.
-	s.cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+AccessKey, "AWS_SECRET_ACCESS_KEY="+AccessKey,
-		"AWS_DEFAULT_REGION="+Region, "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
+	// moto builds clients for itself. The caller's own AWS configuration must not matter: it fails with a profile that
+	// it does not find.
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
+	nowhere := filepath.Join(s.dir, "none")
+	s.cmd.Env = append(env, "AWS_ACCESS_KEY_ID="+AccessKey, "AWS_SECRET_ACCESS_KEY="+AccessKey,
+		"AWS_DEFAULT_REGION="+Region, "AWS_CONFIG_FILE="+nowhere, "AWS_SHARED_CREDENTIALS_FILE="+nowhere,
+		"MOTO_IAM_LOAD_MANAGED_POLICIES=true")
 	stdin, err := s.cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -200,6 +210,25 @@ func (s *Server) Stop() {
 		}
 		os.RemoveAll(s.dir)
 	})
+}
+
+// Config is a client configuration for the server. It has no endpoint discovery, which would lead Timestream clients
+// away to AWS.
+func (s *Server) Config(region string) aws.Config {
+	return aws.Config{
+		Region:        region,
+		Credentials:   credentials.NewStaticCredentialsProvider(AccessKey, AccessKey, ""),
+		BaseEndpoint:  aws.String(s.URL),
+		ConfigSources: []any{noDiscovery{}},
+	}
+}
+
+// noDiscovery is a configuration source that switches endpoint discovery off.
+type noDiscovery struct{}
+
+// GetEnableEndpointDiscovery is what the SDK asks a configuration source for.
+func (noDiscovery) GetEnableEndpointDiscovery(context.Context) (aws.EndpointDiscoveryEnableState, bool, error) {
+	return aws.EndpointDiscoveryDisabled, true, nil
 }
 
 // Env is the environment, as KEY=VALUE, that sends AWS clients of another process (Terraform, the AWS CLI, a function)

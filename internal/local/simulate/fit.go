@@ -18,13 +18,32 @@ func (e Encoding) Misfit(settings telemetry.Options) string {
 		return ""
 	}
 	problem = fmt.Sprintf("the pipeline's telemetry settings do not fit %s: %s", e, problem)
-	for _, f := range formats {
-		other, err := Encoding{Format: f.name, Compression: settings.Compression}.For(&settings)
-		if err == nil && other.misfit(settings) == "" {
-			return fmt.Sprintf("%s; they fit %s", problem, other)
-		}
+	if other, ok := fitting(settings); ok {
+		return fmt.Sprintf("%s; they fit %s", problem, other)
 	}
 	return problem
+}
+
+// Fitting returns an encoding that a pipeline with these telemetry settings reads, and JSON if there is none or the
+// settings are not known (nil).
+func Fitting(settings *telemetry.Options) Encoding {
+	if settings != nil {
+		if e, ok := fitting(*settings); ok {
+			return e
+		}
+	}
+	return Encoding{Format: formats[0].name}
+}
+
+// fitting returns the first encoding that fits the settings.
+func fitting(settings telemetry.Options) (e Encoding, ok bool) {
+	for _, f := range formats {
+		e, err := Encoding{Format: f.name, Compression: settings.Compression}.For(&settings)
+		if err == nil && e.misfit(settings) == "" {
+			return e, true
+		}
+	}
+	return Encoding{}, false
 }
 
 // String returns the flags of the encoding.

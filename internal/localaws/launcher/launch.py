@@ -11,6 +11,7 @@ import argparse
 import json
 import logging
 import os
+import shutil
 import sys
 import threading
 
@@ -31,12 +32,14 @@ import keep  # noqa: E402
 import serve  # noqa: E402
 
 
-def exit_with_parent(keeper):
+def exit_with_parent(keeper, scratch):
     # Blocks until the parent closes the pipe or dies.
     sys.stdin.buffer.read()
     try:
         if keeper:
             keeper.save()
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
     finally:
         os._exit(0)
 
@@ -45,6 +48,7 @@ def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--data", help="file that keeps the account")
+    parser.add_argument("--scratch", help="directory to remove at the end")
     parser.add_argument("--observed", action="store_true", help="keep and check each request")
     return parser.parse_args()
 
@@ -65,7 +69,7 @@ def main():
     if keeper:
         keeper.load()
     server = serve.listen(application, chosen.port)
-    threading.Thread(target=exit_with_parent, args=[keeper], daemon=True).start()
+    threading.Thread(target=exit_with_parent, args=[keeper, chosen.scratch], daemon=True).start()
     if keeper:
         threading.Thread(target=keeper.run, daemon=True).start()
     print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}"}), flush=True)

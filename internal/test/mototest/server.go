@@ -14,7 +14,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/localaws"
 )
@@ -84,31 +83,18 @@ func Run(ctx context.Context, out io.Writer) (*Server, error) {
 	return &Server{Server: s}, nil
 }
 
-// AWSConfig is a client configuration for the server: static test credentials, few retries, and no endpoint discovery,
-// which would lead Timestream clients away to AWS.
+// AWSConfig is a client configuration for the server, with few retries.
 func (s *Server) AWSConfig() aws.Config {
-	return aws.Config{
-		Region:       Region,
-		Credentials:  credentials.NewStaticCredentialsProvider(localaws.AccessKey, localaws.AccessKey, ""),
-		BaseEndpoint: aws.String(s.URL),
-		// moto answers HTTP 500 to what it does not implement; every further attempt would only hide that.
-		Retryer:       func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 2) },
-		ConfigSources: []any{noDiscovery{}},
-	}
+	c := s.Server.Config(Region)
+	// moto answers HTTP 500 to what it does not implement; every further attempt would only hide that.
+	c.Retryer = func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 2) }
+	return c
 }
 
 // Config is [Server.AWSConfig] for a test.
 func (s *Server) Config(t testing.TB) aws.Config {
 	t.Helper()
 	return s.AWSConfig()
-}
-
-// noDiscovery is a configuration source that switches endpoint discovery off.
-type noDiscovery struct{}
-
-// GetEnableEndpointDiscovery is what the SDK asks a configuration source for.
-func (noDiscovery) GetEnableEndpointDiscovery(context.Context) (aws.EndpointDiscoveryEnableState, bool, error) {
-	return aws.EndpointDiscoveryDisabled, true, nil
 }
 
 // Empty removes everything the server holds: resources, request log, planned failures.
