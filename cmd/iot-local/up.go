@@ -78,7 +78,7 @@ func parseUp(args []string, out io.Writer) (*upOptions, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("%s is not a directory: name the one that holds the Terraform configuration", o.source)
 	}
-	return o, nil
+	return o, terraform.Check(o.source)
 }
 
 // up applies a configuration to a local AWS and runs what it makes, until the context ends.

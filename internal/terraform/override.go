@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,14 @@ var (
 		{Type: "terraform"}, {Type: "resource", LabelNames: []string{"type", "name"}}}}
 	inTerraform = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "required_providers"}}}
 )
+
+// Check reports an error if a directory holds no configuration, which is [ErrNoConfiguration].
+func Check(dir string) error {
+	if _, err := find(dir); err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	return nil
+}
 
 // find reads the files of a configuration. It is lenient: Terraform says better what is wrong with them.
 func find(dir string) (*found, error) {
