@@ -54,6 +54,7 @@ func TestEveryExample(t *testing.T) {
 		"fleet-file":        {sources: []string{"fleet-file"}, region: mototest.Region, pipeline: "farm"},
 		"metrics":           {sources: []string{"metrics"}, region: mototest.Region, pipeline: "orchard"},
 		"self-registration": {sources: []string{"self-registration"}, region: mototest.Region, pipeline: "field"},
+		"play":              {sources: []string{"play"}, region: "eu-west-1", pipeline: "greenhouse"},
 		"recent":            {sources: []string{"recent"}, region: mototest.Region, pipeline: "sensors"},
 		"resource": {sources: []string{"provider", "resources/iot_pipeline"}, region: "eu-west-1",
 			pipeline: "greenhouse"},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/page"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/simulate"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/terraform"
@@ -93,8 +94,13 @@ func (p *players) stop() {
 }
 
 // announce says what runs, and where.
-func (s *stack) announce(r *local.Runtime, region string, pipelines []terraform.Pipeline, devices *players) {
+func (s *stack) announce(
+	r *local.Runtime, region string, pipelines []terraform.Pipeline, devices *players, shown *page.Server,
+) {
 	text := []string{"running " + names(pipelines) + " until Ctrl-C"}
+	if shown != nil {
+		text = append(text, "page  "+shown.URL())
+	}
 	if devices != nil {
 		line := fmt.Sprintf("%d simulated devices publish every %v", devices.count, s.interval)
 		if len(devices.keyless) > 0 {
@@ -106,7 +112,6 @@ func (s *stack) announce(r *local.Runtime, region string, pipelines []terraform.
 	for _, url := range r.APIs() {
 		text = append(text, "HTTP  "+url)
 	}
-	// The page's URL comes here when `iot-local run --page` exists.
 	text = append(text, "AWS   "+strings.Join(environment(s.server.Env(), region), " "))
 	runlog.Sink(s.log.print).Send(runlog.Event{Kind: runlog.Ready, Detail: strings.Join(text, "\n  ")})
 }

@@ -27,6 +27,7 @@ type upOptions struct {
 	source        string // directory with the configuration
 	data          string
 	mqtt, http    string
+	page          pageFlag
 	simulate      bool
 	interval      time.Duration
 	faults        float64
@@ -40,6 +41,8 @@ func (o *upOptions) flags(f *flag.FlagSet) {
 	f.StringVar(&o.mqtt, "mqtt", "127.0.0.1:8883", "`address` to listen on for MQTT over TLS; port 0 is any free port")
 	f.StringVar(&o.http, "http", "127.0.0.1:0",
 		"`address` to serve the pipelines' HTTP APIs on, if they have any; port 0 is any free port")
+	o.page = defaultPage
+	o.page.flag(f)
 	f.BoolVar(&o.simulate, "simulate", true, "play the devices whose keys the pipelines have; --simulate=false for none")
 	f.DurationVar(&o.interval, "interval", 2*time.Second, "time between messages of one simulated device")
 	f.Float64Var(&o.faults, "faults", 0.01, "fraction of faulty messages, from 0 to 1")
@@ -92,7 +95,7 @@ func up(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	// The apply takes a while; it would be in vain.
-	if err := free(o.mqtt); err != nil {
+	if err := errors.Join(free(o.mqtt, "mqtt"), free(string(o.page), "page")); err != nil {
 		return err
 	}
 	s := &stack{upOptions: o, log: newPrinter(out, o.json, !o.verbose), progress: out, dir: o.data}
@@ -121,11 +124,14 @@ func up(ctx context.Context, args []string, out io.Writer) error {
 	return errors.Join(err, s.clear(ctx))
 }
 
-// free reports an error if nothing could listen there.
-func free(address string) error {
+// free reports an error if nothing could listen there. An empty address is not needed.
+func free(address, flag string) error {
+	if address == "" {
+		return nil
+	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("listening for MQTT: %w (choose another address with --mqtt, such as 127.0.0.1:0)", err)
+		return fmt.Errorf("%w: choose another address, such as --%s=127.0.0.1:0", err, flag)
 	}
 	return l.Close()
 }
@@ -195,24 +201,34 @@ func only(pipelines []terraform.Pipeline) (string, error) {
 
 // run runs the pipelines and their devices.
 func (s *stack) run(ctx context.Context, region string, pipelines []terraform.Pipeline) error {
-	config := s.server.Config(region)
-	r, err := local.Start(ctx, local.Options{
-		Config: config, All: true, MQTTAddr: s.mqtt, HTTPAddr: s.http, StateDir: filepath.Join(s.dir, "local"),
+	o := local.Options{
+		Config: s.server.Config(region), MQTTAddr: s.mqtt, HTTPAddr: s.http, StateDir: filepath.Join(s.dir, "local"),
 		Events: func(e runlog.Event) {
 			if e.Kind != runlog.Ready { // announce says more
 				s.log.print(e)
 			}
 		},
-	})
+	}
+	if len(pipelines) == 1 {
+		o.Pipeline = pipelines[0].Name
+	} else {
+		o.All, s.page = true, "" // which shows one pipeline
+	}
+	feed := s.page.observe(&o)
+	r, err := local.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	shown, err := s.page.serve(ctx, o, r, feed)
 	if err != nil {
 		return err
 	}
 	var devices *players
 	if s.simulate {
-		devices, err = s.simulated(ctx, config, r, pipelines)
+		devices, err = s.simulated(ctx, o.Config, r, pipelines)
 	}
 	if err == nil {
-		s.announce(r, region, pipelines, devices)
+		s.announce(r, region, pipelines, devices, shown)
 		err = s.wait(ctx)
 	}
 	devices.stop()
@@ -221,6 +237,9 @@ func (s *stack) run(ctx context.Context, region string, pipelines []terraform.Pi
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	err = errors.Join(err, r.Stop(finish))
+	if shown != nil {
+		shown.Close() // last, so that it shows the end
+	}
 	s.log.summary()
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,7 +91,7 @@ func startUp(t *testing.T, text string, args ...string) *upRun {
 	}
 	u := &upRun{tmp: t.TempDir(), out: &firstMatch{wanted: text, came: make(chan struct{})},
 		ended: make(chan struct{})}
-	u.cmd = exec.Command(path, append([]string{"up", "--mqtt", "127.0.0.1:0", "--interval", "100ms"}, args...)...)
+	u.cmd = exec.Command(path, append([]string{"up", "--mqtt", "127.0.0.1:0", "--page=127.0.0.1:0", "--interval", "100ms"}, args...)...)
 	// What the user has of AWS must not matter.
 	u.cmd.Env = append(os.Environ(), "TMPDIR="+u.tmp, "AWS_PROFILE=production", "AWS_ENDPOINT_URL=http://192.0.2.1:1",
 		"TF_CLI_ARGS=-nonsense", "TF_WORKSPACE=production")
@@ -159,7 +160,7 @@ func (u *upRun) end(t *testing.T) error {
 }
 
 // ready is what the ready line says: the addresses after MQTT, HTTP and AWS_ENDPOINT_URL=.
-func (u *upRun) ready(t *testing.T) (mqtt, http, aws string) {
+func (u *upRun) ready(t *testing.T) (mqtt, api, aws string) {
 	t.Helper()
 	u.await(t)
 	for line := range strings.Lines(u.out.String()) {
@@ -171,12 +172,12 @@ func (u *upRun) ready(t *testing.T) (mqtt, http, aws string) {
 	for _, address := range []struct {
 		to    *string
 		after string
-	}{{&mqtt, `MQTT +`}, {&http, `HTTP +http://`}, {&aws, `AWS_ENDPOINT_URL=http://`}} {
+	}{{&mqtt, `MQTT  `}, {&api, `HTTP  http://`}, {&aws, `AWS_ENDPOINT_URL=http://`}} {
 		if found := regexp.MustCompile(address.after + `(127\.0\.0\.1:\d+)`).FindStringSubmatch(u.detail); found != nil {
 			*address.to = found[1]
 		}
 	}
-	return mqtt, http, aws
+	return mqtt, api, aws
 }
 
 const isReady = `"kind":"ready"`
@@ -257,7 +258,7 @@ func files(t *testing.T, dir string) map[string]string {
 // stored waits until the API says that a message of the device has been stored.
 func stored(t *testing.T, address, device string) {
 	t.Helper()
-	api, err := client.NewClientWithResponses("http://" + address + "/greenhouse")
+	api, err := client.NewClientWithResponses("http://" + address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,18 +286,37 @@ func TestUp(t *testing.T) {
 	dir := configuration(t, "")
 	before := files(t, dir)
 	u := startUp(t, isReady, dir, "--json", "--var", "device=soil-001", "--faults", "0")
-	_, http, aws := u.ready(t)
-	if http == "" || aws == "" || !strings.Contains(u.detail, "1 simulated devices") ||
+	_, api, aws := u.ready(t)
+	if api == "" || aws == "" || !strings.Contains(u.detail, "1 simulated devices") ||
 		!strings.Contains(u.detail, "AWS_REGION=eu-central-1") {
 		t.Fatalf("the ready line is %q", u.detail)
 	}
-	stored(t, http, "soil-001")
+	stored(t, api, "soil-001")
+	u.showsThePage(t)
 	u.interrupt(t)
 	if err := u.end(t); err != nil {
 		t.Errorf("it ended with %v:\n%s", err, u.out)
 	}
 	if after := files(t, dir); !equal(before, after) {
 		t.Errorf("the directory was changed: it has %v", after)
+	}
+}
+
+// showsThePage requires that the address in the ready line shows the page.
+func (u *upRun) showsThePage(t *testing.T) {
+	t.Helper()
+	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+/#token=`).FindString(u.detail)
+	if url == "" {
+		t.Fatalf("no page in %q", u.detail)
+	}
+	answer, err := http.Get(strings.TrimSuffix(url, "#token="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(text), "<html") {
+		t.Errorf("got %d %s, error %v", answer.StatusCode, text, err)
 	}
 }
 
@@ -319,8 +339,8 @@ func TestUpKeepsData(t *testing.T) {
 	var authority []byte
 	for _, more := range [][]string{{"--faults", "0"}, {"--simulate=false"}} {
 		u := startUp(t, isReady, append(args, more...)...)
-		_, http, _ := u.ready(t)
-		stored(t, http, "soil-001") // the second time, nobody sends anything
+		_, api, _ := u.ready(t)
+		stored(t, api, "soil-001") // the second time, nobody sends anything
 		u.interrupt(t)
 		if err := u.end(t); err != nil {
 			t.Fatalf("it ended with %v:\n%s", err, u.out)
@@ -393,7 +413,7 @@ func TestUpSaysWhatIsMissing(t *testing.T) {
 	if python, err = exec.LookPath(python); err != nil {
 		t.Fatal(err)
 	}
-	free := []string{"--mqtt", "127.0.0.1:0"}
+	free := []string{"--mqtt", "127.0.0.1:0", "--page=127.0.0.1:0"}
 	for name, c := range map[string]struct {
 		path, python string
 		args         []string
@@ -408,8 +428,11 @@ func TestUpSaysWhatIsMissing(t *testing.T) {
 		"a file":           {fake, python, []string{script}, "is not a directory"},
 		"no argument":      {fake, python, nil, "missing directory"},
 		"two arguments":    {fake, python, []string{dir, dir}, "unexpected argument"},
-		"a port in use":    {fake, python, []string{dir, "--mqtt", taken.Addr().String()}, "choose another address with --mqtt"},
-		"half a variable":  {fake, python, []string{dir, "--var", "x"}, "want NAME=VALUE"},
+		"a port in use": {fake, python, append(free, dir, "--mqtt", taken.Addr().String()),
+			"choose another address, such as --mqtt="},
+		"another port in use": {fake, python, append(free, dir, "--page="+taken.Addr().String()),
+			"choose another address, such as --page="},
+		"half a variable": {fake, python, []string{dir, "--var", "x"}, "want NAME=VALUE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("PATH", c.path)

@@ -117,4 +117,5 @@ func (s *show) summary() {
 	for _, st := range s.stages {
 		fmt.Printf("  %6.1f s  %s\n", st.took.Seconds(), st.title)
 	}
+	fmt.Println("\nTo look at a pipeline while it runs: make play")
 }
