@@ -37,13 +37,14 @@ type upOptions struct {
 
 func (o *upOptions) flags(f *flag.FlagSet) {
 	f.StringVar(&o.data, "data", "",
-		"`directory` that keeps account, state and certificate authority over restarts (default: all is removed at the end)")
+		"`directory` that keeps account, state and certificate authority over restarts (default: all is removed)")
 	f.StringVar(&o.mqtt, "mqtt", "127.0.0.1:8883", "`address` to listen on for MQTT over TLS; port 0 is any free port")
 	f.StringVar(&o.http, "http", "127.0.0.1:0",
 		"`address` to serve the pipelines' HTTP APIs on, if they have any; port 0 is any free port")
 	o.page = defaultPage
 	o.page.flag(f)
-	f.BoolVar(&o.simulate, "simulate", true, "play the devices whose keys the pipelines have; --simulate=false for none")
+	f.BoolVar(&o.simulate, "simulate", true,
+		"play the devices whose keys the pipelines have; --simulate=false for none")
 	f.DurationVar(&o.interval, "interval", 2*time.Second, "time between messages of one simulated device")
 	f.Float64Var(&o.faults, "faults", 0.01, "fraction of faulty messages, from 0 to 1")
 	f.Func("var", "`NAME=VALUE` of a variable of the configuration; can be repeated", func(text string) error {
@@ -71,7 +72,7 @@ func parseUp(args []string, out io.Writer) (*upOptions, error) {
 	case err != nil:
 		return nil, err
 	case len(names) == 0:
-		return nil, errors.New("missing directory: iot-local up DIRECTORY, where DIRECTORY has the Terraform configuration")
+		return nil, errors.New("missing directory: iot-local up DIRECTORY, the one with the Terraform configuration")
 	case len(names) > 1:
 		return nil, fmt.Errorf("unexpected argument %q", names[1])
 	}
@@ -192,8 +193,8 @@ func only(pipelines []terraform.Pipeline) (string, error) {
 	for _, p := range pipelines {
 		if p.Region != pipelines[0].Region {
 			return "", fmt.Errorf("pipelines %q and %q are in the regions %s and %s, and up runs one region: "+
-				"use iot-local aws, terraform apply, and iot-local run --all --region for each", pipelines[0].Name, p.Name,
-				pipelines[0].Region, p.Region)
+				"use iot-local aws, terraform apply, and iot-local run --all --region for each", pipelines[0].Name,
+				p.Name, pipelines[0].Region, p.Region)
 		}
 	}
 	return pipelines[0].Region, nil
@@ -268,8 +269,8 @@ func (s *stack) clear(ctx context.Context) error {
 	defer stop()
 	s.say("Destroying it (Ctrl-C again: without)")
 	if err := s.workdir.Destroy(again, s.progress); err != nil {
-		return fmt.Errorf("destroying: %w\nThe local AWS is thrown away with all that was in it; what the configuration "+
-			"made elsewhere is still there", err)
+		return fmt.Errorf("destroying: %w\nThe local AWS is thrown away with all that was in it; what the "+
+			"configuration made elsewhere is still there", err)
 	}
 	return nil
 }

@@ -40,7 +40,8 @@ func (w *Workdir) change(ctx context.Context, progress io.Writer, mode ...string
 	summary := &lines{out: progress, accept: func(line string) bool {
 		return strings.HasPrefix(line, "Plan: ") || strings.HasPrefix(line, "No changes.")
 	}}
-	if _, err := w.run(ctx, summary, slices.Concat([]string{"plan", "-out=" + plan}, mode, w.variables)...); err != nil {
+	arguments := slices.Concat([]string{"plan", "-out=" + plan}, mode, w.variables)
+	if _, err := w.run(ctx, summary, arguments...); err != nil {
 		return err
 	}
 	_, err := w.run(ctx, &lines{out: progress, accept: isProgress}, "apply", plan)

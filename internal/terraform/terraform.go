@@ -22,8 +22,8 @@ const Source = "iot-pipeline/iot"
 var hosts = []string{"registry.terraform.io", "registry.opentofu.org"}
 
 // ErrNoCLI tells how to get a command line.
-var ErrNoCLI = errors.New("neither terraform nor tofu is on PATH: install Terraform or OpenTofu, version 1.8 or later, " +
-	"or set TF_ACC_TERRAFORM_PATH to one; in a clone, make setup builds OpenTofu")
+var ErrNoCLI = errors.New("neither terraform nor tofu is on PATH: install Terraform or OpenTofu, version 1.8 or " +
+	"later, or set TF_ACC_TERRAFORM_PATH to one; in a clone, make setup builds OpenTofu")
 
 // Find returns the path of the command line: TF_ACC_TERRAFORM_PATH, else terraform or tofu on PATH. The error is
 // [ErrNoCLI] if there is none.

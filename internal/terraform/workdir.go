@@ -19,8 +19,8 @@ type Options struct {
 	Dir      string // directory for everything that belongs to the run; kept over runs, it holds the state
 	CLI      string // path of terraform or tofu
 	Provider Provider
-	// Env is the environment of the commands besides this process's, of which the settings of AWS and Terraform are left
-	// out; TF_VAR_… and TF_LOG stay.
+	// Env is the environment of the commands besides this process's, of which the settings of AWS and Terraform are
+	// left out; TF_VAR_… and TF_LOG stay.
 	Env       []string
 	Variables []string // arguments, such as "-var=a=b"
 }
