@@ -45,7 +45,7 @@ const unversioned = "0.0.1"
 // A Provider is a program that serves the provider.
 type Provider struct {
 	Path    string // of the program
-	Version string // "dev" for a build that is no release
+	Version string // "dev" for a build other than a release
 }
 
 // version is a version as Terraform knows them.
