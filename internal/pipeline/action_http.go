@@ -8,10 +8,16 @@ import (
 
 // HTTPRoute posts to a URL whose destination is confirmed.
 type HTTPRoute struct {
-	URL             string            `json:"url"` // template
-	ConfirmationURL *string           `json:"confirmation_url,omitzero"`
-	Headers         map[string]string `json:"headers,omitzero"` // name to template
-	SigV4           *HTTPSigV4        `json:"sigv4,omitzero"`
+	URL             string       `json:"url"` // template
+	ConfirmationURL *string      `json:"confirmation_url,omitzero"`
+	HTTPHeader      []HTTPHeader `json:"http_header,omitzero"`
+	SigV4           *HTTPSigV4   `json:"sigv4,omitzero"`
+}
+
+// HTTPHeader is a header of the request.
+type HTTPHeader struct {
+	Key   string `json:"key"`
+	Value string `json:"value"` // template
 }
 
 // HTTPSigV4 signs an HTTP route's requests. The user provides the role, because only the user knows what the API
@@ -23,7 +29,10 @@ type HTTPSigV4 struct {
 }
 
 func (a *HTTPRoute) desired(string) spec.Action {
-	action := &spec.HTTPAction{URL: a.URL, ConfirmationURL: deref(a.ConfirmationURL), Headers: headers(a.Headers)}
+	action := &spec.HTTPAction{URL: a.URL, ConfirmationURL: deref(a.ConfirmationURL)}
+	for _, h := range a.HTTPHeader {
+		action.Headers = append(action.Headers, spec.Header(h))
+	}
 	if s := a.SigV4; s != nil {
 		action.SigV4 = &spec.SigV4{RoleARN: s.RoleARN, ServiceName: s.ServiceName, SigningRegion: s.SigningRegion}
 	}
@@ -37,7 +46,9 @@ func (a *HTTPRoute) check(c *actionChecker) {
 	c.template("url", &a.URL)
 	c.https("url", &a.URL)
 	c.https("confirmation_url", a.ConfirmationURL)
-	c.templates("headers", a.Headers)
+	for i, h := range a.HTTPHeader {
+		c.templateAt(item(c.arg("http_header"), i)+".value", h.Value)
+	}
 	if s := a.SigV4; s != nil {
 		path := c.arg("sigv4.service_name")
 		if reason, gone := retired[strings.ReplaceAll(s.ServiceName, "-", "")]; gone && c.known(path) {

@@ -12,14 +12,14 @@ var S3CannedACLs = Choice{Values: []string{"private", "public-read", "public-rea
 
 // S3Route writes one object per message.
 type S3Route struct {
-	Bucket    string  `json:"bucket"`
-	Key       string  `json:"key"` // template
-	CannedACL *string `json:"canned_acl,omitzero"`
+	BucketName string  `json:"bucket_name"`
+	Key        string  `json:"key"` // template
+	CannedACL  *string `json:"canned_acl,omitzero"`
 }
 
 func (a *S3Route) desired(role string) spec.Action {
 	return spec.Action{S3: &spec.S3Action{
-		RoleARN: role, Bucket: a.Bucket, Key: a.Key, CannedACL: deref(a.CannedACL)}}
+		RoleARN: role, Bucket: a.BucketName, Key: a.Key, CannedACL: deref(a.CannedACL)}}
 }
 
 func (a *S3Route) grants(n arns) []statement {
@@ -27,11 +27,11 @@ func (a *S3Route) grants(n arns) []statement {
 	if a.CannedACL != nil {
 		actions = append(actions, "s3:PutObjectAcl")
 	}
-	return []statement{allow(actions, n.bucket(wild(a.Bucket))+"/"+wild(a.Key))}
+	return []statement{allow(actions, n.bucket(wild(a.BucketName))+"/"+wild(a.Key))}
 }
 
 func (a *S3Route) check(c *actionChecker) {
-	c.target("bucket", a.Bucket, "bucket")
+	c.target("bucket_name", a.BucketName, "bucket")
 	c.template("key", &a.Key)
 	if path := c.arg("key"); c.known(path) && a.Key != "" && !strings.Contains(a.Key, "${") {
 		c.warn(path, "Every message would overwrite the same object", "The key %s is the same for all messages. "+

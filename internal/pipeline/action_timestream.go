@@ -14,10 +14,16 @@ var TimestreamUnits = Choice{Values: []string{"SECONDS", "MILLISECONDS", "MICROS
 
 // TimestreamRoute writes one record per attribute of the output.
 type TimestreamRoute struct {
-	Database   string               `json:"database"`
-	Table      string               `json:"table"`
-	Dimensions map[string]string    `json:"dimensions,omitzero"` // name to template
-	Timestamp  *TimestreamTimestamp `json:"timestamp,omitzero"`  // nil: the time of arrival
+	DatabaseName string                `json:"database_name"`
+	TableName    string                `json:"table_name"`
+	Dimension    []TimestreamDimension `json:"dimension,omitzero"`
+	Timestamp    *TimestreamTimestamp  `json:"timestamp,omitzero"` // nil: the time of arrival
+}
+
+// TimestreamDimension is one of what tells records apart.
+type TimestreamDimension struct {
+	Name  string `json:"name"`
+	Value string `json:"value"` // template
 }
 
 // TimestreamTimestamp is the time of a Timestream record.
@@ -27,9 +33,9 @@ type TimestreamTimestamp struct {
 }
 
 func (a *TimestreamRoute) desired(role string) spec.Action {
-	action := &spec.TimestreamAction{RoleARN: role, Database: a.Database, Table: a.Table}
-	for _, name := range sortedKeys(a.Dimensions) {
-		action.Dimensions = append(action.Dimensions, spec.TimestreamDimension{Name: name, Value: a.Dimensions[name]})
+	action := &spec.TimestreamAction{RoleARN: role, Database: a.DatabaseName, Table: a.TableName}
+	for _, d := range a.Dimension {
+		action.Dimensions = append(action.Dimensions, spec.TimestreamDimension{Name: d.Name, Value: d.Value})
 	}
 	if t := a.Timestamp; t != nil {
 		action.TimestampValue, action.TimestampUnit = t.Value, deref(t.Unit)
@@ -39,26 +45,30 @@ func (a *TimestreamRoute) desired(role string) spec.Action {
 
 func (a *TimestreamRoute) grants(n arns) []statement {
 	return []statement{
-		allow([]string{"timestream:WriteRecords"}, n.timestreamTable(wild(a.Database), wild(a.Table))),
+		allow([]string{"timestream:WriteRecords"}, n.timestreamTable(wild(a.DatabaseName), wild(a.TableName))),
 		allow([]string{"timestream:DescribeEndpoints"}, "*"),
 	}
 }
 
 // check applies the rules of [AWS 2.1 Timestream].
 func (a *TimestreamRoute) check(c *actionChecker) {
-	c.target("database", a.Database, "Timestream database")
-	c.target("table", a.Table, "Timestream table")
-	path := c.arg("dimensions")
-	c.templates("dimensions", a.Dimensions)
-	if len(a.Dimensions) == 0 && c.known(path) {
+	c.target("database_name", a.DatabaseName, "Timestream database")
+	c.target("table_name", a.TableName, "Timestream table")
+	path := c.arg("dimension")
+	if len(a.Dimension) == 0 && c.known(path) {
 		c.fail(path, "Timestream needs a dimension", "Records without dimensions cannot be told apart. "+
-			"Add at least one, for example { device_id = \"$${topic(2)}\" }.")
+			"Add at least one, for example [{ name = \"device_id\", value = \"$${topic(2)}\" }].")
 	}
-	for _, name := range sortedKeys(a.Dimensions) {
-		if !isDimension(name) {
-			c.fail(at(path, name), fmt.Sprintf("Dimension name %s is not valid", excerpt(name)),
+	for i, d := range a.Dimension {
+		c.templateAt(item(path, i)+".value", d.Value)
+		if name := item(path, i) + ".name"; c.known(name) && !isDimension(d.Name) {
+			c.fail(name, fmt.Sprintf("Dimension name %s is not valid", excerpt(d.Name)),
 				"Timestream allows up to 60 bytes without a colon, and reserves measure_name, time and names that "+
 					"start with ts_ or measure_value.")
+		}
+		if slices.ContainsFunc(a.Dimension[:i], func(earlier TimestreamDimension) bool { return earlier.Name == d.Name }) {
+			c.fail(item(path, i)+".name", fmt.Sprintf("Dimension %s is there twice", excerpt(d.Name)),
+				"A record has one value for each dimension. Remove one of the two.")
 		}
 	}
 	if t := a.Timestamp; t != nil {

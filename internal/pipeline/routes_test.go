@@ -3,7 +3,7 @@ package pipeline
 // routed gives a description with one valid route, changed.
 func routed(change func(r *RouteSpec)) func(*Spec) {
 	return func(s *Spec) {
-		r := RouteSpec{SQL: "SELECT * FROM 'a/b'", DynamoDBv2: &DynamoDBv2Route{TableName: "t"}}
+		r := RouteSpec{SQL: "SELECT * FROM 'a/b'", DynamoDBv2: &DynamoDBv2Route{PutItem: DynamoDBv2PutItem{TableName: "t"}}}
 		change(&r)
 		s.Routes = map[string]RouteSpec{"extra": r}
 	}
@@ -17,12 +17,12 @@ func metric(namespace, unit string) *CloudWatchMetricRoute {
 var routeMistakes = []mistake{
 	{"a hyphen in a rule's name", func(s *Spec) {
 		s.Routes = map[string]RouteSpec{
-			"to-s3": {SQL: "SELECT * FROM 'a'", DynamoDBv2: &DynamoDBv2Route{TableName: "t"}},
+			"to-s3": {SQL: "SELECT * FROM 'a'", DynamoDBv2: &DynamoDBv2Route{PutItem: DynamoDBv2PutItem{TableName: "t"}}},
 		}
 	}, `routes["to-s3"]`, []string{"no hyphen"}},
 	{"the name of one of the pipeline's rules", func(s *Spec) {
 		s.Routes = map[string]RouteSpec{
-			"archive": {SQL: "SELECT * FROM 'a'", DynamoDBv2: &DynamoDBv2Route{TableName: "t"}},
+			"archive": {SQL: "SELECT * FROM 'a'", DynamoDBv2: &DynamoDBv2Route{PutItem: DynamoDBv2PutItem{TableName: "t"}}},
 		}
 	}, `routes["archive"]`, []string{"one of the pipeline's own rules"}},
 	{
@@ -37,7 +37,7 @@ var routeMistakes = []mistake{
 	}), `routes["extra"].kinesis.stream_name`, []string{"should be a name"}},
 	{
 		"an unknown ACL",
-		routed(func(r *RouteSpec) { r.S3 = &S3Route{Bucket: "b", Key: "${newuuid()}", CannedACL: ptr("public")} }),
+		routed(func(r *RouteSpec) { r.S3 = &S3Route{BucketName: "b", Key: "${newuuid()}", CannedACL: ptr("public")} }),
 		`routes["extra"].s3.canned_acl`,
 		[]string{"unknown value"},
 	},
@@ -52,7 +52,7 @@ var routeMistakes = []mistake{
 	},
 	{
 		"a FIFO topic",
-		routed(func(r *RouteSpec) { r.SNS = &SNSRoute{TopicARN: "arn:aws:sns:eu-west-1:123456789012:t.fifo"} }),
+		routed(func(r *RouteSpec) { r.SNS = &SNSRoute{TargetARN: "arn:aws:sns:eu-west-1:123456789012:t.fifo"} }),
 		`routes["extra"].sns.topic_arn`,
 		[]string{"FIFO topic"},
 	},
@@ -70,13 +70,17 @@ var routeMistakes = []mistake{
 	}), `routes["extra"].dynamodb`, []string{"incomplete"}},
 	{
 		"a record without dimensions",
-		routed(func(r *RouteSpec) { r.Timestream = &TimestreamRoute{Database: "d", Table: "t"} }),
-		`routes["extra"].timestream.dimensions`,
+		routed(func(r *RouteSpec) { r.Timestream = &TimestreamRoute{DatabaseName: "d", TableName: "t"} }),
+		`routes["extra"].timestream.dimension`,
 		[]string{"needs a dimension"},
 	},
 	{"a reserved dimension", routed(func(r *RouteSpec) {
-		r.Timestream = &TimestreamRoute{Database: "d", Table: "t", Dimensions: map[string]string{"time": "x"}}
-	}), `routes["extra"].timestream.dimensions["time"]`, []string{"reserves measure_name, time"}},
+		r.Timestream = &TimestreamRoute{DatabaseName: "d", TableName: "t", Dimension: []TimestreamDimension{{"time", "x"}}}
+	}), `routes["extra"].timestream.dimension[0].name`, []string{"reserves measure_name, time"}},
+	{"a dimension twice", routed(func(r *RouteSpec) {
+		r.Timestream = &TimestreamRoute{DatabaseName: "d", TableName: "t",
+			Dimension: []TimestreamDimension{{"bay", "x"}, {"bay", "y"}}}
+	}), `routes["extra"].timestream.dimension[1].name`, []string{"is there twice"}},
 	{
 		"an unknown quality of service",
 		routed(func(r *RouteSpec) { r.Republish = &RepublishRoute{Topic: "c", QoS: ptr(int64(2))} }),
@@ -105,16 +109,16 @@ var routeMistakes = []mistake{
 		*r = RouteSpec{
 			SQL:     r.SQL,
 			Kinesis: &KinesisRoute{StreamName: "s"},
-			S3:      &S3Route{Bucket: "bucket", Key: "${newuuid()}"},
+			S3:      &S3Route{BucketName: "bucket", Key: "${newuuid()}"},
 			Lambda:  &LambdaRoute{FunctionARN: "arn:aws:lambda:eu-west-1:123456789012:function:f"},
-			SNS:     &SNSRoute{TopicARN: "arn:aws:sns:eu-west-1:123456789012:t"},
+			SNS:     &SNSRoute{TargetARN: "arn:aws:sns:eu-west-1:123456789012:t"},
 			SQS:     &SQSRoute{QueueURL: "https://sqs.eu-west-1.amazonaws.com/123456789012/q"},
 			DynamoDB: &DynamoDBRoute{
 				TableName:    "t",
 				HashKeyField: "k",
 				HashKeyValue: "${topic()}",
 			},
-			DynamoDBv2:     &DynamoDBv2Route{TableName: "t"},
+			DynamoDBv2:     &DynamoDBv2Route{PutItem: DynamoDBv2PutItem{TableName: "t"}},
 			Firehose:       &FirehoseRoute{DeliveryStreamName: "d"},
 			CloudWatchLogs: &CloudWatchLogsRoute{LogGroupName: "g"},
 			Republish: &RepublishRoute{

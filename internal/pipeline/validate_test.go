@@ -101,7 +101,7 @@ func TestValidateWarnings(t *testing.T) {
 				r.SQL = "SELECT * FROM 'a/b' WHERE regexp_matches(name, '^(?!test).*')"
 			})},
 		{"one object for all messages", `routes["extra"].s3.key`, "overwrite",
-			routed(func(r *RouteSpec) { r.S3 = &S3Route{Bucket: "b", Key: "k"} })},
+			routed(func(r *RouteSpec) { r.S3 = &S3Route{BucketName: "b", Key: "k"} })},
 	} {
 		problems := Validate(edit(tc.change), nil)
 		if len(problems) != 1 || !problems[0].Warning || problems[0].Path != tc.path ||

@@ -62,6 +62,17 @@ func object(description string, members attributes) schema.SingleNestedAttribute
 	return schema.SingleNestedAttribute{Optional: true, MarkdownDescription: description, Attributes: members}
 }
 
+// requiredObject returns a nested object that must be there.
+func requiredObject(description string, members attributes) schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{Required: true, MarkdownDescription: description, Attributes: members}
+}
+
+// objectList returns nested objects in order.
+func objectList(description string, members attributes) schema.ListNestedAttribute {
+	return schema.ListNestedAttribute{Optional: true, MarkdownDescription: description,
+		NestedObject: schema.NestedAttributeObject{Attributes: members}}
+}
+
 // objects returns nested objects by key.
 func objects(description string, members attributes) schema.MapNestedAttribute {
 	return schema.MapNestedAttribute{Optional: true, MarkdownDescription: description,

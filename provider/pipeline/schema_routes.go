@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 )
@@ -33,16 +32,16 @@ var routeActions = attributes{
 		"partition_key": optional("Partition key of the record (*template*). Defaults to a random key."),
 	}),
 	"s3": object("Writes objects to an S3 bucket.", attributes{
-		"bucket":     required("Name of the S3 bucket (*template*)."),
-		"key":        required("Key of the object (*template*)."),
-		"canned_acl": choice("Canned ACL of the object.", pipeline.S3CannedACLs),
+		"bucket_name": required("Name of the S3 bucket (*template*)."),
+		"key":         required("Key of the object (*template*)."),
+		"canned_acl":  choice("Canned ACL of the object.", pipeline.S3CannedACLs),
 	}),
 	"lambda": object("Invokes a Lambda function. Its resource policy must allow `iot.amazonaws.com` to invoke it "+
 		"for the rule.", attributes{
 		"function_arn": required("ARN of the Lambda function (*template*)."),
 	}),
 	"sns": object("Publishes to an SNS topic.", attributes{
-		"topic_arn":      required("ARN of the SNS topic; FIFO topics are not supported (*template*)."),
+		"target_arn":     required("ARN of the SNS topic; FIFO topics are not supported (*template*)."),
 		"message_format": choice("Format of the message.", pipeline.SNSMessageFormats),
 	}),
 	"sqs": object("Sends messages to an SQS queue.", attributes{
@@ -62,7 +61,9 @@ var routeActions = attributes{
 	}),
 	"dynamodbv2": object("Writes a DynamoDB item with one attribute per top-level key of the output.",
 		attributes{
-			"table_name": required("Name of the DynamoDB table (*template*)."),
+			"put_item": requiredObject("Where the item goes.", attributes{
+				"table_name": required("Name of the DynamoDB table (*template*)."),
+			}),
 		}),
 	"firehose": object("Sends records to a Firehose delivery stream.", attributes{
 		"delivery_stream_name": required("Name of the Firehose delivery stream (*template*)."),
@@ -71,9 +72,12 @@ var routeActions = attributes{
 	}),
 	"timestream": object("Writes one record per attribute of the output to an existing Timestream for LiveAnalytics "+
 		"table.", attributes{
-		"database":   required("Name of the Timestream database (*template*)."),
-		"table":      required("Name of the Timestream table (*template*)."),
-		"dimensions": textMap("Dimensions by name; at least one (*template*)."),
+		"database_name": required("Name of the Timestream database (*template*)."),
+		"table_name":    required("Name of the Timestream table (*template*)."),
+		"dimension": objectList("Dimensions of the records; at least one.", attributes{
+			"name":  required("Name of the dimension."),
+			"value": required("Value of the dimension (*template*)."),
+		}),
 		"timestamp": object("Time of the records. Defaults to the time of arrival.", attributes{
 			"value": required("Time since the epoch, in `unit` (*template*)."),
 			"unit":  choice("Unit of the time.", pipeline.TimestreamUnits),
@@ -111,8 +115,11 @@ var routeActions = attributes{
 	"http": object("Posts messages to a URL. The destination of the URL must be confirmed.", attributes{
 		"url":              required("HTTPS URL (*template*)."),
 		"confirmation_url": optional("Prefix of the URL that confirms the destination. Defaults to `url`."),
-		"headers": schema.MapAttribute{Optional: true, Sensitive: true, ElementType: types.StringType,
-			MarkdownDescription: "HTTP headers by name (*template*)."},
+		"http_header": objectList("HTTP headers of the request.", attributes{
+			"key": required("Name of the header."),
+			"value": schema.StringAttribute{Required: true, Sensitive: true,
+				MarkdownDescription: "Value of the header (*template*)."},
+		}),
 		"sigv4": object("Signature of the request.", attributes{
 			"service_name":   required("Name of the service to sign the request for, such as `execute-api`."),
 			"signing_region": required("Region to sign the request for."),
