@@ -56,6 +56,8 @@ func nestedArguments(a schema.Attribute) map[string]schema.Attribute {
 		return a.Attributes
 	case schema.MapNestedAttribute:
 		return a.NestedObject.Attributes
+	case schema.ListNestedAttribute:
+		return a.NestedObject.Attributes
 	case schema.SetNestedAttribute:
 		return a.NestedObject.Attributes
 	}
