@@ -61,13 +61,17 @@ func (a *TimestreamRoute) check(c *actionChecker) {
 	}
 	for i, d := range a.Dimension {
 		c.templateAt(item(path, i)+".value", d.Value)
-		if name := item(path, i) + ".name"; c.known(name) && !isDimension(d.Name) {
+		name := item(path, i) + ".name"
+		if !c.known(name) {
+			continue
+		}
+		if !isDimension(d.Name) {
 			c.fail(name, fmt.Sprintf("Dimension name %s is not valid", excerpt(d.Name)),
 				"Timestream allows up to 60 bytes without a colon, and reserves measure_name, time and names that "+
 					"start with ts_ or measure_value.")
 		}
 		if slices.ContainsFunc(a.Dimension[:i], func(earlier TimestreamDimension) bool { return earlier.Name == d.Name }) {
-			c.fail(item(path, i)+".name", fmt.Sprintf("Dimension %s is there twice", excerpt(d.Name)),
+			c.fail(name, fmt.Sprintf("Dimension %s is there twice", excerpt(d.Name)),
 				"A record has one value for each dimension. Remove one of the two.")
 		}
 	}

@@ -53,7 +53,7 @@ var routeMistakes = []mistake{
 	{
 		"a FIFO topic",
 		routed(func(r *RouteSpec) { r.SNS = &SNSRoute{TargetARN: "arn:aws:sns:eu-west-1:123456789012:t.fifo"} }),
-		`routes["extra"].sns.topic_arn`,
+		`routes["extra"].sns.target_arn`,
 		[]string{"FIFO topic"},
 	},
 	{"a FIFO queue's URL", routed(func(r *RouteSpec) {
