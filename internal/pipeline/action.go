@@ -64,6 +64,15 @@ func (c *actionChecker) templates(name string, texts map[string]string) {
 	}
 }
 
+// templatesAt checks optional arguments below a path.
+func (c *actionChecker) templatesAt(path string, texts map[string]*string) {
+	for _, name := range sortedKeys(texts) {
+		if texts[name] != nil {
+			c.templateAt(path+"."+name, *texts[name])
+		}
+	}
+}
+
 func (c *actionChecker) templateAt(path, text string) {
 	t := c.checker.template(path, text)
 	if t == nil || c.query == nil {

@@ -12,7 +12,24 @@ type HTTPRoute struct {
 	ConfirmationURL *string      `json:"confirmation_url,omitzero"`
 	HTTPHeader      []HTTPHeader `json:"http_header,omitzero"`
 	SigV4           *HTTPSigV4   `json:"sigv4,omitzero"`
+	BatchConfig     *HTTPBatch   `json:"batch_config,omitzero"`
+	EnableBatching  *bool        `json:"enable_batching,omitzero"`
 }
+
+// HTTPBatch says when a batch of messages is posted, as a JSON array.
+type HTTPBatch struct {
+	MaxBatchOpenMS    *int64 `json:"max_batch_open_ms,omitzero"`
+	MaxBatchSize      *int64 `json:"max_batch_size,omitzero"`       // messages
+	MaxBatchSizeBytes *int64 `json:"max_batch_size_bytes,omitzero"` // bytes
+	BatchAcrossTopics *bool  `json:"batch_across_topics,omitzero"`
+}
+
+// The limits of a batch, and AWS's defaults [IoT-SQL 17 http].
+var (
+	HTTPBatchOpen  = Limit{Min: 5, Max: 200, Default: value(20), Source: "AWS IoT"}
+	HTTPBatchSize  = Limit{Min: 2, Max: 10, Default: value(10), Source: "AWS IoT"}
+	HTTPBatchBytes = Limit{Min: 100, Max: 131072, Default: value(5120), Source: "AWS IoT"}
+)
 
 // HTTPHeader is a header of the request.
 type HTTPHeader struct {
@@ -36,6 +53,12 @@ func (a *HTTPRoute) desired(string) spec.Action {
 	if s := a.SigV4; s != nil {
 		action.SigV4 = &spec.SigV4{RoleARN: s.RoleARN, ServiceName: s.ServiceName, SigningRegion: s.SigningRegion}
 	}
+	if deref(a.EnableBatching) {
+		b := *or(a.BatchConfig, HTTPBatch{})
+		action.Batch = &spec.HTTPBatch{MaxOpenMS: int32(*HTTPBatchOpen.Or(b.MaxBatchOpenMS)),
+			MaxSize: int32(*HTTPBatchSize.Or(b.MaxBatchSize)), MaxBytes: int32(*HTTPBatchBytes.Or(b.MaxBatchSizeBytes)),
+			AcrossTopics: deref(b.BatchAcrossTopics)}
+	}
 	return spec.Action{HTTP: action}
 }
 
@@ -49,6 +72,7 @@ func (a *HTTPRoute) check(c *actionChecker) {
 	for i, h := range a.HTTPHeader {
 		c.templateAt(item(c.arg("http_header"), i)+".value", h.Value)
 	}
+	a.checkBatch(c)
 	if s := a.SigV4; s != nil {
 		path := c.arg("sigv4.service_name")
 		if reason, gone := retired[strings.ReplaceAll(s.ServiceName, "-", "")]; gone && c.known(path) {
@@ -57,6 +81,20 @@ func (a *HTTPRoute) check(c *actionChecker) {
 		c.text(c.arg("sigv4.signing_region"), s.SigningRegion, regionPattern, "a region looks like eu-west-1")
 		c.arn(c.arg("sigv4.role_arn"), s.RoleARN, "iam", "role/", false)
 	}
+}
+
+func (a *HTTPRoute) checkBatch(c *actionChecker) {
+	b := a.BatchConfig
+	if b == nil {
+		return
+	}
+	path := c.arg("batch_config")
+	if !deref(a.EnableBatching) && c.known(path) && c.known(c.arg("enable_batching")) {
+		c.fail(path, "Batching is off", "batch_config has no effect. Set enable_batching = true, or remove it.")
+	}
+	c.number(c.arg("batch_config.max_batch_open_ms"), b.MaxBatchOpenMS, HTTPBatchOpen)
+	c.number(c.arg("batch_config.max_batch_size"), b.MaxBatchSize, HTTPBatchSize)
+	c.number(c.arg("batch_config.max_batch_size_bytes"), b.MaxBatchSizeBytes, HTTPBatchBytes)
 }
 
 func (c *actionChecker) https(name string, v *string) {

@@ -61,7 +61,7 @@ func fill(v reflect.Value, text string) (clears []func()) {
 // TestEveryActionIsComplete: each action is listed, turns into the action of the same name, passes on all of its
 // arguments, and has the grants that it needs.
 func TestEveryActionIsComplete(t *testing.T) {
-	withoutRole := []string{"lambda", "http"}
+	withoutRole := []string{"lambda", "http", "kafka"}
 	fields := actionFields()
 	if len(fields) < 15 {
 		t.Fatalf("RouteSpec has the actions %v, want at least 15", slices.Sorted(maps.Keys(fields)))
@@ -118,8 +118,23 @@ func TestTemplates(t *testing.T) {
 		"dynamodbv2.put_item.table_name",
 		"firehose.delivery_stream_name",
 		"http.http_header[0].value", "http.url",
+		"iot_sitewise.put_asset_property_value_entries[0].asset_id",
+		"iot_sitewise.put_asset_property_value_entries[0].entry_id",
+		"iot_sitewise.put_asset_property_value_entries[0].property_alias",
+		"iot_sitewise.put_asset_property_value_entries[0].property_id",
+		"iot_sitewise.put_asset_property_value_entries[0].property_values[0].quality",
+		"iot_sitewise.put_asset_property_value_entries[0].property_values[0].timestamp.offset_in_nanos",
+		"iot_sitewise.put_asset_property_value_entries[0].property_values[0].timestamp.time_in_seconds",
+		"iot_sitewise.put_asset_property_value_entries[0].property_values[0].value.boolean_value",
+		"iot_sitewise.put_asset_property_value_entries[0].property_values[0].value.double_value",
+		"iot_sitewise.put_asset_property_value_entries[0].property_values[0].value.integer_value",
+		"iot_sitewise.put_asset_property_value_entries[0].property_values[0].value.string_value",
+		`kafka.client_properties["key"]`, "kafka.header[0].key", "kafka.header[0].value", "kafka.key", "kafka.partition",
+		"kafka.topic",
 		"kinesis.partition_key", "kinesis.stream_name",
 		"lambda.function_arn",
+		"location.device_id", "location.latitude", "location.longitude", "location.timestamp.value", "location.tracker_name",
+		"opensearch.id", "opensearch.index", "opensearch.type",
 		"republish.headers.content_type", "republish.headers.correlation_data", "republish.headers.message_expiry",
 		"republish.headers.payload_format_indicator", "republish.headers.response_topic",
 		`republish.headers.user_properties["key"]`, "republish.topic",

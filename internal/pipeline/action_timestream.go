@@ -70,7 +70,7 @@ func (a *TimestreamRoute) check(c *actionChecker) {
 				"Timestream allows up to 60 bytes without a colon, and reserves measure_name, time and names that "+
 					"start with ts_ or measure_value.")
 		}
-		if slices.ContainsFunc(a.Dimension[:i], func(earlier TimestreamDimension) bool { return earlier.Name == d.Name }) {
+		if slices.ContainsFunc(a.Dimension[:i], func(e TimestreamDimension) bool { return e.Name == d.Name }) {
 			c.fail(name, fmt.Sprintf("Dimension %s is there twice", excerpt(d.Name)),
 				"A record has one value for each dimension. Remove one of the two.")
 		}

@@ -35,6 +35,10 @@ type RouteSpec struct {
 	Republish        *RepublishRoute        `json:"republish,omitzero"`
 	HTTP             *HTTPRoute             `json:"http,omitzero"`
 	StepFunctions    *StepFunctionsRoute    `json:"step_functions,omitzero"`
+	OpenSearch       *OpenSearchRoute       `json:"opensearch,omitzero"`
+	Kafka            *KafkaRoute            `json:"kafka,omitzero"`
+	IoTSiteWise      *IoTSiteWiseRoute      `json:"iot_sitewise,omitzero"`
+	Location         *LocationRoute         `json:"location,omitzero"`
 }
 
 // allActions lists every action that a route can have, by the name of its attribute. The action is nil where the
@@ -56,6 +60,10 @@ func (r RouteSpec) allActions() []namedAction {
 		named("republish", r.Republish),
 		named("http", r.HTTP),
 		named("step_functions", r.StepFunctions),
+		named("opensearch", r.OpenSearch),
+		named("kafka", r.Kafka),
+		named("iot_sitewise", r.IoTSiteWise),
+		named("location", r.Location),
 	}
 }
 

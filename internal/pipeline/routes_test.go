@@ -133,6 +133,39 @@ var routeMistakes = []mistake{
 		`routes["extra"].http.url`,
 		[]string{"AWS IoT Events ended on 2026-05-20"},
 	},
+	{"batches that are off", routed(func(r *RouteSpec) {
+		r.HTTP = &HTTPRoute{URL: "https://x.example.com", BatchConfig: &HTTPBatch{MaxBatchSize: ptr(int64(2))}}
+	}), `routes["extra"].http.batch_config`, []string{"Batching is off"}},
+	{"a batch that is too large", routed(func(r *RouteSpec) {
+		r.HTTP = &HTTPRoute{URL: "https://x.example.com", EnableBatching: ptr(true),
+			BatchConfig: &HTTPBatch{MaxBatchSize: ptr(int64(11))}}
+	}), `routes["extra"].http.batch_config.max_batch_size`, []string{"between 2 and 10"}},
+	{"a custom endpoint", routed(func(r *RouteSpec) {
+		r.OpenSearch = &OpenSearchRoute{Endpoint: "https://search.example.com", Index: "i", ID: "1"}
+	}), `routes["extra"].opensearch.endpoint`, []string{"a custom endpoint does not name the domain"}},
+	{"a destination that is no VPC destination", routed(func(r *RouteSpec) {
+		r.Kafka = &KafkaRoute{DestinationARN: "arn:aws:iot:eu-west-1:123456789012:ruledestination/http/x", Topic: "t",
+			ClientProperties: map[string]string{"bootstrap.servers": "b:9094", "security.protocol": "SSL"}}
+	}), `routes["extra"].kafka.destination_arn`, []string{"ruledestination/vpc/"}},
+	{"a Kafka client without servers", routed(func(r *RouteSpec) {
+		r.Kafka = &KafkaRoute{DestinationARN: "arn:aws:iot:eu-west-1:123456789012:ruledestination/vpc/x", Topic: "t",
+			ClientProperties: map[string]string{"security.protocol": "SSL"}}
+	}), `routes["extra"].kafka.client_properties`, []string{"bootstrap.servers is missing"}},
+	{"an entry by alias and by ID", routed(func(r *RouteSpec) {
+		r.IoTSiteWise = &IoTSiteWiseRoute{Entries: []SiteWiseEntry{{PropertyAlias: ptr("/a"), PropertyID: ptr("p")}}}
+	}), `routes["extra"].iot_sitewise.put_asset_property_value_entries[0]`, []string{"either property_alias, or both"}},
+	{"an action without entries", routed(func(r *RouteSpec) { r.IoTSiteWise = &IoTSiteWiseRoute{} }),
+		`routes["extra"].iot_sitewise.put_asset_property_value_entries`, []string{"writes nothing"}},
+	{"a value of two types", routed(func(r *RouteSpec) {
+		r.IoTSiteWise = &IoTSiteWiseRoute{Entries: []SiteWiseEntry{{PropertyAlias: ptr("/a"),
+			PropertyValues: []SiteWiseValue{{Value: SiteWiseVariant{DoubleValue: ptr("1"), StringValue: ptr("1")}}}}}}
+	}), `routes["extra"].iot_sitewise.put_asset_property_value_entries[0].property_values[0].value`,
+		[]string{"exactly one of"}},
+	{"a quality that SiteWise does not know", routed(func(r *RouteSpec) {
+		r.IoTSiteWise = &IoTSiteWiseRoute{Entries: []SiteWiseEntry{{PropertyAlias: ptr("/a"),
+			PropertyValues: []SiteWiseValue{{Value: SiteWiseVariant{DoubleValue: ptr("1")}, Quality: ptr("FINE")}}}}}
+	}), `routes["extra"].iot_sitewise.put_asset_property_value_entries[0].property_values[0].quality`,
+		[]string{"GOOD"}},
 	{"signed for a retired service", routed(func(r *RouteSpec) {
 		r.HTTP = &HTTPRoute{
 			URL: "https://x.example.com",

@@ -18,6 +18,10 @@ type Action struct {
 	Republish        *RepublishAction        `json:"republish,omitempty"`
 	HTTP             *HTTPAction             `json:"http,omitempty"`
 	StepFunctions    *StepFunctionsAction    `json:"step_functions,omitempty"`
+	OpenSearch       *OpenSearchAction       `json:"opensearch,omitempty"`
+	Kafka            *KafkaAction            `json:"kafka,omitempty"`
+	IoTSiteWise      *SiteWiseAction         `json:"iot_sitewise,omitempty"`
+	Location         *LocationAction         `json:"location,omitempty"`
 }
 
 // KinesisAction puts one record per message on a stream.
@@ -99,6 +103,13 @@ type HTTPAction struct {
 	URL, ConfirmationURL string
 	Headers              []Header
 	SigV4                *SigV4
+	Batch                *HTTPBatch // nil: each message is a request
+}
+
+// HTTPBatch says when a batch is posted.
+type HTTPBatch struct {
+	MaxOpenMS, MaxSize, MaxBytes int32
+	AcrossTopics                 bool
 }
 
 // SigV4 signs an HTTP action's requests.
@@ -106,3 +117,34 @@ type SigV4 struct{ RoleARN, ServiceName, SigningRegion string }
 
 // StepFunctionsAction starts an execution; StateMachine is a name, not an ARN.
 type StepFunctionsAction struct{ RoleARN, StateMachine, ExecutionNamePrefix string }
+
+// OpenSearchAction stores one document per message.
+type OpenSearchAction struct{ RoleARN, Endpoint, Index, Type, ID string }
+
+// KafkaAction produces one record per message.
+type KafkaAction struct {
+	DestinationARN, Topic, Key, Partition string
+	Headers                               []Header
+	ClientProperties                      map[string]string
+}
+
+// LocationAction updates a device's position in a tracker.
+type LocationAction struct {
+	RoleARN, TrackerName, DeviceID, Latitude, Longitude string
+	TimestampValue, TimestampUnit                       string
+}
+
+// SiteWiseAction writes values of asset properties.
+type SiteWiseAction struct {
+	RoleARN string
+	Entries []SiteWiseEntry
+}
+
+// SiteWiseEntry is one property with its values.
+type SiteWiseEntry struct {
+	PropertyAlias, AssetID, PropertyID, EntryID string
+	Values                                      []SiteWiseValue
+}
+
+// SiteWiseValue is a value, as text, at a time. Type is "boolean", "double", "integer" or "string".
+type SiteWiseValue struct{ Type, Value, Seconds, Nanos, Quality string }

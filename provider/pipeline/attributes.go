@@ -73,6 +73,13 @@ func objectList(description string, members attributes) schema.ListNestedAttribu
 		NestedObject: schema.NestedAttributeObject{Attributes: members}}
 }
 
+// requiredList returns nested objects in order, which must be there.
+func requiredList(description string, members attributes) schema.ListNestedAttribute {
+	l := objectList(description, members)
+	l.Optional, l.Required = false, true
+	return l
+}
+
 // objects returns nested objects by key.
 func objects(description string, members attributes) schema.MapNestedAttribute {
 	return schema.MapNestedAttribute{Optional: true, MarkdownDescription: description,

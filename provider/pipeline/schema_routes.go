@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 )
@@ -124,6 +125,64 @@ var routeActions = attributes{
 			"service_name":   required("Name of the service to sign the request for, such as `execute-api`."),
 			"signing_region": required("Region to sign the request for."),
 			"role_arn":       required("ARN of the IAM role to sign the request with."),
+		}),
+		"enable_batching": flag("Whether several messages may be posted at once, as a JSON array. Defaults to `false`."),
+		"batch_config": object("When a batch is posted.", attributes{
+			"max_batch_open_ms":    number("Most milliseconds that a message waits for others.", pipeline.HTTPBatchOpen),
+			"max_batch_size":       number("Most messages of a batch.", pipeline.HTTPBatchSize),
+			"max_batch_size_bytes": number("Most bytes of a batch.", pipeline.HTTPBatchBytes),
+			"batch_across_topics": flag("Whether messages of different topics go into one batch. Defaults to " +
+				"`false`."),
+		}),
+	}),
+	"opensearch": object("Stores one document per message in an index of an OpenSearch Service domain.", attributes{
+		"endpoint": required("Endpoint of the domain, with `https://`. A custom endpoint is not supported."),
+		"index":    required("Name of the index (*template*)."),
+		"type":     optional("Type of the document. Defaults to `_doc`, as OpenSearch 1.0 and later need it."),
+		"id":       required("ID of the document (*template*)."),
+	}),
+	"kafka": object("Produces one record per message to a Kafka cluster in a VPC.", attributes{
+		"destination_arn": required("ARN of the VPC destination, such as that of `aws_iot_topic_rule_destination`."),
+		"topic":           required("Kafka topic (*template*)."),
+		"key":             optional("Key of the record (*template*)."),
+		"partition":       optional("Partition of the record (*template*)."),
+		"header": objectList("Headers of the record.", attributes{
+			"key":   required("Key of the header (*template*)."),
+			"value": required("Value of the header (*template*)."),
+		}),
+		"client_properties": schema.MapAttribute{Required: true, Sensitive: true, ElementType: types.StringType,
+			MarkdownDescription: "Properties of the Kafka client, such as `bootstrap.servers` and `security.protocol`. " +
+				"Write secrets as `$${get_secret(…)}`, so that they are not in the state (*template*)."},
+	}),
+	"iot_sitewise": object("Writes values of AWS IoT SiteWise asset properties. All texts are *templates*.", attributes{
+		"put_asset_property_value_entries": requiredList("Properties with their values.", attributes{
+			"property_alias": optional("Alias of the property."),
+			"asset_id":       optional("ID of the asset, with `property_id`."),
+			"property_id":    optional("ID of the property."),
+			"entry_id":       optional("ID of the entry in errors. Defaults to a new UUID."),
+			"property_values": requiredList("Values of the property.", attributes{
+				"value": requiredObject("Exactly one value, as text.", attributes{
+					"boolean_value": optional("`true` or `false`."),
+					"double_value":  optional("Number with a point."),
+					"integer_value": optional("Number without a point."),
+					"string_value":  optional("Text."),
+				}),
+				"timestamp": requiredObject("Time of the value.", attributes{
+					"time_in_seconds": required("Seconds since the epoch."),
+					"offset_in_nanos": optional("Nanoseconds after that."),
+				}),
+				"quality": choice("Quality of the value.", pipeline.SiteWiseQualities),
+			}),
+		}),
+	}),
+	"location": object("Updates the position of a device in an Amazon Location tracker.", attributes{
+		"tracker_name": required("Name of the tracker."),
+		"device_id":    required("ID of the device in the tracker (*template*)."),
+		"latitude":     required("Latitude in degrees (*template*)."),
+		"longitude":    required("Longitude in degrees (*template*)."),
+		"timestamp": object("Time of the position. Defaults to the time of arrival.", attributes{
+			"value": required("Time since the epoch, in `unit` (*template*)."),
+			"unit":  choice("Unit of the time.", pipeline.TimestreamUnits),
 		}),
 	}),
 	"step_functions": object("Starts an execution of a Step Functions state machine.", attributes{

@@ -44,6 +44,10 @@ func (c codec) action(s *spec.Action, t *types.Action) {
 	object(c, &s.Republish, &t.Republish, c.republish)
 	object(c, &s.HTTP, &t.Http, c.http)
 	object(c, &s.StepFunctions, &t.StepFunctions, c.stepFunctions)
+	object(c, &s.OpenSearch, &t.OpenSearch, c.openSearch)
+	object(c, &s.Kafka, &t.Kafka, c.kafka)
+	object(c, &s.IoTSiteWise, &t.IotSiteWise, c.siteWise)
+	object(c, &s.Location, &t.Location, c.location)
 }
 
 func (c codec) kinesis(s *spec.KinesisAction, t *types.KinesisAction) {
@@ -180,6 +184,26 @@ func (c codec) http(s *spec.HTTPAction, t *types.HttpAction) {
 			c.text(&s.SigningRegion, &t.SigningRegion)
 		})
 	}
+	c.httpBatch(s, t)
+}
+
+// httpBatch copies the settings of batches, which count only if batching is on.
+func (c codec) httpBatch(s *spec.HTTPAction, t *types.HttpAction) {
+	batching := s.Batch != nil
+	value(c, &batching, &t.EnableBatching)
+	if !batching {
+		return
+	}
+	object(c, &s.Batch, &t.BatchConfig, func(s *spec.HTTPBatch, t *types.BatchConfig) {
+		value(c, &s.MaxOpenMS, &t.MaxBatchOpenMs)
+		value(c, &s.MaxSize, &t.MaxBatchSize)
+		value(c, &s.MaxBytes, &t.MaxBatchSizeBytes)
+		if c.encoding {
+			t.BatchAcrossTopics = s.AcrossTopics
+		} else {
+			s.AcrossTopics = t.BatchAcrossTopics
+		}
+	})
 }
 
 func (c codec) stepFunctions(s *spec.StepFunctionsAction, t *types.StepFunctionsAction) {

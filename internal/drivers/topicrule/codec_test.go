@@ -32,6 +32,8 @@ func fill(v reflect.Value, name string) {
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		fill(v.Index(0), name)
 		fill(v.Index(1), name)
+	case reflect.Map:
+		v.Set(reflect.ValueOf(map[string]string{name: name}))
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Int32:
@@ -47,6 +49,14 @@ func actions() map[string]spec.Action {
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[spec.Action]()) {
 		var a spec.Action
 		fill(reflect.ValueOf(&a).Elem().FieldByIndex(field.Index), field.Name)
+		if a.HTTP != nil { // AWS has limits
+			a.HTTP.Batch = &spec.HTTPBatch{MaxOpenMS: 5, MaxSize: 2, MaxBytes: 100, AcrossTopics: true}
+		}
+		if a.IoTSiteWise != nil { // a value has one of four types
+			for i, kind := range []string{"boolean", "double", "integer", "string"} {
+				a.IoTSiteWise.Entries[i/2].Values[i%2].Type = kind
+			}
+		}
 		all[field.Name] = a
 	}
 	return all
@@ -116,6 +126,7 @@ func TestEveryActionIsReadAsWritten(t *testing.T) {
 	for _, action := range []string{"actions[0]", "errorAction"} {
 		for _, member := range []string{
 			"dynamoDB.hashKeyType", "dynamoDB.rangeKeyType", "firehose.separator", "s3.cannedAcl", "sns.messageFormat",
+			"openSearch.endpoint",
 		} {
 			member = "topicRulePayload." + action + "." + member
 			server.Allow(t, mototest.Violation{Service: "iot", Operation: "CreateTopicRule", Member: member},

@@ -134,6 +134,12 @@ func (f found) takes(arn string) bool {
 			if fits(arn, known) {
 				return true
 			}
+			// The path of an HTTP request to a domain comes after its ARN; the guide "Identity and Access Management in
+			// Amazon OpenSearch Service" has it, the reference has not.
+			domain, below := strings.CutSuffix(arn, "/*")
+			if below && strings.HasPrefix(f.name, "es:ESHttp") && fits(domain, known) {
+				return true
+			}
 		}
 	}
 	return false
