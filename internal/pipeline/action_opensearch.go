@@ -18,8 +18,8 @@ type OpenSearchRoute struct {
 const openSearchType = "_doc"
 
 // domainEndpoint is the endpoint of a domain, whose name the permission needs. A custom endpoint does not name it.
-var domainEndpoint = regexp.MustCompile(
-	`^https://(?:search|vpc)-([a-z][a-z0-9-]{2,27})-[a-z0-9]{26}\.(?:[a-z0-9-]+\.es\.amazonaws\.com(?:\.cn)?|aos\.[a-z0-9-]+\.on\.aws)/?$`)
+var domainEndpoint = regexp.MustCompile(`^https://(?:search|vpc)-([a-z][a-z0-9-]{2,27})-[a-z0-9]{26}\.` +
+	`(?:[a-z0-9-]+\.es\.amazonaws\.com(?:\.cn)?|aos\.[a-z0-9-]+\.on\.aws)/?$`)
 
 func (a *OpenSearchRoute) desired(role string) spec.Action {
 	return spec.Action{OpenSearch: &spec.OpenSearchAction{RoleARN: role, Endpoint: a.Endpoint, Index: a.Index,
@@ -36,8 +36,8 @@ func (a *OpenSearchRoute) grants(n arns) []statement {
 
 func (a *OpenSearchRoute) check(c *actionChecker) {
 	c.text(c.arg("endpoint"), a.Endpoint, domainEndpoint, "the endpoint of a domain looks like "+
-		"https://search-<domain>-<26 characters>.<region>.es.amazonaws.com; a custom endpoint does not name the domain, "+
-		"which the role's permission needs")
+		"https://search-<domain>-<26 characters>.<region>.es.amazonaws.com; a custom endpoint does not name the "+
+		"domain, which the role's permission needs")
 	c.template("index", &a.Index)
 	c.template("type", a.Type)
 	c.template("id", &a.ID)

@@ -126,9 +126,9 @@ var routeActions = attributes{
 			"signing_region": required("Region to sign the request for."),
 			"role_arn":       required("ARN of the IAM role to sign the request with."),
 		}),
-		"enable_batching": flag("Whether several messages may be posted at once, as a JSON array. Defaults to `false`."),
+		"enable_batching": flag("Whether to post several messages at once, as a JSON array. Defaults to `false`."),
 		"batch_config": object("When a batch is posted.", attributes{
-			"max_batch_open_ms":    number("Most milliseconds that a message waits for others.", pipeline.HTTPBatchOpen),
+			"max_batch_open_ms":    number("Most milliseconds that a message waits.", pipeline.HTTPBatchOpen),
 			"max_batch_size":       number("Most messages of a batch.", pipeline.HTTPBatchSize),
 			"max_batch_size_bytes": number("Most bytes of a batch.", pipeline.HTTPBatchBytes),
 			"batch_across_topics": flag("Whether messages of different topics go into one batch. Defaults to " +
@@ -151,7 +151,7 @@ var routeActions = attributes{
 			"value": required("Value of the header (*template*)."),
 		}),
 		"client_properties": schema.MapAttribute{Required: true, Sensitive: true, ElementType: types.StringType,
-			MarkdownDescription: "Properties of the Kafka client, such as `bootstrap.servers` and `security.protocol`. " +
+			MarkdownDescription: "Properties of the Kafka client, such as `bootstrap.servers`. " +
 				"Write secrets as `$${get_secret(…)}`, so that they are not in the state (*template*)."},
 	}),
 	"iot_sitewise": object("Writes values of AWS IoT SiteWise asset properties. All texts are *templates*.", attributes{

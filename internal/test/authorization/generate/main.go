@@ -22,9 +22,11 @@ import (
 )
 
 // services are those of which policies name actions.
-var services = []string{"apigateway", "athena", "cloudwatch", "dynamodb", "ec2", "es", "firehose", "geo",
-	"glue", "iam", "iot", "iotsitewise", "kinesis", "kms", "lambda", "logs", "s3", "scheduler", "secretsmanager", "sns", "sqs", "ssm", "states", "sts", "timestream",
-	"timestream-influxdb", "xray"}
+var services = []string{
+	"apigateway", "athena", "cloudwatch", "dynamodb", "ec2", "es", "firehose", "geo", "glue", "iam", "iot",
+	"iotsitewise", "kinesis", "kms", "lambda", "logs", "s3", "scheduler", "secretsmanager", "sns", "sqs",
+	"ssm", "states", "sts", "timestream", "timestream-influxdb", "xray",
+}
 
 func main() {
 	log.SetFlags(0)
