@@ -71,7 +71,7 @@ func (a *TimestreamRoute) check(c *actionChecker) {
 					"start with ts_ or measure_value.")
 		}
 		if slices.ContainsFunc(a.Dimension[:i], func(e TimestreamDimension) bool { return e.Name == d.Name }) {
-			c.fail(name, fmt.Sprintf("Dimension %s is there twice", excerpt(d.Name)),
+			c.fail(name, fmt.Sprintf("Dimension %s appears twice", excerpt(d.Name)),
 				"A record has one value for each dimension. Remove one of the two.")
 		}
 	}

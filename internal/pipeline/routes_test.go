@@ -80,7 +80,7 @@ var routeMistakes = []mistake{
 	{"a dimension twice", routed(func(r *RouteSpec) {
 		r.Timestream = &TimestreamRoute{DatabaseName: "d", TableName: "t",
 			Dimension: []TimestreamDimension{{"bay", "x"}, {"bay", "y"}}}
-	}), `routes["extra"].timestream.dimension[1].name`, []string{"is there twice"}},
+	}), `routes["extra"].timestream.dimension[1].name`, []string{"appears twice"}},
 	{
 		"an unknown quality of service",
 		routed(func(r *RouteSpec) { r.Republish = &RepublishRoute{Topic: "c", QoS: ptr(int64(2))} }),
@@ -143,7 +143,7 @@ var routeMistakes = []mistake{
 	{"a custom endpoint", routed(func(r *RouteSpec) {
 		r.OpenSearch = &OpenSearchRoute{Endpoint: "https://search.example.com", Index: "i", ID: "1"}
 	}), `routes["extra"].opensearch.endpoint`, []string{"a custom endpoint does not name the domain"}},
-	{"a destination that is no VPC destination", routed(func(r *RouteSpec) {
+	{"a destination that is not a VPC destination", routed(func(r *RouteSpec) {
 		r.Kafka = &KafkaRoute{DestinationARN: "arn:aws:iot:eu-west-1:123456789012:ruledestination/http/x", Topic: "t",
 			ClientProperties: map[string]string{"bootstrap.servers": "b:9094", "security.protocol": "SSL"}}
 	}), `routes["extra"].kafka.destination_arn`, []string{"ruledestination/vpc/"}},
