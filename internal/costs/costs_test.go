@@ -256,7 +256,7 @@ func TestEveryItemHasAPrice(t *testing.T) {
 
 // The default is what a pipeline with nothing but monitoring has.
 func TestUsualAlarms(t *testing.T) {
-	noCode := func(_, _ string) (string, func() ([]byte, error), error) { return "", nil, nil }
+	noCode := func(string) (string, func() ([]byte, error), error) { return "", nil, nil }
 	parts, err := pipeline.Build(pipeline.Spec{Name: "greenhouse", Monitoring: &pipeline.MonitoringSpec{}},
 		pipeline.Env{Partition: "aws", Region: "us-east-1", AccountID: "123456789012", Code: noCode})
 	if err != nil {

@@ -76,7 +76,7 @@ func TestOwnMetricsExist(t *testing.T) {
 // The objects that AWS's own metrics are about are those of the pipeline.
 func TestObjectsExist(t *testing.T) {
 	env := pipeline.Env{AccountID: "123456789012", Region: "eu-west-1", Partition: "aws", Tags: map[string]string{},
-		Code: func(string, string) (string, func() ([]byte, error), error) { return "sum", nil, nil }}
+		Code: func(string) (string, func() ([]byte, error), error) { return "sum", nil, nil }}
 	config := pipeline.Defaults(pipeline.Spec{Name: "greenhouse",
 		Monitoring: &pipeline.MonitoringSpec{}, Provisioning: &pipeline.ProvisioningSpec{Claim: &pipeline.ClaimSpec{}}})
 	parts, err := pipeline.Build(config, env)

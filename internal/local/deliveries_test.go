@@ -30,7 +30,7 @@ func (d *deployed) archive(t *testing.T) {
 	ctx, c := t.Context(), d.aws
 	must(c.Lambda().CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: aws.String("gh-archiver"), Role: aws.String("arn:aws:iam::" + account + ":role/r"),
-		Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
+		Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("archiver"),
 		Code: &lambdatypes.FunctionCode{ZipFile: emptyArchive(t)}, Timeout: aws.Int32(60),
 		Environment: &lambdatypes.Environment{Variables: map[string]string{"IOT_PIPELINE": "gh"}},
 	}))(t)

@@ -63,6 +63,7 @@ func (r *Runtime) host(f function) error {
 		Name:        name,
 		ARN:         aws.ToString(c.FunctionArn),
 		Bootstrap:   bootstrap,
+		Handler:     aws.ToString(c.Handler),
 		Env:         map[string]string{},
 		MemoryMB:    aws.ToInt32(c.MemorySize),
 		Timeout:     time.Duration(aws.ToInt32(c.Timeout)) * time.Second,
@@ -89,15 +90,15 @@ func (r *Runtime) host(f function) error {
 	r.async[name] = f.async
 	r.mu.Unlock()
 	if r.hosts.Set(hosted) {
-		detail := "function " + codeName(aws.ToString(c.CodeSha256))
+		detail := "function " + codeName(aws.ToString(c.Handler), aws.ToString(c.CodeSha256))
 		r.options.Events.Send(runlog.Event{Kind: runlog.Changed, Action: name, Detail: detail})
 	}
 	return nil
 }
 
-func codeName(sum string) string {
-	if name, architecture, ok := archives.FindBySHA256(sum); ok {
-		return name + " (deployed for " + architecture + ")"
+func codeName(handler, sum string) string {
+	if architecture, ok := archives.FindBySHA256(sum); ok {
+		return handler + " (deployed for " + architecture + ")"
 	}
 	return "with custom code"
 }
@@ -110,26 +111,22 @@ func (r *Runtime) bootstrap(pipeline, name, sum string) (string, error) {
 			return filepath.Abs(path)
 		}
 	}
-	shipped, _, ok := archives.FindBySHA256(sum)
-	if !ok {
+	if _, ok := archives.FindBySHA256(sum); !ok {
 		return "", fmt.Errorf("its code (CodeSha256 %s) does not belong to this build: "+
 			"apply with this build of the provider, or set --function %s=PATH to its bootstrap", sum,
 			strings.TrimPrefix(name, pipeline+"-"))
 	}
-	archive, err := archives.Lookup(shipped, hostArchitecture())
+	archive, err := archives.Lookup(hostArchitecture())
 	if err != nil {
 		return "", err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if path, ok := r.unpacked[shipped]; ok {
-		return path, nil
+	if r.unpacked != "" {
+		return r.unpacked, nil
 	}
-	path, err := lambdahost.Unpack(archive.Zip, filepath.Join(r.dir, shipped))
-	if err == nil {
-		r.unpacked[shipped] = path
-	}
-	return path, err
+	r.unpacked, err = lambdahost.Unpack(archive.Zip, r.dir)
+	return r.unpacked, err
 }
 
 // hostArchitecture is this machine's architecture, as Lambda names it.

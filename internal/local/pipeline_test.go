@@ -44,12 +44,15 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	for name, source := range map[string]string{"processor": "../../lambda/processor", "alerts": "../../lambda/alerts",
-		"archiver": "../../lambda/archiver", "provisioning": "./testdata/hook", "api": "./testdata/echo"} {
-		bootstraps[name] = filepath.Join(dir, name)
-		build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstraps[name], source)
+	for source, names := range map[string][]string{"../../lambda/bootstrap": {"processor", "alerts", "archiver"},
+		"./testdata/hook": {"provisioning"}, "./testdata/echo": {"api"}} {
+		path := filepath.Join(dir, filepath.Base(source))
+		build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", path, source)
 		if out, err := build.CombinedOutput(); err != nil {
 			panic(string(out))
+		}
+		for _, name := range names {
+			bootstraps[name] = path
 		}
 	}
 	code := m.Run()
@@ -161,7 +164,7 @@ func (d *deployed) functions(t *testing.T) {
 				FunctionName: aws.String("gh-" + name),
 				Role:         role,
 				Runtime:      lambdatypes.RuntimeProvidedal2023,
-				Handler:      aws.String("bootstrap"),
+				Handler:      aws.String(name),
 				Code: &lambdatypes.FunctionCode{
 					ZipFile: emptyArchive(t),
 				},

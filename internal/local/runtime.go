@@ -103,7 +103,7 @@ type Runtime struct {
 
 	mu         sync.Mutex
 	async      map[string]lambdahost.AsyncConfig
-	unpacked   map[string]string
+	unpacked   string // the path of the functions' bootstrap, once it is needed
 	current    *deployment
 	pollers    map[string]*streams.Poller  // by the mapping's UUID
 	deliveries map[string]*delivery.Stream // by name
@@ -122,7 +122,6 @@ func Start(ctx context.Context, o Options) (*Runtime, error) {
 		options:    o,
 		clients:    awsapi.NewLocal(o.Config),
 		async:      map[string]lambdahost.AsyncConfig{},
-		unpacked:   map[string]string{},
 		pollers:    map[string]*streams.Poller{},
 		deliveries: map[string]*delivery.Stream{},
 		reported:   map[string]string{},

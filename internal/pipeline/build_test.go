@@ -26,9 +26,8 @@ func testEnv() Env {
 		Tags:         map[string]string{"team": "greens"},
 		MQTTEndpoint: "abc-ats.iot.eu-west-1.amazonaws.com",
 		DataEndpoint: "abc-ats.iot.eu-west-1.amazonaws.com",
-		Code: func(function, architecture string) (string, func() ([]byte, error), error) {
-			return "sum-of-" + function + "-" + architecture, func() ([]byte, error) { return []byte(function), nil },
-				nil
+		Code: func(architecture string) (string, func() ([]byte, error), error) {
+			return "sum-of-functions-" + architecture, func() ([]byte, error) { return []byte(architecture), nil }, nil
 		},
 		Package: func(_, path string) (string, func() ([]byte, error), error) {
 			return "sum-of-" + path, func() ([]byte, error) { return []byte(path), nil }, nil
@@ -314,7 +313,7 @@ func TestBuildIsDeterministic(t *testing.T) {
 func TestBuildReportsMissingCode(t *testing.T) {
 	env := testEnv()
 	cause := errors.New("no zip: run make build")
-	env.Code = func(string, string) (string, func() ([]byte, error), error) { return "", nil, cause }
+	env.Code = func(string) (string, func() ([]byte, error), error) { return "", nil, cause }
 	_, err := Build(Spec{Name: "min"}, env)
 	if !errors.Is(err, cause) || !strings.Contains(err.Error(), `building pipeline "min"`) {
 		t.Errorf("got %v", err)

@@ -20,9 +20,9 @@ type Env struct {
 	CredentialsStore string
 	// Roster are the devices of the file that Spec.DevicesFrom names; it counts with DevicesFrom only.
 	Roster map[string]spec.Device
-	// Code gives a shipped function: "processor", "alerts" or "provisioning" for "arm64" or "x86_64".
+	// Code gives the code of the shipped functions for "arm64" or "x86_64"; the handler says which one it is.
 	// The sum is the base64 of SHA-256, as Lambda reports it; zip is called only when the code must be sent.
-	Code func(function, architecture string) (sum string, zip func() ([]byte, error), err error)
+	Code func(architecture string) (sum string, zip func() ([]byte, error), err error)
 	// Package gives a function from the user's own zip at path, in the same terms. The error may be a *KeepError.
 	Package func(function, path string) (sum string, zip func() ([]byte, error), err error)
 	// Descriptor gives the description of a Protobuf message from the file at path, as lambda/telemetry reads it. The

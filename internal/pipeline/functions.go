@@ -53,7 +53,7 @@ func functions() capability {
 }
 
 // function defines a Lambda function of the pipeline. Its code is in lambda/<name>, and lambda/needs lists the calls
-// that it makes. Role, log group, ARN and archive follow from the name.
+// that it makes. Role, log group, ARN and handler follow from the name.
 type function struct {
 	name   string
 	exists func(b *builder) bool // nil: always
@@ -141,6 +141,7 @@ func (b *builder) functionPart(f *function) (assembly.Part, error) {
 		desired.Kept = []string{contract.EnvTelemetry}
 	}
 	name := b.names.function(f.name)
+	desired.Handler = f.name
 	desired.RoleARN = b.arn.role(b.names.role(f.name))
 	desired.Architecture = *common.Architecture
 	desired.LogGroup = b.names.logGroup(f.name)
@@ -175,7 +176,7 @@ func (b *builder) functionPart(f *function) (assembly.Part, error) {
 func (f *function) code(b *builder, desired *spec.Function) (err error) {
 	zip := f.replacementOf(b)
 	if zip == nil {
-		desired.CodeSHA256, desired.Code, err = b.env.Code(f.name, *b.config.Functions.Architecture)
+		desired.CodeSHA256, desired.Code, err = b.env.Code(*b.config.Functions.Architecture)
 		return err
 	}
 	var keep *KeepError

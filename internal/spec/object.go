@@ -245,6 +245,7 @@ type LogGroup struct {
 // asynchronous-invocation settings that belong to it.
 type Function struct {
 	Description    string
+	Handler        string // names the function that the bootstrap is; code of the user's own need not read it
 	RoleARN        string
 	Architecture   string // "arm64" or "x86_64"
 	MemoryMB       int32

@@ -1,4 +1,4 @@
-package main
+package api
 
 import (
 	"bufio"
@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -28,17 +29,18 @@ var document []byte
 // version is the version of the API; the paths have its first number.
 const version = "1.0.0"
 
-// init sets what the library keeps for the whole process.
-func init() {
+// adjust sets what the library keeps for the whole process.
+var adjust = sync.OnceFunc(func() {
 	huma.DefaultArrayNullable = false
 	huma.NewErrorWithContext = newProblem
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return newProblem(nil, status, message, errs...)
 	}
-}
+})
 
 // build registers the operations.
 func (s *service) build() huma.API {
+	adjust()
 	s.mux = http.NewServeMux()
 	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: huma.DefaultJSONFormat.Unmarshal}
 	api := humago.New(s.mux, huma.Config{

@@ -1,4 +1,4 @@
-package main
+package processor
 
 import (
 	"testing"
@@ -20,7 +20,7 @@ func BenchmarkBootstrap(b *testing.B) {
 	b.Run("cold", func(b *testing.B) { benchmarkCold(b, bootstrap) })
 }
 
-func benchmarkBootstrap(b *testing.B, bootstrap string, n int) {
+func benchmarkBootstrap(b *testing.B, bootstrap lambdatest.Bootstrap, n int) {
 	s := startSink(b)
 	function := lambdatest.StartFunction(b, bootstrap, (&lambdatest.AWS{URL: s.url}).Env(nil))
 	event := lambdatest.Fleet(n, 50)
@@ -42,7 +42,7 @@ func benchmarkBootstrap(b *testing.B, bootstrap string, n int) {
 }
 
 // benchmarkCold starts a process for each batch of 100.
-func benchmarkCold(b *testing.B, bootstrap string) {
+func benchmarkCold(b *testing.B, bootstrap lambdatest.Bootstrap) {
 	s := startSink(b)
 	event := lambdatest.Fleet(100, 50)
 	var total time.Duration

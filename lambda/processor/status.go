@@ -1,4 +1,4 @@
-package main
+package processor
 
 import (
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/envelope"

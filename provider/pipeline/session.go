@@ -136,9 +136,9 @@ func place(clients *awsapi.Clients, m *model) pipeline.Env {
 		Owner: m.text("id")}
 }
 
-// shipped returns a function that is built into the provider.
-func shipped(function, architecture string) (string, func() ([]byte, error), error) {
-	a, err := archives.Lookup(function, architecture)
+// shipped returns the functions' code that is built into the provider.
+func shipped(architecture string) (string, func() ([]byte, error), error) {
+	a, err := archives.Lookup(architecture)
 	return a.CodeSHA256, func() ([]byte, error) { return a.Zip, nil }, err
 }
 

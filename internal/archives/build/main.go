@@ -1,8 +1,8 @@
 // Command build compiles the Lambda functions and zips them into internal/archives/zips, where the provider embeds
 // them.
 //
-//	go run ./internal/archives/build                       all functions, all architectures
-//	go run ./internal/archives/build -functions processor -architectures x86_64 -o DIR
+//	go run ./internal/archives/build                       all architectures
+//	go run ./internal/archives/build -architectures x86_64 -o DIR
 //
 // The same source produces the same bytes, and so the same CodeSha256, on any machine.
 package main
@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/archives"
@@ -22,7 +23,6 @@ import (
 )
 
 func main() {
-	functions := flag.String("functions", strings.Join(archives.Functions(), ","), "functions to build")
 	architectures := flag.String("architectures", strings.Join(archives.Architectures(), ","),
 		"architectures to build for")
 	root := flag.String("root", ".", "the module's root directory")
@@ -30,16 +30,20 @@ func main() {
 	flag.Parse()
 	if *out == "" {
 		*out = filepath.Join(*root, "internal", "archives", "zips")
+		if err := removeOthers(*out); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *root, *out, strings.Split(*functions, ","), strings.Split(*architectures, ",")); err != nil {
+	if err := run(ctx, *root, *out, strings.Split(*architectures, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, root, out string, functions, architectures []string) error {
+func run(ctx context.Context, root, out string, architectures []string) error {
 	if runtime.Version() != bundle.Toolchain {
 		fmt.Fprintf(os.Stderr, "this is %s; the functions are built with %s, fetched if it is not installed\n",
 			runtime.Version(), bundle.Toolchain)
@@ -47,17 +51,35 @@ func run(ctx context.Context, root, out string, functions, architectures []strin
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
-	for _, function := range functions {
-		for _, architecture := range architectures {
-			zip, err := bundle.Build(ctx, root, function, architecture)
-			if err != nil {
-				return err
-			}
-			name := archives.FileName(function, architecture)
-			if err := os.WriteFile(filepath.Join(out, name), zip, 0o644); err != nil {
-				return err
-			}
-			fmt.Printf("%-24s %8d bytes  %s\n", name, len(zip), bundle.CodeSHA256(zip))
+	for _, architecture := range architectures {
+		zip, err := bundle.Build(ctx, root, architecture)
+		if err != nil {
+			return err
+		}
+		name := archives.FileName(architecture)
+		if err := os.WriteFile(filepath.Join(out, name), zip, 0o644); err != nil {
+			return err
+		}
+		fmt.Printf("%-24s %8d bytes  %s\n", name, len(zip), bundle.CodeSHA256(zip))
+	}
+	return nil
+}
+
+// removeOthers deletes the zips that earlier versions left: the provider embeds the whole directory.
+func removeOthers(dir string) error {
+	zips, err := filepath.Glob(filepath.Join(dir, "*_*.zip"))
+	if err != nil {
+		return err
+	}
+	for _, path := range zips {
+		known := slices.ContainsFunc(archives.Architectures(), func(architecture string) bool {
+			return filepath.Base(path) == archives.FileName(architecture)
+		})
+		if known {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return err
 		}
 	}
 	return nil

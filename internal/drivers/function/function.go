@@ -19,9 +19,6 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// handler is required by the API and ignored by Go functions: the archive's executable has this name [AWS 8].
-const handler = "bootstrap"
-
 // Outputs that say which of a function's satellites exist, so that a refresh does not ask for those that do not.
 const (
 	permissionsOutput = "permissions"
@@ -154,7 +151,7 @@ func (d *Driver) Update(
 // A step is a write that one or more changes need.
 type step int
 
-// Steps in the order they are made: new code may need new configuration.
+// Steps in the order they are made: new code may need new configuration, at least its handler.
 const (
 	configuration step = iota
 	code

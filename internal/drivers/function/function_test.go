@@ -71,7 +71,7 @@ func newRole(t *testing.T, c *awsapi.Clients, name string) string {
 func wanted(t *testing.T, role string) spec.Function {
 	code, sum := archive(t, "first")
 	return spec.Function{
-		Description: "alerts of greenhouse", RoleARN: role, Architecture: "arm64", MemoryMB: 128, TimeoutSeconds: 30,
+		Description: "alerts of greenhouse", Handler: "alerts", RoleARN: role, Architecture: "arm64", MemoryMB: 128, TimeoutSeconds: 30,
 		Environment: map[string]string{"IOT_PIPELINE": "greenhouse"},
 		LogGroup:    "/aws/lambda/greenhouse/alerts", LogLevel: "WARN", Tracing: true,
 		Code: code, CodeSHA256: sum,
@@ -112,6 +112,7 @@ func TestLife(t *testing.T) {
 			{Why: "settings changed by hand: one write repairs them all", Writes: reconfigured,
 				Fields: []string{
 					"description",
+					"handler",
 					"memory_mb",
 					"timeout_seconds",
 					"environment",
@@ -120,7 +121,8 @@ func TestLife(t *testing.T) {
 					"tracing",
 				},
 				Drift: byHand(lambda.UpdateFunctionConfigurationInput{
-					Description: aws.String("mine"), MemorySize: aws.Int32(512), Timeout: aws.Int32(3),
+					Description: aws.String("mine"), Handler: aws.String("bootstrap"), MemorySize: aws.Int32(512),
+					Timeout:       aws.Int32(3),
 					Environment:   &types.Environment{Variables: map[string]string{"IOT_PIPELINE": "x", "MORE": "y"}},
 					LoggingConfig: &types.LoggingConfig{LogFormat: types.LogFormatText},
 					TracingConfig: &types.TracingConfig{Mode: types.TracingModePassThrough},

@@ -24,7 +24,7 @@ func createInput(ref assembly.Ref, want spec.Function, zip []byte) *lambda.Creat
 		Description:   &want.Description,
 		Role:          &want.RoleARN,
 		Runtime:       types.RuntimeProvidedal2023,
-		Handler:       aws.String(handler),
+		Handler:       &want.Handler,
 		Architectures: []types.Architecture{types.Architecture(want.Architecture)},
 		MemorySize:    &want.MemoryMB,
 		Timeout:       &want.TimeoutSeconds,
@@ -56,6 +56,7 @@ func configurationInput(name string, want spec.Function) *lambda.UpdateFunctionC
 	return &lambda.UpdateFunctionConfigurationInput{
 		FunctionName:  &name,
 		Description:   &want.Description,
+		Handler:       &want.Handler,
 		Role:          &want.RoleARN,
 		MemorySize:    &want.MemoryMB,
 		Timeout:       &want.TimeoutSeconds,
@@ -123,6 +124,7 @@ func tracing(want spec.Function) *types.TracingConfig {
 func specOf(c *types.FunctionConfiguration) spec.Function {
 	s := spec.Function{
 		Description:    aws.ToString(c.Description),
+		Handler:        aws.ToString(c.Handler),
 		RoleARN:        aws.ToString(c.Role),
 		Architecture:   string(types.ArchitectureX8664),
 		MemoryMB:       aws.ToInt32(c.MemorySize),
@@ -162,7 +164,7 @@ func sameNetwork(have, want *spec.FunctionNetwork) bool {
 // Kind implements [assembly.Driver].
 func (*Driver) Kind() assembly.Kind { return assembly.Kind{Outputs: true} }
 
-// Diff names description, role, memory_mb, timeout_seconds, environment, log_group, log_level, tracing, vpc,
+// Diff names description, handler, role, memory_mb, timeout_seconds, environment, log_group, log_level, tracing, vpc,
 // architecture, code, permissions, async and tags.
 func (d *Driver) Diff(have, want spec.Function) []assembly.Change {
 	var changes []assembly.Change
@@ -172,6 +174,7 @@ func (d *Driver) Diff(have, want spec.Function) []assembly.Change {
 		}
 	}
 	add(have.Description != want.Description, "description")
+	add(have.Handler != want.Handler, "handler")
 	add(have.RoleARN != want.RoleARN, "role")
 	add(have.MemoryMB != want.MemoryMB, "memory_mb")
 	add(have.TimeoutSeconds != want.TimeoutSeconds, "timeout_seconds")

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,12 +34,7 @@ type archived struct {
 // archiver builds the real function and lets the stream call it.
 func (w *world) archiver(t *testing.T) {
 	t.Helper()
-	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstrap, "../../../lambda/archiver")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	w.lambda = lambdatest.StartFunction(t, bootstrap, map[string]string{"IOT_PIPELINE": "gh"})
+	w.lambda = lambdatest.StartFunction(t, lambdatest.Compile(t, "archiver"), map[string]string{"IOT_PIPELINE": "gh"})
 }
 
 // save writes the objects below a prefix to files and returns their directory.

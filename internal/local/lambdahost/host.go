@@ -21,6 +21,7 @@ type Function struct {
 	Name      string
 	ARN       string
 	Bootstrap string            // path of the executable
+	Handler   string            // its variable _HANDLER
 	Env       map[string]string // variables of this function
 	Timeout   time.Duration
 	MemoryMB  int32

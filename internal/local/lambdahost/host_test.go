@@ -39,6 +39,7 @@ func function() Function {
 		Name:      "f",
 		ARN:       "arn:aws:lambda:us-east-1:123456789012:function:f",
 		Bootstrap: bootstrap,
+		Handler:   "any",
 		Timeout:   10 * time.Second,
 		MemoryMB:  128,
 	}

@@ -115,7 +115,7 @@ func (i *instance) environment(runtimeAPI string) []string {
 		"AWS_REGION="+i.options.Region,
 		"AWS_DEFAULT_REGION="+i.options.Region,
 		"LAMBDA_TASK_ROOT="+filepath.Dir(f.Bootstrap),
-		"_HANDLER=bootstrap",
+		"_HANDLER="+f.Handler,
 	)
 	if f.LogFormat == "JSON" {
 		env = append(env, "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL="+f.LogLevel)

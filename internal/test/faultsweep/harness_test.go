@@ -106,8 +106,8 @@ func newRun(t testing.TB, c *awsapi.Clients, s pipeline.Spec, owner string) run 
 	parts, err := pipeline.Build(s, pipeline.Env{
 		AccountID: mototest.AccountID, Region: mototest.Region, Partition: "aws", Owner: owner, Tags: s.Tags,
 		MQTTEndpoint: "mqtt.example.com", DataEndpoint: "mqtt.example.com",
-		Code: func(function, _ string) (string, func() ([]byte, error), error) {
-			code := []byte("code of " + function)
+		Code: func(architecture string) (string, func() ([]byte, error), error) {
+			code := []byte("code for " + architecture)
 			sum := sha256.Sum256(code)
 			return base64.StdEncoding.EncodeToString(sum[:]), func() ([]byte, error) { return code, nil }, nil
 		},

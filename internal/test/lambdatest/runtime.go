@@ -48,8 +48,11 @@ type invocation struct {
 	deadline time.Time
 }
 
-// Compile builds a function as it is shipped, for this machine, and returns the path of its bootstrap.
-func Compile(t testing.TB, function string) string {
+// Bootstrap is an executable, and the handler that makes it one of the functions.
+type Bootstrap struct{ Path, Handler string }
+
+// Compile builds the bootstrap as it is shipped, for this machine. It is the function of that name.
+func Compile(t testing.TB, function string) Bootstrap {
 	t.Helper()
 	architecture := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
 	if runtime.GOOS != "linux" || architecture == "" {
@@ -57,7 +60,7 @@ func Compile(t testing.TB, function string) string {
 	}
 	_, file, _, _ := runtime.Caller(0)
 	root := filepath.Join(filepath.Dir(file), "../../..")
-	binary, err := bundle.Compile(t.Context(), root, function, architecture)
+	binary, err := bundle.Compile(t.Context(), root, architecture)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,20 +68,20 @@ func Compile(t testing.TB, function string) string {
 	if err := os.WriteFile(path, binary, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return Bootstrap{Path: path, Handler: function}
 }
 
 // StartFunction starts a bootstrap with an environment and nothing else in it. It ends with the test.
-func StartFunction(t testing.TB, bootstrap string, env map[string]string) *Function {
+func StartFunction(t testing.TB, bootstrap Bootstrap, env map[string]string) *Function {
 	t.Helper()
 	f := &Function{t: t, next: make(chan invocation), replies: make(chan Reply, 1), exited: make(chan struct{})}
 	f.server = httptest.NewServer(f)
-	f.cmd = exec.Command(bootstrap)
+	f.cmd = exec.Command(bootstrap.Path)
 	f.cmd.Env = []string{
 		"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(f.server.URL, "http://"),
 		"AWS_LAMBDA_FUNCTION_NAME=under-test", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256",
-		"AWS_LAMBDA_LOG_FORMAT=JSON", "_HANDLER=bootstrap",
+		"AWS_LAMBDA_LOG_FORMAT=JSON", "_HANDLER=" + bootstrap.Handler,
 	}
 	for name, value := range env {
 		f.cmd.Env = append(f.cmd.Env, name+"="+value)

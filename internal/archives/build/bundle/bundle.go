@@ -1,4 +1,4 @@
-// Package bundle builds one Lambda function into the zip that Lambda runs: an executable named bootstrap, for
+// Package bundle builds the Lambda functions into the zip that Lambda runs: an executable named bootstrap, for
 // provided.al2023. The bytes are the same wherever it is built.
 package bundle
 
@@ -27,24 +27,24 @@ var platforms = map[string][]string{
 	"x86_64": {"GOARCH=amd64", "GOAMD64=v1"},
 }
 
-// Build compiles the command lambda/<function> of the module at root and returns its zip.
-func Build(ctx context.Context, root, function, architecture string) ([]byte, error) {
-	binary, err := Compile(ctx, root, function, architecture)
+// Build compiles the command lambda/bootstrap of the module at root and returns its zip.
+func Build(ctx context.Context, root, architecture string) ([]byte, error) {
+	binary, err := Compile(ctx, root, architecture)
 	if err != nil {
 		return nil, err
 	}
 	archive, err := Zip(binary)
 	if err != nil {
-		return nil, fmt.Errorf("zipping function %q: %w", function, err)
+		return nil, fmt.Errorf("zipping the functions: %w", err)
 	}
 	return archive, nil
 }
 
 // Compile returns only the executable.
-func Compile(ctx context.Context, root, function, architecture string) ([]byte, error) {
+func Compile(ctx context.Context, root, architecture string) ([]byte, error) {
 	platform, ok := platforms[architecture]
 	if !ok {
-		return nil, fmt.Errorf("building function %q: unknown architecture %q", function, architecture)
+		return nil, fmt.Errorf("building the functions: unknown architecture %q", architecture)
 	}
 	dir, err := os.MkdirTemp("", "bootstrap")
 	if err != nil {
@@ -54,7 +54,7 @@ func Compile(ctx context.Context, root, function, architecture string) ([]byte, 
 	out := filepath.Join(dir, "bootstrap")
 	// The build ID and the source path differ between machines, the state of the checkout between commits.
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc",
-		"-ldflags", "-s -w -buildid=", "-o", out, "./lambda/"+function)
+		"-ldflags", "-s -w -buildid=", "-o", out, "./lambda/bootstrap")
 	cmd.Dir = root
 	// The builder's GOFLAGS, GOEXPERIMENT and GODEBUG must not reach the binary.
 	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0", "GOTOOLCHAIN="+Toolchain, "GOFLAGS=", "GOEXPERIMENT=",
@@ -63,7 +63,7 @@ func Compile(ctx context.Context, root, function, architecture string) ([]byte, 
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("building function %q for %s: %w\n%s", function, architecture, err, stderr.Bytes())
+		return nil, fmt.Errorf("building the functions for %s: %w\n%s", architecture, err, stderr.Bytes())
 	}
 	return os.ReadFile(out)
 }

@@ -14,46 +14,39 @@ import (
 
 const root = "../../../.."
 
-// TestSameSourceSameBytes builds functions here and in a copy of their source somewhere else, under another
+// TestSameSourceSameBytes builds the functions here and in a copy of their source somewhere else, under another
 // environment and at another time.
 func TestSameSourceSameBytes(t *testing.T) {
-	functions := []string{"processor", "provisioning"}
-	here := map[string][]byte{}
-	for _, function := range functions {
-		executable, err := Compile(t.Context(), root, function, "arm64")
-		if err != nil {
-			t.Fatal(err)
-		}
-		here[function] = executable
+	here, err := Compile(t.Context(), root, "arm64")
+	if err != nil {
+		t.Fatal(err)
 	}
 	elsewhere := t.TempDir()
 	for _, name := range []string{"go.mod", "go.sum", "lambda", "internal"} {
-		copyGo(t, filepath.Join(root, name), filepath.Join(elsewhere, name))
+		copySource(t, filepath.Join(root, name), filepath.Join(elsewhere, name))
 	}
 	t.Setenv("GOFLAGS", "-ldflags=-X=main.who=me")
 	t.Setenv("GOARM64", "v9.0")
 	t.Setenv("CGO_ENABLED", "1")
-	for _, function := range functions {
-		there, err := Compile(t.Context(), elsewhere, function, "arm64")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(here[function], there) {
-			t.Errorf("%s: %d bytes with sum %s here, %d bytes with sum %s in %s", function,
-				len(here[function]), CodeSHA256(here[function]), len(there), CodeSHA256(there), elsewhere)
-		}
-		if bytes.Contains(there, []byte(elsewhere)) {
-			t.Errorf("the executable of %s has the path of its source", function)
-		}
+	there, err := Compile(t.Context(), elsewhere, "arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(here, there) {
+		t.Errorf("%d bytes with sum %s here, %d bytes with sum %s in %s", len(here), CodeSHA256(here), len(there),
+			CodeSHA256(there), elsewhere)
+	}
+	if bytes.Contains(there, []byte(elsewhere)) {
+		t.Error("the executable has the path of its source")
 	}
 }
 
-// copyGo copies a file, or the Go files of a tree, with new times.
-func copyGo(t *testing.T, from, to string) {
+// copySource copies a file, or the Go files of a tree and what they embed, with new times.
+func copySource(t *testing.T, from, to string) {
 	t.Helper()
 	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") ||
-			(path != from && filepath.Ext(path) != ".go") {
+			(path != from && filepath.Ext(path) != ".go" && entry.Name() != "openapi.json") {
 			return err
 		}
 		rest, err := filepath.Rel(from, path)
@@ -115,13 +108,12 @@ func TestZip(t *testing.T) {
 }
 
 func TestBuildSaysWhatIsWrong(t *testing.T) {
-	for _, c := range []struct{ function, architecture, want string }{
-		{"processor", "amd64", `unknown architecture "amd64"`},
-		{"nothing", "x86_64", `building function "nothing" for x86_64: exit status 1`},
+	for _, c := range []struct{ root, architecture, want string }{
+		{root, "amd64", `unknown architecture "amd64"`},
+		{t.TempDir(), "x86_64", "building the functions for x86_64: exit status 1"},
 	} {
-		if _, err := Build(t.Context(), root, c.function, c.architecture); err == nil ||
-			!strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s for %s: error %v, want one with %q", c.function, c.architecture, err, c.want)
+		if _, err := Build(t.Context(), c.root, c.architecture); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s in %s: error %v, want one with %q", c.architecture, c.root, err, c.want)
 		}
 	}
 }

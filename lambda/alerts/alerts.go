@@ -1,0 +1,16 @@
+// Package alerts is the pipeline's alert handler. The alerts rule passes it every message that may meet a condition;
+// the handler evaluates the conditions, notifies people through SNS and sends commands to the device.
+//
+// Rules and thresholds are in the device table, so they can change without new code; see docs/design/contracts.md.
+package alerts
+
+import (
+	"io"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+// New makes the function from its environment. It writes its log to out.
+func New(getenv func(string) string, out io.Writer) (lambda.Handler, error) {
+	return newHandler(getenv, out)
+}
