@@ -53,8 +53,8 @@ func Lookup(architecture string) (Archive, error) {
 	return archive, nil
 }
 
-// FindBySHA256 returns the architecture of the archive with a CodeSha256, so that a local runtime knows whether a deployed
-// function has the code of this build.
+// FindBySHA256 returns the architecture of the archive with a CodeSha256, so that a local runtime knows whether a
+// deployed function has the code of this build.
 func FindBySHA256(sum string) (architecture string, ok bool) {
 	all, err := load()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command bootstrap is the executable of all Lambda functions that the project ships. The handler of the deployed function
-// names the one that it is.
+// Command bootstrap is the executable of all Lambda functions that the project ships. The handler of the deployed
+// function names the one that it is.
 //
 // It must not make a function start later than an executable of its own would: what a function sets up is in its New,
 // not in variables and init functions of its packages.
@@ -54,8 +54,8 @@ func handler(getenv func(string) string, out io.Writer) (lambda.Handler, error) 
 	name := getenv("_HANDLER")
 	start, ok := handlers[name]
 	if !ok {
-		return nil, fmt.Errorf("the handler of this function is %q, which is none of %s: apply the pipeline again, or set "+
-			"the handler to one of them", name, strings.Join(slices.Sorted(maps.Keys(handlers)), ", "))
+		return nil, fmt.Errorf("the handler of this function is %q, which is none of %s: apply the pipeline again, or "+
+			"set the handler to one of them", name, strings.Join(slices.Sorted(maps.Keys(handlers)), ", "))
 	}
 	memory.Tune(getenv)
 	return start(getenv, out)
