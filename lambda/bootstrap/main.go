@@ -54,7 +54,7 @@ func handler(getenv func(string) string, out io.Writer) (lambda.Handler, error) 
 	name := getenv("_HANDLER")
 	start, ok := handlers[name]
 	if !ok {
-		return nil, fmt.Errorf("the handler of this function is %q, which is none of %s: apply the pipeline again, or "+
+		return nil, fmt.Errorf("the handler of this function is %q, which is not one of %s: apply the pipeline again, or "+
 			"set the handler to one of them", name, strings.Join(slices.Sorted(maps.Keys(handlers)), ", "))
 	}
 	memory.Tune(getenv)

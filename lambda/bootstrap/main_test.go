@@ -29,7 +29,7 @@ func TestHandler(t *testing.T) {
 		{"one that needs nothing", map[string]string{"_HANDLER": "archiver"}, ""},
 		{"one that lacks its settings", map[string]string{"_HANDLER": "alerts"}, "is not set"},
 		{"the one of the first version", map[string]string{"_HANDLER": "bootstrap"}, `the handler of this function is ` +
-			`"bootstrap", which is none of alerts, api, archiver, metrics, processor, provisioning, watch: apply`},
+			`"bootstrap", which is not one of alerts, api, archiver, metrics, processor, provisioning, watch: apply`},
 		{"none", nil, `is ""`},
 	} {
 		h, err := handler(func(name string) string { return c.env[name] }, io.Discard)
@@ -43,7 +43,7 @@ func TestHandler(t *testing.T) {
 // TestBootstrapWithoutAHandler starts the executable as a function would whose handler nobody set.
 func TestBootstrapWithoutAHandler(t *testing.T) {
 	function := lambdatest.StartFunction(t, lambdatest.Compile(t, "none"), nil)
-	if err := function.Wait(); err == nil || !strings.Contains(function.Output(), `is "none", which is none of`) {
+	if err := function.Wait(); err == nil || !strings.Contains(function.Output(), `is "none", which is not one of`) {
 		t.Errorf("it ended with %v and said: %s", err, function.Output())
 	}
 }
