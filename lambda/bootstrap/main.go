@@ -54,8 +54,8 @@ func handler(getenv func(string) string, out io.Writer) (lambda.Handler, error) 
 	name := getenv("_HANDLER")
 	start, ok := handlers[name]
 	if !ok {
-		return nil, fmt.Errorf("the handler of this function is %q, which is not one of %s: apply the pipeline again, or "+
-			"set the handler to one of them", name, strings.Join(slices.Sorted(maps.Keys(handlers)), ", "))
+		return nil, fmt.Errorf("the handler of this function is %q, which is not one of %s: apply the pipeline again, "+
+			"or set the handler to one of them", name, strings.Join(slices.Sorted(maps.Keys(handlers)), ", "))
 	}
 	memory.Tune(getenv)
 	return start(getenv, out)
