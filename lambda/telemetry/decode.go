@@ -10,9 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/protomessage"
 )
 
 const (
@@ -38,7 +37,7 @@ type Decoder struct {
 	readings  []string // the path
 	unit      float64  // nanoseconds of a unit of TimeFormat; 0: none
 	ignored   [][]string
-	message   protoreflect.MessageDescriptor // of the format protobuf
+	message   *protomessage.Message // of the format protobuf
 
 	arrival time.Time
 	slab    []Measure

@@ -7,16 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
-
 	"github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/protoset"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/protomessage"
 )
 
-// maxProtobuf bounds a Protobuf payload after decompression. An empty message takes two bytes, and a hundred times
-// that in memory.
+// maxProtobuf bounds a Protobuf payload after decompression. An empty message takes two bytes, and fifty times that in
+// memory.
 const maxProtobuf = 512 << 10
 
 // Protobuf is the message that payloads hold.
@@ -28,8 +24,8 @@ type Protobuf struct {
 	Message string `json:"message"`
 }
 
-func (p Protobuf) descriptor() (protoreflect.MessageDescriptor, error) {
-	m, err := protoset.Unpack(p.Descriptor, p.Message)
+func (p Protobuf) descriptor() (*protomessage.Message, error) {
+	m, err := protomessage.Unpack(p.Descriptor, p.Message)
 	if err != nil {
 		return nil, fmt.Errorf("protobuf: %w", err)
 	}
@@ -37,7 +33,7 @@ func (p Protobuf) descriptor() (protoreflect.MessageDescriptor, error) {
 }
 
 // parseProtobuf builds the tree of a Protobuf message.
-func parseProtobuf(payload string, of protoreflect.MessageDescriptor) (*node, error) {
+func parseProtobuf(payload string, of *protomessage.Message) (*node, error) {
 	m, err := unmarshal(payload, of, NotProtobuf)
 	if err != nil {
 		return nil, err
@@ -47,16 +43,13 @@ func parseProtobuf(payload string, of protoreflect.MessageDescriptor) (*node, er
 	return &root, p.message(&root, m, maxNesting)
 }
 
-func unmarshal(payload string, of protoreflect.MessageDescriptor, bad Reason) (protoreflect.Message, error) {
+func unmarshal(payload string, of *protomessage.Message, bad Reason) (*protomessage.Parsed, error) {
 	if len(payload) > maxProtobuf {
 		return nil, &Error{Reason: TooLarge, Detail: fmt.Sprintf("the message has more than %d bytes", maxProtobuf)}
 	}
-	m := dynamicpb.NewMessage(of)
-	options := proto.UnmarshalOptions{RecursionLimit: maxNesting}
-	if err := options.Unmarshal([]byte(payload), m); err != nil {
-		// The library varies its spaces, so that nobody relies on its messages.
-		text := strings.ReplaceAll(err.Error(), "\u00a0", " ")
-		return nil, &Error{Reason: bad, Detail: fmt.Sprintf("the payload is not a message %s: %s", of.FullName(), text)}
+	m, err := protomessage.Parse(payload, of, maxNesting)
+	if err != nil {
+		return nil, &Error{Reason: bad, Detail: fmt.Sprintf("the payload is not a message %s: %v", of.Name, err)}
 	}
 	return m, nil
 }
@@ -76,7 +69,7 @@ func (p *protobufTree) take(depth int) error {
 
 // message fills a node with a message. Its members are the fields by their names in the .proto file, in their order.
 // A field without presence is always there: the sender leaves it out when it is zero.
-func (p *protobufTree) message(n *node, m protoreflect.Message, depth int) error {
+func (p *protobufTree) message(n *node, m *protomessage.Parsed, depth int) error {
 	if err := p.take(depth); err != nil {
 		return err
 	}
@@ -86,15 +79,14 @@ func (p *protobufTree) message(n *node, m protoreflect.Message, depth int) error
 	if done, err := p.wellKnown(n, m, depth); done || err != nil {
 		return err
 	}
-	fields := m.Descriptor().Fields()
-	n.kind, n.items = jsontext.Object, make([]node, 0, fields.Len())
-	for i := range fields.Len() {
-		f := fields.Get(i)
-		if (f.HasPresence() || f.IsList() || f.IsMap()) && !m.Has(f) {
+	fields := m.Of.Fields
+	n.kind, n.items = jsontext.Object, make([]node, 0, len(fields))
+	for _, f := range fields {
+		if f.Optional() && !m.Has(f) {
 			continue
 		}
-		n.items = append(n.items, node{key: string(f.Name())})
-		if err := p.field(&n.items[len(n.items)-1], f, m.Get(f), depth); err != nil {
+		n.items = append(n.items, node{key: f.Name})
+		if err := p.field(&n.items[len(n.items)-1], m, f, depth); err != nil {
 			return err
 		}
 	}
@@ -102,48 +94,35 @@ func (p *protobufTree) message(n *node, m protoreflect.Message, depth int) error
 }
 
 // known refuses a message with fields that the descriptor does not have: they would be dropped silently.
-func known(m protoreflect.Message) error {
-	rest := m.GetUnknown()
-	if len(rest) == 0 {
+func known(m *protomessage.Parsed) error {
+	if m.Unknown == 0 {
 		return nil
 	}
 	return &Error{Reason: UnknownField, Detail: fmt.Sprintf("message %s has a field with number %d, which its "+
-		"descriptor does not have", m.Descriptor().FullName(), fieldNumber(rest))}
+		"descriptor does not have", m.Of.Name, m.Unknown)}
 }
 
-// fieldNumber reads the number of the first field.
-func fieldNumber(fields []byte) uint64 {
-	var tag uint64
-	for i, b := range fields {
-		tag |= uint64(b&0x7f) << (7 * i)
-		if b < 0x80 {
-			break
-		}
-	}
-	return tag >> 3
-}
-
-func (p *protobufTree) field(n *node, f protoreflect.FieldDescriptor, v protoreflect.Value, depth int) error {
+func (p *protobufTree) field(n *node, m *protomessage.Parsed, f *protomessage.Field, depth int) error {
 	switch {
 	case f.IsList():
-		return p.list(n, f, v.List(), depth-1)
+		return p.list(n, f, m.List(f), depth-1)
 	case f.IsMap():
-		return p.mapping(n, f, v.Map(), depth-1)
+		return p.mapping(n, f, m.Entries(f), depth-1)
 	}
-	return p.value(n, f, v, depth-1)
+	return p.value(n, f, m.Get(f), depth-1)
 }
 
-func (p *protobufTree) list(n *node, f protoreflect.FieldDescriptor, list protoreflect.List, depth int) error {
+func (p *protobufTree) list(n *node, f *protomessage.Field, list []protomessage.Value, depth int) error {
 	if err := p.take(depth); err != nil {
 		return err
 	}
-	if list.Len() > p.left {
+	if len(list) > p.left {
 		p.left = 0
 		return p.take(depth)
 	}
-	n.kind, n.items = jsontext.Array, make([]node, list.Len())
+	n.kind, n.items = jsontext.Array, make([]node, len(list))
 	for i := range n.items {
-		if err := p.value(&n.items[i], f, list.Get(i), depth-1); err != nil {
+		if err := p.value(&n.items[i], f, list[i], depth-1); err != nil {
 			return err
 		}
 	}
@@ -151,62 +130,60 @@ func (p *protobufTree) list(n *node, f protoreflect.FieldDescriptor, list protor
 }
 
 // mapping fills a node with a map. Members are in the order of their keys, since a map has none.
-func (p *protobufTree) mapping(n *node, f protoreflect.FieldDescriptor, entries protoreflect.Map, depth int) error {
+func (p *protobufTree) mapping(n *node, f *protomessage.Field, entries []protomessage.Entry, depth int) error {
 	if err := p.take(depth); err != nil {
 		return err
 	}
-	n.kind = jsontext.Object
-	var failed error
-	entries.Range(func(key protoreflect.MapKey, v protoreflect.Value) bool {
-		item := node{key: key.String()}
-		failed = p.value(&item, f.MapValue(), v, depth-1)
+	n.kind, n.items = jsontext.Object, make([]node, 0, min(len(entries), p.left))
+	for _, e := range entries {
+		item := node{key: fmt.Sprint(e.Key)}
+		if err := p.value(&item, f.Value(), e.Value, depth-1); err != nil {
+			return err
+		}
 		n.items = append(n.items, item)
-		return failed == nil
-	})
+	}
 	slices.SortFunc(n.items, func(a, b node) int { return strings.Compare(a.key, b.key) })
-	return failed
+	return nil
 }
 
-func (p *protobufTree) value(n *node, f protoreflect.FieldDescriptor, v protoreflect.Value, depth int) error {
-	switch f.Kind() {
-	case protoreflect.MessageKind, protoreflect.GroupKind:
+func (p *protobufTree) value(n *node, f *protomessage.Field, v protomessage.Value, depth int) error {
+	switch {
+	case f.Message != nil:
 		return p.message(n, v.Message(), depth)
-	case protoreflect.EnumKind:
-		return p.enum(n, f.Enum(), v.Enum(), depth)
+	case f.Enum != nil:
+		return p.enum(n, f.Enum, v.Number(), depth)
 	}
 	if err := p.take(depth); err != nil {
 		return err
 	}
-	return fillScalar(n, v.Interface())
+	return fillScalar(n, v.Scalar(f))
 }
 
 // enum fills a node with the name of an enum's value. One without a name is its number as a string: a measure has one
 // type.
-func (p *protobufTree) enum(
-	n *node, e protoreflect.EnumDescriptor, number protoreflect.EnumNumber, depth int,
-) error {
+func (p *protobufTree) enum(n *node, e *protomessage.Enum, number int32, depth int) error {
 	if err := p.take(depth); err != nil {
 		return err
 	}
-	if e.FullName() == "google.protobuf.NullValue" {
+	if e.Name == "google.protobuf.NullValue" {
 		n.kind = jsontext.Null
 		return nil
 	}
-	n.kind, n.text = jsontext.String, strconv.Itoa(int(number))
-	if v := e.Values().ByNumber(number); v != nil {
-		n.text = string(v.Name())
+	n.kind, n.text = jsontext.String, e.ValueName(number)
+	if n.text == "" {
+		n.text = strconv.Itoa(int(number))
 	}
 	return nil
 }
 
 // wellKnown fills a node with a message of Google's that stands for a simpler value. It reports whether m is one.
-func (p *protobufTree) wellKnown(n *node, m protoreflect.Message, depth int) (bool, error) {
-	name := m.Descriptor().FullName()
-	if name.Parent() != "google.protobuf" {
+func (p *protobufTree) wellKnown(n *node, m *protomessage.Parsed, depth int) (bool, error) {
+	name, ok := strings.CutPrefix(m.Of.Name, "google.protobuf.")
+	if !ok {
 		return false, nil
 	}
-	fields := m.Descriptor().Fields()
-	switch name.Name() {
+	fields := m.Of.Fields
+	switch name {
 	case "Timestamp":
 		return true, fillTimestamp(n, secondsOf(m), nanosOf(m))
 	case "Duration":
@@ -215,15 +192,15 @@ func (p *protobufTree) wellKnown(n *node, m protoreflect.Message, depth int) (bo
 		return true, nil
 	case "DoubleValue", "FloatValue", "Int64Value", "UInt64Value", "Int32Value", "UInt32Value", "BoolValue",
 		"StringValue", "BytesValue", "Struct", "ListValue":
-		if fields.Len() != 1 {
+		if len(fields) != 1 {
 			return false, nil
 		}
-		return true, p.field(n, fields.Get(0), m.Get(fields.Get(0)), depth)
+		return true, p.field(n, m, fields[0], depth)
 	case "Value":
 		n.kind = jsontext.Null
-		for i := range fields.Len() {
-			if f := fields.Get(i); m.Has(f) {
-				return true, p.field(n, f, m.Get(f), depth)
+		for _, f := range fields {
+			if m.Has(f) {
+				return true, p.field(n, m, f, depth)
 			}
 		}
 		return true, nil
@@ -231,16 +208,23 @@ func (p *protobufTree) wellKnown(n *node, m protoreflect.Message, depth int) (bo
 	return false, nil
 }
 
-func secondsOf(m protoreflect.Message) int64 { return integer(m, "seconds") }
+func secondsOf(m *protomessage.Parsed) int64 { return integer(m, "seconds") }
 
-func nanosOf(m protoreflect.Message) int64 { return integer(m, "nanos") }
+func nanosOf(m *protomessage.Parsed) int64 { return integer(m, "nanos") }
 
-func integer(m protoreflect.Message, field protoreflect.Name) int64 {
-	f := m.Descriptor().Fields().ByName(field)
-	if f == nil || f.IsList() || f.Kind() != protoreflect.Int64Kind && f.Kind() != protoreflect.Int32Kind {
-		return 0
+func integer(m *protomessage.Parsed, name string) int64 {
+	for _, f := range m.Of.Fields {
+		if f.Name != name || f.IsList() {
+			continue
+		}
+		switch v := m.Get(f).Scalar(f).(type) {
+		case int64:
+			return v
+		case int32:
+			return int64(v)
+		}
 	}
-	return m.Get(f).Int()
+	return 0
 }
 
 // Bounds of a Timestamp: years 1 to 9999.

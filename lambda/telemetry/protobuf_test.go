@@ -100,7 +100,7 @@ func encoded(t testing.TB, of protoreflect.MessageDescriptor, text string) []byt
 
 func messageOf(t testing.TB, o Options) protoreflect.MessageDescriptor {
 	t.Helper()
-	of, err := o.Protobuf.descriptor()
+	of, err := protoset.Unpack(o.Protobuf.Descriptor, o.Protobuf.Message)
 	if err != nil {
 		t.Fatal(err)
 	}

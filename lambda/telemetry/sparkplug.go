@@ -6,12 +6,8 @@ import (
 	"strings"
 	"sync"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/descriptorpb"
-
 	"github.com/iot-pipeline/terraform-provider-iot/internal/jsontext"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/protomessage"
 )
 
 // sparkplugMessages are the messages of a Sparkplug B payload [Sparkplug 3.0, 6.4.1]: each with its fields, whose
@@ -38,44 +34,37 @@ var sparkplugMessages = map[string]string{
 		"boolean_value:bool string_value:string",
 }
 
-var sparkplugTypes = map[string]descriptorpb.FieldDescriptorProto_Type{
-	"uint32": descriptorpb.FieldDescriptorProto_TYPE_UINT32, "uint64": descriptorpb.FieldDescriptorProto_TYPE_UINT64,
-	"float": descriptorpb.FieldDescriptorProto_TYPE_FLOAT, "double": descriptorpb.FieldDescriptorProto_TYPE_DOUBLE,
-	"bool": descriptorpb.FieldDescriptorProto_TYPE_BOOL, "string": descriptorpb.FieldDescriptorProto_TYPE_STRING,
-	"bytes": descriptorpb.FieldDescriptorProto_TYPE_BYTES,
+var sparkplugTypes = map[string]protomessage.Kind{
+	"uint32": protomessage.KindUint32, "uint64": protomessage.KindUint64, "float": protomessage.KindFloat,
+	"double": protomessage.KindDouble, "bool": protomessage.KindBool, "string": protomessage.KindString,
+	"bytes": protomessage.KindBytes,
 }
 
-// sparkplugPayload returns the descriptor of a payload.
-var sparkplugPayload = sync.OnceValues(func() (protoreflect.MessageDescriptor, error) {
-	file := &descriptorpb.FileDescriptorProto{Name: proto.String("sparkplug_b.proto"),
-		Package: proto.String("org.eclipse.tahu.protobuf")}
+// sparkplugPayload returns the description of a payload.
+var sparkplugPayload = sync.OnceValues(func() (*protomessage.Message, error) {
+	const scope = "org.eclipse.tahu.protobuf."
+	messages := map[string]*protomessage.Message{}
+	for name := range sparkplugMessages {
+		messages[name] = &protomessage.Message{Name: scope + name}
+	}
 	for name, fields := range sparkplugMessages {
-		m := &descriptorpb.DescriptorProto{Name: proto.String(name)}
-		for n, field := range strings.Fields(fields) {
-			m.Field = append(m.Field, sparkplugField(int32(n+1), field))
+		var list []*protomessage.Field
+		for field := range strings.FieldsSeq(fields) {
+			list = append(list, sparkplugField(field, messages))
 		}
-		file.MessageType = append(file.MessageType, m)
+		if err := messages[name].Describe(list); err != nil {
+			return nil, err
+		}
 	}
-	linked, err := protodesc.NewFile(file, nil)
-	if err != nil {
-		return nil, err
-	}
-	return linked.Messages().ByName("Payload"), nil
+	return messages["Payload"], nil
 })
 
-func sparkplugField(number int32, text string) *descriptorpb.FieldDescriptorProto {
+func sparkplugField(text string, messages map[string]*protomessage.Message) *protomessage.Field {
 	name, kind, _ := strings.Cut(text, ":")
 	kind, repeated := strings.CutPrefix(kind, "*")
-	f := &descriptorpb.FieldDescriptorProto{Name: &name, Number: &number,
-		Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum()}
-	if repeated {
-		f.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
-	}
-	if scalar, ok := sparkplugTypes[kind]; ok {
-		f.Type = scalar.Enum()
-	} else {
-		f.Type = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum()
-		f.TypeName = proto.String(".org.eclipse.tahu.protobuf." + kind)
+	f := &protomessage.Field{Name: name, Kind: sparkplugTypes[kind], Repeated: repeated}
+	if f.Kind == 0 {
+		f.Kind, f.Message = protomessage.KindMessage, messages[kind]
 	}
 	return f
 }

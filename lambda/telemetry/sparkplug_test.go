@@ -1,17 +1,44 @@
 package telemetry
 
 import (
+	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// sparkplugMessage is a payload whose JSON form is given.
+// sparkplugMessage is a payload whose JSON form is given, as Google's library writes it.
 func sparkplugMessage(t testing.TB, text string) []byte {
 	t.Helper()
-	of, err := sparkplugPayload()
+	const scope = "org.eclipse.tahu.protobuf"
+	file := &descriptorpb.FileDescriptorProto{Name: proto.String("sparkplug_b.proto"), Package: proto.String(scope)}
+	for name, fields := range sparkplugMessages {
+		m := &descriptorpb.DescriptorProto{Name: proto.String(name)}
+		for n, field := range strings.Fields(fields) {
+			name, kind, _ := strings.Cut(field, ":")
+			kind, repeated := strings.CutPrefix(kind, "*")
+			f := &descriptorpb.FieldDescriptorProto{Name: &name, Number: proto.Int32(int32(n + 1)),
+				Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum()}
+			if repeated {
+				f.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
+			}
+			if scalar, ok := descriptorpb.FieldDescriptorProto_Type_value["TYPE_"+strings.ToUpper(kind)]; ok {
+				f.Type = descriptorpb.FieldDescriptorProto_Type(scalar).Enum()
+			} else {
+				f.Type = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum()
+				f.TypeName = proto.String("." + scope + "." + kind)
+			}
+			m.Field = append(m.Field, f)
+		}
+		file.MessageType = append(file.MessageType, m)
+	}
+	linked, err := protodesc.NewFile(file, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return encoded(t, of, text)
+	return encoded(t, linked.Messages().ByName("Payload"), text)
 }
 
 func TestSparkplug(t *testing.T) {
