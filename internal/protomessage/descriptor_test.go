@@ -102,7 +102,7 @@ func TestManyEntries(t *testing.T) {
 	}
 }
 
-// TestKeysOfAnEntry reads an entry whose key is there twice, the second time as another type. Google's library panics.
+// TestKeysOfAnEntry reads an entry whose key appears twice, the second time as another type. Google's library panics.
 func TestKeysOfAnEntry(t *testing.T) {
 	ours, _ := described(t, syntaxes["proto3"])
 	entry := protowire.AppendFixed64(protowire.AppendTag(nil, 1, protowire.Fixed64Type), 7)

@@ -162,7 +162,7 @@ func compare(t *testing.T, name string, payload []byte, ours *Message, theirs pr
 	return a
 }
 
-// unmarshal reads with the library. It panics at an entry of a map whose key is there twice, the second time with another
+// unmarshal reads with the library. It panics at an entry of a map whose key appears twice, the second time as another
 // type.
 func unmarshal(payload []byte, m proto.Message) (err error, panicked bool) {
 	defer func() { panicked = recover() != nil }()

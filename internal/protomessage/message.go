@@ -1,8 +1,8 @@
 // Package protomessage reads Protobuf messages by their description.
 //
-// It does what Google's protobuf library does with a dynamic message, with the library's reader of the wire format only.
-// The library itself keeps every method of every type of a program, since it looks for methods by name, and so makes
-// the functions twice as large. It must not know what a message means.
+// It does what Google's protobuf library does with a dynamic message, and uses the library's reader of the wire format
+// only. The library itself looks for methods by name, so the linker keeps all methods of all types, and the functions
+// are twice as large. It must not know what a message means.
 package protomessage
 
 import (

@@ -155,8 +155,8 @@ func (v Value) Scalar(f *Field) any {
 	return []byte(v.text)
 }
 
-// merge reads fields into the message. What is there twice replaces what was there, except that messages are merged and
-// lists grow.
+// merge reads fields into the message. The last value of a field counts, except that messages are merged and lists
+// grow.
 func (m *Parsed) merge(b []byte, depth int) error {
 	if depth == 0 {
 		return errDeep
@@ -301,7 +301,7 @@ func (f *Field) entry(b []byte, depth int) (Entry, error) {
 	return Entry{Key: key.Scalar(keyField), Value: value}, nil
 }
 
-// orOld reads a value in the place of an old one, which stays if it is a message, or if the new one has another type.
+// orOld reads a value that replaces an old one, unless that is a message, or the new one has another type.
 func orOld(old Value, f *Field, wire protowire.Type, b []byte) (Value, []byte, int, error) {
 	v, content, n, err := scalar(f, wire, b)
 	if err != nil || f.Kind.holds() {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +38,23 @@ func TestHandler(t *testing.T) {
 		if (err == nil) != (c.want == "") || err == nil && h == nil ||
 			err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %T and error %v, want one with %q", c.name, h, err, c.want)
+		}
+	}
+}
+
+// TestUnusedCodeIsLeftOut looks for operations that no function calls. A dependency that looks for methods by name makes
+// the linker keep them all, and the executable twice as large: `go build -ldflags=-dumpdep` marks it <ReflectMethod>.
+func TestUnusedCodeIsLeftOut(t *testing.T) {
+	executable, err := os.ReadFile(lambdatest.Compile(t, "none").Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(executable, []byte("service/iot.(*Client).DescribeThing")) {
+		t.Fatal("the executable does not name the methods that it has")
+	}
+	for _, unused := range []string{"service/iot.(*Client).CreateThing", "service/s3.(*Client).DeleteBucket"} {
+		if bytes.Contains(executable, []byte(unused)) {
+			t.Errorf("the executable has %s, which no function calls", unused)
 		}
 	}
 }
