@@ -13,7 +13,7 @@ import (
 
 // configuration is the schema of the provider block: names and meaning are those of hashicorp/aws.
 func configuration() schema.Schema {
-	attributes := credentials()
+	attributes := credentialArguments()
 	maps.Copy(attributes, behaviour())
 	return schema.Schema{
 		MarkdownDescription: "Manages whole AWS IoT telemetry pipelines, each as one resource. Credentials, region " +
@@ -38,8 +38,8 @@ func configuration() schema.Schema {
 	}
 }
 
-// credentials is where the provider works, and as whom.
-func credentials() map[string]schema.Attribute {
+// credentialArguments are where the provider works, and as whom.
+func credentialArguments() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"region": text(
 			"AWS region, such as `eu-west-1`. Defaults to `AWS_REGION`, then the shared configuration file. A " +

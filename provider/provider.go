@@ -10,7 +10,9 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	framework "github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -20,6 +22,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/droppedkeys"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/costfunc"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/credentials"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/devices"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/grafanafunc"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/sqlfunc"
@@ -43,7 +47,11 @@ type iot struct {
 	configuration *droppedkeys.Configuration
 }
 
-var _ framework.ProviderWithFunctions = (*iot)(nil)
+var (
+	_ framework.ProviderWithFunctions          = (*iot)(nil)
+	_ framework.ProviderWithListResources      = (*iot)(nil)
+	_ framework.ProviderWithEphemeralResources = (*iot)(nil)
+)
 
 func (p *iot) Metadata(_ context.Context, _ framework.MetadataRequest, resp *framework.MetadataResponse) {
 	resp.TypeName = "iot"
@@ -98,7 +106,7 @@ func (p *iot) Configure(ctx context.Context, req framework.ConfigureRequest, res
 		}
 		c.Clients = clients
 	}
-	resp.ResourceData = c
+	resp.ResourceData, resp.DataSourceData, resp.ListResourceData, resp.EphemeralResourceData = c, c, c, c
 }
 
 // logWaiting writes to Terraform's log what an operation waits for, since it may take minutes.
@@ -128,7 +136,17 @@ func (p *iot) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{func() resource.Resource { return pipeline.New(p.configuration) }}
 }
 
-func (p *iot) DataSources(context.Context) []func() datasource.DataSource { return nil }
+func (p *iot) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{pipeline.NewDataSource, devices.New}
+}
+
+func (p *iot) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{pipeline.NewList}
+}
+
+func (p *iot) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
+	return []func() ephemeral.EphemeralResource{credentials.NewDevice, credentials.NewClaim}
+}
 
 func (p *iot) Functions(context.Context) []func() function.Function {
 	return slices.Concat(sqlfunc.All(), costfunc.All(), grafanafunc.All())

@@ -26,7 +26,7 @@ const ClaimClientPrefix = "claim:"
 // it is the prefix of all of them.
 func RuleName(pipeline, key string) string { return strings.ReplaceAll(pipeline, "-", "_") + "_" + key }
 
-// Keys of parts in the manifest that the local runtime reads. A prefix is followed by the rule's or the function's own
+// Keys of parts in the manifest that others than the provider's resource read. A prefix is followed by the rule's or the function's own
 // key.
 const (
 	KeyRulePrefix           = "rule/"
@@ -38,4 +38,6 @@ const (
 	KeyClaim                = "provisioning/claim"
 	KeyDelivery             = "archive/delivery"
 	KeyCredentialsBucket    = "credentials/bucket"
+	KeyThingType            = "thing_type"
+	KeyDeviceTable          = "device_table"
 )

@@ -92,8 +92,8 @@ var table = []statement{
 			"arn:${partition}:dynamodb:${region}:${account}:table/${name}-commands",
 		},
 		actions: `
-		CreateTable DeleteItem DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive GetItem
-		ListTagsOfResource PutItem TagResource UntagResource UpdateContinuousBackups UpdateTable UpdateTimeToLive`,
+		BatchGetItem CreateTable DeleteItem DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive
+		GetItem ListTagsOfResource PutItem TagResource UntagResource UpdateContinuousBackups UpdateTable UpdateTimeToLive`,
 	},
 	{
 		sid:     "Archive",

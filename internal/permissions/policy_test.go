@@ -62,7 +62,7 @@ func TestPolicyIsWhatTheSourcesCall(t *testing.T) {
 	for action := range beside {
 		called[action] = true
 	}
-	for _, dir := range []string{"drivers", "certs", "credstore", "awsapi"} {
+	for _, dir := range []string{"drivers", "certs", "credstore", "awsapi", "deployed"} {
 		for action := range callsBelow(t, filepath.Join("..", dir)) {
 			called[action] = true
 		}

@@ -38,7 +38,7 @@ func deviceState() capability {
 		},
 		parts: func(b *builder) []assembly.Part {
 			name := b.names.pipeline
-			return []assembly.Part{b.part("device_table", spec.KindTable, name, b.arn.table(name), nil, spec.Table{
+			return []assembly.Part{b.part(contract.KeyDeviceTable, spec.KindTable, name, b.arn.table(name), nil, spec.Table{
 				HashKey:             contract.DeviceKey,
 				Indexes:             b.deviceIndexes(),
 				TTLAttribute:        contract.ExpiryAttribute,

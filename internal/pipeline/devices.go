@@ -57,7 +57,7 @@ func devices() capability {
 			return []assembly.Part{
 				b.part("thing_group", spec.KindThingGroup, name, b.arn.thingGroup(name), nil,
 					spec.ThingGroup{Description: describe, Tags: tags}),
-				b.part("thing_type", spec.KindThingType, name, b.arn.thingType(name), nil,
+				b.part(contract.KeyThingType, spec.KindThingType, name, b.arn.thingType(name), nil,
 					spec.ThingType{Description: describe, Tags: tags}),
 				b.part("policy", spec.KindIoTPolicy, name, b.arn.policy(name), []string{"thing_group"},
 					spec.IoTPolicy{Document: b.devicePolicy(), TargetARN: b.arn.thingGroup(name), Tags: tags}),
@@ -69,7 +69,7 @@ func devices() capability {
 }
 
 func (b *builder) fleetNeeds() []string {
-	needs := []string{"policy", "thing_group", "thing_type"}
+	needs := []string{"policy", "thing_group", contract.KeyThingType}
 	if b.storeKind() == contract.CredentialsInBucket {
 		needs = append(needs, contract.KeyCredentialsBucket)
 	}

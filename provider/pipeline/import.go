@@ -8,9 +8,9 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/deployed"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
@@ -31,42 +31,71 @@ func (r *resourceType) ImportState(
 		wanted = identity{}
 		wanted.Name, wanted.Region, _ = strings.Cut(req.ID, "@")
 	}
-	name := wanted.Name
-	summary := fmt.Sprintf("Importing pipeline %q failed", name)
-	clients, err := r.connection.In(wanted.Region)
+	m, err := lookUp(ctx, r.connection, wanted)
+	if err == nil {
+		resp.State.Raw, err = m.value(resp.State.Raw.Type())
+	}
+	if err != nil {
+		resp.Diagnostics.AddError(fmt.Sprintf("Importing pipeline %q failed", wanted.Name), notImported(err))
+		return
+	}
+	identityOf(m, r.connection).write(resp.Identity, &resp.Diagnostics)
+}
+
+func notImported(err error) string {
+	next := ""
+	if errors.As(err, new(*deployed.AbsentError)) {
+		next = "Import with the pipeline's name, or name@region for a region other than the provider's."
+	}
+	return tfdiag.Detail(err, next)
+}
+
+// lookUp reads the manifest of a pipeline. It returns what an import knows of it: its description without the devices,
+// and the owner token.
+func lookUp(ctx context.Context, conn *connection.Connection, wanted identity) (*model, error) {
+	clients, err := conn.In(wanted.Region)
 	if err == nil {
 		err = wanted.checkAccount(clients.AccountID())
 	}
 	if err != nil {
-		resp.Diagnostics.AddError(summary, tfdiag.Detail(err, ""))
-		return
+		return nil, err
 	}
-	text, err := clients.ReadParameter(ctx, contract.ManifestName(name))
-	if errors.Is(err, awsapi.ErrNotFound) {
-		resp.Diagnostics.AddError(summary,
-			fmt.Sprintf("Pipeline %q does not exist in account %s and region %s: there is no SSM parameter %q.\n\n"+
-				"Import with the pipeline's name, or name@region for a region other than the provider's.",
-				name, clients.AccountID(), clients.Region(), contract.ManifestName(name)))
-		return
-	}
+	text, err := deployed.ReadManifest(ctx, clients, wanted.Name)
 	if err != nil {
-		resp.Diagnostics.AddError(summary, tfdiag.Detail(err, ""))
-		return
+		return nil, err
 	}
 	manifest, err := pipeline.ParseManifest([]byte(text))
 	if err != nil {
-		resp.Diagnostics.AddError(summary, tfdiag.Detail(err, ""))
-		return
+		return nil, err
 	}
-	state, err := tfvalue.Object(manifest.Spec)
+	tree, err := tfvalue.Object(manifest.Spec)
 	if err != nil {
-		resp.Diagnostics.AddError(summary, err.Error())
-		return
+		return nil, err
 	}
-	state["id"], state["region"] = manifest.ID, clients.Region()
-	state["credentials_store"] = manifest.CredentialsStore
-	resp.State.Raw, err = tfvalue.Value(resp.State.Raw.Type(), state)
-	addError(&resp.Diagnostics, summary, err)
-	found := identity{Name: name, Region: clients.Region(), AccountID: clients.AccountID()}
-	found.write(resp.Identity, &resp.Diagnostics)
+	tree["id"], tree["region"] = manifest.ID, clients.Region()
+	tree["credentials_store"] = manifest.CredentialsStore
+	return modelOf(tree)
+}
+
+// lookAt finds a pipeline and reads all of it, as an import and the read that follows do.
+func lookAt(ctx context.Context, conn *connection.Connection, wanted identity) (*model, error) {
+	m, err := lookUp(ctx, conn, wanted)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.limit("read", readTimeout))
+	defer cancel()
+	s, err := openRead(ctx, conn, m)
+	if err != nil {
+		return nil, err
+	}
+	observed, err := s.observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.observeDevices()
+	if _, err := s.observeFile(ctx, observed); err != nil {
+		return nil, err
+	}
+	return m, errors.Join(m.setRegistered(s.fleet.Registered()), s.complete(observed))
 }

@@ -18,19 +18,26 @@ import (
 
 // save writes the outcome of a run: everything known, nothing unknown.
 func (s *session) save(state *tfsdk.State, diags *diag.Diagnostics, records []assembly.Record) {
+	err := s.complete(records)
+	if err == nil {
+		state.Raw, err = s.model.value(state.Schema.Type().TerraformType(context.Background()))
+	}
+	addError(diags, "Writing the state", err)
+}
+
+// complete adds to the model what the provider computes.
+func (s *session) complete(records []assembly.Record) error {
 	m := s.model
 	outputs, err := tfvalue.Object(pipeline.OutputsOf(m.spec, s.env, records))
-	if err == nil {
-		maps.Copy(m.tree, outputs)
-		err = errors.Join(m.set("tags_all", s.env.Tags), m.set("identities", s.identities()), m.setRecords(records))
+	if err != nil {
+		return err
 	}
+	maps.Copy(m.tree, outputs)
+	err = errors.Join(m.set("tags_all", s.env.Tags), m.set("identities", s.identities()), m.setRecords(records))
 	if err == nil && !m.knowsRegistered() {
 		err = m.setRegistered(s.fleet.Registered())
 	}
-	if err == nil {
-		state.Raw, err = m.value(state.Schema.Type().TerraformType(context.Background()))
-	}
-	addError(diags, "Writing the state", err)
+	return err
 }
 
 // identities are the devices' identities now. A device that will get a new bundle has none here, because a plan must

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/s3bucket"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 )
 
@@ -32,7 +34,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.limit("read", readTimeout))
 	defer cancel()
-	s, err := r.openRead(ctx, m)
+	s, err := openRead(ctx, r.connection, m)
 	if err != nil {
 		resp.Diagnostics.AddError(fmt.Sprintf("Reading pipeline %q failed", m.spec.Name),
 			tfdiag.Detail(err, "Nothing was changed."))
@@ -56,8 +58,8 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 }
 
 // openRead prepares a read. An import reads the devices first, because the manifest does not hold them.
-func (r *resourceType) openRead(ctx context.Context, m *model) (*session, error) {
-	s, err := newSession(ctx, r.connection, m, options{purpose: reading})
+func openRead(ctx context.Context, conn *connection.Connection, m *model) (*session, error) {
+	s, err := newSession(ctx, conn, m, options{purpose: reading})
 	if err != nil || !m.imported() || m.fromFile() {
 		return s, err
 	}
@@ -68,14 +70,18 @@ func (r *resourceType) openRead(ctx context.Context, m *model) (*session, error)
 	if err := m.describe(); err != nil {
 		return nil, err
 	}
-	return newSession(ctx, r.connection, m, options{purpose: reading})
+	return newSession(ctx, conn, m, options{purpose: reading})
 }
 
 // observe reads the recorded parts, and the objects that an interrupted run made but did not record. After an import,
 // which has no records, it reads every part of the description.
 func (s *session) observe(ctx context.Context) ([]assembly.Record, error) {
 	if s.model.imported() {
-		return s.discover(ctx)
+		found, err := s.discover(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return s.compareAgain(ctx, found)
 	}
 	records, err := s.model.records()
 	if err != nil {
@@ -115,6 +121,19 @@ func (s *session) discover(ctx context.Context) ([]assembly.Record, error) {
 		left = later
 	}
 	return found, nil
+}
+
+// compareAgain reads once more the parts that differ from the description: what some of them should be depends on parts
+// that were found after them, such as a policy that names the secret of a database.
+func (s *session) compareAgain(ctx context.Context, found []assembly.Record) ([]assembly.Record, error) {
+	recorded := byKey(found)
+	differ := slices.DeleteFunc(slices.Clone(s.parts), func(p assembly.Part) bool {
+		return !strings.HasPrefix(string(recorded[p.Key].Status), string(assembly.Drifted))
+	})
+	if len(differ) == 0 {
+		return found, nil
+	}
+	return s.engine.Observe(ctx, differ, found)
 }
 
 // notFound is the record of a part before it is found. Facts that AWS does not keep come from the description.

@@ -98,6 +98,7 @@ func (s *session) equip(ctx context.Context, purpose purpose, wanted spec.Fleet)
 		Known:        wanted.Devices,
 		Defaults:     wanted,
 		ReadBundles:  s.model.imported() && !s.model.fromFile(),
+		EmptyExists:  s.model.imported(),
 		NoIdentities: s.model.fromFile(),
 		DeepCheck:    s.deepCheck(purpose, len(wanted.Devices)),
 		Progress:     bulk.Paced(progressInterval, time.Now, func(p bulk.Progress) { logProgress(ctx, p) }),

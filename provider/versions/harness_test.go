@@ -1,7 +1,10 @@
 package versions
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,4 +88,27 @@ func requireSays(t *testing.T, result tftest.Result, texts ...string) {
 			t.Fatalf("the output does not say %q:\n%s", text, strings.TrimSpace(result.Output))
 		}
 	}
+}
+
+// unzipped is what a plan file holds; another file is as it is.
+func unzipped(t *testing.T, text []byte) string {
+	t.Helper()
+	archive, err := zip.NewReader(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		return string(text)
+	}
+	var all strings.Builder
+	for _, file := range archive.File {
+		reader, err := file.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(&all, reader); err != nil {
+			t.Fatal(err)
+		}
+		if err := reader.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all.String()
 }

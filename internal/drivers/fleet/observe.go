@@ -29,7 +29,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if err != nil {
 		return nil, err
 	}
-	if ref.ID == "" && len(have.Devices) == 0 {
+	if ref.ID == "" && len(have.Devices) == 0 && !d.opts.EmptyExists {
 		return nil, nil
 	}
 	id := identity(have)
