@@ -26,8 +26,8 @@ const ClaimClientPrefix = "claim:"
 // it is the prefix of all of them.
 func RuleName(pipeline, key string) string { return strings.ReplaceAll(pipeline, "-", "_") + "_" + key }
 
-// Keys of parts in the manifest that others than the provider's resource read. A prefix is followed by the rule's or the function's own
-// key.
+// Keys of parts in the manifest that others than the provider's resource read. A prefix is followed by the rule's or
+// the function's own key.
 const (
 	KeyRulePrefix           = "rule/"
 	KeyFunctionPrefix       = "function/"

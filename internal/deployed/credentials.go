@@ -49,14 +49,14 @@ func (p *Pipeline) Credentials(ctx context.Context, device string) (contract.Bun
 		return contract.Bundle{}, fmt.Errorf("reading the credentials of device %q: %w", device, err)
 	}
 	if text == "" {
-		return contract.Bundle{}, fmt.Errorf("device %q of pipeline %q has no credentials at %q: it registered itself "+
-			"and keeps its key, or somebody has deleted them. For a device of the configuration, set deep_check = true "+
-			"and apply", device, p.Name, s.Path+"/"+device)
+		return contract.Bundle{}, fmt.Errorf("device %q of pipeline %q has no credentials at %q: it registered "+
+			"itself and keeps its key, or somebody has deleted them. For a device of the configuration, set "+
+			"deep_check = true and apply", device, p.Name, s.Path+"/"+device)
 	}
 	var b contract.Bundle
 	if err := json.Unmarshal([]byte(text), &b); err != nil || b.Thing != device {
-		return contract.Bundle{}, fmt.Errorf("the credentials of device %q at %q are not what the provider has written; "+
-			"set deep_check = true and apply to write them again", device, s.Path+"/"+device)
+		return contract.Bundle{}, fmt.Errorf("the credentials of device %q at %q are not what the provider has "+
+			"written; set deep_check = true and apply to write them again", device, s.Path+"/"+device)
 	}
 	return b, nil
 }
@@ -64,8 +64,8 @@ func (p *Pipeline) Credentials(ctx context.Context, device string) (contract.Bun
 // ClaimCredentials returns the bundle of the claim certificate.
 func (p *Pipeline) ClaimCredentials(ctx context.Context) (contract.ClaimBundle, error) {
 	if p.Parts[contract.KeyClaim].Name == "" {
-		return contract.ClaimBundle{}, fmt.Errorf("pipeline %q has no claim certificate: its provisioning has no claim "+
-			"block. Add provisioning = { claim = {} } and apply", p.Name)
+		return contract.ClaimBundle{}, fmt.Errorf("pipeline %q has no claim certificate: its provisioning has no "+
+			"claim block. Add provisioning = { claim = {} } and apply", p.Name)
 	}
 	s := p.store()
 	s.Path = contract.ClaimBundleName(s.Path)
@@ -78,8 +78,8 @@ func (p *Pipeline) ClaimCredentials(ctx context.Context) (contract.ClaimBundle, 
 	}
 	var b contract.ClaimBundle
 	if text == "" || json.Unmarshal([]byte(text), &b) != nil || b.CertificatePEM == "" {
-		return contract.ClaimBundle{}, fmt.Errorf("the claim credentials of pipeline %q are not at %q, or they are not "+
-			"complete; run terraform apply to write them again", p.Name, s.Path)
+		return contract.ClaimBundle{}, fmt.Errorf("the claim credentials of pipeline %q are not at %q, or they are "+
+			"not complete; run terraform apply to write them again", p.Name, s.Path)
 	}
 	return b, nil
 }

@@ -68,19 +68,9 @@ func (p *Pipeline) Devices(ctx context.Context, f Filter) iter.Seq2[Device, erro
 	}
 	return func(yield func(Device, error) bool) {
 		for pages := iot.NewListThingsPaginator(p.clients.IoT(), in); pages.HasMorePages(); {
-			page, err := pages.NextPage(ctx)
+			devices, err := p.page(ctx, pages)
 			if err != nil {
-				yield(Device{}, fmt.Errorf("listing the devices of pipeline %q: %w", p.Name, err))
-				return
-			}
-			var devices []Device
-			for _, t := range page.Things {
-				if t.Attributes[contract.OwnerAttribute] == p.ID {
-					devices = append(devices, device(aws.ToString(t.ThingName), aws.ToString(t.ThingArn), t.Attributes))
-				}
-			}
-			if err := p.addRows(ctx, devices); err != nil {
-				yield(Device{}, fmt.Errorf("reading the states of devices of pipeline %q: %w", p.Name, err))
+				yield(Device{}, err)
 				return
 			}
 			for _, d := range devices {
@@ -90,6 +80,24 @@ func (p *Pipeline) Devices(ctx context.Context, f Filter) iter.Seq2[Device, erro
 			}
 		}
 	}
+}
+
+// page reads the next page of the pipeline's devices. Things of others are left out.
+func (p *Pipeline) page(ctx context.Context, pages *iot.ListThingsPaginator) ([]Device, error) {
+	page, err := pages.NextPage(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing the devices of pipeline %q: %w", p.Name, err)
+	}
+	var devices []Device
+	for _, t := range page.Things {
+		if t.Attributes[contract.OwnerAttribute] == p.ID {
+			devices = append(devices, device(aws.ToString(t.ThingName), aws.ToString(t.ThingArn), t.Attributes))
+		}
+	}
+	if err := p.addRows(ctx, devices); err != nil {
+		return nil, fmt.Errorf("reading the states of devices of pipeline %q: %w", p.Name, err)
+	}
+	return devices, nil
 }
 
 func device(name, arn string, attributes map[string]string) Device {

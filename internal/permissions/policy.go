@@ -93,7 +93,8 @@ var table = []statement{
 		},
 		actions: `
 		BatchGetItem CreateTable DeleteItem DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive
-		GetItem ListTagsOfResource PutItem TagResource UntagResource UpdateContinuousBackups UpdateTable UpdateTimeToLive`,
+		GetItem ListTagsOfResource PutItem TagResource UntagResource UpdateContinuousBackups UpdateTable
+		UpdateTimeToLive`,
 	},
 	{
 		sid:     "Archive",

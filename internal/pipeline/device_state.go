@@ -38,13 +38,14 @@ func deviceState() capability {
 		},
 		parts: func(b *builder) []assembly.Part {
 			name := b.names.pipeline
-			return []assembly.Part{b.part(contract.KeyDeviceTable, spec.KindTable, name, b.arn.table(name), nil, spec.Table{
+			table := spec.Table{
 				HashKey:             contract.DeviceKey,
 				Indexes:             b.deviceIndexes(),
 				TTLAttribute:        contract.ExpiryAttribute,
 				PointInTimeRecovery: *b.config.DeviceState.PointInTimeRecovery,
 				Tags:                b.env.Tags,
-			})}
+			}
+			return []assembly.Part{b.part(contract.KeyDeviceTable, spec.KindTable, name, b.arn.table(name), nil, table)}
 		},
 		resources: func(b *builder) map[needs.Resource]string {
 			table := b.arn.table(b.names.pipeline)

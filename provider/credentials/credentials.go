@@ -38,9 +38,9 @@ func NewDevice() ephemeral.EphemeralResource { return &ephemeralResource{kind: o
 // NewClaim returns iot_claim_credentials.
 func NewClaim() ephemeral.EphemeralResource { return &ephemeralResource{kind: ofClaim()} }
 
-const where = " Reads Parameter Store, Secrets Manager or S3, wherever the pipeline keeps them. Nothing of the result " +
-	"is in the plan or the state. Terraform reads during the plan as well. In the configuration that makes the " +
-	"pipeline, set `pipeline_id`: the read then waits until the pipeline exists."
+const where = " Reads Parameter Store, Secrets Manager or S3, wherever the pipeline keeps them. Nothing of the " +
+	"result is in the plan or the state. Terraform reads during the plan as well. In the configuration that makes " +
+	"the pipeline, set `pipeline_id`: the read then waits until the pipeline exists."
 
 func ofDevice() kind {
 	return kind{
@@ -52,8 +52,8 @@ func ofDevice() kind {
 		},
 		results: map[string]schema.Attribute{
 			"certificate_pem": result("Certificate of the device in PEM format."),
-			"private_key": secret("Private key in PEM format (PKCS #8). Null if the device brought its own request or " +
-				"certificate."),
+			"private_key": secret("Private key in PEM format (PKCS #8). Null if the device brought its own request " +
+				"or certificate."),
 			"certificate_id": schema.StringAttribute{Optional: true, Computed: true,
 				MarkdownDescription: "ID of the certificate. If it is set, such as to " +
 					"`iot_pipeline.farm.identities[\"soil-001\"].certificate_id`, the read waits until the device " +
@@ -134,11 +134,19 @@ func secret(description string) schema.Attribute {
 	return schema.StringAttribute{Computed: true, Sensitive: true, MarkdownDescription: description}
 }
 
-func (e *ephemeralResource) Metadata(_ context.Context, req ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse) {
+func (e *ephemeralResource) Metadata(
+	_ context.Context,
+	req ephemeral.MetadataRequest,
+	resp *ephemeral.MetadataResponse,
+) {
 	resp.TypeName = req.ProviderTypeName + e.name
 }
 
-func (e *ephemeralResource) Configure(_ context.Context, req ephemeral.ConfigureRequest, _ *ephemeral.ConfigureResponse) {
+func (e *ephemeralResource) Configure(
+	_ context.Context,
+	req ephemeral.ConfigureRequest,
+	_ *ephemeral.ConfigureResponse,
+) {
 	e.connection, _ = req.ProviderData.(*connection.Connection)
 }
 
@@ -146,8 +154,8 @@ func (e *ephemeralResource) Schema(_ context.Context, _ ephemeral.SchemaRequest,
 	all := map[string]schema.Attribute{
 		"pipeline": schema.StringAttribute{Required: true, MarkdownDescription: "Name of the pipeline."},
 		"pipeline_id": schema.StringAttribute{Optional: true, Computed: true,
-			MarkdownDescription: "Owner token of the pipeline. If it is set, such as to `iot_pipeline.farm.id`, the read " +
-				"waits until that is known, and fails if another pipeline has the name."},
+			MarkdownDescription: "Owner token of the pipeline. If it is set, such as to `iot_pipeline.farm.id`, the " +
+				"read waits until that is known, and fails if another pipeline has the name."},
 		"region": schema.StringAttribute{Optional: true, Computed: true,
 			MarkdownDescription: "AWS region of the pipeline. Defaults to the region of the provider."},
 	}

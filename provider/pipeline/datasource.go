@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	data "github.com/hashicorp/terraform-plugin-framework/datasource/schema"
@@ -37,9 +38,9 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 		"region": data.StringAttribute{Optional: true, Computed: true,
 			MarkdownDescription: "AWS region of the pipeline. Defaults to the region of the provider."},
 	}
-	for name, attribute := range computed() {
-		all[name] = readOnly(attribute)
-	}
+	exports, err := allReadOnly(computed())
+	addError(&resp.Diagnostics, "Describing the data source", err)
+	maps.Copy(all, exports)
 	resp.Schema = data.Schema{
 		MarkdownDescription: "Reads what a pipeline exports, for configurations other than its own. The pipeline is " +
 			"found by its name; its parts are read as a refresh of the resource reads them.",
@@ -48,35 +49,40 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 }
 
 // readOnly is an attribute that the resource computes as one of the data source.
-func readOnly(attribute schema.Attribute) data.Attribute {
+func readOnly(attribute schema.Attribute) (data.Attribute, error) {
 	text := attribute.GetMarkdownDescription()
 	switch a := attribute.(type) {
 	case schema.StringAttribute:
-		return data.StringAttribute{Computed: true, MarkdownDescription: text}
+		return data.StringAttribute{Computed: true, MarkdownDescription: text}, nil
 	case schema.Int64Attribute:
-		return data.Int64Attribute{Computed: true, MarkdownDescription: text}
+		return data.Int64Attribute{Computed: true, MarkdownDescription: text}, nil
 	case schema.BoolAttribute:
-		return data.BoolAttribute{Computed: true, MarkdownDescription: text}
+		return data.BoolAttribute{Computed: true, MarkdownDescription: text}, nil
 	case schema.ListAttribute:
-		return data.ListAttribute{Computed: true, MarkdownDescription: text, ElementType: a.ElementType}
+		return data.ListAttribute{Computed: true, MarkdownDescription: text, ElementType: a.ElementType}, nil
 	case schema.MapAttribute:
-		return data.MapAttribute{Computed: true, MarkdownDescription: text, ElementType: a.ElementType}
+		return data.MapAttribute{Computed: true, MarkdownDescription: text, ElementType: a.ElementType}, nil
 	case schema.SingleNestedAttribute:
-		return data.SingleNestedAttribute{Computed: true, MarkdownDescription: text,
-			Attributes: allReadOnly(a.Attributes)}
+		members, err := allReadOnly(a.Attributes)
+		return data.SingleNestedAttribute{Computed: true, MarkdownDescription: text, Attributes: members}, err
 	case schema.MapNestedAttribute:
+		members, err := allReadOnly(a.NestedObject.Attributes)
 		return data.MapNestedAttribute{Computed: true, MarkdownDescription: text,
-			NestedObject: data.NestedAttributeObject{Attributes: allReadOnly(a.NestedObject.Attributes)}}
+			NestedObject: data.NestedAttributeObject{Attributes: members}}, err
 	}
-	panic(fmt.Sprintf("an attribute of the type %T cannot be read yet: add it to readOnly", attribute))
+	return nil, fmt.Errorf("an attribute of the type %T cannot be read yet: add it to readOnly", attribute)
 }
 
-func allReadOnly(all attributes) map[string]data.Attribute {
+func allReadOnly(all attributes) (map[string]data.Attribute, error) {
 	converted := make(map[string]data.Attribute, len(all))
 	for name, attribute := range all {
-		converted[name] = readOnly(attribute)
+		one, err := readOnly(attribute)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		converted[name] = one
 	}
-	return converted
+	return converted, nil
 }
 
 // Read finds the pipeline and reads it.

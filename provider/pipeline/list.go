@@ -106,7 +106,8 @@ func (l *listResource) result(
 	}
 	if err != nil {
 		return framework.ListResult{Diagnostics: diag.Diagnostics{diag.NewWarningDiagnostic(
-			fmt.Sprintf("Pipeline %q is left out", name), tfdiag.Detail(err, "Without include_resource, it is listed."))}}
+			fmt.Sprintf("Pipeline %q is left out", name),
+			tfdiag.Detail(err, "Without include_resource, it is listed."))}}
 	}
 	return result
 }

@@ -44,8 +44,8 @@ type Options struct {
 	Defaults spec.Fleet
 	// ReadBundles makes Observe read CSRPEM and CertificatePEM from the credentials bundles, which import needs.
 	ReadBundles bool
-	// EmptyExists makes Observe take a fleet without devices, of which nothing is recorded, as one that exists. An import
-	// needs that; to an apply it is one that it has not created yet.
+	// EmptyExists makes Observe take a fleet without devices, of which nothing is recorded, as one that exists. An
+	// import needs that; to an apply it is one that it has not created yet.
 	EmptyExists bool
 	// NoIdentities means that nobody will ask for Identities, so that Observe need not list the secrets for their
 	// ARNs, which end in random characters.
