@@ -1,5 +1,5 @@
-// Package credentials is the ephemeral resources iot_device_credentials and iot_claim_credentials: secrets of a pipeline
-// that Terraform passes on without writing them to a plan or a state.
+// Package credentials is the ephemeral resources iot_device_credentials and iot_claim_credentials: secrets of a
+// pipeline that Terraform passes on without writing them to a plan or a state.
 package credentials
 
 import (
@@ -211,7 +211,8 @@ func (e *ephemeralResource) read(ctx context.Context, a arguments) (map[string]a
 		return nil, err
 	}
 	if a.PipelineID != "" && a.PipelineID != p.ID {
-		return nil, fmt.Errorf("pipeline %q has the ID %s, not %s: it has been replaced", a.Pipeline, p.ID, a.PipelineID)
+		return nil, fmt.Errorf("pipeline %q has the ID %s, not %s: it has been replaced", a.Pipeline, p.ID,
+			a.PipelineID)
 	}
 	values, err := e.open(ctx, p, a)
 	if err != nil {

@@ -46,8 +46,9 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 			"region": schema.StringAttribute{Optional: true, Computed: true,
 				MarkdownDescription: "AWS region of the pipeline. Defaults to the region of the provider."},
 			"status": schema.StringAttribute{Optional: true,
-				MarkdownDescription: "Only devices with this status: `" + strings.Join(deployed.Statuses, "`, `") + "`.",
-				Validators:          []validator.String{stringvalidator.OneOf(deployed.Statuses...)}},
+				MarkdownDescription: "Only devices with this status: `" + strings.Join(deployed.Statuses, "`, `") +
+					"`.",
+				Validators: []validator.String{stringvalidator.OneOf(deployed.Statuses...)}},
 			"attributes": schema.MapAttribute{Optional: true, ElementType: types.StringType,
 				MarkdownDescription: "Only devices with these attributes, all of them."},
 			"names": schema.ListAttribute{Computed: true, ElementType: types.StringType,
