@@ -17,7 +17,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
-// record writes the fixture anew. After the first release, a schema that cannot read the fixture needs an upgrade, and a
+// record writes the fixture again. After the first release, a schema that cannot read the fixture needs an upgrade, and a
 // release adds a fixture of its own.
 var record = flag.Bool("update", false, "write testdata/state-v0.json with the state that the provider makes now")
 
