@@ -37,6 +37,7 @@ const (
 	KeyProvisioningTemplate = "provisioning/template"
 	KeyClaim                = "provisioning/claim"
 	KeyDelivery             = "archive/delivery"
+	KeyDirectDelivery       = "archive/direct" // that the rules put to, with a queue
 	KeyCredentialsBucket    = "credentials/bucket"
 	KeyThingType            = "thing_type"
 	KeyDeviceTable          = "device_table"

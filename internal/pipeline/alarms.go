@@ -14,6 +14,7 @@ import (
 type AlarmsSpec struct {
 	Enabled            *bool      `json:"enabled,omitzero"`
 	IteratorAge        *AlarmSpec `json:"iterator_age,omitzero"`
+	QueueAge           *AlarmSpec `json:"queue_age,omitzero"`
 	ProcessorErrors    *AlarmSpec `json:"processor_errors,omitzero"`
 	ProcessorThrottles *AlarmSpec `json:"processor_throttles,omitzero"`
 	RecordsHandedBack  *AlarmSpec `json:"records_handed_back,omitzero"`
@@ -95,6 +96,7 @@ var alarms = []Alarm{
 		Means: "The processor is behind: new messages wait in the stream. What is older than the stream's retention " +
 			"is lost.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.IteratorAge },
+		exists:  (*builder).streamed,
 		fallback: func(b *builder) int64 {
 			return 1000 * (iteratorAgeSeconds + *b.config.Processor.BatchWindowSeconds)
 		},
@@ -103,9 +105,22 @@ var alarms = []Alarm{
 		},
 	},
 	{
+		Name: "queue_age", Threshold: thresholds, Unit: "seconds",
+		Default: "five minutes and `processor.batch_window_seconds`, with a queue",
+		Means:   "The processor is behind: the oldest message waits in the queue. What waits for four days is lost.",
+		setting: func(s AlarmsSpec) *AlarmSpec { return s.QueueAge },
+		exists:  (*builder).queued,
+		fallback: func(b *builder) int64 {
+			return iteratorAgeSeconds + *b.config.Processor.BatchWindowSeconds
+		},
+		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
+			return atLeast(threshold, 60, 5, queueMetric(b.names.queue(), "ApproximateAgeOfOldestMessage", "Maximum"))
+		},
+	},
+	{
 		Name: "processor_errors", Threshold: thresholds, Unit: "failed invocations in five minutes", Default: "`1`",
-		Means: "The processor fails. Lambda repeats the batch; when the retries are over, the batch goes to the " +
-			"bucket, below the failure prefix.",
+		Means: "The processor fails. Lambda repeats the batch; when the retries are over, a batch of the stream " +
+			"goes to the bucket, below the failure prefix, and messages of a queue become dead letters.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.ProcessorErrors }, fallback: once(1),
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
 			return atLeast(threshold, alarmPeriodSeconds, 2, b.functionMetric("processor", "Errors", "Sum"))
@@ -123,8 +138,8 @@ var alarms = []Alarm{
 	{
 		Name: "records_handed_back", Threshold: thresholds, Unit: "records in five minutes",
 		Default: "`processor.batch_size`",
-		Means: "A store refuses what the processor writes, so it hands records back to the stream. They are " +
-			"repeated, and newer ones of the shard wait.",
+		Means: "A store refuses what the processor writes, so it hands records back. They are repeated; in a " +
+			"stream, newer ones of the shard wait.",
 		setting:  func(s AlarmsSpec) *AlarmSpec { return s.RecordsHandedBack },
 		fallback: func(b *builder) int64 { return *b.config.Processor.BatchSize },
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
@@ -136,7 +151,8 @@ var alarms = []Alarm{
 		Means: "Lambda has given up batches of records after all retries. They are in the bucket, below the failure " +
 			"prefix, and were not stored; what is too old for that is lost.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.FailedBatches }, fallback: once(1),
-		late: &lateAlarm{needs: (*builder).mappings, complete: countsOf},
+		exists: (*builder).streamed,
+		late:   &lateAlarm{needs: (*builder).mappings, complete: countsOf},
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
 			return atLeast(threshold, alarmPeriodSeconds, 1, b.givenUp()...)
 		},
@@ -148,7 +164,7 @@ var alarms = []Alarm{
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.DeadLetters }, fallback: once(1),
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
 			return atLeast(threshold, alarmPeriodSeconds, 1,
-				b.queueMetric("ApproximateNumberOfMessagesVisible"))
+				queueMetric(b.names.deadLetters(), "ApproximateNumberOfMessagesVisible", "Maximum"))
 		},
 	},
 	{
@@ -158,7 +174,8 @@ var alarms = []Alarm{
 		setting:  func(s AlarmsSpec) *AlarmSpec { return s.DeadLetterAge },
 		fallback: once(deadLetterDays * day / 2),
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
-			return atLeast(threshold, alarmPeriodSeconds, 1, b.queueMetric("ApproximateAgeOfOldestMessage"))
+			return atLeast(threshold, alarmPeriodSeconds, 1, queueMetric(b.names.deadLetters(),
+				"ApproximateAgeOfOldestMessage", "Maximum"))
 		},
 	},
 	{
@@ -196,6 +213,7 @@ var alarms = []Alarm{
 		Means: "The stream takes no more: its shards are full. AWS IoT repeats the write, and then makes a dead " +
 			"letter of the message.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.StreamThrottles }, fallback: once(1),
+		exists: (*builder).streamed,
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
 			return atLeast(threshold, alarmPeriodSeconds, 2, b.streamMetric("WriteProvisionedThroughputExceeded"))
 		},
@@ -325,12 +343,12 @@ func (b *builder) ownMetric(function, name string) spec.MetricQuery {
 		map[string]string{"Pipeline": b.config.Name, "Function": function})
 }
 
-func (b *builder) queueMetric(name string) spec.MetricQuery {
-	return measured("AWS/SQS", name, "Maximum", map[string]string{"QueueName": b.names.deadLetters()})
+func queueMetric(queue, name, statistic string) spec.MetricQuery {
+	return measured("AWS/SQS", name, statistic, map[string]string{"QueueName": queue})
 }
 
 func (b *builder) deliveryMetric(name, statistic string) spec.MetricQuery {
-	return measured("AWS/Firehose", name, statistic, map[string]string{"DeliveryStreamName": b.names.delivery()})
+	return measured("AWS/Firehose", name, statistic, map[string]string{"DeliveryStreamName": b.deliveryName()})
 }
 
 func (b *builder) archivesParquet() bool {

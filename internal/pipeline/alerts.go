@@ -258,8 +258,9 @@ func (b *builder) alertRule() ownRule {
 		key: "alerts", topic: "telemetry",
 		description: "Messages of pipeline " + b.config.Name + " that may be alerts",
 		sql:         b.alertSQL,
-		action:      spec.Action{Lambda: &spec.LambdaAction{FunctionARN: b.arn.function(b.names.function("alerts"))}},
-		needs:       []string{"function/alerts", "alert_rules", "alert_topic"},
+		actions: constantAction(spec.Action{Lambda: &spec.LambdaAction{
+			FunctionARN: b.arn.function(b.names.function("alerts"))}}),
+		needs: []string{"function/alerts", "alert_rules", "alert_topic"},
 	}
 }
 

@@ -184,10 +184,9 @@ func apiPermission(b *builder, gateway assembly.Record) ([]spec.Permission, erro
 func (b *builder) commandResultsRule() ownRule {
 	return b.toStream(ownRule{
 		key: contract.CommandResultsRule, topic: commandResults,
-		description: "Answers of devices of pipeline " + b.config.Name + " to commands, to its stream",
-		sql: constant("SELECT encode(*, 'base64') AS result_payload, topic() AS result_topic, " +
-			"timestamp() AS received_at FROM " + b.from("commands/+/result")),
-	})
+		description: "Answers of devices of pipeline " + b.config.Name + " to commands, to its " + b.source(),
+		sql:         constant(b.envelope("result", b.thingCall()) + " FROM " + b.from("commands/+/result")),
+	}, b.thingCall())
 }
 
 // commandResults ends the topics on which a device answers commands, as in a policy.

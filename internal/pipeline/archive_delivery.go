@@ -79,11 +79,10 @@ func (b *builder) deliveryLogARN() string {
 	return b.arn.logGroup(b.names.deliveryLogGroup()) + ":log-stream:" + archiveLogStream
 }
 
-// delivery is the Firehose stream. It needs all that AWS tries when it is created.
+// delivery is the Firehose stream, which reads the stream or gets what the rules put. It needs all that AWS tries when it is created.
 func (b *builder) delivery() assembly.Part {
-	name, a := b.names.delivery(), b.config.Archive
+	a := b.config.Archive
 	desired := spec.DeliveryStream{
-		SourceARN:      b.arn.stream(b.names.pipeline),
 		RoleARN:        b.arn.role(b.names.role("archive")),
 		BucketARN:      b.arn.bucket(b.names.bucket()),
 		Prefix:         b.archivePrefix() + archiveDay,
@@ -101,9 +100,24 @@ func (b *builder) delivery() assembly.Part {
 	} else {
 		desired.Parquet = &spec.ParquetSchema{Database: b.names.glueDatabase(), Table: archiveTable}
 	}
-	return b.part("archive/delivery", spec.KindDeliveryStream, name, b.arn.firehose(name),
-		[]string{"archive/log_stream", "archive/table", "bucket", "function/archiver", "role/archive", "stream"},
-		desired)
+	needed := []string{"archive/log_stream", "archive/table", "bucket", "function/archiver", "role/archive"}
+	name, key := b.deliveryName(), contract.KeyDelivery
+	if b.queued() {
+		key = contract.KeyDirectDelivery
+		desired.Encrypted, desired.KMSKeyARN = true, b.arn.key(deref(a.KMSKeyID))
+	} else {
+		needed = append(needed, "stream")
+		desired.SourceARN = b.arn.stream(b.names.pipeline)
+	}
+	return b.part(key, spec.KindDeliveryStream, name, b.arn.firehose(name), needed, desired)
+}
+
+// deliveryName is the name of the Firehose stream of the archive. AWS cannot change where one takes its records from.
+func (b *builder) deliveryName() string {
+	if b.queued() {
+		return b.names.directDelivery()
+	}
+	return b.names.delivery()
 }
 
 // archivePrefix starts the keys of the current format, without the day.
@@ -122,10 +136,15 @@ const latest = ":$LATEST"
 func (b *builder) deliveryRole() assembly.Part {
 	bucket, function := b.arn.bucket(b.names.bucket()), b.arn.function(b.names.function("archiver"))
 	database := b.names.glueDatabase()
+	var source []statement
+	if !b.queued() {
+		source = append([]statement{allow([]string{"kinesis:DescribeStream", "kinesis:GetRecords",
+			"kinesis:GetShardIterator", "kinesis:ListShards"}, b.arn.stream(b.names.pipeline))},
+			b.useKey("kms:Decrypt", b.config.Stream.KMSKeyID)...)
+	}
 	grants := slices.Concat(
+		source,
 		[]statement{
-			allow([]string{"kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator",
-				"kinesis:ListShards"}, b.arn.stream(b.names.pipeline)),
 			allow([]string{"lambda:GetFunctionConfiguration", "lambda:InvokeFunction"}, function, function+latest),
 			allow([]string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"}, b.arn.glueCatalog(),
 				b.arn.glueDatabase(database), b.arn.glueTable(database, archiveTable)),
@@ -134,7 +153,6 @@ func (b *builder) deliveryRole() assembly.Part {
 				bucket+"/"+*b.config.Archive.Prefix+"*", bucket+"/"+archiveErrorPrefix+"*"),
 			allow([]string{"logs:PutLogEvents"}, b.deliveryLogARN()),
 		},
-		b.useKey("kms:Decrypt", b.config.Stream.KMSKeyID),
 		b.encryptWith(b.config.Archive.KMSKeyID),
 	)
 	return b.role("archive", "Lets Firehose archive the telemetry of pipeline "+b.config.Name,

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -44,7 +43,7 @@ func newBuilder(config Spec, env Env) *builder {
 // Build returns the parts of the pipeline that config describes, the manifest first. It expects a description in which
 // Validate finds no error. While some values are still unknown, the keys, names and ARNs are correct anyway.
 //
-// Every pipeline has a manifest, a thing group and type, a policy, a fleet, a stream, a device table, a bucket, a
+// Every pipeline has a manifest, a thing group and type, a policy, a fleet, a stream or a queue, a device table, a bucket, a
 // dead-letter queue, the processor with its role and log group, and the rules telemetry and status. The file of each
 // capability says when its other parts exist.
 func Build(config Spec, env Env) ([]assembly.Part, error) {
@@ -81,13 +80,16 @@ func (b *builder) part(key, kind, name, arn string, needs []string, want any) as
 		Want: func(assembly.Upstream) (any, error) { return want, nil }}
 }
 
-// queueURL returns the URL of the dead-letter queue, which only AWS knows.
-func queueURL(up assembly.Upstream) (string, error) {
-	if url := up["dead_letters"].Outputs[spec.QueueURLOutput]; url != "" {
+// queueURL returns the URL of a queue, which only AWS knows.
+func queueURL(up assembly.Upstream, key string) (string, error) {
+	if url := up[key].Outputs[spec.QueueURLOutput]; url != "" {
 		return url, nil
 	}
-	return "", errors.New("the record of the dead-letter queue holds no URL")
+	return "", fmt.Errorf("the record of the queue %s holds no URL", key)
 }
+
+// deadLettersURL returns the URL of the dead-letter queue.
+func deadLettersURL(up assembly.Upstream) (string, error) { return queueURL(up, "dead_letters") }
 
 func sorted(list []string) []string {
 	slices.Sort(list)

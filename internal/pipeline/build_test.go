@@ -130,7 +130,7 @@ func golden(t *testing.T, name string, got any) {
 	}
 }
 
-var pipelines = []string{"minimal", "greenhouse", "full"}
+var pipelines = []string{"minimal", "greenhouse", "full", "queue"}
 
 func TestBuildGolden(t *testing.T) {
 	type part struct {

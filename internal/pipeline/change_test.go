@@ -131,7 +131,7 @@ func TestOutputs(t *testing.T) {
 		arn[p.Key] = p.ARN
 	}
 	same := map[string][2]string{
-		"stream_arn":           {after.StreamARN, arn["stream"]},
+		"stream_arn":           {*after.StreamARN, arn["stream"]},
 		"timestream_table_arn": {*after.TimestreamTableARN, arn["timestream/table"]},
 		"alert_topic_arn":      {*after.AlertTopicARN, arn["alert_topic"]},
 		"archiver":             {after.FunctionARNs["archiver"], arn["function/archiver"]},

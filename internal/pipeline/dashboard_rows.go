@@ -24,7 +24,7 @@ func (b *builder) dashboardRows() []dashboardRow {
 	}
 	rows = append(rows,
 		dashboardRow{"Functions", b.functionGraphs()},
-		dashboardRow{"Stream and tables", b.streamGraphs()})
+		dashboardRow{b.sourceTitle() + " and tables", b.streamGraphs()})
 	if b.batched() {
 		rows = append(rows, dashboardRow{"Archive", b.archiveGraphs()})
 	}
@@ -65,7 +65,8 @@ func (b *builder) messageGraphs() []graph {
 		{title: "Dead letters", unit: "messages", metrics: []graphEntry{
 			curve("rejected", b.ownMetric("processor", contract.RejectedMetric)),
 			curve("sent to the queue", b.ownMetric("processor", contract.DeadLettersMetric)),
-			curve("in the queue", b.queueMetric("ApproximateNumberOfMessagesVisible"))}},
+			curve("in the queue", queueMetric(b.names.deadLetters(),
+				"ApproximateNumberOfMessagesVisible", "Maximum"))}},
 		{title: "Latency from arrival to stored", metrics: b.latencies("processor")},
 	}
 }
@@ -115,25 +116,50 @@ func (b *builder) functionGraphs() []graph {
 	}
 }
 
+// sourceTitle begins a heading.
+func (b *builder) sourceTitle() string {
+	if b.queued() {
+		return "Queue"
+	}
+	return "Stream"
+}
+
 func (b *builder) streamGraphs() []graph {
+	if b.queued() {
+		queue := func(name, statistic string) spec.MetricQuery { return queueMetric(b.names.queue(), name, statistic) }
+		return []graph{
+			{title: "Age of the oldest message", metrics: []graphEntry{
+				curve("processor", queue("ApproximateAgeOfOldestMessage", "Maximum"))}},
+			{title: "Messages", unit: "messages", metrics: []graphEntry{
+				curve("arrived", queue("NumberOfMessagesSent", "Sum")),
+				curve("waiting", queue("ApproximateNumberOfMessagesVisible", "Maximum")),
+				curve("in work", queue("ApproximateNumberOfMessagesNotVisible", "Maximum"))}},
+			{title: "Refused requests", unit: "requests", metrics: b.tableThrottles()},
+		}
+	}
 	age := []graphEntry{curve("processor", b.functionMetric("processor", "IteratorAge", "Maximum"))}
 	if b.hasMetrics() {
 		age = append(age, curve("metrics", b.functionMetric("metrics", "IteratorAge", "Maximum")))
 	}
-	throttles := []graphEntry{
+	throttles := append([]graphEntry{
 		curve("stream, writes", b.streamMetric("WriteProvisionedThroughputExceeded")),
-		curve("stream, reads", b.streamMetric("ReadProvisionedThroughputExceeded"))}
-	for _, table := range b.tables() {
-		throttles = append(throttles,
-			curve(table+", reads", tableMetric(table, "ReadThrottleEvents")),
-			curve(table+", writes", tableMetric(table, "WriteThrottleEvents")))
-	}
+		curve("stream, reads", b.streamMetric("ReadProvisionedThroughputExceeded"))}, b.tableThrottles()...)
 	return []graph{
 		{title: "Age of the oldest record", metrics: age},
 		{title: "Records that arrived", unit: "records", metrics: []graphEntry{
 			curve("stream", b.streamMetric("IncomingRecords"))}},
 		{title: "Refused requests", unit: "requests", metrics: throttles},
 	}
+}
+
+func (b *builder) tableThrottles() []graphEntry {
+	var throttles []graphEntry
+	for _, table := range b.tables() {
+		throttles = append(throttles,
+			curve(table+", reads", tableMetric(table, "ReadThrottleEvents")),
+			curve(table+", writes", tableMetric(table, "WriteThrottleEvents")))
+	}
+	return throttles
 }
 
 // tables are the tables that grow with the messages.
@@ -185,7 +211,7 @@ func (b *builder) costGraphs() []graph {
 	}
 	return []graph{
 		{title: "Rules", unit: "rules triggered", stacked: true, metrics: matches},
-		{title: "Stream and archive", metrics: b.dataGraph()},
+		{title: b.sourceTitle() + " and archive", metrics: b.dataGraph()},
 		{title: "Request units of DynamoDB", unit: "units", stacked: true, metrics: units},
 		{title: "Compute of the functions", unit: "GB-seconds", stacked: true, metrics: compute},
 		{title: "Logs of the functions", stacked: true, metrics: logs},
@@ -197,10 +223,18 @@ func (b *builder) costGraphs() []graph {
 
 // dataGraph shows bytes: what went through, and what the bucket holds, which S3 counts once a day.
 func (b *builder) dataGraph() []graphEntry {
-	list := []graphEntry{curve("stream, in", b.streamMetric("IncomingBytes")),
-		curve("stream, out", b.streamMetric("GetRecords.Bytes"))}
+	list, read := []graphEntry{curve("stream, in", b.streamMetric("IncomingBytes")),
+		curve("stream, out", b.streamMetric("GetRecords.Bytes"))}, "DataReadFromKinesisStream.Bytes"
+	if b.queued() {
+		// SQS has no metric of bytes: messages times their mean size.
+		sent := queueMetric(b.names.queue(), "NumberOfMessagesSent", "Sum")
+		size := queueMetric(b.names.queue(), "SentMessageSize", "Average")
+		sent.ID, size.ID = "sent", "size"
+		list, read = []graphEntry{{MetricQuery: sent, hidden: true}, {MetricQuery: size, hidden: true},
+			{MetricQuery: spec.MetricQuery{ID: "queue", Label: "queue, in", Expression: "sent * size"}}}, "IncomingBytes"
+	}
 	if b.batched() {
-		list = append(list, curve("Firehose, archive", b.deliveryMetric("DataReadFromKinesisStream.Bytes", "Sum")))
+		list = append(list, curve("Firehose, archive", b.deliveryMetric(read, "Sum")))
 	}
 	if b.exportsMetrics() {
 		list = append(list, curve("Firehose, metrics", measured("AWS/Firehose", "IncomingBytes", "Sum",

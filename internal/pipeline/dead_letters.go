@@ -42,7 +42,7 @@ func deadLetters() capability {
 			}
 		},
 		outputs: func(_ *builder, recorded assembly.Upstream, out *Outputs) {
-			if url, err := queueURL(recorded); err == nil {
+			if url, err := deadLettersURL(recorded); err == nil {
 				out.DeadLetterQueueURL = &url
 			}
 		},

@@ -157,7 +157,7 @@ func (b *builder) functionPart(f *function) (assembly.Part, error) {
 		Key: contract.KeyFunctionPrefix + f.name, Kind: spec.KindFunction, Name: name, ARN: b.arn.function(name),
 		Needs: sorted(needs),
 		Want: func(up assembly.Upstream) (any, error) {
-			url, err := queueURL(up)
+			url, err := deadLettersURL(up)
 			if err != nil {
 				return nil, err
 			}

@@ -65,7 +65,7 @@ func TestChoiceText(t *testing.T) {
 // A default that is not allowed could not be written out.
 func TestDefaultsAreAllowed(t *testing.T) {
 	t.Parallel()
-	problems := Validate(Defaults(testSpec(t, "full")), nil)
+	problems := slices.Concat(Validate(Defaults(testSpec(t, "full")), nil), Validate(Defaults(testSpec(t, "queue")), nil))
 	problems = slices.DeleteFunc(problems, func(p Problem) bool { return p.Warning })
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Path, p.Detail)

@@ -155,7 +155,7 @@ func (b *builder) metricsEventSource() assembly.Part {
 		needed = append(needed, "metrics/export")
 	}
 	return b.part(keyMetricsMapping, spec.KindEventSource, spec.NameIn(stream, name), "", needed, spec.EventSource{
-		StreamARN:             b.arn.stream(stream),
+		SourceARN:             b.arn.stream(stream),
 		FunctionName:          name,
 		FunctionARN:           b.arn.function(name),
 		BatchSize:             MetricsBatchSize,

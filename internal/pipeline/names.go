@@ -26,6 +26,7 @@ import (
 //	bucket               greenhouse-123456789012-eu-west-1          63
 //	alert topic          greenhouse-alerts                          256
 //	dead-letter queue    greenhouse-dead-letters                    80
+//	queue                greenhouse-messages                        80
 //	functions            greenhouse-processor                       64
 //	schedule group       greenhouse                                 64
 //	alarms               greenhouse-iterator-age                    255
@@ -68,12 +69,14 @@ func (n names) readings() string    { return n.pipeline + "-readings" }
 func (n names) metrics() string     { return n.pipeline + "-metrics" }
 func (n names) commands() string    { return n.pipeline + "-commands" }
 func (n names) deadLetters() string { return n.pipeline + "-dead-letters" }
+func (n names) queue() string       { return n.pipeline + "-messages" }
 
 // accessLogGroup is where API Gateway writes who called the API.
 func (n names) accessLogGroup() string { return "/aws/vendedlogs/apigateway/" + n.pipeline }
 
 // Of the archive in batches. Athena takes hyphens in names of databases only in quotes.
 func (n names) delivery() string         { return n.pipeline + "-archive" }
+func (n names) directDelivery() string   { return n.pipeline + "-archive-direct" }
 func (n names) deliveryLogGroup() string { return "/aws/kinesisfirehose/" + n.delivery() }
 func (n names) glueDatabase() string     { return strings.ReplaceAll(n.pipeline, "-", "_") }
 

@@ -10,7 +10,8 @@ type Outputs struct {
 	CredentialsStore   string  `json:"credentials_store"` // "ssm", "secretsmanager" or "s3"
 	Topics             Topics  `json:"topics"`
 	Naming             Naming  `json:"naming"`
-	StreamARN          string  `json:"stream_arn"`
+	StreamARN          *string `json:"stream_arn"` // nil with a queue
+	QueueURL           *string `json:"queue_url"`  // nil with a stream
 	TimestreamTableARN *string `json:"timestream_table_arn"`
 	InfluxDBURL        *string `json:"influxdb_url"`
 	DeviceTableName    string  `json:"device_table_name"`

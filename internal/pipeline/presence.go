@@ -10,6 +10,9 @@ import (
 // maxPresencePrefixes is how many beginnings of client IDs the presence rule tells apart.
 const maxPresencePrefixes = 10
 
+// presenceClient is the client ID in SQL.
+const presenceClient = "topic(5)"
+
 func (b *builder) hasPresence() bool { return b.hasMonitoring() && *b.config.Monitoring.Presence }
 
 // presenceRules has the rule for the events of AWS IoT about connections, if the pipeline has one.
@@ -17,13 +20,11 @@ func (b *builder) presenceRules() []ownRule {
 	if !b.hasPresence() {
 		return nil
 	}
-	r := b.toStream(ownRule{
+	return []ownRule{b.toStream(ownRule{
 		key:         "presence",
-		description: "Connections of devices of pipeline " + b.config.Name + " to its stream",
+		description: "Connections of devices of pipeline " + b.config.Name + " to its " + b.source(),
 		sql:         func() (string, error) { return b.presenceSQL(), nil },
-	})
-	r.action.Kinesis.PartitionKey = "${topic(5)}"
-	return []ownRule{r}
+	}, presenceClient)}
 }
 
 // presenceSQL selects from the events of all clients of the account, as far as their IDs can be those of this
@@ -36,8 +37,7 @@ func (b *builder) presenceSQL() string {
 		}
 		where += " AND (" + strings.Join(prefixes, " OR ") + ")"
 	}
-	return "SELECT encode(*, 'base64') AS presence_payload, topic() AS presence_topic, timestamp() AS received_at " +
-		"FROM '$aws/events/presence/+/+' WHERE " + where
+	return b.envelope("presence", presenceClient) + " FROM '$aws/events/presence/+/+' WHERE " + where
 }
 
 // clientPrefixes are the names of the devices, and how the names of those begin that register themselves.

@@ -31,7 +31,8 @@ type ProcessorSpec struct {
 	TimeoutSeconds        *int64  `json:"timeout_seconds,omitzero"`
 	MaxRetries            *int64  `json:"max_retries,omitzero"`
 	MaxRecordAgeSeconds   *int64  `json:"max_record_age_seconds,omitzero"`
-	Package               *string `json:"package,omitzero"` // path of a zip that replaces the shipped function
+	MaxConcurrency        *int64  `json:"max_concurrency,omitzero"` // only with StreamQueue
+	Package               *string `json:"package,omitzero"`         // path of a zip that replaces the shipped function
 }
 
 // processor is the function that reads the stream and stores telemetry.
@@ -41,15 +42,27 @@ func processor() capability {
 			p := block(s.Processor)
 			p.BatchSize = ProcessorBatchSize.Or(p.BatchSize)
 			p.BatchWindowSeconds = ProcessorBatchWindowSeconds.Or(p.BatchWindowSeconds)
-			p.ParallelizationFactor = ProcessorParallelizationFactor.Or(p.ParallelizationFactor)
 			p.MemoryMB = ProcessorMemoryMB.Or(p.MemoryMB)
 			p.TimeoutSeconds = ProcessorTimeoutSeconds.Or(p.TimeoutSeconds)
 			p.MaxRetries = ProcessorMaxRetries.Or(p.MaxRetries)
-			p.MaxRecordAgeSeconds = ProcessorMaxRecordAgeSeconds.Or(p.MaxRecordAgeSeconds)
+			if s.Stream.queued() {
+				p.MaxConcurrency = ProcessorMaxConcurrency.Or(p.MaxConcurrency)
+			} else {
+				p.ParallelizationFactor = ProcessorParallelizationFactor.Or(p.ParallelizationFactor)
+				p.MaxRecordAgeSeconds = ProcessorMaxRecordAgeSeconds.Or(p.MaxRecordAgeSeconds)
+			}
 			s.Processor = p
 		},
-		check: func(c *checker, s Spec) { c.checkProcessor(s.Processor) },
-		parts: func(b *builder) []assembly.Part { return []assembly.Part{b.eventSource()} },
+		check: func(c *checker, s Spec) {
+			c.checkProcessor(s.Processor)
+			c.checkConcurrency(s)
+		},
+		parts: func(b *builder) []assembly.Part {
+			if b.queued() {
+				return nil // the queue has its own
+			}
+			return []assembly.Part{b.eventSource()}
+		},
 		function: &function{
 			name: "processor",
 			configure: func(b *builder) spec.Function {
@@ -96,9 +109,10 @@ func (b *builder) processorEnvironment() map[string]string {
 	return e
 }
 
-// eventSource invokes the processor. It needs every store, so that a record finds them all.
-func (b *builder) eventSource() assembly.Part {
-	stores := []string{"bucket", "device_table", "function/processor", "stream"}
+// storeParts are what the processor's mapping needs: the source, the function and every store, so that a record finds
+// them all.
+func (b *builder) storeParts(source string) []string {
+	stores := []string{"bucket", "device_table", "function/processor", source}
 	if b.hasTimestream() {
 		stores = append(stores, "timestream/table")
 	}
@@ -108,9 +122,14 @@ func (b *builder) eventSource() assembly.Part {
 	if b.hasAPI() {
 		stores = append(stores, "api/commands")
 	}
+	return stores
+}
+
+// eventSource invokes the processor with records of the stream.
+func (b *builder) eventSource() assembly.Part {
 	p, stream, name := b.config.Processor, b.names.pipeline, b.names.function("processor")
-	return b.part(keyProcessorMapping, spec.KindEventSource, spec.NameIn(stream, name), "", stores, spec.EventSource{
-		StreamARN:             b.arn.stream(stream),
+	return b.part(keyProcessorMapping, spec.KindEventSource, spec.NameIn(stream, name), "", b.storeParts("stream"), spec.EventSource{
+		SourceARN:             b.arn.stream(stream),
 		FunctionName:          name,
 		FunctionARN:           b.arn.function(name),
 		BatchSize:             int32(*p.BatchSize),

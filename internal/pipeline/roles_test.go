@@ -22,15 +22,25 @@ func statementsOf(t *testing.T, document string) []statement {
 // TestFunctionsMayDoWhatTheyNeed: every call on a function's list is allowed on its object, and of the pipeline's data
 // services no other call is.
 func TestFunctionsMayDoWhatTheyNeed(t *testing.T) {
-	config := testSpec(t, "full")
+	// One pipeline has a stream, the other a queue in its place.
+	functionsMay(t, testSpec(t, "full"), needs.Queue, needs.Functions())
+	functionsMay(t, testSpec(t, "queue"), needs.Stream, []string{"processor", "archiver"})
+}
+
+func functionsMay(t *testing.T, config Spec, absent needs.Resource, functions []string) {
+	t.Helper()
 	b := newBuilder(config, testEnv())
 	wants := resolve(t, build(t, config))
-	for _, function := range needs.Functions() {
+	for _, function := range functions {
 		list := needs.Of(function)
 		statements := statementsOf(t, wants["role/"+function].(spec.Role).Inline[inlinePolicy])
 		resources := b.resources(function)
 		var listed []string
 		for _, n := range list {
+			without := resources[n.On] == "" || n.With != "" && resources[n.With] == ""
+			if without && (n.On == absent || n.With == absent || absent == needs.Stream) {
+				continue
+			}
 			listed = append(listed, n.Action)
 			if !slices.ContainsFunc(statements, func(s statement) bool {
 				return slices.Contains(s.Action, n.Action) && slices.Contains(s.Resource, resources[n.On])

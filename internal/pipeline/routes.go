@@ -112,7 +112,7 @@ func (b *builder) route(key string, r RouteSpec) []assembly.Part {
 		rule.Actions = append(rule.Actions, a.desired(role.ARN))
 	}
 	return []assembly.Part{role,
-		b.rule(key, "role/"+purpose, nil, func() (spec.TopicRule, error) { return rule, nil })}
+		b.rule(key, "role/"+purpose, nil, func(assembly.Upstream) (spec.TopicRule, error) { return rule, nil })}
 }
 
 // routeGrants are the statements that let a route's role perform the route's actions.

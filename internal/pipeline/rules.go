@@ -20,14 +20,19 @@ type ownRule struct {
 	description string
 	// sql returns the statement. It is called only when the rule is created or compared: a plan may be built before the
 	// alert conditions are known.
-	sql    func() (string, error)
-	action spec.Action
-	needs  []string    // besides role and dead-letter queue
-	grants []statement // of the role of the pipeline's own rules
+	sql func() (string, error)
+	// actions returns what the rule does; a queue's URL is known only when the queue exists.
+	actions func(up assembly.Upstream) ([]spec.Action, error)
+	needs   []string    // besides role and dead-letter queue
+	grants  []statement // of the role of the pipeline's own rules
 }
 
 func constant(sql string) func() (string, error) {
 	return func() (string, error) { return sql, nil }
+}
+
+func constantAction(a spec.Action) func(assembly.Upstream) ([]spec.Action, error) {
+	return func(assembly.Upstream) ([]spec.Action, error) { return []spec.Action{a}, nil }
 }
 
 // ownRules are the rules of all capabilities.
@@ -62,30 +67,38 @@ func (b *builder) ownRuleParts() []assembly.Part {
 		}
 	}
 	parts := []assembly.Part{b.ruleRole("rules",
-		"Lets the rules of pipeline "+b.config.Name+" write to its stream, archive and dead-letter queue",
+		"Lets the rules of pipeline "+b.config.Name+" write to its "+b.source()+", archive and dead-letter queue",
 		sorted(keys), grants...)}
 	for _, r := range rules {
-		parts = append(parts, b.rule(r.key, rulesRole, r.needs, func() (spec.TopicRule, error) {
+		parts = append(parts, b.rule(r.key, rulesRole, r.needs, func(up assembly.Upstream) (spec.TopicRule, error) {
 			sql, err := r.sql()
-			return spec.TopicRule{SQL: sql, Description: r.description, Actions: []spec.Action{r.action}}, err
+			if err != nil {
+				return spec.TopicRule{}, err
+			}
+			actions, err := r.actions(up)
+			return spec.TopicRule{SQL: sql, Description: r.description, Actions: actions}, err
 		}))
 	}
 	return parts
 }
 
 // rule adds what all rules have: the error action into the dead-letter queue, whose URL only AWS knows, and tags.
-func (b *builder) rule(key, role string, needs []string, desired func() (spec.TopicRule, error)) assembly.Part {
+func (b *builder) rule(
+	key, role string,
+	needs []string,
+	desired func(assembly.Upstream) (spec.TopicRule, error),
+) assembly.Part {
 	name := b.names.rule(key)
 	roleARN := b.arn.role(b.names.role(strings.TrimPrefix(role, "role/")))
 	return assembly.Part{
 		Key: contract.KeyRulePrefix + key, Kind: spec.KindTopicRule, Name: name, ARN: b.arn.rule(name),
 		Needs: sorted(append([]string{"dead_letters", role}, needs...)),
 		Want: func(up assembly.Upstream) (any, error) {
-			url, err := queueURL(up)
+			url, err := deadLettersURL(up)
 			if err != nil {
 				return nil, err
 			}
-			rule, err := desired()
+			rule, err := desired(up)
 			rule.ErrorAction = &spec.Action{SQS: &spec.SQSAction{RoleARN: roleARN, QueueURL: url}}
 			rule.Tags = b.env.Tags
 			return rule, err

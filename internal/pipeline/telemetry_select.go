@@ -15,7 +15,11 @@ const telemetryCalls = "the role of the telemetry rule has no permission for it,
 // that did not know them has not checked them.
 func (b *builder) telemetrySQL() (string, error) {
 	t := b.config.Telemetry
-	sql := "SELECT " + strings.TrimSpace(*or(t.Select, "*")) + " FROM " + b.from("telemetry")
+	sql := "SELECT " + strings.TrimSpace(*or(t.Select, "*"))
+	if b.queued() {
+		sql = b.envelope("telemetry", b.thingCall())
+	}
+	sql += " FROM " + b.from("telemetry")
 	if t.Where != nil {
 		sql += " WHERE " + strings.TrimSpace(*t.Where)
 	}

@@ -4,13 +4,15 @@
 //
 // A part's Name is the object's AWS name, and for objects without a name of their own the
 // names that find them, joined by "|": "database|table" (Timestream table), "table|key" (item),
-// "topic|protocol|endpoint" (subscription), "stream|function" (event source mapping), "group|stream" (log stream),
+// "topic|protocol|endpoint" (subscription), "source|function" (event source mapping), "group|stream" (log stream),
 // "database|table" (Glue table), "workgroup|query" (named query), "group|schedule" (schedule), "API|stage" (stage of an
 // HTTP API).
 //
 // Tags never hold the owner token: drivers add it under OwnerTag from the
 // reference they are given, and take it out of what they observe.
 package spec
+
+import "strings"
 
 // OwnerTag is the key of the tag that says which pipeline an object belongs to.
 // For objects without tags (things) it is the name of an attribute.
@@ -221,7 +223,10 @@ type Queue struct {
 	VisibilityTimeoutSeconds int32
 	KMSKeyID                 string // empty: SSE-SQS
 	Policy                   string // JSON; compared by meaning; empty: none
-	Tags                     map[string]string
+	// DeadLetterARN is the queue that takes a message which was received MaxReceives times; empty: none.
+	DeadLetterARN string
+	MaxReceives   int32
+	Tags          map[string]string
 }
 
 // Role is an IAM role with inline policies and nothing attached.
@@ -286,9 +291,10 @@ type AsyncConfig struct {
 	OnFailureARN  string
 }
 
-// EventSource maps a Kinesis stream to a function; its Ref.ID is the mapping's UUID, its Ref.Name "stream|function".
+// EventSource maps a Kinesis stream or an SQS queue to a function; its Ref.ID is the mapping's UUID, its Ref.Name
+// "source|function". What is about streams only is zero for a queue.
 type EventSource struct {
-	StreamARN             string
+	SourceARN             string
 	FunctionName          string
 	FunctionARN           string
 	BatchSize             int32
@@ -301,10 +307,14 @@ type EventSource struct {
 	Bisect                bool // a batch that fails is retried in halves
 	PartialResponses      bool // the function may report a part of a batch as failed
 	OnFailureARN          string
-	CountsEvents          bool // CloudWatch has metrics of what becomes of the records
+	MaxConcurrency        int32 // of a queue: invocations at a time; 0: as many as Lambda likes
+	CountsEvents          bool  // CloudWatch has metrics of what becomes of the records
 	Tags                  map[string]string
 	Disabled              bool // only observed: a wanted mapping is enabled
 }
+
+// OfQueue reports whether the source is a queue.
+func (s EventSource) OfQueue() bool { return strings.Contains(s.SourceARN, ":sqs:") }
 
 // TopicRule is an AWS IoT topic rule.
 type TopicRule struct {

@@ -1,6 +1,10 @@
 package processor
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +28,8 @@ type batch struct {
 	// presences are the events of AWS IoT about connections, in the order of their records.
 	presences []presence
 	now       time.Time
+	// queued records are messages of a queue: each is returned by itself, and there is no order among them.
+	queued bool
 
 	mu       sync.Mutex
 	rejected map[int]rejection
@@ -36,10 +42,18 @@ type batch struct {
 type rejection struct{ reason, detail string }
 
 func newBatch(records []stream.Record, now time.Time) *batch {
-	return &batch{
-		records: records, now: now,
+	b := &batch{
+		records: records, now: now, queued: len(records) > 0 && records[0].MessageID != "",
 		rejected: map[int]rejection{}, failed: map[int]error{},
 	}
+	if b.queued {
+		// So that of two messages of one millisecond the same one counts, however they are shuffled.
+		slices.SortFunc(records, func(x, y stream.Record) int {
+			return cmp.Or(cmp.Compare(x.ArrivalMillis, y.ArrivalMillis),
+				strings.Compare(x.SequenceNumber, y.SequenceNumber))
+		})
+	}
+	return b
 }
 
 // of returns the record of a reading.
@@ -73,15 +87,28 @@ func (b *batch) fail(i int, err error) {
 	}
 }
 
-// lowestFailed returns the index of the first failed record, or the number of records. Lambda retries from there.
-func (b *batch) lowestFailed() int {
+// failAll marks all records.
+func (b *batch) failAll(err error) {
+	for i := range b.records {
+		b.fail(i, err)
+	}
+}
+
+// returned lists, in order, the records that Lambda gets back: of a queue those that failed, of a stream the first that
+// failed and all after it.
+func (b *batch) returned() []int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	lowest := len(b.records)
-	for i := range b.failed {
-		lowest = min(lowest, i)
+	list := slices.Sorted(maps.Keys(b.failed))
+	if len(list) == 0 || b.queued {
+		return list
 	}
-	return lowest
+	first := list[0]
+	list = list[:0]
+	for i := first; i < len(b.records); i++ {
+		list = append(list, i)
+	}
+	return list
 }
 
 // stranger counts an event about a client that is not known as a device.

@@ -28,7 +28,7 @@ func TestBootstrap(t *testing.T) {
 		}
 		for _, event := range []string{`{"Records":`, `null`, ``, `{"detail-type":"Scheduled Event"}`} {
 			if reply := function.Invoke([]byte(event), 10*time.Second); !reply.Failed ||
-				!bytes.Contains(reply.Body, []byte("reading the Kinesis event")) {
+				!bytes.Contains(reply.Body, []byte("reading the event of a stream or a queue")) {
 				t.Fatalf("event %q: reply %s, want an error that says what is wrong", event, reply.Body)
 			}
 		}
@@ -60,7 +60,7 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("after that the function reports %q", failed)
 	}
 	for line := range strings.Lines(function.Output()) {
-		if !strings.HasPrefix(line, "{") && !strings.Contains(line, "reading the Kinesis event") {
+		if !strings.HasPrefix(line, "{") && !strings.Contains(line, "reading the event of a stream or a queue") {
 			t.Errorf("output that is not a JSON line: %s", line)
 		}
 	}

@@ -108,7 +108,7 @@ func (p *processor) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 
 	if stores.Err() != nil {
 		p.log.WarnContext(ctx, "deadline reached; returning the batch to Lambda", "records", len(records))
-		b.fail(0, stores.Err())
+		b.failAll(stores.Err())
 	} else {
 		p.decode(ctx, b, metrics)
 		p.store(stores, b)
@@ -272,11 +272,13 @@ func (w work) do() {
 
 // answer logs and counts what happened and returns the partial batch response.
 func (p *processor) answer(ctx context.Context, b *batch, metrics *emf.Recorder) []byte {
-	lowest := b.lowestFailed()
-	stored := make([]int64, 0, lowest)
-	now := p.now()
-	for i := range lowest {
-		if _, rejected := b.rejected[i]; !rejected {
+	returned := b.returned()
+	stored := make([]int64, 0, len(b.records))
+	now, next := p.now(), 0
+	for i := range b.records {
+		if next < len(returned) && returned[next] == i {
+			next++
+		} else if _, rejected := b.rejected[i]; !rejected {
 			stored = append(stored, now.UnixMilli()-b.records[i].ArrivalMillis)
 		}
 	}
@@ -284,27 +286,26 @@ func (p *processor) answer(ctx context.Context, b *batch, metrics *emf.Recorder)
 	if b.strangers > 0 {
 		metrics.Count("UnknownClients", b.strangers)
 	}
-	metrics.Count(contract.RetriedMetric, len(b.records)-lowest)
+	metrics.Count(contract.RetriedMetric, len(returned))
 	if len(stored) > 0 {
 		metrics.Millis(contract.LatencyMetric, stored)
 	}
 	if _, err := metrics.WriteTo(p.out); err != nil {
 		p.log.ErrorContext(ctx, "printing metrics", "error", err.Error())
 	}
-	if lowest == len(b.records) {
+	if len(returned) == 0 {
 		return stream.Done()
 	}
-	p.log.WarnContext(
-		ctx,
-		"returning records to Lambda",
-		"from_sequence_number",
-		b.records[lowest].SequenceNumber,
-		"records",
-		len(b.records)-lowest,
-		"failed",
-		len(b.failed),
-		"error",
-		cmp.Or(b.failed[lowest], errors.New("unknown")).Error(),
-	)
-	return stream.FailedFrom(b.records[lowest].SequenceNumber)
+	first := &b.records[returned[0]]
+	p.log.WarnContext(ctx, "returning records to Lambda", "from_sequence_number", first.SequenceNumber,
+		"records", len(returned), "failed", len(b.failed),
+		"error", cmp.Or(b.failed[returned[0]], errors.New("unknown")).Error())
+	if !b.queued {
+		return stream.FailedFrom(first.SequenceNumber)
+	}
+	messages := make([]string, len(returned))
+	for n, i := range returned {
+		messages[n] = b.records[i].MessageID
+	}
+	return stream.FailedEach(messages)
 }

@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -30,10 +31,10 @@ func newSender(c config, cfg aws.Config) *deadletter.Sender {
 // deliver sends the dead letters of the records that Lambda will not retry. The others get theirs when they return, so
 // no letter is written twice because of a failure elsewhere. A letter that cannot be sent makes its record fail.
 func (p *processor) deliver(ctx context.Context, b *batch, metrics *emf.Recorder) {
-	lowest := b.lowestFailed()
+	returned := b.returned()
 	var w work
 	for i, why := range b.rejected {
-		if i >= lowest {
+		if _, again := slices.BinarySearch(returned, i); again {
 			continue
 		}
 		metrics.CountReason(contract.RejectedMetric, why.reason, 1)

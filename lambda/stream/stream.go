@@ -1,5 +1,6 @@
-// Package stream reads the event that Lambda creates from a batch of Kinesis records, and writes the partial batch
-// response. It also reads the event that Firehose creates from such records for a transformation function.
+// Package stream reads the event that Lambda creates from a batch of Kinesis records or of messages of a pipeline's
+// queue, and writes the partial batch response. It also reads the event that Firehose creates for a transformation
+// function.
 //
 // The project's processor uses it, and so can your own. It does what aws-lambda-go's events.KinesisEvent does for the
 // fields that a pipeline uses, in one pass and two allocations for any number of records. It must not know what the
@@ -24,9 +25,13 @@ const maxNesting = 128
 // Record is one record of a batch.
 type Record struct {
 	// PartitionKey is the thing's name: the pipeline's rules take it from the topic, which the IoT policy guards.
-	PartitionKey   string
+	PartitionKey string
+	// SequenceNumber names the record: Kinesis' number of it, or what the rule calls a message of a queue.
 	SequenceNumber string
-	// ArrivalMillis is when Kinesis received the record, in milliseconds since 1970.
+	// MessageID is SQS's name of the message; empty for a record of a stream.
+	MessageID string
+	// ArrivalMillis is when Kinesis received the record, in milliseconds since 1970; without a stream, when the rule
+	// did.
 	ArrivalMillis int64
 	// Data is the device's own bytes. If Kinesis' base64 does not decode, it is that text, and Damaged is set.
 	Data    string
@@ -38,7 +43,8 @@ func (r *Record) Arrival() time.Time { return time.UnixMilli(r.ArrivalMillis).UT
 
 // Parse reads an event. The strings of the records, except Data, share the event's memory. The event must not change
 // while they are in use, and they must not be kept after the invocation, because the Lambda runtime reuses its buffer.
-// Parse returns an error for an event that is not a Kinesis batch, or if a record could not be reported as failed.
+// Parse returns an error for an event that is neither a Kinesis nor an SQS batch, or if a record could not be reported as
+// failed.
 func Parse(event []byte) ([]Record, error) {
 	// Each record's envelope is some 400 bytes, so this is rarely too small and never far too large.
 	records := make([]Record, 0, len(event)/400+1)
@@ -61,9 +67,11 @@ func Parse(event []byte) ([]Record, error) {
 		err = errors.New("it has no Records")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the Kinesis event: %w", err)
+		return nil, fmt.Errorf("reading the event of a stream or a queue: %w", err)
 	}
-	decode(records, func(r *Record) *Record { return r })
+	if len(records) == 0 || records[0].MessageID == "" {
+		decode(records, func(r *Record) *Record { return r })
+	}
 	return records, nil
 }
 
@@ -101,11 +109,30 @@ func readRecords(r *jsontext.Reader, records []Record) ([]Record, error) {
 		}
 		return err
 	}
-	envelope := func(key string) error {
-		if key == "kinesis" {
-			return members(r, kinesis)
+	attributes := func(key string) error {
+		if key != "SentTimestamp" {
+			return r.Skip()
 		}
-		return r.Skip()
+		text, err := r.Text()
+		if err == nil {
+			record.ArrivalMillis, err = strconv.ParseInt(text, 10, 64)
+		}
+		return err
+	}
+	envelope := func(key string) (err error) {
+		switch key {
+		case "kinesis":
+			err = members(r, kinesis)
+		case "messageId":
+			record.MessageID, err = r.Text()
+		case "body":
+			record.Data, err = r.Text()
+		case "attributes":
+			err = members(r, attributes)
+		default:
+			err = r.Skip()
+		}
+		return err
 	}
 	if err := r.Enter('['); err != nil {
 		return nil, err
@@ -118,6 +145,10 @@ func readRecords(r *jsontext.Reader, records []Record) ([]Record, error) {
 		record = Record{}
 		if err := members(r, envelope); err != nil {
 			return nil, err
+		}
+		if record.MessageID != "" {
+			record.SequenceNumber = record.MessageID
+			unwrap(&record, record.Data)
 		}
 		if record.SequenceNumber == "" {
 			return nil, fmt.Errorf("record %d has no sequence number", len(records))

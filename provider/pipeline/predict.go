@@ -37,6 +37,9 @@ func (p *planner) predictOutputs(ctx context.Context, s *session) error {
 	if outputs["dead_letter_queue_url"] == nil {
 		outputs["dead_letter_queue_url"] = tfvalue.Unknown
 	}
+	if outputs["queue_url"] == nil && pipeline.Queued(p.planned.spec) {
+		outputs["queue_url"] = tfvalue.Unknown
+	}
 	if p.influxDBMoves(records) {
 		outputs["influxdb_url"] = tfvalue.Unknown
 	}

@@ -1,5 +1,5 @@
-// Package eventsource knows Lambda event source mappings from a Kinesis stream.
-// It must not know what is in the stream.
+// Package eventsource knows Lambda event source mappings from a Kinesis stream or an SQS queue.
+// It must not know what is in them.
 package eventsource
 
 import (
@@ -22,13 +22,13 @@ import (
 const forever = -1
 
 // Driver implements assembly.Driver and assembly.Waiter for event source mappings; the ID is the mapping's UUID. AWS
-// gives mappings no names: the reference's is "stream|function".
+// gives mappings no names: the reference's is "source|function".
 type Driver struct{ c *awsapi.Clients }
 
 // New makes a driver that works with c.
 func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
-// Observe reads the mapping by its UUID, or else looks for one between the stream and the function; its tags only
+// Observe reads the mapping by its UUID, or else looks for one between the source and the function; its tags only
 // before it is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.EventSource], error) {
 	m, err := d.find(ctx, ref)
@@ -74,12 +74,13 @@ func (d *Driver) find(ctx context.Context, ref assembly.Ref) (*types.EventSource
 		MaximumRecordAgeInSeconds: out.MaximumRecordAgeInSeconds, DestinationConfig: out.DestinationConfig,
 		BisectBatchOnFunctionError: out.BisectBatchOnFunctionError, FunctionResponseTypes: out.FunctionResponseTypes,
 		TumblingWindowInSeconds: out.TumblingWindowInSeconds, MetricsConfig: out.MetricsConfig,
+		ScalingConfig: out.ScalingConfig,
 	}, nil
 }
 
-// between looks for the mapping from a stream to a function; AWS allows one.
+// between looks for the mapping from a stream or a queue to a function; AWS allows one.
 func (d *Driver) between(ctx context.Context, name string) (*types.EventSourceMappingConfiguration, error) {
-	stream, function, _ := strings.Cut(name, "|")
+	source, function, _ := strings.Cut(name, "|")
 	pages := lambda.NewListEventSourceMappingsPaginator(d.c.Lambda(),
 		&lambda.ListEventSourceMappingsInput{FunctionName: &function})
 	for pages.HasMorePages() {
@@ -91,8 +92,7 @@ func (d *Driver) between(ctx context.Context, name string) (*types.EventSourceMa
 			return nil, err
 		}
 		for _, m := range page.EventSourceMappings {
-			if strings.HasSuffix(aws.ToString(m.EventSourceArn), ":stream/"+stream) &&
-				aws.ToString(m.State) != stateDeleting {
+			if isSource(aws.ToString(m.EventSourceArn), source) && aws.ToString(m.State) != stateDeleting {
 				return &m, nil
 			}
 		}
@@ -100,26 +100,33 @@ func (d *Driver) between(ctx context.Context, name string) (*types.EventSourceMa
 	return nil, nil
 }
 
-// Create makes the mapping with its tags, from the oldest record that the stream still has.
+// isSource reports whether an ARN is that of the stream or the queue of a name.
+func isSource(arn, name string) bool {
+	return strings.HasSuffix(arn, ":stream/"+name) || strings.Contains(arn, ":sqs:") && strings.HasSuffix(arn, ":"+name)
+}
+
+// Create makes the mapping with its tags; of a stream from the oldest record that it still has.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.EventSource) (assembly.Identity, error) {
 	var out *lambda.CreateEventSourceMappingOutput
-	err := d.retry(ctx, "waiting until Lambda may read the stream", func(ctx context.Context) (err error) {
-		out, err = d.c.Lambda().CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
-			EventSourceArn:                 &want.StreamARN,
-			FunctionName:                   &want.FunctionName,
-			StartingPosition:               types.EventSourcePositionTrimHorizon,
-			BatchSize:                      &want.BatchSize,
-			MaximumBatchingWindowInSeconds: &want.BatchWindowSeconds,
-			ParallelizationFactor:          &want.ParallelizationFactor,
-			MaximumRetryAttempts:           &want.MaxRetries,
-			MaximumRecordAgeInSeconds:      &want.MaxRecordAgeSeconds,
-			DestinationConfig:              destination(want),
-			BisectBatchOnFunctionError:     &want.Bisect,
-			FunctionResponseTypes:          responseTypes(want),
-			TumblingWindowInSeconds:        window(want),
-			MetricsConfig:                  eventCounts(want),
-			Tags:                           ownertag.Tags(ref.Owner, want.Tags),
-		})
+	in := &lambda.CreateEventSourceMappingInput{
+		EventSourceArn:                 &want.SourceARN,
+		FunctionName:                   &want.FunctionName,
+		BatchSize:                      &want.BatchSize,
+		MaximumBatchingWindowInSeconds: &want.BatchWindowSeconds,
+		FunctionResponseTypes:          responseTypes(want),
+		MetricsConfig:                  eventCounts(want),
+		Tags:                           ownertag.Tags(ref.Owner, want.Tags),
+	}
+	if want.OfQueue() {
+		in.ScalingConfig = scaling(want)
+	} else {
+		in.StartingPosition = types.EventSourcePositionTrimHorizon
+		in.ParallelizationFactor, in.MaximumRetryAttempts = &want.ParallelizationFactor, &want.MaxRetries
+		in.MaximumRecordAgeInSeconds, in.BisectBatchOnFunctionError = &want.MaxRecordAgeSeconds, &want.Bisect
+		in.DestinationConfig, in.TumblingWindowInSeconds = destination(want), window(want)
+	}
+	err := d.retry(ctx, "waiting until Lambda may read the source", func(ctx context.Context) (err error) {
+		out, err = d.c.Lambda().CreateEventSourceMapping(ctx, in)
 		return err
 	})
 	if awsapi.Is(err, "ResourceConflictException") && awsapi.MessageHas(err, "exist") {
@@ -141,22 +148,24 @@ func (d *Driver) Update(
 ) (assembly.Identity, error) {
 	isTags := func(c assembly.Change) bool { return c.Field == "tags" }
 	if slices.ContainsFunc(changes, func(c assembly.Change) bool { return !isTags(c) }) {
+		in := &lambda.UpdateEventSourceMappingInput{
+			UUID:                           &have.ID,
+			FunctionName:                   &want.FunctionName,
+			Enabled:                        aws.Bool(true),
+			BatchSize:                      &want.BatchSize,
+			MaximumBatchingWindowInSeconds: &want.BatchWindowSeconds,
+			FunctionResponseTypes:          responseTypes(want),
+			MetricsConfig:                  eventCounts(want),
+		}
+		if want.OfQueue() {
+			in.ScalingConfig = scaling(want)
+		} else {
+			in.ParallelizationFactor, in.MaximumRetryAttempts = &want.ParallelizationFactor, &want.MaxRetries
+			in.MaximumRecordAgeInSeconds, in.BisectBatchOnFunctionError = &want.MaxRecordAgeSeconds, &want.Bisect
+			in.DestinationConfig, in.TumblingWindowInSeconds = destination(want), &want.TumblingWindowSeconds
+		}
 		err := d.retry(ctx, "waiting until the mapping takes a change", func(ctx context.Context) error {
-			_, err := d.c.Lambda().UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{
-				UUID:                           &have.ID,
-				FunctionName:                   &want.FunctionName,
-				Enabled:                        aws.Bool(true),
-				BatchSize:                      &want.BatchSize,
-				MaximumBatchingWindowInSeconds: &want.BatchWindowSeconds,
-				ParallelizationFactor:          &want.ParallelizationFactor,
-				MaximumRetryAttempts:           &want.MaxRetries,
-				MaximumRecordAgeInSeconds:      &want.MaxRecordAgeSeconds,
-				DestinationConfig:              destination(want),
-				BisectBatchOnFunctionError:     &want.Bisect,
-				FunctionResponseTypes:          responseTypes(want),
-				TumblingWindowInSeconds:        &want.TumblingWindowSeconds,
-				MetricsConfig:                  eventCounts(want),
-			})
+			_, err := d.c.Lambda().UpdateEventSourceMapping(ctx, in)
 			return err
 		})
 		if err != nil {
@@ -204,6 +213,14 @@ func eventCounts(want spec.EventSource) *types.EventSourceMappingMetricsConfig {
 	return &types.EventSourceMappingMetricsConfig{Metrics: []types.EventSourceMappingMetric{}}
 }
 
+// scaling is never nil: an empty one takes the limit away.
+func scaling(want spec.EventSource) *types.ScalingConfig {
+	if want.MaxConcurrency == 0 {
+		return &types.ScalingConfig{}
+	}
+	return &types.ScalingConfig{MaximumConcurrency: &want.MaxConcurrency}
+}
+
 // window leaves out what a new mapping does not have.
 func window(want spec.EventSource) *int32 {
 	if want.TumblingWindowSeconds == 0 {
@@ -214,23 +231,30 @@ func window(want spec.EventSource) *int32 {
 
 func specOf(m *types.EventSourceMappingConfiguration) spec.EventSource {
 	s := spec.EventSource{
-		StreamARN:             aws.ToString(m.EventSourceArn),
-		FunctionARN:           aws.ToString(m.FunctionArn),
-		FunctionName:          aws.ToString(m.FunctionArn)[strings.LastIndex(aws.ToString(m.FunctionArn), ":")+1:],
-		BatchSize:             aws.ToInt32(m.BatchSize),
-		BatchWindowSeconds:    aws.ToInt32(m.MaximumBatchingWindowInSeconds),
-		ParallelizationFactor: 1,
-		MaxRetries:            forever,
-		MaxRecordAgeSeconds:   forever,
-		Disabled:              strings.HasPrefix(aws.ToString(m.State), "Disabl"),
-		TumblingWindowSeconds: aws.ToInt32(m.TumblingWindowInSeconds),
-		Bisect:                aws.ToBool(m.BisectBatchOnFunctionError),
+		SourceARN:          aws.ToString(m.EventSourceArn),
+		FunctionARN:        aws.ToString(m.FunctionArn),
+		FunctionName:       aws.ToString(m.FunctionArn)[strings.LastIndex(aws.ToString(m.FunctionArn), ":")+1:],
+		BatchSize:          aws.ToInt32(m.BatchSize),
+		BatchWindowSeconds: aws.ToInt32(m.MaximumBatchingWindowInSeconds),
+		Disabled:           strings.HasPrefix(aws.ToString(m.State), "Disabl"),
 		PartialResponses: slices.Contains(m.FunctionResponseTypes,
 			types.FunctionResponseTypeReportBatchItemFailures),
 		CountsEvents: m.MetricsConfig != nil &&
 			slices.Contains(m.MetricsConfig.Metrics, types.EventSourceMappingMetricEventCount),
 	}
-	// What AWS leaves out has its documented default [AWS 5].
+	if !s.OfQueue() {
+		readStream(&s, m)
+	} else if c := m.ScalingConfig; c != nil {
+		s.MaxConcurrency = aws.ToInt32(c.MaximumConcurrency)
+	}
+	return s
+}
+
+// readStream reads what only mappings of streams have. What AWS leaves out has its documented default [AWS 5].
+func readStream(s *spec.EventSource, m *types.EventSourceMappingConfiguration) {
+	s.ParallelizationFactor, s.MaxRetries, s.MaxRecordAgeSeconds = 1, forever, forever
+	s.TumblingWindowSeconds = aws.ToInt32(m.TumblingWindowInSeconds)
+	s.Bisect = aws.ToBool(m.BisectBatchOnFunctionError)
 	if m.ParallelizationFactor != nil {
 		s.ParallelizationFactor = *m.ParallelizationFactor
 	}
@@ -243,18 +267,17 @@ func specOf(m *types.EventSourceMappingConfiguration) spec.EventSource {
 	if m.DestinationConfig != nil && m.DestinationConfig.OnFailure != nil {
 		s.OnFailureARN = aws.ToString(m.DestinationConfig.OnFailure.Destination)
 	}
-	return s
 }
 
 // Kind implements [assembly.Driver].
 func (*Driver) Kind() assembly.Kind { return assembly.Kind{ServerID: true} }
 
-// Diff names stream (a replacement), function, enabled, partial_batches, the settings by their names, on_failure,
-// event_counts and tags.
+// Diff names source (a replacement), function, enabled, partial_batches, the settings by their names, on_failure,
+// max_concurrency, event_counts and tags.
 func (d *Driver) Diff(have, want spec.EventSource) []assembly.Change {
 	var changes []assembly.Change
-	if have.StreamARN != want.StreamARN {
-		changes = append(changes, assembly.Change{Field: "stream", Replace: true})
+	if have.SourceARN != want.SourceARN {
+		changes = append(changes, assembly.Change{Field: "source", Replace: true})
 	}
 	add := func(differs bool, field string) {
 		if differs {
@@ -271,6 +294,7 @@ func (d *Driver) Diff(have, want spec.EventSource) []assembly.Change {
 	add(have.MaxRetries != want.MaxRetries, "max_retries")
 	add(have.MaxRecordAgeSeconds != want.MaxRecordAgeSeconds, "max_record_age_seconds")
 	add(have.OnFailureARN != want.OnFailureARN, "on_failure")
+	add(have.MaxConcurrency != want.MaxConcurrency, "max_concurrency")
 	add(have.CountsEvents != want.CountsEvents, "event_counts")
 	add(ownertag.TagsDiffer(have.Tags, want.Tags), "tags")
 	return changes

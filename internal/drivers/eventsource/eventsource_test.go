@@ -34,7 +34,7 @@ const (
 
 func wanted() spec.EventSource {
 	return spec.EventSource{
-		StreamARN:    "arn:aws:kinesis:us-east-1:123456789012:stream/" + stream,
+		SourceARN:    "arn:aws:kinesis:us-east-1:123456789012:stream/" + stream,
 		FunctionName: function, FunctionARN: "arn:aws:lambda:us-east-1:123456789012:function:" + function,
 		BatchSize: 200, BatchWindowSeconds: 5, ParallelizationFactor: 2, MaxRetries: 3, MaxRecordAgeSeconds: 3600,
 		Bisect: true, PartialResponses: true, CountsEvents: true,
@@ -167,7 +167,7 @@ func TestLife(t *testing.T) {
 		Foreign: func(ctx context.Context) error {
 			_, err := c.Lambda().CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
 				EventSourceArn: aws.String(
-					wanted().StreamARN,
+					wanted().SourceARN,
 				), FunctionName: aws.String(function), StartingPosition: types.EventSourcePositionLatest})
 			return err
 		},
@@ -176,7 +176,7 @@ func TestLife(t *testing.T) {
 
 func TestAnotherStreamIsAReplacement(t *testing.T) {
 	have := wanted()
-	have.StreamARN += "-2"
+	have.SourceARN += "-2"
 	changes := New(awsapi.New(aws.Config{}, awsapi.Options{})).Diff(have, wanted())
 	if len(changes) != 1 || changes[0] != (assembly.Change{Field: "stream", Replace: true}) {
 		t.Errorf("%v", changes)

@@ -4,6 +4,7 @@ package sqsqueue
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -36,6 +37,7 @@ var (
 	managedSSE = string(types.QueueAttributeNameSqsManagedSseEnabled)
 	policy     = string(types.QueueAttributeNamePolicy)
 	queueARN   = string(types.QueueAttributeNameQueueArn)
+	redrive    = string(types.QueueAttributeNameRedrivePolicy)
 )
 
 // Driver reads and writes queues. Ref.ID is the queue's URL, which is also the output that URL reads.
@@ -106,7 +108,34 @@ func specOf(attributes map[string]string) (s spec.Queue, err error) {
 	if s.KMSKeyID = attributes[keyID]; s.KMSKeyID == "" && attributes[managedSSE] != "true" {
 		s.KMSKeyID = kmskey.None
 	}
-	return s, nil
+	s.DeadLetterARN, s.MaxReceives, err = readRedrive(attributes[redrive])
+	return s, err
+}
+
+// redrivePolicy is the value of the attribute; "" stands for none. AWS takes the number as text as well.
+func redrivePolicy(want spec.Queue) string {
+	if want.DeadLetterARN == "" {
+		return ""
+	}
+	return fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, want.DeadLetterARN, want.MaxReceives)
+}
+
+func readRedrive(text string) (arn string, receives int32, err error) {
+	if text == "" {
+		return "", 0, nil
+	}
+	var policy struct {
+		Target   string      `json:"deadLetterTargetArn"`
+		Receives json.Number `json:"maxReceiveCount"`
+	}
+	if err = json.Unmarshal([]byte(text), &policy); err != nil {
+		return "", 0, fmt.Errorf("reading the attribute %s: %w", redrive, err)
+	}
+	n, err := strconv.ParseInt(policy.Receives.String(), 10, 32)
+	if err != nil {
+		return "", 0, fmt.Errorf("reading the attribute %s: %w", redrive, err)
+	}
+	return policy.Target, int32(n), nil
 }
 
 // Create makes the queue with attributes and tags in one call. AWS answers success for a queue that is there with the
@@ -127,6 +156,9 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Queue) 
 	}
 	if want.Policy != "" {
 		in.Attributes[policy] = want.Policy
+	}
+	if want.DeadLetterARN != "" {
+		in.Attributes[redrive] = redrivePolicy(want)
 	}
 	var out *sqs.CreateQueueOutput
 	err := d.c.Retry(
@@ -168,6 +200,8 @@ func (d *Driver) Update(
 			set[keyID], set[managedSSE] = want.KMSKeyID, strconv.FormatBool(want.KMSKeyID == "")
 		case "policy":
 			set[policy] = want.Policy // empty: none
+		case "dead_letters":
+			set[redrive] = redrivePolicy(want)
 		case "tags":
 			if err := d.retag(ctx, have.ID, have.Spec.Tags, want.Tags); err != nil {
 				return have.Identity, err
@@ -242,6 +276,7 @@ func (d *Driver) Diff(have, want spec.Queue) []assembly.Change {
 	add("retention_seconds", have.RetentionSeconds != want.RetentionSeconds)
 	add("visibility_timeout_seconds", have.VisibilityTimeoutSeconds != want.VisibilityTimeoutSeconds)
 	add("kms_key_id", !kmskey.Same(have.KMSKeyID, want.KMSKeyID))
+	add("dead_letters", have.DeadLetterARN != want.DeadLetterARN || have.MaxReceives != want.MaxReceives)
 	add("policy", !policyjson.Equal(have.Policy, want.Policy))
 	add("tags", ownertag.TagsDiffer(have.Tags, want.Tags))
 	return changes

@@ -25,12 +25,7 @@ func Event(records ...Record) []byte {
 	var out strings.Builder
 	out.WriteString(`{"Records":[`)
 	for i, r := range records {
-		if r.Sequence == "" {
-			r.Sequence = fmt.Sprint(i + 1)
-		}
-		if r.After == 0 {
-			r.After = time.Duration(i) * time.Millisecond
-		}
+		r = r.numbered(i)
 		if i > 0 {
 			out.WriteByte(',')
 		}
@@ -77,6 +72,68 @@ func FleetRecords(n, devices int) []Record {
 	return records
 }
 
+// QueueEvent writes the event that Lambda makes of the same records when the rules send to a queue. SQS's names of the
+// messages are "m-" and their sequence numbers.
+func QueueEvent(records ...Record) []byte {
+	var out strings.Builder
+	out.WriteString(`{"Records":[`)
+	for i, r := range records {
+		r = r.numbered(i)
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		fmt.Fprintf(&out, `{"messageId":"m-%s","receiptHandle":"AQEB","body":%s,"attributes":{`+
+			`"ApproximateReceiveCount":"1","SentTimestamp":"%d","SenderId":"AROA:IoT","ApproximateFirstReceiveTimestamp":"1"},`+
+			`"messageAttributes":{},"md5OfBody":"0","eventSource":"aws:sqs",`+
+			`"eventSourceARN":"arn:aws:sqs:us-east-1:123456789012:greenhouse-messages","awsRegion":"us-east-1"}`,
+			r.Sequence, jsontext.AppendString(nil, r.envelope()), Start.Add(r.After).UnixMilli())
+	}
+	out.WriteString(`]}`)
+	return []byte(out.String())
+}
+
+// DirectEvent writes the event that Firehose makes of the same records when the rules put to it.
+func DirectEvent(records ...Record) []byte {
+	var out strings.Builder
+	out.WriteString(`{"invocationId":"0f5fcb2a-0f1c-4b7c-8a3a-6f3f0a1f4c11",` +
+		`"deliveryStreamArn":"arn:aws:firehose:us-east-1:123456789012:deliverystream/greenhouse-archive-direct",` +
+		`"region":"us-east-1","records":[`)
+	for i, r := range records {
+		r = r.numbered(i)
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		fmt.Fprintf(&out, `{"recordId":"id-%s","approximateArrivalTimestamp":%d,"data":%q}`, r.Sequence,
+			Start.Add(r.After).UnixMilli(), base64.StdEncoding.EncodeToString([]byte(r.envelope())))
+	}
+	out.WriteString(`]}`)
+	return []byte(out.String())
+}
+
+// numbered fills in what a record at this place of an event has by default.
+func (r Record) numbered(i int) Record {
+	if r.Sequence == "" {
+		r.Sequence = fmt.Sprint(i + 1)
+	}
+	if r.After == 0 {
+		r.After = time.Duration(i) * time.Millisecond
+	}
+	return r
+}
+
+// envelope is what the rules send to a queue: telemetry wrapped, and of other envelopes the same with more members.
+func (r Record) envelope() string {
+	names := fmt.Sprintf(`,"thing":%s,"message_id":%q}`, jsontext.AppendString(nil, r.Thing), r.Sequence)
+	for _, kind := range []string{"status", "presence", "result"} {
+		if strings.HasPrefix(r.Payload, `{"`+kind+`_payload":"`) {
+			at := strings.LastIndex(r.Payload, `"received_at":`)
+			return fmt.Sprintf(`%s"received_at":%d%s`, r.Payload[:at], Start.Add(r.After).UnixMilli(), names)
+		}
+	}
+	return fmt.Sprintf(`{"telemetry_payload":%q,"telemetry_topic":"greenhouse/%s/telemetry","received_at":%d%s`,
+		base64.StdEncoding.EncodeToString([]byte(r.Payload)), r.Thing, Start.Add(r.After).UnixMilli(), names)
+}
+
 // Status is the payload that the pipeline's status rule makes of a device's status message.
 func Status(thing, payload string, receivedAt time.Time) string {
 	return fmt.Sprintf(`{"status_payload":%q,"status_topic":"greenhouse/%s/status","received_at":%d}`,
@@ -104,12 +161,7 @@ func FirehoseEvent(records ...Record) []byte {
 		`"sourceKinesisStreamArn":"arn:aws:kinesis:us-east-1:123456789012:stream/greenhouse",` +
 		`"region":"us-east-1","records":[`)
 	for i, r := range records {
-		if r.Sequence == "" {
-			r.Sequence = fmt.Sprint(i + 1)
-		}
-		if r.After == 0 {
-			r.After = time.Duration(i) * time.Millisecond
-		}
+		r = r.numbered(i)
 		if i > 0 {
 			out.WriteByte(',')
 		}

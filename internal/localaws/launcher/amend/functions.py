@@ -4,6 +4,7 @@ import amend
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.policy import Policy
+from moto.sqs.models import sqs_backends
 
 
 class Conflict(LambdaClientError):
@@ -115,12 +116,25 @@ def left_to_others(send):
     return method
 
 
+def leaves_the_queue(create):
+    # moto would receive each message as it is sent and run the function in Docker. internal/local polls the queue
+    # instead, as Lambda does.
+    def method(self, spec):
+        mapping = create(self, spec)
+        for queue in sqs_backends[self.account_id][self.region_name].queues.values():
+            queue.lambda_event_source_mappings.clear()
+        return mapping
+
+    return method
+
+
 def apply():
     amend.after(LambdaFunction, "__init__", keeps_settings)
     amend.after(LambdaFunction, "get_configuration", shows_settings)
     amend.after(LambdaFunction, "update_configuration", updates_settings)
     amend.after(LambdaFunction, "update_function_code", updates_architecture)
     amend.after(Policy, "add_statement", refuses_same_statement)
+    amend.after(LambdaBackend, "create_event_source_mapping", leaves_the_queue)
     amend.after(LambdaBackend, "create_event_source_mapping", refuses_same_mapping)
     amend.after(LambdaBackend, "put_function_event_invoke_config", replaces_invoke_config)
     amend.after(LambdaBackend, "send_kinesis_message", left_to_others)
