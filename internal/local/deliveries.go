@@ -59,10 +59,13 @@ func (r *Runtime) discoverDeliveries(ctx context.Context, ms []*Manifest) ([]del
 
 func (r *Runtime) deliveryNames(ctx context.Context, m *Manifest) ([]string, error) {
 	if m.Parts != nil {
-		if name := m.Parts[contract.KeyDelivery]; name != "" {
-			return []string{name}, nil
+		var names []string
+		for _, key := range []string{contract.KeyDelivery, contract.KeyDirectDelivery} {
+			if name := m.Parts[key]; name != "" {
+				names = append(names, name)
+			}
 		}
-		return nil, nil
+		return names, nil
 	}
 	var names []string
 	in := &firehose.ListDeliveryStreamsInput{}
@@ -129,8 +132,13 @@ func (r *Runtime) play(c delivery.Config, resume map[string]streams.Position) {
 		return
 	}
 	identity := fmt.Sprint(c.ARN, c.Start.UnixNano(), aws.ToString(r.options.Config.BaseEndpoint))
+	checkpoints := filepath.Join(dir, "deliveries", fmt.Sprintf("%x.json", sha256.Sum256([]byte(identity))))
+	var source streams.Source = streams.Kinesis{Client: r.clients.Kinesis()}
+	if c.SourceARN == "" {
+		source, checkpoints = r.directSource(c.Name), "" // what is not delivered ends with the runtime
+	}
 	s, err := delivery.Start(c, delivery.Options{
-		Source: streams.Kinesis{Client: r.clients.Kinesis()},
+		Source: source,
 		Invoke: r.call,
 		Put: func(ctx context.Context, bucket, key string, body []byte) error {
 			_, err := r.clients.S3().PutObject(ctx,
@@ -138,7 +146,7 @@ func (r *Runtime) play(c delivery.Config, resume map[string]streams.Position) {
 			return err
 		},
 		Events: r.options.Events, Region: r.options.Config.Region, Interval: interval,
-		Checkpoints: filepath.Join(dir, "deliveries", fmt.Sprintf("%x.json", sha256.Sum256([]byte(identity)))),
+		Checkpoints: checkpoints,
 	}, resume)
 	r.report("delivery stream "+c.Name, err)
 	if err != nil {

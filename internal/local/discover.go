@@ -20,6 +20,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/delivery"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/httpapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/queues"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/schedules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/streams"
@@ -30,6 +31,7 @@ type deployment struct {
 	rules      []rules.Rule
 	functions  []function
 	mappings   []streams.Mapping
+	queues     []queues.Mapping
 	deliveries []delivery.Config
 	schedules  []schedules.Schedule
 	alarms     []cloudwatchtypes.MetricAlarm
@@ -98,11 +100,9 @@ func (r *Runtime) discover(ctx context.Context) (*deployment, error) {
 		return nil, fmt.Errorf("reading functions: %w", err)
 	}
 	for _, f := range d.functions {
-		mappings, err := r.discoverMappings(ctx, *f.config.FunctionName)
-		if err != nil {
+		if err := r.discoverMappings(ctx, *f.config.FunctionName, d); err != nil {
 			return nil, fmt.Errorf("reading event source mappings of %q: %w", *f.config.FunctionName, err)
 		}
-		d.mappings = append(d.mappings, mappings...)
 	}
 	if d.deliveries, err = r.discoverDeliveries(ctx, ms); err != nil {
 		return nil, fmt.Errorf("reading delivery streams: %w", err)
@@ -224,24 +224,27 @@ func (r *Runtime) discoverAsync(ctx context.Context, name string) (lambdahost.As
 	return c, nil
 }
 
-func (r *Runtime) discoverMappings(ctx context.Context, name string) ([]streams.Mapping, error) {
-	var all []streams.Mapping
+func (r *Runtime) discoverMappings(ctx context.Context, name string, d *deployment) error {
 	pages := lambda.NewListEventSourceMappingsPaginator(r.clients.Lambda(),
 		&lambda.ListEventSourceMappingsInput{FunctionName: &name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, c := range page.EventSourceMappings {
-			state := aws.ToString(c.State)
-			if strings.Contains(aws.ToString(c.EventSourceArn), ":kinesis:") &&
-				(state == "Enabled" || state == "Enabling" || state == "Updating" || state == "Creating") {
-				all = append(all, mapping(c, name))
+			if !slices.Contains([]string{"Enabled", "Enabling", "Updating", "Creating"}, aws.ToString(c.State)) {
+				continue
+			}
+			switch source := aws.ToString(c.EventSourceArn); {
+			case strings.Contains(source, ":kinesis:"):
+				d.mappings = append(d.mappings, mapping(c, name))
+			case strings.Contains(source, ":sqs:"):
+				d.queues = append(d.queues, queueMapping(c, name))
 			}
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // mapping converts Lambda's configuration; the defaults are Lambda's. [AWS 5]

@@ -62,6 +62,7 @@ func (r *Runtime) refresh(ctx context.Context) error {
 	r.mu.Unlock()
 	r.applyFunctions(before, d)
 	r.applyMappings(before, d)
+	r.applyQueues(before, d)
 	r.applyDeliveries(before, d)
 	r.schedules.Set(d.schedules)
 	r.alarms.Set(ctx, d.alarms)

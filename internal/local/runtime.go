@@ -29,6 +29,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/lambdahost"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/provisioning"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/queues"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/registry"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
@@ -106,6 +107,8 @@ type Runtime struct {
 	unpacked   string // the path of the functions' bootstrap, once it is needed
 	current    *deployment
 	pollers    map[string]*streams.Poller  // by the mapping's UUID
+	queues     map[string]*queues.Poller   // by the mapping's UUID
+	direct     map[string]*delivery.Direct // what is put to deliveries, by name
 	deliveries map[string]*delivery.Stream // by name
 	reported   map[string]string           // the last problem reported by each step of a refresh
 }
@@ -123,6 +126,8 @@ func Start(ctx context.Context, o Options) (*Runtime, error) {
 		clients:    awsapi.NewLocal(o.Config),
 		async:      map[string]lambdahost.AsyncConfig{},
 		pollers:    map[string]*streams.Poller{},
+		queues:     map[string]*queues.Poller{},
+		direct:     map[string]*delivery.Direct{},
 		deliveries: map[string]*delivery.Stream{},
 		reported:   map[string]string{},
 		current:    &deployment{},
@@ -169,6 +174,8 @@ func (r *Runtime) start(ctx context.Context) error {
 		Invoke:      r.invoke,
 		Call:        r.call,
 		Stored:      r.wake,
+		Sent:        r.wakeQueue,
+		Deliver:     r.putDirect,
 		Events:      r.options.Events,
 	})
 	r.shadows = shadow.New(r.clients.IoTData(), r.publish, r.options.Events)
@@ -386,6 +393,9 @@ func (r *Runtime) drainStreams(ctx context.Context) error {
 		for _, p := range r.readers() {
 			readers = append(readers, p)
 		}
+		for _, p := range r.queueReaders() {
+			readers = append(readers, p)
+		}
 		for _, s := range r.playing() {
 			readers = append(readers, s)
 		}
@@ -393,7 +403,7 @@ func (r *Runtime) drainStreams(ctx context.Context) error {
 			switch err := reader.Drain(ctx); {
 			case ctx.Err() != nil:
 				return ctx.Err()
-			case errors.Is(err, streams.ErrStopped):
+			case errors.Is(err, streams.ErrStopped), errors.Is(err, queues.ErrStopped):
 				again = true
 			case err != nil:
 				return err
@@ -451,6 +461,7 @@ func (r *Runtime) close() {
 		for _, p := range pollers {
 			p.Stop()
 		}
+		r.stopQueues()
 		for _, s := range deliveries {
 			s.Stop()
 		}

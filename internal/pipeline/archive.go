@@ -55,7 +55,7 @@ func archive() capability {
 			{arguments: []string{"archive", "archive.enabled", "archive.delivery"}, parts: true,
 				outputs: []string{"rule_arns", "function_arns", "archive_database", "archive_table",
 					"archive_workgroup", "archive_reader_policy_json"}},
-			{arguments: []string{"archive.measures"}, parts: true},
+			{arguments: []string{"archive.measures", "archive.format"}, parts: true},
 			{arguments: []string{"archive.prefix", "archive.kms_key_id"},
 				outputs: []string{"archive_reader_policy_json"}},
 		},

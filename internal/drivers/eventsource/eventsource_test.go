@@ -178,7 +178,7 @@ func TestAnotherStreamIsAReplacement(t *testing.T) {
 	have := wanted()
 	have.SourceARN += "-2"
 	changes := New(awsapi.New(aws.Config{}, awsapi.Options{})).Diff(have, wanted())
-	if len(changes) != 1 || changes[0] != (assembly.Change{Field: "stream", Replace: true}) {
+	if len(changes) != 1 || changes[0] != (assembly.Change{Field: "source", Replace: true}) {
 		t.Errorf("%v", changes)
 	}
 }

@@ -17,6 +17,7 @@ import (
 const (
 	name    = "greenhouse-dead-letters"
 	arn     = "arn:aws:sqs:us-east-1:123456789012:greenhouse-dead-letters"
+	other   = "arn:aws:sqs:us-east-1:123456789012:letters"
 	tlsOnly = `{"Version":"2012-10-17","Statement":[{"Sid":"tls","Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"` + arn + `","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}`
 )
 
@@ -48,6 +49,9 @@ func TestLife(t *testing.T) {
 			return err
 		}
 	}
+	if _, err := c.SQS().CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("letters")}); err != nil {
+		t.Fatal(err)
+	}
 	drivertest.Life[spec.Queue]{
 		Clients: c, Driver: New(c), Name: name, Reads: 2, Full: full(),
 		Steps: []drivertest.Step[spec.Queue]{
@@ -69,6 +73,15 @@ func TestLife(t *testing.T) {
 				)},
 			{Why: "no key wanted", Fields: []string{"kms_key_id"}, Writes: []string{"SetQueueAttributes"},
 				Want: drivertest.Changing(func(s *spec.Queue) { s.KMSKeyID = "" })},
+			{Why: "a queue for dead letters wanted", Fields: []string{"dead_letters"}, Writes: []string{"SetQueueAttributes"},
+				Want: drivertest.Changing(func(s *spec.Queue) { s.DeadLetterARN, s.MaxReceives = other, 11 })},
+			{Why: "receives changed by hand", Fields: []string{"dead_letters"}, Writes: []string{"SetQueueAttributes"},
+				Drift: set(map[string]string{
+					"RedrivePolicy": `{"deadLetterTargetArn":"` + other + `","maxReceiveCount":"5"}`})},
+			{Why: "dead letters switched off by hand", Fields: []string{"dead_letters"}, Writes: []string{"SetQueueAttributes"},
+				Drift: set(map[string]string{"RedrivePolicy": ""})},
+			{Why: "no queue for dead letters wanted", Fields: []string{"dead_letters"}, Writes: []string{"SetQueueAttributes"},
+				Want: drivertest.Changing(func(s *spec.Queue) { s.DeadLetterARN, s.MaxReceives = "", 0 })},
 			{
 				Why:    "policy removed by hand",
 				Fields: []string{"policy"},

@@ -1,4 +1,4 @@
-// Package delivery plays Firehose: it reads a Kinesis stream, lets a function transform the records, converts them to
+// Package delivery plays Firehose: it reads a Kinesis stream, or what rules put, lets a function transform the records, converts them to
 // Parquet or compresses them, and writes objects to a bucket, with the error handling that AWS documents. [AWS 7.4]
 //
 // It knows streams only through streams.Source, functions only through Invoke, and buckets only through Put.
@@ -233,6 +233,9 @@ func (s *Stream) deliver(ctx context.Context, batch []entry) {
 	}
 	if ctx.Err() != nil {
 		return
+	}
+	if direct, ok := s.options.Source.(*Direct); ok {
+		direct.delivered(batch[len(batch)-1].SequenceNumber)
 	}
 	s.mu.Lock()
 	for _, e := range batch {

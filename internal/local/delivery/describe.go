@@ -19,7 +19,7 @@ import (
 // A Config is the deployed configuration of a delivery stream.
 type Config struct {
 	Name, ARN, Version string
-	SourceARN          string    // Kinesis stream
+	SourceARN          string    // Kinesis stream; "" means that records are put to it
 	Start              time.Time // records from then on are delivered
 	Bucket             string
 	Prefix             string
@@ -44,7 +44,7 @@ type Table struct {
 // A Column is a column of a Glue table; Type is Hive's.
 type Column struct{ Name, Type string }
 
-// ErrDirectPut is the error of a delivery stream that reads nothing: the local AWS delivers what is put at once.
+// ErrDirectPut is the error of a delivery stream that stores what is put as it is: the local AWS does that at once.
 var ErrDirectPut = errors.New("the delivery stream takes direct puts")
 
 // ErrNotActive is the error of a delivery stream that is being created or deleted.
@@ -69,16 +69,17 @@ func describe(ctx context.Context, c *awsapi.Clients, name string) (Config, erro
 	if d.DeliveryStreamStatus != types.DeliveryStreamStatusActive {
 		return Config{}, fmt.Errorf("%w: it is %s", ErrNotActive, d.DeliveryStreamStatus)
 	}
-	if d.DeliveryStreamType == types.DeliveryStreamTypeDirectPut {
-		return Config{}, ErrDirectPut
-	}
-	if d.Source == nil || d.Source.KinesisStreamSourceDescription == nil {
-		return Config{}, errors.New("its source is not a Kinesis stream; iot-local plays only those")
+	source := &types.KinesisStreamSourceDescription{}
+	if d.DeliveryStreamType != types.DeliveryStreamTypeDirectPut {
+		if d.Source == nil || d.Source.KinesisStreamSourceDescription == nil {
+			return Config{}, errors.New("its source is neither a Kinesis stream nor direct puts; iot-local plays only those")
+		}
+		source = d.Source.KinesisStreamSourceDescription
 	}
 	if len(d.Destinations) != 1 || d.Destinations[0].ExtendedS3DestinationDescription == nil {
 		return Config{}, errors.New("its destination is not S3; iot-local plays only that")
 	}
-	source, to := d.Source.KinesisStreamSourceDescription, d.Destinations[0].ExtendedS3DestinationDescription
+	to := d.Destinations[0].ExtendedS3DestinationDescription
 	config := Config{
 		Name: name, ARN: aws.ToString(d.DeliveryStreamARN), Version: aws.ToString(d.VersionId),
 		SourceARN: aws.ToString(source.KinesisStreamARN), Start: aws.ToTime(source.DeliveryStartTimestamp),
@@ -102,6 +103,9 @@ func describe(ctx context.Context, c *awsapi.Clients, name string) (Config, erro
 	}
 	if err := processing(&config, to.ProcessingConfiguration); err != nil {
 		return Config{}, err
+	}
+	if config.SourceARN == "" && config.FunctionARN == "" {
+		return Config{}, ErrDirectPut
 	}
 	return config, conversion(ctx, c, &config, to.DataFormatConversionConfiguration)
 }

@@ -103,16 +103,16 @@ func (s *Stream) failAll(records []transformed, why failure) {
 type firehoseEvent struct {
 	InvocationID      string                `json:"invocationId"`
 	DeliveryStreamARN string                `json:"deliveryStreamArn"`
-	SourceARN         string                `json:"sourceKinesisStreamArn"`
+	SourceARN         string                `json:"sourceKinesisStreamArn,omitempty"`
 	Region            string                `json:"region"`
 	Records           []firehoseEventRecord `json:"records"`
 }
 
 type firehoseEventRecord struct {
-	ID       string        `json:"recordId"`
-	Arrived  int64         `json:"approximateArrivalTimestamp"`
-	Data     []byte        `json:"data"`
-	Metadata eventMetadata `json:"kinesisRecordMetadata"`
+	ID       string         `json:"recordId"`
+	Arrived  int64          `json:"approximateArrivalTimestamp"`
+	Data     []byte         `json:"data"`
+	Metadata *eventMetadata `json:"kinesisRecordMetadata,omitempty"` // of a record of a stream
 }
 
 type eventMetadata struct {
@@ -129,9 +129,11 @@ func (s *Stream) event(records []transformed) ([]byte, error) {
 		Region: s.options.Region, Records: make([]firehoseEventRecord, len(records))}
 	for i, r := range records {
 		arrived := r.Arrived.UnixMilli()
-		e.Records[i] = firehoseEventRecord{ID: recordID(r.SequenceNumber, i), Arrived: arrived, Data: r.Data,
-			Metadata: eventMetadata{SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey, ShardID: r.shard,
-				Arrived: arrived}}
+		e.Records[i] = firehoseEventRecord{ID: recordID(r.SequenceNumber, i), Arrived: arrived, Data: r.Data}
+		if s.config.SourceARN != "" {
+			e.Records[i].Metadata = &eventMetadata{SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey,
+				ShardID: r.shard, Arrived: arrived}
+		}
 	}
 	return json.Marshal(e)
 }

@@ -48,7 +48,11 @@ type Options struct {
 	Call func(ctx context.Context, functionARN string, payload []byte) ([]byte, error)
 	// Stored reports the name of a stream that received records; it may be nil.
 	Stored func(stream string)
-	Events runlog.Sink
+	// Sent reports the name of a queue that received a message; it may be nil.
+	Sent func(queue string)
+	// Deliver takes a record for a delivery stream, or returns false: then Firehose gets it. It may be nil.
+	Deliver func(stream string, data []byte) bool
+	Events  runlog.Sink
 	// RetryFor is how long a throttled or unavailable service is retried; 0 means 30 seconds.
 	RetryFor time.Duration
 }

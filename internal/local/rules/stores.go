@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -96,6 +97,9 @@ func (p *preparer) sqs(a *types.SqsAction) perform {
 		return queue, e.persist(ctx, func() error {
 			message := &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body}
 			_, err := e.options.Clients.SQS().SendMessage(ctx, message)
+			if err == nil && e.options.Sent != nil {
+				e.options.Sent(queue[strings.LastIndexByte(queue, '/')+1:])
+			}
 			return err
 		})
 	}
@@ -125,6 +129,12 @@ func (p *preparer) firehose(a *types.FirehoseAction) perform {
 		records := make([]firehosetypes.Record, len(elements))
 		for i, element := range elements {
 			records[i].Data = append(append([]byte(nil), element...), separator...)
+		}
+		if deliver := e.options.Deliver; deliver != nil {
+			records = slices.DeleteFunc(records, func(r firehosetypes.Record) bool { return deliver(stream, r.Data) })
+			if len(records) == 0 {
+				return stream, nil
+			}
 		}
 		return stream, e.persist(ctx, func() (err error) {
 			records, err = e.putFirehoseRecords(ctx, stream, records)
