@@ -23,6 +23,9 @@ func fleet(change func(*Setup)) Setup {
 	return s
 }
 
+// queued has a queue in place of the stream.
+func queued(s *Setup) { s.Stream.Mode = "queue" }
+
 // minutely are windows of a minute. The devices send more rarely, so that each message has a window of its own.
 func minutely(s *Setup) { s.Metrics = DefaultMetrics() }
 
@@ -59,6 +62,14 @@ func TestCostOfAnItem(t *testing.T) {
 		{func(s *Setup) { s.Stream = Stream{"provisioned", 3} }, "Kinesis: shards", 32.85, "3 × 730 h × 0.015"},
 		{func(s *Setup) { s.Stream = Stream{"provisioned", 1}; s.MessageBytes = 26_000 }, "Kinesis: put units", 0.028,
 			"26,000 bytes are two units of 25 KB: 2 million × 0.014"},
+		{queued, "SQS: polls of a quiet queue", 0.2628, "5 × 2,628,000 s / 20 s = 657,000 requests × 0.40 per million"},
+		{queued, "SQS: sent", 0.40, "1 million × 0.40; 1024 × 4/3 + 250 bytes are less than 64 KB"},
+		{func(s *Setup) { queued(s); s.MessageBytes = 60_000 }, "SQS: sent", 0.80, "80,250 bytes are two times 64 KB"},
+		{queued, "SQS: received and removed", 2 / (1 + 1e6/secondsPerMonth/5) * 0.40,
+			"each of five pollers collects 1 + 0.076 messages in a second: two requests for so many × 0.40"},
+		{func(s *Setup) { queued(s); s.IntervalSeconds /= 10_000 }, "SQS: received and removed", 1e4 * 2 / 10.0 * 0.40,
+			"10,000 million, ten in a request, twice × 0.40"},
+		{queued, "AWS IoT: action of archive", 0.15, "the rule puts to Firehose as well: 1 million × 0.15"},
 		{nil, "DynamoDB: device state", 1.875, "one update per message; 1 write for the table and 2 for the index, × 0.625"},
 		{func(s *Setup) { s.IntervalSeconds = 10 }, "DynamoDB: device state", 43.8 * 1.875,
 			"1000 devices × 43,800 minutes: once a minute, although 6 messages come in one"},
@@ -186,16 +197,17 @@ func TestCheck(t *testing.T) {
 		setup        func(*Setup)
 		path, detail string
 	}{
-		"no interval":     {func(s *Setup) { s.IntervalSeconds = 0 }, "interval_seconds", "not between"},
-		"not a number":    {func(s *Setup) { s.MessageBytes = math.NaN() }, "message_bytes", "not between"},
-		"half a shard":    {func(s *Setup) { s.Stream.Shards = 1.5 }, "stream.shards", "whole"},
-		"too large":       {func(s *Setup) { s.MessageBytes = 131_073 }, "message_bytes", "131072"},
-		"no such mode":    {func(s *Setup) { s.Stream.Mode = "on-demand" }, "stream.mode", "on_demand, provisioned"},
-		"no such type":    {func(s *Setup) { s.InfluxDB = &InfluxDB{&Instance{"t3"}} }, "influxdb.instance.type", "db.influx.medium"},
-		"too few shards":  {func(s *Setup) { s.Stream = Stream{"provisioned", 1}; s.IntervalSeconds = 0.5 }, "stream.shards", "need 2 shards"},
-		"unknown price":   {func(s *Setup) { s.Prices = map[string]float64{"x": 1} }, "prices.x", "iot_message"},
-		"negative price":  {func(s *Setup) { s.Prices = map[string]float64{"s3_put": -1} }, "prices.s3_put", "not a price"},
-		"too long recent": {func(s *Setup) { s.Recent = &Recent{} }, "recent.hours", "not between"},
+		"no interval":        {func(s *Setup) { s.IntervalSeconds = 0 }, "interval_seconds", "not between"},
+		"not a number":       {func(s *Setup) { s.MessageBytes = math.NaN() }, "message_bytes", "not between"},
+		"half a shard":       {func(s *Setup) { s.Stream.Shards = 1.5 }, "stream.shards", "whole"},
+		"too large":          {func(s *Setup) { s.MessageBytes = 131_073 }, "message_bytes", "131072"},
+		"no such mode":       {func(s *Setup) { s.Stream.Mode = "on-demand" }, "stream.mode", "on_demand, provisioned"},
+		"no such type":       {func(s *Setup) { s.InfluxDB = &InfluxDB{&Instance{"t3"}} }, "influxdb.instance.type", "db.influx.medium"},
+		"too few shards":     {func(s *Setup) { s.Stream = Stream{"provisioned", 1}; s.IntervalSeconds = 0.5 }, "stream.shards", "need 2 shards"},
+		"metrics of a queue": {func(s *Setup) { minutely(s); queued(s) }, "metrics", "need a stream"},
+		"unknown price":      {func(s *Setup) { s.Prices = map[string]float64{"x": 1} }, "prices.x", "iot_message"},
+		"negative price":     {func(s *Setup) { s.Prices = map[string]float64{"s3_put": -1} }, "prices.s3_put", "not a price"},
+		"too long recent":    {func(s *Setup) { s.Recent = &Recent{} }, "recent.hours", "not between"},
 		"alerts that Basic Ingest does not reach": {func(s *Setup) { s.BasicIngest, s.Alerts = true, &Alerts{} },
 			"basic_ingest", "the alerts"},
 		"an archive that Basic Ingest does not reach": {func(s *Setup) { s.BasicIngest, s.Archive.Delivery = true, perMessage },
@@ -214,6 +226,7 @@ func TestPrices(t *testing.T) {
 	used := map[string]bool{}
 	everything := []func(*Setup){nil,
 		func(s *Setup) { s.Archive.Delivery = perMessage },
+		queued,
 		func(s *Setup) {
 			s.Stream.Mode, s.Stream.Shards, s.Credentials.Store = "provisioned", 10, "secretsmanager"
 			s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
@@ -245,12 +258,22 @@ func TestEveryItemHasAPrice(t *testing.T) {
 		s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
 		s.Monitoring, s.API, s.Metrics = DefaultMonitoring(), DefaultAPI(), DefaultMetrics()
 		s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, EmailSubscribers: 1}
-	}, func(s *Setup) { s.Stream.Mode = "provisioned" }, func(s *Setup) { s.Archive.Delivery = perMessage }} {
+	}, queued, func(s *Setup) { s.Stream.Mode = "provisioned" }, func(s *Setup) { s.Archive.Delivery = perMessage }} {
 		for _, i := range estimate(t, fleet(change)).Items {
 			if i.Price == 0 || i.Unit == "" {
 				t.Errorf("%s has no price", i.Name)
 			}
 		}
+	}
+}
+
+// An idle pipeline with a queue costs what Lambda's polls do.
+func TestIdleQueue(t *testing.T) {
+	s := Default()
+	queued(&s)
+	s.Devices = 0
+	if e := estimate(t, s); math.Abs(e.Total()-0.2628) > 1e-9 || math.Abs(e.Fixed()-e.Total()) > 1e-9 {
+		t.Errorf("%+v", e)
 	}
 }
 

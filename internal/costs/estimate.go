@@ -126,10 +126,28 @@ func (b *bill) ingest() {
 	b.perMessage("iot_action", "AWS IoT: action of telemetry", metered)
 }
 
+// queue is the SQS queue in place of the stream, and the second action of the rule with a batched archive. Lambda receives
+// and removes ten messages at a time at most, and polls a quiet queue as well.
+func (b *bill) queue() {
+	s, t := b.setup, b.traffic
+	envelope := envelopeBytes(s.MessageBytes)
+	b.fixed("sqs_request", "SQS: polls of a quiet queue", queuePollers*secondsPerMonth/queuePollSeconds/1e6)
+	b.perMessage("sqs_request", "SQS: sent", t.messages/1e6*units(envelope, sqsUnit))
+	receives := max(1, t.batch/sqsBatch, t.batch*envelope/sqsUnit)
+	b.perMessage("sqs_request", "SQS: received and removed", t.invocations/1e6*(receives+max(1, t.batch/sqsBatch)))
+	if b.batchedArchive() {
+		b.perMessage("iot_action", "AWS IoT: action of archive", t.messages/1e6*iotUnits(s.MessageBytes))
+	}
+}
+
 // stream is the Kinesis stream with its readers: the processor, Firehose with a batched archive, and the function
 // metrics.
 func (b *bill) stream() {
 	s, t := b.setup, b.traffic
+	if s.queued() {
+		b.queue()
+		return
+	}
 	if s.Stream.Mode != onDemand {
 		b.fixed("kinesis_shard_hour", "Kinesis: shards", s.Stream.Shards*hoursPerMonth)
 		b.perMessage("kinesis_put", "Kinesis: put units", t.messages/1e6*units(s.MessageBytes, kinesisPutUnit))
@@ -223,13 +241,17 @@ func (b *bill) archive() {
 		b.perMessage("s3_storage", "S3: archive of one month", t.messages*s.MessageBytes/gib)
 		return
 	}
-	rounded := t.messages * units(s.MessageBytes, firehoseUnit) * firehoseUnit / gib
+	delivered := s.MessageBytes
+	if s.queued() {
+		delivered = envelopeBytes(delivered)
+	}
+	rounded := t.messages * units(delivered, firehoseUnit) * firehoseUnit / gib
 	b.perMessage("firehose_in", "Firehose: data in", rounded)
 	if s.Archive.Format == parquet {
 		b.perMessage("firehose_conversion", "Firehose: conversion to Parquet", rounded)
 	}
 	bytes := t.messages * s.MessageBytes
-	if invocations := archiverInvocations(t.messages, bytes); invocations > 0 {
+	if invocations := archiverInvocations(t.messages, t.messages*delivered); invocations > 0 {
 		b.function("archiver", invocations, t.messages/invocations, 0, pipeline.ArchiverMemoryMB)
 		b.metrics("archiver", archiverMetrics)
 	}

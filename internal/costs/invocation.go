@@ -22,8 +22,11 @@ func (s Setup) Processing() Invocation {
 
 // Archiving returns the mean invocation of the archiver.
 func (s Setup) Archiving() Invocation {
-	messages := s.traffic().messages
-	n := messages / archiverInvocations(messages, messages*s.MessageBytes)
+	messages, delivered := s.traffic().messages, s.MessageBytes
+	if s.queued() {
+		delivered = envelopeBytes(delivered)
+	}
+	n := messages / archiverInvocations(messages, messages*delivered)
 	return Invocation{Messages: n, RowBytes: rowBytes(s.MessageBytes), LogBytes: logBytes(n), Metrics: archiverMetrics}
 }
 

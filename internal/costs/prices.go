@@ -70,6 +70,10 @@ var prices = []Price{
 	{Key: "kinesis_put", USD: 0.014, Unit: million, Page: pageKinesis, Known: "2026-08",
 		Basis: "provisioned; units of 25 KB"},
 
+	{Key: "sqs_request", USD: 0.40, Unit: million, Page: "Amazon SQS", Known: "2026-06",
+		Basis: "standard queues, each 64 KB of a request; the first million of an account's requests in a month " +
+			"is free, which is not counted here"},
+
 	{Key: "lambda_request", USD: 0.20, Unit: million, Page: pageLambda, Known: "2026"},
 	{Key: "lambda_gb_second", USD: 13.3334, Unit: "million GB-seconds", Page: pageLambda, Known: "2026",
 		Basis: "arm64"},

@@ -42,13 +42,13 @@ type Setup struct {
 	Prices map[string]float64 `json:"prices"`
 }
 
-// Stream is the Kinesis stream.
+// Stream is the Kinesis stream, or the queue in its place.
 type Stream struct {
 	Mode   string  `json:"mode"`
 	Shards float64 `json:"shards"` // provisioned only
 }
 
-// Processor is the function that reads the stream.
+// Processor is the function that reads the stream or the queue.
 type Processor struct {
 	BatchSize          float64 `json:"batch_size"`
 	BatchWindowSeconds float64 `json:"batch_window_seconds"`
@@ -193,7 +193,8 @@ func DefaultQueries() *Queries { return &Queries{PerDay: 1, Days: 1} }
 
 // Check reports the first member of a setup that is not valid, as an *argument.Error.
 func (s Setup) Check() error {
-	for _, check := range []func() error{s.checkNumbers, s.checkChoices, s.checkIngest, s.checkShards, s.checkPrices} {
+	for _, check := range []func() error{s.checkNumbers, s.checkChoices, s.checkIngest, s.checkShards, s.checkQueue,
+		s.checkPrices} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -312,13 +313,21 @@ func (s Setup) checkIngest() error {
 
 // checkShards refuses a stream that cannot take the fleet's messages.
 func (s Setup) checkShards() error {
-	if s.Stream.Mode == onDemand {
+	if s.Stream.Mode == onDemand || s.queued() {
 		return nil
 	}
 	if need := shardsFor(s.Devices/s.IntervalSeconds, s.MessageBytes); need > s.Stream.Shards {
 		return argument.Fail("stream.shards",
 			"%.0f messages of %.0f bytes per second need %.0f shards, and there are %.0f",
 			math.Ceil(s.Devices/s.IntervalSeconds), s.MessageBytes, need, s.Stream.Shards)
+	}
+	return nil
+}
+
+// checkQueue refuses what a queue does not have.
+func (s Setup) checkQueue() error {
+	if s.queued() && s.Metrics != nil {
+		return argument.Fail("metrics", "metrics need a stream; remove metrics, or use stream.mode = %q", onDemand)
 	}
 	return nil
 }

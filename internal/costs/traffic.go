@@ -1,6 +1,10 @@
 package costs
 
-import "math"
+import (
+	"math"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+)
 
 // Sizes and times.
 const (
@@ -24,12 +28,21 @@ const (
 	firehoseUnit      = 5 * kilobyte
 	dynamoWriteUnit   = 1 * kilobyte
 	timestreamUnit    = 1 * kilobyte
+	sqsUnit           = 64 * kilobyte // of a request
+	sqsBatch          = 10            // messages in a request
 
 	onDemandShards   = 4    // a stream on demand begins with 4 MB per second
 	shardRecords     = 1000 // per second
 	shardBytes       = 1 * megabyte
 	invocationBytes  = 6 * megabyte // Lambda's limit on an event
 	eventRecordBytes = 500          // what Lambda's Kinesis event holds per record besides the data
+	queueRecordBytes = 1000         // what Lambda's SQS event holds per message besides the body
+
+	// Lambda polls a queue with five requests at a time, each of which waits for twenty seconds [Lambda developer guide,
+	// Using Lambda with Amazon SQS; SQS long polling].
+	queuePollers     = 5
+	queuePollSeconds = 20
+	envelopeMembers  = 250 // what the rule adds to a payload, with a topic of topicBytes
 
 	timestreamBatch = 100    // records in one WriteRecords
 	dynamoBatch     = 25     // items in one BatchWriteItem
@@ -58,12 +71,19 @@ func (s Setup) traffic() traffic {
 	if s.Stream.Mode == onDemand {
 		t.shards = max(onDemandShards, shardsFor(t.perSecond, s.MessageBytes))
 	}
+	if s.queued() {
+		t.shards = queuePollers // each collects a batch of its own
+	}
 	if t.messages == 0 {
 		return t
 	}
 	// The partition key is the device, so that a small fleet does not use every shard.
 	busy := min(t.shards, max(1, math.Floor(s.Devices)))
-	fits := math.Floor(invocationBytes / (s.MessageBytes*4/3 + eventRecordBytes))
+	record := s.MessageBytes*4/3 + eventRecordBytes
+	if s.queued() {
+		record = envelopeBytes(s.MessageBytes) + queueRecordBytes
+	}
+	fits := math.Floor(invocationBytes / record)
 	// The first record opens the window, and the others arrive while it is open. Lambda polls a shard once a second,
 	// with a shorter window as well.
 	window := max(1, s.Processor.BatchWindowSeconds)
@@ -72,6 +92,9 @@ func (s Setup) traffic() traffic {
 	// One update per device and batch at most. A device sends regularly: it is in a batch once, until the batch spans
 	// more than its interval.
 	devices := min(t.batch, s.Devices/busy)
+	if s.queued() {
+		devices = min(t.batch, s.Devices) // whoever polls gets messages of any device
+	}
 	t.updates = devices * s.written(t, devices, busy)
 	return t
 }
@@ -89,6 +112,12 @@ func (s Setup) written(t traffic, devices, shards float64) float64 {
 	instances := max(1, min(shards, math.Ceil(busy)))
 	return min(1, instances*between/refresh)
 }
+
+// queued reports whether a queue takes the place of the stream.
+func (s Setup) queued() bool { return s.Stream.Mode == pipeline.StreamQueue }
+
+// envelopeBytes is the size of what a rule sends to a queue and to Firehose: the payload as base64, and its names.
+func envelopeBytes(messageBytes float64) float64 { return messageBytes*4/3 + envelopeMembers }
 
 // shardsFor is how many shards take a rate of messages.
 func shardsFor(perSecond, bytes float64) float64 {

@@ -156,9 +156,12 @@ var table = []statement{
 		UntagResource`,
 	},
 	{
-		sid:       "DeadLetters",
-		service:   "sqs",
-		resources: []string{"arn:${partition}:sqs:${region}:${account}:${name}-dead-letters"},
+		sid:     "Queues",
+		service: "sqs",
+		resources: []string{
+			"arn:${partition}:sqs:${region}:${account}:${name}-dead-letters",
+			"arn:${partition}:sqs:${region}:${account}:${name}-messages",
+		},
 		actions: `
 		CreateQueue DeleteQueue GetQueueAttributes GetQueueUrl ListQueueTags SetQueueAttributes TagQueue UntagQueue`,
 	},

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	_ "embed"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -28,6 +29,8 @@ var tables = template.FuncMap{
 	"shards":       shardTable,
 	"monthly":      monthlyTable,
 	"idle":         idleTable,
+	"modes":        modeTable,
+	"idlePolls":    idlePolls,
 	"queries":      queryTable,
 	"prices":       priceTable,
 	"indexWrites":  indexWrites,
@@ -64,6 +67,7 @@ func influxdb(s *costs.Setup)    { s.InfluxDB = &costs.InfluxDB{} }
 func alerts(s *costs.Setup)      { s.BasicIngest, s.Alerts = false, &costs.Alerts{Share: 0.001} }
 func longBatches(s *costs.Setup) { s.Processor = costs.Cheapest(1).Processor }
 func provisioned(s *costs.Setup) { s.Stream.Mode = "provisioned" }
+func queue(s *costs.Setup)       { s.Stream.Mode = "queue" }
 
 func setups() []setup {
 	with := func(name string, changes ...func(*costs.Setup)) setup {
@@ -86,6 +90,7 @@ func setups() []setup {
 		with("the same with `timestream`", basic, longBatches, timestream),
 		with("the same with `influxdb`", basic, longBatches, influxdb),
 		with("the same without archive", basic, longBatches, noArchive),
+		with("the default with a queue", broker, queue),
 		with("the default with `alerts`, one message in 1000 raising one", broker, alerts),
 	}
 }
@@ -104,7 +109,7 @@ var columns = []struct {
 	items []string
 }{
 	{"AWS IoT", []string{"AWS IoT"}},
-	{"Kinesis", []string{"Kinesis"}},
+	{"stream or queue", []string{"Kinesis", "SQS"}},
 	{"functions", []string{"processor", "archiver", "alerts", "metrics"}},
 	{"device state", []string{"DynamoDB: device state"}},
 	{"archive", []string{"Firehose: data", "Firehose: conversion", "S3: o", "S3: archive"}},
@@ -267,6 +272,53 @@ func monthlyTable() (string, error) {
 	return t.String(), nil
 }
 
+// modeTable compares the modes of the stream for fleets whose devices send 1 KB each minute, without an archive: what the
+// stream or the queue costs, and what follows from it elsewhere.
+func modeTable() (string, error) {
+	modes := []func(*costs.Setup){queue, provisioned, func(*costs.Setup) {}}
+	t := table{header: []string{"devices", "messages per month", "`queue`", "`provisioned`, shards as needed",
+		"`on_demand`"}}
+	for _, devices := range []float64{0, 3, 30, 300, 3000, 30_000} {
+		cells := []string{thousands(devices)}
+		for i, mode := range modes {
+			s := fleet(devices, func(s *costs.Setup) { mode(s); noArchive(s); s.Connected = false })
+			s.Stream.Shards = max(1, math.Ceil(devices/s.IntervalSeconds/1000))
+			e, err := costs.Of(s)
+			if err != nil {
+				return "", err
+			}
+			if i == 0 {
+				cells = append(cells, fmt.Sprintf("%.2f million", e.Messages/1e6))
+			}
+			cells = append(cells, cents(e.Total()-ingestOf(e)))
+		}
+		t.add(cells...)
+	}
+	return t.String(), nil
+}
+
+// idlePolls is how many requests a month Lambda sends to a quiet queue.
+func idlePolls() (string, error) {
+	e, err := costs.Of(fleet(0, queue))
+	for _, i := range e.Items {
+		if strings.HasPrefix(i.Name, "SQS: polls") {
+			return thousands(1e6 * i.Quantity), err
+		}
+	}
+	return "", errors.Join(err, errors.New("a queue is not polled"))
+}
+
+// ingestOf is what AWS IoT costs, which is the same in all modes without an archive.
+func ingestOf(e costs.Estimate) float64 {
+	sum := 0.0
+	for _, i := range e.Items {
+		if strings.HasPrefix(i.Name, "AWS IoT") {
+			sum += i.Cost
+		}
+	}
+	return sum
+}
+
 // idleTable lists what is paid for without messages.
 func idleTable() (string, error) {
 	t := table{header: []string{"what", "USD per month"}}
@@ -276,6 +328,7 @@ func idleTable() (string, error) {
 	}{
 		{"stream, `on_demand`", "Kinesis: stream", broker},
 		{"stream, `provisioned`, per shard", "Kinesis: shards", provisioned},
+		{"queue", "SQS: polls", queue},
 		{"`influxdb.instance`, `db.influx.medium`, without its storage", "Timestream for InfluxDB",
 			func(s *costs.Setup) {
 				s.InfluxDB = &costs.InfluxDB{Instance: &costs.Instance{Type: "db.influx.medium"}}
