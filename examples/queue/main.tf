@@ -12,8 +12,8 @@ provider "iot" {}
 variable "fleets" {
   type = map(set(string))
   default = {
-    north = ["meter-001", "meter-002"]
-    south = ["meter-001"]
+    north = ["north-001", "north-002"]
+    south = ["south-001"]
   }
 }
 
