@@ -126,8 +126,8 @@ func (b *bill) ingest() {
 	b.perMessage("iot_action", "AWS IoT: action of telemetry", metered)
 }
 
-// queue is the SQS queue in place of the stream, and the second action of the rule with a batched archive. Lambda receives
-// and removes ten messages at a time at most, and polls a quiet queue as well.
+// queue is the SQS queue in place of the stream, and the second action of the rule with a batched archive. Lambda
+// receives and removes ten messages at a time at most, and polls a quiet queue as well.
 func (b *bill) queue() {
 	s, t := b.setup, b.traffic
 	envelope := envelopeBytes(s.MessageBytes)

@@ -38,8 +38,8 @@ const (
 	eventRecordBytes = 500          // what Lambda's Kinesis event holds per record besides the data
 	queueRecordBytes = 1000         // what Lambda's SQS event holds per message besides the body
 
-	// Lambda polls a queue with five requests at a time, each of which waits for twenty seconds [Lambda developer guide,
-	// Using Lambda with Amazon SQS; SQS long polling].
+	// Lambda polls a queue with five requests at a time, each of which waits for twenty seconds [Lambda developer
+	// guide, Using Lambda with Amazon SQS; SQS long polling].
 	queuePollers     = 5
 	queuePollSeconds = 20
 	envelopeMembers  = 250 // what the rule adds to a payload, with a topic of topicBytes

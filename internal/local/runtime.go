@@ -196,10 +196,7 @@ func (r *Runtime) start(ctx context.Context) error {
 		Config:     r.asyncConfig,
 		Events:     r.options.Events,
 		RetryDelay: r.options.RetryDelay,
-		Send: func(ctx context.Context, to string, record []byte) error {
-			key := "aws/lambda/async/" + time.Now().UTC().Format("2006/01/02/2006-01-02T15.04.05.000000000")
-			return r.send(ctx, to, key, record)
-		},
+		Send:       r.sendAsync,
 	})
 	r.schedules, r.alarms = r.newSchedules(), r.playAlarms()
 	if err := r.listen(); err != nil {
@@ -342,6 +339,12 @@ func (r *Runtime) call(ctx context.Context, functionARN string, payload []byte) 
 		return nil, errors.New(problem)
 	}
 	return result.Payload, nil
+}
+
+// sendAsync delivers the failure record of an asynchronous invocation.
+func (r *Runtime) sendAsync(ctx context.Context, to string, record []byte) error {
+	key := "aws/lambda/async/" + time.Now().UTC().Format("2006/01/02/2006-01-02T15.04.05.000000000")
+	return r.send(ctx, to, key, record)
 }
 
 // send delivers a failure record.

@@ -121,8 +121,9 @@ func (b *builder) archiveRule() ownRule {
 		key: "archive", topic: "telemetry",
 		description: "Telemetry of pipeline " + b.config.Name + " to its archive",
 		sql:         constant("SELECT * FROM " + b.from("telemetry")),
-		actions:     constantAction(spec.Action{S3: &spec.S3Action{RoleARN: b.rulesRoleARN(), Bucket: bucket, Key: key}}),
-		needs:       []string{"bucket"},
+		actions: constantAction(spec.Action{
+			S3: &spec.S3Action{RoleARN: b.rulesRoleARN(), Bucket: bucket, Key: key}}),
+		needs: []string{"bucket"},
 		grants: append([]statement{allow([]string{"s3:PutObject"}, b.arn.bucket(bucket)+"/"+prefix+"*")},
 			b.encryptWith(b.config.Archive.KMSKeyID)...),
 	}

@@ -79,7 +79,8 @@ func (b *builder) deliveryLogARN() string {
 	return b.arn.logGroup(b.names.deliveryLogGroup()) + ":log-stream:" + archiveLogStream
 }
 
-// delivery is the Firehose stream, which reads the stream or gets what the rules put. It needs all that AWS tries when it is created.
+// delivery is the Firehose stream, which reads the stream or gets what the rules put. It needs all that AWS tries when
+// it is created.
 func (b *builder) delivery() assembly.Part {
 	a := b.config.Archive
 	desired := spec.DeliveryStream{

@@ -43,9 +43,9 @@ func newBuilder(config Spec, env Env) *builder {
 // Build returns the parts of the pipeline that config describes, the manifest first. It expects a description in which
 // Validate finds no error. While some values are still unknown, the keys, names and ARNs are correct anyway.
 //
-// Every pipeline has a manifest, a thing group and type, a policy, a fleet, a stream or a queue, a device table, a bucket, a
-// dead-letter queue, the processor with its role and log group, and the rules telemetry and status. The file of each
-// capability says when its other parts exist.
+// Every pipeline has a manifest, a thing group and type, a policy, a fleet, a stream or a queue, a device table, a
+// bucket, a dead-letter queue, the processor with its role and log group, and the rules telemetry and status. The file
+// of each capability says when its other parts exist.
 func Build(config Spec, env Env) ([]assembly.Part, error) {
 	b := newBuilder(config, env)
 	var err error

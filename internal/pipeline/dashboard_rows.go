@@ -227,11 +227,12 @@ func (b *builder) dataGraph() []graphEntry {
 		curve("stream, out", b.streamMetric("GetRecords.Bytes"))}, "DataReadFromKinesisStream.Bytes"
 	if b.queued() {
 		// SQS has no metric of bytes: messages times their mean size.
+		const queued = "IncomingBytes"
 		sent := queueMetric(b.names.queue(), "NumberOfMessagesSent", "Sum")
 		size := queueMetric(b.names.queue(), "SentMessageSize", "Average")
 		sent.ID, size.ID = "sent", "size"
 		list, read = []graphEntry{{MetricQuery: sent, hidden: true}, {MetricQuery: size, hidden: true},
-			{MetricQuery: spec.MetricQuery{ID: "queue", Label: "queue, in", Expression: "sent * size"}}}, "IncomingBytes"
+			{MetricQuery: spec.MetricQuery{ID: "queue", Label: "queue, in", Expression: "sent * size"}}}, queued
 	}
 	if b.batched() {
 		list = append(list, curve("Firehose, archive", b.deliveryMetric(read, "Sum")))

@@ -128,7 +128,8 @@ func (b *builder) storeParts(source string) []string {
 // eventSource invokes the processor with records of the stream.
 func (b *builder) eventSource() assembly.Part {
 	p, stream, name := b.config.Processor, b.names.pipeline, b.names.function("processor")
-	return b.part(keyProcessorMapping, spec.KindEventSource, spec.NameIn(stream, name), "", b.storeParts("stream"), spec.EventSource{
+	needed := b.storeParts("stream")
+	return b.part(keyProcessorMapping, spec.KindEventSource, spec.NameIn(stream, name), "", needed, spec.EventSource{
 		SourceARN:             b.arn.stream(stream),
 		FunctionName:          name,
 		FunctionARN:           b.arn.function(name),

@@ -12,11 +12,11 @@ const (
 	keyQueue        = "queue"
 	keyQueueMapping = "queue/event_source"
 
-	// queueRetentionDays is how long the queue keeps what nobody takes. A dead letter keeps the time at which its message
-	// was sent, so this must be shorter than deadLetterDays.
+	// queueRetentionDays is how long the queue keeps what nobody takes. A dead letter keeps the time at which its
+	// message was sent, so this must be shorter than deadLetterDays.
 	queueRetentionDays = 4
-	// visibilityFactor times the function's timeout is how long a received message stays hidden [Lambda developer guide,
-	// Using Lambda with Amazon SQS].
+	// visibilityFactor times the function's timeout is how long a received message stays hidden [Lambda developer
+	// guide, Using Lambda with Amazon SQS].
 	visibilityFactor = 6
 	// queueMaxRetries is SQS's limit of receives, less the first.
 	queueMaxRetries = 999
@@ -73,8 +73,8 @@ func (b *builder) queueParts() []assembly.Part {
 	}
 }
 
-// toQueue completes a rule that sends to the queue, and to Firehose for an archive in batches. What it sends is JSON, so
-// SQS takes it as it is.
+// toQueue completes a rule that sends to the queue, and to Firehose for an archive in batches. What it sends is JSON,
+// so SQS takes it as it is.
 func (b *builder) toQueue(r ownRule) ownRule {
 	role := b.rulesRoleARN()
 	r.needs = []string{keyQueue}
@@ -139,12 +139,12 @@ func (c *checker) checkQueueBatches(p *ProcessorSpec) {
 func (c *checker) checkQueueReaders(s Spec) {
 	if s.Metrics != nil && c.known("metrics") {
 		c.fail("metrics", "Metrics need a stream", "Lambda hands windows of time only from a stream, in the order of "+
-			"its records, and a queue has neither. Remove metrics and compute statistics from the archive with Athena, "+
-			`or set stream = { mode = "on_demand" }.`)
+			"its records, and a queue has neither. Remove metrics and compute statistics from the archive with "+
+			`Athena, or set stream = { mode = "on_demand" }.`)
 	}
 	if s.Telemetry != nil && s.Telemetry.Select != nil && c.known("telemetry.select") {
-		c.fail("telemetry.select", "select needs a stream", "A queue carries nothing but what the rule selects, so the "+
-			"rule must put the device's name and the whole payload there. Describe the payload with data_path, "+
+		c.fail("telemetry.select", "select needs a stream", "A queue carries nothing but what the rule selects, so "+
+			"the rule must put the device's name and the whole payload there. Describe the payload with data_path, "+
 			`rename, ignore and the like instead, or set stream = { mode = "on_demand" }.`)
 	}
 }

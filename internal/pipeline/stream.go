@@ -73,7 +73,8 @@ func (b *builder) stream() spec.Stream {
 }
 
 // toStream completes a rule that writes to the stream, or to the queue in its place. The partition key is the device,
-// which device gives in SQL: its messages stay in order, and the processor knows the device without trusting the message.
+// which device gives in SQL: its messages stay in order, and the processor knows the device without trusting the
+// message.
 func (b *builder) toStream(r ownRule, device string) ownRule {
 	if b.queued() {
 		return b.toQueue(r)

@@ -16,7 +16,7 @@ type Resource string
 // What a function can call. The comment says which ARN the policy document contains.
 const (
 	Stream             Resource = "stream"              // the pipeline's Kinesis stream
-	Queue              Resource = "queue"               // the SQS queue that the rules send to, with stream.mode "queue"
+	Queue              Resource = "queue"               // the SQS queue that the rules send to
 	TimestreamTable    Resource = "timestream-table"    // the pipeline's Timestream table
 	InfluxDBSecret     Resource = "influxdb-secret"     // the secret with the credentials of InfluxDB
 	DeviceTable        Resource = "device-table"        // the DynamoDB device table, without its indexes
@@ -87,8 +87,8 @@ var processor = []Need{
 	{Action: "logs:PutLogEvents", On: LogStreams, ByLambda: true},
 	{Action: "s3:PutObject", On: FailedBatches, With: Stream, ByLambda: true},
 
-	// [Lambda developer guide, Configuring an execution role with SQS]: the mapping polls the queue, and removes what is
-	// processed.
+	// [Lambda developer guide, Configuring an execution role with SQS]: the mapping polls the queue, and removes what
+	// is processed.
 	{Action: "sqs:DeleteMessage", On: Queue, ByLambda: true},
 	{Action: "sqs:GetQueueAttributes", On: Queue, ByLambda: true},
 	{Action: "sqs:ReceiveMessage", On: Queue, ByLambda: true},

@@ -14,8 +14,8 @@ type Delivery struct {
 }
 
 // ParseFirehose reads the event that a transformation function gets from a delivery stream whose source is a Kinesis
-// stream [AWS 7.4 Transform event], or that a pipeline's rules put to. The strings share the event's memory, as those of
-// Parse do. It returns an error for an event that is not one, or if a record could not be answered.
+// stream [AWS 7.4 Transform event], or that a pipeline's rules put to. The strings share the event's memory, as those
+// of Parse do. It returns an error for an event that is not one, or if a record could not be answered.
 func ParseFirehose(event []byte) ([]Delivery, error) {
 	records := make([]Delivery, 0, len(event)/400+1)
 	// The event is only read, and outlives every use of the records: see Parse.

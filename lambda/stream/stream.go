@@ -43,8 +43,8 @@ func (r *Record) Arrival() time.Time { return time.UnixMilli(r.ArrivalMillis).UT
 
 // Parse reads an event. The strings of the records, except Data, share the event's memory. The event must not change
 // while they are in use, and they must not be kept after the invocation, because the Lambda runtime reuses its buffer.
-// Parse returns an error for an event that is neither a Kinesis nor an SQS batch, or if a record could not be reported as
-// failed.
+// Parse returns an error for an event that is neither a Kinesis nor an SQS batch, or if a record could not be reported
+// as failed.
 func Parse(event []byte) ([]Record, error) {
 	// Each record's envelope is some 400 bytes, so this is rarely too small and never far too large.
 	records := make([]Record, 0, len(event)/400+1)
@@ -109,15 +109,12 @@ func readRecords(r *jsontext.Reader, records []Record) ([]Record, error) {
 		}
 		return err
 	}
-	attributes := func(key string) error {
-		if key != "SentTimestamp" {
-			return r.Skip()
+	attributes := func(key string) (err error) {
+		if key == "SentTimestamp" {
+			record.ArrivalMillis, err = readSent(r)
+			return err
 		}
-		text, err := r.Text()
-		if err == nil {
-			record.ArrivalMillis, err = strconv.ParseInt(text, 10, 64)
-		}
-		return err
+		return r.Skip()
 	}
 	envelope := func(key string) (err error) {
 		switch key {
@@ -155,6 +152,15 @@ func readRecords(r *jsontext.Reader, records []Record) ([]Record, error) {
 		}
 		records = append(records, record)
 	}
+}
+
+// readSent reads the time at which SQS got a message: milliseconds, as text.
+func readSent(r *jsontext.Reader) (int64, error) {
+	text, err := r.Text()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(text, 10, 64)
 }
 
 // readEpoch reads a time in units of scale milliseconds, and returns milliseconds.

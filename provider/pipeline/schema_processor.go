@@ -16,8 +16,8 @@ func processor() capability {
 			"memory_mb":       number("Memory of the function in MB.", pipeline.ProcessorMemoryMB),
 			"timeout_seconds": number("Seconds that an invocation may take.", pipeline.ProcessorTimeoutSeconds),
 			"max_retries": number("Number of retries of a failed batch; `-1` retries until its records expire. A "+
-				"batch that still fails goes to the dead letters in S3. Of a queue, each message that still fails goes "+
-				"to the dead-letter queue; at most `999`.", pipeline.ProcessorMaxRetries),
+				"batch that still fails goes to the dead letters in S3. Of a queue, each message that still fails "+
+				"goes to the dead-letter queue; at most `999`.", pipeline.ProcessorMaxRetries),
 			"max_record_age_seconds": number("Age in seconds at which a record is no longer retried; `-1` sets no "+
 				"limit. Not with a queue.",
 				pipeline.ProcessorMaxRecordAgeSeconds),

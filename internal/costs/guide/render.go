@@ -272,8 +272,8 @@ func monthlyTable() (string, error) {
 	return t.String(), nil
 }
 
-// modeTable compares the modes of the stream for fleets whose devices send 1 KB each minute, without an archive: what the
-// stream or the queue costs, and what follows from it elsewhere.
+// modeTable compares the modes of the stream for fleets whose devices send 1 KB each minute, without an archive: what
+// the stream or the queue costs, and what follows from it elsewhere.
 func modeTable() (string, error) {
 	modes := []func(*costs.Setup){queue, provisioned, func(*costs.Setup) {}}
 	t := table{header: []string{"devices", "messages per month", "`queue`", "`provisioned`, shards as needed",

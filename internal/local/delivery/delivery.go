@@ -1,5 +1,6 @@
-// Package delivery plays Firehose: it reads a Kinesis stream, or what rules put, lets a function transform the records, converts them to
-// Parquet or compresses them, and writes objects to a bucket, with the error handling that AWS documents. [AWS 7.4]
+// Package delivery plays Firehose: it reads a Kinesis stream, or what rules put, lets a function transform the records,
+// converts them to Parquet or compresses them, and writes objects to a bucket, with the error handling that AWS
+// documents. [AWS 7.4]
 //
 // It knows streams only through streams.Source, functions only through Invoke, and buckets only through Put.
 package delivery

@@ -72,7 +72,8 @@ func describe(ctx context.Context, c *awsapi.Clients, name string) (Config, erro
 	source := &types.KinesisStreamSourceDescription{}
 	if d.DeliveryStreamType != types.DeliveryStreamTypeDirectPut {
 		if d.Source == nil || d.Source.KinesisStreamSourceDescription == nil {
-			return Config{}, errors.New("its source is neither a Kinesis stream nor direct puts; iot-local plays only those")
+			return Config{}, errors.New(
+				"its source is neither a Kinesis stream nor direct puts; iot-local plays only those")
 		}
 		source = d.Source.KinesisStreamSourceDescription
 	}

@@ -63,8 +63,8 @@ func (b *batch) take(size int) []types.Message {
 	return taken
 }
 
-// failures reads an answer with batchItemFailures. A missing answer and a missing or empty list mean success; what cannot
-// be read, and a name that is not in the batch, fail the whole batch.
+// failures reads an answer with batchItemFailures. A missing answer and a missing or empty list mean success; what
+// cannot be read, and a name that is not in the batch, fail the whole batch.
 func failures(answer []byte, all map[string]bool) (map[string]bool, error) {
 	var reply struct {
 		BatchItemFailures []struct {
@@ -107,8 +107,9 @@ type sqsEventRecord struct {
 func (p *Poller) event(messages []types.Message) ([]byte, error) {
 	e := sqsEvent{Records: make([]sqsEventRecord, len(messages))}
 	for i, m := range messages {
-		e.Records[i] = sqsEventRecord{MessageID: aws.ToString(m.MessageId), ReceiptHandle: aws.ToString(m.ReceiptHandle),
-			Body: aws.ToString(m.Body), Attributes: m.Attributes, MD5OfBody: aws.ToString(m.MD5OfBody),
+		e.Records[i] = sqsEventRecord{MessageID: aws.ToString(m.MessageId),
+			ReceiptHandle: aws.ToString(m.ReceiptHandle), Body: aws.ToString(m.Body), Attributes: m.Attributes,
+			MD5OfBody:   aws.ToString(m.MD5OfBody),
 			EventSource: "aws:sqs", EventSourceARN: p.mapping.QueueARN, Region: p.options.Region}
 	}
 	return json.Marshal(e)

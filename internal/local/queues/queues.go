@@ -1,6 +1,6 @@
 // Package queues runs Lambda event source mappings of SQS queues: it receives messages, invokes a function with batches
-// of them, removes what is processed and leaves the rest to be received again [Lambda developer guide, Using Lambda with
-// Amazon SQS]. What was received too often, SQS itself moves to the dead letters.
+// of them, removes what is processed and leaves the rest to be received again [Lambda developer guide, Using Lambda
+// with Amazon SQS]. What was received too often, SQS itself moves to the dead letters.
 //
 // It knows functions only through Invoke; it does not know the Lambda API.
 package queues
@@ -65,8 +65,8 @@ type Options struct {
 	Region string
 	// Interval is the pause after an empty receive; 0 means 250 ms (AWS: a long poll).
 	Interval time.Duration
-	// RetryDelay is how long a message that failed stays hidden, times the number of its receives, up to 5 s. 0 means 1 s,
-	// SQS's unit. On AWS it is the queue's visibility timeout, which is minutes.
+	// RetryDelay is how long a message that failed stays hidden, times the number of its receives, up to 5 s. 0 means 1
+	// s, SQS's unit. On AWS it is the queue's visibility timeout, which is minutes.
 	RetryDelay time.Duration
 }
 

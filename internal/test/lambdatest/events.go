@@ -83,7 +83,7 @@ func QueueEvent(records ...Record) []byte {
 			out.WriteByte(',')
 		}
 		fmt.Fprintf(&out, `{"messageId":"m-%s","receiptHandle":"AQEB","body":%s,"attributes":{`+
-			`"ApproximateReceiveCount":"1","SentTimestamp":"%d","SenderId":"AROA:IoT","ApproximateFirstReceiveTimestamp":"1"},`+
+			`"ApproximateReceiveCount":"1","SentTimestamp":"%d","SenderId":"AROA","ApproximateFirstReceiveTimestamp":"1"},`+
 			`"messageAttributes":{},"md5OfBody":"0","eventSource":"aws:sqs",`+
 			`"eventSourceARN":"arn:aws:sqs:us-east-1:123456789012:greenhouse-messages","awsRegion":"us-east-1"}`,
 			r.Sequence, jsontext.AppendString(nil, r.envelope()), Start.Add(r.After).UnixMilli())
