@@ -41,7 +41,7 @@ func returnedMessages(t *testing.T, p *processor, event []byte) []string {
 	return names
 }
 
-// TestAQueueStoresWhatAStreamStores: the same messages, with one that is none, give the same rows and dead letters.
+// TestAQueueStoresWhatAStreamStores: the same messages, with one that is not JSON, give the same rows and dead letters.
 func TestAQueueStoresWhatAStreamStores(t *testing.T) {
 	records := lambdatest.FleetRecords(60, 7)
 	records[10].Payload, records[20].Thing = "poison", "$rules"

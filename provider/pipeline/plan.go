@@ -279,7 +279,7 @@ func (p *planner) checkLoss(s *session) error {
 	return nil
 }
 
-// checkMode refuses to put a queue in the place of a stream, or the other way round: what is in the old one would be
+// checkMode refuses to exchange a stream for a queue, or a queue for a stream: what is in the old one would be
 // lost.
 func (p *planner) checkMode() error {
 	if p.prior == nil || p.planned.unknown.Covers("stream.mode") ||

@@ -17,7 +17,7 @@ func queued() map[string]string {
 	}
 }
 
-// What a queue adds is repaired, made again, refused to others and imported like everything else.
+// What a queue adds is repaired and re-created like everything else, and the mode cannot change.
 func TestQueue(t *testing.T) {
 	w := newLocalAWS(t)
 	config := w.config(block(queued()))

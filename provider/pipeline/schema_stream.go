@@ -16,8 +16,8 @@ func stream() capability {
 				"retention_hours": number("Hours that the stream keeps a record; not with `queue`. A smaller value "+
 					"drops older records.",
 					pipeline.StreamRetentionHours),
-				"kms_key_id": optional("KMS key that encrypts the stream or the queue. Defaults to `alias/aws/kinesis`, " +
-					"and to SQS's own encryption."),
+				"kms_key_id": optional("KMS key that encrypts the stream or the queue. Defaults to " +
+					"`alias/aws/kinesis`, and to SQS's own encryption."),
 			}),
 		},
 		computed: attributes{

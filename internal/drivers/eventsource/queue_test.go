@@ -26,7 +26,7 @@ func wantedOfQueue() spec.EventSource {
 	}
 }
 
-// TestLifeOfAQueue: a mapping of a queue has none of what is about streams, and is told from the function's mapping of a
+// TestLifeOfAQueue: a mapping of a queue has none of what is about streams, and is not confused with the function's mapping of a
 // stream.
 func TestLifeOfAQueue(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))

@@ -170,7 +170,7 @@ func TestFailures(t *testing.T) {
 			}
 			return "", nil
 		}, []string{"message 003"}, map[string]int{"message 003": 4, "message 002": 1}},
-		{"an answer that is none fails all", true, 1, func(bodies []string, _ map[string]string) (string, error) {
+		{"an answer that is not one fails all", true, 1, func(bodies []string, _ map[string]string) (string, error) {
 			if failing(bodies[0]) {
 				return "?", nil
 			}
