@@ -6,6 +6,7 @@ import (
 	"flag"
 	"strconv"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/page"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
@@ -41,10 +42,17 @@ func (p *pageFlag) flag(f *flag.FlagSet) {
 	f.Var(p, "page", "serve a page that shows the pipeline, on "+defaultPage+" or with --page=ADDRESS elsewhere")
 }
 
-// observe makes the runtime tell a feed as well; nil if no page is wanted.
-func (p *pageFlag) observe(o *local.Options) *page.Feed {
+// observe makes the runtime tell a feed as well; nil if no page is wanted. The page needs the device management API, so
+// it is served on some port if the pipeline has one.
+func (p *pageFlag) observe(ctx context.Context, o *local.Options) *page.Feed {
 	if *p == "" {
 		return nil
+	}
+	if o.HTTPAddr == "" {
+		manifest, err := local.ReadManifest(ctx, awsapi.NewLocal(o.Config), o.Pipeline)
+		if err == nil && manifest.HasAPI() { // the runtime's start reports the error
+			o.HTTPAddr = "127.0.0.1:0"
+		}
 	}
 	feed := page.NewFeed()
 	events := o.Events

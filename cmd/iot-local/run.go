@@ -126,7 +126,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 
 // playUntil runs until the context ends or the time is over, and finishes what the broker has acknowledged.
 func playUntil(ctx context.Context, o local.Options, show pageFlag, p *printer, limit time.Duration) error {
-	feed := show.observe(&o)
+	feed := show.observe(ctx, &o)
 	r, err := local.Start(ctx, o)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"net/http"
 	"slices"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
@@ -51,4 +52,17 @@ func (r *Runtime) Publish(m message.Message) error { return r.publish(m) }
 // InvokeAsync queues an event for a function of the pipeline, as Lambda does for an asynchronous invocation.
 func (r *Runtime) InvokeAsync(ctx context.Context, functionARN string, payload []byte) error {
 	return r.invoke(ctx, functionARN, payload)
+}
+
+// API serves the pipeline's device management API to whoever runs the pipeline; nil if it is not served.
+func (r *Runtime) API() http.Handler {
+	if r.http == nil {
+		return nil
+	}
+	return r.http.Operator()
+}
+
+// Try evaluates a rule for a message without carrying out its actions.
+func (r *Runtime) Try(ctx context.Context, rule rules.Rule, m message.Message) (rules.Trial, error) {
+	return r.engine.Try(ctx, rule, m)
 }

@@ -110,7 +110,7 @@ func TestDecodedForm(t *testing.T) {
 		{Name: "note", Text: `"x`, Kind: telemetry.String}, {Name: "a", Text: "1"}, {Name: "a.b", Text: "2"},
 		{Name: "data", Text: "3"},
 	}}
-	text, err := decodedForm(&reading)
+	text, err := reading.Form()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
@@ -126,7 +124,7 @@ func (v *views) decode() error {
 	slices.SortStableFunc(readings, func(a, b telemetry.Reading) int { return a.Time.Compare(b.Time) })
 	v.decoded = make([]view, len(readings))
 	for i := range readings {
-		payload, err := decodedForm(&readings[i])
+		payload, err := readings[i].Form()
 		if err != nil {
 			return err
 		}
@@ -137,47 +135,6 @@ func (v *views) decode() error {
 		v.decoded[i] = view{event: v.event, thresholds: v.thresholds, message: m, reading: &readings[i]}
 	}
 	return nil
-}
-
-// decodedForm writes a reading as the JSON that conditions see: its measures, the same below data, and its time as
-// timestamp, in epoch milliseconds. A dotted name is a member of nested objects again.
-func decodedForm(r *telemetry.Reading) ([]byte, error) {
-	data := map[string]any{}
-	for _, m := range r.Measures {
-		put(data, m.Name, valueOf(m))
-	}
-	form := maps.Clone(data)
-	form["data"], form["timestamp"] = data, r.Time.UnixMilli()
-	return json.Marshal(form)
-}
-
-// put sets a member of nested objects. Where a scalar is in the way, the rest of the name stays together.
-func put(object map[string]any, name string, value any) {
-	first, rest, nested := strings.Cut(name, ".")
-	if !nested || first == "" || rest == "" {
-		object[name] = value
-		return
-	}
-	inner, ok := object[first].(map[string]any)
-	if !ok {
-		if _, taken := object[first]; taken {
-			object[name] = value
-			return
-		}
-		inner = map[string]any{}
-		object[first] = inner
-	}
-	put(inner, rest, value)
-}
-
-func valueOf(m telemetry.Measure) any {
-	switch m.Kind {
-	case telemetry.Number:
-		return json.Number(m.Text)
-	case telemetry.Bool:
-		return m.Text == "true"
-	}
-	return m.Text
 }
 
 // message converts a payload for the SQL engine and adds the two names that conditions can use besides its own.

@@ -333,10 +333,7 @@ func (f *Feed) invoke(e runlog.Event) {
 	s.Text = s.What
 	f.count(s, uint64(len(e.Records)))
 	for _, number := range e.Records {
-		if m := f.byRecord[bare(number)]; m != nil && len(m.Steps) < keptSteps {
-			s.Trace, s.Thing, s.Topic, s.Text = m.Trace, m.Thing, m.Topic, ""
-			m.Steps = append(m.Steps, s)
-		}
+		f.attach(f.byRecord[bare(number)], s)
 	}
 }
 
@@ -354,14 +351,19 @@ func (f *Feed) Call(c calls.Call) {
 	if c.Service == "sns" && s.Error == "" {
 		if n, ok := readNotice(c); ok {
 			f.notices.add(n, func(n *Notice, number uint64) { n.Number = number })
+			f.attach(f.byTrace[n.trace()], s)
 		}
 	}
-	s.Text = ""
 	for number := range sequenceNumbers(c.Request) {
-		if m := f.byRecord[number]; m != nil && len(m.Steps) < keptSteps {
-			s.Trace, s.Thing, s.Topic = m.Trace, m.Thing, m.Topic
-			m.Steps = append(m.Steps, s)
-		}
+		f.attach(f.byRecord[number], s)
+	}
+}
+
+// attach adds a step that is counted already to a message, without its text.
+func (f *Feed) attach(m *Message, s Step) {
+	if m != nil && len(m.Steps) < keptSteps {
+		s.Trace, s.Thing, s.Topic, s.Text = m.Trace, m.Thing, m.Topic, ""
+		m.Steps = append(m.Steps, s)
 	}
 }
 

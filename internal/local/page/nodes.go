@@ -110,3 +110,14 @@ func readNotice(c calls.Call) (Notice, bool) {
 	}
 	return n, true
 }
+
+// trace is the trace ID of the message that the notice is about; "" if it does not say.
+func (n Notice) trace() string {
+	var document struct {
+		Trace string `json:"trace_id"`
+	}
+	if json.Unmarshal(n.Document, &document) != nil {
+		return ""
+	}
+	return document.Trace
+}

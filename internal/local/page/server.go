@@ -1,8 +1,9 @@
 // Package page shows a running pipeline in a browser: what flows through it, its devices, rules, alerts, dead letters,
 // logs and archive.
 //
-// It has no logic of its own about pipelines. It shows what the runtime tells (Feed), and reads what the pipeline has
-// stored. The front end is in web; assets holds what is built of it.
+// It has no logic of its own about pipelines. It shows what the runtime tells (Feed), reads what the pipeline has
+// stored, and does what it is asked through the parts that do it anyway: the SQL engine, the broker, the simulator, and
+// the device management API. The front end is in web; assets holds what is built of it.
 package page
 
 import (
@@ -11,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -47,6 +49,8 @@ type Server struct {
 	working  sync.WaitGroup
 	streams  broadcast
 	fleet    fleet
+	letter   sync.Map // the dead letters that were last seen, by ID
+	sim      simulator
 }
 
 // Start serves the page.
@@ -89,6 +93,7 @@ func (s *Server) Loopback() bool {
 func (s *Server) Close() {
 	s.cancel()
 	s.server.Close()
+	s.sim.close()
 	s.working.Wait()
 }
 
@@ -96,15 +101,27 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	files, err := fs.Sub(assets, "assets")
 	if err == nil { // the folder is embedded
-		mux.Handle("GET /", http.FileServerFS(files))
+		mux.Handle("/", http.FileServerFS(files))
 	}
 	mux.HandleFunc("GET /api/events", s.events)
+	mux.HandleFunc("/api/v1/", s.management)
 	for pattern, answer := range map[string]func(*http.Request) (any, error){
-		"GET /api/pipeline":         s.pipeline,
-		"GET /api/edge":             s.edge,
-		"GET /api/messages":         s.messages,
-		"GET /api/messages/{trace}": s.message,
-		"GET /api/devices":          s.devices,
+		"GET /api/pipeline":                    s.pipeline,
+		"GET /api/edge":                        s.edge,
+		"GET /api/messages":                    s.messages,
+		"GET /api/messages/{trace}":            s.message,
+		"GET /api/messages/{trace}/conditions": s.conditions,
+		"GET /api/devices":                     s.devices,
+		"GET /api/devices/{device}":            s.device,
+		"POST /api/devices/{device}/commands":  s.command,
+		"GET /api/simulator":                   s.simulated,
+		"POST /api/simulator":                  s.simulate,
+		"GET /api/alerts":                      s.alerts,
+		"GET /api/archive":                     s.archive,
+		"GET /api/archive/object":              s.rows,
+		"GET /api/letters":                     s.letters,
+		"POST /api/letters/{id}/again":         s.sendAgain,
+		"POST /api/playground":                 s.try,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			got, err := answer(r)
@@ -113,6 +130,9 @@ func (s *Server) routes() http.Handler {
 	}
 	return mux
 }
+
+// maxBody is the largest request, in bytes; a payload of MQTT has 128 KB.
+const maxBody = 1 << 20
 
 // problem is an error for the person at the page, with the status of the answer.
 type problem struct {
@@ -125,6 +145,10 @@ func (p problem) Error() string { return p.text }
 
 func notFound(format string, args ...any) error {
 	return problem{http.StatusNotFound, fmt.Sprintf(format, args...)}
+}
+
+func invalid(format string, args ...any) error {
+	return problem{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 }
 
 func reply(w http.ResponseWriter, got any, err error) {
@@ -144,4 +168,19 @@ func fail(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]string{"error": text})
+}
+
+// read reads the request's body, a JSON document.
+func read(r *http.Request, into any) error {
+	text, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return err
+	case len(text) > maxBody:
+		return problem{http.StatusRequestEntityTooLarge, "the request exceeds 1 MB"}
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return invalid("the request is not the JSON that is expected: %v", err)
+	}
+	return nil
 }

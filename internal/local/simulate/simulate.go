@@ -89,6 +89,17 @@ func Run(ctx context.Context, o Options) error {
 
 // connectAll connects some devices at once; AWS IoT takes 500 connections per second and account. [AWS 1.3]
 func connectAll(ctx context.Context, devices []*device) error {
+	if err := errors.Join(connectEach(ctx, devices)...); err != nil {
+		for _, d := range devices {
+			d.client.Disconnect(0)
+		}
+		return err
+	}
+	return nil
+}
+
+// connectEach returns an error or nil for each device.
+func connectEach(ctx context.Context, devices []*device) []error {
 	const atOnce = 10
 	slots := make(chan struct{}, atOnce)
 	failed := make([]error, len(devices))
@@ -101,13 +112,7 @@ func connectAll(ctx context.Context, devices []*device) error {
 		})
 	}
 	connecting.Wait()
-	if err := errors.Join(failed...); err != nil {
-		for _, d := range devices {
-			d.client.Disconnect(0)
-		}
-		return err
-	}
-	return nil
+	return failed
 }
 
 // A device is one simulated sensor.
@@ -117,6 +122,9 @@ type device struct {
 	client   paho.Client
 	climate  *climate
 	commands chan command
+	changes  chan func(time.Duration) time.Duration // of the interval
+	bursts   chan struct{}
+	troubles troubles
 	answered int // commands with an ID
 }
 
@@ -131,7 +139,8 @@ func newDevice(b contract.Bundle, o Options) (*device, error) {
 	}
 	h := fnv.New64a()
 	h.Write([]byte(b.Thing))
-	d := &device{bundle: b, options: o, climate: newClimate(h.Sum64(), time.Now()), commands: make(chan command, 16)}
+	d := &device{bundle: b, options: o, climate: newClimate(h.Sum64(), time.Now()), commands: make(chan command, 16),
+		changes: make(chan func(time.Duration) time.Duration, 16), bursts: make(chan struct{}, 1)}
 	offline, _ := json.Marshal(map[string]string{"state": "offline"}) // strings
 	c := paho.NewClientOptions().
 		AddBroker("ssl://"+broker).
@@ -145,6 +154,7 @@ func newDevice(b contract.Bundle, o Options) (*device, error) {
 		SetMaxReconnectInterval(10*time.Second).
 		SetBinaryWill(b.Topics.Status, offline, 1, false).
 		SetOrderMatters(false).
+		SetCustomOpenConnectionFn(d.open).
 		SetOnConnectHandler(d.online)
 	d.client = paho.NewClient(c)
 	return d, nil
@@ -189,6 +199,12 @@ func (d *device) play(ctx context.Context) {
 			return
 		case order := <-d.commands:
 			interval, safe = d.execute(order, interval, safe)
+		case change := <-d.changes:
+			interval = change(interval)
+		case <-d.bursts:
+			for range burstMessages {
+				d.publish(time.Now())
+			}
 		case now := <-timer.C:
 			d.publish(now)
 		}
@@ -201,10 +217,15 @@ func (d *device) play(ctx context.Context) {
 }
 
 func (d *device) publish(now time.Time) {
-	payload, err := d.climate.message(d.options.Encoding, d.bundle.Thing, now, d.options.FaultRate)
+	drift, cut, clock := d.troubles.next()
+	d.climate.drift = drift
+	payload, err := d.climate.message(d.options.Encoding, d.bundle.Thing, now.Add(clock), d.options.FaultRate)
 	if err != nil {
 		d.tell(runlog.Event{Kind: runlog.Failed, Action: "encode", Error: err.Error()})
 		return
+	}
+	if cut {
+		payload = payload[:len(payload)/2]
 	}
 	token := d.client.Publish(d.bundle.Topics.Telemetry, 1, false, payload)
 	go func() { // the acknowledgement may take long, and the device does not wait for it
@@ -221,6 +242,14 @@ func (d *device) publish(now time.Time) {
 		}
 		d.tell(e)
 	}()
+}
+
+// change changes the interval.
+func (d *device) change(f func(time.Duration) time.Duration) {
+	select {
+	case d.changes <- f:
+	default: // sixteen others are waiting
+	}
 }
 
 func (d *device) tell(e runlog.Event) {

@@ -15,6 +15,7 @@ type climate struct {
 	moisture float64 // of the soil, in percent
 	battery  float64 // in percent
 	last     time.Time
+	drift    float64 // of a sensor that is wrong, in degrees
 }
 
 // The shape of a day. A greenhouse is warmest at two in the afternoon.
@@ -61,6 +62,7 @@ func (c *climate) at(now time.Time) reading {
 	// Warm air holds more water: the relative humidity falls while the day warms up, and rises with the soil's
 	// moisture.
 	humidity := 92 - 1.7*temperature + 0.15*c.moisture + c.random.NormFloat64()
+	temperature += c.drift
 	return reading{round(temperature), round(min(100, max(5, humidity))), round(c.moisture), round(c.battery)}
 }
 

@@ -3,7 +3,7 @@
 const kinds = {
   devices: "Devices",
   broker: "MQTT broker",
-  events: "Events",
+  events: "Event queue",
   rule: "Rule",
   stream: "Stream",
   function: "Function",

@@ -69,7 +69,7 @@ function LastMessages({ from, to, version }) {
     <section class="panel" aria-labelledby="edge">
       <h2 id="edge">{label(from)} → {label(to)}</h2>
       <Problem text={error} />
-      <div class="scroll" tabIndex={0} role="region" aria-label="Last messages">
+      <div class="scroll" tabIndex={0} role="region" aria-label="Table of the last messages on this edge">
         <table>
           <thead>
             <tr><th>Time</th><th>Device</th><th>What</th><th>Took</th><th>Content</th><th>Follow</th></tr>
@@ -132,7 +132,7 @@ function Latest({ messages, skipped }) {
     <section class="panel" aria-labelledby="latest">
       <h2 id="latest">Latest messages</h2>
       {skipped > 0 && <p class="hint" role="note">{skipped.toLocaleString("en")} more in the last second are counted, but not listed.</p>}
-      <div class="scroll" tabIndex={0} role="region" aria-label="Latest messages">
+      <div class="scroll" tabIndex={0} role="region" aria-label="Table of the latest messages">
         <table>
           <thead>
             <tr><th>Time</th><th>Device</th><th>Topic</th><th>Bytes</th><th>Follow</th></tr>

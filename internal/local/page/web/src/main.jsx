@@ -5,11 +5,24 @@ import { follow, useStore } from "./store.js";
 import { rate } from "./parts.jsx";
 import { Flow } from "./flow.jsx";
 import { Devices } from "./devices.jsx";
+import { Device } from "./device.jsx";
+import { Rules } from "./rules.jsx";
+import { Alerts } from "./alerts.jsx";
+import { Letters } from "./letters.jsx";
+import { Logs } from "./logs.jsx";
+import { Archive } from "./archive.jsx";
+import { Simulator } from "./simulator.jsx";
 import { Follow } from "./message.jsx";
 
 const views = [
   ["flow", "Flow", Flow],
-  ["devices", "Devices", Devices],
+  ["devices", "Devices", ({ rest }) => (rest[0] ? <Device key={rest[0]} name={rest[0]} /> : <Devices />)],
+  ["rules", "Rules", Rules],
+  ["alerts", "Alerts", Alerts],
+  ["letters", "Dead letters", Letters],
+  ["logs", "Logs", Logs],
+  ["archive", "Archive", Archive],
+  ["simulator", "Simulator", Simulator],
 ];
 
 /** The place in the page is behind #: "#/devices/soil-001". */

@@ -33,6 +33,36 @@ export function Steps({ steps }) {
   );
 }
 
+/** Why an alert was raised, or not: each condition with the values that it read. */
+function Conditions({ trace, again }) {
+  const { data, error } = useAnswer(`messages/${encodeURIComponent(trace)}/conditions`, again);
+  if (error) return <Problem text={error} />;
+  const list = data?.conditions ?? [];
+  if (list.length === 0) return <p>{data ? "The pipeline has no alert rules." : "Loading …"}</p>;
+  return (
+    <table>
+      <thead>
+        <tr><th>Alert</th><th>Condition</th><th>Values</th><th>Result</th></tr>
+      </thead>
+      <tbody>
+        {list.map((c) => (
+          <tr class="condition">
+            <td>{c.name}</td>
+            <td class="content">{c.when}</td>
+            <td class="content">
+              {Object.entries(c.values ?? {}).map(([path, v]) => <div>{path} = {v === null ? "missing" : JSON.stringify(v)}</div>)}
+            </td>
+            <td class={c.holds ? "yes" : "no"}>
+              {c.error ?? (c.holds ? "holds" : "does not hold")}
+              {c.until && <div class="hint">no further notice before {clock(c.until)}</div>}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
 export function Follow({ rest: [trace] }) {
   const s = useStore();
   const { data: m, error } = useAnswer("messages/" + encodeURIComponent(trace), Math.floor(s.version / 60));
@@ -53,6 +83,8 @@ export function Follow({ rest: [trace] }) {
       <Code text={pretty(m.payload)} label="Payload" />
       <h3>What became of it</h3>
       {m.steps?.length ? <Steps steps={m.steps} /> : <p>No rule has taken it.</p>}
+      <h3>Why an alert, or why none</h3>
+      <Conditions trace={trace} again={m.steps?.length ?? 0} />
     </section>
   );
 }
