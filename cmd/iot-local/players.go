@@ -24,6 +24,12 @@ type players struct {
 	playing sync.WaitGroup
 }
 
+// shown starts the devices of the pipeline that a page shows, which can then disturb them.
+func (s *stack) shown(ctx context.Context, page *page.Server) (*players, error) {
+	count, keyless, err := page.Play(ctx, s.interval, s.faults)
+	return &players{count: count, keyless: keyless, cancel: page.Rest}, err
+}
+
 // simulated starts the devices whose keys the pipelines have, and returns when they are connected.
 func (s *stack) simulated(
 	ctx context.Context, config aws.Config, r *local.Runtime, pipelines []terraform.Pipeline,

@@ -215,7 +215,7 @@ func (s *stack) run(ctx context.Context, region string, pipelines []terraform.Pi
 	} else {
 		o.All, s.page = true, "" // which shows one pipeline
 	}
-	feed := s.page.observe(&o)
+	feed := s.page.observe(ctx, &o)
 	r, err := local.Start(ctx, o)
 	if err != nil {
 		return err
@@ -225,7 +225,10 @@ func (s *stack) run(ctx context.Context, region string, pipelines []terraform.Pi
 		return err
 	}
 	var devices *players
-	if s.simulate {
+	switch {
+	case s.simulate && shown != nil:
+		devices, err = s.shown(ctx, shown)
+	case s.simulate:
 		devices, err = s.simulated(ctx, o.Config, r, pipelines)
 	}
 	if err == nil {

@@ -70,7 +70,7 @@ func (s *Server) conditions(r *http.Request) (any, error) {
 	return map[string]any{"conditions": list, "thresholds": rules.Thresholds}, nil
 }
 
-// views are what the conditions see of a message: its payload, or where that is no plain object, its readings.
+// views are what the conditions see of a message: its payload, or where that is not a plain object, its readings.
 func views(m *Message, d *telemetry.Decoder) [][]byte {
 	all := [][]byte{m.payload}
 	readings, err := d.Decode(m.payload, m.Time)

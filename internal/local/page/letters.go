@@ -209,7 +209,7 @@ func (s *Server) sendAgain(r *http.Request) (any, error) {
 func (s *Server) object(ctx context.Context, location string) ([]byte, error) {
 	bucket, key, ok := strings.Cut(strings.TrimPrefix(location, "s3://"), "/")
 	if !ok {
-		return nil, invalid("%s is no object of S3", location)
+		return nil, invalid("%s is not the address of an object", location)
 	}
 	out, err := s.options.Runtime.Clients().S3().GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {

@@ -14,10 +14,30 @@ import (
 
 // simulator plays devices in this process.
 type simulator struct {
-	mu      sync.Mutex
-	fleet   *simulate.Fleet
-	keyless []string
+	mu       sync.Mutex
+	fleet    *simulate.Fleet
+	keyless  []string
+	interval time.Duration // between two messages; 0 means the simulation's own
+	faults   float64       // the share of faulty messages
 }
+
+// Play starts all devices whose keys the pipeline has, and returns when they are connected. The page can disturb them.
+func (s *Server) Play(ctx context.Context, interval time.Duration, faults float64) (
+	count int, keyless []string, err error,
+) {
+	s.sim.mu.Lock()
+	s.sim.interval, s.sim.faults = interval, faults
+	s.sim.mu.Unlock()
+	fleet, keyless, err := s.players(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	names := fleet.Names()
+	return len(names), keyless, fleet.Start(names...)
+}
+
+// Rest lets the simulated devices say goodbye.
+func (s *Server) Rest() { s.sim.close() }
 
 func (s *simulator) close() {
 	s.mu.Lock()
@@ -55,7 +75,7 @@ func (s *Server) players(ctx context.Context) (*simulate.Fleet, []string, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	if f := s.sim.fleet; f != nil && len(names) == len(f.Devices())+len(s.sim.keyless) {
+	if f := s.sim.fleet; f != nil && len(names) == len(f.Names())+len(s.sim.keyless) {
 		return f, s.sim.keyless, nil
 	}
 	run := s.options.Runtime
@@ -68,12 +88,9 @@ func (s *Server) players(ctx context.Context) (*simulate.Fleet, []string, error)
 		return nil, nil, err
 	}
 	if s.sim.fleet == nil {
-		encoding, err := simulate.Encoding{}.For(manifest.Telemetry)
-		if err != nil {
-			return nil, nil, err
-		}
 		s.sim.fleet = simulate.NewFleet(simulate.Options{Broker: run.MQTTAddr(), Roots: run.Authority().Pool(),
-			AnswerCommands: manifest.HasAPI(), Encoding: encoding, Events: s.simulatorFailed})
+			AnswerCommands: manifest.HasAPI(), Encoding: simulate.Fitting(manifest.Telemetry), Interval: s.sim.interval,
+			FaultRate: s.sim.faults, Events: s.simulatorFailed})
 	}
 	s.sim.fleet.Add(bundles)
 	s.sim.keyless = slices.DeleteFunc(keyless, func(name string) bool { return !slices.Contains(names, name) })
@@ -99,9 +116,7 @@ func (s *Server) simulate(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if len(o.Devices) == 0 {
-		for _, d := range fleet.Devices() {
-			o.Devices = append(o.Devices, d.Name)
-		}
+		o.Devices = fleet.Names()
 	}
 	switch o.Do {
 	case "start":

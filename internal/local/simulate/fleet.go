@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -61,6 +62,13 @@ func (f *Fleet) Add(bundles []contract.Bundle) {
 		}
 		f.players[b.Thing] = &player{bundle: b, interval: f.options.Interval}
 	}
+}
+
+// Names are the names of the devices that may play, in order.
+func (f *Fleet) Names() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Sorted(maps.Keys(f.players))
 }
 
 // Devices says how the devices are, by name.

@@ -153,7 +153,7 @@ func (b *browser) press(t *testing.T, selector, text string) {
 		`.dispatchEvent(new MouseEvent("click", {bubbles: true, cancelable: true})); null`, selector, text))
 }
 
-// picture writes what the tab shows as a PNG into IOT_PICTURES, if that is set.
+// picture writes what the tab shows as a PNG into IOT_PICTURES, if that is set: make screenshots.
 func (b *browser) picture(t *testing.T, name string) {
 	t.Helper()
 	dir := os.Getenv("IOT_PICTURES")

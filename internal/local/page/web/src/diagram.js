@@ -39,7 +39,7 @@ export function label(id) {
 
 const columns = { devices: 0, broker: 0, events: 0, rule: 1, stream: 2, function: 3, delivery: 3, store: 4 };
 
-export const box = { width: 176, height: 44, gapX: 92, gapY: 20 };
+export const box = { width: 168, height: 44, gapX: 122, gapY: 20 };
 
 /** Places nodes in columns, each below the others it has much to do with. */
 export function layout(nodes, edges) {

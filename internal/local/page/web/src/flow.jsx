@@ -6,20 +6,26 @@ import { clock, ms, Problem, rate, useAnswer } from "./parts.jsx";
 
 const short = (text, n) => (text.length > n ? text.slice(0, n - 1) + "…" : text);
 
-function path(a, b) {
+function path(a, b, part) {
   if (a.x === b.x) { // one below the other
     const x = a.x + box.width / 2;
     return { d: `M${x},${a.y + box.height} L${x},${b.y}`, x, y: (a.y + box.height + b.y) / 2 };
   }
   const [x1, y1, x2, y2] = [a.x + box.width, a.y + box.height / 2, b.x, b.y + box.height / 2];
   const bend = Math.max(40, (x2 - x1) / 2);
-  return { d: `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`, x: (x1 + x2) / 2, y: (y1 + y2) / 2 };
+  // The place of the label on the curve: not the same for all that leave a node, or they would cover each other.
+  const t = part;
+  const on = (p0, p1, p2, p3) => (1 - t) ** 3 * p0 + 3 * (1 - t) ** 2 * t * p1 + 3 * (1 - t) * t * t * p2 + t ** 3 * p3;
+  return {
+    d: `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`,
+    x: on(x1, x1 + bend, x2 - bend, x2), y: on(y1, y1, y2, y2),
+  };
 }
 
-function Edge({ flow, spots, chosen, choose }) {
+function Edge({ flow, spots, part, chosen, choose }) {
   const [a, b] = [spots.get(flow.from), spots.get(flow.to)];
   if (!a || !b) return null;
-  const { d, x, y } = path(a, b);
+  const { d, x, y } = path(a, b, part);
   const quiet = !flow.count;
   const words = `${label(flow.from)} to ${label(flow.to)}: ${flow.count} messages, ${flow.errors ?? 0} failed`;
   const key = (e) => {
@@ -30,7 +36,7 @@ function Edge({ flow, spots, chosen, choose }) {
   return (
     <g
       class={"edge" + (quiet ? " quiet" : "") + (flow.rate ? " busy" : "") + (flow.errors ? " bad" : "") + (chosen ? " chosen" : "")}
-      role="button" tabIndex={0} aria-label={words} aria-pressed={chosen} onClick={choose} onKeyDown={key}
+      role="button" tabindex={0} aria-label={words} aria-pressed={chosen} onClick={choose} onKeyDown={key}
       data-edge={flow.from + ">" + flow.to}
     >
       <path class="wide" d={d} />
@@ -57,7 +63,7 @@ function Node({ spot }) {
       <title>{label(spot.id)}</title>
       <rect x={spot.x} y={spot.y} width={box.width} height={box.height} rx="6" />
       <text class="kind" x={spot.x + 10} y={spot.y + 16}>{kind(spot.id)}</text>
-      <text class="name" x={spot.x + 10} y={spot.y + 34}>{short(name(spot.id), 24)}</text>
+      <text class="name" x={spot.x + 10} y={spot.y + 34}>{short(name(spot.id), 19)}</text>
     </g>
   );
 }
@@ -101,7 +107,8 @@ export function Flow() {
   const s = useStore();
   const [chosen, choose] = useState(null);
   const nodes = s.pipeline?.nodes ?? [];
-  const edges = [...s.edges.values()];
+  // In a fixed order: an element that moves in the document loses the focus.
+  const edges = [...s.edges.values()].sort((a, b) => (a.from + a.to < b.from + b.to ? -1 : 1));
   const { spots, width, height } = useMemo(() => layout(nodes, edges), [nodes, edges.length]);
   if (!s.pipeline) return <p>Loading …</p>;
   return (
@@ -109,9 +116,9 @@ export function Flow() {
       <h2 class="hidden">Flow</h2>
       <div class="scroll diagram" tabIndex={0} role="region" aria-label="Diagram of the pipeline">
         <svg viewBox={`0 0 ${width} ${height}`} role="group" aria-label="Pipeline">
-          {edges.map((f) => (
+          {edges.map((f, i) => (
             <Edge
-              key={f.from + ">" + f.to} flow={f} spots={spots}
+              key={f.from + ">" + f.to} flow={f} spots={spots} part={[0.4, 0.62, 0.5][i % 3]}
               chosen={chosen?.from === f.from && chosen?.to === f.to}
               choose={() => choose({ from: f.from, to: f.to })}
             />
