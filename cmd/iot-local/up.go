@@ -203,12 +203,15 @@ func only(pipelines []terraform.Pipeline) (string, error) {
 // run runs the pipelines and their devices.
 func (s *stack) run(ctx context.Context, region string, pipelines []terraform.Pipeline) error {
 	o := local.Options{
-		Config: s.server.Config(region), MQTTAddr: s.mqtt, HTTPAddr: s.http, StateDir: filepath.Join(s.dir, "local"),
+		Config: s.server.Config(region), MQTTAddr: s.mqtt, StateDir: filepath.Join(s.dir, "local"),
 		Events: func(e runlog.Event) {
 			if e.Kind != runlog.Ready { // announce says more
 				s.log.print(e)
 			}
 		},
+	}
+	if slices.ContainsFunc(pipelines, func(p terraform.Pipeline) bool { return p.HasAPI }) {
+		o.HTTPAddr = s.http
 	}
 	if len(pipelines) == 1 {
 		o.Pipeline = pipelines[0].Name

@@ -21,6 +21,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/localaws"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/terraform"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/tftest"
 )
 
 // program is iot-local as users get it; up needs it, since it is the provider, too.
@@ -282,7 +283,20 @@ func stored(t *testing.T, address, device string) {
 }
 
 // TestUp is the life of a configuration that was written for a real account.
-func TestUp(t *testing.T) {
+func TestUp(t *testing.T) { life(t) }
+
+// TestUpOnOpenTofu is the same with the other command line.
+func TestUpOnOpenTofu(t *testing.T) {
+	path, err := tftest.OpenTofu.Path()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TF_ACC_TERRAFORM_PATH", path)
+	life(t)
+}
+
+func life(t *testing.T) {
+	t.Helper()
 	dir := configuration(t, "")
 	before := files(t, dir)
 	u := startUp(t, isReady, dir, "--json", "--var", "device=soil-001", "--faults", "0")

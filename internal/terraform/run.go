@@ -17,7 +17,10 @@ import (
 const interruptTime = time.Minute
 
 // A Pipeline is one that was applied.
-type Pipeline struct{ Name, Region string }
+type Pipeline struct {
+	Name, Region string
+	HasAPI       bool
+}
 
 // Init installs the providers and modules of the configuration.
 func (w *Workdir) Init(ctx context.Context) error {
@@ -74,7 +77,10 @@ func (w *Workdir) Pipelines(ctx context.Context) ([]Pipeline, error) {
 type module struct {
 	Resources []struct {
 		Type   string
-		Values struct{ Name, Region string }
+		Values struct {
+			Name, Region string
+			APIID        *string `json:"api_id"`
+		}
 	}
 	ChildModules []module `json:"child_modules"`
 }
@@ -83,7 +89,7 @@ func (m module) pipelines() []Pipeline {
 	var all []Pipeline
 	for _, r := range m.Resources {
 		if r.Type == resourceType {
-			all = append(all, Pipeline(r.Values))
+			all = append(all, Pipeline{r.Values.Name, r.Values.Region, r.Values.APIID != nil})
 		}
 	}
 	for _, child := range m.ChildModules {
