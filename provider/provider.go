@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/droppedkeys"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/actions"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/costfunc"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/credentials"
@@ -51,6 +53,7 @@ var (
 	_ framework.ProviderWithFunctions          = (*iot)(nil)
 	_ framework.ProviderWithListResources      = (*iot)(nil)
 	_ framework.ProviderWithEphemeralResources = (*iot)(nil)
+	_ framework.ProviderWithActions            = (*iot)(nil)
 )
 
 func (p *iot) Metadata(_ context.Context, _ framework.MetadataRequest, resp *framework.MetadataResponse) {
@@ -106,7 +109,8 @@ func (p *iot) Configure(ctx context.Context, req framework.ConfigureRequest, res
 		}
 		c.Clients = clients
 	}
-	resp.ResourceData, resp.DataSourceData, resp.ListResourceData, resp.EphemeralResourceData = c, c, c, c
+	resp.ResourceData, resp.DataSourceData, resp.ListResourceData = c, c, c
+	resp.EphemeralResourceData, resp.ActionData = c, c
 }
 
 // logWaiting writes to Terraform's log what an operation waits for, since it may take minutes.
@@ -147,6 +151,8 @@ func (p *iot) ListResources(context.Context) []func() list.ListResource {
 func (p *iot) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	return []func() ephemeral.EphemeralResource{credentials.NewDevice, credentials.NewClaim}
 }
+
+func (p *iot) Actions(context.Context) []func() action.Action { return actions.All() }
 
 func (p *iot) Functions(context.Context) []func() function.Function {
 	return slices.Concat(sqlfunc.All(), costfunc.All(), grafanafunc.All())

@@ -40,7 +40,7 @@ func trimSlash(path string) string {
 
 // Credentials returns the bundle of a device.
 func (p *Pipeline) Credentials(ctx context.Context, device string) (contract.Bundle, error) {
-	if err := p.checkDevice(ctx, device); err != nil {
+	if err := p.CheckDevice(ctx, device); err != nil {
 		return contract.Bundle{}, err
 	}
 	s := p.store()
@@ -91,8 +91,8 @@ func (p *Pipeline) read(ctx context.Context, s *credstore.Store, name string) (s
 	return texts[name], err
 }
 
-// checkDevice returns an error unless a device belongs to the pipeline.
-func (p *Pipeline) checkDevice(ctx context.Context, device string) error {
+// CheckDevice returns an error unless a device belongs to the pipeline.
+func (p *Pipeline) CheckDevice(ctx context.Context, device string) error {
 	out, err := p.clients.IoT().DescribeThing(ctx, &iot.DescribeThingInput{ThingName: aws.String(device)})
 	if err != nil && !awsapi.IsNotFound(err) {
 		return fmt.Errorf("looking for device %q: %w", device, err)

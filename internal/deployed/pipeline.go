@@ -36,6 +36,9 @@ type arguments struct {
 	Credentials struct {
 		Path string `json:"path"`
 	} `json:"credentials"`
+	Routes map[string]struct {
+		Enabled *bool `json:"enabled"`
+	} `json:"routes"`
 }
 
 // Pipeline is one that exists.
@@ -43,6 +46,22 @@ type Pipeline struct {
 	contract.Manifest[arguments]
 	clients *awsapi.Clients
 }
+
+// Rules returns the keys of the pipeline's topic rules that its configuration does not switch off, such as "telemetry",
+// in order, with the names of the rules.
+func (p *Pipeline) Rules() (keys []string, names map[string]string) {
+	names = map[string]string{}
+	for key, part := range p.Parts {
+		rule, ok := strings.CutPrefix(key, contract.KeyRulePrefix)
+		if route := p.Spec.Routes[rule]; ok && (route.Enabled == nil || *route.Enabled) {
+			names[rule] = part.Name
+		}
+	}
+	return slices.Sorted(maps.Keys(names)), names
+}
+
+// Clients are those that the pipeline was found with.
+func (p *Pipeline) Clients() *awsapi.Clients { return p.clients }
 
 // Find reads the manifest of a pipeline. The error is an *AbsentError if there is none.
 func Find(ctx context.Context, c *awsapi.Clients, name string) (*Pipeline, error) {

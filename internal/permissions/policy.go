@@ -289,7 +289,10 @@ var table = []statement{
 }
 
 // Policy returns the smallest policy that lets a person apply, change, import and destroy a pipeline.
-func Policy(p Place) []Statement {
+func Policy(p Place) []Statement { return fill(table, p) }
+
+// fill returns the rows of a table as statements for a place.
+func fill(table []statement, p Place) []Statement {
 	fill := strings.NewReplacer("${partition}", p.Partition, "${region}", p.Region, "${account}", p.Account, "${name}",
 		p.Pipeline, "${database}", strings.ReplaceAll(p.Pipeline, "-", "_"))
 	statements := make([]Statement, 0, len(table))
@@ -308,6 +311,27 @@ func Policy(p Place) []Statement {
 	}
 	return statements
 }
+
+// operating lists what iotctl and the provider's actions can call, beside publishing commands.
+var operating = []statement{
+	{sid: "Rules", service: "iot", resources: []string{"arn:${partition}:iot:${region}:${account}:rule/${database}_*"},
+		actions: `DisableTopicRule EnableTopicRule GetTopicRule ListTagsForResource`},
+	{sid: "Commands", service: "iot", resources: []string{
+		"arn:${partition}:iot:${region}:${account}:topic/${name}/*/commands"}, actions: `Publish`},
+	{sid: "Devices", service: "iot", resources: everything, actions: `DescribeEndpoint DescribeThing ListThings`},
+	{sid: "DeviceState", service: "dynamodb", resources: []string{
+		"arn:${partition}:dynamodb:${region}:${account}:table/${name}"}, actions: `BatchGetItem`},
+	{sid: "Manifest", service: "ssm", resources: []string{
+		"arn:${partition}:ssm:${region}:${account}:parameter/iot-pipeline/${name}/manifest"}, actions: `GetParameter`},
+	{sid: "Pipelines", service: "ssm", resources: everything, actions: `DescribeParameters`},
+}
+
+// Operators returns the smallest policy that lets a person operate a pipeline, without the right to change it or to read
+// credentials.
+func Operators(p Place) []Statement { return fill(operating, p) }
+
+// OperatorsDocument returns the policy of [Operators] as JSON, indented for people.
+func OperatorsDocument(p Place) (string, error) { return document(Operators(p)) }
 
 // maxDocument is IAM's limit of a managed policy, in characters that are not white space [IAM quotas].
 const maxDocument = 6144

@@ -78,12 +78,13 @@ func TestPolicyIsWhatTheSourcesCall(t *testing.T) {
 
 // input is where a call is made up: the SDK's input type names service and operation.
 var input = regexp.MustCompile(
-	`\b(apigatewayv2|iot|kinesis|timestreamwrite|timestreaminfluxdb|dynamodb|s3|sns|sqs|iam|lambda|cloudwatch|cloudwatchlogs|firehose|glue|athena|ssm|secretsmanager|sts|kms|scheduler)\.([A-Z][A-Za-z]+)Input\b`,
+	`\b(apigatewayv2|iot|iotdataplane|kinesis|timestreamwrite|timestreaminfluxdb|dynamodb|s3|sns|sqs|iam|lambda|cloudwatch|cloudwatchlogs|firehose|glue|athena|ssm|secretsmanager|sts|kms|scheduler)\.([A-Z][A-Za-z]+)Input\b`,
 )
 
 func callsBelow(t *testing.T, root string) map[string]bool {
 	t.Helper()
-	named := map[string]string{"timestreamwrite": "timestream", "timestreaminfluxdb": "timestream-influxdb", "cloudwatchlogs": "logs"}
+	named := map[string]string{"timestreamwrite": "timestream", "timestreaminfluxdb": "timestream-influxdb",
+		"cloudwatchlogs": "logs", "iotdataplane": "iot"}
 	actions := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
@@ -111,6 +112,57 @@ func callsBelow(t *testing.T, root string) map[string]bool {
 }
 
 const guide = "../../templates/guides/permissions.md"
+
+// Operators need what the package operate calls, the driver that it reads rules with, and what finds pipelines.
+func TestOperatorsPolicyIsWhatTheSourcesCall(t *testing.T) {
+	called := callsBelow(t, filepath.Join("..", "operate"))
+	for action := range callsBelow(t, filepath.Join("..", "deployed")) {
+		called[action] = true
+	}
+	for _, action := range []string{ // what topicrule.Observe, Clients.MQTTEndpoint and Clients.ReadParameter call
+		"iot:GetTopicRule", "iot:ListTagsForResource", "iot:DescribeEndpoint", "ssm:GetParameter",
+	} {
+		called[action] = true
+	}
+	got := map[string]bool{}
+	for _, s := range Operators(Place{}) {
+		for _, action := range s.Action {
+			got[action] = true
+		}
+	}
+	if d := cmp.Diff(called, got); d != "" {
+		t.Errorf("the sources call (-) what the policy allows (+):\n%s", d)
+	}
+}
+
+const operatingGuide = "../../templates/guides/operating.md"
+
+// The guide for operators ends with their policy; -update writes it there.
+func TestOperatingGuideShowsThePolicy(t *testing.T) {
+	text, err := os.ReadFile(operatingGuide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, shown, ok := strings.Cut(string(text), "```json\n")
+	if !ok {
+		t.Fatal("the guide has no JSON block")
+	}
+	want, err := OperatorsDocument(
+		Place{Partition: "aws", Region: "eu-west-1", Account: "123456789012", Pipeline: "greenhouse"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want += "\n```\n"
+	if *update {
+		if err := os.WriteFile(operatingGuide, []byte(head+"```json\n"+want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if d := cmp.Diff(want, shown); d != "" {
+		t.Errorf("the guide differs (go test ./internal/permissions -update):\n%s", d)
+	}
+}
 
 // The guide shows the policy as it is; -update writes it there.
 func TestGuideShowsThePolicy(t *testing.T) {

@@ -177,6 +177,9 @@ func (p *planner) fill(ctx context.Context) error {
 	if err := p.warnForeign(ctx, s); err != nil {
 		return err
 	}
+	if err := p.warnPaused(); err != nil {
+		return err
+	}
 	if err := p.checkTimestream(ctx, s); err != nil {
 		return err
 	}

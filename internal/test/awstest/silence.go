@@ -3,6 +3,7 @@ package awstest
 import (
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
@@ -27,4 +28,12 @@ func (a Account) RuleSQL(t testing.TB, name string) string {
 	t.Helper()
 	return *must[*iot.GetTopicRuleOutput](t)(a.IoT().GetTopicRule(t.Context(),
 		&iot.GetTopicRuleInput{RuleName: &name})).Rule.Sql
+}
+
+// RuleIsOff reports whether a topic rule is switched off.
+func (a Account) RuleIsOff(t testing.TB, name string) bool {
+	t.Helper()
+	out := must[*iot.GetTopicRuleOutput](t)(a.IoT().GetTopicRule(t.Context(),
+		&iot.GetTopicRuleInput{RuleName: &name}))
+	return aws.ToBool(out.Rule.RuleDisabled)
 }

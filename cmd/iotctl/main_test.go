@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/awstest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/tftest"
+)
+
+func TestMain(m *testing.M) { tftest.Main(m) }
+
+const pipeline = tftest.Header + `
+provider "iot" {
+  s3_use_path_style = true
+}
+
+resource "iot_pipeline" "farm" {
+  name    = "farm"
+  tags    = { team = "plants" }
+  devices = { a = { attributes = { bay = "1" } }, b = { attributes = { bay = "1" } }, c = {} }
+  archive = { expire_after_days = 1 }
+}
+`
+
+// ctl runs iotctl and returns what it printed.
+func ctl(t *testing.T, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := dispatch(t.Context(), args, &out); err != nil {
+		t.Fatalf("iotctl %s: %v\n%s", strings.Join(args, " "), err, out.String())
+	}
+	return out.String()
+}
+
+// Every command, on a pipeline that Terraform has made.
+func TestOperating(t *testing.T) {
+	server := mototest.Start(t)
+	for _, pair := range server.Env() {
+		key, value, _ := strings.Cut(pair, "=")
+		t.Setenv(key, value)
+	}
+	p := tftest.New(t)
+	p.Write("main.tf", pipeline)
+	p.Apply()
+
+	for args, want := range map[string]string{
+		"pipelines --tag team=plants":       "farm\n",
+		"pipelines --tag team=fish":         "",
+		"devices farm --attribute bay=1":    "a\tnever_seen\nb\tnever_seen\n",
+		"devices farm --status online":      "",
+		"send farm {} --all --dry-run":      "would send to 3 devices: a, b, c\n",
+		"send farm {} --dry-run --device c": "would send to 1 devices: c\n",
+	} {
+		if got := ctl(t, strings.Fields(args)...); got != want {
+			t.Errorf("iotctl %s printed %q, want %q", args, got, want)
+		}
+	}
+	if got := server.Published(t); len(got) > 0 {
+		t.Errorf("a dry run published %v", got)
+	}
+	ctl(t, "send", "farm", `{"action":"rest"}`, "--attribute", "bay=1")
+	got := map[string]string{}
+	for _, message := range server.Published(t) {
+		got[message.Topic] = message.Payload
+	}
+	if fmt.Sprint(got) != fmt.Sprint(map[string]string{
+		"farm/a/commands": `{"action":"rest"}`, "farm/b/commands": `{"action":"rest"}`,
+	}) {
+		t.Errorf("published %v", got)
+	}
+	pauseAndResume(t, awstest.New(t, server.Config(t)))
+	p.Unchanged()
+	p.Destroy()
+}
+
+func pauseAndResume(t *testing.T, account awstest.Account) {
+	t.Helper()
+	for _, step := range []struct {
+		args, says        string
+		status, telemetry bool // off
+	}{
+		{"pause farm status", "rule status is off\n", true, false},
+		{"pause farm", "rule status is off already\nrule telemetry is off\n", true, true},
+		{"resume farm telemetry", "rule telemetry is on\n", true, false},
+		{"resume farm", "rule status is on\nrule telemetry is on already\n", false, false},
+	} {
+		if got := ctl(t, strings.Fields(step.args)...); got != step.says {
+			t.Errorf("iotctl %s printed %q, want %q", step.args, got, step.says)
+		}
+		if account.RuleIsOff(t, "farm_status") != step.status ||
+			account.RuleIsOff(t, "farm_telemetry") != step.telemetry {
+			t.Errorf("after iotctl %s, other rules are off", step.args)
+		}
+	}
+}
+
+// Wrong use is an error that says what is right, before anything is sent.
+func TestWrongUse(t *testing.T) {
+	for args, want := range map[string]string{
+		"restart farm":                  "the commands are pipelines, devices, send, pause and resume",
+		"send farm":                     "want iotctl send PIPELINE PAYLOAD",
+		"pause":                         "missing pipeline name: iotctl pause PIPELINE",
+		"send farm {}":                  "the command is for no device",
+		"send farm {} --all --device a": "names devices and selects others as well",
+		"send farm {} --status asleep":  "the statuses are online, offline, silent, never_seen",
+		"devices farm --attribute bay":  "want KEY=VALUE",
+		"pipelines farm":                `unexpected argument "farm"`,
+		"pause farm --all":              "flag provided but not defined",
+	} {
+		err := dispatch(t.Context(), strings.Fields(args), &bytes.Buffer{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("iotctl %s: %v, want %q", args, err, want)
+		}
+	}
+}

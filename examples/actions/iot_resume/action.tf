@@ -1,0 +1,6 @@
+# terraform apply -invoke=action.iot_resume.greenhouse
+action "iot_resume" "greenhouse" {
+  config {
+    pipeline = "greenhouse"
+  }
+}
