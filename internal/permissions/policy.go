@@ -326,8 +326,8 @@ var operating = []statement{
 	{sid: "Pipelines", service: "ssm", resources: everything, actions: `DescribeParameters`},
 }
 
-// Operators returns the smallest policy that lets a person operate a pipeline, without the right to change it or to read
-// credentials.
+// Operators returns the smallest policy that lets a person operate a pipeline, without the right to change it or to
+// read credentials.
 func Operators(p Place) []Statement { return fill(operating, p) }
 
 // OperatorsDocument returns the policy of [Operators] as JSON, indented for people.

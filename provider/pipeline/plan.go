@@ -174,10 +174,7 @@ func (p *planner) fill(ctx context.Context) error {
 		return err
 	}
 	p.unread = s.unread
-	if err := p.warnForeign(ctx, s); err != nil {
-		return err
-	}
-	if err := p.warnPaused(); err != nil {
+	if err := errors.Join(p.warnPaused(), p.warnForeign(ctx, s)); err != nil {
 		return err
 	}
 	if err := p.checkTimestream(ctx, s); err != nil {
