@@ -22,8 +22,10 @@ const (
 	// EnvStateRefreshSeconds is how often the state of a device is written of which only numbers change; 0 or
 	// absent: by every batch.
 	EnvStateRefreshSeconds = "IOT_STATE_REFRESH_SECONDS"
-	EnvReadingsTable       = "IOT_READINGS_TABLE" // absent without recent readings
-	EnvReadingsHours       = "IOT_READINGS_HOURS" // how long a recent reading stays
+	// EnvSeenSlotSeconds is what SlotAttribute is rounded down to; absent: it is LastSeenAttribute.
+	EnvSeenSlotSeconds = "IOT_SEEN_SLOT_SECONDS"
+	EnvReadingsTable   = "IOT_READINGS_TABLE" // absent without recent readings
+	EnvReadingsHours   = "IOT_READINGS_HOURS" // how long a recent reading stays
 )
 
 // Environment variables of the processor for InfluxDB; all are absent without it.

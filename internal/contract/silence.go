@@ -38,6 +38,9 @@ const (
 // processor sets no device offline by an event that reaches it later than half of it.
 const OfflineMargin = 10 * time.Minute
 
+// MaxSlot is the longest time that SlotAttribute is rounded down to.
+const MaxSlot = 5 * time.Minute
+
 // Special items of the device table.
 const (
 	SilenceItem    = "$silence"   // Silence as JSON in DocumentAttribute

@@ -5,10 +5,14 @@ package contract
 const (
 	// DeviceKey is the hash key: a thing's name, or the name of a special item, which begins with a dollar sign.
 	DeviceKey = "device_id"
-	// StatusAttribute and LastSeenAttribute (epoch ms) are the keys of the index StatusIndex.
-	StatusAttribute   = "status"
+	// StatusAttribute and SlotAttribute are the keys of the index StatusIndex.
+	StatusAttribute = "status"
+	StatusIndex     = "by-status-and-seen"
+	// LastSeenAttribute (epoch ms) is when the newest message of a device arrived that is stored.
 	LastSeenAttribute = "last_seen"
-	StatusIndex       = "by-status"
+	// SlotAttribute (epoch ms) is not later than LastSeenAttribute: that time rounded down, so that the index does not
+	// change with each message. Other items than devices have the time itself.
+	SlotAttribute = "seen_slot"
 	// ExpiryAttribute (epoch seconds) is when DynamoDB deletes an item.
 	ExpiryAttribute = "expires_at"
 )

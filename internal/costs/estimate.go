@@ -1,6 +1,9 @@
 package costs
 
-import "github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+import (
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+)
 
 // Estimate is what a setup costs per month.
 type Estimate struct {
@@ -194,15 +197,20 @@ func (b *bill) storeRequests() float64 {
 	return n
 }
 
-// deviceState is the table with the latest state of each device. An update moves the device's entry in the index, since
-// last_seen is its sort key: the old entry is deleted and the new one written, in full [DynamoDB: Global secondary
-// indexes, write capacity].
+// deviceState is the table with the latest state of each device. The device's entry in the index by status moves when
+// the time in it does, which is rounded down to a slot: the old entry is deleted and the new one written [DynamoDB:
+// Global secondary indexes, write capacity]. It has the keys only.
 func (b *bill) deviceState() {
-	const writes, copies = 3, 2 // the item and two of the index; the item and its copy in the index
+	const moved = 2
 	t, item := b.traffic, itemBytes(b.traffic.readingBytes)
-	b.perMessage("dynamodb_write", "DynamoDB: device state",
-		t.invocations*t.updates/1e6*writes*units(item, dynamoWriteUnit))
-	b.fixed("dynamodb_storage", "DynamoDB: device state, storage", copies*b.setup.Devices*item/gib)
+	writes := t.invocations * t.updates
+	if writes > 0 {
+		between := b.setup.Devices * secondsPerMonth / writes // two writes of a device, in seconds
+		moves := min(1, between/contract.MaxSlot.Seconds())
+		b.perMessage("dynamodb_write", "DynamoDB: device state",
+			writes/1e6*(units(item, dynamoWriteUnit)+moved*moves))
+	}
+	b.fixed("dynamodb_storage", "DynamoDB: device state, storage", b.setup.Devices*(item+indexEntryBytes)/gib)
 	b.fixed("dynamodb_recovery", "DynamoDB: device state, recovery", b.setup.Devices*item/gib)
 }
 
@@ -321,7 +329,7 @@ const (
 	alertsMemoryMB = 128
 	alertsMetrics  = 5 // Received, Accepted, Alerts (in total and by severity), Latency
 	alertsWrites   = 2 // of the cooldown: claimed, announced
-	alertsIndexed  = 3 // entries of the index by-status that these write: the old one goes, and one for each
+	alertsIndexed  = 2 // entries of the index by status that these write: the old one goes, the new one comes
 	alertsReads    = 3 // of rules and thresholds; fewer when it read them within the last minute
 	alertsRequests = alertsWrites + alertsReads + 1
 )

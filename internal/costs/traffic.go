@@ -134,6 +134,9 @@ func iotUnits(messageBytes float64) float64 { return units(messageBytes+topicByt
 // fifths of their JSON at most; a test compares this with the sizes that DynamoDB documents.
 func itemBytes(readingBytes float64) float64 { return 0.8*readingBytes + 150 }
 
+// indexEntryBytes is the size of an entry in an index that has the keys only, with the 100 bytes that DynamoDB adds.
+const indexEntryBytes = 200
+
 // rowBytes is the size of the rows that the archiver makes of a message, as JSON: the payload, with quotation marks
 // escaped, and the measures once more.
 func rowBytes(messageBytes float64) float64 { return 2.5*messageBytes + 350 }

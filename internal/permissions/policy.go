@@ -93,7 +93,7 @@ var table = []statement{
 		},
 		actions: `
 		BatchGetItem CreateTable DeleteItem DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive
-		GetItem ListTagsOfResource PutItem TagResource UntagResource UpdateContinuousBackups UpdateTable
+		GetItem ListTagsOfResource PutItem Scan TagResource UntagResource UpdateContinuousBackups UpdateItem UpdateTable
 		UpdateTimeToLive`,
 	},
 	{

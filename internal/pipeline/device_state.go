@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"time"
+
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
@@ -57,11 +59,23 @@ func deviceState() capability {
 	}
 }
 
+// seenSlot is what the time in the index by status is rounded down to: half of the time that a device may be silent, so
+// that the watch function reads few devices that are not. 0 rounds nothing.
+func (b *builder) seenSlot() time.Duration {
+	if !b.hasMonitoring() {
+		return contract.MaxSlot
+	}
+	half := time.Duration(*b.config.Monitoring.SilenceMinutes) * time.Minute / 2
+	return min(contract.MaxSlot, half.Truncate(time.Minute))
+}
+
 // deviceIndexes find devices by status: by when they were last seen, and with an API in an order that does not change
 // while they send.
 func (b *builder) deviceIndexes() []spec.TableIndex {
 	indexes := []spec.TableIndex{{
-		Name: contract.StatusIndex, HashKey: contract.StatusAttribute, RangeKey: contract.LastSeenAttribute,
+		Name: contract.StatusIndex, HashKey: contract.StatusAttribute, RangeKey: contract.SlotAttribute, KeysOnly: true,
+		// Tables of earlier versions lack the attribute.
+		FilledFrom: contract.LastSeenAttribute,
 	}}
 	if b.hasAPI() {
 		indexes = append(indexes, spec.TableIndex{Name: contract.StatusDeviceIndex, HashKey: contract.StatusAttribute,

@@ -91,6 +91,7 @@ func (b *builder) processorEnvironment() map[string]string {
 		contract.EnvTelemetry:     b.telemetry,
 		contract.EnvDeviceTTLDays: itoa(int(*b.config.DeviceState.TTLDays)),
 
+		contract.EnvSeenSlotSeconds:     itoa(int(b.seenSlot().Seconds())),
 		contract.EnvStateRefreshSeconds: itoa(int(*b.config.DeviceState.RefreshSeconds)),
 	}
 	if t := b.config.Timestream; t != nil {

@@ -157,6 +157,9 @@ type TableIndex struct {
 	Name, HashKey, RangeKey string
 	TextRange               bool // the range key is a string, else a number
 	KeysOnly                bool // it projects the keys, else all attributes
+	// FilledFrom is an attribute whose value is the range key of items that have none, when the index is added to a
+	// table with items. It is not a property of the index.
+	FilledFrom string
 }
 
 // TableItem is one item of a DynamoDB table, written as a whole. The driver stores the owner token in the

@@ -12,7 +12,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
-// The API lists alerts by the index by-status: each has the time when it was raised, which a suppressed one leaves.
+// The API lists alerts by the index by status: each has the time when it was raised, which a suppressed one leaves.
 func TestAlertsAreInTheIndex(t *testing.T) {
 	f := newFixture(t, twoRules)
 	raised := func() string {
@@ -23,7 +23,8 @@ func TestAlertsAreInTheIndex(t *testing.T) {
 		}
 		status, _ := out.Item[contract.StatusAttribute].(*types.AttributeValueMemberS)
 		at, _ := out.Item[contract.LastSeenAttribute].(*types.AttributeValueMemberN)
-		if status == nil || status.Value != contract.StatusAlert || at == nil {
+		key, _ := out.Item[contract.SlotAttribute].(*types.AttributeValueMemberN)
+		if status == nil || status.Value != contract.StatusAlert || at == nil || key == nil || key.Value != at.Value {
 			t.Fatalf("item %v", out.Item)
 		}
 		return at.Value

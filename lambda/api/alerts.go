@@ -83,8 +83,12 @@ func (s *service) alertsOf(ctx context.Context, in *alertsInput, rules map[strin
 		if err != nil {
 			return nil, "", err
 		}
-		for _, row := range out.Items {
-			a, ok := readAlert(row, rules)
+		rows, err := s.rowsOf(ctx, deviceKeys(out.Items), false)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, found := range out.Items {
+			a, ok := readAlert(rows[content(found[contract.DeviceKey])], rules)
 			if ok && (in.Active == "" || a.Active != nil && strconv.FormatBool(*a.Active) == in.Active) {
 				list = append(list, a)
 			}
@@ -96,8 +100,17 @@ func (s *service) alertsOf(ctx context.Context, in *alertsInput, rules map[strin
 	if !more(key) {
 		return list, "", nil
 	}
-	at := strconv.FormatInt(whole(key[contract.LastSeenAttribute]), 10)
+	at := strconv.FormatInt(whole(key[contract.SlotAttribute]), 10)
 	return list, at + " " + content(key[contract.DeviceKey]), nil
+}
+
+// deviceKeys are the keys in the device table of what an index found.
+func deviceKeys(found []item) []item {
+	keys := make([]item, len(found))
+	for i, row := range found {
+		keys[i] = item{contract.DeviceKey: row[contract.DeviceKey]}
+	}
+	return keys
 }
 
 // alertPlace is the key of a place in the list of alerts.
@@ -107,7 +120,7 @@ func alertPlace(after string) item {
 		return nil
 	}
 	return item{contract.StatusAttribute: text(contract.StatusAlert), contract.DeviceKey: text(name),
-		contract.LastSeenAttribute: &types.AttributeValueMemberN{Value: at}}
+		contract.SlotAttribute: &types.AttributeValueMemberN{Value: at}}
 }
 
 // readAlert reads an item of the alerts function.

@@ -19,7 +19,7 @@ func (f *fixture) alert(rule, device string, at time.Time, active bool) {
 	f.t.Helper()
 	f.put(deviceTable, item{contract.DeviceKey: text(contract.CooldownPrefix + rule + "#" + device),
 		contract.StatusAttribute: text(contract.StatusAlert), contract.LastSeenAttribute: number(at.UnixMilli()),
-		"until": number(at.Add(time.Minute).UnixMilli()), "suppressed": number(2),
+		contract.SlotAttribute: number(at.UnixMilli()), "until": number(at.Add(time.Minute).UnixMilli()), "suppressed": number(2),
 		"active": &types.AttributeValueMemberBOOL{Value: active}})
 }
 

@@ -119,11 +119,11 @@ func (f *fixture) makeTables() {
 	make(&dynamodb.CreateTableInput{
 		TableName: aws.String(deviceTable), KeySchema: keys(contract.DeviceKey, ""),
 		AttributeDefinitions: []types.AttributeDefinition{attribute(contract.DeviceKey, "S"),
-			attribute(contract.StatusAttribute, "S"), attribute(contract.LastSeenAttribute, "N")},
+			attribute(contract.StatusAttribute, "S"), attribute(contract.SlotAttribute, "N")},
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
 			IndexName:  aws.String(contract.StatusIndex),
-			KeySchema:  keys(contract.StatusAttribute, contract.LastSeenAttribute),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+			KeySchema:  keys(contract.StatusAttribute, contract.SlotAttribute),
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
 		}, {
 			IndexName:  aws.String(contract.StatusDeviceIndex),
 			KeySchema:  keys(contract.StatusAttribute, contract.DeviceKey),

@@ -22,7 +22,7 @@ const (
 	DeviceTable        Resource = "device-table"        // the DynamoDB device table, without its indexes
 	ReadingsTable      Resource = "readings-table"      // the DynamoDB table of recent readings
 	MetricsTable       Resource = "metrics-table"       // the DynamoDB table of metrics
-	DeviceIndex        Resource = "device-index"        // the index by-status of the device table
+	DeviceIndex        Resource = "device-index"        // the index by-status-and-seen of the device table
 	StatusDeviceIndex  Resource = "status-device-index" // the index by-status-and-device of the device table
 	CommandsTable      Resource = "commands-table"      // the DynamoDB table of commands
 	MetricsStream      Resource = "metrics-stream"      // the Firehose stream of exported metrics

@@ -17,6 +17,7 @@ type config struct {
 
 	deviceTable string
 	deviceTTL   time.Duration // 0: entries stay
+	slot        time.Duration // what the time in the index is rounded down to
 	refresh     time.Duration // 0: every batch writes the state of its devices
 
 	commandsTable string // empty without the device management API
@@ -103,6 +104,14 @@ func (c *config) readTimes(getenv func(string) string) error {
 			return fmt.Errorf("IOT_STATE_REFRESH_SECONDS is %q, want a number of seconds from 0 to 86400", text)
 		}
 		c.refresh = time.Duration(seconds) * time.Second
+	}
+	if text := getenv(contract.EnvSeenSlotSeconds); text != "" {
+		seconds, err := strconv.Atoi(text)
+		if err != nil || seconds < 0 || time.Duration(seconds)*time.Second > contract.MaxSlot {
+			return fmt.Errorf("IOT_SEEN_SLOT_SECONDS is %q, want a number of seconds from 0 to %.0f", text,
+				contract.MaxSlot.Seconds())
+		}
+		c.slot = time.Duration(seconds) * time.Second
 	}
 	if c.readingsTable != "" {
 		hours, err := strconv.Atoi(getenv(contract.EnvReadingsHours))

@@ -32,7 +32,8 @@ type devices struct {
 	client  dynamoAPI
 	table   string
 	ttl     time.Duration
-	refresh *refresh // nil: every batch writes
+	slot    time.Duration // what SlotAttribute is rounded down to
+	refresh *refresh      // nil: every batch writes
 	log     *slog.Logger
 }
 
@@ -266,7 +267,8 @@ func (d *devices) request(s *state, write groups) *dynamodb.UpdateItemInput {
 		values[":seen"] = millis(s.seenAt)
 	}
 	if write.seen {
-		assignments := "last_seen = :seen"
+		assignments := "last_seen = :seen, seen_slot = :slot"
+		values[":slot"] = millis(time.UnixMilli(s.seenAt).Truncate(d.slot).UnixMilli())
 		if d.ttl > 0 {
 			assignments += ", expires_at = :expires"
 			values[":expires"] = millis(time.UnixMilli(s.seenAt).Add(d.ttl).Unix()) // [AWS 7.1 TTL]: seconds

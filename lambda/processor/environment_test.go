@@ -43,6 +43,7 @@ func TestEnvironmentIsCheckedAtStart(t *testing.T) {
 		{map[string]string{"IOT_DEVICE_TTL_DAYS": "soon"}, "IOT_DEVICE_TTL_DAYS", "days that are not a number"},
 		{map[string]string{"IOT_DEVICE_TTL_DAYS": "-1"}, "IOT_DEVICE_TTL_DAYS", "negative days"},
 		{map[string]string{"IOT_STATE_REFRESH_SECONDS": "often"}, "IOT_STATE_REFRESH_SECONDS", "no number of seconds"},
+		{map[string]string{"IOT_SEEN_SLOT_SECONDS": "301"}, "IOT_SEEN_SLOT_SECONDS", "longer than the watch function expects"},
 		{map[string]string{"IOT_STATE_REFRESH_SECONDS": "-1"}, "IOT_STATE_REFRESH_SECONDS", "negative seconds"},
 		{map[string]string{"IOT_DEAD_LETTER_QUEUE_URL": ""}, "IOT_DEAD_LETTER_QUEUE_URL", "no dead letters"},
 		{map[string]string{"AWS_REGION": ""}, "AWS_REGION", "no region"},

@@ -81,8 +81,8 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 	}
 	tables := dynamodb.NewFromConfig(cfg)
 	if c.deviceTable != "" {
-		p.devices = &devices{client: tables, table: c.deviceTable, ttl: c.deviceTTL, refresh: newRefresh(c.refresh),
-			log: p.log}
+		p.devices = &devices{client: tables, table: c.deviceTable, ttl: c.deviceTTL, slot: c.slot,
+			refresh: newRefresh(c.refresh), log: p.log}
 	}
 	if c.commandsTable != "" {
 		p.commands = &commands{client: tables, table: c.commandsTable}

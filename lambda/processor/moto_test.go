@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/timestreamwrite"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 )
@@ -101,6 +102,7 @@ func device(t *testing.T, table *dynamodb.Client, thing string) map[string]strin
 		item[name] = describe(value)
 	}
 	delete(item, "device_id")
+	delete(item, contract.SlotAttribute) // TestTheSlotOfADevice
 	return item
 }
 

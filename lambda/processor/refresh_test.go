@@ -8,6 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
@@ -271,5 +275,34 @@ func TestBootstrapWritesWhatItHolds(t *testing.T) {
 	}
 	if strings.Contains(function.Output(), "WARNING") {
 		t.Errorf("it said: %s", function.Output())
+	}
+}
+
+// The time in the index is last_seen, rounded down, and changes together with it.
+func TestTheSlotOfADevice(t *testing.T) {
+	for _, c := range []struct {
+		seconds  string
+		messages []time.Duration
+		want     time.Duration
+	}{
+		{"", []time.Duration{7 * time.Minute}, 7 * time.Minute},
+		{"0", []time.Duration{7 * time.Minute}, 7 * time.Minute},
+		{"60", []time.Duration{7*time.Minute + second}, 7 * time.Minute},
+		{"300", []time.Duration{7 * time.Minute}, 5 * time.Minute},
+		{"300", []time.Duration{7 * time.Minute, 11 * time.Minute}, 10 * time.Minute},
+		{"300", []time.Duration{11 * time.Minute, 7 * time.Minute}, 10 * time.Minute}, // an old message changes nothing
+	} {
+		p := motoPipeline(t, map[string]string{contract.EnvSeenSlotSeconds: c.seconds})
+		for _, after := range c.messages {
+			invoke(t, p.processor, lambdatest.Event(says(after, `{"v":1}`)), quick)
+		}
+		out, err := p.table.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("greenhouse"),
+			Key: map[string]types.AttributeValue{"device_id": textValue("soil-001")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(number(out.Item[contract.SlotAttribute])); got != at(c.want) {
+			t.Errorf("slots of %q seconds, messages %v: %s, want %s", c.seconds, c.messages, got, at(c.want))
+		}
 	}
 }

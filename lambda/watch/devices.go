@@ -46,6 +46,7 @@ type device struct {
 	thing    string
 	status   string
 	lastSeen int64
+	silentAt int64 // when it was last marked as silent
 	// farewell is when it said that it goes offline.
 	farewell int64
 	// ended is why its connection ended; empty while it is connected, and if nothing is known of its connection.
@@ -55,13 +56,14 @@ type device struct {
 }
 
 // columns are the attributes of a device.
-const columns = "device_id, #status, last_seen, silent_since, farewell_at, " +
+const columns = "device_id, #status, last_seen, silent_at, silent_since, farewell_at, " +
 	"connected, disconnect_reason"
 
 func readDevice(item values) device {
 	return device{
 		thing: content(item[contract.DeviceKey]), status: content(item[contract.StatusAttribute]),
 		lastSeen: number(item[contract.LastSeenAttribute]), silentSince: number(item[contract.SilentSinceAttribute]),
+		silentAt: number(item[contract.SilentAtAttribute]),
 		farewell: number(item[contract.FarewellAttribute]), ended: ended(item),
 	}
 }
@@ -88,13 +90,32 @@ type query struct {
 	status string
 	before time.Time // last seen before
 	since  time.Time // and not before this; only together with before
-	filter string    // expression over more attributes
-	values values    // of filter
-	count  bool      // count the rows, return none
+	// silentSince selects the rows that were marked as silent then or later, in ms.
+	silentSince int64
+	count       bool // count the rows, return none
 }
 
-// find returns the rows that a query selects, or their number.
+// find returns the rows that a query selects, or their number. The index has the keys only, and a time that is up to
+// MaxSlot too early; the rows decide.
 func (d *devices) find(ctx context.Context, q query) ([]device, int, error) {
+	things, n, err := d.search(ctx, q)
+	if err != nil || q.count {
+		return nil, n, err
+	}
+	rows, err := d.read(ctx, things)
+	found := slices.DeleteFunc(rows, func(row device) bool { return !q.selects(&row) })
+	return found, len(found), err
+}
+
+// selects reports whether a row is what a query is about.
+func (q *query) selects(row *device) bool {
+	seen := time.UnixMilli(row.lastSeen)
+	return row.status == q.status && (q.before.IsZero() || seen.Before(q.before)) &&
+		(q.since.IsZero() || !seen.Before(q.since)) && row.silentAt >= q.silentSince
+}
+
+// search returns the keys of the rows that a query may be about, or their number.
+func (d *devices) search(ctx context.Context, q query) ([]string, int, error) {
 	in := &dynamodb.QueryInput{
 		TableName: aws.String(d.table), IndexName: aws.String(contract.StatusIndex),
 		KeyConditionExpression:    aws.String("#status = :status"),
@@ -102,26 +123,18 @@ func (d *devices) find(ctx context.Context, q query) ([]device, int, error) {
 		ExpressionAttributeValues: values{":status": text(q.status)},
 	}
 	if !q.before.IsZero() {
-		in.KeyConditionExpression = aws.String("#status = :status AND last_seen < :before")
+		in.KeyConditionExpression = aws.String("#status = :status AND seen_slot < :before")
 		in.ExpressionAttributeValues[":before"] = millis(q.before)
 	}
 	if !q.since.IsZero() {
-		in.KeyConditionExpression = aws.String("#status = :status AND last_seen BETWEEN :since AND :before")
-		in.ExpressionAttributeValues[":since"] = millis(q.since)
+		in.KeyConditionExpression = aws.String("#status = :status AND seen_slot BETWEEN :since AND :before")
+		in.ExpressionAttributeValues[":since"] = millis(q.since.Add(-contract.MaxSlot))
 		in.ExpressionAttributeValues[":before"] = millis(q.before.Add(-time.Millisecond)) // BETWEEN includes both
-	}
-	if q.filter != "" {
-		in.FilterExpression = aws.String(q.filter)
-		for name, value := range q.values {
-			in.ExpressionAttributeValues[name] = value
-		}
 	}
 	if q.count {
 		in.Select = types.SelectCount
-	} else {
-		in.ProjectionExpression = aws.String(columns)
 	}
-	var found []device
+	var found []string
 	n := 0
 	pages := dynamodb.NewQueryPaginator(d.client, in)
 	for pages.HasMorePages() {
@@ -131,7 +144,7 @@ func (d *devices) find(ctx context.Context, q query) ([]device, int, error) {
 		}
 		n += int(page.Count)
 		for _, item := range page.Items {
-			found = append(found, readDevice(item))
+			found = append(found, content(item[contract.DeviceKey]))
 		}
 	}
 	return found, n, nil

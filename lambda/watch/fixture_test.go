@@ -80,13 +80,13 @@ func (f *fixture) makeTable() {
 	_, err := f.db.CreateTable(f.t.Context(), &dynamodb.CreateTableInput{
 		TableName: aws.String(table), BillingMode: types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{attribute(contract.DeviceKey, "S"),
-			attribute(contract.StatusAttribute, "S"), attribute(contract.LastSeenAttribute, "N")},
+			attribute(contract.StatusAttribute, "S"), attribute(contract.SlotAttribute, "N")},
 		KeySchema: []types.KeySchemaElement{key(contract.DeviceKey, "HASH")},
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
 			IndexName: aws.String(contract.StatusIndex),
 			KeySchema: []types.KeySchemaElement{key(contract.StatusAttribute, "HASH"),
-				key(contract.LastSeenAttribute, "RANGE")},
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+				key(contract.SlotAttribute, "RANGE")},
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
 		}},
 	})
 	if err != nil {
@@ -104,14 +104,22 @@ func (f *fixture) limits(s contract.Silence) {
 	f.put(contract.SilenceItem, values{contract.DocumentAttribute: text(string(document))})
 }
 
+// put writes an item; if it is a device, with the time of the index as the processor rounds it.
 func (f *fixture) put(name string, item values) {
 	f.t.Helper()
 	item = maps.Clone(item)
+	if seen := item[contract.LastSeenAttribute]; seen != nil {
+		item[contract.SlotAttribute] = slotOf(seen)
+	}
 	item[contract.DeviceKey] = text(name)
 	if _, err := f.db.PutItem(f.t.Context(), &dynamodb.PutItemInput{TableName: aws.String(table),
 		Item: item}); err != nil {
 		f.t.Fatal(err)
 	}
+}
+
+func slotOf(seen types.AttributeValue) types.AttributeValue {
+	return millis(time.UnixMilli(number(seen)).Truncate(contract.MaxSlot))
 }
 
 // device writes a device that was last seen some time before the fixture's clock. One that is offline said so then.

@@ -106,7 +106,7 @@ func TestTheWorkDoesNotGrowWithOfflineDevices(t *testing.T) {
 		if in.Select == "" && in.ExpressionAttributeValues[":status"]["S"] == contract.StatusOffline {
 			read++
 			since := in.ExpressionAttributeValues[":since"]["N"]
-			if want := f.clock.Add(-time.Minute - 10*time.Minute - contract.OfflineMargin); since !=
+			if want := f.clock.Add(-time.Minute - 10*time.Minute - contract.OfflineMargin - contract.MaxSlot); since !=
 				fmt.Sprint(want.UnixMilli()) {
 				t.Errorf("offline devices are read from %s on, want %d", since, want.UnixMilli())
 			}

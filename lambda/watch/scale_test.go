@@ -92,6 +92,7 @@ func (f *fixture) fill(fleet, silent, first int) {
 			item[contract.FarewellAttribute] = millis(seen)
 		}
 		item[contract.StatusAttribute], item[contract.LastSeenAttribute] = text(status), millis(seen)
+		item[contract.SlotAttribute] = slotOf(millis(seen))
 		requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: item}})
 	}
 	for chunk := range slices.Chunk(requests, 25) {

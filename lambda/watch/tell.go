@@ -38,8 +38,7 @@ func (r *run) tellSilent(ctx context.Context, l limits, marked []device, sure bo
 		return nil
 	}
 	if r.state.untold {
-		earlier, _, err := r.devices.find(ctx, query{status: contract.StatusSilent, filter: "silent_at >= :since",
-			values: values{":since": integer(r.state.pendingSince)}})
+		earlier, _, err := r.devices.find(ctx, query{status: contract.StatusSilent, silentSince: r.state.pendingSince})
 		if err != nil {
 			return err
 		}

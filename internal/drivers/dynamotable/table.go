@@ -156,26 +156,31 @@ func (d *Driver) update(ctx context.Context, in *dynamodb.UpdateTableInput) erro
 	)
 }
 
-// reindex removes the indexes that are not wanted as they are, then adds those that are missing. A call defines exactly
-// the key attributes that the table has after it: DynamoDB refuses unused ones.
+// reindex adds the indexes that are missing, then removes those that are not wanted, so that who uses one finds it for
+// as long as possible. One that is wanted in another form goes first. A call defines exactly the key attributes that
+// the table has after it: DynamoDB refuses unused ones.
 func (d *Driver) reindex(ctx context.Context, have *assembly.Observed[spec.Table], want spec.Table) error {
 	after := spec.Table{HashKey: want.HashKey, RangeKey: want.RangeKey}
+	var later []string
 	for _, i := range have.Spec.Indexes {
-		if slices.Contains(want.Indexes, i) {
-			after.Indexes = append(after.Indexes, i)
+		at := slices.IndexFunc(want.Indexes, func(w spec.TableIndex) bool { return w.Name == i.Name })
+		switch {
+		case at >= 0 && property(want.Indexes[at]) != i:
+			if err := d.removeIndex(ctx, have.ID, i.Name); err != nil {
+				return err
+			}
 			continue
+		case at < 0:
+			later = append(later, i.Name)
 		}
-		remove := types.GlobalSecondaryIndexUpdate{Delete: &types.DeleteGlobalSecondaryIndexAction{IndexName: &i.Name}}
-		if err := d.update(ctx, &dynamodb.UpdateTableInput{
-			TableName:                   &have.ID,
-			GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{remove},
-		}); err != nil {
-			return fmt.Errorf("removing index %q: %w", i.Name, err)
-		}
+		after.Indexes = append(after.Indexes, i)
 	}
 	for _, i := range want.Indexes {
-		if slices.Contains(have.Spec.Indexes, i) {
+		if slices.Contains(have.Spec.Indexes, property(i)) {
 			continue
+		}
+		if err := d.fill(ctx, have, i); err != nil {
+			return fmt.Errorf("adding index %q: %w", i.Name, err)
 		}
 		after.Indexes = append(after.Indexes, i)
 		add := types.GlobalSecondaryIndexUpdate{Create: &types.CreateGlobalSecondaryIndexAction{
@@ -186,7 +191,27 @@ func (d *Driver) reindex(ctx context.Context, have *assembly.Observed[spec.Table
 			return fmt.Errorf("adding index %q: %w", i.Name, err)
 		}
 	}
+	for _, name := range later {
+		if err := d.removeIndex(ctx, have.ID, name); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (d *Driver) removeIndex(ctx context.Context, table, name string) error {
+	remove := types.GlobalSecondaryIndexUpdate{Delete: &types.DeleteGlobalSecondaryIndexAction{IndexName: &name}}
+	if err := d.update(ctx, &dynamodb.UpdateTableInput{TableName: &table,
+		GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{remove}}); err != nil {
+		return fmt.Errorf("removing index %q: %w", name, err)
+	}
+	return nil
+}
+
+// property is what DynamoDB keeps of an index.
+func property(i spec.TableIndex) spec.TableIndex {
+	i.FilledFrom = ""
+	return i
 }
 
 // expire changes the TTL attribute. DynamoDB takes one such change an hour [AWS 7.1], so another attribute instead of
@@ -289,8 +314,12 @@ func (d *Driver) Diff(have, want spec.Table) []assembly.Change {
 }
 
 func sorted(indexes []spec.TableIndex) []spec.TableIndex {
-	return slices.SortedFunc(slices.Values(indexes),
-		func(a, b spec.TableIndex) int { return strings.Compare(a.Name, b.Name) })
+	list := make([]spec.TableIndex, len(indexes))
+	for i, index := range indexes {
+		list[i] = property(index)
+	}
+	slices.SortFunc(list, func(a, b spec.TableIndex) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }
 
 // definitions names the attributes that are keys: those of the table and hash keys of indexes are strings.

@@ -22,6 +22,8 @@ const name = "greenhouse"
 var (
 	byStatus = spec.TableIndex{Name: "by-status", HashKey: "status", RangeKey: "last_seen"}
 	byKind   = spec.TableIndex{Name: "by-kind", HashKey: "kind"}
+	bySlot   = spec.TableIndex{Name: "by-status-and-seen", HashKey: "status", RangeKey: "seen_slot", KeysOnly: true,
+		FilledFrom: "last_seen"}
 	byDevice = spec.TableIndex{Name: "by-status-and-device", HashKey: "status", RangeKey: "device_id", TextRange: true,
 		KeysOnly: true}
 )

@@ -113,7 +113,7 @@ func (w *deployment) age(t *testing.T, thing string, by time.Duration) {
 	must(w.aws.DynamoDB().UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 		TableName:                 aws.String(name),
 		Key:                       map[string]ddbtypes.AttributeValue{"device_id": text(thing)},
-		UpdateExpression:          aws.String("SET last_seen = :ago, status_at = :ago"),
+		UpdateExpression:          aws.String("SET last_seen = :ago, seen_slot = :ago, status_at = :ago"),
 		ConditionExpression:       aws.String("attribute_exists(last_seen)"),
 		ExpressionAttributeValues: map[string]ddbtypes.AttributeValue{":ago": ago},
 	}))(t)

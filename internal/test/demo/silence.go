@@ -27,7 +27,7 @@ func (s *show) silence(ctx context.Context, m *made, runtime *local.Runtime, roo
 		Value: strconv.FormatInt(time.Now().Add(-12*time.Minute).UnixMilli(), 10)}
 	_, err := client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &m.DeviceTableName, Key: key,
-		UpdateExpression:          aws.String("SET last_seen = :ago, status_at = :ago"),
+		UpdateExpression:          aws.String("SET last_seen = :ago, seen_slot = :ago, status_at = :ago"),
 		ConditionExpression:       aws.String("attribute_exists(last_seen)"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":ago": ago},
 	})
