@@ -283,15 +283,17 @@ func TestTheSlotOfADevice(t *testing.T) {
 	for _, c := range []struct {
 		seconds  string
 		messages []time.Duration
-		want     time.Duration
+		newest   time.Duration
+		slot     time.Duration
 	}{
-		{"", []time.Duration{7 * time.Minute}, 7 * time.Minute},
-		{"0", []time.Duration{7 * time.Minute}, 7 * time.Minute},
-		{"60", []time.Duration{7*time.Minute + second}, 7 * time.Minute},
-		{"300", []time.Duration{7 * time.Minute}, 5 * time.Minute},
-		{"300", []time.Duration{7 * time.Minute, 11 * time.Minute}, 10 * time.Minute},
-		{"300", []time.Duration{11 * time.Minute, 7 * time.Minute}, 10 * time.Minute}, // an old message changes nothing
+		{"", []time.Duration{7 * time.Minute}, 7 * time.Minute, 0},
+		{"0", []time.Duration{7 * time.Minute}, 7 * time.Minute, 0},
+		{"60", []time.Duration{7*time.Minute + second}, 7*time.Minute + second, time.Minute},
+		{"300", []time.Duration{7 * time.Minute}, 7 * time.Minute, 5 * time.Minute},
+		{"300", []time.Duration{7 * time.Minute, 13 * time.Minute}, 13 * time.Minute, 5 * time.Minute},
+		{"300", []time.Duration{13 * time.Minute, 7 * time.Minute}, 13 * time.Minute, 5 * time.Minute},
 	} {
+		want := fmt.Sprint(lambdatest.Start.Add(c.newest).Truncate(c.slot).UnixMilli())
 		p := motoPipeline(t, map[string]string{contract.EnvSeenSlotSeconds: c.seconds})
 		for _, after := range c.messages {
 			invoke(t, p.processor, lambdatest.Event(says(after, `{"v":1}`)), quick)
@@ -301,8 +303,8 @@ func TestTheSlotOfADevice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := fmt.Sprint(number(out.Item[contract.SlotAttribute])); got != at(c.want) {
-			t.Errorf("slots of %q seconds, messages %v: %s, want %s", c.seconds, c.messages, got, at(c.want))
+		if got := fmt.Sprint(number(out.Item[contract.SlotAttribute])); got != want {
+			t.Errorf("slots of %q seconds, messages %v: %s, want %s", c.seconds, c.messages, got, want)
 		}
 	}
 }
