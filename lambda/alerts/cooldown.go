@@ -46,7 +46,8 @@ func (c *cooldowns) claim(ctx context.Context, r *rule, thing, request string, n
 		Key:       cooldownKey(r.name, thing),
 		UpdateExpression: aws.String(
 			"SET #until = :until, active = :yes, expires_at = :expires, claim = :request, announced = :no, " +
-				"#status = :alert, last_seen = :now, seen_slot = :now", // so that an index lists the alerts by when they were raised
+				// So that an index lists the alerts by when they were raised.
+				"#status = :alert, last_seen = :now, seen_slot = :now",
 		),
 		ConditionExpression: aws.String("attribute_not_exists(#until)" +
 			" OR (#until <= :now AND NOT (claim = :request AND announced = :yes))" +

@@ -23,7 +23,8 @@ func (d *devices) noteReturn(ctx context.Context, s *state, stored map[string]ty
 		TableName: aws.String(d.table),
 		Key:       map[string]types.AttributeValue{contract.DeviceKey: textValue(name)},
 		UpdateExpression: aws.String(
-			"SET #status = :returned, last_seen = :seen, seen_slot = :seen, silent_since = :since, expires_at = :expires"),
+			"SET #status = :returned, last_seen = :seen, seen_slot = :seen, silent_since = :since, " +
+				"expires_at = :expires"),
 		ExpressionAttributeNames: map[string]string{"#status": contract.StatusAttribute},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":returned": textValue(contract.StatusReturned), ":seen": millis(s.seenAt),
