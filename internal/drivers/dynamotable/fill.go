@@ -18,8 +18,8 @@ import (
 const fillers = 16
 
 // fill gives the items of a table without a range key of its own the range key of a new index, where they have what it
-// is filled from. It comes before the index, so that an apply that ends in between fills the rest the next time. An item
-// that somebody else fills in the meantime, or deletes, stays as it is.
+// is filled from. It comes before the index, so that an apply that ends in between fills the rest the next time. An
+// item that somebody else fills in the meantime, or deletes, stays as it is.
 func (d *Driver) fill(ctx context.Context, have *assembly.Observed[spec.Table], i spec.TableIndex) error {
 	if i.FilledFrom == "" {
 		return nil
