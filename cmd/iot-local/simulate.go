@@ -32,6 +32,7 @@ type simulation struct {
 	caFile        string
 	limit         time.Duration
 	asJSON, quiet bool
+	basicIngest   bool
 }
 
 func (s *simulation) flags(f *flag.FlagSet) {
@@ -56,6 +57,8 @@ func (s *simulation) flags(f *flag.FlagSet) {
 		"`format` of the messages: "+strings.Join(simulate.Formats(), ", "))
 	f.StringVar(&s.Encoding.Compression, "compression", "",
 		"`compression` of the messages: "+strings.Join(telemetry.Compressions, ", ")+" (default: none)")
+	f.BoolVar(&s.basicIngest, "basic-ingest", false, "publish straight to the telemetry rule, by Basic Ingest: AWS "+
+		"IoT charges for no message, and no other rule gets it")
 	f.Float64Var(&s.FaultRate, "faults", 0.01, "fraction of faulty messages, from 0 to 1")
 	f.IntVar(&s.FailEvery, "fail-commands", 0,
 		"each device fails one in `N` of the commands that the device management API sends (default: none)")
@@ -86,6 +89,9 @@ func simulateDevices(ctx context.Context, args []string, out io.Writer) error {
 	manifest, err := local.ReadManifest(ctx, clients, pipeline)
 	if err != nil {
 		return err
+	}
+	if s.basicIngest {
+		s.Rule = contract.RuleName(pipeline, "telemetry")
 	}
 	p := newPrinter(out, s.asJSON, s.quiet)
 	s.Events = p.print

@@ -32,7 +32,9 @@ resource "iot_pipeline" "stable" {
   recent  = { hours = 48 }
   metrics = { window_seconds = 60 }
 
+  # The processor evaluates the conditions, so that devices may publish by Basic Ingest.
   alerts = {
+    evaluate   = "stream"
     thresholds = { max_temperature = 30 }
     rules      = { hot = { when = "data.temperature > threshold.max_temperature", notify_resolved = true } }
   }

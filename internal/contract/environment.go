@@ -28,6 +28,14 @@ const (
 	EnvReadingsHours   = "IOT_READINGS_HOURS" // how long a recent reading stays
 )
 
+// EnvAlertsFunction is the name of the alerts function, if the processor passes messages to it; absent: a topic rule
+// does.
+const EnvAlertsFunction = "IOT_ALERTS_FUNCTION"
+
+// EvaluatedInStream is what the member evaluated of an event of the alerts function says if it comes from the
+// processor.
+const EvaluatedInStream = "stream"
+
 // Environment variables of the processor for InfluxDB; all are absent without it.
 const (
 	EnvInfluxDBURL            = "IOT_INFLUXDB_URL"

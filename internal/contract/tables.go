@@ -54,6 +54,9 @@ type AlertRules[T any] struct {
 	Version    int                  `json:"version"`
 	Thresholds map[string]T         `json:"thresholds,omitempty"`
 	Rules      map[string]AlertRule `json:"rules"`
+	// Stream is the statement by which the processor selects the messages that the alerts function gets; empty if a
+	// topic rule does.
+	Stream string `json:"stream,omitempty"`
 }
 
 // AlertRule is one alert. When is a condition, Message and Command are substitution templates; all three may use the

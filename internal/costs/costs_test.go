@@ -121,9 +121,11 @@ func TestCostOfAnItem(t *testing.T) {
 			1e6 * (0.8*1024 + 150) / (1 << 30) * 24 * 0.036, "each byte for 24 h × 0.036 per GB and hour"},
 		{func(s *Setup) { s.InfluxDB = &InfluxDB{&Instance{"db.influx.large"}} },
 			"Timestream for InfluxDB: db.influx.large", 175.20, "730 h × 2 × 0.12"},
-		{func(s *Setup) { s.Alerts = &Alerts{Share: 0.01, EmailSubscribers: 2} }, "AWS IoT: rule alerts", 0.15, "each message"},
-		{func(s *Setup) { s.Alerts = &Alerts{Share: 0.01, EmailSubscribers: 2} }, "AWS IoT: action of alerts", 0.0015, "1 % of 0.15"},
-		{func(s *Setup) { s.Alerts = &Alerts{Share: 0.01, EmailSubscribers: 2} }, "SNS: e-mails", 0.40, "20,000 × 20 per million"},
+		{func(s *Setup) { s.Alerts = &Alerts{Evaluate: "rule", Share: 0.01, EmailSubscribers: 2} }, "AWS IoT: rule alerts", 0.15, "each message"},
+		{func(s *Setup) { s.Alerts = &Alerts{Evaluate: "rule", Share: 0.01, EmailSubscribers: 2} }, "AWS IoT: action of alerts", 0.0015, "1 % of 0.15"},
+		{func(s *Setup) { s.Alerts = &Alerts{Evaluate: "rule", Share: 0.01, EmailSubscribers: 2} }, "SNS: e-mails", 0.40, "20,000 × 20 per million"},
+		{func(s *Setup) { s.BasicIngest, s.Alerts = true, &Alerts{Evaluate: "stream", Share: 0.01} }, "SNS: notifications", 0.005,
+			"10,000 × 0.50 per million, by Basic Ingest"},
 		{func(s *Setup) { s.Credentials.Store = "secretsmanager" }, "Secrets Manager: credentials", 400, "1000 × 0.40"},
 		{func(s *Setup) { s.Queries = &Queries{PerDay: 24, Days: 1} }, "Athena: data scanned",
 			730 * 10e6 / (1 << 40) * 5, "730 queries; 1 million × 1 KB × 0.21 / 30.4 days are less than the least 10 MB"},
@@ -185,6 +187,30 @@ func TestGoal(t *testing.T) {
 	}
 }
 
+// The processor looks for alerts without a rule: the messages cost no rule and no action more, and requests of its own.
+func TestAlertsInTheStream(t *testing.T) {
+	byRule := fleet(func(s *Setup) { s.Alerts = &Alerts{Evaluate: "rule", Share: 0.01} })
+	inStream := fleet(func(s *Setup) { s.Alerts = &Alerts{Evaluate: "stream", Share: 0.01} })
+	rules := 0.0
+	for _, i := range estimate(t, byRule).Items {
+		if i.Name == "AWS IoT: rule alerts" || i.Name == "AWS IoT: action of alerts" {
+			rules += i.Cost
+		}
+	}
+	for _, i := range estimate(t, inStream).Items {
+		if strings.HasSuffix(i.Name, " alerts") && strings.HasPrefix(i.Name, "AWS IoT") {
+			t.Errorf("there is %s", i.Name)
+		}
+	}
+	saved := estimate(t, byRule).Total() - estimate(t, inStream).Total()
+	if rules == 0 || saved > rules || saved < rules/2 {
+		t.Errorf("%.4f is saved of the %.4f of the rule; the rest is the processor's", saved, rules)
+	}
+	if got, want := inStream.Processing().Requests-byRule.Processing().Requests, 0.01*inStream.Processing().Messages; math.Abs(got-want) > 1e-9 {
+		t.Errorf("%v requests more per batch, want %v", got, want)
+	}
+}
+
 func TestNoMessages(t *testing.T) {
 	s := Default()
 	s.Devices = 0
@@ -210,7 +236,7 @@ func TestCheck(t *testing.T) {
 		"unknown price":      {func(s *Setup) { s.Prices = map[string]float64{"x": 1} }, "prices.x", "iot_message"},
 		"negative price":     {func(s *Setup) { s.Prices = map[string]float64{"s3_put": -1} }, "prices.s3_put", "not a price"},
 		"too long recent":    {func(s *Setup) { s.Recent = &Recent{} }, "recent.hours", "not between"},
-		"alerts that Basic Ingest does not reach": {func(s *Setup) { s.BasicIngest, s.Alerts = true, &Alerts{} },
+		"alerts that Basic Ingest does not reach": {func(s *Setup) { s.BasicIngest, s.Alerts = true, DefaultAlerts() },
 			"basic_ingest", "the alerts"},
 		"an archive that Basic Ingest does not reach": {func(s *Setup) { s.BasicIngest, s.Archive.Delivery = true, perMessage },
 			"basic_ingest", "the archive"},
@@ -233,7 +259,7 @@ func TestPrices(t *testing.T) {
 			s.Stream.Mode, s.Stream.Shards, s.Credentials.Store = "provisioned", 10, "secretsmanager"
 			s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
 			s.Monitoring, s.API, s.Metrics = DefaultMonitoring(), DefaultAPI(), DefaultMetrics()
-			s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, EmailSubscribers: 1}
+			s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Evaluate: "rule", Share: 0.1, EmailSubscribers: 1}
 		}}
 	for _, p := range prices {
 		for _, change := range everything {
@@ -259,7 +285,7 @@ func TestEveryItemHasAPrice(t *testing.T) {
 	for _, change := range []func(*Setup){nil, func(s *Setup) {
 		s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
 		s.Monitoring, s.API, s.Metrics = DefaultMonitoring(), DefaultAPI(), DefaultMetrics()
-		s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Share: 0.1, EmailSubscribers: 1}
+		s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Evaluate: "rule", Share: 0.1, EmailSubscribers: 1}
 	}, queued, func(s *Setup) { s.Stream.Mode = "provisioned" }, func(s *Setup) { s.Archive.Delivery = perMessage }} {
 		for _, i := range estimate(t, fleet(change)).Items {
 			if i.Price == 0 || i.Unit == "" {

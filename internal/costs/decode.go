@@ -62,3 +62,10 @@ func (i *Instance) UnmarshalJSON(text []byte) error {
 	*i = Instance{Type: "db.influx.medium"}
 	return json.Unmarshal(text, (*plain)(i))
 }
+
+// UnmarshalJSON gives what is missing its default.
+func (a *Alerts) UnmarshalJSON(text []byte) error {
+	type plain Alerts
+	*a = *DefaultAlerts()
+	return json.Unmarshal(text, (*plain)(a))
+}

@@ -194,6 +194,9 @@ func (b *bill) storeRequests() float64 {
 	if s.InfluxDB != nil {
 		n += units(readings, influxBatch)
 	}
+	if a := s.Alerts; a != nil && a.Evaluate == inStream {
+		n += t.batch * a.Share
+	}
 	return n
 }
 
@@ -334,8 +337,8 @@ const (
 	alertsRequests = alertsWrites + alertsReads + 1
 )
 
-// alerts is the rule that looks at each message, and what follows from those that raise an alert: one invocation and
-// one notification each.
+// alerts is the rule that looks at each message, unless the processor does, and what follows from those that raise an
+// alert: one invocation and one notification each.
 func (b *bill) alerts() {
 	a := b.setup.Alerts
 	if a == nil {
@@ -343,8 +346,10 @@ func (b *bill) alerts() {
 	}
 	metered := b.traffic.messages / 1e6 * iotUnits(b.setup.MessageBytes)
 	raised := b.traffic.messages * a.Share
-	b.perMessage("iot_rule", "AWS IoT: rule alerts", metered)
-	b.perMessage("iot_action", "AWS IoT: action of alerts", metered*a.Share)
+	if a.Evaluate != inStream {
+		b.perMessage("iot_rule", "AWS IoT: rule alerts", metered)
+		b.perMessage("iot_action", "AWS IoT: action of alerts", metered*a.Share)
+	}
 	b.function("alerts", raised, 1, alertsRequests, alertsMemoryMB)
 	if raised > 0 {
 		b.metrics("alerts", alertsMetrics)

@@ -99,6 +99,7 @@ type Instance struct {
 
 // Alerts are the alerts.
 type Alerts struct {
+	Evaluate         string  `json:"evaluate"`          // by a topic rule, or by the processor
 	Share            float64 `json:"share"`             // of the messages, which raise an alert and a notification
 	EmailSubscribers float64 `json:"email_subscribers"` // each gets every notification
 }
@@ -133,6 +134,7 @@ const (
 	perMessage = pipeline.DeliveryPerMessage
 	parquet    = pipeline.FormatParquet
 	multi      = "multi"
+	inStream   = pipeline.EvaluateInStream
 )
 
 // instanceTypes are those of Timestream for InfluxDB, with their size in units of db.influx.medium.
@@ -170,6 +172,9 @@ func DefaultTimestream() *Timestream {
 
 // DefaultRecent is the block recent with nothing in it.
 func DefaultRecent() *Recent { return &Recent{Hours: float64(*pipeline.RecentHours.Default)} }
+
+// DefaultAlerts is the block alerts with nothing in it.
+func DefaultAlerts() *Alerts { return &Alerts{Evaluate: pipeline.AlertEvaluations.Default} }
 
 // DefaultMetrics is the block metrics with nothing in it.
 func DefaultMetrics() *Metrics {
@@ -282,6 +287,9 @@ func (s Setup) checkChoices() error {
 	if t := s.Timestream; t != nil {
 		choices = append(choices, choice{"timestream.layout", t.Layout, pipeline.TimestreamLayouts.Values})
 	}
+	if a := s.Alerts; a != nil {
+		choices = append(choices, choice{"alerts.evaluate", a.Evaluate, pipeline.AlertEvaluations.Values})
+	}
 	if i := s.InfluxDB; i != nil && i.Instance != nil {
 		choices = append(choices,
 			choice{"influxdb.instance.type", i.Instance.Type, slices.Sorted(maps.Keys(instanceTypes))})
@@ -300,9 +308,10 @@ func (s Setup) checkIngest() error {
 	const why = "with Basic Ingest, a message reaches the telemetry rule only, and not the rule of %s"
 	switch {
 	case !s.BasicIngest:
-	case s.Alerts != nil:
+	case s.Alerts != nil && s.Alerts.Evaluate != inStream:
 		return argument.Fail("basic_ingest",
-			why+"; remove alerts, or let the devices publish to the broker", "the alerts")
+			why+"; use alerts.evaluate = %q, remove alerts, or let the devices publish to the broker", "the alerts",
+			inStream)
 	case s.Archive.Enabled && s.Archive.Delivery == perMessage:
 		return argument.Fail("basic_ingest",
 			why+"; use archive.delivery = %q, or let the devices publish to the broker",

@@ -29,6 +29,7 @@ func (r *Runtime) functionEnv(ctx context.Context) ([]string, error) {
 		"AWS_ACCESS_KEY_ID=" + c.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + c.SecretAccessKey,
 		"AWS_ENDPOINT_URL_IOT_DATA_PLANE=" + r.dataplane.URL,
+		"AWS_ENDPOINT_URL_LAMBDA=" + r.dataplane.URL,
 	}
 	if c.SessionToken != "" {
 		env = append(env, "AWS_SESSION_TOKEN="+c.SessionToken)
@@ -42,6 +43,7 @@ func (r *Runtime) functionEnv(ctx context.Context) ([]string, error) {
 // standIn starts what functions call instead of AWS: the data plane, and an observer in front of an emulator.
 func (r *Runtime) standIn() (err error) {
 	if r.dataplane, err = dataplane.Start(dataplane.Options{Publish: r.publish, Update: r.shadows.Update,
+		Invoke:   r.invoke,
 		Endpoint: aws.ToString(r.options.Config.BaseEndpoint)}); err != nil {
 		return err
 	}

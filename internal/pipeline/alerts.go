@@ -15,8 +15,16 @@ import (
 var (
 	// AlertSeverities are the severities, lowest first.
 	AlertSeverities = Choice{Values: []string{"info", "warning", "critical"}, Default: "warning"}
+	// AlertEvaluations say who looks at each message for alerts: a topic rule, or the processor.
+	AlertEvaluations = Choice{Values: []string{EvaluateByRule, EvaluateInStream}, Default: EvaluateByRule}
 	// AlertCooldownSeconds limits cooldown_seconds: a cooldown of more than a month would disable the alert.
 	AlertCooldownSeconds = Limit{Min: 0, Max: 30 * day, Default: value(300), Source: "this provider"}
+)
+
+// Values of alerts.evaluate.
+const (
+	EvaluateByRule   = "rule"   // a topic rule
+	EvaluateInStream = "stream" // the processor
 )
 
 // The alerts function handles one message at a time and at most waits for SNS.
@@ -34,6 +42,9 @@ const (
 
 // AlertsSpec says when to notify people and devices, and how.
 type AlertsSpec struct {
+	// Evaluate is who looks at each message: a topic rule, or the processor.
+	Evaluate *string `json:"evaluate,omitzero"`
+
 	Rules map[string]AlertRuleSpec `json:"rules,omitzero"`
 	// Thresholds are the defaults of the names that conditions use as threshold.<name>.
 	Thresholds    map[string]float64 `json:"thresholds,omitzero"`
@@ -64,7 +75,8 @@ type SubscriptionSpec struct {
 func alerts() capability {
 	return capability{
 		shapes: []shape{{
-			arguments: []string{"alerts", "alerts.rules", "alerts.emails.**", "alerts.subscriptions.**"}, parts: true,
+			arguments: []string{"alerts", "alerts.evaluate", "alerts.rules", "alerts.emails.**",
+				"alerts.subscriptions.**"}, parts: true,
 			outputs: []string{"alert_topic_arn", "function_arns", "rule_arns"},
 		}},
 		defaults: func(s *Spec) {
@@ -84,7 +96,7 @@ func alerts() capability {
 			return parts
 		},
 		rules: func(b *builder) []ownRule {
-			if !b.hasAlertRules() {
+			if !b.hasAlertRules() || b.alertsInStream() {
 				return nil
 			}
 			return []ownRule{b.alertRule()}
@@ -97,6 +109,9 @@ func alerts() capability {
 		},
 		resources: func(b *builder) map[needs.Resource]string {
 			r := map[needs.Resource]string{needs.CommandTopics: b.arn.iotTopic(b.prefix() + "/*/commands")}
+			if b.alertsInStream() {
+				r[needs.AlertsFunction] = b.arn.function(b.names.function("alerts"))
+			}
 			if b.hasAlertTopic() {
 				r[needs.AlertTopic] = b.arn.topic(b.names.alertTopic())
 			}
@@ -120,7 +135,13 @@ func (b *builder) hasAlertRules() bool {
 	return b.config.Alerts != nil && len(b.config.Alerts.Rules) > 0
 }
 
+// alertsInStream reports whether the processor passes messages to the alerts function, instead of a topic rule.
+func (b *builder) alertsInStream() bool {
+	return b.hasAlertRules() && *b.config.Alerts.Evaluate == EvaluateInStream
+}
+
 func defaultAlerts(a AlertsSpec) *AlertsSpec {
+	a.Evaluate = AlertEvaluations.Or(a.Evaluate)
 	a.Rules = maps.Clone(a.Rules)
 	for key, r := range a.Rules {
 		r.Severity = AlertSeverities.Or(r.Severity)
@@ -153,7 +174,7 @@ func (b *builder) alertsCallers() []spec.Permission {
 			Principal: "lambda.alarms.cloudwatch.amazonaws.com", SourceARN: b.arn.alarm(b.config.Name + "-*"),
 			SourceAccount: b.env.AccountID})
 	}
-	if b.hasAlertRules() {
+	if b.hasAlertRules() && !b.alertsInStream() { // the role of the processor allows its calls
 		callers = append(callers, spec.Permission{StatementID: "rule-alerts", Principal: "iot.amazonaws.com",
 			SourceARN: b.arn.rule(b.names.rule("alerts")), SourceAccount: b.env.AccountID})
 	}
@@ -265,10 +286,15 @@ func (b *builder) alertRule() ownRule {
 }
 
 // alertSQL selects what the alerts function works on (docs/design/contracts.md). The rules engine does not know the
-// telemetry settings: with any, the function decides on every message.
+// telemetry settings: with any, the function decides on every message. A record of the stream does not say which client
+// sent it.
 func (b *builder) alertSQL() (string, error) {
-	sql := "SELECT encode(*, 'base64') AS payload, topic() AS topic, " + b.thingCall() + " AS thing, " +
-		"clientid() AS client_id, timestamp() AS received_at, traceid() AS trace_id FROM " + b.from("telemetry")
+	sender := "clientid() AS client_id, "
+	if b.alertsInStream() {
+		sender = "'" + contract.EvaluatedInStream + "' AS evaluated, "
+	}
+	sql := "SELECT encode(*, 'base64') AS payload, topic() AS topic, " + b.thingCall() + " AS thing, " + sender +
+		"timestamp() AS received_at, traceid() AS trace_id FROM " + b.from("telemetry")
 	if b.alertsDecode() {
 		return sql, nil
 	}
@@ -282,20 +308,21 @@ func (b *builder) alertSQL() (string, error) {
 	return sql, nil
 }
 
-// alertRules is the table item that the alerts function reads its rules from.
+// alertRules is the table item that the alerts function reads its rules from, and the processor its statement.
 func (b *builder) alertRules() assembly.Part {
 	table := b.names.pipeline
-	return b.part(
-		"alert_rules",
-		spec.KindTableItem,
-		spec.NameIn(table, contract.RulesItem),
-		"",
-		[]string{"device_table"},
-		spec.TableItem{Table: table, HashKey: contract.DeviceKey, Key: contract.RulesItem, Document: b.rulesDocument()},
-	)
+	part := b.part("alert_rules", spec.KindTableItem, spec.NameIn(table, contract.RulesItem), "",
+		[]string{"device_table"}, nil)
+	// A plan may be built before the conditions are known.
+	part.Want = func(assembly.Upstream) (any, error) {
+		document, err := b.rulesDocument()
+		return spec.TableItem{Table: table, HashKey: contract.DeviceKey, Key: contract.RulesItem,
+			Document: document}, err
+	}
+	return part
 }
 
-func (b *builder) rulesDocument() string {
+func (b *builder) rulesDocument() (string, error) {
 	d := contract.AlertRules[float64]{
 		Version:    contract.AlertRulesVersion,
 		Thresholds: b.config.Alerts.Thresholds,
@@ -305,5 +332,9 @@ func (b *builder) rulesDocument() string {
 		d.Rules[key] = contract.AlertRule{When: strings.TrimSpace(r.When), Severity: *r.Severity, Message: *r.Message,
 			Command: deref(r.Command), CooldownSeconds: *r.CooldownSeconds, NotifyResolved: *r.NotifyResolved}
 	}
-	return encode(d)
+	var err error
+	if b.alertsInStream() {
+		d.Stream, err = b.alertSQL()
+	}
+	return encode(d), err
 }

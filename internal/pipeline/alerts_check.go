@@ -32,6 +32,10 @@ func (c *checker) checkAlerts(config Spec) {
 		return
 	}
 	c.key("alerts.kms_key_id", a.KMSKeyID)
+	c.choice("alerts.evaluate", a.Evaluate, AlertEvaluations)
+	if c.known("alerts.evaluate") && deref(a.Evaluate) == EvaluateInStream {
+		c.checkAlertsInStream(config)
+	}
 	used, sound := c.checkAlertRules(a)
 	c.checkThresholds(a, used, sound)
 	c.checkSubscriptions(a)
@@ -205,7 +209,8 @@ func (c *checker) checkAlertSizes(config Spec) {
 			"Together they have %d characters and a rule holds about %d. Shorten them or split the pipeline.",
 			len(where), maxWhere)
 	}
-	if size := len(b.rulesDocument()); size > maxRulesDocument {
+	document, err := b.rulesDocument()
+	if size := len(document); err == nil && size > maxRulesDocument {
 		c.fail("alerts.rules", "The alert rules are too large",
 			"Together with messages and commands they take %d bytes and a DynamoDB item holds about %d. Shorten them "+
 				"or split the pipeline.", size, maxRulesDocument)

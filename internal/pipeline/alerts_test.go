@@ -8,7 +8,38 @@ func subscribed(list ...SubscriptionSpec) func(*Spec) {
 	return func(s *Spec) { s.Alerts = &AlertsSpec{Subscriptions: list} }
 }
 
+// inStream evaluates an alert in the processor.
+func inStream(r AlertRuleSpec, more ...func(*Spec)) func(*Spec) {
+	return func(s *Spec) {
+		alert(r)(s)
+		s.Alerts.Evaluate = ptr("stream")
+		for _, change := range more {
+			change(s)
+		}
+	}
+}
+
 var alertsMistakes = []mistake{
+	{"no such evaluation", func(s *Spec) { alert(AlertRuleSpec{When: "a > 1"})(s); s.Alerts.Evaluate = ptr("streams") },
+		"alerts.evaluate", []string{`"streams" is not one of "rule", "stream"`}},
+	{"what only a rule knows", inStream(AlertRuleSpec{When: "clientid() = 'x' AND a > 1"}), `alerts.rules["dry"].when`,
+		[]string{"Only a topic rule can answer clientid()", `alerts.evaluate = "rule"`}},
+	{"what only a rule knows, in a query", inStream(AlertRuleSpec{When: "EXISTS (SELECT VALUE principal() FROM list)"}),
+		`alerts.rules["dry"].when`, []string{"principal()"}},
+	{"a function that calls another service", inStream(AlertRuleSpec{
+		When: "get_thing_shadow(thing, 'arn:aws:iam::123456789012:role/r').a > 1"}), `alerts.rules["dry"].when`,
+		[]string{"get_thing_shadow()"}},
+	{"a message with what only a rule knows", inStream(AlertRuleSpec{When: "a > 1", Message: ptr("from ${sourceip()}")}),
+		`alerts.rules["dry"].message`, []string{"sourceip()"}},
+	{"a command with what only a rule knows", inStream(AlertRuleSpec{When: "a > 1", Command: ptr("{\"a\":\"${traceid()}\"}")}),
+		`alerts.rules["dry"].command`, []string{"traceid()"}},
+	{"a stream that holds something else", inStream(AlertRuleSpec{When: "a > 1"}, selecting(`{"select":"a"}`)),
+		"alerts.evaluate", []string{"telemetry.select", "what devices send"}},
+	{"a stream that holds not all", inStream(AlertRuleSpec{When: "a > 1"}, selecting(`{"where":"a > 1"}`)),
+		"alerts.evaluate", []string{"telemetry.where"}},
+	{"a processor of one's own", inStream(AlertRuleSpec{When: "a > 1"}, func(s *Spec) {
+		s.Processor = &ProcessorSpec{Package: ptr("own.zip")}
+	}), "alerts.evaluate", []string{"processor.package", "replaces the function"}},
 	{"no condition", alert(AlertRuleSpec{When: " "}), `alerts.rules["dry"].when`, []string{"condition is empty"}},
 	{
 		"half a condition",

@@ -104,6 +104,9 @@ func (b *builder) processorEnvironment() map[string]string {
 		e[contract.EnvReadingsTable] = b.names.readings()
 		e[contract.EnvReadingsHours] = itoa(int(*r.Hours))
 	}
+	if b.alertsInStream() {
+		e[contract.EnvAlertsFunction] = b.names.function("alerts")
+	}
 	if b.hasAPI() {
 		e[contract.EnvCommandsTable] = b.names.commands()
 	}
@@ -123,6 +126,7 @@ func (b *builder) storeParts(source string) []string {
 	if b.hasAPI() {
 		stores = append(stores, "api/commands")
 	}
+	stores = append(stores, b.streamingAlerts()...)
 	return stores
 }
 

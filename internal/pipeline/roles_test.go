@@ -22,8 +22,10 @@ func statementsOf(t *testing.T, document string) []statement {
 // TestFunctionsMayDoWhatTheyNeed: every call on a function's list is allowed on its object, and of the pipeline's data
 // services no other call is.
 func TestFunctionsMayDoWhatTheyNeed(t *testing.T) {
-	// One pipeline has a stream, the other a queue in its place.
-	functionsMay(t, testSpec(t, "full"), needs.Queue, needs.Functions())
+	// One pipeline has a stream, the other a queue in its place. The processor passes messages to the alerts function.
+	full := testSpec(t, "full")
+	full.Alerts.Evaluate = ptr(EvaluateInStream)
+	functionsMay(t, full, needs.Queue, needs.Functions())
 	functionsMay(t, testSpec(t, "queue"), needs.Stream, []string{"processor", "archiver"})
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
@@ -22,6 +23,7 @@ type event struct {
 	clientID   string
 	receivedAt time.Time
 	traceID    string
+	inStream   bool // the processor has passed it on, and its trace ID is that of the record
 }
 
 // parseEvent reads the output of the rule's SQL. After an error, a retry cannot help; parseEvent then returns what it
@@ -34,12 +36,14 @@ func parseEvent(text []byte, now time.Time) (event, error) {
 		ClientID   string  `json:"client_id"`
 		ReceivedAt int64   `json:"received_at"`
 		TraceID    string  `json:"trace_id"`
+		Evaluated  string  `json:"evaluated"`
 	}
 	e := event{receivedAt: now}
 	if err := json.Unmarshal(text, &raw); err != nil {
 		return e, fmt.Errorf("the event does not have the form that the alerts rule produces: %w", err)
 	}
 	e.topic, e.thing, e.clientID, e.traceID = raw.Topic, raw.Thing, raw.ClientID, raw.TraceID
+	e.inStream = raw.Evaluated == contract.EvaluatedInStream
 	if raw.ReceivedAt > 0 {
 		e.receivedAt = time.UnixMilli(raw.ReceivedAt).UTC()
 	}

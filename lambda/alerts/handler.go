@@ -225,6 +225,9 @@ func (h *handler) raise(ctx context.Context, r *rule, v *view, metrics *emf.Reco
 	e := v.event
 	remembered := r.cooldown > 0 || r.notifyResolved
 	request := cmp.Or(requestID(ctx), e.traceID, e.receivedAt.Format(notice.TimeForm))
+	if e.inStream { // a batch that the processor repeats comes as another request
+		request = "record " + e.traceID
+	}
 	suppressed := 0
 	if remembered {
 		claim, err := h.cooldowns.claim(ctx, r, e.thing, request, h.now())

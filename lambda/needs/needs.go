@@ -30,6 +30,7 @@ const (
 	DeadLetterBucket   Resource = "dead-letter-bucket"  // the bucket itself
 	DeadLetterPayloads Resource = "dead-letter-objects" // arn:…:<bucket>/<dead-letter prefix>*
 	FailedBatches      Resource = "failed-batches"      // arn:…:<bucket>/aws/lambda/*
+	AlertsFunction     Resource = "alerts-function"     // the alerts function, if the processor invokes it
 	AlertTopic         Resource = "alert-topic"         // the SNS topic
 	CommandTopics      Resource = "command-topics"      // arn:…:topic/<topic prefix>/*/commands
 	AllowList          Resource = "allow-list"          // the DynamoDB table of serials that may register
@@ -71,6 +72,8 @@ var processor = []Need{
 	{Action: "timestream:DescribeEndpoints", On: Anything, With: TimestreamTable},
 	{Action: "secretsmanager:GetSecretValue", On: InfluxDBSecret},
 	{Action: "dynamodb:UpdateItem", On: DeviceTable},
+	{Action: "dynamodb:GetItem", On: DeviceTable, With: AlertsFunction},
+	{Action: "lambda:InvokeFunction", On: AlertsFunction},
 	{Action: "dynamodb:UpdateItem", On: CommandsTable},
 	{Action: "dynamodb:BatchWriteItem", On: ReadingsTable},
 	{Action: "sqs:SendMessage", On: DeadLetterQueue},

@@ -20,6 +20,8 @@ type config struct {
 	slot        time.Duration // what the time in the index is rounded down to
 	refresh     time.Duration // 0: every batch writes the state of its devices
 
+	alertsFunction string // empty if a topic rule looks for alerts
+
 	commandsTable string // empty without the device management API
 
 	readingsTable string        // of recent readings; empty without them
@@ -41,12 +43,14 @@ func loadConfig(getenv func(string) string) (config, error) {
 		topicPrefix:   getenv(contract.EnvTopicPrefix),
 		deviceTable:   getenv(contract.EnvDeviceTable),
 		commandsTable: getenv(contract.EnvCommandsTable),
-		readingsTable: getenv(contract.EnvReadingsTable),
-		queueURL:      getenv(contract.EnvDeadLetterQueueURL),
-		bucket:        getenv(contract.EnvDeadLetterBucket),
-		prefix:        getenv(contract.EnvDeadLetterPrefix),
-		database:      getenv(contract.EnvTimestreamDatabase),
-		table:         getenv(contract.EnvTimestreamTable),
+
+		alertsFunction: getenv(contract.EnvAlertsFunction),
+		readingsTable:  getenv(contract.EnvReadingsTable),
+		queueURL:       getenv(contract.EnvDeadLetterQueueURL),
+		bucket:         getenv(contract.EnvDeadLetterBucket),
+		prefix:         getenv(contract.EnvDeadLetterPrefix),
+		database:       getenv(contract.EnvTimestreamDatabase),
+		table:          getenv(contract.EnvTimestreamTable),
 	}
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
@@ -79,6 +83,9 @@ func loadConfig(getenv func(string) string) (config, error) {
 		c.single = true
 	default:
 		problem("IOT_TIMESTREAM_LAYOUT is %q, want multi or single", layout)
+	}
+	if c.alertsFunction != "" && (c.deviceTable == "" || c.topicPrefix == "") {
+		problem("IOT_ALERTS_FUNCTION is set, and IOT_DEVICE_TABLE, which has the rules, or IOT_TOPIC_PREFIX is not")
 	}
 	if err := c.readTimes(getenv); err != nil {
 		problems = append(problems, err)

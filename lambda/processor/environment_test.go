@@ -43,6 +43,7 @@ func TestEnvironmentIsCheckedAtStart(t *testing.T) {
 		{map[string]string{"IOT_DEVICE_TTL_DAYS": "soon"}, "IOT_DEVICE_TTL_DAYS", "days that are not a number"},
 		{map[string]string{"IOT_DEVICE_TTL_DAYS": "-1"}, "IOT_DEVICE_TTL_DAYS", "negative days"},
 		{map[string]string{"IOT_STATE_REFRESH_SECONDS": "often"}, "IOT_STATE_REFRESH_SECONDS", "no number of seconds"},
+		{map[string]string{"IOT_ALERTS_FUNCTION": "f", "IOT_DEVICE_TABLE": ""}, "IOT_ALERTS_FUNCTION", "no rules"},
 		{map[string]string{"IOT_SEEN_SLOT_SECONDS": "301"}, "IOT_SEEN_SLOT_SECONDS", "longer than the watch function expects"},
 		{map[string]string{"IOT_STATE_REFRESH_SECONDS": "-1"}, "IOT_STATE_REFRESH_SECONDS", "negative seconds"},
 		{map[string]string{"IOT_DEAD_LETTER_QUEUE_URL": ""}, "IOT_DEAD_LETTER_QUEUE_URL", "no dead letters"},
@@ -79,9 +80,11 @@ func TestWithoutOneStoreTheOtherServes(t *testing.T) {
 func TestCallsNoMoreThanItsPolicyAllows(t *testing.T) {
 	env := maps.Clone(withRecent)
 	maps.Copy(env, startInflux(t).env("2"))
-	env["IOT_COMMANDS_TABLE"] = "greenhouse-commands"
+	env["IOT_COMMANDS_TABLE"], env["IOT_ALERTS_FUNCTION"] = "greenhouse-commands", "greenhouse-alerts"
 	p, aws := start(t, env)
 	aws.Keep("token-1")
+	aws.Misbehave(only("dynamodb:GetItem", 0, &lambdatest.Fault{Status: http.StatusOK,
+		Raw: `{"Item":{"document":{"S":"{\"version\":1,\"stream\":\"SELECT *\"}"}}}`}))
 	invoke(t, p, lambdatest.Event(
 		lambdatest.Record{Thing: "soil-001", Payload: `{"a":1}`},
 		lambdatest.Record{Thing: "soil-001", Payload: lambdatest.CommandResult("soil-001", "c", `{"status":"failed"}`)},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
@@ -35,6 +36,7 @@ type processor struct {
 	recent      *recent   // nil without a table of recent readings
 	series      *series   // nil without InfluxDB
 	commands    *commands // nil without a table of commands
+	alerts      *alerts   // nil if a topic rule looks for alerts
 	deadLetters *deadletter.Sender
 	// decoders has one decoder per processor; Lambda gives a function up to six.
 	decoders []*telemetry.Decoder
@@ -83,6 +85,10 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 	if c.deviceTable != "" {
 		p.devices = &devices{client: tables, table: c.deviceTable, ttl: c.deviceTTL, slot: c.slot,
 			refresh: newRefresh(c.refresh), log: p.log}
+	}
+	if c.alertsFunction != "" {
+		p.alerts = &alerts{invoker: awslambda.NewFromConfig(cfg), rules: tables, function: c.alertsFunction,
+			table: c.deviceTable, prefix: c.topicPrefix, log: p.log}
 	}
 	if c.commandsTable != "" {
 		p.commands = &commands{client: tables, table: c.commandsTable}
@@ -235,6 +241,7 @@ func (p *processor) store(ctx context.Context, b *batch) {
 	var w work
 	order := byDevice(b)
 	p.commands.store(ctx, b, &w)
+	p.alerts.store(ctx, b, &w)
 	if p.history != nil {
 		p.history.store(ctx, b, order, &w)
 	}

@@ -46,7 +46,7 @@ const members = "`devices` (default 1), " +
 	"`recent` = { `hours` }, " +
 	"`metrics` = { `window_seconds`, `keep_days`, `export` }, " +
 	"`influxdb` = { `instance` = { `type` } }, " +
-	"`alerts` = { `share` of the messages that raise one (0), `email_subscribers` (0) }, " +
+	"`alerts` = { `evaluate`, `share` of the messages that raise one (0), `email_subscribers` (0) }, " +
 	"`monitoring` = { `alarms`: how many metrics the alarms look at (20), `dashboard` (true) }, " +
 	"`api` = { `requests_per_day` (1000), `memory_mb` }, " +
 	"`credentials` = { `store` }, " +

@@ -12,6 +12,9 @@ func alerts() capability {
 	return capability{
 		arguments: attributes{
 			"alerts": object("Alerts for people and devices.", attributes{
+				"evaluate": choice("Who evaluates the conditions. `rule`: a topic rule, before the stream. `stream`: "+
+					"the processor, after its batch window; messages that devices send by Basic Ingest raise alerts "+
+					"then, and AWS IoT charges for no rule.", pipeline.AlertEvaluations),
 				"rules": alertRules(),
 				"thresholds": schema.MapAttribute{Optional: true, ElementType: types.Float64Type,
 					MarkdownDescription: "Numbers that conditions use as `threshold.<name>`. Operators can override " +

@@ -55,19 +55,22 @@ type setup struct {
 	change func(*costs.Setup)
 }
 
-func broker(s *costs.Setup)      { s.BasicIngest = false }
-func perMessage(s *costs.Setup)  { s.BasicIngest, s.Archive.Delivery = false, "per_message" }
-func basic(s *costs.Setup)       { s.BasicIngest = true }
-func lines(s *costs.Setup)       { s.Archive.Format = "json" }
-func noArchive(s *costs.Setup)   { s.Archive.Enabled = false }
-func recent(s *costs.Setup)      { s.Recent = costs.DefaultRecent() }
-func metrics(s *costs.Setup)     { s.Metrics = costs.DefaultMetrics() }
-func timestream(s *costs.Setup)  { s.Timestream = costs.DefaultTimestream() }
-func influxdb(s *costs.Setup)    { s.InfluxDB = &costs.InfluxDB{} }
-func alerts(s *costs.Setup)      { s.BasicIngest, s.Alerts = false, &costs.Alerts{Share: 0.001} }
-func longBatches(s *costs.Setup) { s.Processor = costs.Cheapest(1).Processor }
-func provisioned(s *costs.Setup) { s.Stream.Mode = "provisioned" }
-func queue(s *costs.Setup)       { s.Stream.Mode = "queue" }
+func broker(s *costs.Setup)     { s.BasicIngest = false }
+func perMessage(s *costs.Setup) { s.BasicIngest, s.Archive.Delivery = false, "per_message" }
+func basic(s *costs.Setup)      { s.BasicIngest = true }
+func lines(s *costs.Setup)      { s.Archive.Format = "json" }
+func noArchive(s *costs.Setup)  { s.Archive.Enabled = false }
+func recent(s *costs.Setup)     { s.Recent = costs.DefaultRecent() }
+func metrics(s *costs.Setup)    { s.Metrics = costs.DefaultMetrics() }
+func timestream(s *costs.Setup) { s.Timestream = costs.DefaultTimestream() }
+func influxdb(s *costs.Setup)   { s.InfluxDB = &costs.InfluxDB{} }
+func alerts(s *costs.Setup) {
+	s.BasicIngest, s.Alerts = false, &costs.Alerts{Evaluate: "rule", Share: 0.001}
+}
+func alertsInStream(s *costs.Setup) { s.Alerts = &costs.Alerts{Evaluate: "stream", Share: 0.001} }
+func longBatches(s *costs.Setup)    { s.Processor = costs.Cheapest(1).Processor }
+func provisioned(s *costs.Setup)    { s.Stream.Mode = "provisioned" }
+func queue(s *costs.Setup)          { s.Stream.Mode = "queue" }
 
 func setups() []setup {
 	with := func(name string, changes ...func(*costs.Setup)) setup {
@@ -92,6 +95,7 @@ func setups() []setup {
 		with("the same without archive", basic, longBatches, noArchive),
 		with("the default with a queue", broker, queue),
 		with("the default with `alerts`, one message in 1000 raising one", broker, alerts),
+		with("Basic Ingest, archive as Parquet, `alerts.evaluate = \"stream\"`", basic, alertsInStream),
 	}
 }
 

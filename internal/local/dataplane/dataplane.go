@@ -39,6 +39,8 @@ type Options struct {
 	Publish func(message.Message) error
 	// Update changes the shadow of a thing; without a name, the classic one.
 	Update func(ctx context.Context, thing, name string, payload []byte) ([]byte, error)
+	// Invoke queues an asynchronous invocation of a function, by its name.
+	Invoke func(ctx context.Context, function string, payload []byte) error
 	// Endpoint gets all other requests; with "" they fail.
 	Endpoint string
 }
@@ -49,6 +51,8 @@ func Start(o Options) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /things/{thing}/shadow", func(w http.ResponseWriter, r *http.Request) { o.serveUpdate(w, r) })
 	mux.HandleFunc("POST /topics/", func(w http.ResponseWriter, r *http.Request) { servePublish(w, r, publish) })
+	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations",
+		func(w http.ResponseWriter, r *http.Request) { o.serveInvoke(w, r) })
 	if endpoint != "" {
 		target, err := url.Parse(endpoint)
 		if err != nil {
@@ -129,6 +133,28 @@ func (o Options) serveUpdate(w http.ResponseWriter, r *http.Request) {
 		code = "InvalidRequestException"
 	}
 	refuse(w, status, code, text)
+}
+
+// maxEvent is the largest event of an asynchronous invocation in bytes. [AWS 8: async payload 256 KB]
+const maxEvent = 256 << 10
+
+// serveInvoke serves Lambda's Invoke for what functions invoke without waiting for an answer.
+func (o Options) serveInvoke(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("X-Amz-Invocation-Type") != "Event" {
+		refuse(w, http.StatusBadRequest, "InvalidParameterValueException",
+			"iot-local runs asynchronous invocations only")
+		return
+	}
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
+	if err != nil {
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException", "the event exceeds 256 KB")
+		return
+	}
+	if err := o.Invoke(r.Context(), r.PathValue("name"), payload); err != nil {
+		refuse(w, http.StatusNotFound, "ResourceNotFoundException", err.Error())
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
 }
 
 func refuse(w http.ResponseWriter, status int, code, text string) {

@@ -30,6 +30,8 @@ type Options struct {
 	Interval time.Duration
 	// FaultRate is the share of faulty messages, from 0 to 1.
 	FaultRate float64
+	// Rule is the topic rule that the devices publish to by Basic Ingest; "" is none: they publish to the broker.
+	Rule string
 	// AnswerCommands makes the devices answer commands that have an ID. A pipeline without the device management API
 	// does not allow that.
 	AnswerCommands bool
@@ -216,6 +218,15 @@ func (d *device) play(ctx context.Context) {
 	}
 }
 
+// telemetryTopic is where the device publishes. With Basic Ingest, the rule's name stands before the topic [AWS IoT:
+// Basic Ingest].
+func (d *device) telemetryTopic() string {
+	if d.options.Rule == "" {
+		return d.bundle.Topics.Telemetry
+	}
+	return "$aws/rules/" + d.options.Rule + "/" + d.bundle.Topics.Telemetry
+}
+
 func (d *device) publish(now time.Time) {
 	drift, cut, clock := d.troubles.next()
 	d.climate.drift = drift
@@ -227,13 +238,14 @@ func (d *device) publish(now time.Time) {
 	if cut {
 		payload = payload[:len(payload)/2]
 	}
-	token := d.client.Publish(d.bundle.Topics.Telemetry, 1, false, payload)
+	topic := d.telemetryTopic()
+	token := d.client.Publish(topic, 1, false, payload)
 	go func() { // the acknowledgement may take long, and the device does not wait for it
 		<-token.Done()
 		e := runlog.Event{
 			Kind:     runlog.Acted,
 			Action:   "publish",
-			Topic:    d.bundle.Topics.Telemetry,
+			Topic:    topic,
 			Bytes:    len(payload),
 			Duration: time.Since(now),
 		}

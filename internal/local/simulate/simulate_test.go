@@ -220,3 +220,15 @@ func TestReadClaim(t *testing.T) {
 		}
 	}
 }
+
+// By Basic Ingest, a device publishes below the topic that its policy allows.
+func TestBasicIngest(t *testing.T) {
+	d := device{bundle: contract.Bundle{Topics: contract.Topics{Telemetry: "farm/soil-001/telemetry"}}}
+	for rule, want := range map[string]string{"": "farm/soil-001/telemetry",
+		"farm_telemetry": "$aws/rules/farm_telemetry/farm/soil-001/telemetry"} {
+		d.options.Rule = rule
+		if got := d.telemetryTopic(); got != want {
+			t.Errorf("rule %q: %s, want %s", rule, got, want)
+		}
+	}
+}

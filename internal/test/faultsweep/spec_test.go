@@ -59,8 +59,9 @@ func sweepSpec(version int) pipeline.Spec {
 			MemoryMB:  aws.Int64(int64(256 * version)),
 		},
 		Alerts: &pipeline.AlertsSpec{
-			Emails: []string{fmt.Sprintf("ops%d@example.com", version)},
-			Rules:  map[string]pipeline.AlertRuleSpec{"dry": {When: fmt.Sprintf("data.humidity < %d", 30+version)}},
+			Evaluate: aws.String([]string{"", pipeline.EvaluateByRule, pipeline.EvaluateInStream}[version]),
+			Emails:   []string{fmt.Sprintf("ops%d@example.com", version)},
+			Rules:    map[string]pipeline.AlertRuleSpec{"dry": {When: fmt.Sprintf("data.humidity < %d", 30+version)}},
 		},
 		Monitoring: &pipeline.MonitoringSpec{
 			SilenceMinutes: aws.Int64(int64(10 * version)), Alarms: sweepAlarms(version),

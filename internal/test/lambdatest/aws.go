@@ -261,6 +261,8 @@ func iotAction(r *http.Request) string {
 		return "iot:DescribeCertificate"
 	case strings.HasPrefix(r.URL.Path, "/topics/"):
 		return "iot:Publish"
+	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/") && strings.HasSuffix(r.URL.Path, "/invocations"):
+		return "lambda:InvokeFunction"
 	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/things/"):
 		return "iot:DescribeThing"
 	}
