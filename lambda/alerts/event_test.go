@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -33,5 +34,23 @@ func TestParseEventKeepsWhatItCouldRead(t *testing.T) {
 	got, err := parseEvent([]byte(`{"thing":"soil-001","topic":"t","payload":"%"}`), now)
 	if err == nil || got.thing != "soil-001" || got.topic != "t" || !got.receivedAt.Equal(now) {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A batch that the processor repeats passes a message on again, as another request. An alert with a cooldown is
+// announced once for it, also when the cooldown is over.
+func TestARepeatedRecordIsAnnouncedOnce(t *testing.T) {
+	f := newFixture(t, twoRules)
+	event := []byte(`{"payload":"eyJkYXRhIjp7Imh1bWlkaXR5IjoyOX19","topic":"greenhouse/soil-001/telemetry",` +
+		`"thing":"soil-001","evaluated":"stream","received_at":1767268800000,"trace_id":"4959"}`)
+	for range 2 {
+		f.last++
+		if err := f.request(fmt.Sprint("batch-", f.last), event); err != nil {
+			t.Fatal(err)
+		}
+		f.clock = f.clock.Add(10 * time.Minute)
+	}
+	if n := len(f.aws.Calls("sns:Publish")); n != 1 {
+		t.Errorf("%d notices for one record", n)
 	}
 }

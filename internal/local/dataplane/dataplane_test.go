@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
@@ -114,5 +116,48 @@ func TestUpdatesOfShadowsStayHere(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"soil:001 config {}", "soil:001  {}"}, asked); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A function invokes another one without waiting for its answer.
+func TestInvoke(t *testing.T) {
+	var got []string
+	s, err := Start(Options{Invoke: func(_ context.Context, function string, payload []byte) error {
+		if function != "gh-alerts" {
+			return errors.New("iot-local does not run this function")
+		}
+		got = append(got, string(payload))
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	c := lambda.NewFromConfig(aws.Config{
+		Region: "us-east-1", BaseEndpoint: &s.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+	})
+	event := types.InvocationTypeEvent
+	for _, tc := range []struct {
+		in   lambda.InvokeInput
+		code string // of the error; "" for none
+	}{
+		{lambda.InvokeInput{FunctionName: aws.String("gh-alerts"), InvocationType: event, Payload: []byte(`{"a":1}`)}, ""},
+		{lambda.InvokeInput{FunctionName: aws.String("other"), InvocationType: event}, "ResourceNotFoundException"},
+		{lambda.InvokeInput{FunctionName: aws.String("gh-alerts")}, "InvalidParameterValueException"},
+		{lambda.InvokeInput{FunctionName: aws.String("gh-alerts"), InvocationType: event, Payload: make([]byte, maxEvent+1)},
+			"RequestTooLargeException"},
+	} {
+		out, err := c.Invoke(t.Context(), &tc.in)
+		var api smithy.APIError
+		switch {
+		case tc.code == "" && (err != nil || out.StatusCode != http.StatusAccepted):
+			t.Errorf("%s: %v", *tc.in.FunctionName, err)
+		case tc.code != "" && (!errors.As(err, &api) || api.ErrorCode() != tc.code):
+			t.Errorf("%s: %v, want %s", *tc.in.FunctionName, err, tc.code)
+		}
+	}
+	if diff := cmp.Diff([]string{`{"a":1}`}, got); diff != "" {
+		t.Errorf("invoked (-want +got):\n%s", diff)
 	}
 }
