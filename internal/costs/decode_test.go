@@ -26,7 +26,7 @@ func TestDecode(t *testing.T) {
 		`{"metrics":{"export":false}}`:      func(s *Setup) { s.Metrics = &Metrics{60, 30, false} },
 		`{"influxdb":{}}`:                   func(s *Setup) { s.InfluxDB = &InfluxDB{} },
 		`{"influxdb":{"instance":{}}}`:      func(s *Setup) { s.InfluxDB = &InfluxDB{&Instance{"db.influx.medium"}} },
-		`{"alerts":{"share":0.5}}`:          func(s *Setup) { s.Alerts = &Alerts{Share: 0.5} },
+		`{"alerts":{"share":0.5}}`:          func(s *Setup) { s.Alerts = &Alerts{Evaluate: "rule", Share: 0.5} },
 		`{"queries":{"days":7}}`:            func(s *Setup) { s.Queries = &Queries{1, 7} },
 		`{"prices":{"s3_put":6}}`:           func(s *Setup) { s.Prices = map[string]float64{"s3_put": 6} },
 	} {
