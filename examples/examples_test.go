@@ -16,6 +16,9 @@ import (
 
 func TestMain(m *testing.M) { tftest.Main(m) }
 
+// importing are the configurations of a resource's folder that import what exists.
+const importing = "import-*.tf"
+
 // project is a copy of examples' files with a local AWS.
 type project struct {
 	*tftest.Project
@@ -32,7 +35,41 @@ func newProject(t *testing.T, region string, sources ...string) *project {
 			t.Fatal(err)
 		}
 	}
+	imports, err := filepath.Glob(filepath.Join(p.Path, importing))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range imports {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return p
+}
+
+// The import blocks of the reference import a pipeline that exists, and nothing is left to change.
+func TestImportBlocks(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("resources/iot_pipeline", importing))
+	if err != nil || len(files) != 2 {
+		t.Fatalf("found %v: %v", files, err)
+	}
+	local := awstest.StartIn(t, "eu-central-1")
+	p := tftest.On(t, tftest.Current, local.Server.Env()...)
+	for _, file := range []string{"provider/provider.tf", "resources/iot_pipeline/resource.tf"} {
+		p.Write(filepath.Base(file), strings.ReplaceAll(readFile(t, file), "eu-west-1", "eu-central-1"))
+	}
+	p.Apply()
+	for _, file := range files {
+		p.Run("state", "rm", "iot_pipeline.greenhouse")
+		p.Write("import.tf", readFile(t, file))
+		p.Apply()
+		p.Unchanged()
+		if err := os.Remove(filepath.Join(p.Path, "import.tf")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Destroy()
+	local.RequireEmpty(t, "after the destroy")
 }
 
 // Every example can be applied, is then as described, can be imported into an empty state, and leaves nothing behind.
