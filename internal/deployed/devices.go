@@ -94,6 +94,8 @@ func (p *Pipeline) page(ctx context.Context, pages *iot.ListThingsPaginator) ([]
 			devices = append(devices, device(aws.ToString(t.ThingName), aws.ToString(t.ThingArn), t.Attributes))
 		}
 	}
+	// AWS has no order; a page has that of the names.
+	slices.SortFunc(devices, func(a, b Device) int { return cmp.Compare(a.Name, b.Name) })
 	if err := p.addRows(ctx, devices); err != nil {
 		return nil, fmt.Errorf("reading the states of devices of pipeline %q: %w", p.Name, err)
 	}
