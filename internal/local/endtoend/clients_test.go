@@ -14,7 +14,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
 )
 
-// clientsPipeline has the topics of common tutorials, and answers heat with a command.
+// clientsPipeline has the topics of common tutorials, answers heat with a command, and stores each reading at once.
 const clientsPipeline = `
 resource "iot_pipeline" "gh" {
   name          = "NAME"
@@ -22,6 +22,7 @@ resource "iot_pipeline" "gh" {
   devices       = { "js-1" = {}, "js-2" = {}, "mosquitto-1" = {}, "mosquitto-2" = {}, "mosquitto-5" = {}, "python-1" = {} }
   processor     = { batch_window_seconds = 0 }
   archive       = { enabled = false }
+  device_state  = { refresh_seconds = 0 }
   alerts = {
     rules = { hot = { when = "data.temperature > 50", command = jsonencode({ action = "enter_safe_mode" }) } }
   }

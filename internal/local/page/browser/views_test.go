@@ -116,6 +116,9 @@ func simulator(t *testing.T, _ *deployment, b *browser, _ paho.Client) {
 	press("drift soil-002")
 	b.says(t, ".badge", "drift")
 	press("5 malformed soil-002")
+	b.goTo(t, "#/letters") // before the device recovers
+	b.says(t, ".letter h3", "soil-002")
+	b.goTo(t, "#/simulator")
 	press("clock wrong soil-002")
 	b.says(t, ".badge", "clock wrong")
 	press("recover soil-002")
@@ -125,8 +128,6 @@ func simulator(t *testing.T, _ *deployment, b *browser, _ paho.Client) {
 	b.says(t, ".badge", "offline")
 	b.goTo(t, "#/devices/soil-003")
 	b.says(t, "li", "disconnected CONNECTION_LOST")
-	b.goTo(t, "#/letters")
-	b.says(t, ".letter h3", "soil-002")
 }
 
 // device looks at a simulated one, and sends it a command that it answers.
