@@ -48,12 +48,12 @@ func TestSilenceOfAFile(t *testing.T) {
 	}
 	w.run(
 		resource.TestStep{PreConfig: write("soil-001,", "soil-002,60"), Config: config,
-			Check: w.silence(`{"version":1,"minutes":10,"devices":{"60":["soil-002"]},"described":2}`, "soil-001")},
+			Check: w.silence(`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"60":["soil-002"]},"described":2}`, "soil-001")},
 		resource.TestStep{PreConfig: write("soil-001,5", "soil-002,"), Config: config,
 			Check: resource.ComposeTestCheckFunc(w.wrote("dynamodb:PutItem"),
-				w.silence(`{"version":1,"minutes":10,"devices":{"5":["soil-001"]},"described":2}`, "soil-001"))},
+				w.silence(`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"5":["soil-001"]},"described":2}`, "soil-001"))},
 		resource.TestStep{PreConfig: write("soil-001,5", "pump,20"), Config: config,
-			Check: w.silence(`{"version":1,"minutes":10,"devices":{"20":["pump"],"5":["soil-001"]},"described":2}`, "pump")},
+			Check: w.silence(`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"20":["pump"],"5":["soil-001"]},"described":2}`, "pump")},
 	)
 }
 
@@ -64,11 +64,11 @@ func TestSilenceOfTheMap(t *testing.T) {
 	}
 	w.run(
 		resource.TestStep{Config: config(`{ "soil-001" = {}, "soil-002" = { silence_minutes = 60 } }`),
-			Check: w.silence(`{"version":1,"minutes":10,"devices":{"60":["soil-002"]},"described":2}`, "soil-001")},
+			Check: w.silence(`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"60":["soil-002"]},"described":2}`, "soil-001")},
 		resource.TestStep{PreConfig: w.mark, Config: config(`{ "soil-001" = { silence_minutes = 5 }, "soil-002" = {} }`),
 			Check: resource.ComposeTestCheckFunc(w.wrote("dynamodb:PutItem"),
-				w.silence(`{"version":1,"minutes":10,"devices":{"5":["soil-001"]},"described":2}`, "soil-001"))},
+				w.silence(`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"5":["soil-001"]},"described":2}`, "soil-001"))},
 		resource.TestStep{Config: config(`{ "soil-001" = { silence_minutes = 5 } }`),
-			Check: w.silence(`{"version":1,"minutes":10,"devices":{"5":["soil-001"]},"described":1}`, "soil-001")},
+			Check: w.silence(`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"5":["soil-001"]},"described":1}`, "soil-001")},
 	)
 }
