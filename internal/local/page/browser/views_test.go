@@ -199,10 +199,8 @@ func phone(t *testing.T, _ *deployment, b *browser, _ paho.Client) {
 	b.do(t, chromedp.EmulateViewport(390, 844))
 	for _, place := range []string{"flow", "devices", "devices/soil-002", "rules", "alerts", "letters", "logs", "archive", "simulator"} {
 		b.goTo(t, "#/"+place)
-		b.await(t, `document.querySelector("main h2")`)
-		if wide := value[int](t, b, `document.documentElement.scrollWidth`); wide > 390 {
-			t.Errorf("%s is %d pixels wide", place, wide)
-		}
+		// A plot takes the width that there is when it is shown.
+		b.await(t, `document.querySelector("main h2") && document.documentElement.scrollWidth <= 390`)
 	}
 	b.do(t, chromedp.EmulateViewport(1400, 1000))
 }
