@@ -70,27 +70,26 @@ type Clients struct {
 	meter  *meter
 	shared *shared
 
-	iot                lazy[*iot.Client]
-	kinesis            lazy[*kinesis.Client]
-	timestreamWrite    lazy[*timestreamwrite.Client]
-	dynamoDB           lazy[*dynamodb.Client]
+	iot                lazy[*IoT]
+	kinesis            lazy[*Kinesis]
+	timestreamWrite    lazy[*TimestreamWrite]
+	dynamoDB           lazy[*DynamoDB]
 	s3                 lazy[*s3.Client]
-	sns                lazy[*sns.Client]
+	sns                lazy[*SNS]
 	sqs                lazy[*sqs.Client]
-	iam                lazy[*iam.Client]
-	lambda             lazy[*lambda.Client]
-	logs               lazy[*cloudwatchlogs.Client]
-	ssm                lazy[*ssm.Client]
-	secretsManager     lazy[*secretsmanager.Client]
+	iam                lazy[*IAM]
+	lambda             lazy[*Lambda]
+	logs               lazy[*Logs]
+	ssm                lazy[*SSM]
+	secretsManager     lazy[*SecretsManager]
 	sts                lazy[*sts.Client]
 	cloudWatch         lazy[*cloudwatch.Client]
 	firehose           lazy[*firehose.Client]
-	iotData            lazy[*iotdataplane.Client]
-	glue               lazy[*glue.Client]
-	athena             lazy[*athena.Client]
-	scheduler          lazy[*scheduler.Client]
-	timestreamInfluxDB lazy[*timestreaminfluxdb.Client]
-	apiGateway         lazy[*apigatewayv2.Client]
+	glue               lazy[*Glue]
+	athena             lazy[*Athena]
+	scheduler          lazy[*Scheduler]
+	timestreamInfluxDB lazy[*TimestreamInfluxDB]
+	apiGateway         lazy[*APIGateway]
 }
 
 // shared is what the clients of all regions have in common.
@@ -282,49 +281,53 @@ func (c *Clients) endpoint(service string, resolved *string) *string {
 	return resolved
 }
 
-// IoT is the client of the IoT control plane.
-func (c *Clients) IoT() *iot.Client {
-	return c.iot.get(func() *iot.Client {
-		return iot.NewFromConfig(c.config("iot"),
-			func(o *iot.Options) { o.BaseEndpoint = c.endpoint("iot", o.BaseEndpoint) })
+// IoT is the IoT control plane.
+func (c *Clients) IoT() *IoT { return c.iot.get(func() *IoT { return newIoT(IoTClient(c)) }) }
+
+// IoTClient makes a client of the IoT control plane with all operations. It is a function, since the linker keeps
+// methods.
+func IoTClient(c *Clients) *iot.Client {
+	return iot.NewFromConfig(c.config("iot"),
+		func(o *iot.Options) { o.BaseEndpoint = c.endpoint("iot", o.BaseEndpoint) })
+}
+
+// Kinesis is Kinesis Data Streams.
+func (c *Clients) Kinesis() *Kinesis {
+	return c.kinesis.get(func() *Kinesis {
+		return newKinesis(kinesis.NewFromConfig(c.config("kinesis"),
+			func(o *kinesis.Options) { o.BaseEndpoint = c.endpoint("kinesis", o.BaseEndpoint) }))
 	})
 }
 
-// Kinesis is the client of Kinesis Data Streams.
-func (c *Clients) Kinesis() *kinesis.Client {
-	return c.kinesis.get(func() *kinesis.Client {
-		return kinesis.NewFromConfig(c.config("kinesis"),
-			func(o *kinesis.Options) { o.BaseEndpoint = c.endpoint("kinesis", o.BaseEndpoint) })
-	})
-}
-
-// TimestreamWrite is the client of Timestream LiveAnalytics' write and control plane. With a custom endpoint it does
+// TimestreamWrite is Timestream LiveAnalytics' write and control plane. With a custom endpoint it does
 // not discover AWS's own, which would send the requests past that endpoint [AWS 6.1].
-func (c *Clients) TimestreamWrite() *timestreamwrite.Client {
-	return c.timestreamWrite.get(func() *timestreamwrite.Client {
-		return timestreamwrite.NewFromConfig(c.config("timestreamwrite"), func(o *timestreamwrite.Options) {
-			o.BaseEndpoint = c.endpoint("timestreamwrite", o.BaseEndpoint)
-			if o.BaseEndpoint != nil {
-				o.EndpointDiscovery.EnableEndpointDiscovery = aws.EndpointDiscoveryDisabled
-			}
-		})
+func (c *Clients) TimestreamWrite() *TimestreamWrite {
+	return c.timestreamWrite.get(func() *TimestreamWrite {
+		return newTimestreamWrite(timestreamwrite.NewFromConfig(c.config("timestreamwrite"),
+			func(o *timestreamwrite.Options) {
+				o.BaseEndpoint = c.endpoint("timestreamwrite", o.BaseEndpoint)
+				if o.BaseEndpoint != nil {
+					o.EndpointDiscovery.EnableEndpointDiscovery = aws.EndpointDiscoveryDisabled
+				}
+			}))
 	})
 }
 
-// TimestreamInfluxDB is the client of Timestream for InfluxDB, which makes instances.
-func (c *Clients) TimestreamInfluxDB() *timestreaminfluxdb.Client {
-	return c.timestreamInfluxDB.get(func() *timestreaminfluxdb.Client {
-		return timestreaminfluxdb.NewFromConfig(c.config("timestreaminfluxdb"), func(o *timestreaminfluxdb.Options) {
-			o.BaseEndpoint = c.endpoint("timestreaminfluxdb", o.BaseEndpoint)
-		})
+// TimestreamInfluxDB is Timestream for InfluxDB, which makes instances.
+func (c *Clients) TimestreamInfluxDB() *TimestreamInfluxDB {
+	return c.timestreamInfluxDB.get(func() *TimestreamInfluxDB {
+		return newTimestreamInfluxDB(timestreaminfluxdb.NewFromConfig(c.config("timestreaminfluxdb"),
+			func(o *timestreaminfluxdb.Options) {
+				o.BaseEndpoint = c.endpoint("timestreaminfluxdb", o.BaseEndpoint)
+			}))
 	})
 }
 
-// DynamoDB is the client of DynamoDB.
-func (c *Clients) DynamoDB() *dynamodb.Client {
-	return c.dynamoDB.get(func() *dynamodb.Client {
-		return dynamodb.NewFromConfig(c.config("dynamodb"),
-			func(o *dynamodb.Options) { o.BaseEndpoint = c.endpoint("dynamodb", o.BaseEndpoint) })
+// DynamoDB is DynamoDB.
+func (c *Clients) DynamoDB() *DynamoDB {
+	return c.dynamoDB.get(func() *DynamoDB {
+		return newDynamoDB(dynamodb.NewFromConfig(c.config("dynamodb"),
+			func(o *dynamodb.Options) { o.BaseEndpoint = c.endpoint("dynamodb", o.BaseEndpoint) }))
 	})
 }
 
@@ -338,11 +341,11 @@ func (c *Clients) S3() *s3.Client {
 	})
 }
 
-// SNS is the client of SNS.
-func (c *Clients) SNS() *sns.Client {
-	return c.sns.get(func() *sns.Client {
-		return sns.NewFromConfig(c.config("sns"),
-			func(o *sns.Options) { o.BaseEndpoint = c.endpoint("sns", o.BaseEndpoint) })
+// SNS is SNS.
+func (c *Clients) SNS() *SNS {
+	return c.sns.get(func() *SNS {
+		return newSNS(sns.NewFromConfig(c.config("sns"),
+			func(o *sns.Options) { o.BaseEndpoint = c.endpoint("sns", o.BaseEndpoint) }))
 	})
 }
 
@@ -354,44 +357,45 @@ func (c *Clients) SQS() *sqs.Client {
 	})
 }
 
-// IAM is the client of IAM, which is one for all regions of a partition.
-func (c *Clients) IAM() *iam.Client {
-	return c.iam.get(func() *iam.Client {
-		return iam.NewFromConfig(c.config("iam"),
-			func(o *iam.Options) { o.BaseEndpoint = c.endpoint("iam", o.BaseEndpoint) })
+// IAM is IAM, which is one for all regions of a partition.
+func (c *Clients) IAM() *IAM {
+	return c.iam.get(func() *IAM {
+		return newIAM(iam.NewFromConfig(c.config("iam"),
+			func(o *iam.Options) { o.BaseEndpoint = c.endpoint("iam", o.BaseEndpoint) }))
 	})
 }
 
-// Lambda is the client of Lambda.
-func (c *Clients) Lambda() *lambda.Client {
-	return c.lambda.get(func() *lambda.Client {
-		return lambda.NewFromConfig(c.config("lambda"),
-			func(o *lambda.Options) { o.BaseEndpoint = c.endpoint("lambda", o.BaseEndpoint) })
+// Lambda is Lambda.
+func (c *Clients) Lambda() *Lambda {
+	return c.lambda.get(func() *Lambda {
+		return newLambda(lambda.NewFromConfig(c.config("lambda"),
+			func(o *lambda.Options) { o.BaseEndpoint = c.endpoint("lambda", o.BaseEndpoint) }))
 	})
 }
 
-// Logs is the client of CloudWatch Logs.
-func (c *Clients) Logs() *cloudwatchlogs.Client {
-	return c.logs.get(func() *cloudwatchlogs.Client {
-		return cloudwatchlogs.NewFromConfig(c.config("logs"),
-			func(o *cloudwatchlogs.Options) { o.BaseEndpoint = c.endpoint("logs", o.BaseEndpoint) })
+// Logs is CloudWatch Logs.
+func (c *Clients) Logs() *Logs {
+	return c.logs.get(func() *Logs {
+		return newLogs(cloudwatchlogs.NewFromConfig(c.config("logs"),
+			func(o *cloudwatchlogs.Options) { o.BaseEndpoint = c.endpoint("logs", o.BaseEndpoint) }))
 	})
 }
 
-// SSM is the client of Systems Manager, for its Parameter Store.
-func (c *Clients) SSM() *ssm.Client {
-	return c.ssm.get(func() *ssm.Client {
-		return ssm.NewFromConfig(c.config("ssm"),
-			func(o *ssm.Options) { o.BaseEndpoint = c.endpoint("ssm", o.BaseEndpoint) })
+// SSM is Systems Manager, for its Parameter Store.
+func (c *Clients) SSM() *SSM {
+	return c.ssm.get(func() *SSM {
+		return newSSM(ssm.NewFromConfig(c.config("ssm"),
+			func(o *ssm.Options) { o.BaseEndpoint = c.endpoint("ssm", o.BaseEndpoint) }))
 	})
 }
 
-// SecretsManager is the client of Secrets Manager.
-func (c *Clients) SecretsManager() *secretsmanager.Client {
-	return c.secretsManager.get(func() *secretsmanager.Client {
-		return secretsmanager.NewFromConfig(c.config("secretsmanager"), func(o *secretsmanager.Options) {
-			o.BaseEndpoint = c.endpoint("secretsmanager", o.BaseEndpoint)
-		})
+// SecretsManager is Secrets Manager.
+func (c *Clients) SecretsManager() *SecretsManager {
+	return c.secretsManager.get(func() *SecretsManager {
+		return newSecretsManager(secretsmanager.NewFromConfig(c.config("secretsmanager"),
+			func(o *secretsmanager.Options) {
+				o.BaseEndpoint = c.endpoint("secretsmanager", o.BaseEndpoint)
+			}))
 	})
 }
 
@@ -419,42 +423,40 @@ func (c *Clients) Firehose() *firehose.Client {
 	})
 }
 
-// IoTData is the client of the IoT data plane.
-func (c *Clients) IoTData() *iotdataplane.Client {
-	return c.iotData.get(func() *iotdataplane.Client {
-		return iotdataplane.NewFromConfig(c.config("iotdata"),
-			func(o *iotdataplane.Options) { o.BaseEndpoint = c.endpoint("iotdata", o.BaseEndpoint) })
+// IoTDataClient makes a client of the IoT data plane, which the provider does not need.
+func IoTDataClient(c *Clients) *iotdataplane.Client {
+	return iotdataplane.NewFromConfig(c.config("iotdata"),
+		func(o *iotdataplane.Options) { o.BaseEndpoint = c.endpoint("iotdata", o.BaseEndpoint) })
+}
+
+// Glue is AWS Glue, for its data catalog.
+func (c *Clients) Glue() *Glue {
+	return c.glue.get(func() *Glue {
+		return newGlue(glue.NewFromConfig(c.config("glue"),
+			func(o *glue.Options) { o.BaseEndpoint = c.endpoint("glue", o.BaseEndpoint) }))
 	})
 }
 
-// Glue is the client of AWS Glue, for its data catalog.
-func (c *Clients) Glue() *glue.Client {
-	return c.glue.get(func() *glue.Client {
-		return glue.NewFromConfig(c.config("glue"),
-			func(o *glue.Options) { o.BaseEndpoint = c.endpoint("glue", o.BaseEndpoint) })
+// Athena is Amazon Athena.
+func (c *Clients) Athena() *Athena {
+	return c.athena.get(func() *Athena {
+		return newAthena(athena.NewFromConfig(c.config("athena"),
+			func(o *athena.Options) { o.BaseEndpoint = c.endpoint("athena", o.BaseEndpoint) }))
 	})
 }
 
-// Athena is the client of Amazon Athena.
-func (c *Clients) Athena() *athena.Client {
-	return c.athena.get(func() *athena.Client {
-		return athena.NewFromConfig(c.config("athena"),
-			func(o *athena.Options) { o.BaseEndpoint = c.endpoint("athena", o.BaseEndpoint) })
+// Scheduler is EventBridge Scheduler.
+func (c *Clients) Scheduler() *Scheduler {
+	return c.scheduler.get(func() *Scheduler {
+		return newScheduler(scheduler.NewFromConfig(c.config("scheduler"),
+			func(o *scheduler.Options) { o.BaseEndpoint = c.endpoint("scheduler", o.BaseEndpoint) }))
 	})
 }
 
-// Scheduler is the client of EventBridge Scheduler.
-func (c *Clients) Scheduler() *scheduler.Client {
-	return c.scheduler.get(func() *scheduler.Client {
-		return scheduler.NewFromConfig(c.config("scheduler"),
-			func(o *scheduler.Options) { o.BaseEndpoint = c.endpoint("scheduler", o.BaseEndpoint) })
-	})
-}
-
-// APIGateway is the client of API Gateway for HTTP APIs.
-func (c *Clients) APIGateway() *apigatewayv2.Client {
-	return c.apiGateway.get(func() *apigatewayv2.Client {
-		return apigatewayv2.NewFromConfig(c.config("apigatewayv2"),
-			func(o *apigatewayv2.Options) { o.BaseEndpoint = c.endpoint("apigatewayv2", o.BaseEndpoint) })
+// APIGateway is API Gateway for HTTP APIs.
+func (c *Clients) APIGateway() *APIGateway {
+	return c.apiGateway.get(func() *APIGateway {
+		return newAPIGateway(apigatewayv2.NewFromConfig(c.config("apigatewayv2"),
+			func(o *apigatewayv2.Options) { o.BaseEndpoint = c.endpoint("apigatewayv2", o.BaseEndpoint) }))
 	})
 }

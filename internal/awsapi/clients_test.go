@@ -137,7 +137,7 @@ func TestEveryClientHonoursItsEndpoint(t *testing.T) {
 	c := New(config("http://everything.example.com"), Options{Endpoints: endpoints})
 	got := []*string{
 		c.CloudWatch().Options().BaseEndpoint, c.DynamoDB().Options().BaseEndpoint, c.Firehose().Options().BaseEndpoint,
-		c.IAM().Options().BaseEndpoint, c.IoT().Options().BaseEndpoint, c.IoTData().Options().BaseEndpoint,
+		c.IAM().Options().BaseEndpoint, c.IoT().Options().BaseEndpoint, IoTDataClient(c).Options().BaseEndpoint,
 		c.Kinesis().Options().BaseEndpoint, c.Lambda().Options().BaseEndpoint, c.Logs().Options().BaseEndpoint,
 		c.S3().Options().BaseEndpoint, c.SecretsManager().Options().BaseEndpoint, c.SNS().Options().BaseEndpoint,
 		c.SQS().Options().BaseEndpoint, c.SSM().Options().BaseEndpoint, c.STS().Options().BaseEndpoint,

@@ -37,7 +37,7 @@ func (c *Client) Principals(ctx context.Context, thing string) ([]string, error)
 	var principals []string
 	in := &iot.ListThingPrincipalsInput{ThingName: &thing, MaxResults: aws.Int32(pageSize)}
 	what := fmt.Sprintf("listing principals of thing %q", thing)
-	for pages := iot.NewListThingPrincipalsPaginator(c.clients.IoT(), in); pages.HasMorePages(); {
+	for pages := iot.NewListThingPrincipalsPaginator(c.clients.IoT().ListThingPrincipals, in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, c.pool, what, func(ctx context.Context) (*iot.ListThingPrincipalsOutput, error) {
 			return pages.NextPage(ctx)
 		})
@@ -54,7 +54,7 @@ func (c *Client) Things(ctx context.Context, arn string) ([]string, error) {
 	var things []string
 	in := &iot.ListPrincipalThingsInput{Principal: &arn, MaxResults: aws.Int32(pageSize)}
 	what := fmt.Sprintf("listing things of certificate %q", arn)
-	for pages := iot.NewListPrincipalThingsPaginator(c.clients.IoT(), in); pages.HasMorePages(); {
+	for pages := iot.NewListPrincipalThingsPaginator(c.clients.IoT().ListPrincipalThings, in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, c.pool, what, func(ctx context.Context) (*iot.ListPrincipalThingsOutput, error) {
 			return pages.NextPage(ctx)
 		})
@@ -91,7 +91,7 @@ func (c *Client) DetachPolicy(ctx context.Context, policy, arn string) error {
 func (c *Client) Policies(ctx context.Context, arn string) ([]string, error) {
 	var names []string
 	in := &iot.ListAttachedPoliciesInput{Target: &arn, PageSize: aws.Int32(pageSize)}
-	for pages := iot.NewListAttachedPoliciesPaginator(c.clients.IoT(), in); pages.HasMorePages(); {
+	for pages := iot.NewListAttachedPoliciesPaginator(c.clients.IoT().ListAttachedPolicies, in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, c.pool, "listing policies of certificate "+arn,
 			func(ctx context.Context) (*iot.ListAttachedPoliciesOutput, error) { return pages.NextPage(ctx) })
 		if awsapi.IsNotFound(err) {

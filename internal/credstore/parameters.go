@@ -94,7 +94,7 @@ func (s *parameters) list(ctx context.Context) (map[string]string, error) {
 			{Key: aws.String("tag:" + spec.OwnerTag), Values: []string{s.owner}},
 		},
 	}
-	for pages := ssm.NewDescribeParametersPaginator(s.c.SSM(), in); pages.HasMorePages(); {
+	for pages := ssm.NewDescribeParametersPaginator(s.c.SSM().DescribeParameters, in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, s.pool, fmt.Sprintf("listing credentials bundles below %q", s.Path),
 			func(ctx context.Context) (*ssm.DescribeParametersOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {

@@ -131,7 +131,7 @@ func (s *secrets) list(ctx context.Context) (map[string]string, error) {
 	in := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(SecretsPage), Filters: []types.Filter{
 		{Key: types.FilterNameStringTypeName, Values: []string{s.Path + "/"}}, // a prefix
 	}}
-	for pages := secretsmanager.NewListSecretsPaginator(s.c.SecretsManager(), in); pages.HasMorePages(); {
+	for pages := secretsmanager.NewListSecretsPaginator(s.c.SecretsManager().ListSecrets, in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, s.pool, fmt.Sprintf("listing credentials bundles below %q", s.Path),
 			func(ctx context.Context) (*secretsmanager.ListSecretsOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {

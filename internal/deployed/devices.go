@@ -67,7 +67,7 @@ func (p *Pipeline) Devices(ctx context.Context, f Filter) iter.Seq2[Device, erro
 		in.AttributeName, in.AttributeValue = aws.String(contract.OwnerAttribute), &p.ID
 	}
 	return func(yield func(Device, error) bool) {
-		for pages := iot.NewListThingsPaginator(p.clients.IoT(), in); pages.HasMorePages(); {
+		for pages := iot.NewListThingsPaginator(p.clients.IoT().ListThings, in); pages.HasMorePages(); {
 			devices, err := p.page(ctx, pages)
 			if err != nil {
 				yield(Device{}, err)

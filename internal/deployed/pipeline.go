@@ -103,7 +103,7 @@ func Pipelines(ctx context.Context, c *awsapi.Clients, tags map[string]string) i
 	}
 	in := &ssm.DescribeParametersInput{MaxResults: aws.Int32(manifestsPage), ParameterFilters: filters}
 	return func(yield func(string, error) bool) {
-		for pages := ssm.NewDescribeParametersPaginator(c.SSM(), in); pages.HasMorePages(); {
+		for pages := ssm.NewDescribeParametersPaginator(c.SSM().DescribeParameters, in); pages.HasMorePages(); {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
 				yield("", fmt.Errorf("listing the manifests of pipelines: %w", err))

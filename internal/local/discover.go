@@ -153,7 +153,7 @@ func ofPipelines(ms []*Manifest, keys, name string, prefix func(pipeline string)
 func (r *Runtime) discoverRules(ctx context.Context, ms []*Manifest) ([]rules.Rule, error) {
 	prefix := func(pipeline string) string { return contract.RuleName(pipeline, "") }
 	var all []rules.Rule
-	pages := iot.NewListTopicRulesPaginator(r.clients.IoT(), &iot.ListTopicRulesInput{})
+	pages := iot.NewListTopicRulesPaginator(r.clients.IoT().ListTopicRules, &iot.ListTopicRulesInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -180,7 +180,7 @@ func (r *Runtime) discoverRules(ctx context.Context, ms []*Manifest) ([]rules.Ru
 func (r *Runtime) discoverFunctions(ctx context.Context, ms []*Manifest) ([]function, error) {
 	prefix := func(pipeline string) string { return pipeline + "-" }
 	var all []function
-	pages := lambda.NewListFunctionsPaginator(r.clients.Lambda(), &lambda.ListFunctionsInput{})
+	pages := lambda.NewListFunctionsPaginator(r.clients.Lambda().ListFunctions, &lambda.ListFunctionsInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -225,7 +225,7 @@ func (r *Runtime) discoverAsync(ctx context.Context, name string) (lambdahost.As
 }
 
 func (r *Runtime) discoverMappings(ctx context.Context, name string, d *deployment) error {
-	pages := lambda.NewListEventSourceMappingsPaginator(r.clients.Lambda(),
+	pages := lambda.NewListEventSourceMappingsPaginator(r.clients.Lambda().ListEventSourceMappings,
 		&lambda.ListEventSourceMappingsInput{FunctionName: &name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

@@ -75,7 +75,7 @@ var manifestPath = regexp.MustCompile(`^/iot-pipeline/([^/]+)/manifest$`)
 // Pipelines returns the names of the account's pipelines that have a manifest, in order.
 func Pipelines(ctx context.Context, c *awsapi.Clients) ([]string, error) {
 	var names []string
-	pages := ssm.NewDescribeParametersPaginator(c.SSM(), &ssm.DescribeParametersInput{
+	pages := ssm.NewDescribeParametersPaginator(c.SSM().DescribeParameters, &ssm.DescribeParametersInput{
 		ParameterFilters: []ssmtypes.ParameterStringFilter{
 			{Key: aws.String("Name"), Option: aws.String("Contains"), Values: []string{"/manifest"}},
 		},

@@ -178,9 +178,9 @@ func (r *Runtime) start(ctx context.Context) error {
 		Deliver:     r.putDirect,
 		Events:      r.options.Events,
 	})
-	r.shadows = shadow.New(r.clients.IoTData(), r.publish, r.options.Events)
+	r.shadows = shadow.New(awsapi.IoTDataClient(r.clients), r.publish, r.options.Events)
 	r.provisioning = provisioning.New(
-		provisioning.Options{API: r.clients.IoT(), Hook: r.call, Reply: r.reply, Events: r.options.Events},
+		provisioning.Options{API: awsapi.IoTClient(r.clients), Hook: r.call, Reply: r.reply, Events: r.options.Events},
 	)
 	if err := r.standIn(); err != nil {
 		return err
@@ -272,7 +272,7 @@ func (r *Runtime) listen() error {
 	r.broker, err = broker.Start(broker.Options{
 		Address:     r.options.MQTTAddr,
 		Certificate: certificate,
-		Authorizer:  registry.New(r.clients.IoT()),
+		Authorizer:  registry.New(awsapi.IoTClient(r.clients)),
 		Events:      r.options.Events,
 		Handle: func(m message.Message) {
 			<-r.ready // a device that reconnects immediately must not publish before the rules are loaded

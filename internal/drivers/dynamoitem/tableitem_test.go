@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
@@ -20,7 +21,7 @@ const (
 	key   = "$rules"
 )
 
-func makeTable(t *testing.T, db *dynamodb.Client) {
+func makeTable(t *testing.T, db *awsapi.DynamoDB) {
 	t.Helper()
 	_, err := db.CreateTable(
 		t.Context(),
@@ -37,7 +38,7 @@ func makeTable(t *testing.T, db *dynamodb.Client) {
 	}
 }
 
-func put(db *dynamodb.Client, document, owner string) func(context.Context) error {
+func put(db *awsapi.DynamoDB, document, owner string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		item := map[string]types.AttributeValue{
 			"device_id": &types.AttributeValueMemberS{Value: key},

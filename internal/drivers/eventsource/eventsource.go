@@ -81,7 +81,7 @@ func (d *Driver) find(ctx context.Context, ref assembly.Ref) (*types.EventSource
 // between looks for the mapping from a stream or a queue to a function; AWS allows one.
 func (d *Driver) between(ctx context.Context, name string) (*types.EventSourceMappingConfiguration, error) {
 	source, function, _ := strings.Cut(name, "|")
-	pages := lambda.NewListEventSourceMappingsPaginator(d.c.Lambda(),
+	pages := lambda.NewListEventSourceMappingsPaginator(d.c.Lambda().ListEventSourceMappings,
 		&lambda.ListEventSourceMappingsInput{FunctionName: &function})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

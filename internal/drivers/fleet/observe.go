@@ -99,7 +99,7 @@ func (d *Driver) listThings(ctx context.Context, owner, thingType string, things
 	} else {
 		in.AttributeName, in.AttributeValue = aws.String(contract.OwnerAttribute), aws.String(owner)
 	}
-	for pages := iot.NewListThingsPaginator(d.c.IoT(), in); pages.HasMorePages(); {
+	for pages := iot.NewListThingsPaginator(d.c.IoT().ListThings, in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, d.pool, "listing things of the pipeline",
 			func(ctx context.Context) (*iot.ListThingsOutput, error) { return pages.NextPage(ctx) })
 		if err != nil {
@@ -120,7 +120,7 @@ func (d *Driver) listThings(ctx context.Context, owner, thingType string, things
 func (d *Driver) listMembers(ctx context.Context, group string) (map[string]bool, error) {
 	members := map[string]bool{}
 	in := &iot.ListThingsInThingGroupInput{ThingGroupName: aws.String(group), MaxResults: aws.Int32(pageSize)}
-	for pages := iot.NewListThingsInThingGroupPaginator(d.c.IoT(), in); pages.HasMorePages(); {
+	for pages := iot.NewListThingsInThingGroupPaginator(d.c.IoT().ListThingsInThingGroup, in); pages.HasMorePages(); {
 		page, err := bulk.Ask(ctx, d.pool, fmt.Sprintf("listing things in thing group %q", group),
 			func(ctx context.Context) (*iot.ListThingsInThingGroupOutput, error) { return pages.NextPage(ctx) })
 		if awsapi.IsNotFound(err) {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
@@ -27,7 +28,7 @@ func wanted() spec.HTTPAPI {
 }
 
 // onlyID gives the ID of the one API of the server.
-func onlyID(ctx context.Context, t *testing.T, g *apigatewayv2.Client) *string {
+func onlyID(ctx context.Context, t *testing.T, g *awsapi.APIGateway) *string {
 	t.Helper()
 	out, err := g.GetApis(ctx, &apigatewayv2.GetApisInput{})
 	if err != nil || len(out.Items) != 1 {

@@ -52,7 +52,7 @@ func signed(api string) spec.HTTPAPIRoutes {
 
 // hand is somebody who changes things past the provider.
 type hand struct {
-	g   *apigatewayv2.Client
+	g   *awsapi.APIGateway
 	api string
 }
 

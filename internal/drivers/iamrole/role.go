@@ -86,7 +86,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 
 func (d *Driver) policyNames(ctx context.Context, role string) ([]string, error) {
 	var names []string
-	pages := iam.NewListRolePoliciesPaginator(d.c.IAM(), &iam.ListRolePoliciesInput{RoleName: &role})
+	pages := iam.NewListRolePoliciesPaginator(d.c.IAM().ListRolePolicies, &iam.ListRolePoliciesInput{RoleName: &role})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

@@ -58,7 +58,7 @@ func (d *Driver) find(ctx context.Context, ref assembly.Ref) (*timestreaminfluxd
 	if ref.ID != "" {
 		return d.get(ctx, ref.ID)
 	}
-	pages := timestreaminfluxdb.NewListDbInstancesPaginator(d.c.TimestreamInfluxDB(),
+	pages := timestreaminfluxdb.NewListDbInstancesPaginator(d.c.TimestreamInfluxDB().ListDbInstances,
 		&timestreaminfluxdb.ListDbInstancesInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

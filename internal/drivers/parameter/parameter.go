@@ -70,7 +70,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 
 // describe reads what GetParameter leaves out.
 func (d *Driver) describe(ctx context.Context, name string, spec *spec.Parameter) error {
-	pages := ssm.NewDescribeParametersPaginator(d.c.SSM(), &ssm.DescribeParametersInput{
+	pages := ssm.NewDescribeParametersPaginator(d.c.SSM().DescribeParameters, &ssm.DescribeParametersInput{
 		ParameterFilters: []types.ParameterStringFilter{
 			{Key: aws.String("Name"), Option: aws.String("Equals"), Values: []string{name}},
 		},

@@ -197,7 +197,7 @@ func (d *Driver) newVersion(ctx context.Context, name, body string) error {
 // oldestVersion gives the oldest version that is not in force.
 func (d *Driver) oldestVersion(ctx context.Context, name string) (oldest int32, found bool, err error) {
 	var old []int32
-	pages := iot.NewListProvisioningTemplateVersionsPaginator(d.c.IoT(),
+	pages := iot.NewListProvisioningTemplateVersionsPaginator(d.c.IoT().ListProvisioningTemplateVersions,
 		&iot.ListProvisioningTemplateVersionsInput{TemplateName: &name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

@@ -74,7 +74,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 
 // find gives the ID of the topic's subscription with that protocol and endpoint, or empty. An absent topic has none.
 func (d *Driver) find(ctx context.Context, s spec.Subscription) (string, error) {
-	pages := sns.NewListSubscriptionsByTopicPaginator(d.c.SNS(),
+	pages := sns.NewListSubscriptionsByTopicPaginator(d.c.SNS().ListSubscriptionsByTopic,
 		&sns.ListSubscriptionsByTopicInput{TopicArn: &s.TopicARN})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

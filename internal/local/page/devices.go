@@ -90,7 +90,7 @@ func (s *Server) readFleet(ctx context.Context) ([]string, map[string]storedDevi
 // things are the names of the pipeline's devices, in order.
 func (s *Server) things(ctx context.Context, m *local.Manifest) ([]string, error) {
 	var names []string
-	pages := iot.NewListThingsInThingGroupPaginator(s.options.Runtime.Clients().IoT(),
+	pages := iot.NewListThingsInThingGroupPaginator(s.options.Runtime.Clients().IoT().ListThingsInThingGroup,
 		&iot.ListThingsInThingGroupInput{ThingGroupName: &m.Name, MaxResults: aws.Int32(250)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -115,7 +115,7 @@ func (s *Server) states(ctx context.Context, m *local.Manifest) (map[string]stor
 	if table == "" {
 		return stored, nil
 	}
-	pages := dynamodb.NewScanPaginator(s.options.Runtime.Clients().DynamoDB(), &dynamodb.ScanInput{
+	pages := dynamodb.NewScanPaginator(s.options.Runtime.Clients().DynamoDB().Scan, &dynamodb.ScanInput{
 		TableName: &table, ProjectionExpression: aws.String("#device, #status, #seen"),
 		ExpressionAttributeNames: map[string]string{"#device": contract.DeviceKey, "#status": contract.StatusAttribute,
 			"#seen": contract.LastSeenAttribute},

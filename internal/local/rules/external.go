@@ -148,7 +148,7 @@ func (e *external) ThingShadow(ctx context.Context, thing, shadow, _ string) (js
 	if shadow != "" {
 		in.ShadowName = &shadow
 	}
-	out, err := e.clients.IoTData().GetThingShadow(ctx, in)
+	out, err := awsapi.IoTDataClient(e.clients).GetThingShadow(ctx, in)
 	if err != nil {
 		return nil, err
 	}

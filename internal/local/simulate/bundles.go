@@ -100,7 +100,7 @@ func objects(ctx context.Context, c *awsapi.Clients, bucket, path string) ([]str
 
 func parameters(ctx context.Context, c *awsapi.Clients, path string) (texts []string, err error) {
 	pages := ssm.NewGetParametersByPathPaginator(
-		c.SSM(),
+		c.SSM().GetParametersByPath,
 		&ssm.GetParametersByPathInput{Path: &path, WithDecryption: aws.Bool(true)},
 	)
 	for pages.HasMorePages() {
@@ -117,7 +117,7 @@ func parameters(ctx context.Context, c *awsapi.Clients, path string) (texts []st
 
 func secrets(ctx context.Context, c *awsapi.Clients, path string) (texts []string, err error) {
 	pages := secretsmanager.NewListSecretsPaginator(
-		c.SecretsManager(),
+		c.SecretsManager().ListSecrets,
 		&secretsmanager.ListSecretsInput{Filters: []secrettypes.Filter{{Key: "name", Values: []string{path + "/"}}}},
 	)
 	for pages.HasMorePages() {

@@ -6,11 +6,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 )
 
 // Kinesis is the Source that reads real streams.
 type Kinesis struct {
-	Client *kinesis.Client
+	Client *awsapi.Kinesis
 }
 
 // Shards lists all shards of the stream.
