@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 	datatypes "github.com/aws/aws-sdk-go-v2/service/iotdataplane/types"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
@@ -127,7 +128,7 @@ func (s *Server) certificates(ctx context.Context, thing string) ([]certificate,
 
 // shadows reads the classic shadow and the named ones.
 func (s *Server) shadows(ctx context.Context, thing string) ([]shadow, error) {
-	client := s.options.Runtime.Clients().IoTData()
+	client := awsapi.IoTDataClient(s.options.Runtime.Clients())
 	named, err := client.ListNamedShadowsForThing(ctx,
 		&iotdataplane.ListNamedShadowsForThingInput{ThingName: &thing})
 	if err != nil {
