@@ -42,7 +42,8 @@ func (d *Driver) strip(ctx context.Context, role string) error {
 			return err
 		}
 	}
-	pages := iam.NewListAttachedRolePoliciesPaginator(d.c.IAM().ListAttachedRolePolicies, &iam.ListAttachedRolePoliciesInput{RoleName: &role})
+	pages := iam.NewListAttachedRolePoliciesPaginator(d.c.IAM().ListAttachedRolePolicies,
+		&iam.ListAttachedRolePoliciesInput{RoleName: &role})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

@@ -76,7 +76,8 @@ func ours(targets []string, recorded string) string {
 
 func (d *Driver) targets(ctx context.Context, name string) ([]string, error) {
 	var targets []string
-	pages := iot.NewListTargetsForPolicyPaginator(d.c.IoT().ListTargetsForPolicy, &iot.ListTargetsForPolicyInput{PolicyName: &name})
+	pages := iot.NewListTargetsForPolicyPaginator(d.c.IoT().ListTargetsForPolicy,
+		&iot.ListTargetsForPolicyInput{PolicyName: &name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

@@ -35,7 +35,8 @@ func Observe(
 		return ref.Owner, nil, nil
 	}
 	var all []types.Tag
-	pages := iot.NewListTagsForResourcePaginator(c.IoT().ListTagsForResource, &iot.ListTagsForResourceInput{ResourceArn: &arn})
+	pages := iot.NewListTagsForResourcePaginator(c.IoT().ListTagsForResource,
+		&iot.ListTagsForResourceInput{ResourceArn: &arn})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

@@ -70,7 +70,8 @@ func (d *Driver) query(ctx context.Context, id string, names []string) (*types.N
 		}
 		return out.NamedQuery, nil
 	}
-	pages := athena.NewListNamedQueriesPaginator(d.c.Athena().ListNamedQueries, &athena.ListNamedQueriesInput{WorkGroup: &names[0]})
+	pages := athena.NewListNamedQueriesPaginator(d.c.Athena().ListNamedQueries,
+		&athena.ListNamedQueriesInput{WorkGroup: &names[0]})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

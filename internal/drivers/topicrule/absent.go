@@ -65,7 +65,8 @@ func (d *Driver) run(ctx context.Context, l *listing) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	l.names = map[string]bool{}
-	pages := iot.NewListTopicRulesPaginator(d.c.IoT().ListTopicRules, &iot.ListTopicRulesInput{MaxResults: aws.Int32(1000)})
+	pages := iot.NewListTopicRulesPaginator(d.c.IoT().ListTopicRules,
+		&iot.ListTopicRulesInput{MaxResults: aws.Int32(1000)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

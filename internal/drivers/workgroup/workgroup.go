@@ -57,7 +57,8 @@ func (d *Driver) identity(name string) assembly.Identity {
 
 func (d *Driver) tags(ctx context.Context, arn string) (map[string]string, error) {
 	var all []types.Tag
-	pages := athena.NewListTagsForResourcePaginator(d.c.Athena().ListTagsForResource, &athena.ListTagsForResourceInput{ResourceARN: &arn})
+	pages := athena.NewListTagsForResourcePaginator(d.c.Athena().ListTagsForResource,
+		&athena.ListTagsForResourceInput{ResourceARN: &arn})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
