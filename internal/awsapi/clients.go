@@ -423,7 +423,7 @@ func (c *Clients) Firehose() *firehose.Client {
 	})
 }
 
-// IoTDataClient makes a client of the IoT data plane, which the provider does not need.
+// IoTDataClient makes a client of the IoT data plane. It is a function, since the linker keeps methods.
 func IoTDataClient(c *Clients) *iotdataplane.Client {
 	return iotdataplane.NewFromConfig(c.config("iotdata"),
 		func(o *iotdataplane.Options) { o.BaseEndpoint = c.endpoint("iotdata", o.BaseEndpoint) })

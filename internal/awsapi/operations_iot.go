@@ -42,6 +42,7 @@ type IoT struct {
 	DescribeThingType                 Call[iot.DescribeThingTypeInput, iot.Options, iot.DescribeThingTypeOutput]
 	DetachPolicy                      Call[iot.DetachPolicyInput, iot.Options, iot.DetachPolicyOutput]
 	DetachThingPrincipal              Call[iot.DetachThingPrincipalInput, iot.Options, iot.DetachThingPrincipalOutput]
+	EnableTopicRule                   Call[iot.EnableTopicRuleInput, iot.Options, iot.EnableTopicRuleOutput]
 	DisableTopicRule                  Call[iot.DisableTopicRuleInput, iot.Options, iot.DisableTopicRuleOutput]
 	GetPolicy                         Call[iot.GetPolicyInput, iot.Options, iot.GetPolicyOutput]
 	GetTopicRule                      Call[iot.GetTopicRuleInput, iot.Options, iot.GetTopicRuleOutput]
@@ -112,6 +113,7 @@ func newIoT(c *iot.Client) *IoT {
 		DescribeThingType:                 c.DescribeThingType,
 		DetachPolicy:                      c.DetachPolicy,
 		DetachThingPrincipal:              c.DetachThingPrincipal,
+		EnableTopicRule:                   c.EnableTopicRule,
 		DisableTopicRule:                  c.DisableTopicRule,
 		GetPolicy:                         c.GetPolicy,
 		GetTopicRule:                      c.GetTopicRule,

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/bulk"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/deployed"
@@ -184,7 +185,7 @@ type publish func(ctx context.Context, topic, payload string) error
 
 // publisher returns what publishes a message through the account's own endpoint.
 func publisher(ctx context.Context, p *deployed.Pipeline) (publish, error) {
-	data := p.Clients().IoTData()
+	data := awsapi.IoTDataClient(p.Clients())
 	endpoint := data.Options().BaseEndpoint // of the configuration
 	if endpoint == nil {
 		host, err := p.Clients().MQTTEndpoint(ctx)
