@@ -24,7 +24,7 @@ func (d *Driver) fill(ctx context.Context, have *assembly.Observed[spec.Table], 
 	if i.FilledFrom == "" {
 		return nil
 	}
-	pages := dynamodb.NewScanPaginator(d.c.DynamoDB(), &dynamodb.ScanInput{
+	pages := dynamodb.NewScanPaginator(d.c.DynamoDB().Scan, &dynamodb.ScanInput{
 		TableName:            &have.ID,
 		FilterExpression:     aws.String("attribute_exists(#from) AND attribute_not_exists(#to)"),
 		ProjectionExpression: aws.String("#key, #from"),
