@@ -13,6 +13,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/drivertest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
@@ -21,7 +22,7 @@ import (
 // migrating is a table of an earlier version with items: what a pipeline has before its index by status is replaced.
 type migrating struct {
 	*Driver
-	db   *dynamodb.Client
+	db   *awsapi.DynamoDB
 	ref  assembly.Ref
 	want spec.Table
 }
