@@ -76,15 +76,15 @@ type Clients struct {
 	dynamoDB           lazy[*DynamoDB]
 	s3                 lazy[*s3.Client]
 	sns                lazy[*SNS]
-	sqs                lazy[*sqs.Client]
+	sqs                lazy[*SQS]
 	iam                lazy[*IAM]
 	lambda             lazy[*Lambda]
 	logs               lazy[*Logs]
 	ssm                lazy[*SSM]
 	secretsManager     lazy[*SecretsManager]
 	sts                lazy[*sts.Client]
-	cloudWatch         lazy[*cloudwatch.Client]
-	firehose           lazy[*firehose.Client]
+	cloudWatch         lazy[*CloudWatch]
+	firehose           lazy[*Firehose]
 	glue               lazy[*Glue]
 	athena             lazy[*Athena]
 	scheduler          lazy[*Scheduler]
@@ -349,12 +349,9 @@ func (c *Clients) SNS() *SNS {
 	})
 }
 
-// SQS is the client of SQS.
-func (c *Clients) SQS() *sqs.Client {
-	return c.sqs.get(func() *sqs.Client {
-		return sqs.NewFromConfig(c.config("sqs"),
-			func(o *sqs.Options) { o.BaseEndpoint = c.endpoint("sqs", o.BaseEndpoint) })
-	})
+// SQS is SQS.
+func (c *Clients) SQS() *SQS {
+	return c.sqs.get(func() *SQS { return newSQS(SQSClient(c)) })
 }
 
 // IAM is IAM, which is one for all regions of a partition.
@@ -407,19 +404,16 @@ func (c *Clients) STS() *sts.Client {
 	})
 }
 
-// CloudWatch is the client of CloudWatch.
-func (c *Clients) CloudWatch() *cloudwatch.Client {
-	return c.cloudWatch.get(func() *cloudwatch.Client {
-		return cloudwatch.NewFromConfig(c.config("cloudwatch"),
-			func(o *cloudwatch.Options) { o.BaseEndpoint = c.endpoint("cloudwatch", o.BaseEndpoint) })
-	})
+// CloudWatch is CloudWatch.
+func (c *Clients) CloudWatch() *CloudWatch {
+	return c.cloudWatch.get(func() *CloudWatch { return newCloudWatch(CloudWatchClient(c)) })
 }
 
-// Firehose is the client of Amazon Data Firehose.
-func (c *Clients) Firehose() *firehose.Client {
-	return c.firehose.get(func() *firehose.Client {
-		return firehose.NewFromConfig(c.config("firehose"),
-			func(o *firehose.Options) { o.BaseEndpoint = c.endpoint("firehose", o.BaseEndpoint) })
+// Firehose is Amazon Data Firehose.
+func (c *Clients) Firehose() *Firehose {
+	return c.firehose.get(func() *Firehose {
+		return newFirehose(firehose.NewFromConfig(c.config("firehose"),
+			func(o *firehose.Options) { o.BaseEndpoint = c.endpoint("firehose", o.BaseEndpoint) }))
 	})
 }
 
@@ -459,4 +453,16 @@ func (c *Clients) APIGateway() *APIGateway {
 		return newAPIGateway(apigatewayv2.NewFromConfig(c.config("apigatewayv2"),
 			func(o *apigatewayv2.Options) { o.BaseEndpoint = c.endpoint("apigatewayv2", o.BaseEndpoint) }))
 	})
+}
+
+// SQSClient makes a client of SQS, for who receives from a queue.
+func SQSClient(c *Clients) *sqs.Client {
+	return sqs.NewFromConfig(c.config("sqs"),
+		func(o *sqs.Options) { o.BaseEndpoint = c.endpoint("sqs", o.BaseEndpoint) })
+}
+
+// CloudWatchClient makes a client of CloudWatch, for who writes metrics.
+func CloudWatchClient(c *Clients) *cloudwatch.Client {
+	return cloudwatch.NewFromConfig(c.config("cloudwatch"),
+		func(o *cloudwatch.Options) { o.BaseEndpoint = c.endpoint("cloudwatch", o.BaseEndpoint) })
 }

@@ -50,7 +50,7 @@ func (m *Manifest) alarms() map[string]string {
 func describeAlarms(ctx context.Context, c *awsapi.Clients, names []string) ([]types.MetricAlarm, error) {
 	var all []types.MetricAlarm
 	for chunk := range slices.Chunk(names, maxAlarmNames) {
-		pages := cloudwatch.NewDescribeAlarmsPaginator(c.CloudWatch(), &cloudwatch.DescribeAlarmsInput{
+		pages := cloudwatch.NewDescribeAlarmsPaginator(c.CloudWatch().DescribeAlarms, &cloudwatch.DescribeAlarmsInput{
 			AlarmNames: chunk, AlarmTypes: []types.AlarmType{types.AlarmTypeMetricAlarm}})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)

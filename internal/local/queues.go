@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/delivery"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/queues"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
@@ -49,7 +50,7 @@ func (r *Runtime) applyQueues(before, d *deployment) {
 		r.mu.Lock()
 		running := r.queues[m.UUID] != nil
 		if !running {
-			r.queues[m.UUID] = queues.Start(m, queues.Options{Client: r.clients.SQS(), Invoke: r.call,
+			r.queues[m.UUID] = queues.Start(m, queues.Options{Client: awsapi.SQSClient(r.clients), Invoke: r.call,
 				Events: r.options.Events, Region: r.options.Config.Region, RetryDelay: r.options.RetryDelay})
 		}
 		r.mu.Unlock()

@@ -222,7 +222,7 @@ func (r *Runtime) playMetrics() *embedded.Player {
 	if r.options.Config.BaseEndpoint == nil {
 		return nil
 	}
-	return embedded.Start(r.clients.CloudWatch(), 0, r.options.Events)
+	return embedded.Start(awsapi.CloudWatchClient(r.clients), 0, r.options.Events)
 }
 
 // heard logs what functions print, and takes their metrics from it. On AWS, CloudWatch would bill for metrics that do
