@@ -107,6 +107,22 @@ func (q *Query) Paths() []string { return q.q.Paths() }
 // String is the query in canonical form.
 func (q *Query) String() string { return q.q.String() }
 
+// Where is the condition after WHERE in canonical form, "" without one.
+func (q *Query) Where() string { return q.q.Where() }
+
+// WithWhere returns the same query with another condition, which may read the query's SET variables. The error is an
+// ErrorList if the condition is wrong; what is wrong with its meaning has a place in the whole query's canonical form.
+func (q *Query) WithWhere(condition string, o Options) (*Query, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	changed, report := q.q.WithWhere(condition, o.internal())
+	if report.Failed() {
+		return nil, ErrorList(report.Errors())
+	}
+	return &Query{changed}, nil
+}
+
 // SelectList is a compiled list of what a rule selects, without SELECT and the clauses. It is immutable and safe for
 // concurrent use.
 type SelectList struct{ l *eval.SelectList }

@@ -107,6 +107,26 @@ func (q *Query) Variables() []string { return append([]string(nil), q.plan.varia
 // String is the rule in canonical form.
 func (q *Query) String() string { return syntax.Print(q.tree) }
 
+// Where is the condition in canonical form, "" without one.
+func (q *Query) Where() string {
+	if q.tree.Select.Where == nil {
+		return ""
+	}
+	return syntax.PrintExpr(q.tree.Select.Where)
+}
+
+// WithWhere compiles the query with another condition.
+func (q *Query) WithWhere(condition string, o Options) (*Query, *syntax.Report) {
+	where, report := syntax.ParseCondition(condition)
+	if report.Failed() {
+		return nil, report
+	}
+	tree := *q.tree
+	body := *tree.Select
+	body.Where, tree.Select = where, &body
+	return CompileQuery(syntax.Print(&tree), o)
+}
+
 // Result is the outcome of a query for a message.
 type Result struct {
 	Matched bool   // the topic matches FROM and WHERE is true

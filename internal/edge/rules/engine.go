@@ -1,0 +1,340 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
+	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
+)
+
+// Time is one moment by two clocks. Rules measure lengths of time with Elapsed, which never jumps, and write Wall into
+// messages.
+type Time struct {
+	Wall    time.Time     // the gateway's clock, which can be wrong and can jump
+	Elapsed time.Duration // since an arbitrary start, the same for the life of an Engine
+}
+
+// SystemClock returns a clock that starts now.
+func SystemClock() func() Time {
+	start := time.Now()
+	return func() Time {
+		now := time.Now()
+		return Time{Wall: now, Elapsed: now.Sub(start)} // Sub reads the monotonic clock
+	}
+}
+
+// Kind says what an Output is.
+type Kind int8
+
+const (
+	// Forward is a message for the cloud, to be queued under Priority.
+	Forward Kind = iota
+	// ToChild is a command for a child, to be published on the local network.
+	ToChild
+)
+
+// Output is one message that leaves the engine.
+type Output struct {
+	Kind     Kind
+	Child    string // the thing's name of the child that it is from, or of a command, that it is for
+	Topic    string // the whole name
+	Payload  []byte // may share memory with the payload that was given to Message
+	Priority Priority
+	Rule     string // "" for a message that no rule took
+}
+
+// Engine applies rules to messages. One goroutine at a time may use it.
+type Engine struct {
+	config    Config
+	rules     []*rule
+	decoder   *telemetry.Decoder
+	dataField string
+	timeField string
+	counters  Counters
+	used      int // series
+	swept     time.Duration
+
+	message  iotsql.Message      // the one in progress
+	readings []telemetry.Reading // scratch
+}
+
+// New compiles a configuration. The error joins every Problem.
+func New(config Config) (*Engine, error) {
+	rules, problems := compile(config)
+	if len(problems) > 0 {
+		return nil, config.Check()
+	}
+	if config.MaxSeries == 0 {
+		config.MaxSeries = DefaultMaxSeries
+	}
+	e := &Engine{config: config, rules: rules}
+	e.dataField, e.timeField = config.fields()
+	decoder, err := telemetry.New(telemetry.Options{DataField: e.dataField, TimeField: e.timeField})
+	if err != nil {
+		return nil, fmt.Errorf("reading telemetry: %w", err)
+	}
+	e.decoder = decoder
+	return e, nil
+}
+
+// Message applies the rules to a message that a child published, and appends what leaves the engine to dst. First, it
+// closes the windows that end before: so the result does not depend on when Tick is called.
+func (e *Engine) Message(dst []Output, topicName string, payload []byte, at Time) []Output {
+	dst = e.Tick(dst, at)
+	e.counters.Messages++
+	child, ok := e.child(topicName)
+	if !ok {
+		return e.unmatched(dst, "", topicName, payload, at)
+	}
+	e.message = iotsql.Message{Topic: topicName, Payload: payload, ClientID: e.config.Gateway,
+		AccountID: e.config.AccountID, Time: at.Wall}
+	dropped := e.dropped()
+	taken := dropped
+	for _, r := range e.rules {
+		switch r.action {
+		case ActionForward:
+			if dropped {
+				continue
+			}
+			if result, ok := r.eval(r.query, &e.message); ok {
+				r.counters.Matched++
+				taken = true
+				dst = e.forward(dst, r, child, result.Payload, at)
+			}
+		case ActionCommand:
+			if _, ok := r.eval(r.query, &e.message); ok {
+				r.counters.Matched++
+				dst = e.commandOf(dst, r, child, at)
+			}
+		case ActionAlert:
+			dst = e.alert(dst, r, child, at)
+		}
+	}
+	if taken {
+		return dst
+	}
+	return e.unmatched(dst, child, topicName, payload, at)
+}
+
+// child returns the level of a topic after the prefix, which identifies who published.
+func (e *Engine) child(topicName string) (string, bool) {
+	p := e.config.Prefix
+	if len(topicName) <= len(p) || topicName[len(p)] != '/' || topicName[:len(p)] != p {
+		return "", false
+	}
+	child, _, more := strings.Cut(topicName[len(p)+1:], "/")
+	return child, more && child != ""
+}
+
+// dropped reports whether a rule drops the message in progress.
+func (e *Engine) dropped() bool {
+	dropped := false
+	for _, r := range e.rules {
+		if r.action != ActionDrop {
+			continue
+		}
+		if _, ok := r.eval(r.query, &e.message); ok {
+			r.counters.Matched++
+			r.counters.Dropped++
+			dropped = true
+		}
+	}
+	return dropped
+}
+
+// eval runs SQL for a message. A rule that fails takes no message: it is counted, and the message goes its way.
+func (r *rule) eval(q *iotsql.Query, m *iotsql.Message) (iotsql.Result, bool) {
+	result, err := q.Eval(context.Background(), m)
+	if err != nil {
+		r.fail("evaluating the SQL: %v", err)
+		return iotsql.Result{}, false
+	}
+	return result, result.Matched
+}
+
+func (r *rule) fail(format string, args ...any) {
+	r.counters.Failed++
+	r.counters.LastError = fmt.Sprintf(format, args...)
+}
+
+// unmatched is what becomes of a message that no rule takes.
+func (e *Engine) unmatched(dst []Output, child, topicName string, payload []byte, at Time) []Output {
+	if e.config.Unmatched == ActionDrop {
+		e.counters.UnmatchedDropped++
+		return dst
+	}
+	e.counters.UnmatchedForwarded++
+	if child != "" && topicName[len(e.config.Prefix)+1+len(child):] == telemetryTopic {
+		payload = e.stamped(payload, at)
+	}
+	return append(dst, Output{Child: child, Topic: topicName, Payload: payload})
+}
+
+// telemetryTopic ends the topic of telemetry, commandTopic that of commands.
+const (
+	telemetryTopic = "/telemetry"
+	commandTopic   = "/commands"
+)
+
+// out appends telemetry of a child.
+func (e *Engine) out(dst []Output, r *rule, child string, payload []byte) []Output {
+	r.counters.Forwarded++
+	return append(dst, Output{Child: child, Topic: e.config.Prefix + "/" + child + telemetryTopic, Payload: payload,
+		Priority: r.priority, Rule: r.name})
+}
+
+// forward does what a forward rule does with the result of its SELECT.
+func (e *Engine) forward(dst []Output, r *rule, child string, payload []byte, at Time) []Output {
+	s := e.seriesOf(r, child, at)
+	if r.source.Window == nil && r.source.Report == nil {
+		if s.allow(r, at) {
+			dst = e.out(dst, r, child, e.stamped(payload, at))
+		}
+		return dst
+	}
+	readings, err := e.decode(payload, at)
+	if err != nil {
+		r.counters.Unreadable++
+		return e.out(dst, r, child, payload)
+	}
+	if s == nil {
+		return e.out(dst, r, child, e.stamp(payload, readings, at))
+	}
+	if r.source.Window != nil {
+		return e.gather(dst, r, s, readings, at)
+	}
+	if !s.report(e, r, readings, at) {
+		return dst
+	}
+	return e.out(dst, r, child, e.stamp(payload, readings, at))
+}
+
+// decode reads telemetry as the functions in the cloud do.
+func (e *Engine) decode(payload []byte, at Time) ([]telemetry.Reading, error) {
+	readings, err := e.decoder.Append(e.readings[:0], string(payload), at.Wall)
+	e.readings = readings[:0]
+	return readings, err
+}
+
+// Tick closes the windows that have ended, and appends their results to dst.
+func (e *Engine) Tick(dst []Output, at Time) []Output {
+	for _, r := range e.rules {
+		for len(r.open) > 0 && r.open[0].window.closes <= at.Elapsed {
+			s := r.open[0]
+			r.open[0] = nil
+			r.open = r.open[1:]
+			dst = e.close(dst, r, s, at)
+		}
+	}
+	if at.Elapsed-e.swept >= sweepEvery {
+		e.sweep(at)
+	}
+	return dst
+}
+
+// Next returns when the next window ends, and whether there is one.
+func (e *Engine) Next() (time.Duration, bool) {
+	next, any := time.Duration(0), false
+	for _, r := range e.rules {
+		if len(r.open) > 0 && (!any || r.open[0].window.closes < next) {
+			next, any = r.open[0].window.closes, true
+		}
+	}
+	return next, any
+}
+
+// Flush closes all windows before their end, as when a gateway is taken out of use.
+func (e *Engine) Flush(dst []Output, at Time) []Output {
+	for _, r := range e.rules {
+		for _, s := range r.open {
+			dst = e.close(dst, r, s, at)
+		}
+		r.open = nil
+	}
+	return dst
+}
+
+const (
+	sweepEvery = time.Hour
+	// forgetAfter is how long a child may be silent until the engine forgets its dead band.
+	forgetAfter = 48 * time.Hour
+)
+
+// sweep forgets children that have been silent for long, unless they have an alert or an open window.
+func (e *Engine) sweep(at Time) {
+	e.swept = at.Elapsed
+	for _, r := range e.rules {
+		for name, s := range r.series {
+			if s.raised || s.window.open || at.Elapsed-s.seen < forgetAfter {
+				continue
+			}
+			e.used -= 1 + len(s.reported)
+			delete(r.series, name)
+		}
+	}
+}
+
+// seriesOf returns what a rule remembers of a child; nil if it need not or cannot remember anything.
+func (e *Engine) seriesOf(r *rule, child string, at Time) *series {
+	if !r.remembers() {
+		return nil
+	}
+	s := r.series[child]
+	if s == nil {
+		if !e.reserve(r) {
+			return nil
+		}
+		s = &series{child: strings.Clone(child)}
+		r.series[s.child] = s
+	}
+	s.seen = at.Elapsed
+	return s
+}
+
+func (r *rule) remembers() bool {
+	s := r.source
+	return s.Window != nil || s.Report != nil || s.RateLimit != nil || r.action == ActionAlert
+}
+
+// reserve takes room for one series.
+func (e *Engine) reserve(r *rule) bool {
+	if e.used >= e.config.MaxSeries {
+		r.counters.Overflowed++
+		return false
+	}
+	e.used++
+	return true
+}
+
+// stamped is stamp for a payload that has not been read yet.
+func (e *Engine) stamped(payload []byte, at Time) []byte {
+	readings, err := e.decode(payload, at)
+	if err != nil {
+		return payload
+	}
+	return e.stamp(payload, readings, at)
+}
+
+// stamp adds the time to a message that has none of its own. It may wait in the queue for hours, and the cloud takes the
+// time of arrival for that of a message without time. Only an object can get one; other messages stay as they are.
+func (e *Engine) stamp(payload []byte, readings []telemetry.Reading, at Time) []byte {
+	if slices.ContainsFunc(readings, func(r telemetry.Reading) bool { return r.HasTime || r.Implausible }) {
+		return payload
+	}
+	start := 0
+	for start < len(payload) && payload[start] <= ' ' {
+		start++
+	}
+	if start == len(payload) || payload[start] != '{' || len(readings[0].Measures) == 0 {
+		e.counters.Unstamped++
+		return payload
+	}
+	stamped := make([]byte, 0, len(payload)+len(e.timeField)+20)
+	stamped = appendMember(append(stamped, '{'), e.timeField)
+	stamped = appendMillis(stamped, at.Wall)
+	return append(append(stamped, ','), payload[start+1:]...)
+}
