@@ -162,7 +162,9 @@ func (e *Engine) Restore(dst []Output, data []byte, at Time) ([]Output, error) {
 		for _, one := range kept.Series {
 			dst = e.restoreSeries(dst, e.rules[i], one, passed, at)
 		}
-		slices.SortStableFunc(e.rules[i].open, func(a, b *series) int { return cmp.Compare(a.window.closes, b.window.closes) })
+		slices.SortStableFunc(e.rules[i].open, func(a, b *series) int {
+			return cmp.Compare(a.window.closes, b.window.closes)
+		})
 	}
 	return dst, nil
 }
