@@ -9,8 +9,8 @@
 //
 //  1. If a rule with the action drop matches, the message is not forwarded, and no forward rule sees it.
 //  2. Each matching rule with the action forward takes the message, independently of the others: two of them forward
-//     two messages. The result of its SELECT goes through its window, then its report, then its rate limit, and leaves as
-//     telemetry of the child.
+//     two messages. The result of its SELECT goes through its window, then its report, then its rate limit, and leaves
+//     as telemetry of the child.
 //  3. Rules with the actions command and alert see every message, dropped or not, and do not change what becomes of it.
 //  4. What no drop or forward rule takes is forwarded on its own topic, or dropped with Config.Unmatched = "drop".
 //
@@ -46,8 +46,8 @@
 //
 // An alert is raised for a child when WHERE becomes TRUE, and cleared when it becomes FALSE (not when it is Undefined,
 // as for a message without the measure) or when ClearWhen is TRUE. Each change is forwarded once, with high priority,
-// as telemetry of the child: what the SELECT says, and the measure alerts.<rule> with "raised" or "cleared". An alert in
-// the cloud can notify people with a condition such as data.alerts.hot = 'raised'. Commands leave at once, with or
+// as telemetry of the child: what the SELECT says, and the measure alerts.<rule> with "raised" or "cleared". An alert
+// in the cloud can notify people with a condition such as data.alerts.hot = 'raised'. Commands leave at once, with or
 // without uplink.
 //
 // # Memory

@@ -319,8 +319,8 @@ func (e *Engine) stamped(payload []byte, at Time) []byte {
 	return e.stamp(payload, readings, at)
 }
 
-// stamp adds the time to a message that has none of its own. It may wait in the queue for hours, and the cloud takes the
-// time of arrival for that of a message without time. Only an object can get one; other messages stay as they are.
+// stamp adds the time to a message that has none of its own. It may wait in the queue for hours, and the cloud takes
+// the time of arrival for that of a message without time. Only an object can get one; other messages stay as they are.
 func (e *Engine) stamp(payload []byte, readings []telemetry.Reading, at Time) []byte {
 	if slices.ContainsFunc(readings, func(r telemetry.Reading) bool { return r.HasTime || r.Implausible }) {
 		return payload

@@ -4,8 +4,8 @@ package rules
 type Config struct {
 	// Prefix is the pipeline's topic prefix, such as "greenhouse" or "plant/north".
 	Prefix string `json:"prefix"`
-	// Gateway is the gateway's thing name, which is its MQTT client ID as well: so it is what clientid() is in the cloud
-	// for messages of all children. Commands go to children of this gateway only: <gateway>:<child>.
+	// Gateway is the gateway's thing name, which is its MQTT client ID as well: so it is what clientid() is in the
+	// cloud for messages of all children. Commands go to children of this gateway only: <gateway>:<child>.
 	Gateway string `json:"gateway"`
 	// AccountID is what accountid() is; "" makes it Undefined.
 	AccountID string `json:"account_id,omitempty"`
@@ -17,8 +17,9 @@ type Config struct {
 	Unmatched string `json:"unmatched,omitempty"`
 	// Rules are the rules by name. A name has 1 to 48 of a-z, A-Z, 0-9 and _, and begins with a letter.
 	Rules map[string]Rule `json:"rules,omitempty"`
-	// MaxSeries bounds the memory: it is the number of children that rules remember, of measures in open windows, and of
-	// measures with a dead band, together. 0 means DefaultMaxSeries. What exceeds it is forwarded as it is, and counted.
+	// MaxSeries bounds the memory: it is the number of children that rules remember, of measures in open windows, and
+	// of measures with a dead band, together. 0 means DefaultMaxSeries. What exceeds it is forwarded as it is, and
+	// counted.
 	MaxSeries int `json:"max_series,omitempty"`
 }
 
@@ -134,8 +135,8 @@ const (
 	MaxRateSeconds  = 86_400
 )
 
-// Command is what a child is told. Child and the payloads are substitution templates, as in a topic rule: ${…} holds an
-// expression over the message. In them, thing is the name of the child that sent the message.
+// Command is what a child is told. Child and the payloads are substitution templates, as in a topic rule: ${…} holds
+// an expression over the message. In them, thing is the name of the child that sent the message.
 type Command struct {
 	// Child is the thing's name of the child that gets the command; "" is the one that sent the message.
 	Child string `json:"child,omitempty"`
