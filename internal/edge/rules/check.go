@@ -181,7 +181,7 @@ func (c *checker) window(w Window) {
 		}
 		c.choice(field, a, Aggregates)
 		if slices.Contains(w.Aggregates[:i], a) {
-			c.fail(field, "%s is there twice", a)
+			c.fail(field, "%s appears twice", a)
 		}
 	}
 }

@@ -18,7 +18,7 @@
 // does not match it; that is counted, with the error.
 //
 // A message of telemetry that is forwarded without a time of its own gets the gateway's: it may wait in the queue for
-// hours, and the cloud would take its arrival for the time. A payload that is no JSON object stays as it is, and is
+// hours, and the cloud would take its arrival for the time. Any payload but a JSON object stays as it is, and is
 // counted.
 //
 // # Windows

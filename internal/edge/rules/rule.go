@@ -135,7 +135,7 @@ const (
 	MaxRateSeconds  = 86_400
 )
 
-// Command is what a child is told. Child and the payloads are substitution templates, as in a topic rule: ${…} holds
+// Command is what a child gets. Child and the payloads are substitution templates, as in a topic rule: ${…} holds
 // an expression over the message. In them, thing is the name of the child that sent the message.
 type Command struct {
 	// Child is the thing's name of the child that gets the command; "" is the one that sent the message.

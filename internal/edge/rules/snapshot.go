@@ -136,8 +136,8 @@ func (s statisticsSnapshot) statistics() *statistics {
 	return r
 }
 
-// ErrSnapshot is the error of Restore for data that is no snapshot of this version.
-var ErrSnapshot = errors.New("this is no state of the rules that this version can read")
+// ErrSnapshot is the error of Restore for data that this version did not write.
+var ErrSnapshot = errors.New("not a state of the rules that this version can read")
 
 // Restore takes up a snapshot in an engine that has seen no message yet. It appends the results of windows whose rule
 // has changed or is gone to dst. After an error the engine is as it was.
