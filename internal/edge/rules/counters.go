@@ -31,7 +31,7 @@ type RuleCounters struct {
 	Implausible uint64 `json:"implausible,omitempty"` // readings in windows whose own time cannot be right
 	Suppressed  uint64 `json:"suppressed,omitempty"`  // messages within the dead band
 	Limited     uint64 `json:"limited,omitempty"`     // messages or commands beyond the rate limit
-	Unreadable  uint64 `json:"unreadable,omitempty"`  // messages that cannot be read as telemetry: forwarded as they are
+	Unreadable  uint64 `json:"unreadable,omitempty"`  // messages that are not telemetry, forwarded as they are
 	Overflowed  uint64 `json:"overflowed,omitempty"`  // times that there was no room for a series
 	Raised      uint64 `json:"raised,omitempty"`      // alerts
 	Cleared     uint64 `json:"cleared,omitempty"`     // alerts
