@@ -24,6 +24,7 @@ const usage = `iotctl operates a deployed iot_pipeline.
   iotctl send PIPELINE PAYLOAD [flags]     send a command to devices
   iotctl pause PIPELINE [RULE...] [flags]  switch its rules off: messages that arrive are lost until resume
   iotctl resume PIPELINE [RULE...] [flags] switch its rules on
+  iotctl redrive PIPELINE [flags]          send its dead letters again
 
 "iotctl COMMAND -h" lists the flags. AWS credentials and the region come from the environment, as for every AWS tool.
 `
@@ -48,6 +49,7 @@ type command struct {
 	tags       pairs
 	devices    list
 	all, dry   bool
+	redriving
 }
 
 // dispatch runs one subcommand. Tests call it in place of main.
@@ -58,11 +60,13 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 	}
 	run := map[string]func(*command, context.Context, []string) error{
 		"pipelines": (*command).listPipelines, "devices": (*command).listDevices, "send": (*command).send,
-		"pause":  func(c *command, ctx context.Context, a []string) error { return c.setRules(ctx, a, false) },
-		"resume": func(c *command, ctx context.Context, a []string) error { return c.setRules(ctx, a, true) },
+		"pause":   func(c *command, ctx context.Context, a []string) error { return c.setRules(ctx, a, false) },
+		"resume":  func(c *command, ctx context.Context, a []string) error { return c.setRules(ctx, a, true) },
+		"redrive": (*command).redrive,
 	}[args[0]]
 	if run == nil {
-		return fmt.Errorf("unknown command %q; the commands are pipelines, devices, send, pause and resume", args[0])
+		return fmt.Errorf("unknown command %q; the commands are pipelines, devices, send, pause, resume and redrive",
+			args[0])
 	}
 	c := &command{FlagSet: flag.NewFlagSet(args[0], flag.ContinueOnError), out: out, attributes: pairs{}, tags: pairs{}}
 	c.SetOutput(out)
@@ -80,6 +84,8 @@ func (c *command) filters() {
 	switch c.Name() {
 	case "pipelines":
 		c.Var(c.tags, "tag", "only pipelines with the tag `KEY=VALUE`; can be repeated")
+	case "redrive":
+		c.redriveFlags()
 	case "send":
 		c.Var(&c.devices, "device", "`name` of a device that gets the command; can be repeated")
 		c.BoolVar(&c.all, "all", false, "send to all devices")
@@ -105,7 +111,10 @@ func (c *command) parse(args []string) (names []string, err error) {
 }
 
 func (c *command) connect(ctx context.Context) (*awsapi.Clients, error) {
-	clients, warnings, err := awsapi.Connect(ctx, awsapi.Settings{Region: c.region, UserAgent: "iotctl"})
+	// An emulator has no host names for buckets.
+	emulated := os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""
+	clients, warnings, err := awsapi.Connect(ctx,
+		awsapi.Settings{Region: c.region, UserAgent: "iotctl", S3UsePathStyle: emulated})
 	for _, w := range warnings {
 		fmt.Fprintln(c.out, "warning:", w)
 	}

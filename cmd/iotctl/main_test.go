@@ -72,7 +72,9 @@ func TestOperating(t *testing.T) {
 	}) {
 		t.Errorf("published %v", got)
 	}
-	pauseAndResume(t, awstest.New(t, server.Config(t)))
+	account := awstest.New(t, server.Config(t))
+	pauseAndResume(t, account)
+	redrive(t, account)
 	p.Unchanged()
 	p.Destroy()
 }
@@ -98,10 +100,29 @@ func pauseAndResume(t *testing.T, account awstest.Account) {
 	}
 }
 
+// redrive sends a letter to a topic, and leaves the one that has another reason.
+func redrive(t *testing.T, account awstest.Account) {
+	t.Helper()
+	for _, reason := range []string{"not_json", "other"} {
+		account.SendDeadLetter(t, "farm", fmt.Sprintf(`{"source":"processor","thing":"a","topic":"farm/a/telemetry",`+
+			`"payload_base64":"e30=","sequence_number":"1","reason":%q}`, reason))
+	}
+	for _, step := range []struct{ args, says string }{
+		{"redrive farm --dry-run", "would send 2 dead letters to the origin: 1 not_json, 1 other\n"},
+		{"redrive farm --to topic --reason not_json --thing a", "sent 1 of 1 dead letters\n"},
+		{"redrive farm --dry-run --to stream", "would send 1 dead letters to the stream: 1 other\n"},
+		{"redrive farm --reason not_json", "1 dead letters in the queue, 0 selected\n"},
+	} {
+		if got := ctl(t, strings.Fields(step.args)...); !strings.HasSuffix(got, step.says) {
+			t.Errorf("iotctl %s printed %q, want %q at its end", step.args, got, step.says)
+		}
+	}
+}
+
 // Wrong use is an error that says what is right, before anything is sent.
 func TestWrongUse(t *testing.T) {
 	for args, want := range map[string]string{
-		"restart farm":                  "the commands are pipelines, devices, send, pause and resume",
+		"restart farm":                  "the commands are pipelines, devices, send, pause, resume and redrive",
 		"send farm":                     "want iotctl send PIPELINE PAYLOAD",
 		"pause":                         "missing pipeline name: iotctl pause PIPELINE",
 		"send farm {}":                  "the command is for no device",
@@ -110,6 +131,9 @@ func TestWrongUse(t *testing.T) {
 		"devices farm --attribute bay":  "want KEY=VALUE",
 		"pipelines farm":                `unexpected argument "farm"`,
 		"pause farm --all":              "flag provided but not defined",
+		"redrive farm x":                `unexpected argument "x"`,
+		"redrive farm --to moon":        "the destinations are origin, stream, topic",
+		"redrive farm --after today":    "after is not a time such as 2026-01-31T08:00:00Z",
 	} {
 		err := dispatch(t.Context(), strings.Fields(args), &bytes.Buffer{})
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -20,6 +20,7 @@ type Lambda struct {
 	GetFunctionConfiguration        Call[lambda.GetFunctionConfigurationInput, lambda.Options, lambda.GetFunctionConfigurationOutput]
 	GetFunctionEventInvokeConfig    Call[lambda.GetFunctionEventInvokeConfigInput, lambda.Options, lambda.GetFunctionEventInvokeConfigOutput]
 	GetPolicy                       Call[lambda.GetPolicyInput, lambda.Options, lambda.GetPolicyOutput]
+	Invoke                          Call[lambda.InvokeInput, lambda.Options, lambda.InvokeOutput]
 	ListEventSourceMappings         LambdaListEventSourceMappings
 	ListFunctions                   LambdaListFunctions
 	ListTags                        Call[lambda.ListTagsInput, lambda.Options, lambda.ListTagsOutput]
@@ -46,6 +47,7 @@ func newLambda(c *lambda.Client) *Lambda {
 		GetFunctionConfiguration:        c.GetFunctionConfiguration,
 		GetFunctionEventInvokeConfig:    c.GetFunctionEventInvokeConfig,
 		GetPolicy:                       c.GetPolicy,
+		Invoke:                          c.Invoke,
 		ListEventSourceMappings:         c.ListEventSourceMappings,
 		ListFunctions:                   c.ListFunctions,
 		ListTags:                        c.ListTags,

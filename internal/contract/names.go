@@ -41,4 +41,8 @@ const (
 	KeyCredentialsBucket    = "credentials/bucket"
 	KeyThingType            = "thing_type"
 	KeyDeviceTable          = "device_table"
+	KeyDeadLetters          = "dead_letters"
+	KeyStream               = "stream"
+	KeyQueue                = "queue" // in place of the stream
+	KeyBucket               = "bucket"
 )

@@ -39,6 +39,9 @@ type arguments struct {
 	Routes map[string]struct {
 		Enabled *bool `json:"enabled"`
 	} `json:"routes"`
+	Telemetry struct {
+		Select string `json:"select"`
+	} `json:"telemetry"`
 }
 
 // Pipeline is one that exists.

@@ -44,6 +44,7 @@ func (r *Runtime) functionEnv(ctx context.Context) ([]string, error) {
 func (r *Runtime) standIn() (err error) {
 	if r.dataplane, err = dataplane.Start(dataplane.Options{Publish: r.publish, Update: r.shadows.Update,
 		Invoke:   r.invoke,
+		Call:     r.callForAnswer,
 		Endpoint: aws.ToString(r.options.Config.BaseEndpoint)}); err != nil {
 		return err
 	}

@@ -46,6 +46,10 @@ func (r *Runtime) Manifest(ctx context.Context) (*Manifest, error) {
 // StateDir is the directory for what outlives a run.
 func (r *Runtime) StateDir() (string, error) { return r.stateDir() }
 
+// Endpoint is the base URL of the local data plane: it publishes to the local broker, runs functions, and forwards
+// everything else to the emulator. Programs that operate a pipeline use it as their AWS endpoint.
+func (r *Runtime) Endpoint() string { return r.dataplane.URL }
+
 // Publish sends a message as AWS itself would, to subscribers and rules.
 func (r *Runtime) Publish(m message.Message) error { return r.publish(m) }
 

@@ -341,6 +341,12 @@ func (r *Runtime) call(ctx context.Context, functionARN string, payload []byte) 
 	return result.Payload, nil
 }
 
+// callForAnswer runs a function and returns what Lambda's Invoke answers.
+func (r *Runtime) callForAnswer(ctx context.Context, function string, payload []byte) ([]byte, bool, error) {
+	result, err := r.hosts.Invoke(ctx, functionName(function), payload)
+	return result.Payload, result.FunctionError != "", err
+}
+
 // sendAsync delivers the failure record of an asynchronous invocation.
 func (r *Runtime) sendAsync(ctx context.Context, to string, record []byte) error {
 	key := "aws/lambda/async/" + time.Now().UTC().Format("2006/01/02/2006-01-02T15.04.05.000000000")

@@ -23,8 +23,10 @@ var verbs = []struct{ begins, action string }{
 	{"Get", "GET"}, {"Create", "POST"}, {"Update", "PATCH"}, {"Delete", "DELETE"}, {"Tag", "PUT"}, {"Untag", "DELETE"},
 }
 
-// renamed are the S3 operations whose permission has another name [S3 actions, resources, and condition keys].
+// renamed are the operations whose permission has another name [S3 and Lambda actions, resources, and condition keys].
 var renamed = map[string]string{
+	"lambda:Invoke":                      "lambda:InvokeFunction",
+	"sqs:ChangeMessageVisibilityBatch":   "sqs:ChangeMessageVisibility",
 	"s3:HeadObject":                      "s3:GetObject",
 	"s3:HeadBucket":                      "s3:ListBucket",
 	"s3:ListObjects":                     "s3:ListBucket",

@@ -316,13 +316,30 @@ func fill(table []statement, p Place) []Statement {
 var operating = []statement{
 	{sid: "Rules", service: "iot", resources: []string{"arn:${partition}:iot:${region}:${account}:rule/${database}_*"},
 		actions: `DisableTopicRule EnableTopicRule GetTopicRule ListTagsForResource`},
-	{sid: "Commands", service: "iot", resources: []string{
-		"arn:${partition}:iot:${region}:${account}:topic/${name}/*/commands"}, actions: `Publish`},
+	{sid: "Messages", service: "iot", resources: []string{
+		"arn:${partition}:iot:${region}:${account}:topic/${name}/*"}, actions: `Publish`},
 	{sid: "Devices", service: "iot", resources: everything, actions: `DescribeEndpoint DescribeThing ListThings`},
 	{sid: "DeviceState", service: "dynamodb", resources: []string{
 		"arn:${partition}:dynamodb:${region}:${account}:table/${name}"}, actions: `BatchGetItem`},
 	{sid: "Manifest", service: "ssm", resources: []string{
 		"arn:${partition}:ssm:${region}:${account}:parameter/iot-pipeline/${name}/manifest"}, actions: `GetParameter`},
+	{sid: "DeadLetters", service: "sqs", resources: []string{
+		"arn:${partition}:sqs:${region}:${account}:${name}-dead-letters"},
+		actions: `ChangeMessageVisibility DeleteMessage GetQueueUrl ReceiveMessage`},
+	{sid: "BackIntoTheQueue", service: "sqs", resources: []string{
+		"arn:${partition}:sqs:${region}:${account}:${name}-messages"}, actions: `GetQueueUrl SendMessage`},
+	{sid: "BackIntoTheStream", service: "kinesis", resources: []string{
+		"arn:${partition}:kinesis:${region}:${account}:stream/${name}"}, actions: `PutRecords`},
+	{sid: "FailedBatches", service: "s3", resources: []string{
+		"arn:${partition}:s3:::${name}-${account}-${region}/aws/lambda/*"}, actions: `DeleteObject GetObject`},
+	{sid: "LargeDeadLetters", service: "s3", resources: []string{
+		"arn:${partition}:s3:::${name}-${account}-${region}/dead-letter/*"}, actions: `GetObject`},
+	{sid: "Bucket", service: "s3", resources: []string{"arn:${partition}:s3:::${name}-${account}-${region}"},
+		actions: `ListBucket`},
+	{sid: "Functions", service: "lambda", resources: []string{
+		"arn:${partition}:lambda:${region}:${account}:function:${name}-alerts",
+		"arn:${partition}:lambda:${region}:${account}:function:${name}-processor",
+		"arn:${partition}:lambda:${region}:${account}:function:${name}-watch"}, actions: `InvokeFunction`},
 	{sid: "Pipelines", service: "ssm", resources: everything, actions: `DescribeParameters`},
 }
 

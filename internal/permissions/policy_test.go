@@ -78,7 +78,7 @@ func TestPolicyIsWhatTheSourcesCall(t *testing.T) {
 
 // input is where a call is made up: the SDK's input type names service and operation.
 var input = regexp.MustCompile(
-	`\b(apigatewayv2|iot|iotdataplane|kinesis|timestreamwrite|timestreaminfluxdb|dynamodb|s3|sns|sqs|iam|lambda|cloudwatch|cloudwatchlogs|firehose|glue|athena|ssm|secretsmanager|sts|kms|scheduler)\.([A-Z][A-Za-z]+)Input\b`,
+	`\b(apigatewayv2|iot|iotdataplane|kinesis|timestreamwrite|timestreaminfluxdb|dynamodb|s3|sns|sqs|iam|lambda|cloudwatch|cloudwatchlogs|firehose|glue|athena|ssm|secretsmanager|sts|kms|scheduler)\.([A-Z][A-Za-z0-9]+)Input\b`,
 )
 
 func callsBelow(t *testing.T, root string) map[string]bool {
@@ -88,6 +88,7 @@ func callsBelow(t *testing.T, root string) map[string]bool {
 	actions := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+			strings.HasPrefix(d.Name(), "operations") || // lists of what can be called
 			slices.Contains([]string{"drivertest", "iotstub"}, filepath.Base(filepath.Dir(path))) {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
@@ -102,7 +103,7 @@ func archiveDefaults(written *ArchiveSpec) *ArchiveSpec {
 func (b *builder) bucket() assembly.Part {
 	name := b.names.bucket()
 	arn := b.arn.bucket(name)
-	return b.part("bucket", spec.KindBucket, name, arn, nil, spec.Bucket{
+	return b.part(contract.KeyBucket, spec.KindBucket, name, arn, nil, spec.Bucket{
 		KMSKeyID:     b.arn.key(deref(b.config.Archive.KMSKeyID)),
 		Policy:       policy(append([]statement{denyPlain("s3:*", arn, arn+"/*")}, b.acceptAccessLog()...)...),
 		Lifecycle:    b.lifecycle(),

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
 )
@@ -25,7 +26,7 @@ func deadLetters() capability {
 		parts: func(b *builder) []assembly.Part {
 			name := b.names.deadLetters()
 			arn := b.arn.queue(name)
-			return []assembly.Part{b.part("dead_letters", spec.KindQueue, name, arn, nil, spec.Queue{
+			return []assembly.Part{b.part(contract.KeyDeadLetters, spec.KindQueue, name, arn, nil, spec.Queue{
 				RetentionSeconds:         deadLetterDays * day,
 				VisibilityTimeoutSeconds: 30,
 				Policy:                   policy(denyPlain("sqs:*", arn)),

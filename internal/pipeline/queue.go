@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	keyQueue        = "queue"
+	keyQueue        = contract.KeyQueue
 	keyQueueMapping = "queue/event_source"
 
 	// queueRetentionDays is how long the queue keeps what nobody takes. A dead letter keeps the time at which its
@@ -50,7 +50,7 @@ func (b *builder) queueParts() []assembly.Part {
 	p, name, function := b.config.Processor, b.names.queue(), b.names.function("processor")
 	arn := b.arn.queue(name)
 	return []assembly.Part{
-		b.part(keyQueue, spec.KindQueue, name, arn, []string{"dead_letters"}, spec.Queue{
+		b.part(keyQueue, spec.KindQueue, name, arn, []string{contract.KeyDeadLetters}, spec.Queue{
 			RetentionSeconds:         queueRetentionDays * day,
 			VisibilityTimeoutSeconds: int32(visibilityFactor**p.TimeoutSeconds + *p.BatchWindowSeconds),
 			KMSKeyID:                 b.arn.key(deref(b.config.Stream.KMSKeyID)),

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
 )
@@ -43,7 +44,8 @@ func stream() capability {
 				return b.queueParts()
 			}
 			name := b.names.pipeline
-			return []assembly.Part{b.part("stream", spec.KindStream, name, b.arn.stream(name), nil, b.stream())}
+			return []assembly.Part{
+				b.part(contract.KeyStream, spec.KindStream, name, b.arn.stream(name), nil, b.stream())}
 		},
 		rules: func(b *builder) []ownRule { return []ownRule{b.telemetryRule(), b.statusRule()} },
 		resources: func(b *builder) map[needs.Resource]string {

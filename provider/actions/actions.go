@@ -1,5 +1,5 @@
 // Package actions is what operators do with a pipeline from Terraform 1.14 or later: the actions iot_send_command,
-// iot_pause and iot_resume. internal/operate does the work, for the command iotctl as well.
+// iot_pause, iot_resume and iot_redrive_dead_letters. internal/operate does the work, for the command iotctl as well.
 package actions
 
 import (
@@ -31,6 +31,7 @@ type arguments struct {
 	Attributes map[string]string `json:"attributes"`
 	All        bool              `json:"all"`
 	DryRun     bool              `json:"dry_run"`
+	redrive
 }
 
 func (a arguments) command() operate.Command {
@@ -59,7 +60,7 @@ var (
 // All returns the actions.
 func All() []func() action.Action {
 	var all []func() action.Action
-	for _, k := range []kind{sendCommand(), pause(), resume()} {
+	for _, k := range []kind{sendCommand(), pause(), resume(), redriveDeadLetters()} {
 		all = append(all, func() action.Action { return &pipelineAction{kind: k} })
 	}
 	return all

@@ -39,7 +39,8 @@ func TestActions(t *testing.T) {
 	server, env := account(t)
 	p := tftest.On(t, tftest.Current, env...)
 	main := providerBlock + watched
-	for _, name := range []string{"iot_send_command", "iot_pause", "iot_resume"} {
+	for _, name := range []string{"iot_send_command", "iot_pause", "iot_resume",
+		"iot_redrive_dead_letters"} {
 		main += readExample(t, "actions/"+name+"/action.tf")
 	}
 	p.Write("main.tf", main)
@@ -65,7 +66,26 @@ func TestActions(t *testing.T) {
 	if result := p.Try("plan", "-detailed-exitcode"); result.Code != 0 || result.Says("is paused") {
 		t.Errorf("the plan after the resume:\n%s", result.Output)
 	}
+	redriveDeadLetters(t, server, p)
 	p.Destroy()
+}
+
+// redriveDeadLetters looks at two letters, and sends the one that the example selects.
+func redriveDeadLetters(t *testing.T, server *mototest.Server, p *tftest.Project) {
+	t.Helper()
+	account := awstest.New(t, server.Config(t))
+	for _, reason := range []string{"not_json", "other"} {
+		account.SendDeadLetter(t, "greenhouse", fmt.Sprintf(`{"source":"processor","thing":"a",`+
+			`"topic":"greenhouse/a/telemetry","payload_base64":"e30=","sequence_number":"1","reason":%q}`, reason))
+	}
+	for range 2 {
+		requireSays(t, p.Try("apply", "-auto-approve", "-invoke=action.iot_redrive_dead_letters.look"),
+			"2 dead letters in the queue, 2 selected: 1 not_json, 1 other", "would send 2 dead letters to the origin")
+	}
+	requireSays(t, p.Try("apply", "-auto-approve", "-invoke=action.iot_redrive_dead_letters.repaired"),
+		"sent 1 of 1 dead letters")
+	requireSays(t, p.Try("apply", "-auto-approve", "-invoke=action.iot_redrive_dead_letters.look"),
+		"1 dead letters in the queue, 1 selected: 1 other")
 }
 
 // What an action cannot do is said before it does anything.
@@ -79,6 +99,10 @@ func TestActionsRefuse(t *testing.T) {
 			"The command is for no device"},
 		{"action \"iot_send_command\" \"x\" {\n config {\n pipeline = \"greenhouse\"\n payload = \"x\"\n devices = [\"a\", \"z\"]\n }\n}\n",
 			`Pipeline "greenhouse" has no device "z". Nothing was sent`},
+		{"action \"iot_redrive_dead_letters\" \"x\" {\n config {\n pipeline = \"greenhouse\"\n topic = \"x\"\n }\n}\n",
+			"A topic is named, and the letters do not go to one"},
+		{"action \"iot_redrive_dead_letters\" \"x\" {\n config {\n pipeline = \"greenhouse\"\n after = \"now\"\n }\n}\n",
+			"After is not a time such as 2026-01-31T08:00:00Z"},
 		{"action \"iot_send_command\" \"x\" {\n config {\n pipeline = \"nobody\"\n payload = \"x\"\n all = true\n }\n}\n",
 			`Pipeline "nobody" does not exist in account`},
 		{"action \"iot_pause\" \"x\" {\n config {\n pipeline = \"greenhouse\"\n rules = [\"copy\"]\n }\n}\n",

@@ -41,6 +41,9 @@ type Options struct {
 	Update func(ctx context.Context, thing, name string, payload []byte) ([]byte, error)
 	// Invoke queues an asynchronous invocation of a function, by its name.
 	Invoke func(ctx context.Context, function string, payload []byte) error
+	// Call runs a function and returns what it answers, and whether it failed. The error is about a function that
+	// does not run here.
+	Call func(ctx context.Context, function string, payload []byte) (answer []byte, failed bool, err error)
 	// Endpoint gets all other requests; with "" they fail.
 	Endpoint string
 }
@@ -135,19 +138,31 @@ func (o Options) serveUpdate(w http.ResponseWriter, r *http.Request) {
 	refuse(w, status, code, text)
 }
 
-// maxEvent is the largest event of an asynchronous invocation in bytes. [AWS 8: async payload 256 KB]
-const maxEvent = 256 << 10
+// The largest events in bytes, of an asynchronous invocation and of one that is waited for. [AWS 8]
+const (
+	maxEvent = 256 << 10
+	maxCall  = 6 << 20
+)
 
-// serveInvoke serves Lambda's Invoke for what functions invoke without waiting for an answer.
+// serveInvoke serves Lambda's Invoke.
 func (o Options) serveInvoke(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("X-Amz-Invocation-Type") != "Event" {
-		refuse(w, http.StatusBadRequest, "InvalidParameterValueException",
-			"iot-local runs asynchronous invocations only")
+	kind, limit := r.Header.Get("X-Amz-Invocation-Type"), int64(maxEvent)
+	switch kind {
+	case "Event":
+	case "", "RequestResponse":
+		limit = maxCall
+	default:
+		refuse(w, http.StatusBadRequest, "InvalidParameterValueException", "iot-local knows no invocation "+kind)
 		return
 	}
-	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
-		refuse(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException", "the event exceeds 256 KB")
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException",
+			fmt.Sprintf("the event exceeds %d bytes", limit))
+		return
+	}
+	if limit == maxCall {
+		o.serveCall(w, r, payload)
 		return
 	}
 	if err := o.Invoke(r.Context(), r.PathValue("name"), payload); err != nil {
@@ -155,6 +170,20 @@ func (o Options) serveInvoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
+}
+
+// serveCall answers what the function answers.
+func (o Options) serveCall(w http.ResponseWriter, r *http.Request, payload []byte) {
+	answer, failed, err := o.Call(r.Context(), r.PathValue("name"), payload)
+	if err != nil {
+		refuse(w, http.StatusNotFound, "ResourceNotFoundException", err.Error())
+		return
+	}
+	if failed {
+		w.Header().Set("X-Amz-Function-Error", "Unhandled")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(answer)
 }
 
 func refuse(w http.ResponseWriter, status int, code, text string) {

@@ -128,6 +128,11 @@ func TestInvoke(t *testing.T) {
 		}
 		got = append(got, string(payload))
 		return nil
+	}, Call: func(_ context.Context, function string, payload []byte) ([]byte, bool, error) {
+		if function != "gh-alerts" {
+			return nil, false, errors.New("iot-local does not run this function")
+		}
+		return []byte(`"answer"`), string(payload) == "fail", nil
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +149,9 @@ func TestInvoke(t *testing.T) {
 	}{
 		{lambda.InvokeInput{FunctionName: aws.String("gh-alerts"), InvocationType: event, Payload: []byte(`{"a":1}`)}, ""},
 		{lambda.InvokeInput{FunctionName: aws.String("other"), InvocationType: event}, "ResourceNotFoundException"},
-		{lambda.InvokeInput{FunctionName: aws.String("gh-alerts")}, "InvalidParameterValueException"},
+		{lambda.InvokeInput{FunctionName: aws.String("gh-alerts"), InvocationType: types.InvocationTypeDryRun},
+			"InvalidParameterValueException"},
+		{lambda.InvokeInput{FunctionName: aws.String("other")}, "ResourceNotFoundException"},
 		{lambda.InvokeInput{FunctionName: aws.String("gh-alerts"), InvocationType: event, Payload: make([]byte, maxEvent+1)},
 			"RequestTooLargeException"},
 	} {
@@ -155,6 +162,13 @@ func TestInvoke(t *testing.T) {
 			t.Errorf("%s: %v", *tc.in.FunctionName, err)
 		case tc.code != "" && (!errors.As(err, &api) || api.ErrorCode() != tc.code):
 			t.Errorf("%s: %v, want %s", *tc.in.FunctionName, err, tc.code)
+		}
+	}
+	for payload, failed := range map[string]bool{"{}": false, "fail": true} {
+		out, err := c.Invoke(t.Context(),
+			&lambda.InvokeInput{FunctionName: aws.String("gh-alerts"), Payload: []byte(payload)})
+		if err != nil || string(out.Payload) != `"answer"` || (out.FunctionError != nil) != failed {
+			t.Errorf("%s: %+v, %v", payload, out, err)
 		}
 	}
 	if diff := cmp.Diff([]string{`{"a":1}`}, got); diff != "" {

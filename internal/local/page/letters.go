@@ -3,7 +3,6 @@ package page
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -17,11 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/deadletters"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/local/message"
 )
-
-// keyDeadLetters is the key of the dead-letter queue in the manifest.
-const keyDeadLetters = "dead_letters"
 
 // letter is a dead letter of any of the kinds that the queue holds.
 type letter struct {
@@ -37,79 +35,29 @@ type letter struct {
 	Again   string    `json:"again,omitempty"` // what sending it again does; "" if that is impossible
 	Text    string    `json:"text"`            // as the queue has it
 
-	payload  []byte // nil: it is in S3
-	location string
-	function string // whose asynchronous event it is
-	receipt  string
-}
-
-// rawLetter has the members of all kinds: of the functions, of a rule's error action, and of Lambda for events that it
-// gave up.
-type rawLetter struct {
-	Source     string          `json:"source"`
-	Thing      string          `json:"thing"`
-	Topic      string          `json:"topic"`
-	ArrivedAt  string          `json:"arrived_at"`
-	Reason     string          `json:"reason"`
-	Detail     string          `json:"detail"`
-	Payload    *[]byte         `json:"payload_base64"`
-	PayloadS3  string          `json:"payload_s3"`
-	RuleName   string          `json:"ruleName"`
-	ClientID   string          `json:"clientId"`
-	Original   *[]byte         `json:"base64OriginalPayload"`
-	Failures   []failedAction  `json:"failures"`
-	Timestamp  string          `json:"timestamp"`
-	Request    json.RawMessage `json:"requestPayload"`
-	Invocation struct {
-		Function  string `json:"functionArn"`
-		Condition string `json:"condition"`
-	} `json:"requestContext"`
-	Response struct{ ErrorMessage string } `json:"responsePayload"`
-}
-
-type failedAction struct {
-	Action   string `json:"failedAction"`
-	Resource string `json:"failedResource"`
-	Message  string `json:"errorMessage"`
+	deadletters.Letter `json:"-"`
+	receipt            string
 }
 
 // readLetter reads a message of the queue. Whatever it is, it is shown.
 func readLetter(m sqstypes.Message) letter {
-	l := letter{ID: aws.ToString(m.MessageId), Text: aws.ToString(m.Body), receipt: aws.ToString(m.ReceiptHandle)}
-	var raw rawLetter
-	if json.Unmarshal([]byte(l.Text), &raw) != nil {
-		l.Reason = "unknown"
+	d := deadletters.Read(aws.ToString(m.Body))
+	l := letter{ID: aws.ToString(m.MessageId), Text: d.Body, Time: d.Time, Source: d.Source, Thing: d.Thing,
+		Topic: d.Topic, Reason: d.Reason, Detail: d.Detail, Payload: string(d.Payload), Letter: d,
+		receipt: aws.ToString(m.ReceiptHandle)}
+	if !utf8.Valid(d.Payload) {
+		l.Payload, l.Base64 = base64.StdEncoding.EncodeToString(d.Payload), true
+	}
+	switch {
+	case d.Kind == deadletters.Rule:
+		l.Source = "rule " + d.Source
+	case d.Kind == deadletters.Event:
+		l.Source = functionOf(d.Function)
+		l.Again = "invokes " + l.Source + " with the event"
 		return l
 	}
-	l.Source, l.Thing, l.Topic, l.Reason, l.Detail = raw.Source, raw.Thing, raw.Topic, raw.Reason, raw.Detail
-	l.Time, _ = time.Parse(time.RFC3339, first(raw.ArrivedAt, raw.Timestamp))
-	switch {
-	case raw.Payload != nil:
-		l.payload = *raw.Payload
-	case raw.PayloadS3 != "":
-		l.location = raw.PayloadS3
-	case raw.RuleName != "":
-		l.Source, l.Thing, l.Reason = "rule "+raw.RuleName, raw.ClientID, "rule_failed"
-		for _, f := range raw.Failures {
-			l.Detail += strings.TrimSpace(f.Action+" "+f.Resource+": "+f.Message) + "\n"
-		}
-		if raw.Original != nil {
-			l.payload = *raw.Original
-		}
-	case raw.Invocation.Function != "":
-		l.function = strings.TrimSuffix(raw.Invocation.Function, ":$LATEST")
-		l.Source, l.Reason = functionOf(l.function), raw.Invocation.Condition
-		l.Detail, l.payload = raw.Response.ErrorMessage, raw.Request
-	}
-	l.Payload = string(l.payload)
-	if !utf8.Valid(l.payload) {
-		l.Payload, l.Base64 = base64.StdEncoding.EncodeToString(l.payload), true
-	}
-	switch {
-	case l.function != "":
-		l.Again = "invokes " + l.Source + " with the event"
-	case l.Topic != "" && (l.payload != nil || l.location != ""):
-		l.Again = "publishes the payload to " + l.Topic
+	if d.Topic != "" && (d.Payload != nil || d.Location != "") {
+		l.Again = "publishes the payload to " + d.Topic
 	}
 	return l
 }
@@ -136,11 +84,12 @@ func (s *Server) letters(r *http.Request) (any, error) {
 // readLetters receives messages without hiding them from others, until none is new.
 func (s *Server) readLetters(ctx context.Context) (queue string, list []letter, err error) {
 	manifest, err := s.options.Runtime.Manifest(ctx)
-	if err != nil || manifest.Parts[keyDeadLetters] == "" {
+	if err != nil || manifest.Parts[contract.KeyDeadLetters] == "" {
 		return "", nil, err
 	}
 	client := s.options.Runtime.Clients().SQS()
-	url, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(manifest.Parts[keyDeadLetters])})
+	name := manifest.Parts[contract.KeyDeadLetters]
+	url, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
 	if err != nil {
 		return "", nil, err
 	}
@@ -179,19 +128,20 @@ func (s *Server) sendAgain(r *http.Request) (any, error) {
 	}
 	known, ok := s.letter.LoadAndDelete(id) // so that two clicks send it once
 	l, _ := known.(letter)
+	payload := l.Letter.Payload
 	if !ok {
 		return nil, notFound("the dead letter is not in the queue any more")
 	}
-	if l.location != "" {
-		if l.payload, err = s.object(ctx, l.location); err != nil {
+	if l.Location != "" {
+		if payload, err = s.object(ctx, l.Location); err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case l.function != "":
-		err = s.options.Runtime.InvokeAsync(ctx, l.function, l.payload)
+	case l.Kind == deadletters.Event:
+		err = s.options.Runtime.InvokeAsync(ctx, l.Function, payload)
 	case l.Again != "":
-		m := message.New(l.Topic, l.payload)
+		m := message.New(l.Topic, payload)
 		m.QoS = 1
 		err = s.options.Runtime.Publish(m)
 	default:

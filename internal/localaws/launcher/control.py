@@ -18,6 +18,7 @@ from moto.iotdata.models import iotdata_backends
 from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import S3Response
 from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 from moto.timestreamwrite.models import timestreamwrite_backends
 
 ACCOUNT = "123456789012"
@@ -129,6 +130,14 @@ def published(query):
     ]
 
 
+def reveal(query):
+    """Ends the time for which messages of a queue are hidden."""
+    queue = sqs_backends[ACCOUNT][query["region"]].queues[query["queue"]]
+    queue.pending_messages.clear()
+    for message in queue._messages:
+        message.visible_at = 0
+
+
 READS = {
     "/mototest/timestream": timestream_records,
     "/mototest/notifications": notifications,
@@ -177,6 +186,9 @@ class Application:
                 return "200 OK", {}
             if path == "/mototest/restore" and query.get("name") in snapshots:
                 restore_snapshot(query["name"])
+                return "200 OK", {}
+            if path == "/mototest/reveal":
+                reveal(query)
                 return "200 OK", {}
             if path == "/mototest/faults":
                 with lock:

@@ -42,3 +42,12 @@ var QueueTamperings = []Tampering{
 			a.IoT().DisableTopicRule(t.Context(), &iot.DisableTopicRuleInput{RuleName: &r.Name}))
 	}},
 }
+
+// SendDeadLetter puts a text into the dead-letter queue of a pipeline.
+func (a Account) SendDeadLetter(t testing.TB, pipeline, body string) {
+	t.Helper()
+	name := pipeline + "-dead-letters"
+	queue := must[*sqs.GetQueueUrlOutput](t)(a.SQS().GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: &name}))
+	must[*sqs.SendMessageOutput](t)(
+		a.SQS().SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: &body}))
+}

@@ -114,6 +114,15 @@ func (s *Server) ReadNotifications(ctx context.Context, topicARN string) ([]Noti
 	return all, err
 }
 
+// Reveal lets hidden messages of an SQS queue be received again, as if their time were over.
+func (s *Server) Reveal(t testing.TB, queue string) {
+	t.Helper()
+	if err := s.control(t.Context(), http.MethodPost, "/mototest/reveal", url.Values{"queue": {queue}}, nil,
+		nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A Publish is a message that was sent through the IoT data plane's Publish call.
 type Publish struct {
 	Topic   string `json:"topic"`
