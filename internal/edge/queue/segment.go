@@ -1,0 +1,103 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// A segment is a file of records of one priority.
+type segment struct {
+	priority Priority
+	first    uint64 // no record has a lower sequence number
+	file     file
+	size     int64 // bytes of the file that are records, or damaged
+	records  int   // whole records
+	live     int   // records that are not settled
+	sealed   bool  // nothing more is appended
+	unsynced bool  // the file differs from the disk
+}
+
+const segmentSuffix = ".seg"
+
+func segmentName(p Priority, first uint64) string {
+	return fmt.Sprintf("%s-%016x%s", p, first, segmentSuffix)
+}
+
+func (s *segment) name() string { return segmentName(s.priority, s.first) }
+
+func parseSegmentName(name string) (p Priority, first uint64, ok bool) {
+	name, ok = strings.CutSuffix(name, segmentSuffix)
+	label, number, found := strings.Cut(name, "-")
+	p, err := ParsePriority(label)
+	first, numberErr := strconv.ParseUint(number, 16, 64)
+	return p, first, ok && found && label != "" && len(number) == 16 && err == nil && numberErr == nil
+}
+
+// A scanner reads the records of a segment from an offset on, and skips what is damaged.
+type scanner struct {
+	segment *segment
+	start   int64  // of the record that next returned
+	offset  int64  // of the next record
+	index   int    // whole records before it
+	last    uint64 // the sequence number of the record before, so that none is read twice
+	buffer  []byte // bytes of the file from offset on; they never change
+}
+
+const readAhead = 64 << 10
+
+// next returns the next record, or io.EOF at the segment's end as it is now.
+func (s *scanner) next() (Record, error) {
+	for {
+		r, size, err := parseRecord(s.buffer)
+		if errors.Is(err, errShort) {
+			more, readErr := s.fill()
+			if readErr != nil {
+				return Record{}, readErr
+			}
+			if more {
+				continue
+			}
+			if len(s.buffer) == 0 {
+				return Record{}, io.EOF
+			}
+			err = errCorrupt // a record that the end cuts off
+		}
+		if err == nil && (r.Sequence < s.segment.first || r.Sequence <= s.last) {
+			err = errCorrupt // of a file that was here before
+		}
+		if err != nil {
+			s.skip(1)
+			continue
+		}
+		s.start = s.offset
+		s.skip(size)
+		s.index, s.last = s.index+1, r.Sequence
+		r.Priority = s.segment.priority
+		return r, nil
+	}
+}
+
+func (s *scanner) skip(n int) {
+	s.offset += int64(n)
+	s.buffer = s.buffer[n:]
+}
+
+// fill reads on, and reports whether there was more.
+func (s *scanner) fill() (bool, error) {
+	from := s.offset + int64(len(s.buffer))
+	want := min(s.segment.size-from, max(readAhead, int64(len(s.buffer))))
+	if want <= 0 {
+		return false, nil
+	}
+	b := make([]byte, int64(len(s.buffer))+want)
+	n := copy(b, s.buffer)
+	read, err := s.segment.file.ReadAt(b[n:], from)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, fmt.Errorf("reading %s: %w", s.segment.name(), err)
+	}
+	s.buffer = b[:n+read]
+	return read > 0, nil
+}
