@@ -1,0 +1,204 @@
+package broker
+
+import (
+	"crypto/tls"
+	"strings"
+
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
+)
+
+// hook receives the callbacks of the MQTT server.
+type hook struct {
+	mqtt.HookBase
+	broker *Broker
+}
+
+// ID implements mqtt.Hook.
+func (h *hook) ID() string { return "iot-edge" }
+
+// Provides lists the callbacks that the server should call.
+func (h *hook) Provides(b byte) bool {
+	switch b {
+	case mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnSubscribe,
+		mqtt.OnUnsubscribe, mqtt.OnPublish, mqtt.OnPacketEncode, mqtt.OnWill:
+		return true
+	}
+	return false
+}
+
+func (h *hook) refuse(child, remote, what string) {
+	h.broker.refused.Add(1)
+	h.broker.options.Log.Warn("A client was refused.", "child", child, "remote", remote, "why", what)
+}
+
+// OnConnectAuthenticate identifies the child. Its name is its client ID as well, whatever it sent: nobody can take over
+// the session of another.
+func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
+	child := string(pk.Connect.Username)
+	if certified := commonName(cl); certified != "" && (child == "" || child == certified) {
+		child = certified
+		if _, ok := h.broker.options.Children[child]; !ok {
+			h.refuse(child, cl.Net.Remote, "the gateway has no child of the certificate's common name")
+			return false
+		}
+	} else {
+		known, ok := h.broker.options.Children[child]
+		if !ok || known.Password == "" || !config.PasswordHash(known.Password).Matches(pk.Connect.Password) {
+			h.refuse(child, cl.Net.Remote, "unknown user, or wrong password")
+			return false
+		}
+	}
+	cl.ID = child
+	cl.Properties.Props.TopicAliasMaximum = 0 // OnPacketEncode changes topics
+	return true
+}
+
+// commonName is that of a client certificate that the client CA signed.
+func commonName(cl *mqtt.Client) string {
+	conn, ok := cl.Net.Conn.(*tls.Conn)
+	if !ok {
+		return ""
+	}
+	state := conn.ConnectionState()
+	if len(state.VerifiedChains) == 0 {
+		return ""
+	}
+	return state.PeerCertificates[0].Subject.CommonName
+}
+
+// OnSessionEstablished notes the connection.
+func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
+	h.broker.mu.Lock()
+	h.broker.clients[cl] = cl.ID
+	closed := h.broker.closed
+	h.broker.mu.Unlock()
+	if closed {
+		h.broker.disconnect(cl, packets.ErrServerShuttingDown)
+		return
+	}
+	h.broker.options.Log.Debug("A child has connected.", "child", cl.ID, "remote", cl.Net.Remote)
+}
+
+// OnDisconnect forgets the connection.
+func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
+	h.broker.mu.Lock()
+	delete(h.broker.clients, cl)
+	h.broker.mu.Unlock()
+	h.broker.options.Log.Debug("A child has disconnected.", "child", cl.ID, "error", err)
+}
+
+// own returns what follows the child's own name in a topic: "telemetry" for both forms.
+func (h *hook) own(child, topic string) string {
+	return strings.TrimPrefix(topic, h.broker.options.Prefix+"/"+h.broker.thing(child)+"/")
+}
+
+// full is the topic of a child in the pipeline.
+func (h *hook) full(child, rest string) string {
+	return h.broker.options.Prefix + "/" + h.broker.thing(child) + "/" + rest
+}
+
+const commands = "commands"
+
+// OnSubscribe allows a child its own commands only.
+func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
+	for i, s := range pk.Filters {
+		if h.own(cl.ID, s.Filter) != commands {
+			h.refuse(cl.ID, cl.Net.Remote, "subscribing to "+s.Filter)
+			pk.Filters[i].Filter = "" // the server rejects an empty filter
+			continue
+		}
+		h.broker.mu.Lock()
+		h.broker.short[cl.ID] = s.Filter == commands
+		h.broker.mu.Unlock()
+		pk.Filters[i].Filter = h.full(cl.ID, commands)
+	}
+	return pk
+}
+
+// OnUnsubscribe undoes what OnSubscribe did to the topic.
+func (h *hook) OnUnsubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
+	for i, s := range pk.Filters {
+		if h.own(cl.ID, s.Filter) == commands {
+			pk.Filters[i].Filter = h.full(cl.ID, commands)
+		}
+	}
+	return pk
+}
+
+// OnPacketEncode gives a command the topic to which the child subscribed.
+func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet {
+	if pk.FixedHeader.Type == packets.Publish {
+		h.broker.mu.Lock()
+		if h.broker.short[cl.ID] {
+			pk.TopicName = commands
+		}
+		h.broker.mu.Unlock()
+	}
+	return pk
+}
+
+// OnACLCheck lets a child receive its own commands. What it publishes is decided in OnPublish, where a topic alias has
+// been resolved.
+func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
+	return write || cl.Net.Inline || topic == h.full(cl.ID, commands)
+}
+
+// publishable reports whether a child may publish on a topic, of which rest follows its name.
+func (h *hook) publishable(rest string) bool {
+	if rest == "telemetry" || rest == "status" {
+		return true
+	}
+	id, ok := strings.CutPrefix(rest, commands+"/")
+	id, result := strings.CutSuffix(id, "/result")
+	return ok && result && id != "" && !strings.Contains(id, "/") && h.broker.commandResults.Load()
+}
+
+// OnPublish stores a child's message. The server acknowledges it afterwards, and sends it to nobody.
+func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	if cl.Net.Inline {
+		return pk, nil // a command
+	}
+	rest := h.own(cl.ID, pk.TopicName)
+	topic := h.full(cl.ID, rest)
+	if !h.publishable(rest) || len(pk.Payload) > queue.MaxPayload || len(topic) > queue.MaxTopic {
+		h.refuse(cl.ID, cl.Net.Remote, "publishing on "+pk.TopicName)
+		return pk, h.fail(cl, pk, packets.ErrNotAuthorized)
+	}
+	if err := h.broker.options.Take(cl.ID, topic, pk.Payload); err != nil {
+		h.broker.failed.Add(1)
+		h.broker.options.Log.Error("A message could not be stored.", "child", cl.ID, "error", err)
+		return pk, h.fail(cl, pk, packets.ErrQuotaExceeded)
+	}
+	h.broker.messages.Add(1)
+	return pk, packets.CodeSuccessIgnore
+}
+
+// fail tells a client that its message was not taken: by the acknowledgement's reason code, or, before MQTT 5, by the
+// end of the connection, after which the client sends it again.
+func (h *hook) fail(cl *mqtt.Client, pk packets.Packet, code packets.Code) error {
+	if cl.Properties.ProtocolVersion == 5 && pk.FixedHeader.Qos > 0 {
+		return code
+	}
+	if pk.FixedHeader.Qos > 0 || code == packets.ErrNotAuthorized {
+		h.broker.disconnect(cl, code)
+	}
+	return packets.ErrRejectPacket
+}
+
+// OnWill stores the last will of a child.
+func (h *hook) OnWill(cl *mqtt.Client, will mqtt.Will) (mqtt.Will, error) {
+	rest := h.own(cl.ID, will.TopicName)
+	if !h.publishable(rest) || len(will.Payload) > queue.MaxPayload {
+		h.refuse(cl.ID, cl.Net.Remote, "a last will on "+will.TopicName)
+		return mqtt.Will{}, nil
+	}
+	if err := h.broker.options.Take(cl.ID, h.full(cl.ID, rest), will.Payload); err != nil {
+		h.broker.failed.Add(1)
+		h.broker.options.Log.Error("A last will could not be stored.", "child", cl.ID, "error", err)
+	}
+	return mqtt.Will{}, nil // without a topic, the server sends it to nobody
+}

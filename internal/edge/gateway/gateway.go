@@ -1,0 +1,214 @@
+// Package gateway is the program of a gateway: a broker for its children, a queue on disk, an uplink to AWS IoT, and the
+// configuration from the gateway's shadow.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/broker"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/uplink"
+)
+
+// A Gateway is a running gateway.
+type Gateway struct {
+	config   *config.Config
+	identity *config.Identity
+	log      *slog.Logger
+	version  string // of the program
+	started  time.Time
+
+	queue   *queue.Queue
+	broker  *broker.Broker
+	uplink  *uplink.Uplink
+	monitor net.Listener
+
+	mu       sync.Mutex
+	settings config.Settings
+	desired  []byte // that the settings come from, nil for those of the file
+	statuses chan struct{}
+}
+
+// Start starts a gateway. Run makes it work.
+func Start(c *config.Config, version string, log *slog.Logger) (*Gateway, error) {
+	identity, err := c.Identity()
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(identity.Gateway, ":") {
+		return nil, fmt.Errorf("the credentials are those of %q, which is a device behind a gateway: use the gateway's",
+			identity.Gateway)
+	}
+	g := &Gateway{config: c, identity: identity, log: log, version: version, started: time.Now(),
+		statuses: make(chan struct{}, 1)}
+	if err := g.open(); err != nil {
+		g.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Gateway) open() (err error) {
+	dir := filepath.Join(g.config.StateDirectory, "queue")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the directory of the queue: %w", err)
+	}
+	g.queue, err = queue.Open(dir, queue.Options{
+		MaxBytes: int64(g.config.Queue.MaxMiB) << 20, Policy: queue.DropPolicy(g.config.Queue.Drop),
+		SyncEach: g.config.Queue.Sync == config.SyncEach,
+	})
+	if err != nil {
+		return fmt.Errorf("opening the queue in %s: %w", dir, err)
+	}
+	found := g.queue.Recovery()
+	g.log.Info("The queue is open.", "records", found.Records, "lost", found.Lost)
+	if found.StateDamaged {
+		g.log.Error("The state of the queue is damaged: all of its records are sent again, and the counts begin anew.")
+	}
+	g.restore()
+	children, err := g.config.Broker.TLS()
+	if err != nil {
+		return err
+	}
+	things := "$aws/things/" + g.identity.Gateway + "/shadow/name/" + shadowName
+	g.uplink = uplink.New(uplink.Options{
+		Endpoint: g.identity.Endpoint, TLS: g.identity.TLS, ClientID: g.identity.Gateway, Queue: g.queue,
+		Settings: uplink.Settings{Limits: g.settings.Limits, Batch: g.settings.Batch}, Log: g.log,
+		Subscriptions: []string{g.commandFilter(), things + "/get/accepted", things + "/update/documents"},
+		Receive:       g.receive, Connected: func() { go g.connected() },
+	})
+	g.broker, err = broker.Start(broker.Options{
+		Listen: g.config.Broker.Listen, TLS: children, Prefix: g.identity.Prefix, Gateway: g.identity.Gateway,
+		Children: g.config.Broker.Children, Take: g.take, Log: g.log,
+	})
+	if err != nil {
+		return err
+	}
+	g.broker.AllowCommandResults(g.settings.CommandResults)
+	return g.listen()
+}
+
+// commandFilter is where the commands of all children arrive: <prefix>/<gateway>/children/<thing>/commands.
+func (g *Gateway) commandFilter() string {
+	return g.identity.Prefix + "/" + g.identity.Gateway + "/children/+/commands"
+}
+
+// take stores what a child published.
+func (g *Gateway) take(_, topic string, payload []byte) error {
+	return g.queue.Append(queue.Record{Time: time.Now(), Priority: queue.Normal, Topic: topic, Payload: payload})
+}
+
+// receive takes what arrives from AWS IoT.
+func (g *Gateway) receive(topic string, payload []byte) {
+	if rest, ok := strings.CutPrefix(topic, "$aws/things/"+g.identity.Gateway+"/shadow/name/"+shadowName); ok {
+		g.shadow(rest, payload)
+		return
+	}
+	name, ok := strings.CutSuffix(strings.TrimPrefix(topic, g.identity.Prefix+"/"+g.identity.Gateway+"/children/"),
+		"/commands")
+	child, of := strings.CutPrefix(name, g.identity.Gateway+":")
+	if !ok || !of {
+		g.log.Warn("A message arrived on a topic that is not expected.", "topic", topic)
+		return
+	}
+	if err := g.broker.Command(child, payload); err != nil {
+		g.log.Warn("A command could not be delivered.", "child", child, "error", err)
+	}
+}
+
+// connected runs after each connection: it asks for the settings, and reports.
+func (g *Gateway) connected() {
+	if err := g.uplink.Publish("$aws/things/"+g.identity.Gateway+"/shadow/name/"+shadowName+"/get", nil); err != nil {
+		g.log.Debug("The shadow was not asked for.", "error", err)
+	}
+	g.reportNow()
+}
+
+// Run works until the context ends. Then it stops listening, forwards what it can for the configured time, and closes.
+func (g *Gateway) Run(ctx context.Context) error {
+	defer g.close()
+	up, stop := context.WithCancel(context.Background())
+	defer stop()
+	var running sync.WaitGroup
+	running.Go(func() { g.uplink.Run(up) })
+	running.Go(func() { g.serve(up) })
+	g.tick(ctx)
+	g.log.Info("Stopping.", "records", g.queue.Stats().Records)
+	g.broker.Close()
+	g.drain(time.Duration(*g.config.DrainSeconds) * time.Second)
+	stop()
+	running.Wait()
+	return g.queue.Close()
+}
+
+// tick does what is due from time to time, until the context ends.
+func (g *Gateway) tick(ctx context.Context) {
+	syncs := time.NewTicker(g.config.Queue.SyncEvery())
+	defer syncs.Stop()
+	reports := time.NewTicker(time.Second)
+	defer reports.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-syncs.C:
+			if err := g.queue.Sync(); err != nil {
+				g.log.Error("The queue cannot be written to the disk.", "error", err)
+			}
+			continue
+		case <-g.statuses:
+		case <-reports.C:
+			g.mu.Lock()
+			due := time.Duration(g.settings.StatusSeconds) * time.Second
+			g.mu.Unlock()
+			if time.Since(last) < due {
+				continue
+			}
+		}
+		last = time.Now()
+		g.report()
+	}
+}
+
+// drain waits until the queue is empty.
+func (g *Gateway) drain(most time.Duration) {
+	deadline := time.NewTimer(most)
+	defer deadline.Stop()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for g.queue.Stats().Records > 0 && g.uplink.Stats().Connected {
+		select {
+		case <-deadline.C:
+			return
+		case <-look.C:
+		}
+	}
+}
+
+func (g *Gateway) close() {
+	if g.broker != nil {
+		g.broker.Close()
+	}
+	if g.monitor != nil {
+		g.monitor.Close()
+	}
+	if g.queue != nil {
+		if err := g.queue.Close(); err != nil && !errors.Is(err, queue.ErrClosed) {
+			g.log.Error("The queue could not be closed.", "error", err)
+		}
+	}
+}
+
+// Addresses are where children connect.
+func (g *Gateway) Addresses() []string { return g.broker.Addresses() }

@@ -1,0 +1,96 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
+)
+
+// listen opens the loopback address of health and metrics.
+func (g *Gateway) listen() error {
+	if g.config.Monitor == config.Off {
+		return nil
+	}
+	listener, err := net.Listen("tcp", g.config.Monitor)
+	if err != nil {
+		return fmt.Errorf("listening for health and metrics: %w", err)
+	}
+	g.monitor = listener
+	g.log.Info("Health and metrics are served.", "address", listener.Addr().String())
+	return nil
+}
+
+// serve answers requests until the context ends.
+func (g *Gateway) serve(ctx context.Context) {
+	if g.monitor == nil {
+		return
+	}
+	set := g.metrics()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		set.WritePrometheus(w)
+		metrics.WriteProcessMetrics(w)
+	})
+	// A gateway without uplink does its work. One that cannot write to its disk does not.
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		status := g.Status()
+		w.Header().Set("Content-Type", "application/json")
+		if status.Queue.Problem != "" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		json.NewEncoder(w).Encode(status)
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	stopped := context.AfterFunc(ctx, func() { server.Close() })
+	defer stopped()
+	server.Serve(g.monitor)
+}
+
+// metrics are read when they are asked for.
+func (g *Gateway) metrics() *metrics.Set {
+	set := metrics.NewSet()
+	gauge := func(name string, value func() float64) { set.NewGauge("iot_edge_"+name, value) }
+	stats := func(name string, value func(queue.Stats) float64) {
+		gauge(name, func() float64 { return value(g.queue.Stats()) })
+	}
+	stats("queue_records", func(s queue.Stats) float64 { return float64(s.Records) })
+	stats("queue_bytes", func(s queue.Stats) float64 { return float64(s.Bytes) })
+	stats("queue_max_bytes", func(s queue.Stats) float64 { return float64(s.MaxBytes) })
+	stats("queue_oldest_seconds", func(s queue.Stats) float64 {
+		if s.Oldest.IsZero() {
+			return 0
+		}
+		return max(time.Since(s.Oldest).Seconds(), 0)
+	})
+	stats("queue_appended_total", func(s queue.Stats) float64 { return float64(s.Appended) })
+	stats("queue_rejected_total", func(s queue.Stats) float64 { return float64(s.Rejected) })
+	stats("queue_lost_total", func(s queue.Stats) float64 { return float64(s.Lost) })
+	for p := range (queue.Stats{}).Dropped {
+		stats(fmt.Sprintf("queue_dropped_total{priority=%q}", queue.Priority(p)),
+			func(s queue.Stats) float64 { return float64(s.Dropped[p]) })
+	}
+	gauge("uplink_connected", func() float64 {
+		if g.uplink.Stats().Connected {
+			return 1
+		}
+		return 0
+	})
+	gauge("uplink_in_flight", func() float64 { return float64(g.uplink.Stats().InFlight) })
+	gauge("uplink_reconnects_total", func() float64 { return float64(g.uplink.Stats().Reconnects) })
+	gauge("uplink_messages_total", func() float64 { return float64(g.uplink.Stats().Publishes) })
+	gauge("uplink_records_total", func() float64 { return float64(g.uplink.Stats().Records) })
+	gauge("children_connected", func() float64 { return float64(g.broker.Stats().Connected) })
+	gauge("children_messages_total", func() float64 { return float64(g.broker.Stats().Messages) })
+	gauge("children_refused_total", func() float64 { return float64(g.broker.Stats().Refused) })
+	gauge("children_failed_total", func() float64 { return float64(g.broker.Stats().Failed) })
+	return set
+}

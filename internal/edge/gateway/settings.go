@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/uplink"
+)
+
+// shadowName is the named shadow with a gateway's settings.
+const shadowName = "edge"
+
+// restore reads the settings that held when the gateway stopped, so that it starts without uplink as it was.
+func (g *Gateway) restore() {
+	g.settings = g.config.Settings
+	desired, err := os.ReadFile(g.desiredFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	var settings config.Settings
+	if err == nil {
+		settings, err = g.config.Settings.Merge(desired)
+	}
+	if err != nil {
+		g.log.Error("The stored settings cannot be used: those of the file hold until the uplink is up.", "error", err)
+		return
+	}
+	g.settings, g.desired = settings, desired
+}
+
+func (g *Gateway) desiredFile() string { return filepath.Join(g.config.StateDirectory, "desired.json") }
+
+// shadow takes the answer to a request for the shadow, or a change of it.
+func (g *Gateway) shadow(topic string, payload []byte) {
+	type state struct {
+		State struct {
+			Desired  json.RawMessage  `json:"desired"`
+			Reported *config.Reported `json:"reported"`
+		} `json:"state"`
+	}
+	var document struct {
+		state
+		Current *state `json:"current"`
+	}
+	if err := json.Unmarshal(payload, &document); err != nil {
+		g.log.Warn("The shadow is not what AWS IoT sends.", "topic", topic, "error", err)
+		return
+	}
+	now := document.state
+	if strings.HasSuffix(topic, "/update/documents") {
+		if document.Current == nil {
+			return
+		}
+		now = *document.Current
+	}
+	if len(now.State.Desired) == 0 {
+		return // what the file says, or the last good settings, hold
+	}
+	g.apply(now.State.Desired, now.State.Reported)
+}
+
+// apply makes settings hold, if they are good, and reports. known is what the shadow says was reported: what it says
+// already is not reported again.
+func (g *Gateway) apply(desired []byte, known *config.Reported) {
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, desired); err == nil {
+		desired = compact.Bytes()
+	}
+	reported := config.Reported{Version: config.DesiredVersion(desired), Status: config.Applied}
+	g.mu.Lock()
+	if !bytes.Equal(desired, g.desired) {
+		if err := g.change(desired); err != nil {
+			text := err.Error()
+			reported.Status, reported.Error = config.Rejected, &text
+			g.log.Error("The shadow has settings that cannot be used: the ones before hold on.",
+				"version", reported.Version, "error", err)
+		} else {
+			g.log.Info("The shadow's settings hold now.", "version", reported.Version)
+		}
+	}
+	g.mu.Unlock()
+	if known != nil && known.Version == reported.Version && known.Status == reported.Status &&
+		(known.Error == nil) == (reported.Error == nil) && (known.Error == nil || *known.Error == *reported.Error) {
+		return
+	}
+	body, err := json.Marshal(map[string]any{"state": map[string]any{"reported": reported}})
+	if err == nil {
+		err = g.uplink.Publish("$aws/things/"+g.identity.Gateway+"/shadow/name/"+shadowName+"/update", body)
+	}
+	if err != nil {
+		g.log.Debug("The state of the settings was not reported; the next connection does it.", "error", err)
+	}
+}
+
+// change checks, stores and adopts settings; g.mu is held.
+func (g *Gateway) change(desired []byte) error {
+	settings, err := g.config.Settings.Merge(desired)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(g.desiredFile(), desired); err != nil {
+		return fmt.Errorf("storing the settings: %w", err)
+	}
+	g.settings, g.desired = settings, bytes.Clone(desired)
+	g.uplink.Set(uplink.Settings{Limits: settings.Limits, Batch: settings.Batch})
+	g.broker.AllowCommandResults(settings.CommandResults)
+	return nil
+}
+
+// replaceFile replaces a file as a whole: after a crash, it has the old content or the new.
+func replaceFile(name string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // nothing is there after the rename
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
