@@ -35,8 +35,8 @@ func (c *Config) Identity() (*Identity, error) {
 		return nil, err
 	}
 	if b.PrivateKey == "" {
-		return nil, fmt.Errorf("the credentials of %q in %s have no private key: put it into %s of a directory, with the "+
-			"bundle as %s", b.Thing, c.Credentials, keyFile, bundleFile)
+		return nil, fmt.Errorf("the credentials of %q in %s have no private key: put it into %s of a directory, with "+
+			"the bundle as %s", b.Thing, c.Credentials, keyFile, bundleFile)
 	}
 	pair, err := tls.X509KeyPair([]byte(b.CertificatePEM), []byte(b.PrivateKey))
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *Config) Identity() (*Identity, error) {
 	}
 	prefix, ok := strings.CutSuffix(b.Topics.Telemetry, "/"+b.Thing+"/telemetry")
 	if !ok {
-		return nil, fmt.Errorf("the credentials in %s have the telemetry topic %q, which is not <prefix>/%s/telemetry: "+
+		return nil, fmt.Errorf("the credentials in %s have the telemetry topic %q, not <prefix>/%s/telemetry: "+
 			"fetch the bundle again", c.Credentials, b.Topics.Telemetry, b.Thing)
 	}
 	endpoint := c.Endpoint

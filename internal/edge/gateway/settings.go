@@ -119,7 +119,7 @@ func replaceFile(name string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // nothing is there after the rename
+	defer func() { _ = os.Remove(f.Name()) }() // nothing is there after the rename
 	_, err = f.Write(content)
 	if err == nil {
 		err = f.Sync()

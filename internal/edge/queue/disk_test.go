@@ -84,10 +84,10 @@ type handle struct {
 }
 
 func (h *handle) ReadAt(b []byte, at int64) (int, error) {
-	if at >= int64(len(h.content.now)) {
+	if at >= int64(len(h.now)) {
 		return 0, io.EOF
 	}
-	n := copy(b, h.content.now[at:])
+	n := copy(b, h.now[at:])
 	if n < len(b) {
 		return n, io.EOF
 	}
@@ -99,10 +99,10 @@ func (h *handle) WriteAt(b []byte, at int64) (int, error) {
 	if err != nil {
 		b = b[:min(partly, len(b))]
 	}
-	if grow := int(at) + len(b) - len(h.content.now); grow > 0 {
-		h.content.now = append(h.content.now, make([]byte, grow)...)
+	if grow := int(at) + len(b) - len(h.now); grow > 0 {
+		h.now = append(h.now, make([]byte, grow)...)
 	}
-	copy(h.content.now[at:], b)
+	copy(h.now[at:], b)
 	return len(b), err
 }
 
@@ -110,7 +110,7 @@ func (h *handle) Truncate(size int64) error {
 	if _, err := h.disk.ask("truncate", h.name); err != nil {
 		return err
 	}
-	h.content.now = h.content.now[:size]
+	h.now = h.now[:size]
 	return nil
 }
 
@@ -118,9 +118,9 @@ func (h *handle) Sync() error {
 	if _, err := h.disk.ask("sync", h.name); err != nil {
 		return err
 	}
-	h.content.durable = slices.Clone(h.content.now)
+	h.content.durable = slices.Clone(h.now)
 	return nil
 }
 
-func (h *handle) size() (int64, error) { return int64(len(h.content.now)), nil }
+func (h *handle) size() (int64, error) { return int64(len(h.now)), nil }
 func (h *handle) Close() error         { return nil }

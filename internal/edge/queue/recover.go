@@ -17,26 +17,12 @@ func (q *Queue) recover() error {
 	q.slots = slots
 	known, found, damaged := readState(slots)
 	q.state = known
-	names, err := q.files.list()
-	if err != nil {
-		return fmt.Errorf("listing the queue: %w", err)
-	}
-	for _, name := range names {
-		p, first, ok := parseSegmentName(name)
-		if !ok {
-			continue
-		}
-		f, err := q.files.open(name)
-		if err != nil {
-			return fmt.Errorf("opening %s: %w", name, err)
-		}
-		l := &q.lanes[p]
-		l.segments = append(l.segments, &segment{priority: p, first: first, file: f, sealed: true})
+	if err := q.openSegments(); err != nil {
+		return err
 	}
 	present, last := uint64(0), q.state.settled
 	for i := range q.lanes {
 		l := &q.lanes[i]
-		slices.SortFunc(l.segments, func(a, b *segment) int { return cmp.Compare(a.first, b.first) })
 		for j := 0; j < len(l.segments); {
 			s := l.segments[j]
 			newest, err := q.scanSegment(s)
@@ -63,6 +49,30 @@ func (q *Queue) recover() error {
 	q.saveState()
 	if q.dirty {
 		return q.problem
+	}
+	return nil
+}
+
+// openSegments opens all segments, in order.
+func (q *Queue) openSegments() error {
+	names, err := q.files.list()
+	if err != nil {
+		return fmt.Errorf("listing the queue: %w", err)
+	}
+	for _, name := range names {
+		p, first, ok := parseSegmentName(name)
+		if !ok {
+			continue
+		}
+		f, err := q.files.open(name)
+		if err != nil {
+			return fmt.Errorf("opening %s: %w", name, err)
+		}
+		l := &q.lanes[p]
+		l.segments = append(l.segments, &segment{priority: p, first: first, file: f, sealed: true})
+	}
+	for i := range q.lanes {
+		slices.SortFunc(q.lanes[i].segments, func(a, b *segment) int { return cmp.Compare(a.first, b.first) })
 	}
 	return nil
 }

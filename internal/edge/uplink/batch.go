@@ -13,7 +13,6 @@ type parcel struct {
 	topic   string
 	payload []byte
 	records []uint64
-	single  bool      // of one record, whose payload is not in brackets
 	opened  time.Time // when its first record was read
 }
 
@@ -54,8 +53,8 @@ func (p *packer) add(r queue.Record, now time.Time) {
 	p.bytes += len(r.Payload)
 	if !p.batched(r) {
 		p.flushDevice(device(r.Topic))
-		p.ready = append(p.ready, &parcel{topic: r.Topic, payload: r.Payload, records: []uint64{r.Sequence}, single: true,
-			opened: now})
+		p.ready = append(p.ready,
+			&parcel{topic: r.Topic, payload: r.Payload, records: []uint64{r.Sequence}, opened: now})
 		return
 	}
 	b := p.open[r.Topic]
@@ -81,7 +80,7 @@ func (p *packer) add(r queue.Record, now time.Time) {
 // flush closes a batch.
 func (p *packer) flush(b *parcel) {
 	if len(b.records) == 1 {
-		b.payload, b.single = b.payload[1:], true
+		b.payload = b.payload[1:] // as it came
 	} else {
 		b.payload = append(b.payload, ']')
 	}
