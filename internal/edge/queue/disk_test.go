@@ -118,7 +118,7 @@ func (h *handle) Sync() error {
 	if _, err := h.disk.ask("sync", h.name); err != nil {
 		return err
 	}
-	h.content.durable = slices.Clone(h.now)
+	h.durable = slices.Clone(h.now)
 	return nil
 }
 

@@ -162,6 +162,23 @@ func TestDamagedAtEveryByte(t *testing.T) {
 	}
 }
 
+// TestUnknownRecordIsNoneThatIsLost: the process is killed after a record was written and before the state was; another
+// record is damaged.
+func TestUnknownRecordIsNoneThatIsLost(t *testing.T) {
+	d := newDisk()
+	q := opened(t, d, Options{})
+	appendAll(t, q, 0, 3)
+	before := slices.Clone(d.now[stateFile].now)
+	appendAll(t, q, 3, 4)
+	killed := d.killed()
+	killed.now[stateFile].now = before
+	killed.now[segmentName(Normal, 1)].now[frameHeader+2] ^= 1
+	q = opened(t, killed, Options{})
+	if got := payloads(read(t, q)); got != wanted(1, 2, 3) || q.Stats().Lost != 1 || q.Stats().Records != 3 {
+		t.Errorf("read %s, %+v", got, q.Stats())
+	}
+}
+
 func TestStateDamaged(t *testing.T) {
 	d := newDisk()
 	q := opened(t, d, Options{})

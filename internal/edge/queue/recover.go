@@ -20,16 +20,16 @@ func (q *Queue) recover() error {
 	if err := q.openSegments(); err != nil {
 		return err
 	}
-	present, last := uint64(0), q.state.settled
+	present, expected, last := uint64(0), uint64(0), q.state.settled
 	for i := range q.lanes {
 		l := &q.lanes[i]
 		for j := 0; j < len(l.segments); {
 			s := l.segments[j]
-			newest, err := q.scanSegment(s)
+			newest, of, err := q.scanSegment(s)
 			if err != nil {
 				return err
 			}
-			present, last = present+uint64(s.live), max(last, newest)
+			present, expected, last = present+uint64(s.live), expected+of, max(last, newest)
 			if s.live > 0 {
 				j++
 				continue
@@ -40,8 +40,8 @@ func (q *Queue) recover() error {
 		}
 	}
 	q.recovery = Recovery{Records: present, StateDamaged: damaged}
-	if found && known.live > present {
-		q.recovery.Lost = known.live - present
+	if found && known.live > expected {
+		q.recovery.Lost = known.live - expected
 		q.state.lost += q.recovery.Lost
 	}
 	q.state.live = present
@@ -77,25 +77,29 @@ func (q *Queue) openSegments() error {
 	return nil
 }
 
-// scanSegment counts the records of a segment and returns the highest sequence number.
-func (q *Queue) scanSegment(s *segment) (newest uint64, err error) {
+// scanSegment counts the records of a segment. It returns the highest sequence number, and how many records of the
+// segment the state knows: one that was written just before the process was killed must not stand for one that is lost.
+func (q *Queue) scanSegment(s *segment) (newest, known uint64, err error) {
 	if s.size, err = s.file.size(); err != nil {
-		return 0, fmt.Errorf("reading %s: %w", s.name(), err)
+		return 0, 0, fmt.Errorf("reading %s: %w", s.name(), err)
 	}
 	q.bytes += s.size
 	scan := scanner{segment: s}
 	for {
 		r, err := scan.next()
 		if errors.Is(err, io.EOF) {
-			return newest, nil
+			return newest, known, nil
 		}
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		s.records++
 		newest = r.Sequence
 		if r.Sequence > q.state.settled {
 			s.live++
+			if r.Sequence < q.state.next {
+				known++
+			}
 		}
 	}
 }

@@ -2,6 +2,6 @@
 // per topic, with a bounded number of messages on the way.
 //
 // A record is acknowledged to the queue when AWS IoT has acknowledged the message that contains it. After a lost
-// connection, everything that was not acknowledged is sent again, from the oldest on: a message can arrive twice, but is
-// never missing, and nothing overtakes an older record of its topic.
+// connection, everything that was not acknowledged is sent again, from the oldest on: a message can arrive twice, but
+// is never missing, and nothing overtakes an older record of its topic.
 package uplink

@@ -219,8 +219,8 @@ func (u *Uplink) Set(s Settings) {
 // ErrDown is returned by Publish while there is no connection.
 var ErrDown = errors.New("the uplink is down")
 
-// Publish sends a message of the gateway's own past the queue, with QoS 1. It does not wait for the acknowledgement: the
-// message is lost with the connection.
+// Publish sends a message of the gateway's own past the queue, with QoS 1. It does not wait for the acknowledgement:
+// the message is lost with the connection.
 func (u *Uplink) Publish(topic string, payload []byte) error {
 	u.mu.Lock()
 	l := u.link
