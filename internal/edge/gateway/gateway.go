@@ -1,5 +1,5 @@
-// Package gateway is the program of a gateway: a broker for its children, a queue on disk, an uplink to AWS IoT, and the
-// configuration from the gateway's shadow.
+// Package gateway is the program of a gateway: a broker for its children, a queue on disk, an uplink to AWS IoT, and
+// the configuration from the gateway's shadow.
 package gateway
 
 import (

@@ -52,8 +52,8 @@ func (q *Queue) victim(p Priority) *lane {
 	return victim
 }
 
-// dropSegment drops the oldest segment of a lane, and counts its records. The file goes first: a crash in between counts
-// them as lost.
+// dropSegment drops the oldest segment of a lane, and counts its records. The file goes first: a crash in between
+// counts them as lost.
 func (q *Queue) dropSegment(l *lane) error {
 	s := l.segments[0]
 	if err := q.removeSegment(l, 0); err != nil {
