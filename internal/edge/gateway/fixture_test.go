@@ -376,7 +376,7 @@ func (s *site) run(t testing.TB, program string) *process {
 		defer close(addresses)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			var line struct{ Msg, Address string }
-			_ = json.Unmarshal(lines.Bytes(), &line) // an error of the program is no JSON
+			_ = json.Unmarshal(lines.Bytes(), &line) // an error of the program is not JSON
 			p.mu.Lock()
 			p.logs.WriteString(lines.Text() + "\n")
 			p.mu.Unlock()

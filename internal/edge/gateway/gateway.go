@@ -73,7 +73,7 @@ func (g *Gateway) open() (err error) {
 	found := g.queue.Recovery()
 	g.log.Info("The queue is open.", "records", found.Records, "lost", found.Lost)
 	if found.StateDamaged {
-		g.log.Error("The state of the queue is damaged: all of its records are sent again, and the counts begin anew.")
+		g.log.Error("The state of the queue is damaged: all of its records are sent again, and the counts begin again.")
 	}
 	g.restore()
 	children, err := g.config.Broker.TLS()

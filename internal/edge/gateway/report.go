@@ -75,7 +75,7 @@ func (g *Gateway) reportNow() {
 	}
 }
 
-// report publishes the state. Without uplink there is nobody to tell: the next connection reports anew.
+// report publishes the state. Without uplink there is nobody to tell: the next connection reports again.
 func (g *Gateway) report() {
 	payload, err := json.Marshal(g.Status())
 	if err == nil {

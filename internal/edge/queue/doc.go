@@ -17,5 +17,5 @@
 //
 // A record is whole or not there. After a crash, the number of records in the segments is compared with that in the
 // state; what is missing counts as lost. A record that the state does not know yet was not acknowledged to its sender,
-// and is delivered all the same.
+// and is delivered anyway.
 package queue

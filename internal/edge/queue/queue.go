@@ -46,7 +46,7 @@ type Stats struct {
 	Appended uint64    // since the queue exists
 	// Dropped counts per priority what the policy dropped, since the queue exists.
 	Dropped  [3]uint64
-	Rejected uint64 // refused by the receiver for good
+	Rejected uint64 // refused by the receiver permanently
 	Lost     uint64 // missing or damaged on disk
 	// Problem is the error of the last operation on the disk, nil if it succeeded.
 	Problem error
@@ -144,7 +144,7 @@ type Recovery struct {
 	Records uint64 // that are not settled
 	Lost    uint64 // that were there, and are damaged or gone
 	// StateDamaged says that both copies of the state were unreadable: what is on disk is sent again from the first
-	// record on, and all counts begin anew.
+	// record on, and all counts begin again.
 	StateDamaged bool
 }
 

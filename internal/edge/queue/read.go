@@ -103,7 +103,7 @@ func (q *Queue) countDamage(s *segment, read int) {
 // Ack settles a record that Next returned.
 func (q *Queue) Ack(sequence uint64) { q.done(sequence, false) }
 
-// Reject settles a record that the receiver refuses for good, and counts it.
+// Reject settles a record that the receiver refuses permanently, and counts it.
 func (q *Queue) Reject(sequence uint64) { q.done(sequence, true) }
 
 func (q *Queue) done(sequence uint64, rejected bool) {

@@ -43,7 +43,7 @@ func FuzzParseRecord(f *testing.F) {
 	})
 }
 
-// FuzzSegmentName: what is taken for the name of a segment is the name of that segment.
+// FuzzSegmentName: what counts as the name of a segment is the name of that segment.
 func FuzzSegmentName(f *testing.F) {
 	f.Add("normal-0000000000000001.seg")
 	f.Add("-0000000000000001.seg")

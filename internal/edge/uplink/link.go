@@ -253,7 +253,7 @@ func (l *link) acknowledged(s sent, code byte) {
 		l.uplink.options.Log.Warn("AWS IoT refused a message of the gateway's own.", "topic", s.topic,
 			"reason_code", code)
 	case code == topicNameInvalid || code == packetTooLarge || code == payloadFormatInvalid:
-		l.uplink.options.Log.Error("AWS IoT refused a message for good: it is dropped.", "topic", s.topic,
+		l.uplink.options.Log.Error("AWS IoT refused a message permanently: it is dropped.", "topic", s.topic,
 			"reason_code", code, "records", len(s.records))
 		for _, n := range s.records {
 			l.uplink.options.Queue.Reject(n)

@@ -94,7 +94,7 @@ func New(o Options) *Uplink {
 
 const (
 	connectTimeout = 20 * time.Second
-	ackTimeout     = 30 * time.Second // of a message: after that, the connection is given up
+	ackTimeout     = 30 * time.Second // of a message: after that, the connection is closed
 	steadyAfter    = 30 * time.Second // a connection that lasts so long makes the next attempt immediate
 	keepAlive      = 60               // seconds
 	sessionExpiry  = 3600             // seconds: how long AWS IoT keeps commands, its default
