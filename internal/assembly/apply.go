@@ -93,12 +93,14 @@ type run struct {
 // survey is the read-only pass before the first write.
 func (r *run) survey(ctx context.Context, parts []Part, chosen map[string]bool) error {
 	var nodes []node
-	for _, p := range parts {
+	refs := map[string][]Ref{}
+	for i, p := range parts {
 		if chosen[p.Key] {
 			nodes = append(nodes, node{key: p.Key})
+			refs[p.Kind] = append(refs[p.Kind], r.ref(&parts[i]))
 		}
 	}
-	failed, skipped := r.walk(ctx, nodes, func(ctx context.Context, key string) error {
+	failed, skipped := r.walk(withPass(ctx, refs), nodes, func(ctx context.Context, key string) error {
 		obj, err := r.look(ctx, r.parts[key])
 		if err != nil {
 			return err
@@ -117,13 +119,9 @@ func (r *run) look(ctx context.Context, p *Part) (*anyObject, error) {
 	if err != nil {
 		return nil, err
 	}
-	ref := Ref{Name: p.Name, Owner: r.Owner}
-	if rec, ok := r.record(p.Key); ok && rec.Status != Missing && rec.Status != Foreign {
-		ref = rec.Ref(r.Owner)
-	}
 	var obj *anyObject
 	err = r.step(ctx, p, Reading, "", func() (err error) {
-		if obj, err = d.observe(ctx, ref.InFull()); err != nil || obj == nil {
+		if obj, err = d.observe(ctx, r.ref(p)); err != nil || obj == nil {
 			return err
 		}
 		if obj.owner != r.Owner {
@@ -132,6 +130,15 @@ func (r *run) look(ctx context.Context, p *Part) (*anyObject, error) {
 		return nil
 	})
 	return obj, err
+}
+
+// ref refers to the object of a part, which is read in full: it may be about to change.
+func (r *run) ref(p *Part) Ref {
+	ref := Ref{Name: p.Name, Owner: r.Owner}
+	if rec, ok := r.record(p.Key); ok && rec.Status != Missing && rec.Status != Foreign {
+		ref = rec.Ref(r.Owner)
+	}
+	return ref.InFull()
 }
 
 // reconcilePart creates, updates or replaces one part until it matches its spec.

@@ -17,21 +17,17 @@ func (e *Engine) Destroy(ctx context.Context, records []Record) ([]Record, error
 		return sorted(left), err
 	}
 	parts := make([]Part, 0, len(left))
-	neededBy := map[string][]string{}
 	for _, r := range sorted(left) {
 		parts = append(parts, Part{Key: r.Key, Kind: r.Kind, Name: r.Name})
-		for _, need := range r.Needs {
-			neededBy[need] = append(neededBy[need], r.Key)
-		}
 	}
 	if err := e.retire(ctx, parts, left); err != nil {
 		return sorted(left), err
 	}
-	nodes := make([]node, len(parts))
+	contents := e.contents(left)
+	nodes := deletions(left, contents)
 	index := make(map[string]*Part, len(parts))
 	for i := range parts {
 		index[parts[i].Key] = &parts[i]
-		nodes[i] = node{key: parts[i].Key, needs: neededBy[parts[i].Key]}
 	}
 	var mu sync.Mutex
 	failed, skipped := e.walk(ctx, nodes, func(ctx context.Context, key string) error {
@@ -49,9 +45,65 @@ func (e *Engine) Destroy(ctx context.Context, records []Record) ([]Record, error
 		mu.Lock()
 		defer mu.Unlock()
 		delete(left, key)
+		for _, content := range contents[key] {
+			delete(left, content)
+		}
 		return nil
 	})
 	return sorted(left), failure(parts, failed, skipped, len(parts) > 0)
+}
+
+// contents gives, by the key of a container, the keys of the parts that AWS deletes with it.
+func (e *Engine) contents(records map[string]Record) map[string][]string {
+	type object struct{ kind, id string }
+	keys := make(map[object]string, len(records))
+	for _, r := range records {
+		keys[object{r.Kind, r.ID}] = r.Key
+	}
+	contents := map[string][]string{}
+	for _, r := range sorted(records) {
+		d, ok := e.Drivers[r.Kind]
+		if !ok {
+			continue
+		}
+		var in object
+		if in.kind, in.id = d.container(r.Ref(e.Owner)); in.id == "" {
+			continue
+		}
+		if key, ok := keys[in]; ok {
+			contents[key] = append(contents[key], r.Key)
+		}
+	}
+	return contents
+}
+
+// deletions are the nodes of a Destroy: all parts but those that go with their container. Each waits for whatever
+// needs it or what it contains.
+func deletions(records map[string]Record, contents map[string][]string) []node {
+	goes := map[string]string{} // content → container
+	for container, keys := range contents {
+		for _, key := range keys {
+			goes[key] = container
+		}
+	}
+	waits := map[string][]string{}
+	var nodes []node
+	for _, r := range sorted(records) {
+		if goes[r.Key] != "" {
+			continue
+		}
+		nodes = append(nodes, node{key: r.Key})
+		for _, need := range r.Needs {
+			if container := goes[need]; container != "" {
+				need = container
+			}
+			waits[need] = append(waits[need], r.Key)
+		}
+	}
+	for i := range nodes {
+		nodes[i].needs = waits[nodes[i].key]
+	}
+	return nodes
 }
 
 // retire starts the clocks of the parts that AWS deletes only after a delay,
@@ -83,7 +135,7 @@ func (e *Engine) own(ctx context.Context, records []Record) (map[string]Record, 
 	left := byKey(records)
 	var parts []Part
 	var nodes []node
-	index := map[string]*Part{}
+	index, refs := map[string]*Part{}, map[string][]Ref{}
 	for _, r := range sorted(left) {
 		if r.Status == Missing || r.Status == Foreign {
 			delete(left, r.Key)
@@ -91,9 +143,10 @@ func (e *Engine) own(ctx context.Context, records []Record) (map[string]Record, 
 		}
 		index[r.Key] = &Part{Key: r.Key, Kind: r.Kind, Name: r.Name}
 		parts, nodes = append(parts, *index[r.Key]), append(nodes, node{key: r.Key})
+		refs[r.Kind] = append(refs[r.Kind], r.Ref(e.Owner).InFull())
 	}
 	var mu sync.Mutex
-	failed, skipped := e.walk(ctx, nodes, func(ctx context.Context, key string) error {
+	failed, skipped := e.walk(withPass(ctx, refs), nodes, func(ctx context.Context, key string) error {
 		p := index[key]
 		d, err := e.driver(p)
 		if err != nil || d.checksOwner() {
@@ -103,8 +156,8 @@ func (e *Engine) own(ctx context.Context, records []Record) (map[string]Record, 
 		rec := left[key]
 		mu.Unlock()
 		return e.step(ctx, p, Reading, "", func() error {
-			obj, err := d.observe(ctx, rec.Ref(e.Owner).InFull())
-			if err == nil && obj != nil && obj.owner != e.Owner {
+			token, exists, err := d.owner(ctx, rec.Ref(e.Owner).InFull())
+			if err == nil && exists && token != e.Owner {
 				mu.Lock()
 				defer mu.Unlock()
 				delete(left, key)

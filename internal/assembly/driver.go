@@ -26,6 +26,10 @@ type Ref struct {
 // InFull returns the reference with Full set.
 func (r Ref) InFull() Ref { r.Full = true; return r }
 
+// Brief reports whether Observe may leave out what takes a call of its own and says only who owns the object and how it
+// is tagged: the object is recorded and not about to change. Owner is ref.Owner then, and Tags is nil.
+func (r Ref) Brief() bool { return r.ID != "" && !r.Full }
+
 // Identity is what AWS made of an object. Outputs holds further facts that
 // other parts need, such as a queue's URL; its keys are the driver's own.
 type Identity struct {
@@ -110,6 +114,8 @@ type AnyDriver interface {
 	retire(ctx context.Context, ref Ref) error
 	check(want any) error
 	checksOwner() bool
+	owner(ctx context.Context, ref Ref) (token string, exists bool, err error)
+	container(ref Ref) (kind, id string)
 }
 
 type anyObject struct {
@@ -216,7 +222,39 @@ type Retirer interface {
 	Retire(ctx context.Context, ref Ref) error
 }
 
-// OwnerChecker marks drivers whose Delete verifies ownership itself, so Destroy does not observe the object first.
+// OwnerChecker marks drivers whose Delete cannot reach somebody else's object, so that Destroy need not ask first: it
+// verifies the owner itself, or goes by an ID that AWS gives to one object only.
 type OwnerChecker interface{ ChecksOwnerOnDelete() }
 
 func (e erased[S]) checksOwner() bool { _, ok := e.d.(OwnerChecker); return ok }
+
+// OwnerReader is implemented by drivers that find out whose an object is with fewer calls than Observe.
+type OwnerReader interface {
+	// Owner returns the token that the object carries, which is empty if it carries none. It changes nothing.
+	Owner(ctx context.Context, ref Ref) (token string, exists bool, err error)
+}
+
+func (e erased[S]) owner(ctx context.Context, ref Ref) (token string, exists bool, err error) {
+	if r, ok := e.d.(OwnerReader); ok {
+		return r.Owner(ctx, ref)
+	}
+	o, err := e.d.Observe(ctx, ref.InFull())
+	if o == nil || err != nil {
+		return "", false, err
+	}
+	return o.Owner, true, nil
+}
+
+// Contained is implemented by drivers whose objects AWS deletes with the object that they are in, which must not be
+// Contained itself.
+type Contained interface {
+	// Container returns the kind and the ID of that object.
+	Container(ref Ref) (kind, id string)
+}
+
+func (e erased[S]) container(ref Ref) (kind, id string) {
+	if c, ok := e.d.(Contained); ok {
+		return c.Container(ref)
+	}
+	return "", ""
+}

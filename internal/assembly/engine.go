@@ -81,12 +81,16 @@ func (e *Engine) Observe(ctx context.Context, parts []Part, prior []Record) ([]R
 		wanted[parts[i].Key] = &parts[i]
 	}
 	nodes := make([]node, 0, len(prior))
+	refs := map[string][]Ref{}
 	for _, r := range prior {
 		nodes = append(nodes, node{key: r.Key}) // reading needs no order
+		if part := wanted[r.Key]; part != nil {
+			refs[part.Kind] = append(refs[part.Kind], r.Ref(e.Owner))
+		}
 	}
 	var mu sync.Mutex
 	after := byKey(prior)
-	failed, skipped := e.walk(ctx, nodes, func(ctx context.Context, key string) error {
+	failed, skipped := e.walk(withPass(ctx, refs), nodes, func(ctx context.Context, key string) error {
 		part := wanted[key]
 		if part == nil {
 			return nil

@@ -15,6 +15,7 @@ func (e *Engine) Find(ctx context.Context, parts []Part, prior []Record) ([]Reco
 	records := byKey(prior)
 	unrecorded := map[string]*Part{}
 	var nodes []node
+	refs := map[string][]Ref{}
 	for i := range parts {
 		p := &parts[i]
 		key := p.Key
@@ -24,18 +25,18 @@ func (e *Engine) Find(ctx context.Context, parts []Part, prior []Record) ([]Reco
 		if _, ok := records[key]; !ok {
 			unrecorded[key] = p
 			nodes = append(nodes, node{key: key}) // reading needs no order
+			refs[p.Kind] = append(refs[p.Kind], e.unrecorded(p))
 		}
 	}
 	var mu sync.Mutex
-	failed, skipped := e.walk(ctx, nodes, func(ctx context.Context, key string) error {
+	failed, skipped := e.walk(withPass(ctx, refs), nodes, func(ctx context.Context, key string) error {
 		p := unrecorded[key]
 		d, err := e.driver(p)
 		if err != nil {
 			return err
 		}
 		return e.step(ctx, p, Reading, "", func() error {
-			// A refresh need not read owners, this does.
-			obj, err := d.observe(ctx, Ref{Name: p.Name, Owner: e.Owner, Full: true})
+			obj, err := d.observe(ctx, e.unrecorded(p))
 			if err != nil || obj == nil || obj.owner != e.Owner {
 				return err
 			}
@@ -49,6 +50,9 @@ func (e *Engine) Find(ctx context.Context, parts []Part, prior []Record) ([]Reco
 	})
 	return sorted(records), failure(parts, failed, skipped, false)
 }
+
+// unrecorded refers to what is found by its name alone, and read in full: its owner is in question.
+func (e *Engine) unrecorded(p *Part) Ref { return Ref{Name: p.Name, Owner: e.Owner, Full: true} }
 
 // is says whether a record is of the object that a part wants.
 func (r Record) is(p *Part) bool { return r.Kind == p.Kind && r.Name == p.Name }

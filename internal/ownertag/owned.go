@@ -61,6 +61,15 @@ func Map[T any](list []T, pair func(T) (key, value *string)) map[string]string {
 	return tags
 }
 
+// Owner is the answer of an [assembly.OwnerReader] that has read an object's tags: all of them, or an error, which
+// absent tells from an object that does not exist.
+func Owner(all map[string]string, absent bool, err error) (token string, exists bool, _ error) {
+	if absent {
+		return "", false, nil
+	}
+	return all[spec.OwnerTag], err == nil, err
+}
+
 // TagsDiffer reports whether tags must be written. Nil in have means that they were not read.
 func TagsDiffer(have, want map[string]string) bool {
 	return have != nil && !maps.Equal(have, want)

@@ -68,7 +68,6 @@ type change struct {
 
 // withoutBatches are the requests that remove an archive in batches.
 var withoutBatches = []string{
-	"athena:DeleteNamedQuery",
 	"athena:DeleteWorkGroup",
 	"awslambda:DeleteFunction",
 	"firehose:DeleteDeliveryStream",
@@ -77,7 +76,6 @@ var withoutBatches = []string{
 	"iam:DeleteRole",
 	"iam:DeleteRolePolicy",
 	"logs:DeleteLogGroup",
-	"logs:DeleteLogStream",
 }
 
 // Chains of changes, each made on top of those before it.
@@ -376,7 +374,6 @@ var chains = map[string][]change{
 				"iot:DeleteTopicRule",
 				"logs:DeleteLogGroup",
 				"sns:DeleteTopic",
-				"sns:Unsubscribe",
 			},
 		},
 	},

@@ -12,7 +12,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 )
 
-// The provider's default_tags and the pipeline's own reach every object; ignored ones are left to others.
+const taggedRole = "greenhouse-us-east-1-processor"
+
+// The provider's default_tags and the pipeline's own reach every object; ignored ones are left to others. A refresh sees
+// those of a role, which come with it.
 func TestTags(t *testing.T) {
 	w := newLocalAWS(t)
 	body := block(base)
@@ -32,15 +35,15 @@ func TestTags(t *testing.T) {
 				statecheck.ExpectKnownValue(address, at("tags_all"), knownvalue.MapSizeExact(2)),
 			},
 			Check: func(*terraform.State) error {
-				tags := w.StreamTags(t, "greenhouse")
+				tags := w.RoleTags(t, taggedRole)
 				if tags["team"] != "farm" || tags["cost-center"] != "4711" || tags["iot-pipeline:id"] != state.owner {
-					return fmt.Errorf("the stream has the tags %v", tags)
+					return fmt.Errorf("the role has the tags %v", tags)
 				}
 				return nil
 			},
 		},
 		resource.TestStep{
-			PreConfig: func() { w.TagStream(t, "greenhouse", "scanner:seen", "yes") },
+			PreConfig: func() { w.TagRole(t, taggedRole, "scanner:seen", "yes") },
 			Config: tagged(
 				"  default_tags {\n    tags = { cost-center = \"4711\" }\n  }\n  ignore_tags {\n    key_prefixes = " +
 					"[\"scanner:\"]\n  }",
@@ -52,8 +55,8 @@ func TestTags(t *testing.T) {
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)}},
 			Check: func(*terraform.State) error {
-				if tags := w.StreamTags(t, "greenhouse"); len(tags) != 3 {
-					return fmt.Errorf("the stream has the tags %v", tags)
+				if tags := w.RoleTags(t, taggedRole); len(tags) != 3 {
+					return fmt.Errorf("the role has the tags %v", tags)
 				}
 				return nil
 			},

@@ -26,7 +26,7 @@ type Driver struct{ c *awsapi.Clients }
 // New gives the driver for the clients' account.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Observe reads a dashboard with two calls.
+// Observe reads a dashboard; its tags only before it is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Dashboard], error) {
 	out, err := d.c.CloudWatch().GetDashboard(ctx, &cloudwatch.GetDashboardInput{DashboardName: &ref.Name})
 	if awsapi.IsNotFound(err) {
@@ -37,16 +37,33 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	}
 	o := &assembly.Observed[spec.Dashboard]{Identity: d.identity(ref.Name),
 		Spec: spec.Dashboard{Body: aws.ToString(out.DashboardBody)}}
-	tags, err := d.c.CloudWatch().ListTagsForResource(ctx, &cloudwatch.ListTagsForResourceInput{ResourceARN: &o.ARN})
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
+	}
+	all, err := d.tags(ctx, o.ARN)
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading its tags: %w", err)
 	}
-	all := ownertag.Map(tags.Tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
 	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
+}
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := d.tags(ctx, d.identity(ref.Name).ARN)
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), err)
+}
+
+func (d *Driver) tags(ctx context.Context, arn string) (map[string]string, error) {
+	out, err := d.c.CloudWatch().ListTagsForResource(ctx, &cloudwatch.ListTagsForResourceInput{ResourceARN: &arn})
+	if err != nil {
+		return nil, err
+	}
+	return ownertag.Map(out.Tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value }), nil
 }
 
 // identity predicts the ARN, which has no region [CloudWatch API TagResource].

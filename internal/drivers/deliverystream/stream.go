@@ -40,11 +40,17 @@ var _ assembly.Waiter = (*Driver)(nil)
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Observe reads a stream with two calls. A stream on its way out counts as absent.
+// Observe reads a stream; its tags only before it is recorded and for full reads. A stream on its way out counts as
+// absent.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.DeliveryStream], error) {
 	s, err := d.describe(ctx, ref.Name)
 	if err != nil || s == nil || s.DeliveryStreamStatus == types.DeliveryStreamStatusDeleting {
 		return nil, err
+	}
+	o := &assembly.Observed[spec.DeliveryStream]{Identity: d.identity(ref.Name), Spec: specOf(s)}
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
 	}
 	all, err := d.tags(ctx, ref.Name)
 	if awsapi.IsNotFound(err) {
@@ -53,7 +59,6 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if err != nil {
 		return nil, fmt.Errorf("reading its tags: %w", err)
 	}
-	o := &assembly.Observed[spec.DeliveryStream]{Identity: d.identity(ref.Name), Spec: specOf(s)}
 	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
 }
@@ -73,6 +78,12 @@ func (d *Driver) describe(ctx context.Context, name string) (*types.DeliveryStre
 		return nil, err
 	}
 	return out.DeliveryStreamDescription, nil
+}
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := d.tags(ctx, ref.Name)
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), err)
 }
 
 // tags reads all with one call: AWS allows 50 on a stream, and so many a page.

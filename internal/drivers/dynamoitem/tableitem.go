@@ -5,6 +5,7 @@ package dynamoitem
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -143,6 +144,15 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 		return nil
 	}
 	return err
+}
+
+// ChecksOwnerOnDelete implements [assembly.OwnerChecker].
+func (*Driver) ChecksOwnerOnDelete() {}
+
+// Container implements [assembly.Contained]: an item goes with its table.
+func (*Driver) Container(ref assembly.Ref) (kind, id string) {
+	table, _, _ := strings.Cut(ref.Name, "|")
+	return spec.KindTable, table
 }
 
 // absent says that the table does not exist, or is another one under the same name, with another key: ours is gone

@@ -15,8 +15,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// Observe reads a table with four calls, the last three at once; one call shows
-// that it is absent. A table on its way out counts as absent.
+// Observe reads a table with three calls, the last two at once, and its tags before it is recorded and for full reads;
+// one call shows that it is absent. A table on its way out counts as absent.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Table], error) {
 	t, err := d.describe(ctx, ref.Name)
 	if err != nil || t == nil || t.TableStatus == types.TableStatusDeleting {
@@ -27,15 +27,27 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { o.Spec.TTLAttribute, err = d.ttl(ctx, ref.Name); return err })
 	group.Go(func() (err error) { o.Spec.PointInTimeRecovery, err = d.recoverable(ctx, ref.Name); return err })
-	group.Go(func() (err error) { all, err = d.tags(ctx, o.ARN); return err })
+	if !ref.Brief() {
+		group.Go(func() (err error) { all, err = d.tags(ctx, o.ARN); return err })
+	}
 	if err := group.Wait(); err != nil {
 		if awsapi.IsNotFound(err) { // deleted meanwhile
 			return nil, nil
 		}
 		return nil, err
 	}
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
+	}
 	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
+}
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := d.tags(ctx, d.c.ARN("dynamodb", "table/"+ref.Name))
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), err)
 }
 
 // describe gives nil for a table that does not exist.

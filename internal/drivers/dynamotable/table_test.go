@@ -45,7 +45,7 @@ func TestLife(t *testing.T) {
 	db := c.DynamoDB()
 	table := aws.String(name)
 	drivertest.Life[spec.Table]{
-		Clients: c, Driver: New(c), Name: name, Reads: 4, Full: full(),
+		Clients: c, Driver: New(c), Name: name, Reads: 3, Full: full(),
 		Steps: []drivertest.Step[spec.Table]{
 			{
 				Why:    "TTL switched off by hand",

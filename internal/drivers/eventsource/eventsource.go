@@ -40,14 +40,14 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		Owner:    ref.Owner,
 		Spec:     specOf(m),
 	}
-	if ref.ID != "" && !ref.Full {
+	if ref.Brief() {
 		return o, nil
 	}
-	out, err := d.c.Lambda().ListTags(ctx, &lambda.ListTagsInput{Resource: m.EventSourceMappingArn})
+	tags, err := d.tags(ctx, o.ARN)
 	if err != nil {
 		return nil, fmt.Errorf("reading its tags: %w", err)
 	}
-	o.Owner, o.Spec.Tags = ownertag.Split(out.Tags, d.c.IgnoresTag)
+	o.Owner, o.Spec.Tags = ownertag.Split(tags, d.c.IgnoresTag)
 	return o, nil
 }
 
@@ -267,6 +267,27 @@ func readStream(s *spec.EventSource, m *types.EventSourceMappingConfiguration) {
 	if m.DestinationConfig != nil && m.DestinationConfig.OnFailure != nil {
 		s.OnFailureARN = aws.ToString(m.DestinationConfig.OnFailure.Destination)
 	}
+}
+
+// Owner implements [assembly.OwnerReader] with one call for a recorded mapping.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	if ref.ID == "" {
+		m, err := d.between(ctx, ref.Name)
+		if m == nil || err != nil {
+			return "", false, err
+		}
+		ref.ID = aws.ToString(m.UUID)
+	}
+	tags, err := d.tags(ctx, d.c.ARN("lambda", "event-source-mapping:"+ref.ID))
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), err)
+}
+
+func (d *Driver) tags(ctx context.Context, arn string) (map[string]string, error) {
+	out, err := d.c.Lambda().ListTags(ctx, &lambda.ListTagsInput{Resource: &arn})
+	if err != nil {
+		return nil, err
+	}
+	return out.Tags, nil
 }
 
 // Kind implements [assembly.Driver].

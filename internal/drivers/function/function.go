@@ -72,6 +72,15 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	return o, nil
 }
 
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	out, err := d.c.Lambda().GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &ref.Name})
+	if err != nil {
+		return ownertag.Owner(nil, awsapi.IsNotFound(err), err)
+	}
+	return ownertag.Owner(out.Tags, false, nil)
+}
+
 // Create makes the function with its tags, then its permissions and asynchronous settings.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Function) (assembly.Identity, error) {
 	if err := checkKept(nil, want); err != nil {

@@ -25,7 +25,7 @@ type Driver struct{ c *awsapi.Clients }
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Observe reads a database with two calls.
+// Observe reads a database; its tags only before it is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.GlueDatabase], error) {
 	out, err := d.c.Glue().GetDatabase(ctx, &glue.GetDatabaseInput{Name: &ref.Name})
 	if awsapi.IsNotFound(err) {
@@ -39,15 +39,34 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		Spec:     spec.GlueDatabase{Description: aws.ToString(out.Database.Description)},
 		Extra:    out.Database,
 	}
-	tags, err := d.c.Glue().GetTags(ctx, &glue.GetTagsInput{ResourceArn: &o.ARN})
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
+	}
+	tags, err := d.tags(ctx, ref.Name)
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	o.Owner, o.Spec.Tags = ownertag.Split(tags.Tags, d.c.IgnoresTag)
+	o.Owner, o.Spec.Tags = ownertag.Split(tags, d.c.IgnoresTag)
 	return o, nil
+}
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := d.tags(ctx, ref.Name)
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), err)
+}
+
+func (d *Driver) tags(ctx context.Context, name string) (map[string]string, error) {
+	arn := d.identity(name).ARN
+	out, err := d.c.Glue().GetTags(ctx, &glue.GetTagsInput{ResourceArn: &arn})
+	if err != nil {
+		return nil, err
+	}
+	return out.Tags, nil
 }
 
 func (d *Driver) identity(name string) assembly.Identity {

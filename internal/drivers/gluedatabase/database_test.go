@@ -21,7 +21,7 @@ func TestLife(t *testing.T) {
 	g := c.Glue()
 	arn := aws.String("arn:aws:glue:us-east-1:123456789012:database/" + name)
 	drivertest.Life[spec.GlueDatabase]{
-		Clients: c, Driver: New(c), Name: name, Reads: 2,
+		Clients: c, Driver: New(c), Name: name, Reads: 1,
 		Full: spec.GlueDatabase{Description: "Telemetry", Tags: map[string]string{"team": "bay"}},
 		Steps: []drivertest.Step[spec.GlueDatabase]{
 			{

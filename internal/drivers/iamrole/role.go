@@ -79,9 +79,21 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if b := out.Role.PermissionsBoundary; b != nil {
 		o.Spec.Boundary = aws.ToString(b.PermissionsBoundaryArn)
 	}
-	tags := ownertag.Map(out.Role.Tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
-	o.Owner, o.Spec.Tags = ownertag.Split(tags, d.c.IgnoresTag)
+	o.Owner, o.Spec.Tags = ownertag.Split(tagsOf(out.Role), d.c.IgnoresTag)
 	return o, nil
+}
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	out, err := d.c.IAM().GetRole(ctx, &iam.GetRoleInput{RoleName: &ref.Name})
+	if err != nil {
+		return ownertag.Owner(nil, awsapi.IsNotFound(err), err)
+	}
+	return ownertag.Owner(tagsOf(out.Role), false, nil)
+}
+
+func tagsOf(role *types.Role) map[string]string {
+	return ownertag.Map(role.Tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
 }
 
 func (d *Driver) policyNames(ctx context.Context, role string) ([]string, error) {

@@ -63,6 +63,11 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	return o, nil
 }
 
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	return iottags.Owner(ctx, d.c, d.c.ARN("iot", "policy/"+ref.Name))
+}
+
 // ours picks the target that the pipeline attached. Others may attach the policy too, to a certificate for instance;
 // those are not the pipeline's to detach.
 func ours(targets []string, recorded string) string {
@@ -214,38 +219,51 @@ func (d *Driver) detach(ctx context.Context, name, target string) error {
 	return nil
 }
 
-// Delete detaches the policy from every target, deletes its versions and then itself, and waits as long as AWS takes to
-// notice the detaching.
+// Delete detaches the policy from the recorded target and deletes it. Only when AWS refuses, other targets and old
+// versions are looked for. The refusal may also mean that AWS has not noticed the detaching yet, which Delete waits
+// for.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	targets, err := d.targets(ctx, ref.Name)
-	if awsapi.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
+	if err := d.detach(ctx, ref.Name, ref.Outputs[targetOutput]); err != nil {
 		return err
 	}
-	for _, target := range targets {
-		if err := d.detach(ctx, ref.Name, target); err != nil {
-			return err
+	err := d.deletePolicy(ctx, ref.Name)
+	if awsapi.Is(err, "DeleteConflictException") {
+		if err = d.strip(ctx, ref.Name); err == nil {
+			err = d.retryConflict(ctx, func(ctx context.Context) error { return d.deletePolicy(ctx, ref.Name) })
 		}
 	}
-	old, err := d.oldVersions(ctx, ref.Name)
-	if err != nil && !awsapi.IsNotFound(err) {
-		return err
-	}
-	for _, version := range old {
-		if err := d.deleteVersion(ctx, ref.Name, version); err != nil {
-			return err
-		}
-	}
-	err = d.retryConflict(ctx, func(ctx context.Context) error {
-		_, err := d.c.IoT().DeletePolicy(ctx, &iot.DeletePolicyInput{PolicyName: &ref.Name})
-		return err
-	})
 	if awsapi.IsNotFound(err) {
 		return nil
 	}
 	return err
+}
+
+func (d *Driver) deletePolicy(ctx context.Context, name string) error {
+	_, err := d.c.IoT().DeletePolicy(ctx, &iot.DeletePolicyInput{PolicyName: &name})
+	return err
+}
+
+// strip detaches the policy from every target and deletes its versions.
+func (d *Driver) strip(ctx context.Context, name string) error {
+	targets, err := d.targets(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, target := range targets {
+		if err := d.detach(ctx, name, target); err != nil {
+			return err
+		}
+	}
+	old, err := d.oldVersions(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, version := range old {
+		if err := d.deleteVersion(ctx, name, version); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // retryConflict repeats a deletion that AWS refuses because it has not noticed a detaching yet [AWS 2.2 DeletePolicy].

@@ -31,7 +31,7 @@ func Observe(
 	ref assembly.Ref,
 	arn string,
 ) (owner string, rest map[string]string, err error) {
-	if ref.ID != "" && !ref.Full {
+	if ref.Brief() {
 		return ref.Owner, nil, nil
 	}
 	var all []types.Tag
@@ -47,6 +47,15 @@ func Observe(
 	tags := ownertag.Map(all, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
 	owner, rest = ownertag.Split(tags, c.IgnoresTag)
 	return owner, rest, nil
+}
+
+// Owner is the answer of an [assembly.OwnerReader] about the object with an ARN.
+func Owner(ctx context.Context, c *awsapi.Clients, arn string) (token string, exists bool, err error) {
+	token, _, err = Observe(ctx, c, assembly.Ref{}, arn)
+	if awsapi.IsNotFound(err) {
+		return "", false, nil
+	}
+	return token, err == nil, err
 }
 
 // ConfirmOwner ends a successful create call of a service that answers success also if an equal object exists already:

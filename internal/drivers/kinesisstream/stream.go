@@ -34,17 +34,11 @@ var _ assembly.Waiter = (*Driver)(nil)
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Observe reads a stream with two calls. A stream on its way out counts as absent.
+// Observe reads a stream; its tags only before it is recorded and for full reads. A stream on its way out counts as
+// absent.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Stream], error) {
 	s, err := d.describe(ctx, ref.Name)
 	if err != nil || s == nil || s.StreamStatus == types.StreamStatusDeleting {
-		return nil, err
-	}
-	all, err := d.tags(ctx, ref.Name)
-	if awsapi.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
 		return nil, err
 	}
 	o := &assembly.Observed[spec.Stream]{
@@ -61,6 +55,17 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 			o.Spec.KMSKeyID = ""
 		}
 	}
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
+	}
+	all, err := d.tags(ctx, ref.Name)
+	if awsapi.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
 }
@@ -75,6 +80,12 @@ func (d *Driver) describe(ctx context.Context, name string) (*types.StreamDescri
 		return nil, err
 	}
 	return out.StreamDescriptionSummary, nil
+}
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := d.tags(ctx, ref.Name)
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), err)
 }
 
 func (d *Driver) tags(ctx context.Context, name string) (map[string]string, error) {

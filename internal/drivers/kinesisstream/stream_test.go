@@ -22,7 +22,7 @@ func TestLife(t *testing.T) {
 	k := c.Kinesis()
 	stream := aws.String(name)
 	drivertest.Life[spec.Stream]{
-		Clients: c, Driver: New(c), Name: name, Reads: 2,
+		Clients: c, Driver: New(c), Name: name, Reads: 1,
 		Full: spec.Stream{Shards: 2, RetentionHours: 48, Tags: map[string]string{"team": "bay"}},
 		Steps: []drivertest.Step[spec.Stream]{
 			{

@@ -30,10 +30,11 @@ type Driver struct {
 // New makes a driver that works with c.
 func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
 
-// Observe reads the group; its tags only before it is recorded and for full reads.
+// Observe reads the group, during a pass together with the others; its tags only before it is recorded and for full
+// reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.LogGroup], error) {
-	group, err := d.find(ctx, ref.Name)
-	if group == nil || err != nil {
+	group, ok, err := assembly.Together(ctx, spec.KindLogGroup, ref, d.describe)
+	if !ok || err != nil {
 		return nil, err
 	}
 	o := &assembly.Observed[spec.LogGroup]{
@@ -44,30 +45,78 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 			KMSKeyID:      aws.ToString(group.KmsKeyId),
 		},
 	}
-	if ref.ID != "" && !ref.Full {
+	if ref.Brief() {
 		return o, nil
 	}
-	out, err := d.c.Logs().ListTagsForResource(ctx, &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: &o.ARN})
+	tags, err := d.tags(ctx, ref.Name)
 	if err != nil {
 		return nil, fmt.Errorf("reading its tags: %w", err)
 	}
-	o.Owner, o.Spec.Tags = ownertag.Split(out.Tags, d.c.IgnoresTag)
+	o.Owner, o.Spec.Tags = ownertag.Split(tags, d.c.IgnoresTag)
 	return o, nil
 }
 
-// find gives the group, or nil. AWS answers with all groups whose names begin with the name, in order, so the group is
-// the first of them.
-func (d *Driver) find(ctx context.Context, name string) (*types.LogGroup, error) {
-	out, err := d.c.Logs().DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
-	if err != nil {
-		return nil, err
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := d.tags(ctx, ref.Name)
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), err)
+}
+
+// tags reads the tags of a group, during a pass once also for the streams in it.
+func (d *Driver) tags(ctx context.Context, name string) (map[string]string, error) {
+	return assembly.Shared(ctx, "tags of log group "+name, func(ctx context.Context) (map[string]string, error) {
+		arn := d.arn(name)
+		out, err := d.c.Logs().ListTagsForResource(ctx, &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: &arn})
+		if err != nil {
+			return nil, err
+		}
+		return out.Tags, nil
+	})
+}
+
+func (d *Driver) arn(name string) string { return d.c.ARN("logs", "log-group:"+name) }
+
+// describe reads groups with one call for all whose names begin alike up to their last dash, as those of a pipeline's
+// functions do. AWS lists what begins with a prefix; when others have so many groups there that ours are not on the
+// first page, each is asked for.
+func (d *Driver) describe(ctx context.Context, refs []assembly.Ref) (map[string]types.LogGroup, error) {
+	alike := map[string][]string{}
+	for _, ref := range refs {
+		prefix := ref.Name[:strings.LastIndexByte(ref.Name, '-')+1]
+		alike[prefix] = append(alike[prefix], ref.Name)
 	}
-	for _, group := range out.LogGroups {
-		if aws.ToString(group.LogGroupName) == name {
-			return &group, nil
+	found := make(map[string]types.LogGroup, len(refs))
+	for prefix, names := range alike {
+		complete := false
+		if len(names) > 1 && prefix != "" {
+			var err error
+			if complete, err = d.list(ctx, prefix, found); err != nil {
+				return nil, err
+			}
+		}
+		for _, name := range names {
+			if _, ok := found[name]; ok || complete {
+				continue
+			}
+			if _, err := d.list(ctx, name, found); err != nil { // in order, so that it is the first
+				return nil, err
+			}
 		}
 	}
-	return nil, nil
+	return found, nil
+}
+
+// list adds one page of the groups whose names begin with a prefix, and reports whether there are no more.
+func (d *Driver) list(ctx context.Context, prefix string, found map[string]types.LogGroup) (bool, error) {
+	out, err := d.c.Logs().DescribeLogGroups(ctx,
+		&cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &prefix, Limit: aws.Int32(50)})
+	if err != nil {
+		return false, err
+	}
+	for _, group := range out.LogGroups {
+		found[aws.ToString(group.LogGroupName)] = group
+	}
+	return aws.ToString(out.NextToken) == "", nil
 }
 
 // Create makes the group with its tags, then sets its retention.
@@ -87,7 +136,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.LogGrou
 		return assembly.Identity{}, err
 	}
 	// The create call answers nothing at all.
-	id := assembly.Identity{ID: ref.Name, ARN: d.c.ARN("logs", "log-group:"+ref.Name)}
+	id := assembly.Identity{ID: ref.Name, ARN: d.arn(ref.Name)}
 	if want.RetentionDays == 0 {
 		return id, nil
 	}
@@ -203,7 +252,7 @@ func (d *Driver) retry(ctx context.Context, call func(context.Context) error) er
 
 // identity has the ARN of the group itself: the older field ends in ":*", for all its streams, which the tag API
 // refuses.
-func identity(group *types.LogGroup) assembly.Identity {
+func identity(group types.LogGroup) assembly.Identity {
 	return assembly.Identity{
 		ID:  aws.ToString(group.LogGroupName),
 		ARN: strings.TrimSuffix(aws.ToString(group.Arn), ":*"),

@@ -5,6 +5,7 @@ package logstream
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -42,18 +43,31 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		return nil, nil
 	}
 	o := &assembly.Observed[spec.LogStream]{Identity: d.identity(ref.Name, names), Owner: ref.Owner}
-	if ref.ID != "" && !ref.Full {
+	if ref.Brief() {
 		return o, nil
 	}
-	group, err := loggroup.New(d.c).Observe(ctx, assembly.Ref{Name: names[0], Full: true})
-	if err != nil {
-		return nil, fmt.Errorf("reading its log group: %w", err)
+	owner, exists, err := d.Owner(ctx, ref)
+	if err != nil || !exists {
+		return nil, err
 	}
-	if group == nil {
-		return nil, nil
-	}
-	o.Owner = group.Owner
+	o.Owner = owner
 	return o, nil
+}
+
+// Owner implements [assembly.OwnerReader]: whoever owns the group owns its streams.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	group, _, _ := strings.Cut(ref.Name, "|")
+	token, exists, err = loggroup.New(d.c).Owner(ctx, assembly.Ref{Name: group})
+	if err != nil {
+		err = fmt.Errorf("reading its log group: %w", err)
+	}
+	return token, exists, err
+}
+
+// Container implements [assembly.Contained]: a stream goes with its group.
+func (*Driver) Container(ref assembly.Ref) (kind, id string) {
+	group, _, _ := strings.Cut(ref.Name, "|")
+	return spec.KindLogGroup, group
 }
 
 func (d *Driver) identity(name string, names []string) assembly.Identity {

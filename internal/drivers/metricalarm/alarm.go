@@ -22,27 +22,61 @@ type Driver struct{ c *awsapi.Clients }
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Observe reads an alarm with two calls.
+// Observe reads an alarm, during a pass together with the others; its tags only before it is recorded and for full
+// reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.MetricAlarm], error) {
-	out, err := d.c.CloudWatch().DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{
-		AlarmNames: []string{ref.Name}, AlarmTypes: []types.AlarmType{types.AlarmTypeMetricAlarm}})
-	if err != nil {
+	alarm, ok, err := assembly.Together(ctx, spec.KindMetricAlarm, ref, d.describe)
+	if !ok || err != nil {
 		return nil, err
 	}
-	if len(out.MetricAlarms) == 0 {
-		return nil, nil
+	o := &assembly.Observed[spec.MetricAlarm]{Identity: d.identity(ref.Name), Spec: specOf(alarm)}
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
 	}
-	o := &assembly.Observed[spec.MetricAlarm]{Identity: d.identity(ref.Name), Spec: specOf(out.MetricAlarms[0])}
-	tags, err := d.c.CloudWatch().ListTagsForResource(ctx, &cloudwatch.ListTagsForResourceInput{ResourceARN: &o.ARN})
+	all, err := d.tags(ctx, o.ARN)
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading its tags: %w", err)
 	}
-	all := ownertag.Map(tags.Tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
 	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
+}
+
+// describe reads alarms, a hundred with one call.
+func (d *Driver) describe(ctx context.Context, refs []assembly.Ref) (map[string]types.MetricAlarm, error) {
+	found := make(map[string]types.MetricAlarm, len(refs))
+	for some := range slices.Chunk(refs, 100) {
+		names := make([]string, len(some))
+		for i, ref := range some {
+			names[i] = ref.Name
+		}
+		out, err := d.c.CloudWatch().DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: names,
+			AlarmTypes: []types.AlarmType{types.AlarmTypeMetricAlarm}, MaxRecords: aws.Int32(100)})
+		if err != nil {
+			return nil, err
+		}
+		for _, alarm := range out.MetricAlarms {
+			found[aws.ToString(alarm.AlarmName)] = alarm
+		}
+	}
+	return found, nil
+}
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := d.tags(ctx, d.identity(ref.Name).ARN)
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), err)
+}
+
+func (d *Driver) tags(ctx context.Context, arn string) (map[string]string, error) {
+	out, err := d.c.CloudWatch().ListTagsForResource(ctx, &cloudwatch.ListTagsForResourceInput{ResourceARN: &arn})
+	if err != nil {
+		return nil, err
+	}
+	return ownertag.Map(out.Tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value }), nil
 }
 
 func (d *Driver) identity(name string) assembly.Identity {

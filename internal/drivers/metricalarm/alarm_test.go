@@ -49,7 +49,7 @@ func TestLife(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	put := []string{"PutMetricAlarm"}
 	drivertest.Life[spec.MetricAlarm]{
-		Clients: c, Driver: New(c), Name: name, Reads: 2, Full: errorRate(),
+		Clients: c, Driver: New(c), Name: name, Reads: 1, Full: errorRate(),
 		Steps: []drivertest.Step[spec.MetricAlarm]{
 			{Why: "other limits by hand", Writes: put,
 				Fields: []string{"description", "comparison", "threshold", "evaluation_periods", "datapoints_to_alarm",

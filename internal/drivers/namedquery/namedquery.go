@@ -5,6 +5,8 @@ package namedquery
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/athena"
@@ -24,18 +26,15 @@ type Driver struct{ c *awsapi.Clients }
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Observe reads a query with one call when its ID is known, else looks through the workgroup's; and the workgroup for
-// the owner before the query is recorded and for full reads.
+// Observe reads a query, during a pass together with the others: by its ID when that is known, else it looks through
+// the workgroup's; and the workgroup for the owner before the query is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.NamedQuery], error) {
 	names, err := spec.SplitName(ref.Name, 2)
 	if err != nil {
 		return nil, err
 	}
-	query, err := d.query(ctx, ref.ID, names)
-	if workgroup.Absent(err) {
-		return nil, nil
-	}
-	if query == nil || err != nil {
+	query, ok, err := assembly.Together(ctx, spec.KindNamedQuery, ref, d.read)
+	if !ok || err != nil {
 		return nil, err
 	}
 	o := &assembly.Observed[spec.NamedQuery]{
@@ -47,52 +46,116 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if name := aws.ToString(query.Name); name != names[1] {
 		o.Spec.Name = name
 	}
-	if ref.ID != "" && !ref.Full {
+	if ref.Brief() {
 		return o, nil
 	}
-	group, err := workgroup.New(d.c).Observe(ctx, assembly.Ref{Name: names[0]})
-	if err != nil {
-		return nil, fmt.Errorf("reading its workgroup: %w", err)
+	var exists bool
+	if o.Owner, exists, err = d.Owner(ctx, ref); err != nil || !exists {
+		return nil, err
 	}
-	if group == nil {
-		return nil, nil
-	}
-	o.Owner = group.Owner
 	return o, nil
 }
 
-// query gives nil when the workgroup has none of the name.
-func (d *Driver) query(ctx context.Context, id string, names []string) (*types.NamedQuery, error) {
-	if id != "" {
-		out, err := d.c.Athena().GetNamedQuery(ctx, &athena.GetNamedQueryInput{NamedQueryId: &id})
+// Owner implements [assembly.OwnerReader]: whoever owns the workgroup owns its queries.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	group, _, _ := strings.Cut(ref.Name, "|")
+	token, exists, err = workgroup.New(d.c).Owner(ctx, assembly.Ref{Name: group})
+	if err != nil {
+		err = fmt.Errorf("reading its workgroup: %w", err)
+	}
+	return token, exists, err
+}
+
+// Container implements [assembly.Contained]: a query goes with its workgroup.
+func (*Driver) Container(ref assembly.Ref) (kind, id string) {
+	group, _, _ := strings.Cut(ref.Name, "|")
+	return spec.KindWorkgroup, group
+}
+
+// batch is how many queries Athena gives at once, by their IDs or of a list of IDs.
+const batch = 50
+
+// read gives queries by the names of their references: those with an ID by that, the others by their names in their
+// workgroups.
+func (d *Driver) read(ctx context.Context, refs []assembly.Ref) (map[string]types.NamedQuery, error) {
+	found := make(map[string]types.NamedQuery, len(refs))
+	names, ids := map[string]string{}, []string(nil) // names by ID
+	unknown := map[string][]string{}                 // names by workgroup
+	for _, ref := range refs {
+		if ref.ID != "" {
+			names[ref.ID], ids = ref.Name, append(ids, ref.ID)
+		} else if group, _, ok := strings.Cut(ref.Name, "|"); ok {
+			unknown[group] = append(unknown[group], ref.Name)
+		}
+	}
+	for some := range slices.Chunk(ids, batch) {
+		queries, err := d.get(ctx, some)
 		if err != nil {
 			return nil, err
 		}
-		return out.NamedQuery, nil
+		for _, q := range queries {
+			found[names[aws.ToString(q.NamedQueryId)]] = q
+		}
 	}
-	pages := athena.NewListNamedQueriesPaginator(d.c.Athena().ListNamedQueries,
-		&athena.ListNamedQueriesInput{WorkGroup: &names[0]})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for group, wanted := range unknown {
+		err := d.inGroup(ctx, group, func(q types.NamedQuery) {
+			name := spec.NameIn(group, aws.ToString(q.Name))
+			if _, taken := found[name]; !taken && slices.Contains(wanted, name) {
+				found[name] = q
+			}
+		})
 		if err != nil {
 			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// get leaves out what does not exist. What Athena did not give with the others is asked for alone: only then it says
+// why.
+func (d *Driver) get(ctx context.Context, ids []string) ([]types.NamedQuery, error) {
+	out, err := d.c.Athena().BatchGetNamedQuery(ctx, &athena.BatchGetNamedQueryInput{NamedQueryIds: ids})
+	if err != nil {
+		return nil, err
+	}
+	queries := out.NamedQueries
+	for _, u := range out.UnprocessedNamedQueryIds {
+		alone, err := d.c.Athena().GetNamedQuery(ctx, &athena.GetNamedQueryInput{NamedQueryId: u.NamedQueryId})
+		if workgroup.Absent(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		queries = append(queries, *alone.NamedQuery)
+	}
+	return queries, nil
+}
+
+// inGroup visits the queries of a workgroup; one that does not exist has none.
+func (d *Driver) inGroup(ctx context.Context, group string, visit func(types.NamedQuery)) error {
+	pages := athena.NewListNamedQueriesPaginator(d.c.Athena().ListNamedQueries,
+		&athena.ListNamedQueriesInput{WorkGroup: &group, MaxResults: aws.Int32(batch)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if workgroup.Absent(err) {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 		if len(page.NamedQueryIds) == 0 {
 			continue
 		}
-		// A page holds as many as one request may ask for: 50.
-		out, err := d.c.Athena().BatchGetNamedQuery(ctx,
-			&athena.BatchGetNamedQueryInput{NamedQueryIds: page.NamedQueryIds})
+		queries, err := d.get(ctx, page.NamedQueryIds)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for _, query := range out.NamedQueries {
-			if aws.ToString(query.Name) == names[1] {
-				return &query, nil
-			}
+		for _, q := range queries {
+			visit(q)
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // Create makes the query, unless the workgroup has one of the name.
@@ -101,11 +164,11 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.NamedQu
 	if err != nil {
 		return assembly.Identity{}, err
 	}
-	query, err := d.query(ctx, "", names)
+	same, err := d.read(ctx, []assembly.Ref{{Name: ref.Name}})
 	if err != nil {
 		return assembly.Identity{}, err
 	}
-	if query != nil {
+	if len(same) > 0 {
 		return ownertag.Resume(ctx, d, ref, want,
 			fmt.Errorf("workgroup %q has a query called %q", names[0], names[1]))
 	}

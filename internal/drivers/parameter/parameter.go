@@ -47,18 +47,16 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		Owner:    ref.Owner,
 		Spec:     spec.Parameter{Value: aws.ToString(out.Parameter.Value)},
 	}
-	if ref.ID != "" && !ref.Full {
+	if ref.Brief() {
 		return o, nil
 	}
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.Go(func() error { return d.describe(ctx, ref.Name, &o.Spec) })
 	calls.Go(func() error {
-		out, err := d.c.SSM().ListTagsForResource(ctx,
-			&ssm.ListTagsForResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &ref.Name})
+		tags, err := d.tags(ctx, ref.Name)
 		if err != nil {
 			return fmt.Errorf("reading its tags: %w", err)
 		}
-		tags := ownertag.Map(out.TagList, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
 		o.Owner, o.Spec.Tags = ownertag.Split(tags, d.c.IgnoresTag)
 		return nil
 	})
@@ -66,6 +64,21 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		return nil, err
 	}
 	return o, nil
+}
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := d.tags(ctx, ref.Name)
+	return ownertag.Owner(tags, awsapi.IsNotFound(err) || awsapi.Is(err, "InvalidResourceId"), err)
+}
+
+func (d *Driver) tags(ctx context.Context, name string) (map[string]string, error) {
+	out, err := d.c.SSM().ListTagsForResource(ctx,
+		&ssm.ListTagsForResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &name})
+	if err != nil {
+		return nil, err
+	}
+	return ownertag.Map(out.TagList, func(t types.Tag) (key, value *string) { return t.Key, t.Value }), nil
 }
 
 // describe reads what GetParameter leaves out.

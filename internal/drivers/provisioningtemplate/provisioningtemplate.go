@@ -58,6 +58,11 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	return o, err
 }
 
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	return iottags.Owner(ctx, d.c, d.c.ARN("iot", "provisioningtemplate/"+ref.Name))
+}
+
 func specOf(out *iot.DescribeProvisioningTemplateOutput) spec.ProvisioningTemplate {
 	s := spec.ProvisioningTemplate{
 		Type:        cmp.Or(string(out.Type), spec.TemplateFleetProvisioning),

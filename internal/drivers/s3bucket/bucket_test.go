@@ -60,7 +60,7 @@ func TestLife(t *testing.T) {
 	logged := full()
 	logged.LogBucket, logged.LogPrefix = logs, "access/"
 	drivertest.Life[spec.Bucket]{
-		Clients: c, Driver: New(c), Name: name, Reads: 7, Full: logged,
+		Clients: c, Driver: New(c), Name: name, Reads: 6, Full: logged,
 		Steps: []drivertest.Step[spec.Bucket]{
 			{
 				Why:    "public access unblocked by hand",

@@ -17,18 +17,20 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// Observe reads a bucket with six calls: the tags, which also show that it is absent or another account's, then the
-// rest at once. Object ownership, which blocked public access makes harmless, costs a seventh and is read in full
-// only.
+// Observe reads a bucket with five calls at once. Before it is recorded and for full reads it asks for the tags first,
+// and for object ownership, which blocked public access makes harmless.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Bucket], error) {
-	all, err := d.tags(ctx, ref.Name)
-	if awsapi.IsNotFound(err) {
-		return nil, nil
+	var all map[string]string
+	var err error
+	if !ref.Brief() {
+		if all, err = d.tags(ctx, ref.Name); awsapi.IsNotFound(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, explain(err)
+		}
 	}
-	if err != nil {
-		return nil, explain(err)
-	}
-	r := &reading{client: d.c.S3(), name: ref.Name}
+	r := &reading{client: d.c.S3(), name: ref.Name, account: d.account()}
 	r.spec.ForceDestroy, r.spec.Disposable = ForceDestroy(ref.Outputs), disposable(ref.Outputs)
 	reads := []func(context.Context) error{r.access, r.encryption, r.versioning, r.policy, r.lifecycle}
 	if ref.Full {
@@ -42,25 +44,39 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		group.Go(func() error { return read(ctx) })
 	}
 	if err := group.Wait(); err != nil {
-		if awsapi.IsNotFound(err) { // deleted meanwhile
+		if awsapi.IsNotFound(err) {
 			return nil, nil
 		}
-		return nil, err
+		return nil, explain(err)
 	}
 	slices.Sort(r.spec.Departs)
 	o := &assembly.Observed[spec.Bucket]{Identity: d.identity(ref.Name, r.spec), Spec: r.spec}
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
+	}
 	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
 }
 
-// tags also insists on the account: a bucket of ours that is gone can have been
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := d.tags(ctx, ref.Name)
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), explain(err))
+}
+
+// account is whose every bucket that is read must be, if it is known: a bucket of ours that is gone can have been
 // re-created by somebody else, who would then receive the pipeline's data.
-func (d *Driver) tags(ctx context.Context, name string) (map[string]string, error) {
-	in := &s3.GetBucketTaggingInput{Bucket: &name}
+func (d *Driver) account() *string {
 	if account := d.c.AccountID(); account != "" {
-		in.ExpectedBucketOwner = &account
+		return &account
 	}
-	out, err := d.c.S3().GetBucketTagging(ctx, in)
+	return nil
+}
+
+func (d *Driver) tags(ctx context.Context, name string) (map[string]string, error) {
+	out, err := d.c.S3().GetBucketTagging(ctx,
+		&s3.GetBucketTaggingInput{Bucket: &name, ExpectedBucketOwner: d.account()})
 	if awsapi.Is(err, "NoSuchTagSet") {
 		return nil, nil
 	}
@@ -72,10 +88,11 @@ func (d *Driver) tags(ctx context.Context, name string) (map[string]string, erro
 
 // reading collects what concurrent reads find; each writes fields of its own, and mu guards Departs.
 type reading struct {
-	client *s3.Client
-	name   string
-	spec   spec.Bucket
-	mu     sync.Mutex
+	client  *s3.Client
+	name    string
+	account *string // see Driver.account
+	spec    spec.Bucket
+	mu      sync.Mutex
 }
 
 func (r *reading) departs(setting string) {
@@ -85,7 +102,8 @@ func (r *reading) departs(setting string) {
 }
 
 func (r *reading) access(ctx context.Context) error {
-	out, err := r.client.GetPublicAccessBlock(ctx, &s3.GetPublicAccessBlockInput{Bucket: &r.name})
+	out, err := r.client.GetPublicAccessBlock(ctx,
+		&s3.GetPublicAccessBlockInput{Bucket: &r.name, ExpectedBucketOwner: r.account})
 	if awsapi.Is(err, "NoSuchPublicAccessBlockConfiguration") {
 		r.departs(accessBlock)
 		return nil
@@ -103,7 +121,8 @@ func (r *reading) access(ctx context.Context) error {
 }
 
 func (r *reading) encryption(ctx context.Context) error {
-	out, err := r.client.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &r.name})
+	out, err := r.client.GetBucketEncryption(ctx,
+		&s3.GetBucketEncryptionInput{Bucket: &r.name, ExpectedBucketOwner: r.account})
 	r.spec.KMSKeyID = kmskey.None
 	if awsapi.Is(err, "ServerSideEncryptionConfigurationNotFoundError") {
 		return nil
@@ -124,7 +143,8 @@ func (r *reading) encryption(ctx context.Context) error {
 }
 
 func (r *reading) versioning(ctx context.Context) error {
-	out, err := r.client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &r.name})
+	out, err := r.client.GetBucketVersioning(ctx,
+		&s3.GetBucketVersioningInput{Bucket: &r.name, ExpectedBucketOwner: r.account})
 	if err == nil && out.Status != types.BucketVersioningStatusEnabled {
 		r.departs(versioning)
 	}
@@ -132,7 +152,8 @@ func (r *reading) versioning(ctx context.Context) error {
 }
 
 func (r *reading) ownership(ctx context.Context) error {
-	out, err := r.client.GetBucketOwnershipControls(ctx, &s3.GetBucketOwnershipControlsInput{Bucket: &r.name})
+	out, err := r.client.GetBucketOwnershipControls(ctx,
+		&s3.GetBucketOwnershipControlsInput{Bucket: &r.name, ExpectedBucketOwner: r.account})
 	if awsapi.Is(err, "OwnershipControlsNotFoundError") {
 		r.departs(ownership)
 		return nil
@@ -148,7 +169,8 @@ func (r *reading) ownership(ctx context.Context) error {
 }
 
 func (r *reading) accessLog(ctx context.Context) error {
-	out, err := r.client.GetBucketLogging(ctx, &s3.GetBucketLoggingInput{Bucket: &r.name})
+	out, err := r.client.GetBucketLogging(ctx,
+		&s3.GetBucketLoggingInput{Bucket: &r.name, ExpectedBucketOwner: r.account})
 	if err != nil || out.LoggingEnabled == nil {
 		return err
 	}
@@ -158,7 +180,8 @@ func (r *reading) accessLog(ctx context.Context) error {
 }
 
 func (r *reading) policy(ctx context.Context) error {
-	out, err := r.client.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &r.name})
+	out, err := r.client.GetBucketPolicy(ctx,
+		&s3.GetBucketPolicyInput{Bucket: &r.name, ExpectedBucketOwner: r.account})
 	if awsapi.Is(err, "NoSuchBucketPolicy") {
 		return nil
 	}
@@ -170,7 +193,8 @@ func (r *reading) policy(ctx context.Context) error {
 }
 
 func (r *reading) lifecycle(ctx context.Context) error {
-	out, err := r.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &r.name})
+	out, err := r.client.GetBucketLifecycleConfiguration(ctx,
+		&s3.GetBucketLifecycleConfigurationInput{Bucket: &r.name, ExpectedBucketOwner: r.account})
 	if awsapi.Is(err, "NoSuchLifecycleConfiguration") {
 		return nil
 	}

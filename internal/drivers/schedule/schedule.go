@@ -49,7 +49,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		Owner:    ref.Owner,
 		Spec:     observed(name[0], out),
 	}
-	if ref.ID != "" && !ref.Full {
+	if ref.Brief() {
 		return o, nil
 	}
 	o.Owner, _, err = schedulegroup.Owner(ctx, d.c, name[0])

@@ -3,6 +3,7 @@
 package snstopic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -31,20 +32,10 @@ type Driver struct{ c *awsapi.Clients }
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Observe reads a topic with two calls.
+// Observe reads a topic; its tags only before it is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Topic], error) {
-	arn := ref.ID
-	if arn == "" {
-		arn = fmt.Sprintf("arn:%s:sns:%s:%s:%s", d.c.Partition(), d.c.Region(), d.c.AccountID(), ref.Name)
-	}
+	arn := d.arn(ref)
 	attributes, err := d.c.SNS().GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &arn})
-	if absent(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	tags, err := d.c.SNS().ListTagsForResource(ctx, &sns.ListTagsForResourceInput{ResourceArn: &arn})
 	if absent(err) {
 		return nil, nil
 	}
@@ -59,9 +50,38 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 			Policy:      attributes.Attributes[policy],
 		},
 	}
-	all := ownertag.Map(tags.Tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value })
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
+	}
+	all, err := d.tags(ctx, arn)
+	if absent(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
+}
+
+func (d *Driver) arn(ref assembly.Ref) string { return cmp.Or(ref.ID, d.c.ARN("sns", ref.Name)) }
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := d.tags(ctx, d.arn(ref))
+	return ownertag.Owner(tags, absent(err), err)
+}
+
+// tags reads the tags of a topic, during a pass once also for its subscriptions.
+func (d *Driver) tags(ctx context.Context, arn string) (map[string]string, error) {
+	return assembly.Shared(ctx, "tags of topic "+arn, func(ctx context.Context) (map[string]string, error) {
+		out, err := d.c.SNS().ListTagsForResource(ctx, &sns.ListTagsForResourceInput{ResourceArn: &arn})
+		if err != nil {
+			return nil, err
+		}
+		return ownertag.Map(out.Tags, func(t types.Tag) (*string, *string) { return t.Key, t.Value }), nil
+	})
 }
 
 // Create makes the topic with attributes and tags in one call. AWS answers success for a topic that is there with the

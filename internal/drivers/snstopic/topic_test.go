@@ -39,7 +39,7 @@ func TestLife(t *testing.T) {
 		}
 	}
 	drivertest.Life[spec.Topic]{
-		Clients: c, Driver: New(c), Name: name, Reads: 2, Full: full(), Ownerless: true,
+		Clients: c, Driver: New(c), Name: name, Reads: 1, Full: full(), Ownerless: true,
 		Steps: []drivertest.Step[spec.Topic]{
 			{
 				Why:    "name changed by hand",

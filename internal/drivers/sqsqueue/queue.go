@@ -48,28 +48,14 @@ var _ assembly.Waiter = (*Driver)(nil)
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Observe reads a queue with two calls, and a third for its URL before anything is recorded.
+// Observe reads a queue; its URL only before it is recorded, its tags also for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Queue], error) {
-	url := ref.ID
-	if url == "" {
-		out, err := d.c.SQS().GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &ref.Name})
-		if awsapi.IsNotFound(err) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		url = aws.ToString(out.QueueUrl)
+	url, err := d.url(ctx, ref)
+	if err != nil || url == "" {
+		return nil, err
 	}
 	attributes, err := d.attributes(ctx, url)
 	if err != nil || attributes == nil {
-		return nil, err
-	}
-	tags, err := d.c.SQS().ListQueueTags(ctx, &sqs.ListQueueTagsInput{QueueUrl: &url})
-	if awsapi.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
 		return nil, err
 	}
 	observed, err := specOf(attributes)
@@ -77,8 +63,52 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		return nil, err
 	}
 	o := &assembly.Observed[spec.Queue]{Identity: identity(url, attributes[queueARN]), Spec: observed}
-	o.Owner, o.Spec.Tags = ownertag.Split(tags.Tags, d.c.IgnoresTag)
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
+	}
+	tags, err := d.tags(ctx, url)
+	if awsapi.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	o.Owner, o.Spec.Tags = ownertag.Split(tags, d.c.IgnoresTag)
 	return o, nil
+}
+
+// url gives the recorded URL, else asks for it; it is empty for a queue that does not exist.
+func (d *Driver) url(ctx context.Context, ref assembly.Ref) (string, error) {
+	if ref.ID != "" {
+		return ref.ID, nil
+	}
+	out, err := d.c.SQS().GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &ref.Name})
+	if awsapi.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.QueueUrl), nil
+}
+
+// Owner implements [assembly.OwnerReader] with one call for a recorded queue.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	url, err := d.url(ctx, ref)
+	if err != nil || url == "" {
+		return "", false, err
+	}
+	tags, err := d.tags(ctx, url)
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), err)
+}
+
+func (d *Driver) tags(ctx context.Context, url string) (map[string]string, error) {
+	out, err := d.c.SQS().ListQueueTags(ctx, &sqs.ListQueueTagsInput{QueueUrl: &url})
+	if err != nil {
+		return nil, err
+	}
+	return out.Tags, nil
 }
 
 // attributes gives nil for a queue that does not exist.

@@ -53,7 +53,7 @@ func TestLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	drivertest.Life[spec.Queue]{
-		Clients: c, Driver: New(c), Name: name, Reads: 2, Full: full(),
+		Clients: c, Driver: New(c), Name: name, Reads: 1, Full: full(),
 		Steps: []drivertest.Step[spec.Queue]{
 			{
 				Why:    "times changed by hand: one call",

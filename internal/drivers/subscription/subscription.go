@@ -6,6 +6,7 @@ package subscription
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/snstopic"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/ownertag"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
@@ -158,6 +160,21 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 		return nil
 	}
 	return err
+}
+
+// Owner implements [assembly.OwnerReader]: whoever owns the topic owns its subscriptions.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	topic, _, _ := strings.Cut(ref.Name, "|")
+	if token, exists, err = snstopic.New(d.c).Owner(ctx, assembly.Ref{ID: topic}); err != nil {
+		err = fmt.Errorf("reading its topic: %w", err)
+	}
+	return token, exists, err
+}
+
+// Container implements [assembly.Contained]: a subscription goes with its topic.
+func (*Driver) Container(ref assembly.Ref) (kind, id string) {
+	topic, _, _ := strings.Cut(ref.Name, "|")
+	return spec.KindTopic, topic
 }
 
 // Kind implements [assembly.Driver].

@@ -39,6 +39,11 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	return o, err
 }
 
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	return iottags.Owner(ctx, d.c, d.c.ARN("iot", "thinggroup/"+ref.Name))
+}
+
 // Create makes the group with its tags. AWS answers 200 also if an equal group exists already [AWS 1.4
 // CreateThingGroup], so Create confirms the owner.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.ThingGroup) (assembly.Identity, error) {

@@ -5,6 +5,7 @@ package thingtype
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,7 +23,10 @@ import (
 const deletionTimeout = 6 * time.Minute
 
 // Driver implements assembly.Driver and assembly.Retirer for thing types; the ID is the type's name.
-type Driver struct{ c *awsapi.Clients }
+type Driver struct {
+	c       *awsapi.Clients
+	retired sync.Map // names of types that Retire has found or made deprecated
+}
 
 // New makes a driver that works with c.
 func New(c *awsapi.Clients) *Driver { return &Driver{c: c} }
@@ -43,6 +47,11 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	o.Spec.Deprecated = out.ThingTypeMetadata != nil && out.ThingTypeMetadata.Deprecated
 	o.Owner, o.Spec.Tags, err = iottags.Observe(ctx, d.c, ref, o.ARN)
 	return o, err
+}
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	return iottags.Owner(ctx, d.c, d.c.ARN("iot", "thingtype/"+ref.Name))
 }
 
 // Create makes the type with its tags. As with groups, success may mean that an equal type exists already, so Create
@@ -104,14 +113,17 @@ func (d *Driver) Retire(ctx context.Context, ref assembly.Ref) error {
 	if err != nil {
 		return fmt.Errorf("deprecating it: %w", err)
 	}
+	d.retired.Store(ref.Name, true)
 	return nil
 }
 
 // Delete removes the type, which Retire has deprecated or else is deprecated now, and waits as long as AWS makes it
 // wait.
 func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
-	if err := d.Retire(ctx, ref); err != nil {
-		return err
+	if _, done := d.retired.LoadAndDelete(ref.Name); !done {
+		if err := d.Retire(ctx, ref); err != nil {
+			return err
+		}
 	}
 	err := d.c.Retry(ctx, "waiting until AWS lets the deprecated thing type go", deletionTimeout,
 		func(err error) bool {

@@ -51,8 +51,8 @@ type Driver struct{ c *awsapi.Clients }
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Observe reads a database with two calls. KMSKeyID is always the ARN of a key:
-// Timestream does not say whether it is AWS's own.
+// Observe reads a database; its tags only before it is recorded and for full reads. KMSKeyID is always the ARN of a
+// key: Timestream does not say whether it is AWS's own.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.TimestreamDatabase], error) {
 	out, err := d.c.TimestreamWrite().
 		DescribeDatabase(ctx, &timestreamwrite.DescribeDatabaseInput{DatabaseName: &ref.Name})
@@ -62,19 +62,29 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if err != nil {
 		return nil, explain(err)
 	}
-	all, err := Tags(ctx, d.c, aws.ToString(out.Database.Arn))
+	o := &assembly.Observed[spec.TimestreamDatabase]{
+		Identity: identity(out.Database),
+		Spec:     spec.TimestreamDatabase{KMSKeyID: aws.ToString(out.Database.KmsKeyId)},
+	}
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
+	}
+	all, err := Tags(ctx, d.c, o.ARN)
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	o := &assembly.Observed[spec.TimestreamDatabase]{
-		Identity: identity(out.Database),
-		Spec:     spec.TimestreamDatabase{KMSKeyID: aws.ToString(out.Database.KmsKeyId)},
-	}
 	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
+}
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := Tags(ctx, d.c, d.c.ARN("timestream", "database/"+ref.Name))
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), explain(err))
 }
 
 // Create makes the database with its tags in one call.

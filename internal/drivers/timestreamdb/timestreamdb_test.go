@@ -27,7 +27,7 @@ func TestLife(t *testing.T) {
 	c := drivertest.Clients(t, mototest.Start(t))
 	ts := c.TimestreamWrite()
 	drivertest.Life[spec.TimestreamDatabase]{
-		Clients: c, Driver: New(c), Name: name, Reads: 2,
+		Clients: c, Driver: New(c), Name: name, Reads: 1,
 		Full: spec.TimestreamDatabase{KMSKeyID: keyA, Tags: map[string]string{"team": "bay"}},
 		Steps: []drivertest.Step[spec.TimestreamDatabase]{
 			{

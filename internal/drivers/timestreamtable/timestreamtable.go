@@ -29,22 +29,37 @@ type Driver struct{ c *awsapi.Clients }
 // New gives the driver for the clients' account and region.
 func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
-// Observe reads a table with two calls. A table on its way out counts as absent.
+// Observe reads a table; its tags only before it is recorded and for full reads. A table on its way out counts as
+// absent.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.TimestreamTable], error) {
 	t, err := d.describe(ctx, ref.Name)
 	if err != nil || t == nil || t.TableStatus == types.TableStatusDeleting {
 		return nil, err
 	}
-	all, err := timestreamdb.Tags(ctx, d.c, aws.ToString(t.Arn))
+	o := &assembly.Observed[spec.TimestreamTable]{Identity: identity(t), Spec: specOf(t)}
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
+	}
+	all, err := timestreamdb.Tags(ctx, d.c, o.ARN)
 	if awsapi.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	o := &assembly.Observed[spec.TimestreamTable]{Identity: identity(t), Spec: specOf(t)}
 	o.Owner, o.Spec.Tags = ownertag.Split(all, d.c.IgnoresTag)
 	return o, nil
+}
+
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	names, err := spec.SplitName(ref.Name, 2)
+	if err != nil {
+		return "", false, err
+	}
+	tags, err := timestreamdb.Tags(ctx, d.c, d.c.ARN("timestream", "database/"+names[0]+"/table/"+names[1]))
+	return ownertag.Owner(tags, awsapi.IsNotFound(err), err)
 }
 
 // describe gives nil for a table that does not exist.

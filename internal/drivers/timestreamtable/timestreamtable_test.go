@@ -36,7 +36,7 @@ func TestLife(t *testing.T) {
 		}
 	}
 	drivertest.Life[spec.TimestreamTable]{
-		Clients: c, Driver: New(c), Name: spec.NameIn(database, table), Reads: 2,
+		Clients: c, Driver: New(c), Name: spec.NameIn(database, table), Reads: 1,
 		Full: spec.TimestreamTable{Database: database, MemoryRetentionHours: 24, MagneticRetentionDays: 365,
 			MagneticWrites: true, RejectedBucket: "greenhouse-archive", RejectedPrefix: "rejected/",
 			Tags: map[string]string{"team": "bay"}},

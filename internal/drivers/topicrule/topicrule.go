@@ -57,6 +57,11 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	return o, err
 }
 
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	return iottags.Owner(ctx, d.c, d.c.ARN("iot", "rule/"+ref.Name))
+}
+
 // Create creates the rule with its tags.
 func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.TopicRule) (assembly.Identity, error) {
 	err := d.retry(ctx, func(ctx context.Context) error {

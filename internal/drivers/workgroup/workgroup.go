@@ -30,7 +30,7 @@ func Absent(err error) bool {
 		awsapi.MessageHas(err, "not found", "does not exist")
 }
 
-// Observe reads a workgroup with two calls.
+// Observe reads a workgroup; its tags only before it is recorded and for full reads.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Workgroup], error) {
 	out, err := d.c.Athena().GetWorkGroup(ctx, &athena.GetWorkGroupInput{WorkGroup: &ref.Name})
 	if Absent(err) {
@@ -40,6 +40,10 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 		return nil, err
 	}
 	o := &assembly.Observed[spec.Workgroup]{Identity: d.identity(ref.Name), Spec: d.specOf(out.WorkGroup)}
+	if ref.Brief() {
+		o.Owner = ref.Owner
+		return o, nil
+	}
 	tags, err := d.tags(ctx, o.ARN)
 	if Absent(err) {
 		return nil, nil
@@ -55,7 +59,19 @@ func (d *Driver) identity(name string) assembly.Identity {
 	return assembly.Identity{ID: name, ARN: d.c.ARN("athena", "workgroup/"+name)}
 }
 
+// Owner implements [assembly.OwnerReader] with one call.
+func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exists bool, err error) {
+	tags, err := d.tags(ctx, d.identity(ref.Name).ARN)
+	return ownertag.Owner(tags, Absent(err), err)
+}
+
+// tags reads the tags of a workgroup, during a pass once also for the queries in it.
 func (d *Driver) tags(ctx context.Context, arn string) (map[string]string, error) {
+	return assembly.Shared(ctx, "tags of workgroup "+arn,
+		func(ctx context.Context) (map[string]string, error) { return d.listTags(ctx, arn) })
+}
+
+func (d *Driver) listTags(ctx context.Context, arn string) (map[string]string, error) {
 	var all []types.Tag
 	pages := athena.NewListTagsForResourcePaginator(d.c.Athena().ListTagsForResource,
 		&athena.ListTagsForResourceInput{ResourceARN: &arn})

@@ -39,7 +39,7 @@ func TestLife(t *testing.T) {
 		return byHand(athena.UpdateWorkGroupInput{ConfigurationUpdates: &u})
 	}
 	drivertest.Life[spec.Workgroup]{
-		Clients: c, Driver: New(c), Name: name, Reads: 2, Full: group(),
+		Clients: c, Driver: New(c), Name: name, Reads: 1, Full: group(),
 		Steps: []drivertest.Step[spec.Workgroup]{
 			{Why: "disabled by hand", Fields: []string{"state"}, Writes: update,
 				Drift: byHand(athena.UpdateWorkGroupInput{State: types.WorkGroupStateDisabled})},

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -292,24 +293,20 @@ func (a Account) Parameter(t testing.TB, name string) string {
 	return must[string](t)(a.ReadParameter(t.Context(), name))
 }
 
-// StreamTags gives the tags of a stream.
-func (a Account) StreamTags(t testing.TB, name string) map[string]string {
+// RoleTags gives the tags of a role.
+func (a Account) RoleTags(t testing.TB, name string) map[string]string {
 	t.Helper()
-	out := must[*kinesis.ListTagsForStreamOutput](t)(
-		a.Kinesis().ListTagsForStream(t.Context(), &kinesis.ListTagsForStreamInput{StreamName: &name}),
-	)
+	out := must[*iam.GetRoleOutput](t)(a.IAM().GetRole(t.Context(), &iam.GetRoleInput{RoleName: &name}))
 	tags := map[string]string{}
-	for _, tag := range out.Tags {
+	for _, tag := range out.Role.Tags {
 		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
 	}
 	return tags
 }
 
-// TagStream sets a tag by hand.
-func (a Account) TagStream(t testing.TB, name, key, value string) {
+// TagRole sets a tag by hand.
+func (a Account) TagRole(t testing.TB, name, key, value string) {
 	t.Helper()
-	must[*kinesis.AddTagsToStreamOutput](t)(
-		a.Kinesis().AddTagsToStream(t.Context(), &kinesis.AddTagsToStreamInput{StreamName: &name,
-			Tags: map[string]string{key: value}}),
-	)
+	must[*iam.TagRoleOutput](t)(a.IAM().TagRole(t.Context(),
+		&iam.TagRoleInput{RoleName: &name, Tags: []iamtypes.Tag{{Key: &key, Value: &value}}}))
 }

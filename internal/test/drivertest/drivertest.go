@@ -149,11 +149,30 @@ func (l Life[S]) settled(ctx context.Context, t *testing.T, ref assembly.Ref, wa
 		t.Errorf("identity: %s", diff)
 	}
 	full, err := l.Driver.Observe(ctx, ref.InFull())
-	if err != nil || full == nil {
+	if err != nil || full == nil || full.Owner != Owner {
 		t.Fatalf("observing in full: %+v, %v", full, err)
 	}
+	l.owned(ctx, t, ref, Owner)
 	if changes := l.Driver.Diff(full.Spec, want); len(changes) > 0 {
 		t.Errorf("differences %v of %+v to %+v", changes, full.Spec, want)
+	}
+}
+
+// owned asserts what a driver that reads owners apart says of the object, whoever asks. Of one that does not exist some
+// services say that it has no tags.
+func (l Life[S]) owned(ctx context.Context, t *testing.T, ref assembly.Ref, want string) {
+	t.Helper()
+	r, ok := l.Driver.(assembly.OwnerReader)
+	if !ok || l.Ownerless {
+		return
+	}
+	before := l.Clients.Requests()
+	token, exists, err := r.Owner(ctx, ref)
+	if err != nil || token != want || want != "" && !exists {
+		t.Errorf("the owner is %q (there: %v), %v; want %q", token, exists, err, want)
+	}
+	if sent := l.since(before); len(sent) != 1 && ref.ID != "" {
+		t.Errorf("the look at the owner sent %v; want one request", sent)
 	}
 }
 
@@ -208,6 +227,7 @@ func (l Life[S]) foreign(ctx context.Context, t *testing.T, owner string) {
 	if err != nil || got == nil || got.Owner != owner {
 		t.Fatalf("observing: %+v, %v; want the owner %q", got, err, owner)
 	}
+	l.owned(ctx, t, ref, owner)
 	if id, err := l.Driver.Create(ctx, ref, l.Full); err == nil || id.ID != "" {
 		t.Errorf("creating: %+v, %v; want a refusal", id, err)
 	}
@@ -233,6 +253,9 @@ func (l Life[S]) delete(ctx context.Context, t *testing.T, ref assembly.Ref) {
 		}
 		if got, err := l.Driver.Observe(ctx, ref); err != nil || got != nil {
 			t.Fatalf("observing after the %s deletion: %+v, %v", turn, got, err)
+		}
+		if _, ok := l.Driver.(assembly.Contained); !ok { // those have the owner of their container
+			l.owned(ctx, t, ref, "")
 		}
 	}
 }
@@ -273,7 +296,7 @@ func (l Life[S]) since(before map[string]int) []string {
 func writes(operations []string) []string {
 	var list []string
 	for _, operation := range operations {
-		read := slices.ContainsFunc([]string{"Describe", "Get", "List", "Head"},
+		read := slices.ContainsFunc([]string{"Describe", "Get", "BatchGet", "List", "Head"},
 			func(verb string) bool { return strings.HasPrefix(operation, verb) })
 		if !read {
 			list = append(list, operation)
