@@ -102,6 +102,9 @@ func check(file string, out io.Writer) error {
 	if _, err := c.Broker.TLS(); err != nil {
 		return err
 	}
+	if err := c.Settings.RulesOf(identity.Prefix, identity.Gateway).Check(); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(out, "%s is good: gateway %q with %d children, pipeline topics below %q, uplink to %s\n", file,
 		identity.Gateway, len(c.Broker.Children), identity.Prefix, identity.Endpoint)
 	return err

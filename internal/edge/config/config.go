@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/uplink"
 )
 
@@ -95,6 +96,19 @@ type Settings struct {
 	// CommandResults forwards what children answer to commands. Only a pipeline with an API takes that: AWS IoT closes
 	// the connection otherwise.
 	CommandResults bool `json:"command_results,omitzero"`
+	// Rules decide on the gateway what becomes of messages, by name.
+	Rules map[string]rules.Rule `json:"rules,omitzero"`
+	// Unmatched is what becomes of a message that no rule takes: "forward", the default, or "drop".
+	Unmatched string `json:"unmatched,omitzero"`
+	// DataField and TimeField are those of the pipeline's telemetry block; "" means its defaults.
+	DataField string `json:"data_field,omitzero"`
+	TimeField string `json:"time_field,omitzero"`
+}
+
+// RulesOf are the rules of a gateway in a pipeline with these topics.
+func (s Settings) RulesOf(prefix, gateway string) rules.Config {
+	return rules.Config{Prefix: prefix, Gateway: gateway, Rules: s.Rules, Unmatched: s.Unmatched,
+		DataField: s.DataField, TimeField: s.TimeField}
 }
 
 // Values of Queue.Sync.

@@ -16,6 +16,10 @@ func (s Settings) Merge(desired []byte) (Settings, error) {
 	if err != nil {
 		return s, err
 	}
+	var has struct{ Rules json.RawMessage }
+	if err := json.Unmarshal(desired, &has); err == nil && has.Rules != nil {
+		merged.Rules = nil // the shadow's rules replace those of the file, all of them
+	}
 	if err := decode(desired, &merged); err != nil {
 		return s, err
 	}

@@ -32,6 +32,7 @@ type Gateway struct {
 	broker  *broker.Broker
 	uplink  *uplink.Uplink
 	monitor net.Listener
+	decider *decider
 
 	mu       sync.Mutex
 	settings config.Settings
@@ -87,6 +88,9 @@ func (g *Gateway) open() (err error) {
 		Subscriptions: []string{g.commandFilter(), things + "/get/accepted", things + "/update/documents"},
 		Receive:       g.receive, Connected: func() { go g.connected() },
 	})
+	if err := g.startRules(); err != nil {
+		return err
+	}
 	g.broker, err = broker.Start(broker.Options{
 		Listen: g.config.Broker.Listen, TLS: children, Prefix: g.identity.Prefix, Gateway: g.identity.Gateway,
 		Children: g.config.Broker.Children, Take: g.take, Log: g.log,
@@ -103,9 +107,9 @@ func (g *Gateway) commandFilter() string {
 	return g.identity.Prefix + "/" + g.identity.Gateway + "/children/+/commands"
 }
 
-// take stores what a child published.
+// take does with what a child published what the rules say.
 func (g *Gateway) take(_, topic string, payload []byte) error {
-	return g.queue.Append(queue.Record{Time: time.Now(), Priority: queue.Normal, Topic: topic, Payload: payload})
+	return g.decider.take(topic, payload)
 }
 
 // receive takes what arrives from AWS IoT.
@@ -145,6 +149,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.tick(ctx)
 	g.log.Info("Stopping.", "records", g.queue.Stats().Records)
 	g.broker.Close()
+	g.decider.close()
 	g.drain(time.Duration(*g.config.DrainSeconds) * time.Second)
 	stop()
 	running.Wait()
@@ -169,6 +174,7 @@ func (g *Gateway) tick(ctx context.Context) {
 			continue
 		case <-g.statuses:
 		case <-reports.C:
+			g.decider.tick()
 			g.mu.Lock()
 			due := time.Duration(g.settings.StatusSeconds) * time.Second
 			g.mu.Unlock()

@@ -30,7 +30,7 @@ func TestGateway(t *testing.T) {
 		{two, "gh/gw-1:soil-2/telemetry", "gh/gw-1:soil-2/telemetry"},
 		{one, "status", "gh/gw-1:soil-1/status"},
 	} {
-		payload := `{"from":"` + m.topic + `"}`
+		payload := `{"timestamp":1767225600000,"from":"` + m.topic + `"}`
 		if err := m.from.publish(m.topic, payload); err != nil {
 			t.Fatal(err)
 		}

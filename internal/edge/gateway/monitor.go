@@ -38,6 +38,7 @@ func (g *Gateway) serve(ctx context.Context) {
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		set.WritePrometheus(w)
+		g.ruleMetrics().WritePrometheus(w)
 		metrics.WriteProcessMetrics(w)
 	})
 	// A gateway without uplink does its work. One that cannot write to its disk does not.
@@ -92,5 +93,30 @@ func (g *Gateway) metrics() *metrics.Set {
 	gauge("children_messages_total", func() float64 { return float64(g.broker.Stats().Messages) })
 	gauge("children_refused_total", func() float64 { return float64(g.broker.Stats().Refused) })
 	gauge("children_failed_total", func() float64 { return float64(g.broker.Stats().Failed) })
+	return set
+}
+
+// ruleMetrics are made for each request: the rules change with the settings.
+func (g *Gateway) ruleMetrics() *metrics.Set {
+	set, s := metrics.NewSet(), g.decider.status()
+	count := func(name string, value uint64) { set.NewCounter("iot_edge_" + name).Set(value) }
+	count("unmatched_forwarded_total", s.UnmatchedForwarded)
+	count("unmatched_dropped_total", s.UnmatchedDropped)
+	count("unstamped_total", s.Unstamped)
+	count("rules_unstored_total", s.Unstored)
+	count("rules_undelivered_total", s.Undelivered)
+	series := float64(s.Series)
+	set.NewGauge("iot_edge_rules_series", func() float64 { return series })
+	for name, r := range s.Rules {
+		for what, value := range map[string]uint64{
+			"matched": r.Matched, "forwarded": r.Forwarded, "dropped": r.Dropped, "gathered": r.Gathered,
+			"windows": r.Windows, "empty": r.Empty, "late": r.Late, "implausible": r.Implausible,
+			"suppressed": r.Suppressed, "limited": r.Limited, "unreadable": r.Unreadable, "overflowed": r.Overflowed,
+			"raised": r.Raised, "cleared": r.Cleared, "commands": r.Commands, "interrupted": r.Interrupted,
+			"failed": r.Failed,
+		} {
+			count(fmt.Sprintf("rule_total{rule=%q,what=%q}", name, what), value)
+		}
+	}
 	return set
 }

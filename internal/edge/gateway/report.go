@@ -18,6 +18,7 @@ type Status struct {
 	Children int         `json:"children_connected"`
 	Queue    QueueStatus `json:"queue"`
 	Uplink   LinkStatus  `json:"uplink"`
+	Rules    RulesStatus `json:"rules"`
 }
 
 // QueueStatus describes the queue. The counts are those since the queue exists.
@@ -54,6 +55,7 @@ func (g *Gateway) Status() Status {
 			Dropped: map[string]uint64{}},
 		Uplink: LinkStatus{Connected: u.Connected, Since: u.Since.UTC().Truncate(time.Second), Reconnects: u.Reconnects,
 			LastError: u.LastError},
+		Rules: g.decider.status(),
 	}
 	if !q.Oldest.IsZero() {
 		s.Queue.OldestSeconds = max(int64(time.Since(q.Oldest).Seconds()), 0)

@@ -27,6 +27,9 @@ func (g *Gateway) restore() {
 	if err == nil {
 		settings, err = g.config.Settings.Merge(desired)
 	}
+	if err == nil {
+		_, err = g.newEngine(settings)
+	}
 	if err != nil {
 		g.log.Error("The stored settings cannot be used: those of the file hold until the uplink is up.", "error", err)
 		return
@@ -104,8 +107,15 @@ func (g *Gateway) change(desired []byte) error {
 	if err != nil {
 		return err
 	}
+	engine, err := g.newEngine(settings)
+	if err != nil {
+		return err
+	}
 	if err := replaceFile(g.desiredFile(), desired); err != nil {
 		return fmt.Errorf("storing the settings: %w", err)
+	}
+	if err := g.decider.change(engine); err != nil {
+		return err
 	}
 	g.settings, g.desired = settings, bytes.Clone(desired)
 	g.uplink.Set(uplink.Settings{Limits: settings.Limits, Batch: settings.Batch})

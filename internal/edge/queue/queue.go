@@ -164,8 +164,18 @@ func (q *Queue) wake() {
 // Append adds a record and sets its sequence number. After an error, the record is not in the queue. It is nil also for
 // a record that the policy dropped at once, which is counted.
 func (q *Queue) Append(r Record) error {
+	sequence, err := q.Write(r)
+	if err != nil {
+		return err
+	}
+	return q.Await(sequence)
+}
+
+// Write adds a record as Append does, and does not wait for the disk. It returns the record's sequence number, 0 for a
+// record that the policy dropped.
+func (q *Queue) Write(r Record) (uint64, error) {
 	if len(r.Payload) > MaxPayload || len(r.Topic) > MaxTopic || r.Priority >= priorities {
-		return fmt.Errorf("the message has %d bytes and its topic %d: want at most %d and %d, of a known priority",
+		return 0, fmt.Errorf("the message has %d bytes and its topic %d: want at most %d and %d, of a known priority",
 			len(r.Payload), len(r.Topic), MaxPayload, MaxTopic)
 	}
 	q.mu.Lock()
@@ -175,9 +185,14 @@ func (q *Queue) Append(r Record) error {
 	}
 	q.mu.Unlock()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	q.wake()
+	return sequence, nil
+}
+
+// Await returns when a record that Write took is on the disk itself, if the queue syncs each.
+func (q *Queue) Await(sequence uint64) error {
 	if q.options.SyncEach && sequence > 0 {
 		return q.syncTo(sequence)
 	}

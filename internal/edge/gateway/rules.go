@@ -1,0 +1,197 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/rules"
+)
+
+// keepEvery is how often the state of the rules is written. A crash loses what open windows took up since.
+const keepEvery = 30 * time.Second
+
+// decider applies the rules to what children publish: it puts what is to be forwarded into the queue, and sends
+// commands.
+type decider struct {
+	gateway *Gateway
+	clock   func() rules.Time
+	file    string // the state of the rules
+
+	mu       sync.Mutex
+	engine   *rules.Engine
+	outputs  []rules.Output // scratch
+	kept     time.Duration
+	empty    bool   // the file says that nothing is remembered
+	unstored uint64 // results of rules that the queue did not take
+	failed   uint64 // commands that could not be sent
+}
+
+// startRules makes the rules of the settings hold, with the state that they had when the gateway stopped.
+func (g *Gateway) startRules() error {
+	d := &decider{gateway: g, clock: rules.SystemClock(), file: filepath.Join(g.config.StateDirectory, "rules.json")}
+	engine, err := g.newEngine(g.settings)
+	if err != nil {
+		return err
+	}
+	d.engine, g.decider = engine, d
+	data, err := os.ReadFile(d.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	now := d.clock()
+	var left []rules.Output
+	if err == nil {
+		left, err = engine.Restore(nil, data, now)
+	}
+	if err != nil {
+		g.log.Error("The state of the rules cannot be read: open windows are lost, and dead bands begin anew.",
+			"error", err)
+		return nil
+	}
+	if _, err := d.put(left); err != nil {
+		return fmt.Errorf("storing the windows of rules that have changed: %w", err)
+	}
+	return d.keep(now, false) // from here on, an end without Close is a crash
+}
+
+func (g *Gateway) newEngine(s config.Settings) (*rules.Engine, error) {
+	engine, err := rules.New(s.RulesOf(g.identity.Prefix, g.identity.Gateway))
+	if err != nil {
+		return nil, fmt.Errorf("the rules of the gateway: %w", err)
+	}
+	return engine, nil
+}
+
+// take decides about a message of a child. It returns when what is forwarded of it is in the queue.
+func (d *decider) take(topic string, payload []byte) error {
+	d.mu.Lock()
+	d.outputs = d.engine.Message(d.outputs[:0], topic, payload, d.clock())
+	last, err := d.put(d.outputs)
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return d.gateway.queue.Await(last)
+}
+
+// put stores outputs, and sends commands; d.mu is held, so that the messages of a child stay in order. It returns the
+// sequence number of the last record.
+func (d *decider) put(outputs []rules.Output) (last uint64, err error) {
+	for i := range outputs {
+		o := &outputs[i]
+		if o.Kind == rules.ToChild {
+			d.command(o)
+			continue
+		}
+		sequence, failure := d.gateway.queue.Write(queue.Record{Time: time.Now(), Priority: priorities[o.Priority],
+			Topic: o.Topic, Payload: o.Payload})
+		if failure != nil {
+			err = failure
+			if o.Rule != "" {
+				d.unstored++
+			}
+		}
+		last = max(last, sequence)
+	}
+	return last, err
+}
+
+var priorities = map[rules.Priority]queue.Priority{
+	rules.Low: queue.Low, rules.Normal: queue.Normal, rules.High: queue.High,
+}
+
+func (d *decider) command(o *rules.Output) {
+	child := strings.TrimPrefix(o.Child, d.gateway.identity.Gateway+":")
+	if err := d.gateway.broker.Command(child, o.Payload); err != nil {
+		d.failed++
+		d.gateway.log.Warn("The command of a rule could not be sent.", "rule", o.Rule, "child", child, "error", err)
+	}
+}
+
+// tick closes windows that have ended, and keeps the state from time to time.
+func (d *decider) tick() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.clock()
+	d.outputs = d.engine.Tick(d.outputs[:0], now)
+	if _, err := d.put(d.outputs); err != nil {
+		d.gateway.log.Error("Results of rules could not be stored.", "error", err)
+	}
+	if now.Elapsed-d.kept < keepEvery {
+		return
+	}
+	if err := d.keep(now, false); err != nil {
+		d.gateway.log.Error("The state of the rules was not written.", "error", err)
+	}
+}
+
+// keep writes the state of the rules; d.mu is held. Rules that remember nothing write it once.
+func (d *decider) keep(now rules.Time, clean bool) error {
+	d.kept = now.Elapsed
+	empty := d.engine.Counters().Series == 0
+	if empty && d.empty && !clean {
+		return nil
+	}
+	data, err := d.engine.Snapshot(now, clean)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(d.file, data); err != nil {
+		return fmt.Errorf("writing the state of the rules: %w", err)
+	}
+	d.empty = empty
+	return nil
+}
+
+// change makes other rules hold. Windows of rules that stay the same go on, others are forwarded as they are.
+func (d *decider) change(engine *rules.Engine) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.clock()
+	data, err := d.engine.Snapshot(now, true)
+	if err != nil {
+		return err
+	}
+	left, err := engine.Restore(nil, data, now)
+	if err != nil {
+		return err
+	}
+	d.engine = engine
+	if _, err := d.put(left); err != nil {
+		d.gateway.log.Error("Windows of rules that have changed could not be stored.", "error", err)
+	}
+	if err := d.keep(now, false); err != nil {
+		d.gateway.log.Error("The state of the rules was not written.", "error", err)
+	}
+	return nil
+}
+
+// close keeps the state for the next start; no message may follow.
+func (d *decider) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.keep(d.clock(), true); err != nil {
+		d.gateway.log.Error("The state of the rules was not written: open windows are lost.", "error", err)
+	}
+}
+
+// RulesStatus says what rules did.
+type RulesStatus struct {
+	rules.Counters
+	// Unstored are results of rules that the queue did not take, Undelivered commands for children that there are not.
+	Unstored    uint64 `json:"unstored"`
+	Undelivered uint64 `json:"undelivered"`
+}
+
+func (d *decider) status() RulesStatus {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return RulesStatus{Counters: d.engine.Counters(), Unstored: d.unstored, Undelivered: d.failed}
+}
