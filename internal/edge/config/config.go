@@ -103,12 +103,14 @@ type Settings struct {
 	// DataField and TimeField are those of the pipeline's telemetry block; "" means its defaults.
 	DataField string `json:"data_field,omitzero"`
 	TimeField string `json:"time_field,omitzero"`
+	// MaxSeries bounds the memory of the rules; 0 is the default of rules.Config.
+	MaxSeries int `json:"max_series,omitzero"`
 }
 
 // RulesOf are the rules of a gateway in a pipeline with these topics.
 func (s Settings) RulesOf(prefix, gateway string) rules.Config {
 	return rules.Config{Prefix: prefix, Gateway: gateway, Rules: s.Rules, Unmatched: s.Unmatched,
-		DataField: s.DataField, TimeField: s.TimeField}
+		DataField: s.DataField, TimeField: s.TimeField, MaxSeries: s.MaxSeries}
 }
 
 // Values of Queue.Sync.

@@ -141,8 +141,7 @@ func TestRulesFromShadow(t *testing.T) {
 	update := func(m message) bool { return m.topic == "$aws/things/gw-1/shadow/name/edge/update" }
 	_, i := c.await(t, 0, "the report of the settings", update)
 	if err := c.server.Publish("$aws/things/gw-1/shadow/name/edge/update/documents", []byte(
-		`{"current":{"state":{"desired":{"version":2,"rules":{"all":{"sql":"SELECT * FROM 'gh/+/telemetry' WHERE"}}}}}}`),
-		false, 1); err != nil {
+		`{"current":{"state":{"desired":{"version":2,"rules":{"all":{"sql":"`+allTelemetry+` WHERE"}}}}}}`), false, 1); err != nil {
 		t.Fatal(err)
 	}
 	m, _ := c.await(t, i+1, "the report of the settings", update)
