@@ -51,7 +51,7 @@ func (g *Gateway) startRules() error {
 		left, err = engine.Restore(nil, data, now)
 	}
 	if err != nil {
-		g.log.Error("The state of the rules cannot be read: open windows are lost, and dead bands begin anew.",
+		g.log.Error("The state of the rules cannot be read: open windows are lost, and dead bands begin again.",
 			"error", err)
 		return nil
 	}
