@@ -75,6 +75,7 @@ func TestOperating(t *testing.T) {
 	account := awstest.New(t, server.Config(t))
 	pauseAndResume(t, account)
 	redrive(t, account)
+	smokeTest(t, account)
 	p.Unchanged()
 	p.Destroy()
 }
@@ -119,10 +120,24 @@ func redrive(t *testing.T, account awstest.Account) {
 	}
 }
 
+// smokeTest sends a message, and nobody runs the pipeline.
+func smokeTest(t *testing.T, account awstest.Account) {
+	t.Helper()
+	account.SendDeadLetter(t, "farm", `{"source":"processor","thing":"smoke-test","topic":"farm/smoke-test/telemetry",`+
+		`"payload_base64":"e30=","sequence_number":"1","arrived_at":"2999-01-01T00:00:00Z","reason":"not_now"}`)
+	var out bytes.Buffer
+	err := dispatch(t.Context(), []string{"smoke-test", "farm", "--wait", "1ms", "--skip-archive"}, &out)
+	if err == nil || !strings.Contains(err.Error(), "the message did not reach the device state") ||
+		!strings.Contains(err.Error(), `a dead letter of smoke-test from "processor" says: not_now`) ||
+		!strings.Contains(out.String(), "published to farm/smoke-test/telemetry") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
 // Wrong use is an error that says what is right, before anything is sent.
 func TestWrongUse(t *testing.T) {
 	for args, want := range map[string]string{
-		"restart farm":                  "the commands are pipelines, devices, send, pause, resume and redrive",
+		"restart farm":                  "the commands are pipelines, devices, send, pause, resume, redrive and smoke-test",
 		"send farm":                     "want iotctl send PIPELINE PAYLOAD",
 		"pause":                         "missing pipeline name: iotctl pause PIPELINE",
 		"send farm {}":                  "the command is for no device",
@@ -131,6 +146,8 @@ func TestWrongUse(t *testing.T) {
 		"devices farm --attribute bay":  "want KEY=VALUE",
 		"pipelines farm":                `unexpected argument "farm"`,
 		"pause farm --all":              "flag provided but not defined",
+		"smoke-test farm x":             `unexpected argument "x"`,
+		"smoke-test farm --wait 9h":     "the wait for one hop is at most 1h0m0s",
 		"redrive farm x":                `unexpected argument "x"`,
 		"redrive farm --to moon":        "the destinations are origin, stream, topic",
 		"redrive farm --after today":    "after is not a time such as 2026-01-31T08:00:00Z",

@@ -321,6 +321,12 @@ var operating = []statement{
 	{sid: "Devices", service: "iot", resources: everything, actions: `DescribeEndpoint DescribeThing ListThings`},
 	{sid: "DeviceState", service: "dynamodb", resources: []string{
 		"arn:${partition}:dynamodb:${region}:${account}:table/${name}"}, actions: `BatchGetItem`},
+	{sid: "TestDevice", service: "dynamodb", resources: []string{
+		"arn:${partition}:dynamodb:${region}:${account}:table/${name}",
+		"arn:${partition}:dynamodb:${region}:${account}:table/${name}-readings"}, actions: `DeleteItem GetItem Query`},
+	{sid: "Sources", service: "lambda", resources: everything, actions: `ListEventSourceMappings`},
+	{sid: "Archive", service: "s3", resources: []string{
+		"arn:${partition}:s3:::${name}-${account}-${region}/telemetry/*"}, actions: `GetObject`},
 	{sid: "Manifest", service: "ssm", resources: []string{
 		"arn:${partition}:ssm:${region}:${account}:parameter/iot-pipeline/${name}/manifest"}, actions: `GetParameter`},
 	{sid: "DeadLetters", service: "sqs", resources: []string{

@@ -1,5 +1,6 @@
 // Package actions is what operators do with a pipeline from Terraform 1.14 or later: the actions iot_send_command,
-// iot_pause, iot_resume and iot_redrive_dead_letters. internal/operate does the work, for the command iotctl as well.
+// iot_pause, iot_resume, iot_redrive_dead_letters and iot_smoke_test. internal/operate does the work, for the command
+// iotctl as well.
 package actions
 
 import (
@@ -32,6 +33,7 @@ type arguments struct {
 	All        bool              `json:"all"`
 	DryRun     bool              `json:"dry_run"`
 	redrive
+	smokeTest
 }
 
 func (a arguments) command() operate.Command {
@@ -60,7 +62,7 @@ var (
 // All returns the actions.
 func All() []func() action.Action {
 	var all []func() action.Action
-	for _, k := range []kind{sendCommand(), pause(), resume(), redriveDeadLetters()} {
+	for _, k := range []kind{sendCommand(), pause(), resume(), redriveDeadLetters(), testPipeline()} {
 		all = append(all, func() action.Action { return &pipelineAction{kind: k} })
 	}
 	return all

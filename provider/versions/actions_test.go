@@ -40,7 +40,7 @@ func TestActions(t *testing.T) {
 	p := tftest.On(t, tftest.Current, env...)
 	main := providerBlock + watched
 	for _, name := range []string{"iot_send_command", "iot_pause", "iot_resume",
-		"iot_redrive_dead_letters"} {
+		"iot_redrive_dead_letters", "iot_smoke_test"} {
 		main += readExample(t, "actions/"+name+"/action.tf")
 	}
 	p.Write("main.tf", main)
@@ -67,6 +67,7 @@ func TestActions(t *testing.T) {
 		t.Errorf("the plan after the resume:\n%s", result.Output)
 	}
 	redriveDeadLetters(t, server, p)
+	smokeTest(t, p)
 	p.Destroy()
 }
 
@@ -88,6 +89,18 @@ func redriveDeadLetters(t *testing.T, server *mototest.Server, p *tftest.Project
 		"1 dead letters in the queue, 1 selected: 1 other")
 }
 
+// smokeTest: nobody runs the pipeline, so the message is lost behind its topic. The test with a pipeline that runs is in
+// internal/local/endtoend.
+func smokeTest(t *testing.T, p *tftest.Project) {
+	t.Helper()
+	p.Write("smoke.tf", "action \"iot_smoke_test\" \"short\" {\n  config {\n    pipeline = \"greenhouse\"\n"+
+		"    wait_seconds = 1\n    skip_archive = true\n  }\n}\n")
+	requireSays(t, p.Try("apply", "-auto-approve", "-invoke=action.iot_smoke_test.short"),
+		"published to greenhouse/smoke-test/telemetry", "device state: not there after",
+		`The smoke test of pipeline "greenhouse" failed`, "did not reach the device state",
+		"removed the state of smoke-test")
+}
+
 // What an action cannot do is said before it does anything.
 func TestActionsRefuse(t *testing.T) {
 	server, env := account(t)
@@ -98,6 +111,8 @@ func TestActionsRefuse(t *testing.T) {
 		{"action \"iot_send_command\" \"x\" {\n config {\n pipeline = \"greenhouse\"\n payload = \"x\"\n }\n}\n",
 			"The command is for no device"},
 		{"action \"iot_send_command\" \"x\" {\n config {\n pipeline = \"greenhouse\"\n payload = \"x\"\n devices = [\"a\", \"z\"]\n }\n}\n",
+			`Pipeline "greenhouse" has no device "z". Nothing was sent`},
+		{"action \"iot_smoke_test\" \"x\" {\n config {\n pipeline = \"greenhouse\"\n device = \"z\"\n }\n}\n",
 			`Pipeline "greenhouse" has no device "z". Nothing was sent`},
 		{"action \"iot_redrive_dead_letters\" \"x\" {\n config {\n pipeline = \"greenhouse\"\n topic = \"x\"\n }\n}\n",
 			"A topic is named, and the letters do not go to one"},
