@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -322,5 +323,45 @@ func (l *load) check(t *testing.T, arrived []message, counted int) {
 			t.Errorf("the last of %s that arrived is %d, the last that was sent %d", name, first[name]-1,
 				l.acknowledged[name]-1)
 		}
+	}
+}
+
+// TestIdentities: a child is who its certificate or password says, whatever its client ID is; nobody else gets in.
+func TestIdentities(t *testing.T) {
+	a := newAuthority(t)
+	c := startCloud(t, a)
+	s := newSite(t, a, c.address, []string{"soil-1", "soil-2"})
+	p := s.run(t, build(t))
+	certified := func(by *authority, name string) *tls.Certificate {
+		certificate, key := by.pair(t, name)
+		pair, err := tls.X509KeyPair(certificate, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &pair
+	}
+	one, err := s.connect(p.children, "ignored", certified(a, "soil-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := one.publish("gh/gw-1:soil-2/telemetry", "{}"); err == nil {
+		t.Error("soil-1 may publish as soil-2")
+	}
+	if err := one.publish("telemetry", `{"timestamp":1767225600000,"n":1}`); err != nil {
+		t.Fatal(err)
+	}
+	c.await(t, 0, "the reading", func(m message) bool { return m.topic == "gh/gw-1:soil-1/telemetry" })
+	if _, err := s.connect(p.children, "", certified(a, "soil-3")); err == nil {
+		t.Error("a certificate of a child that the gateway does not have is accepted")
+	}
+	if _, err := s.connect(p.children, "", certified(newAuthority(t), "soil-1")); err == nil {
+		t.Error("a certificate of another authority is accepted")
+	}
+	if _, err := s.connect(p.children, "soil-3", nil); err == nil {
+		t.Error("an unknown user is accepted")
+	}
+	s.password = "wrong"
+	if _, err := s.connect(p.children, "soil-1", nil); err == nil {
+		t.Error("a wrong password is accepted")
 	}
 }

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
+)
+
+func TestPassword(t *testing.T) {
+	var out bytes.Buffer
+	if err := dispatch(t.Context(), []string{"password"}, strings.NewReader("secret\n"), &out, nil); err != nil {
+		t.Fatal(err)
+	}
+	if hash := config.PasswordHash(strings.TrimSpace(out.String())); !hash.Matches([]byte("secret")) {
+		t.Errorf("%s is not a hash of the password", hash)
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "edge.json")
+	if err := os.WriteFile(file, []byte(`{"credentials":"nowhere.json"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		"unknown command":                     {"start"},
+		"usage:":                              {"run"},
+		"reading the configuration":           {"check", file + "x"},
+		file + ": state_directory is missing": {"check", file},
+		"the password is empty":               {"password"},
+	} {
+		err := dispatch(t.Context(), args, strings.NewReader(""), &bytes.Buffer{}, nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("iot-edge %s: error %v, want %q", strings.Join(args, " "), err, want)
+		}
+	}
+}
