@@ -15,7 +15,7 @@ func AppendString(dst []byte, s string) []byte {
 // UTF-8 become U+FFFD.
 func AppendContent(dst []byte, s string) []byte {
 	start := 0
-	for i := 0; i < len(s); {
+	for i := plain(s); i < len(s); {
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])

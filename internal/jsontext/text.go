@@ -50,14 +50,33 @@ const (
 	slants = ones * '\\'
 )
 
+// plain returns how many bytes s has, in steps of eight, before the first group with a quote, a backslash, a control
+// character or a byte that is not ASCII. It works as special does.
+func plain(s string) int {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		w := word(s[i : i+8])
+		quote, slant := w^quotes, w^slants
+		if (w|(w-spaces)|(quote-ones)&^quote|(slant-ones)&^slant)&highs != 0 {
+			break
+		}
+	}
+	return i
+}
+
+// word is eight bytes, the first of them the lowest.
+func word(b string) uint64 {
+	_ = b[7]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}
+
 // special returns the index, from i on, of the first quote, backslash or control character, or the text's length. It
 // looks at eight bytes at a time, since strings are most of a message. A byte is below 0x20, or zero, when subtracting
 // borrows into its high bit and the bit was not set before. Only bytes above the first hit may be wrong.
 func special(text string, i int) int {
 	for ; i+8 <= len(text); i += 8 {
-		b := text[i : i+8]
-		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		w := word(text[i : i+8])
 		quote, slant := w^quotes, w^slants
 		if hits := ((w-spaces)&^w | (quote-ones)&^quote | (slant-ones)&^slant) & highs; hits != 0 {
 			return i + bits.TrailingZeros64(hits)/8

@@ -13,8 +13,8 @@ func TestTune(t *testing.T) {
 		env   map[string]string
 		limit int64
 	}{
-		{"a small function", map[string]string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128"}, 40 << 20},
-		{"a large function", map[string]string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1536"}, 256 << 20},
+		{"a small function", map[string]string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128"}, 64 << 20},
+		{"a large function", map[string]string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1536"}, 768 << 20},
 		{"not in Lambda", nil, 40 << 20},
 		{"set by hand", map[string]string{"GOMEMLIMIT": "1GiB", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128"}, untouched},
 		{"set by hand", map[string]string{"GOGC": "50"}, untouched},
