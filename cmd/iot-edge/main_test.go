@@ -38,3 +38,26 @@ func TestWrongUse(t *testing.T) {
 		}
 	}
 }
+
+// TestGuide: the configuration of the guide is good, and its unit is the one that is shipped.
+func TestGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../templates/guides/edge.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(guide), "```json\n")
+	text, _, found := strings.Cut(after, "```")
+	if !found {
+		t.Fatal("the guide has no configuration")
+	}
+	if _, err := config.Parse([]byte(text)); err != nil {
+		t.Errorf("the guide's configuration: %v", err)
+	}
+	unit, err := os.ReadFile("systemd/iot-edge.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(guide), "```ini\n"+string(unit)+"```") {
+		t.Error("the guide does not have the unit as it is in systemd/iot-edge.service")
+	}
+}

@@ -137,7 +137,7 @@ func (q *Queue) done(sequence uint64, rejected bool) {
 }
 
 // settlesPerSave bounds what is sent twice after the process is killed. Append saves the state as well.
-const settlesPerSave = 64
+const settlesPerSave = 16
 
 // settle forgets the deliveries up to the first that is not acknowledged.
 func (q *Queue) settle() {
