@@ -41,7 +41,7 @@ func TestWrongUse(t *testing.T) {
 
 // TestGuide: the configuration of the guide is good, and its unit is the one that is shipped.
 func TestGuide(t *testing.T) {
-	guide, err := os.ReadFile("../../templates/guides/edge.md")
+	guide, err := os.ReadFile("../../templates/guides/iot-edge.md")
 	if err != nil {
 		t.Fatal(err)
 	}
