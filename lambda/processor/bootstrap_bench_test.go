@@ -1,6 +1,9 @@
 package processor
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -18,6 +21,36 @@ func BenchmarkBootstrap(b *testing.B) {
 		b.Run(size.name, func(b *testing.B) { benchmarkBootstrap(b, bootstrap, size.records) })
 	}
 	b.Run("cold", func(b *testing.B) { benchmarkCold(b, bootstrap) })
+	b.Run("cold-tls", func(b *testing.B) { benchmarkColdTLS(b, bootstrap) })
+}
+
+// benchmarkColdTLS starts a process for each batch of 100, as benchmarkCold does, and speaks TLS with the stores.
+func benchmarkColdTLS(b *testing.B, bootstrap lambdatest.Bootstrap) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			b.Error(err)
+		}
+		_, _ = io.WriteString(w, `{}`)
+	}))
+	b.Cleanup(server.Close)
+	env := (&lambdatest.AWS{URL: server.URL}).Env(map[string]string{"SSL_CERT_FILE": rootsOf(b, server)})
+	event := lambdatest.Fleet(100, 50)
+	var total, batch, cpu time.Duration
+	calls := 0
+	for b.Loop() {
+		function := lambdatest.StartFunction(b, bootstrap, env)
+		function.Ready()
+		ready := time.Now()
+		function.Invoke(event, time.Minute)
+		batch += time.Since(ready)
+		total += function.SinceStart()
+		cpu += function.Stop().CPU
+		calls++
+	}
+	milliseconds := func(d time.Duration) float64 { return d.Seconds() * 1000 / float64(calls) }
+	b.ReportMetric(milliseconds(total), "cold-ms")
+	b.ReportMetric(milliseconds(batch), "batch-ms")
+	b.ReportMetric(milliseconds(cpu), "cpu-ms")
 }
 
 func benchmarkBootstrap(b *testing.B, bootstrap lambdatest.Bootstrap, n int) {

@@ -38,6 +38,7 @@ type processor struct {
 	commands    *commands // nil without a table of commands
 	alerts      *alerts   // nil if a topic rule looks for alerts
 	deadLetters *deadletter.Sender
+	connect     func() // opens a connection to DynamoDB; nil without a table
 	// decoders has one decoder per processor; Lambda gives a function up to six.
 	decoders []*telemetry.Decoder
 	log      *slog.Logger
@@ -46,8 +47,7 @@ type processor struct {
 	now      func() time.Time
 }
 
-// newProcessor does the work of a cold start: it reads the environment and creates the clients. The first batch opens
-// the connections.
+// newProcessor does the work of a cold start: it reads the environment and creates the clients.
 func newProcessor(getenv func(string) string, out io.Writer) (*processor, error) {
 	c, err := loadConfig(getenv)
 	if err != nil {
@@ -97,7 +97,22 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 		p.recent = &recent{client: tables, table: c.readingsTable, keep: c.readingsKeep,
 			requestBytes: maxRequestBytes}
 	}
+	p.connect = func() { awsenv.Connect(cfg, endpointOf(tables)) }
 	return p, nil
+}
+
+// endpointOf is where the client sends its requests; empty if that is not known before there is one.
+func endpointOf(tables *dynamodb.Client) string {
+	o := tables.Options()
+	if o.BaseEndpoint != nil {
+		return *o.BaseEndpoint
+	}
+	endpoint, err := o.EndpointResolverV2.ResolveEndpoint(context.Background(),
+		dynamodb.EndpointParameters{Region: &o.Region})
+	if err != nil {
+		return ""
+	}
+	return endpoint.URI.String()
 }
 
 // Invoke handles one batch. It returns an error only if the event is not a batch at all; everything else is in the

@@ -12,9 +12,16 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// New makes the function from its environment. It writes its log to out.
+// New makes the function from its environment, and opens a connection to DynamoDB. It writes its log to out.
 func New(getenv func(string) string, out io.Writer) (lambda.Handler, error) {
-	return newProcessor(getenv, out)
+	p, err := newProcessor(getenv, out)
+	if err != nil {
+		return nil, err
+	}
+	if p.connect != nil {
+		p.connect()
+	}
+	return p, nil
 }
 
 // Options asks Lambda for a SIGTERM, which registers an internal extension, if states of devices wait to be written.

@@ -31,6 +31,8 @@ type Function struct {
 	server  *httptest.Server
 	cmd     *exec.Cmd
 	next    chan invocation
+	asked   chan struct{} // closed when the function asks for its first event
+	asks    sync.Once
 	replies chan Reply
 	exited  chan struct{}
 	ended   error // once exited is closed
@@ -74,7 +76,8 @@ func Compile(t testing.TB, function string) Bootstrap {
 // StartFunction starts a bootstrap with an environment and nothing else in it. It ends with the test.
 func StartFunction(t testing.TB, bootstrap Bootstrap, env map[string]string) *Function {
 	t.Helper()
-	f := &Function{t: t, next: make(chan invocation), replies: make(chan Reply, 1), exited: make(chan struct{})}
+	f := &Function{t: t, next: make(chan invocation), asked: make(chan struct{}), replies: make(chan Reply, 1),
+		exited: make(chan struct{})}
 	f.server = httptest.NewServer(f)
 	f.cmd = exec.Command(bootstrap.Path)
 	f.cmd.Env = []string{
@@ -97,6 +100,18 @@ func StartFunction(t testing.TB, bootstrap Bootstrap, env map[string]string) *Fu
 	}()
 	t.Cleanup(func() { f.Stop() })
 	return f
+}
+
+// Ready waits until the function has started and asks for its first event.
+func (f *Function) Ready() {
+	f.t.Helper()
+	select {
+	case <-f.asked:
+	case <-f.exited:
+		f.t.Fatalf("the function ended: %v\n%s", f.cmd.ProcessState, f.Output())
+	case <-time.After(10 * time.Second):
+		f.t.Fatalf("the function did not ask for an event\n%s", f.Output())
+	}
 }
 
 // Invoke hands the function an event and waits for its answer, at most until the deadline.
@@ -195,6 +210,7 @@ func peakRSS(pid int) int64 {
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := strings.TrimPrefix(r.URL.Path, "/2018-06-01/runtime/"); {
 	case path == "invocation/next":
+		f.asks.Do(func() { close(f.asked) })
 		select {
 		case call := <-f.next:
 			w.Header().Set("Lambda-Runtime-Aws-Request-Id", call.id)
