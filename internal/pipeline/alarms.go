@@ -96,7 +96,7 @@ var alarms = []Alarm{
 		Means: "The processor is behind: new messages wait in the stream. What is older than the stream's retention " +
 			"is lost.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.IteratorAge },
-		exists:  (*builder).streamed,
+		exists:  (*builder).hasStream,
 		fallback: func(b *builder) int64 {
 			return 1000 * (iteratorAgeSeconds + *b.config.Processor.BatchWindowSeconds)
 		},
@@ -109,7 +109,7 @@ var alarms = []Alarm{
 		Default: "five minutes and `processor.batch_window_seconds`, with a queue",
 		Means:   "The processor is behind: the oldest message waits in the queue. What waits for four days is lost.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.QueueAge },
-		exists:  (*builder).queued,
+		exists:  (*builder).hasQueue,
 		fallback: func(b *builder) int64 {
 			return iteratorAgeSeconds + *b.config.Processor.BatchWindowSeconds
 		},
@@ -151,7 +151,7 @@ var alarms = []Alarm{
 		Means: "Lambda has given up batches of records after all retries. They are in the bucket, below the failure " +
 			"prefix, and were not stored; what is too old for that is lost.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.FailedBatches }, fallback: once(1),
-		exists: (*builder).streamed,
+		exists: (*builder).hasStream,
 		late:   &lateAlarm{needs: (*builder).mappings, complete: countsOf},
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
 			return atLeast(threshold, alarmPeriodSeconds, 1, b.givenUp()...)
@@ -213,7 +213,7 @@ var alarms = []Alarm{
 		Means: "The stream takes no more: its shards are full. AWS IoT repeats the write, and then makes a dead " +
 			"letter of the message.",
 		setting: func(s AlarmsSpec) *AlarmSpec { return s.StreamThrottles }, fallback: once(1),
-		exists: (*builder).streamed,
+		exists: (*builder).hasStream,
 		build: func(b *builder, _ string, threshold int64) spec.MetricAlarm {
 			return atLeast(threshold, alarmPeriodSeconds, 2, b.streamMetric("WriteProvisionedThroughputExceeded"))
 		},

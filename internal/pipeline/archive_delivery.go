@@ -71,17 +71,26 @@ func (b *builder) archiveParts() []assembly.Part {
 		b.part("archive/log_stream", spec.KindLogStream, stream, b.deliveryLogARN(), []string{"archive/log_group"},
 			spec.LogStream{}),
 		b.deliveryRole(),
-		b.delivery(),
-	}, b.archiveTables(), b.queryParts())
+	}, b.deliveries(), b.archiveTables(), b.queryParts())
 }
 
 func (b *builder) deliveryLogARN() string {
 	return b.arn.logGroup(b.names.deliveryLogGroup()) + ":log-stream:" + archiveLogStream
 }
 
-// delivery is the Firehose stream, which reads the stream or gets what the rules put. It needs all that AWS tries when
-// it is created.
-func (b *builder) delivery() assembly.Part {
+// deliveries are the Firehose streams: one that reads the stream, and one that gets what the rules put beside a queue.
+func (b *builder) deliveries() (parts []assembly.Part) {
+	if b.hasStream() {
+		parts = append(parts, b.delivery(false))
+	}
+	if b.hasQueue() {
+		parts = append(parts, b.delivery(true))
+	}
+	return parts
+}
+
+// delivery is a Firehose stream. It needs all that AWS tries when it is created.
+func (b *builder) delivery(direct bool) assembly.Part {
 	a := b.config.Archive
 	desired := spec.DeliveryStream{
 		RoleARN:        b.arn.role(b.names.role("archive")),
@@ -102,18 +111,18 @@ func (b *builder) delivery() assembly.Part {
 		desired.Parquet = &spec.ParquetSchema{Database: b.names.glueDatabase(), Table: archiveTable}
 	}
 	needed := []string{"archive/log_stream", "archive/table", "bucket", "function/archiver", "role/archive"}
-	name, key := b.deliveryName(), contract.KeyDelivery
-	if b.queued() {
-		key = contract.KeyDirectDelivery
+	name, key := b.names.delivery(), contract.KeyDelivery
+	if direct {
+		name, key = b.names.directDelivery(), contract.KeyDirectDelivery
 		desired.Encrypted, desired.KMSKeyARN = true, b.arn.key(deref(a.KMSKeyID))
 	} else {
-		needed = append(needed, "stream")
+		needed = append(needed, contract.KeyStream)
 		desired.SourceARN = b.arn.stream(b.names.pipeline)
 	}
 	return b.part(key, spec.KindDeliveryStream, name, b.arn.firehose(name), needed, desired)
 }
 
-// deliveryName is the name of the Firehose stream of the archive. AWS cannot change where one takes its records from.
+// deliveryName is the name of the Firehose stream that archives what devices send now. AWS cannot change where one takes its records from.
 func (b *builder) deliveryName() string {
 	if b.queued() {
 		return b.names.directDelivery()
@@ -138,7 +147,7 @@ func (b *builder) deliveryRole() assembly.Part {
 	bucket, function := b.arn.bucket(b.names.bucket()), b.arn.function(b.names.function("archiver"))
 	database := b.names.glueDatabase()
 	var source []statement
-	if !b.queued() {
+	if b.hasStream() {
 		source = append([]statement{allow([]string{"kinesis:DescribeStream", "kinesis:GetRecords",
 			"kinesis:GetShardIterator", "kinesis:ListShards"}, b.arn.stream(b.names.pipeline))},
 			b.useKey("kms:Decrypt", b.config.Stream.KMSKeyID)...)

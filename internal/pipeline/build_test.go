@@ -130,7 +130,7 @@ func golden(t *testing.T, name string, got any) {
 	}
 }
 
-var pipelines = []string{"minimal", "greenhouse", "full", "queue"}
+var pipelines = []string{"minimal", "greenhouse", "full", "queue", "drain"}
 
 func TestBuildGolden(t *testing.T) {
 	type part struct {

@@ -150,7 +150,7 @@ func measuresText(names []string) string { return encode(sorted(slices.Clone(nam
 func (b *builder) metricsEventSource() assembly.Part {
 	stream, name := b.names.pipeline, b.names.function("metrics")
 	window := int32(*b.config.Metrics.WindowSeconds)
-	needed := []string{"bucket", "function/metrics", "metrics/table", "stream"}
+	needed := []string{"bucket", "function/metrics", "metrics/table", contract.KeyStream}
 	if b.exportsMetrics() {
 		needed = append(needed, "metrics/export")
 	}

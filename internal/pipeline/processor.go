@@ -45,9 +45,10 @@ func processor() capability {
 			p.MemoryMB = ProcessorMemoryMB.Or(p.MemoryMB)
 			p.TimeoutSeconds = ProcessorTimeoutSeconds.Or(p.TimeoutSeconds)
 			p.MaxRetries = ProcessorMaxRetries.Or(p.MaxRetries)
-			if s.Stream.queued() {
+			if s.Stream.hasQueue() {
 				p.MaxConcurrency = ProcessorMaxConcurrency.Or(p.MaxConcurrency)
-			} else {
+			}
+			if s.Stream.hasStream() {
 				p.ParallelizationFactor = ProcessorParallelizationFactor.Or(p.ParallelizationFactor)
 				p.MaxRecordAgeSeconds = ProcessorMaxRecordAgeSeconds.Or(p.MaxRecordAgeSeconds)
 			}
@@ -58,7 +59,7 @@ func processor() capability {
 			c.checkConcurrency(s)
 		},
 		parts: func(b *builder) []assembly.Part {
-			if b.queued() {
+			if !b.hasStream() {
 				return nil // the queue has its own
 			}
 			return []assembly.Part{b.eventSource()}
@@ -133,7 +134,7 @@ func (b *builder) storeParts(source string) []string {
 // eventSource invokes the processor with records of the stream.
 func (b *builder) eventSource() assembly.Part {
 	p, stream, name := b.config.Processor, b.names.pipeline, b.names.function("processor")
-	needed := b.storeParts("stream")
+	needed := b.storeParts(contract.KeyStream)
 	return b.part(keyProcessorMapping, spec.KindEventSource, spec.NameIn(stream, name), "", needed, spec.EventSource{
 		SourceARN:             b.arn.stream(stream),
 		FunctionName:          name,

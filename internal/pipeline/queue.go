@@ -33,9 +33,20 @@ func (s *StreamSpec) queued() bool { return s != nil && *StreamModes.Or(s.Mode) 
 // Queued reports whether a queue takes the place of the stream.
 func Queued(s Spec) bool { return s.Stream.queued() }
 
+// HasQueue reports whether a pipeline has a queue, also one that only drains.
+func HasQueue(s Spec) bool { return s.Stream != nil && s.Stream.hasQueue() }
+
 func (b *builder) queued() bool { return b.config.Stream.queued() }
 
-func (b *builder) streamed() bool { return !b.queued() }
+// hasStream reports whether there is a stream: in use, or draining.
+func (s *StreamSpec) hasStream() bool { return !s.queued() || s.drains() }
+
+// hasQueue reports whether there is a queue: in use, or draining.
+func (s *StreamSpec) hasQueue() bool { return s.queued() || s.drains() }
+
+func (b *builder) hasStream() bool { return b.config.Stream.hasStream() }
+
+func (b *builder) hasQueue() bool { return b.config.Stream.hasQueue() }
 
 // source is what the rules write to, for descriptions.
 func (b *builder) source() string {
@@ -78,13 +89,10 @@ func (b *builder) queueParts() []assembly.Part {
 func (b *builder) toQueue(r ownRule) ownRule {
 	role := b.rulesRoleARN()
 	r.needs = []string{keyQueue}
-	r.grants = append([]statement{allow([]string{"sqs:SendMessage"}, b.arn.queue(b.names.queue()))},
-		b.encryptWith(b.config.Stream.KMSKeyID)...)
 	var more []spec.Action
 	if b.batched() {
 		name := b.names.directDelivery()
 		r.needs = append(r.needs, contract.KeyDirectDelivery)
-		r.grants = append(r.grants, allow([]string{"firehose:PutRecord"}, b.arn.firehose(name)))
 		more = []spec.Action{{Firehose: &spec.FirehoseAction{RoleARN: role, DeliveryStreamName: name}}}
 	}
 	r.actions = func(up assembly.Upstream) ([]spec.Action, error) {
@@ -94,8 +102,23 @@ func (b *builder) toQueue(r ownRule) ownRule {
 	return r
 }
 
-// checkQueue reports what a queue cannot do, and arguments that have no meaning for one.
+// queueGrants let a rule send to the queue, and to Firehose for an archive in batches.
+func (b *builder) queueGrants() []statement {
+	grants := append([]statement{allow([]string{"sqs:SendMessage"}, b.arn.queue(b.names.queue()))},
+		b.encryptWith(b.config.Stream.KMSKeyID)...)
+	if b.batched() {
+		grants = append(grants, allow([]string{"firehose:PutRecord"}, b.arn.firehose(b.names.directDelivery())))
+	}
+	return grants
+}
+
+// checkQueue reports what a queue cannot do, and arguments that have no meaning for one. What describes a stream may be
+// written while one drains.
 func (c *checker) checkQueue(s Spec) {
+	c.checkQueueReaders(s)
+	if s.Stream.drains() || !c.known("stream.drain") {
+		return
+	}
 	p := block(s.Processor)
 	for _, a := range []struct {
 		path    string
@@ -117,8 +140,6 @@ func (c *checker) checkQueue(s Spec) {
 				`%s Leave %s out, or set stream = { mode = "on_demand" }.`, a.why, name)
 		}
 	}
-	c.checkQueueBatches(p)
-	c.checkQueueReaders(s)
 }
 
 func (c *checker) checkQueueBatches(p *ProcessorSpec) {
@@ -156,7 +177,7 @@ func (c *checker) checkConcurrency(s Spec) {
 		return
 	}
 	c.number(path, s.Processor.MaxConcurrency, ProcessorMaxConcurrency)
-	if c.known("stream.mode") && !s.Stream.queued() {
+	if c.known("stream.mode") && c.known("stream.drain") && !s.Stream.hasQueue() {
 		c.fail(path, "max_concurrency has no meaning with a stream", "Of a stream, the number of shards and "+
 			"parallelization_factor say how many invocations run at a time. Leave max_concurrency out, or set "+
 			`stream = { mode = "queue" }.`)

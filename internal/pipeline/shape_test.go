@@ -19,7 +19,7 @@ import (
 func TestUnpredictable(t *testing.T) {
 	varied := map[string]bool{}
 	for name, s := range map[string]Spec{"minimal": testSpec(t, "minimal"), "greenhouse": testSpec(t, "greenhouse"),
-		"full": testSpec(t, "full"), "queue": testSpec(t, "queue"), "the rest": theRest(t)} {
+		"full": testSpec(t, "full"), "queue": testSpec(t, "queue"), "drain": testSpec(t, "drain"), "the rest": theRest(t)} {
 		s := Defaults(s)
 		before := predictions(t, s)
 		for _, v := range variants(t, s) {

@@ -23,41 +23,50 @@ type StreamSpec struct {
 	Shards         *int64  `json:"shards,omitzero"`          // only with "provisioned"
 	RetentionHours *int64  `json:"retention_hours,omitzero"` // not with StreamQueue
 	KMSKeyID       *string `json:"kms_key_id,omitzero"`
+	Drain          *bool   `json:"drain,omitzero"` // keep the stream beside the queue, or the queue beside the stream
 }
 
 // stream is the Kinesis stream or the queue that everything devices publish goes through, and the rules that write to
 // it.
 func stream() capability {
 	return capability{
-		shapes: []shape{{arguments: []string{"stream", "stream.mode"}, parts: true,
+		shapes: []shape{{arguments: []string{"stream", "stream.mode", "stream.drain"}, parts: true,
 			outputs: []string{"stream_arn", "queue_url"}}},
 		defaults: func(s *Spec) {
 			s.Stream = block(s.Stream)
 			s.Stream.Mode = StreamModes.Or(s.Stream.Mode)
-			if !s.Stream.queued() {
+			if s.Stream.hasStream() {
 				s.Stream.RetentionHours = StreamRetentionHours.Or(s.Stream.RetentionHours)
 			}
 		},
 		check: func(c *checker, s Spec) { c.checkStream(s) },
 		parts: func(b *builder) []assembly.Part {
-			if b.queued() {
-				return b.queueParts()
+			var parts []assembly.Part
+			if b.hasStream() {
+				name := b.names.pipeline
+				parts = append(parts, b.part(contract.KeyStream, spec.KindStream, name, b.arn.stream(name), nil, b.stream()))
 			}
-			name := b.names.pipeline
-			return []assembly.Part{
-				b.part(contract.KeyStream, spec.KindStream, name, b.arn.stream(name), nil, b.stream())}
+			if b.hasQueue() {
+				parts = append(parts, b.queueParts()...)
+			}
+			return parts
 		},
 		rules: func(b *builder) []ownRule { return []ownRule{b.telemetryRule(), b.statusRule()} },
 		resources: func(b *builder) map[needs.Resource]string {
-			if b.queued() {
-				return map[needs.Resource]string{needs.Queue: b.arn.queue(b.names.queue())}
+			r := map[needs.Resource]string{}
+			if b.hasQueue() {
+				r[needs.Queue] = b.arn.queue(b.names.queue())
 			}
-			return map[needs.Resource]string{needs.Stream: b.arn.stream(b.names.pipeline)}
+			if b.hasStream() {
+				r[needs.Stream] = b.arn.stream(b.names.pipeline)
+			}
+			return r
 		},
 		outputs: func(b *builder, recorded assembly.Upstream, out *Outputs) {
-			if !b.queued() {
+			if b.hasStream() {
 				out.StreamARN = ptr(b.arn.stream(b.names.pipeline))
-			} else if url, err := queueURL(recorded, keyQueue); err == nil {
+			}
+			if url, err := queueURL(recorded, keyQueue); err == nil && b.hasQueue() {
 				out.QueueURL = &url
 			}
 		},
@@ -66,7 +75,7 @@ func stream() capability {
 
 func (b *builder) stream() spec.Stream {
 	s := b.config.Stream
-	desired := spec.Stream{OnDemand: *s.Mode == "on_demand", RetentionHours: int32(*s.RetentionHours),
+	desired := spec.Stream{OnDemand: *s.Mode == "on_demand" || s.queued() && s.Shards == nil, RetentionHours: int32(*s.RetentionHours),
 		KMSKeyID: b.arn.key(deref(s.KMSKeyID)), Tags: b.env.Tags}
 	if !desired.OnDemand {
 		desired.Shards = int32(*or(s.Shards, 1))
@@ -78,15 +87,29 @@ func (b *builder) stream() spec.Stream {
 // which device gives in SQL: its messages stay in order, and the processor knows the device without trusting the
 // message.
 func (b *builder) toStream(r ownRule, device string) ownRule {
-	if b.queued() {
-		return b.toQueue(r)
+	// While a change of the mode takes effect, AWS IoT still runs the rule as it was.
+	if b.hasStream() {
+		r.grants = append(r.grants, b.streamGrants()...)
 	}
-	r.needs = []string{"stream"}
-	r.actions = constantAction(spec.Action{Kinesis: &spec.KinesisAction{
-		RoleARN: b.rulesRoleARN(), StreamName: b.names.pipeline, PartitionKey: "${" + device + "}"}})
-	r.grants = append([]statement{allow([]string{"kinesis:PutRecord"}, b.arn.stream(b.names.pipeline))},
-		b.useKey("kms:GenerateDataKey", b.config.Stream.KMSKeyID)...)
+	if b.hasQueue() {
+		r.grants = append(r.grants, b.queueGrants()...)
+	}
+	if b.queued() {
+		r = b.toQueue(r)
+	} else {
+		r.needs = []string{contract.KeyStream}
+		r.actions = constantAction(spec.Action{Kinesis: &spec.KinesisAction{
+			RoleARN: b.rulesRoleARN(), StreamName: b.names.pipeline, PartitionKey: "${" + device + "}"}})
+	}
+	if b.config.Stream.drains() {
+		r.needs = append(r.needs, b.readers()...)
+	}
 	return r
+}
+
+func (b *builder) streamGrants() []statement {
+	return append([]statement{allow([]string{"kinesis:PutRecord"}, b.arn.stream(b.names.pipeline))},
+		b.useKey("kms:GenerateDataKey", b.config.Stream.KMSKeyID)...)
 }
 
 // envelope is the SELECT clause that wraps what was published, with the members that distinguish its kind
@@ -122,6 +145,7 @@ func (c *checker) checkStream(config Spec) {
 	if s == nil {
 		return
 	}
+	c.checkDrain(config)
 	c.choice("stream.mode", s.Mode, StreamModes)
 	c.number("stream.shards", s.Shards, StreamShards)
 	c.number("stream.retention_hours", s.RetentionHours, StreamRetentionHours)

@@ -183,7 +183,7 @@ func (p *planner) fill(ctx context.Context) error {
 	if err := p.checkLoss(s); err != nil {
 		return err
 	}
-	if err := p.checkMode(); err != nil {
+	if err := p.checkMode(ctx, s); err != nil {
 		return err
 	}
 	if err := pipeline.CheckCaller(p.planned.spec, s.clients.Caller()); err != nil {
@@ -277,19 +277,6 @@ func (p *planner) checkLoss(s *session) error {
 		}
 	}
 	return nil
-}
-
-// checkMode refuses to exchange a stream for a queue, or a queue for a stream: what is in the old one would be
-// lost.
-func (p *planner) checkMode() error {
-	if p.prior == nil || p.planned.unknown.Covers("stream.mode") ||
-		pipeline.Queued(p.prior.spec) == pipeline.Queued(p.planned.spec) {
-		return nil
-	}
-	return &pipeline.ProblemError{Problem: pipeline.Problem{Path: "stream.mode",
-		Summary: "A pipeline cannot change between a stream and a queue",
-		Detail: "What devices have sent and the processor has not read yet would be lost. Nothing was changed. Leave " +
-			"the mode as it is, or make a second pipeline with another name and move the devices to it."}}
 }
 
 // checkTimestream asks, when Timestream is new to the pipeline, whether the account may use it.

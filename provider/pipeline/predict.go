@@ -37,7 +37,7 @@ func (p *planner) predictOutputs(ctx context.Context, s *session) error {
 	if outputs["dead_letter_queue_url"] == nil {
 		outputs["dead_letter_queue_url"] = tfvalue.Unknown
 	}
-	if outputs["queue_url"] == nil && pipeline.Queued(p.planned.spec) {
+	if outputs["queue_url"] == nil && pipeline.HasQueue(p.planned.spec) {
 		outputs["queue_url"] = tfvalue.Unknown
 	}
 	if p.influxDBMoves(records) {

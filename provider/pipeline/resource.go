@@ -94,7 +94,7 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 	ctx, cancel := context.WithTimeout(ctx, planned.limit("update", defaultTimeout))
 	defer cancel()
 	planned.missed = missedIn(ctx, req.Private)
-	s, records, changed, err := r.openUpdate(ctx, prior, planned)
+	s, records, changed, err := r.openUpdate(ctx, prior, planned, req.Private)
 	if err != nil {
 		failedFile(&resp.Diagnostics, fmt.Sprintf("Updating pipeline %q failed", planned.spec.Name), err,
 			"Nothing was changed.")
@@ -106,7 +106,10 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 		resp.Diagnostics.Append(keepMissed(ctx, resp.Private, nil)...)
 	}
 	if failed == nil || wrote(failed) { // else the recorded state still holds
-		s.save(&resp.State, &resp.Diagnostics, unfinished(done, failed))
+		now := unfinished(done, failed)
+		s.save(&resp.State, &resp.Diagnostics, now)
+		resp.Diagnostics.Append(keepDrain(ctx, resp.Private, planned.spec, now,
+			pipeline.Queued(prior.spec) != pipeline.Queued(planned.spec))...)
 	}
 	if failed != nil {
 		tfdiag.Failure(&resp.Diagnostics, failed,
@@ -118,6 +121,7 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 func (r *resourceType) openUpdate(
 	ctx context.Context,
 	prior, planned *model,
+	from private,
 ) (*session, []assembly.Record, map[string]bool, error) {
 	records, err := prior.records()
 	if err != nil {
@@ -125,6 +129,13 @@ func (r *resourceType) openUpdate(
 	}
 	planned.setIdentity(prior.text("id"), prior.tree["identities"])
 	s, err := newSession(ctx, r.connection, planned, options{purpose: applying, prior: prior})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	d, err := drainingOf(ctx, prior, planned, from)
+	if err == nil {
+		err = checkSwitch(ctx, s, d)
+	}
 	if err != nil {
 		return nil, nil, nil, err
 	}

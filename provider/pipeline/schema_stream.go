@@ -13,16 +13,21 @@ func stream() capability {
 					pipeline.StreamModes),
 				"shards": number("Number of shards, with `provisioned` only, where it defaults to `1`.",
 					pipeline.StreamShards),
-				"retention_hours": number("Hours that the stream keeps a record; not with `queue`. A smaller value "+
+				"retention_hours": number("Hours that the stream keeps a record; not with `queue`, unless the stream drains. A smaller value "+
 					"drops older records.",
 					pipeline.StreamRetentionHours),
+				"drain": flag("Whether a change of `mode` between a stream and a queue keeps the old one with its " +
+					"readers, so that what is in it is processed; required for such a change. Remove it a day " +
+					"later, or when the stream's retention is over: the plan refuses it while something may still " +
+					"be under way. With `mode = \"queue\"`, `shards` then keeps the stream provisioned. Defaults to " +
+					"`false`."),
 				"kms_key_id": optional("KMS key that encrypts the stream or the queue. Defaults to " +
 					"`alias/aws/kinesis`, and to SQS's own encryption."),
 			}),
 		},
 		computed: attributes{
-			"stream_arn": result("ARN of the Kinesis stream; null with a queue."),
-			"queue_url":  result("URL of the SQS queue; null with a stream."),
+			"stream_arn": result("ARN of the Kinesis stream; null with a queue, unless the stream drains."),
+			"queue_url":  result("URL of the SQS queue; null with a stream, unless the queue drains."),
 		},
 	}
 }

@@ -275,6 +275,26 @@ func (d *Driver) retag(ctx context.Context, url string, have, want map[string]st
 	})
 }
 
+// Waiting counts the messages that a queue holds: those that wait, those that are received and not removed, and those
+// that are delayed. SQS counts approximately, exactly a minute after the last message. A queue that is gone holds none.
+func (d *Driver) Waiting(ctx context.Context, url string) (int64, error) {
+	attributes, err := d.attributes(ctx, url)
+	if err != nil || attributes == nil {
+		return 0, err
+	}
+	var sum int64
+	for _, name := range []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages,
+		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+		types.QueueAttributeNameApproximateNumberOfMessagesDelayed} {
+		n, err := strconv.ParseInt(attributes[string(name)], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("reading the attribute %s: %w", name, err)
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
 // Wait returns when a new queue can be used, about a second after its creation.
 func (d *Driver) Wait(ctx context.Context, ref assembly.Ref) error {
 	return d.c.Poll(ctx, "waiting for the queue to be known", spreadLimit, func(ctx context.Context) (bool, error) {
