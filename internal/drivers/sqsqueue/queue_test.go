@@ -185,3 +185,41 @@ func TestUpdateWaitsUntilTheChangeIsSeen(t *testing.T) {
 		t.Errorf("read %d times", reads)
 	}
 }
+
+// A message counts until it is removed, also while somebody has it in work or before its delay is over.
+func TestWaiting(t *testing.T) {
+	c := drivertest.Clients(t, mototest.Start(t))
+	d := New(c)
+	id, err := d.Create(t.Context(), assembly.Ref{Name: name, Owner: "owner"}, full())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(n int64) {
+		t.Helper()
+		if got, err := d.Waiting(t.Context(), id.ID); got != n || err != nil {
+			t.Errorf("%d messages, %v; want %d", got, err, n)
+		}
+	}
+	want(0)
+	for _, delay := range []int32{0, 600} {
+		if _, err := c.SQS().SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &id.ID,
+			MessageBody: aws.String("m"), DelaySeconds: delay}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(2)
+	out, err := c.SQS().ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &id.ID})
+	if err != nil || len(out.Messages) != 1 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	want(2)
+	if _, err := c.SQS().DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &id.ID,
+		ReceiptHandle: out.Messages[0].ReceiptHandle}); err != nil {
+		t.Fatal(err)
+	}
+	want(1)
+	if err := d.Delete(t.Context(), assembly.Ref{Name: name, ID: id.ID}); err != nil {
+		t.Fatal(err)
+	}
+	want(0)
+}
