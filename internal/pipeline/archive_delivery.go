@@ -122,7 +122,8 @@ func (b *builder) delivery(direct bool) assembly.Part {
 	return b.part(key, spec.KindDeliveryStream, name, b.arn.firehose(name), needed, desired)
 }
 
-// deliveryName is the name of the Firehose stream that archives what devices send now. AWS cannot change where one takes its records from.
+// deliveryName is the name of the Firehose stream that archives what devices send now. AWS cannot change where one
+// takes its records from.
 func (b *builder) deliveryName() string {
 	if b.queued() {
 		return b.names.directDelivery()

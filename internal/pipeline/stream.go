@@ -44,7 +44,8 @@ func stream() capability {
 			var parts []assembly.Part
 			if b.hasStream() {
 				name := b.names.pipeline
-				parts = append(parts, b.part(contract.KeyStream, spec.KindStream, name, b.arn.stream(name), nil, b.stream()))
+				parts = append(parts,
+					b.part(contract.KeyStream, spec.KindStream, name, b.arn.stream(name), nil, b.stream()))
 			}
 			if b.hasQueue() {
 				parts = append(parts, b.queueParts()...)
@@ -75,8 +76,9 @@ func stream() capability {
 
 func (b *builder) stream() spec.Stream {
 	s := b.config.Stream
-	desired := spec.Stream{OnDemand: *s.Mode == "on_demand" || s.queued() && s.Shards == nil, RetentionHours: int32(*s.RetentionHours),
-		KMSKeyID: b.arn.key(deref(s.KMSKeyID)), Tags: b.env.Tags}
+	desired := spec.Stream{OnDemand: *s.Mode == "on_demand" || s.queued() && s.Shards == nil,
+		RetentionHours: int32(*s.RetentionHours),
+		KMSKeyID:       b.arn.key(deref(s.KMSKeyID)), Tags: b.env.Tags}
 	if !desired.OnDemand {
 		desired.Shards = int32(*or(s.Shards, 1))
 	}

@@ -62,7 +62,8 @@ type draining struct {
 // left says what forbids to remove what drains; "" is nothing. waiting counts the messages in the queue.
 func (d *draining) left(ctx context.Context, waiting func(context.Context, string) (int64, error)) (string, error) {
 	if d.since == nil {
-		return "Not all rules are known to write to the new one alone. Run terraform apply with drain = true first.", nil
+		return "Not all rules are known to write to the new one alone. Run terraform apply with drain = true " +
+			"first.", nil
 	}
 	if end := d.since.Add(time.Duration(pipeline.DrainHours(d.before)) * time.Hour); d.at.Before(end) {
 		return fmt.Sprintf("Nothing writes to it since %s, and until %s, %d hours later, something of it may still be "+
@@ -108,9 +109,9 @@ func (d *draining) problem(
 		what := old(d.now)
 		return &pipeline.ProblemError{Problem: pipeline.Problem{Path: "stream.mode",
 			Summary: "The " + what + " would be deleted with what is in it",
-			Detail: "What devices have sent and the processor has not read yet would be lost. Nothing was changed. Add " +
-				"drain = true to stream, and run terraform apply: the rules then write to the new one, and the " + what +
-				" and its readers stay. Remove drain a day or more later; the plan says if it is too early.",
+			Detail: "What devices have sent and the processor has not read yet would be lost. Nothing was changed. " +
+				"Add drain = true to stream, and run terraform apply: the rules then write to the new one, and the " +
+				what + " and its readers stay. Remove drain a day or more later; the plan says if it is too early.",
 		}}, nil
 	}
 	force := d.now.ForceDestroy
@@ -123,8 +124,8 @@ func (d *draining) problem(
 	}
 	return &pipeline.ProblemError{Problem: pipeline.Problem{Path: "stream",
 		Summary: "The " + old(d.now) + " may still hold messages",
-		Detail: left + " Nothing was changed. To delete it with what it holds, set force_destroy = true, run terraform " +
-			"apply, and then remove drain.",
+		Detail: left + " Nothing was changed. To delete it with what it holds, set force_destroy = true, run " +
+			"terraform apply, and then remove drain.",
 	}}, nil
 }
 
@@ -169,8 +170,8 @@ func (p *planner) checkMode(ctx context.Context, s *session) error {
 	if pipeline.Queued(d.before) != pipeline.Queued(d.now) {
 		p.warnings.AddAttributeWarning(at, "The "+old(d.now)+" stays until it is drained", fmt.Sprintf(
 			"An apply makes the new way with its readers and then lets the rules write to it. The %s and its readers "+
-				"stay, and are paid for: what is in it is processed. Remove drain %d hours later or after that, and run "+
-				"terraform apply again.", old(d.now), pipeline.DrainHours(d.now)))
+				"stay, and are paid for: what is in it is processed. Remove drain %d hours later or after that, and "+
+				"run terraform apply again.", old(d.now), pipeline.DrainHours(d.now)))
 		return nil
 	}
 	left, err := d.left(ctx, sqsqueue.New(s.clients).Waiting)
