@@ -13,8 +13,8 @@ func stream() capability {
 					pipeline.StreamModes),
 				"shards": number("Number of shards, with `provisioned` only, where it defaults to `1`.",
 					pipeline.StreamShards),
-				"retention_hours": number("Hours that the stream keeps a record; not with `queue`, unless the stream drains. "+
-					"A smaller value "+
+				"retention_hours": number("Hours that the stream keeps a record; not with `queue`, unless the "+
+					"stream drains. A smaller value "+
 					"drops older records.",
 					pipeline.StreamRetentionHours),
 				"drain": flag("Whether a change of `mode` between a stream and a queue keeps the old one with its " +
