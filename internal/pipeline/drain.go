@@ -22,7 +22,7 @@ func (s *StreamSpec) drains() bool { return s != nil && *or(s.Drain, false) }
 func Drains(s Spec) bool { return s.Stream.drains() }
 
 // DrainHours is how many hours after a change of the mode nothing of the old way can be under way any more. A stream
-// drops its last record after its retention, and its readers cannot take longer than that. What stands in the queue can
+// drops its last record after its retention, and its readers cannot take longer than that. What is in the queue can
 // be counted, but not what Firehose has in work: after a day, it has written it or given it up.
 func DrainHours(s Spec) int64 {
 	if s.Stream.queued() {
