@@ -22,12 +22,12 @@ import (
 //go:embed amazon_root_ca_1.pem
 var RootCA string
 
-// store is where the pipeline keeps the bundles of its devices.
-func (p *Pipeline) store() spec.CredentialsStore {
+// Store is where the pipeline keeps the bundles of its devices.
+func (p *Pipeline) Store() spec.CredentialsStore {
 	return spec.CredentialsStore{
 		Kind:   cmp.Or(p.CredentialsStore, contract.ParameterStore),
 		Path:   cmp.Or(trimSlash(p.Spec.Credentials.Path), contract.DefaultCredentialsPath(p.Name)),
-		Bucket: p.Parts[contract.KeyCredentialsBucket].Name,
+		Bucket: p.Parts[contract.KeyCredentialsBucket].Name, KMSKeyID: p.Spec.Credentials.KMSKeyID,
 	}
 }
 
@@ -43,7 +43,7 @@ func (p *Pipeline) Credentials(ctx context.Context, device string) (contract.Bun
 	if err := p.CheckDevice(ctx, device); err != nil {
 		return contract.Bundle{}, err
 	}
-	s := p.store()
+	s := p.Store()
 	text, err := p.read(ctx, credstore.Open(p.clients, p.pool(), s, p.ID, nil), device)
 	if err != nil {
 		return contract.Bundle{}, fmt.Errorf("reading the credentials of device %q: %w", device, err)
@@ -67,7 +67,7 @@ func (p *Pipeline) ClaimCredentials(ctx context.Context) (contract.ClaimBundle, 
 		return contract.ClaimBundle{}, fmt.Errorf("pipeline %q has no claim certificate: its provisioning has no "+
 			"claim block. Add provisioning = { claim = {} } and apply", p.Name)
 	}
-	s := p.store()
+	s := p.Store()
 	s.Path = contract.ClaimBundleName(s.Path)
 	if s.Kind == contract.CredentialsInBucket {
 		s.Kind = contract.ParameterStore // the bucket is for devices only

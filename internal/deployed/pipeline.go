@@ -34,7 +34,8 @@ func (e *AbsentError) Error() string {
 // that it can read manifests of other versions of the provider.
 type arguments struct {
 	Credentials struct {
-		Path string `json:"path"`
+		Path     string `json:"path"`
+		KMSKeyID string `json:"kms_key_id"`
 	} `json:"credentials"`
 	Routes map[string]struct {
 		Enabled *bool `json:"enabled"`

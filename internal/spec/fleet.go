@@ -37,6 +37,10 @@ type DeviceState struct {
 	CertificateSource string
 	// Retired are IDs of certificates that a newer one has replaced and that still have to be removed.
 	Retired []string
+	// Previous are IDs of certificates that a newer one has followed and that stay valid until somebody retires them.
+	Previous []string
+	// Issuing identifies the run that issues a certificate beside the present one, or was interrupted while it did.
+	Issuing string
 	// Interrupted says that a certificate was being replaced when a run ended.
 	Interrupted bool
 	// Begun is when the creation of the certificate began that is not finished, in Unix seconds; 0 if none is under way

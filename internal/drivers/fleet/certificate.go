@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -29,8 +30,8 @@ func (r *run) replaceCertificate(ctx context.Context, name string, existed bool,
 	if err != nil {
 		return err
 	}
-	if m := markOf(have); m.begun == 0 {
-		m.pending, m.begun = m.id != "", r.begun.Unix()
+	if m := markOf(have); m.begun == 0 || m.issuing != "" {
+		m.pending, m.begun, m.issuing = m.id != "", cmp.Or(m.begun, r.begun.Unix()), ""
 		if err := r.updateThing(ctx, name, want, m); err != nil {
 			return err
 		}
@@ -81,6 +82,7 @@ func (r *run) oldCertificates(ctx context.Context, name string, existed bool, ha
 	m := markOf(have)
 	add(m.id)
 	add(m.retired...)
+	add(m.previous...)
 	add(r.d.prior[name].CertificateID, r.d.identity(name).CertificateID)
 	if !existed {
 		return old, nil
@@ -103,7 +105,7 @@ func (r *run) oldCertificates(ctx context.Context, name string, existed bool, ha
 		}
 	}
 	if traced := slices.ContainsFunc(old, func(id string) bool { return id != m.id }); !traced &&
-		(m.id == "" || m.pending) {
+		(m.id == "" || m.pending || m.issuing != "") {
 		r.noteStale(m.begun)
 	}
 	return old, nil

@@ -102,8 +102,13 @@ func differs(have, want spec.Device, thingType string) bool {
 	if f == nil {
 		return SourceOf(have) != SourceOf(want)
 	}
-	return f.ThingType != thingType || !f.InGroup || f.CertificateID == "" || f.Interrupted || len(f.Retired) > 0 ||
-		len(f.Lost) > 0 || f.CertificateSource != SourceOf(want)
+	return f.ThingType != thingType || !f.InGroup || unfinished(f) || len(f.Lost) > 0 ||
+		f.CertificateSource != SourceOf(want)
+}
+
+// unfinished reports whether a run ended, or is under way, between two certificates of a device.
+func unfinished(f *spec.DeviceState) bool {
+	return f.CertificateID == "" || f.Interrupted || f.Issuing != "" || len(f.Retired) > 0
 }
 
 // fields names what differs between the observed and the desired device.
@@ -124,7 +129,7 @@ func fields(have, want spec.Device, thingType string) []string {
 		if slices.Contains(f.Lost, LostCredentials) {
 			changed = append(changed, "credentials")
 		}
-		if f.CertificateID == "" || f.Interrupted || len(f.Retired) > 0 || slices.Contains(f.Lost, LostAttachment) {
+		if unfinished(f) || slices.Contains(f.Lost, LostAttachment) {
 			return append(changed, "certificate") // whether it is enabled is part of that
 		}
 	}

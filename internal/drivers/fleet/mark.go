@@ -12,15 +12,19 @@ import (
 )
 
 // mark is the value of a thing's certificate attribute: "<source>:<id>", then ",<id>" for each certificate that is
-// retired and not yet removed, then "#<time>" while another certificate is being created. It is written when the
-// certificate is attached and its bundle stored. A thing that has no certificate yet carries "@<time>". The time, in
-// Unix seconds, is when the creation began: a certificate that was lost is no older.
+// retired and not yet removed, then "/<id>" for each earlier one that stays valid until somebody retires it, then
+// "#<time>" while another certificate is being created in its place, or "=<time>.<nonce>" while one is being issued
+// beside it; the nonce is that of the run that issues it. It is written when the certificate is attached and its bundle
+// stored. A thing that has no certificate yet carries "@<time>". The time, in Unix seconds, is when the creation began:
+// a certificate that was lost is no older.
 type mark struct {
-	source  string
-	id      string
-	retired []string
-	pending bool
-	begun   int64 // 0 if unknown: earlier versions of the provider wrote no time
+	source   string
+	id       string
+	retired  []string
+	previous []string
+	pending  bool
+	issuing  string // the nonce
+	begun    int64  // 0 if unknown: earlier versions of the provider wrote no time
 }
 
 func (m mark) String() string {
@@ -35,8 +39,14 @@ func (m mark) String() string {
 		return "@" + begun
 	}
 	text := m.source + ":" + strings.Join(append([]string{m.id}, m.retired...), ",")
-	if m.pending {
+	for _, id := range m.previous {
+		text += "/" + id
+	}
+	switch {
+	case m.pending:
 		text += "#" + begun
+	case m.issuing != "":
+		text += "=" + begun + "." + m.issuing
 	}
 	return text
 }
@@ -47,17 +57,27 @@ func readMark(text string) mark {
 		return mark{begun: seconds(begun)}
 	}
 	text, begun, pending := strings.Cut(text, "#")
+	var issuing string
+	if !pending {
+		var claim string
+		text, claim, _ = strings.Cut(text, "=")
+		begun, issuing, _ = strings.Cut(claim, ".")
+	}
 	source, ids, ok := strings.Cut(text, ":")
 	if !ok {
 		return mark{}
 	}
-	all := strings.Split(ids, ",")
-	if slices.ContainsFunc(all, func(id string) bool { return !certs.IsID(id) }) {
-		return mark{}
-	}
-	m := mark{source: source, id: all[0], pending: pending, begun: seconds(begun)}
+	present, earlier, _ := strings.Cut(ids, "/")
+	all := strings.Split(present, ",")
+	m := mark{source: source, id: all[0], pending: pending, issuing: issuing, begun: seconds(begun)}
 	if len(all) > 1 {
 		m.retired = all[1:]
+	}
+	if earlier != "" {
+		m.previous = strings.Split(earlier, "/")
+	}
+	if slices.ContainsFunc(slices.Concat(all, m.previous), func(id string) bool { return !certs.IsID(id) }) {
+		return mark{}
 	}
 	return m
 }
@@ -106,6 +126,7 @@ type thing struct {
 	registered            string            // how it registered itself; empty if the provider created it
 	attributes            map[string]string // without ours
 	mark                  mark
+	version               int64 // of the registry's entry
 }
 
 // newThing takes our attributes out of a thing's map, which it keeps.
@@ -125,8 +146,8 @@ func newThing(arn, thingType string, attributes map[string]string) *thing {
 func (t *thing) device(inGroup bool) spec.Device {
 	return spec.Device{Attributes: t.attributes, Found: &spec.DeviceState{
 		ThingType: t.thingType, InGroup: inGroup,
-		CertificateID: t.mark.id, CertificateSource: t.mark.source, Retired: t.mark.retired,
-		Interrupted: t.mark.pending, Begun: t.mark.begun,
+		CertificateID: t.mark.id, CertificateSource: t.mark.source, Retired: t.mark.retired, Previous: t.mark.previous,
+		Interrupted: t.mark.pending, Issuing: t.mark.issuing, Begun: t.mark.begun,
 	}}
 }
 
@@ -136,10 +157,12 @@ func markOf(d spec.Device) mark {
 		return mark{}
 	}
 	return mark{
-		source:  d.Found.CertificateSource,
-		id:      d.Found.CertificateID,
-		retired: d.Found.Retired,
-		pending: d.Found.Interrupted,
-		begun:   d.Found.Begun,
+		source:   d.Found.CertificateSource,
+		id:       d.Found.CertificateID,
+		retired:  d.Found.Retired,
+		previous: d.Found.Previous,
+		pending:  d.Found.Interrupted,
+		issuing:  d.Found.Issuing,
+		begun:    d.Found.Begun,
 	}
 }

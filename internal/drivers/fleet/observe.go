@@ -107,6 +107,7 @@ func (d *Driver) listThings(ctx context.Context, owner, thingType string, things
 		}
 		for _, item := range page.Things {
 			t := newThing(aws.ToString(item.ThingArn), aws.ToString(item.ThingTypeName), item.Attributes)
+			t.version = item.Version
 			if t.owner == owner {
 				things[aws.ToString(item.ThingName)] = t
 			}
@@ -177,7 +178,9 @@ func (d *Driver) describe(ctx context.Context, name string) (*thing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newThing(aws.ToString(out.ThingArn), aws.ToString(out.ThingTypeName), out.Attributes), nil
+	t := newThing(aws.ToString(out.ThingArn), aws.ToString(out.ThingTypeName), out.Attributes)
+	t.version = out.Version
+	return t, nil
 }
 
 // describeAll reads things by name, for names that a listing lacks; what does not exist is left out.

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,11 +24,13 @@ type run struct {
 	pool  *bulk.Pool
 	certs *certs.Client
 	store *credstore.Store
+	// nonce tells this run from others that issue certificates at the same time.
+	nonce string
 	*sweeper
 }
 
 func (d *Driver) newRun(owner string, have, want spec.Fleet) *run {
-	r := &run{d: d, owner: owner, have: have, want: want, sweeper: newSweeper()}
+	r := &run{d: d, owner: owner, have: have, want: want, nonce: rand.Text()[:10], sweeper: newSweeper()}
 	return r.on(d.pool)
 }
 
@@ -70,12 +73,20 @@ func (r *run) reconcileDevice(ctx context.Context, name string) error {
 		}
 	}
 	if have.Disabled != want.Disabled {
-		if err := r.certs.SetActive(ctx, found.CertificateID, !want.Disabled); err != nil {
-			return err
+		// The present one last: its status is what the next run sees.
+		for _, id := range append(slices.Clone(found.Previous), found.CertificateID) {
+			if err := r.certs.SetActive(ctx, id, !want.Disabled); err != nil {
+				return err
+			}
 		}
 	}
 	if len(found.Retired) > 0 {
-		return r.removeRetired(ctx, name, want, markOf(have))
+		if err := r.removeRetired(ctx, name, want, markOf(have)); err != nil {
+			return err
+		}
+	}
+	if found.Issuing != "" {
+		return r.finishIssue(ctx, name, want.Disabled)
 	}
 	return nil
 }

@@ -66,12 +66,12 @@ func (r *run) disconnect(ctx context.Context, name string) error {
 	var ids []string
 	m := markOf(r.have.Devices[name])
 	if m.id != "" {
-		ids = append([]string{m.id}, m.retired...)
+		ids = slices.Concat([]string{m.id}, m.retired, m.previous)
 	}
 	if id := r.d.identity(name).CertificateID; id != "" && !slices.Contains(ids, id) {
 		ids = append(ids, id)
 	}
-	if len(ids) == 0 || m.pending {
+	if len(ids) == 0 || m.pending || m.issuing != "" {
 		r.noteStale(m.begun) // an earlier run ended between a certificate's creation and anything that points to it
 	}
 	for _, id := range ids {

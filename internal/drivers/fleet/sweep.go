@@ -18,6 +18,10 @@ import (
 type sweeper struct {
 	begun time.Time
 
+	// only are the common names of the certificates to look for; nil means all of the pipeline. It is complete before the
+	// sweep.
+	only map[string]bool
+
 	keysOnce sync.Once
 	keys     map[string]bool
 
@@ -110,7 +114,8 @@ func (r *run) sweepCandidates(ctx context.Context, since map[types.CertificateSt
 
 func (r *run) sweepOne(ctx context.Context, id string) error {
 	c, err := r.certs.Describe(ctx, id)
-	if err != nil || c == nil || !r.madeForUs(aws.ToString(c.CertificatePem)) {
+	if err != nil || c == nil || !r.madeForUs(aws.ToString(c.CertificatePem)) ||
+		r.only != nil && !r.only[certs.Parse(aws.ToString(c.CertificatePem)).Subject.CommonName] {
 		return err
 	}
 	things, err := r.certs.Things(ctx, aws.ToString(c.CertificateArn))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/bulk"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
@@ -63,6 +64,18 @@ func (r *run) updateThing(ctx context.Context, name string, want spec.Device, m 
 		AttributePayload: &types.AttributePayload{Attributes: attributesOf(want, r.owner, m)},
 	}
 	return r.pool.Call(ctx, "updating the thing", func(ctx context.Context) error {
+		_, err := r.d.c.IoT().UpdateThing(ctx, in)
+		return err
+	})
+}
+
+// writeMark changes the mark of a thing and nothing else, and only if the thing still has the given version.
+func (r *run) writeMark(ctx context.Context, name string, m mark, version int64) error {
+	in := &iot.UpdateThingInput{ThingName: &name, ExpectedVersion: &version,
+		AttributePayload: &types.AttributePayload{
+			Attributes: map[string]string{contract.CertificateAttribute: m.String()}, Merge: true,
+		}}
+	return r.pool.Call(ctx, "marking the thing", func(ctx context.Context) error {
 		_, err := r.d.c.IoT().UpdateThing(ctx, in)
 		return err
 	})

@@ -13,11 +13,13 @@ type thing struct {
 	attributes map[string]string
 	principals []string // ARNs
 	lag        int      // deletions still to be refused
+	version    int64
 }
 
 type thingRequest struct {
 	ThingTypeName    string `json:"thingTypeName"`
 	RemoveThingType  bool   `json:"removeThingType"`
+	ExpectedVersion  int64  `json:"expectedVersion"`
 	AttributePayload *struct {
 		Attributes map[string]string `json:"attributes"`
 		Merge      bool              `json:"merge"`
@@ -43,7 +45,7 @@ func (s *Server) createThing(r *http.Request, body []byte) (any, *fail) {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, &fail{code: "InvalidRequestException", message: err.Error()}
 	}
-	made := &thing{name: name, kind: in.ThingTypeName, attributes: map[string]string{}}
+	made := &thing{name: name, kind: in.ThingTypeName, attributes: map[string]string{}, version: 1}
 	if in.AttributePayload != nil {
 		made.attributes = in.AttributePayload.Attributes
 	}
@@ -70,6 +72,11 @@ func (s *Server) updateThing(r *http.Request, body []byte) (any, *fail) {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, &fail{code: "InvalidRequestException", message: err.Error()}
 	}
+	if in.ExpectedVersion != 0 && in.ExpectedVersion != t.version {
+		return nil, &fail{"VersionConflictException", "The version for thing " + t.name +
+			" does not match the expected version.", http.StatusConflict}
+	}
+	t.version++
 	if in.ThingTypeName != "" {
 		t.kind = in.ThingTypeName
 	}
@@ -97,7 +104,7 @@ func (t *thing) describe() map[string]any {
 		"thingName":  t.name,
 		"thingArn":   arn("iot", "thing/"+t.name),
 		"attributes": t.attributes,
-		"version":    1,
+		"version":    t.version,
 	}
 	if t.kind != "" {
 		m["thingTypeName"] = t.kind

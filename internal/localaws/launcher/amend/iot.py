@@ -114,6 +114,27 @@ def idempotent_thing(create):
     return method
 
 
+class VersionConflict(IoTClientError):
+    code = 409
+
+    def __init__(self, name):
+        super().__init__("VersionConflictException", f"The version for thing {name} does not match the expected version.")
+
+
+def versioned_thing(update):
+    # [moto.md: UpdateThing ignores expectedVersion, and the version of a thing never changes]
+    def method(self):
+        thing = self.iot_backend.describe_thing(self._get_param("thingName"))
+        expected = self._get_param("expectedVersion")
+        if expected and int(expected) != thing.version:
+            raise VersionConflict(thing.thing_name)
+        answer = update(self)
+        thing.version += 1
+        return answer
+
+    return method
+
+
 def idempotent_thing_type(create):
     # [moto.md: CreateThingType overwrites silently]
     def method(self, thing_type_name, thing_type_properties):
@@ -226,6 +247,7 @@ def apply():
     amend.after(IoTResponse, "create_topic_rule", rule_tags)
 
     amend.after(IoTBackend, "create_thing", idempotent_thing)
+    amend.after(IoTResponse, "update_thing", versioned_thing)
     amend.after(IoTBackend, "create_thing_type", idempotent_thing_type)
     amend.after(IoTBackend, "delete_thing_type", strict_thing_type_deletion)
     amend.after(IoTBackend, "delete_thing", absent_is_success)
