@@ -123,12 +123,14 @@ func (a *account) changes(ref assembly.Ref, want spec.Fleet, o fleet.Options) []
 
 func (a *account) bundle(name string) contract.Bundle {
 	a.t.Helper()
-	out, err := a.aws.SSM().
-		GetParameter(a.ctx, &ssm.GetParameterInput{Name: aws.String("/iot-pipeline/greenhouse/" + name),
-			WithDecryption: aws.Bool(true)})
+	out, err := a.aws.SSM().GetParameters(a.ctx, &ssm.GetParametersInput{
+		Names: []string{"/iot-pipeline/greenhouse/" + name}, WithDecryption: aws.Bool(true)})
 	a.must(err)
+	if len(out.Parameters) != 1 {
+		a.t.Fatalf("%s has no bundle", name)
+	}
 	var b contract.Bundle
-	a.must(json.Unmarshal([]byte(aws.ToString(out.Parameter.Value)), &b))
+	a.must(json.Unmarshal([]byte(aws.ToString(out.Parameters[0].Value)), &b))
 	return b
 }
 
