@@ -25,6 +25,7 @@ const usage = `iotctl operates a deployed iot_pipeline.
   iotctl pause PIPELINE [RULE...] [flags]  switch its rules off: messages that arrive are lost until resume
   iotctl resume PIPELINE [RULE...] [flags] switch its rules on
   iotctl redrive PIPELINE [flags]          send its dead letters again
+  iotctl rotate PIPELINE STEP [flags]      rotate certificates: the step issue, later the step retire
   iotctl smoke-test PIPELINE [flags]       send one message, and wait until it is stored and archived
 
 "iotctl COMMAND -h" lists the flags. AWS credentials and the region come from the environment, as for every AWS tool.
@@ -64,12 +65,11 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 		"pipelines": (*command).listPipelines, "devices": (*command).listDevices, "send": (*command).send,
 		"pause":   func(c *command, ctx context.Context, a []string) error { return c.setRules(ctx, a, false) },
 		"resume":  func(c *command, ctx context.Context, a []string) error { return c.setRules(ctx, a, true) },
-		"redrive": (*command).redrive, "smoke-test": (*command).smokeTest,
+		"redrive": (*command).redrive, "smoke-test": (*command).smokeTest, "rotate": (*command).rotate,
 	}[args[0]]
 	if run == nil {
 		return fmt.Errorf("unknown command %q; the commands are pipelines, devices, send, pause, resume, "+
-			"redrive and smoke-test",
-			args[0])
+			"redrive, rotate and smoke-test", args[0])
 	}
 	c := &command{FlagSet: flag.NewFlagSet(args[0], flag.ContinueOnError), out: out, attributes: pairs{}, tags: pairs{}}
 	c.SetOutput(out)
@@ -89,6 +89,8 @@ func (c *command) filters() {
 		c.Var(c.tags, "tag", "only pipelines with the tag `KEY=VALUE`; can be repeated")
 	case "redrive":
 		c.redriveFlags()
+	case "rotate":
+		c.rotateFlags()
 	case "smoke-test":
 		c.smokeFlags()
 	case "send":

@@ -72,12 +72,30 @@ func TestOperating(t *testing.T) {
 	}) {
 		t.Errorf("published %v", got)
 	}
+	rotate(t)
 	account := awstest.New(t, server.Config(t))
 	pauseAndResume(t, account)
 	redrive(t, account)
 	smokeTest(t, account)
 	p.Unchanged()
 	p.Destroy()
+}
+
+// rotate gives two devices new certificates and removes the earlier ones.
+func rotate(t *testing.T) {
+	t.Helper()
+	for _, step := range []struct{ args, says string }{
+		{"rotate farm issue --all --dry-run", "would issue another certificate of 3 devices: a, b, c\n"},
+		{"rotate farm issue --device a --device b", "2 of 2 devices changed, 0 were so already\n"},
+		{"rotate farm issue --all", "1 of 3 devices changed, 2 were so already\n"},
+		{"rotate farm retire --device a", "1 of 1 devices changed, 0 were so already\n"},
+		{"rotate farm retire --all", "2 of 3 devices changed, 1 were so already\n"},
+		{"rotate farm retire --all", "0 of 3 devices changed, 3 were so already\n"},
+	} {
+		if got := ctl(t, strings.Fields(step.args)...); !strings.HasSuffix(got, step.says) {
+			t.Errorf("iotctl %s printed %q, want %q at its end", step.args, got, step.says)
+		}
+	}
 }
 
 func pauseAndResume(t *testing.T, account awstest.Account) {
@@ -140,6 +158,9 @@ func TestWrongUse(t *testing.T) {
 		"restart farm":                  "the commands are pipelines, devices, send, pause, resume, redrive and smoke-test",
 		"send farm":                     "want iotctl send PIPELINE PAYLOAD",
 		"pause":                         "missing pipeline name: iotctl pause PIPELINE",
+		"rotate farm --all":             "want iotctl rotate PIPELINE STEP, with the step issue or retire",
+		"rotate farm renew --all":       "the steps are issue and retire",
+		"rotate farm issue":             "the rotation is for no device",
 		"send farm {}":                  "the command is for no device",
 		"send farm {} --all --device a": "names devices and selects others as well",
 		"send farm {} --status asleep":  "the statuses are online, offline, silent, never_seen",

@@ -349,6 +349,32 @@ var operating = []statement{
 	{sid: "Pipelines", service: "ssm", resources: everything, actions: `DescribeParameters`},
 }
 
+// rotating lists what a rotation of certificates can call.
+var rotating = []statement{
+	{sid: "Certificates", service: "iot", resources: everything, actions: `
+		AttachThingPrincipal CreateCertificateFromCsr DeleteCertificate DescribeCertificate DescribeThing
+		DetachThingPrincipal ListAttachedPolicies ListCertificates ListPrincipalThings ListThingPrincipals ListThings
+		UpdateCertificate UpdateThing`},
+	{sid: "Manifest", service: "ssm", resources: []string{
+		"arn:${partition}:ssm:${region}:${account}:parameter/iot-pipeline/${name}/manifest"}, actions: `GetParameter`},
+	{sid: "Credentials", service: "ssm", resources: []string{
+		"arn:${partition}:ssm:${region}:${account}:parameter/iot-pipeline/${name}/devices/*"},
+		actions: `GetParameters PutParameter`},
+	{sid: "CredentialsInSecretsManager", service: "secretsmanager", resources: []string{
+		"arn:${partition}:secretsmanager:${region}:${account}:secret:/iot-pipeline/${name}/devices/*"},
+		actions: `GetSecretValue UpdateSecret`},
+	{sid: "SecretsInOneRequest", service: "secretsmanager", resources: everything, actions: `BatchGetSecretValue`},
+	{sid: "CredentialsInABucket", service: "s3", resources: []string{
+		"arn:${partition}:s3:::${name}-${account}-${region}-credentials/*"}, actions: `GetObject PutObject`},
+}
+
+// Rotators returns the smallest policy that lets a person rotate certificates. Its holder can read and write devices'
+// credentials.
+func Rotators(p Place) []Statement { return fill(rotating, p) }
+
+// RotatorsDocument returns the policy of [Rotators] as JSON, indented for people.
+func RotatorsDocument(p Place) (string, error) { return document(Rotators(p)) }
+
 // Operators returns the smallest policy that lets a person operate a pipeline, without the right to change it or to
 // read credentials.
 func Operators(p Place) []Statement { return fill(operating, p) }

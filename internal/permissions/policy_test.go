@@ -136,32 +136,35 @@ func TestOperatorsPolicyIsWhatTheSourcesCall(t *testing.T) {
 	}
 }
 
-const operatingGuide = "../../templates/guides/operating.md"
-
-// The guide for operators ends with their policy; -update writes it there.
-func TestOperatingGuideShowsThePolicy(t *testing.T) {
-	text, err := os.ReadFile(operatingGuide)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, shown, ok := strings.Cut(string(text), "```json\n")
-	if !ok {
-		t.Fatal("the guide has no JSON block")
-	}
-	want, err := OperatorsDocument(
-		Place{Partition: "aws", Region: "eu-west-1", Account: "123456789012", Pipeline: "greenhouse"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want += "\n```\n"
-	if *update {
-		if err := os.WriteFile(operatingGuide, []byte(head+"```json\n"+want), 0o644); err != nil {
+// The guides for operators end with their policies; -update writes them there.
+func TestOperatingGuidesShowThePolicies(t *testing.T) {
+	for guide, documentOf := range map[string]func(Place) (string, error){
+		"operating": OperatorsDocument, "rotating-certificates": RotatorsDocument,
+	} {
+		path := "../../templates/guides/" + guide + ".md"
+		text, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return
-	}
-	if d := cmp.Diff(want, shown); d != "" {
-		t.Errorf("the guide differs (go test ./internal/permissions -update):\n%s", d)
+		head, shown, ok := strings.Cut(string(text), "```json\n")
+		if !ok {
+			t.Fatal("the guide has no JSON block")
+		}
+		want, err := documentOf(
+			Place{Partition: "aws", Region: "eu-west-1", Account: "123456789012", Pipeline: "greenhouse"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want += "\n```\n"
+		if *update {
+			if err := os.WriteFile(path, []byte(head+"```json\n"+want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if d := cmp.Diff(want, shown); d != "" {
+			t.Errorf("the guide %s differs (go test ./internal/permissions -update):\n%s", guide, d)
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package actions is what operators do with a pipeline from Terraform 1.14 or later: the actions iot_send_command,
-// iot_pause, iot_resume, iot_redrive_dead_letters and iot_smoke_test. internal/operate does the work, for the command
-// iotctl as well.
+// iot_pause, iot_resume, iot_redrive_dead_letters, iot_smoke_test and iot_rotate_certificates. internal/operate does the
+// work, for the command iotctl as well.
 package actions
 
 import (
@@ -34,6 +34,7 @@ type arguments struct {
 	DryRun     bool              `json:"dry_run"`
 	redrive
 	smokeTest
+	rotation
 }
 
 func (a arguments) command() operate.Command {
@@ -62,7 +63,8 @@ var (
 // All returns the actions.
 func All() []func() action.Action {
 	var all []func() action.Action
-	for _, k := range []kind{sendCommand(), pause(), resume(), redriveDeadLetters(), testPipeline()} {
+	for _, k := range []kind{sendCommand(), pause(), resume(), redriveDeadLetters(), testPipeline(),
+		rotateCertificates()} {
 		all = append(all, func() action.Action { return &pipelineAction{kind: k} })
 	}
 	return all

@@ -40,7 +40,7 @@ func TestActions(t *testing.T) {
 	p := tftest.On(t, tftest.Current, env...)
 	main := providerBlock + watched
 	for _, name := range []string{"iot_send_command", "iot_pause", "iot_resume",
-		"iot_redrive_dead_letters", "iot_smoke_test"} {
+		"iot_redrive_dead_letters", "iot_smoke_test", "iot_rotate_certificates"} {
 		main += readExample(t, "actions/"+name+"/action.tf")
 	}
 	p.Write("main.tf", main)
