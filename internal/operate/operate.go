@@ -1,5 +1,5 @@
-// Package operate is what operators do with a pipeline that is deployed: they send commands to devices, and switch its
-// rules off and on. The provider's actions and the command iotctl are two ways to call it.
+// Package operate is what operators do with a pipeline that is deployed: they send commands to devices, switch its
+// rules off and on, and rotate certificates. The provider's actions and the command iotctl are two ways to call it.
 //
 // It changes nothing that a configuration describes, except what it says, and must not know Terraform.
 package operate

@@ -51,7 +51,7 @@ func (r Rotation) Check() error {
 // told is up to how many devices the progress names each.
 const told = 20
 
-// paced is how often the progress of more devices is told.
+// paced is how often the progress of more devices is reported.
 const paced = 10 * time.Second
 
 // Rotate does one step of a rotation. A device that is named and does not exist, or whose key the provider does not
@@ -82,7 +82,10 @@ func Rotate(ctx context.Context, p *deployed.Pipeline, r Rotation, tell Progress
 		other := slices.Sorted(maps.Keys(selected.Other))
 		tell(fmt.Sprintf("left out %d devices whose keys are their own: %s", n, first(other)))
 	}
-	what := map[string]string{StepIssue: "issue another certificate", StepRetire: "retire the earlier certificate"}[r.Step]
+	what := "issue another certificate"
+	if r.Step == StepRetire {
+		what = "retire the earlier certificate"
+	}
 	if r.DryRun {
 		tell(fmt.Sprintf("would %s of %d devices: %s", what, len(selected.Names), first(selected.Names)))
 		return nil
@@ -126,8 +129,8 @@ func issuedLine(d fleet.Rotation) string {
 		return fmt.Sprintf("device %s has two certificates already; retire the earlier one before the next rotation",
 			d.Device)
 	}
-	return fmt.Sprintf("device %s has the new certificate %s; its credentials are updated, and the earlier certificate "+
-		"stays valid", d.Device, short(d.Certificate))
+	return fmt.Sprintf("device %s has the new certificate %s; its credentials are updated, and the earlier "+
+		"certificate stays valid", d.Device, short(d.Certificate))
 }
 
 func retiredLine(d fleet.Rotation) string {

@@ -1,6 +1,6 @@
 // Package actions is what operators do with a pipeline from Terraform 1.14 or later: the actions iot_send_command,
-// iot_pause, iot_resume, iot_redrive_dead_letters, iot_smoke_test and iot_rotate_certificates. internal/operate does the
-// work, for the command iotctl as well.
+// iot_pause, iot_resume, iot_redrive_dead_letters, iot_smoke_test and iot_rotate_certificates. internal/operate does
+// the work, for the command iotctl as well.
 package actions
 
 import (

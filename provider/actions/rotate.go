@@ -25,16 +25,17 @@ func rotateCertificates() kind {
 	return kind{
 		name:    "_rotate_certificates",
 		summary: "Rotating certificates of pipeline %q failed",
-		description: "Rotates the certificates of devices in two steps, so that a device can connect all the time. The " +
-			"step `issue` makes a new key and certificate beside the present one and updates the credentials in " +
+		description: "Rotates the certificates of devices in two steps, so that a device can connect all the time. " +
+			"The step `issue` makes a new key and certificate beside the present one and updates the credentials in " +
 			"the store; both certificates are valid. When the devices have fetched their credentials, the step " +
 			"`retire` deactivates and deletes the earlier certificate. Both can be repeated, also after an " +
 			"interruption. Devices with `csr_pem` or `certificate_pem`, and those that registered themselves, have " +
 			"keys of their own and are not rotated. A plan shows no change after either step.",
 		own: map[string]schema.Attribute{
 			"step": schema.StringAttribute{Required: true,
-				MarkdownDescription: "`issue`: a new certificate beside the present one. `retire`: delete the earlier one.",
-				Validators:          []validator.String{stringvalidator.OneOf(operate.Steps...)}},
+				MarkdownDescription: "`issue`: a new certificate beside the present one. `retire`: delete the " +
+					"earlier one.",
+				Validators: []validator.String{stringvalidator.OneOf(operate.Steps...)}},
 			"devices": schema.SetAttribute{Optional: true, ElementType: types.StringType,
 				MarkdownDescription: "Names of the devices. Either this or `all`."},
 			"all": schema.BoolAttribute{Optional: true,

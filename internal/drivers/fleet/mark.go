@@ -67,13 +67,13 @@ func readMark(text string) mark {
 	if !ok {
 		return mark{}
 	}
-	present, earlier, _ := strings.Cut(ids, "/")
+	present, earlier, hasEarlier := strings.Cut(ids, "/")
 	all := strings.Split(present, ",")
 	m := mark{source: source, id: all[0], pending: pending, issuing: issuing, begun: seconds(begun)}
 	if len(all) > 1 {
 		m.retired = all[1:]
 	}
-	if earlier != "" {
+	if hasEarlier {
 		m.previous = strings.Split(earlier, "/")
 	}
 	if slices.ContainsFunc(slices.Concat(all, m.previous), func(id string) bool { return !certs.IsID(id) }) {

@@ -17,7 +17,8 @@ func TestMark(t *testing.T) {
 		{}, {source: sourceGenerated, id: a}, {source: "csr-1f", id: a, retired: []string{b, c}},
 		{source: sourceOwn + a, id: a, retired: []string{b}, pending: true},
 		{source: sourceOwn + a, id: a, retired: []string{b}, pending: true, begun: 1764000000},
-		{begun: 1764000000},
+		{begun: 1764000000}, {source: sourceGenerated, id: a, previous: []string{b}},
+		{source: sourceGenerated, id: a, retired: []string{b}, previous: []string{c, b}, issuing: "K3", begun: 1764000000},
 	} {
 		if diff := cmp.Diff(m, readMark(m.String()), cmp.AllowUnexported(mark{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", m, diff)
@@ -25,6 +26,7 @@ func TestMark(t *testing.T) {
 	}
 	for _, text := range []string{
 		"generated", "generated:", "generated:xyz", "generated:" + a + ",", "generated:" + a[1:], ":#", "@", "@x", "@-1",
+		"generated:" + a + "/", "generated:" + a + "/x",
 	} {
 		if m := readMark(text); m.id != "" || m.begun != 0 {
 			t.Errorf("%q counts as a mark: %v", text, m)

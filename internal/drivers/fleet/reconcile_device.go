@@ -72,20 +72,34 @@ func (r *run) reconcileDevice(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if have.Disabled != want.Disabled {
-		// The present one last: its status is what the next run sees.
-		for _, id := range append(slices.Clone(found.Previous), found.CertificateID) {
-			if err := r.certs.SetActive(ctx, id, !want.Disabled); err != nil {
-				return err
-			}
+	if err := r.setStatus(ctx, have, want); err != nil {
+		return err
+	}
+	return r.finishRotation(ctx, name, have, want)
+}
+
+// setStatus enables or disables all valid certificates of a device. The present one comes last: its status is what the
+// next run sees.
+func (r *run) setStatus(ctx context.Context, have, want spec.Device) error {
+	if have.Disabled == want.Disabled {
+		return nil
+	}
+	for _, id := range append(slices.Clone(have.Found.Previous), have.Found.CertificateID) {
+		if err := r.certs.SetActive(ctx, id, !want.Disabled); err != nil {
+			return err
 		}
 	}
-	if len(found.Retired) > 0 {
+	return nil
+}
+
+// finishRotation finishes what a run has begun that issued or retired certificates of a device.
+func (r *run) finishRotation(ctx context.Context, name string, have, want spec.Device) error {
+	if len(have.Found.Retired) > 0 {
 		if err := r.removeRetired(ctx, name, want, markOf(have)); err != nil {
 			return err
 		}
 	}
-	if found.Issuing != "" {
+	if have.Found.Issuing != "" {
 		return r.finishIssue(ctx, name, want.Disabled)
 	}
 	return nil

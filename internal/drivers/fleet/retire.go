@@ -14,7 +14,7 @@ import (
 )
 
 // Retire removes the earlier certificates of devices that have a newer one: deactivated, detached, deleted. A device
-// with one certificate is left as it is. done is told of each device that is finished; calls do not overlap. An error
+// with one certificate is left as it is. done receives each device that is finished; calls do not overlap. An error
 // of one device does not stop the others.
 func (d *Driver) Retire(ctx context.Context, ref assembly.Ref, s *Rotatable, done func(Rotation)) error {
 	r := d.newRotation(ref, s, done)
@@ -29,8 +29,8 @@ func (d *Driver) Retire(ctx context.Context, ref assembly.Ref, s *Rotatable, don
 func (r *rotation) retire(ctx context.Context, i *issue, removed map[string]bool) (bool, error) {
 	m := i.t.mark
 	if m.issuing != "" {
-		return false, errors.New("a run that issues it another certificate was interrupted or is under way; issue again, " +
-			"then retire")
+		return false, errors.New("a run that issues it another certificate was interrupted or is under way; issue " +
+			"again, then retire")
 	}
 	if len(m.previous) > 0 {
 		return r.chooseRetired(ctx, i)
@@ -67,8 +67,8 @@ func (r *rotation) chooseRetired(ctx context.Context, i *issue) (bool, error) {
 	}
 	m := i.t.mark
 	if b.CertificateID != m.id {
-		return false, fmt.Errorf("its credentials hold the certificate %s, and the present one is %s; issue again, then "+
-			"retire", b.CertificateID, m.id)
+		return false, fmt.Errorf("its credentials hold the certificate %s, and the present one is %s; issue again, "+
+			"then retire", b.CertificateID, m.id)
 	}
 	going := append(slices.Clone(m.retired), m.previous...)
 	principals, err := r.certs.Principals(ctx, i.name)
@@ -76,8 +76,8 @@ func (r *rotation) chooseRetired(ctx context.Context, i *issue) (bool, error) {
 		return false, err
 	}
 	if !slices.Contains(principals, certs.ARN(i.t.arn, m.id)) {
-		return false, fmt.Errorf("its present certificate %s is not attached to it, so that without the earlier one it "+
-			"could not connect. Set deep_check = true and apply the pipeline, then retire", m.id)
+		return false, fmt.Errorf("its present certificate %s is not attached to it, so that without the earlier one "+
+			"it could not connect. Set deep_check = true and apply the pipeline, then retire", m.id)
 	}
 	for _, principal := range principals {
 		id, ok := certs.IDIn(principal)

@@ -52,8 +52,8 @@ type Rotatable struct {
 	have   map[string]spec.Device
 }
 
-// SelectRotatable reads devices by name, or all devices of the fleet if names is nil. It returns an error if one does not
-// exist or belongs to somebody else. It changes nothing.
+// SelectRotatable reads devices by name, or all devices of the fleet if names is nil. It returns an error if one does
+// not exist or belongs to somebody else. It changes nothing.
 func (d *Driver) SelectRotatable(ctx context.Context, ref assembly.Ref, names []string) (*Rotatable, error) {
 	things := map[string]*thing{}
 	var err error
@@ -89,7 +89,7 @@ func (d *Driver) SelectRotatable(ctx context.Context, ref assembly.Ref, names []
 }
 
 // Issue gives devices another certificate beside the one that they have; a device that has two is left as it is. done
-// is told of each device that is finished; calls do not overlap. An error of one device does not stop the others.
+// receives each device that is finished; calls do not overlap. An error of one device does not stop the others.
 func (d *Driver) Issue(ctx context.Context, ref assembly.Ref, s *Rotatable, done func(Rotation)) error {
 	if err := d.readStatus(ctx, s.have); err != nil {
 		return err
@@ -158,9 +158,10 @@ func (r *rotation) step(ctx context.Context, name string, try func(context.Conte
 			i.t = t
 		}
 		r.d.note(name, func(id *spec.DeviceIdentity) { id.ThingARN, id.CertificateID = i.t.arn, i.t.mark.id })
-		if i.t.mark.id == "" || i.t.mark.pending || r.have[name].Found != nil && r.have[name].Found.CertificateID == "" {
-			return errors.New("its certificate is missing, or an apply that replaces it was interrupted or is under way; " +
-				"apply the pipeline, then rotate again")
+		found := r.have[name].Found // with what the list of certificates says
+		if i.t.mark.id == "" || i.t.mark.pending || found != nil && found.CertificateID == "" {
+			return errors.New("its certificate is missing, or an apply that replaces it was interrupted or is under " +
+				"way; apply the pipeline, then rotate again")
 		}
 		finished, err := try(ctx, i)
 		if err != nil || finished {
@@ -325,8 +326,8 @@ func (r *rotation) readBundle(ctx context.Context, i *issue) (contract.Bundle, e
 	}
 	text, ok := texts[i.name]
 	if !ok {
-		return contract.Bundle{}, fmt.Errorf("it has no credentials at %q: somebody has deleted them. Set deep_check = "+
-			"true and apply the pipeline, which gives it a certificate and a key again", r.want.Store.Path+"/"+i.name)
+		return contract.Bundle{}, fmt.Errorf("it has no credentials at %q: somebody has deleted them. Set deep_check "+
+			"= true and apply the pipeline, which gives it a certificate and a key again", r.want.Store.Path+"/"+i.name)
 	}
 	var b contract.Bundle
 	if json.Unmarshal([]byte(text), &b) != nil || b.Thing != i.name || !r.madeForUs(b.CertificatePEM) {

@@ -18,8 +18,8 @@ import (
 type sweeper struct {
 	begun time.Time
 
-	// only are the common names of the certificates to look for; nil means all of the pipeline. It is complete before the
-	// sweep.
+	// only are the common names of the certificates to look for; nil means all of the pipeline. It is complete before
+	// the sweep.
 	only map[string]bool
 
 	keysOnce sync.Once
