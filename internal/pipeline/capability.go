@@ -49,6 +49,7 @@ func capabilities() []capability {
 		alerts(),
 		monitoring(),
 		api(),
+		edge(),
 		archive(),
 		routes(),
 		functions(),

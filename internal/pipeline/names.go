@@ -33,6 +33,7 @@ import (
 //	dashboard            greenhouse-eu-west-1                       255
 //	allow-list           greenhouse-allow-list                      255
 //	claim policy         greenhouse-claim                           128
+//	gateway policy       greenhouse-gateway                         128
 //	templates            greenhouse, greenhouse-jit                 36
 //	log groups           /aws/lambda/greenhouse-processor           512
 //	rules                greenhouse_telemetry, greenhouse_<route>   128, no hyphen
@@ -94,10 +95,11 @@ func (n names) dashboard() string { return n.pipeline + "-" + n.region }
 func (n names) scheduleGroup() string { return n.pipeline }
 
 // Of devices that register themselves.
-func (n names) allowList() string    { return n.pipeline + "-allow-list" }
-func (n names) claimPolicy() string  { return n.pipeline + "-claim" }
-func (n names) template() string     { return n.pipeline }
-func (n names) jitpTemplate() string { return n.pipeline + "-jit" }
+func (n names) allowList() string     { return n.pipeline + "-allow-list" }
+func (n names) claimPolicy() string   { return n.pipeline + "-claim" }
+func (n names) gatewayPolicy() string { return n.pipeline + "-gateway" }
+func (n names) template() string      { return n.pipeline }
+func (n names) jitpTemplate() string  { return n.pipeline + "-jit" }
 
 func (n names) bucket() string {
 	return shorten(n.pipeline+"-"+n.account+"-"+n.region, maxBucketName)

@@ -38,6 +38,8 @@ type Outputs struct {
 	// APIID and APIEndpoint are known when the API exists.
 	APIID       *string `json:"api_id"`
 	APIEndpoint *string `json:"api_endpoint"`
+	// EdgeSettingsJSON are the settings of gateways.
+	EdgeSettingsJSON *string `json:"edge_settings_json"`
 }
 
 // Topics are patterns of the topics of one device; {thing} is replaced by its name.

@@ -25,6 +25,7 @@ type Spec struct {
 	Alerts       *AlertsSpec          `json:"alerts,omitzero"`
 	Monitoring   *MonitoringSpec      `json:"monitoring,omitzero"` // nil: nobody watches the devices
 	API          *APISpec             `json:"api,omitzero"`        // nil: no device management API
+	Edge         *EdgeSpec            `json:"edge,omitzero"`       // nil: no device is a gateway
 	Routes       map[string]RouteSpec `json:"routes,omitzero"`     // by rule suffix
 	Functions    *FunctionsSpec       `json:"functions,omitzero"`
 	// PermissionsBoundary is the ARN of a managed policy that bounds every role of the pipeline.

@@ -12,7 +12,7 @@ type capability struct {
 func capabilities() []capability {
 	return []capability{
 		general(), devices(), credentials(), stream(), processor(), telemetry(), timestream(), influxDB(),
-		deviceState(), recent(), metrics(), deadLetters(), archive(), alerts(), monitoring(), api(), routes(),
+		deviceState(), recent(), metrics(), deadLetters(), archive(), alerts(), monitoring(), api(), edge(), routes(),
 		provisioning(), functions(),
 	}
 }

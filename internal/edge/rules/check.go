@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
@@ -193,7 +194,7 @@ func (c *checker) report(r Report) {
 			`{"*": {"absolute": 0}}`)
 	}
 	for _, measure := range slices.Sorted(maps.Keys(r.DeadBand)) {
-		band, field := r.DeadBand[measure], "report.dead_band["+measure+"]"
+		band, field := r.DeadBand[measure], "report.dead_band["+strconv.Quote(measure)+"]"
 		if measure == "" || len(measure) > 256 {
 			c.fail(field, "a measure's name has 1 to 256 characters")
 		}
