@@ -133,10 +133,10 @@ func (c *checker) checkEdge(s Spec) {
 			return // the whole rule
 		}
 	}
-	if s.TopicPrefix == nil || !c.known("topic_prefix") {
+	if !c.known("topic_prefix") || s.TopicPrefix == nil && !c.known("name") {
 		return // FROM cannot be judged
 	}
-	config := rules.Config{Prefix: *s.TopicPrefix, Gateway: "gateway", Rules: e.Rules}
+	config := rules.Config{Prefix: *or(s.TopicPrefix, s.Name), Gateway: "gateway", Rules: e.Rules}
 	for _, p := range config.Problems() {
 		path := "edge.rules"
 		if p.Rule != "" {

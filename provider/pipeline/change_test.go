@@ -300,6 +300,14 @@ var chains = map[string][]change{
 			"logs:DeleteLogGroup",
 		}},
 	},
+	"edge": {
+		{"gateways", "edge", `{}`, []string{"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iot:AttachPolicy",
+			"iot:CreatePolicy", "iot:CreateTopicRule"}},
+		{"rules of gateways", "edge", `{ unmatched = "drop", rules = { hot = { action = "alert",
+			sql = "SELECT * FROM 'greenhouse/+/telemetry' WHERE t > 30" } } }`, nil},
+		{"no gateways", "edge", ``, []string{"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iot:DeletePolicy",
+			"iot:DeleteTopicRule", "iot:DetachPolicy"}},
+	},
 	"rules": {
 		{
 			"condition",
