@@ -88,6 +88,7 @@ func TestEveryExample(t *testing.T) {
 			arguments: []string{"-var=force_destroy=true"}},
 		"monitoring":        {sources: []string{"monitoring"}, region: mototest.Region, pipeline: "barn"},
 		"device-api":        {sources: []string{"device-api"}, region: mototest.Region, pipeline: "stable"},
+		"edge":              {sources: []string{"edge"}, region: mototest.Region, pipeline: "plant"},
 		"fleet-file":        {sources: []string{"fleet-file"}, region: mototest.Region, pipeline: "farm"},
 		"metrics":           {sources: []string{"metrics"}, region: mototest.Region, pipeline: "orchard"},
 		"self-registration": {sources: []string{"self-registration"}, region: mototest.Region, pipeline: "field"},

@@ -74,6 +74,7 @@ func sweepSpec(version int) pipeline.Spec {
 			Throttle:               &pipeline.ThrottleSpec{Rate: aws.Int64(int64(10 * version))},
 			AccessLogRetentionDays: aws.Int64([]int64{0, 30, 60}[version]),
 		},
+		Edge: &pipeline.EdgeSpec{},
 		Routes: map[string]pipeline.RouteSpec{
 			fmt.Sprintf("r%d", version): {
 				SQL:       "SELECT * FROM 'sweep/+/telemetry'",

@@ -1,0 +1,51 @@
+terraform {
+  required_providers {
+    iot = {
+      source = "iot-pipeline/iot"
+    }
+  }
+}
+
+provider "iot" {}
+
+# A gateway in a plant speaks for the sensors behind it: gw-1:press-1 and so on. It runs iot-edge with its own credentials
+# and with the settings below.
+resource "iot_pipeline" "plant" {
+  name    = "plant"
+  devices = { "gw-1" = {} }
+
+  edge = {
+    rules = {
+      # Ten readings a second become one message a minute.
+      per_minute = {
+        sql    = "SELECT * FROM 'plant/+/telemetry' WHERE NOT isUndefined(data.pressure)"
+        window = { seconds = 60, aggregates = ["min", "max", "average"] }
+      }
+
+      # States are forwarded when they change, and once an hour.
+      states = {
+        sql    = "SELECT * FROM 'plant/+/telemetry' WHERE NOT isUndefined(data.door)"
+        report = { dead_band = { "*" = { absolute = 0 } }, at_least_every_seconds = 3600 }
+      }
+
+      # The valve opens at once, whether the plant has a connection or not.
+      overpressure = {
+        sql    = "SELECT * FROM 'plant/+/telemetry' WHERE data.pressure > 8"
+        action = "alert"
+        alert  = { clear_when = "data.pressure < 6" }
+        command = {
+          child           = "$${clientid()}:valve"
+          payload         = jsonencode({ position = "open" })
+          cleared_payload = jsonencode({ position = "closed" })
+        }
+      }
+    }
+  }
+
+  force_destroy = true
+}
+
+# The settings of the gateway: the member "settings" of its file, or the desired state of its shadow "edge".
+output "settings" {
+  value = iot_pipeline.plant.edge_settings_json
+}
