@@ -68,9 +68,9 @@ func edge() capability {
 
 func (b *builder) hasEdge() bool { return b.config.Edge != nil }
 
-// gatewayPolicy lets a device speak for its children, and receive their commands. No described device has a colon in its
-// name, so what begins with a device's name and a colon is its child, and nobody else's. The policy of all devices has no
-// room for it: AWS IoT allows 2048 characters.
+// gatewayPolicy lets a device speak for its children, and receive their commands. No described device has a colon in
+// its name, so what begins with a device's name and a colon is its child, and nobody else's. The policy of all devices
+// has no room for it: AWS IoT allows 2048 characters.
 func (b *builder) gatewayPolicy() string {
 	own := b.prefix() + "/" + thisThing
 	publish := []string{b.arn.iotTopic(own + ":*/telemetry"), b.arn.iotTopic(own + ":*/status")}

@@ -11,7 +11,8 @@ import (
 )
 
 // reservedRoutes are the keys of the pipeline's own rules, whether it has them or not.
-var reservedRoutes = []string{"telemetry", "status", "presence", "alerts", "archive", contract.CommandResultsRule, childrenRule}
+var reservedRoutes = []string{"telemetry", "status", "presence", "alerts", "archive",
+	contract.CommandResultsRule, childrenRule}
 
 // ownRule is a topic rule of the pipeline itself.
 type ownRule struct {

@@ -61,9 +61,9 @@ func edgeRules() schema.Attribute {
 		"priority": choice("Which messages a full queue drops last. Alerts have `high` in place of the default.",
 			pipeline.EdgePriorities),
 		"command": object("A command, which also works without uplink.", attributes{
-			"child": optional("Device that gets it; `$${…}` is replaced by the value of an expression, and `thing` is " +
-				"the device that sent the message. `$${clientid()}:fan` is the gateway's device `fan`. Defaults to " +
-				"the sender."),
+			"child": optional("Device that gets it; `$${…}` is replaced by the value of an expression, and `thing` " +
+				"is the device that sent the message. `$${clientid()}:fan` is the gateway's device `fan`. Defaults " +
+				"to the sender."),
 			"payload":         required("The command; in JSON, `$${…}` is a value or part of a string."),
 			"cleared_payload": optional("The command when an alert ends."),
 		}),
