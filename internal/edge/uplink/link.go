@@ -29,12 +29,14 @@ type link struct {
 	aliases aliases
 
 	mu    sync.Mutex
-	ended error // why the connection ended, as the server or the network says
+	ended error         // why the connection ended, as the server or the network says
+	told  chan struct{} // closed when ended is set
 }
 
 func newLink(u *Uplink, conn net.Conn) *link {
 	l := &link{
 		uplink: u, conn: conn, wake: make(chan struct{}, 1), refused: make(chan error, 1),
+		told:    make(chan struct{}),
 		packer:  packer{open: map[string]*parcel{}},
 		aliases: aliases{number: map[string]uint16{}},
 	}
@@ -95,11 +97,21 @@ func (l *link) end(err error) {
 	defer l.mu.Unlock()
 	if l.ended == nil {
 		l.ended = err
+		close(l.told)
 	}
 }
 
+// reasonTimeout bounds the wait for the reason of an end, which the client tells in a goroutine of its own.
+const reasonTimeout = time.Second
+
 // reason is why the connection ended: what the server said rather than what followed from it.
 func (l *link) reason(err error) error {
+	if errors.Is(err, errEnded) {
+		select {
+		case <-l.told:
+		case <-time.After(reasonTimeout):
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended != nil {

@@ -141,9 +141,8 @@ func (u *Uplink) connection(ctx context.Context) error {
 		if u.options.Connected != nil {
 			u.options.Connected()
 		}
-		err = l.serve(ctx)
+		err = l.reason(l.serve(ctx)) // before close, which ends the connection too
 		l.close(ctx.Err() != nil)
-		err = l.reason(err)
 		u.options.Queue.Rewind()
 	}
 	u.down(err)
