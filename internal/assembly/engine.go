@@ -131,6 +131,10 @@ func (e *Engine) observeRecord(ctx context.Context, part *Part, records map[stri
 	}
 	rec.identify(obj.Identity)
 	want, err := part.Want(upstream(part, records))
+	if err != nil && slices.ContainsFunc(part.Needs, func(need string) bool { return records[need].Key == "" }) {
+		rec.Status = Incomplete // an apply ended before it made what the part is built on now
+		return rec, nil
+	}
 	if err != nil {
 		return rec, &PartError{Key: part.Key, Kind: part.Kind, Name: part.Name, Operation: Reading, Err: err}
 	}
