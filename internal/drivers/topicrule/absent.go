@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 )
 
@@ -21,7 +22,8 @@ func (d *Driver) absent(ctx context.Context, name string, err error) (bool, erro
 	if !awsapi.Is(err, "UnauthorizedException", "InvalidRequestException") {
 		return false, err
 	}
-	names, listErr := d.list(ctx)
+	// Until a pass over all rules ends, one list holds for all of them.
+	names, listErr := assembly.Shared(ctx, "names of all topic rules", d.list)
 	if listErr != nil {
 		return false, fmt.Errorf("%w; looking for it among all rules: %w", err, listErr)
 	}
