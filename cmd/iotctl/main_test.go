@@ -155,7 +155,7 @@ func smokeTest(t *testing.T, account awstest.Account) {
 // Wrong use is an error that says what is right, before anything is sent.
 func TestWrongUse(t *testing.T) {
 	for args, want := range map[string]string{
-		"restart farm":                  "the commands are pipelines, devices, send, pause, resume, redrive and smoke-test",
+		"restart farm":                  "the commands are pipelines, devices, send, pause, resume, redrive, rotate and smoke-test",
 		"send farm":                     "want iotctl send PIPELINE PAYLOAD",
 		"pause":                         "missing pipeline name: iotctl pause PIPELINE",
 		"rotate farm --all":             "want iotctl rotate PIPELINE STEP, with the step issue or retire",
