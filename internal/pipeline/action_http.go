@@ -33,8 +33,27 @@ var (
 
 // HTTPHeader is a header of the request.
 type HTTPHeader struct {
-	Key   string `json:"key"`
-	Value string `json:"value"` // template
+	Key            string  `json:"key"`
+	Value          *string `json:"value,omitzero"`    // template
+	ValueWO        *string `json:"value_wo,omitzero"` // write-only: only in a configuration
+	ValueWOVersion *int64  `json:"value_wo_version,omitzero"`
+	// Secret is ValueWO while it is applied. Nothing that is written anywhere has it.
+	Secret string `json:"-"`
+}
+
+// TakeSecrets completes a description with the write-only values of the configuration that it comes from.
+func (s *Spec) TakeSecrets(config Spec) {
+	for key, route := range s.Routes {
+		from := config.Routes[key].HTTP
+		if route.HTTP == nil || from == nil {
+			continue
+		}
+		for i := range route.HTTP.HTTPHeader {
+			if i < len(from.HTTPHeader) {
+				route.HTTP.HTTPHeader[i].Secret = deref(from.HTTPHeader[i].ValueWO)
+			}
+		}
+	}
 }
 
 // HTTPSigV4 signs an HTTP route's requests. The user provides the role, because only the user knows what the API
@@ -45,10 +64,32 @@ type HTTPSigV4 struct {
 	RoleARN       string `json:"role_arn"`
 }
 
+// MissingSecrets reports versions without a value in a configuration. Plans and states never have the value.
+func MissingSecrets(config Spec, unknown func(path string) bool) (problems []Problem) {
+	for _, key := range sortedKeys(config.Routes) {
+		a := config.Routes[key].HTTP
+		if a == nil {
+			continue
+		}
+		for i, h := range a.HTTPHeader {
+			path := item(at("routes", key)+".http.http_header", i) + ".value_wo"
+			if h.ValueWOVersion != nil && h.ValueWO == nil && h.Value == nil && !unknown(path) {
+				problems = append(problems, Problem{Path: path, Summary: "The version has no value",
+					Detail: "value_wo_version is the version of value_wo, which is not written. Write both."})
+			}
+		}
+	}
+	return problems
+}
+
 func (a *HTTPRoute) desired(string) spec.Action {
 	action := &spec.HTTPAction{URL: a.URL, ConfirmationURL: deref(a.ConfirmationURL)}
 	for _, h := range a.HTTPHeader {
-		action.Headers = append(action.Headers, spec.Header(h))
+		header := spec.HTTPHeader{Key: h.Key, Value: deref(h.Value), Version: deref(h.ValueWOVersion)}
+		if header.Version != 0 {
+			header.Value = h.Secret
+		}
+		action.Headers = append(action.Headers, header)
 	}
 	if s := a.SigV4; s != nil {
 		action.SigV4 = &spec.SigV4{RoleARN: s.RoleARN, ServiceName: s.ServiceName, SigningRegion: s.SigningRegion}
@@ -70,7 +111,7 @@ func (a *HTTPRoute) check(c *actionChecker) {
 	c.https("url", &a.URL)
 	c.https("confirmation_url", a.ConfirmationURL)
 	for i, h := range a.HTTPHeader {
-		c.templateAt(item(c.arg("http_header"), i)+".value", h.Value)
+		h.check(c, item(c.arg("http_header"), i))
 	}
 	a.checkBatch(c)
 	if s := a.SigV4; s != nil {
@@ -80,6 +121,30 @@ func (a *HTTPRoute) check(c *actionChecker) {
 		}
 		c.text(c.arg("sigv4.signing_region"), s.SigningRegion, regionPattern, "a region looks like eu-west-1")
 		c.arn(c.arg("sigv4.role_arn"), s.RoleARN, "iam", "role/", false)
+	}
+}
+
+// HTTPHeaderVersions limits the version of a write-only value.
+var HTTPHeaderVersions = Limit{Min: 1, Max: 1<<53 - 1, Source: "this provider"}
+
+// check does not compile a write-only value: an error would show it.
+func (h HTTPHeader) check(c *actionChecker, path string) {
+	value, secret, version := path+".value", path+".value_wo", path+".value_wo_version"
+	if !c.known(value) || !c.known(secret) || !c.known(version) {
+		return
+	}
+	switch {
+	case h.Value != nil && (h.ValueWO != nil || h.ValueWOVersion != nil):
+		c.fail(value, "The header has two values", "value is kept in the state, value_wo is not. Write one of them.")
+	case h.Value != nil:
+		c.templateAt(value, *h.Value)
+	case h.ValueWOVersion == nil && h.ValueWO != nil:
+		c.fail(secret, "The value has no version", "Terraform does not keep a write-only value, so only its version "+
+			"tells that it has changed. Set value_wo_version = 1, and another number for each new value.")
+	case h.ValueWOVersion == nil:
+		c.fail(path, "The header has no value", "Write value, or value_wo and value_wo_version.")
+	default:
+		c.number(version, h.ValueWOVersion, HTTPHeaderVersions)
 	}
 }
 

@@ -36,6 +36,10 @@ func fill(v reflect.Value, text string) (clears []func()) {
 		return fill(v.Elem(), text)
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
+			// A header has these in place of its value: see TestWriteOnlyHeader.
+			if slices.Contains([]string{"ValueWO", "ValueWOVersion", "Secret"}, v.Type().Field(i).Name) {
+				continue
+			}
 			clears = append(clears, fill(v.Field(i), text)...)
 		}
 		return clears
@@ -157,5 +161,55 @@ func TestTemplates(t *testing.T) {
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("templates (-want +got):\n%s", diff)
+	}
+}
+
+// TestWriteOnlyHeader: the value of a configuration is in what is applied, and in nothing that is written.
+func TestWriteOnlyHeader(t *testing.T) {
+	of := func(h HTTPHeader) Spec {
+		return Spec{Name: "min", Routes: map[string]RouteSpec{"hook": {SQL: "SELECT * FROM 'a'",
+			HTTP: &HTTPRoute{URL: "https://a", HTTPHeader: []HTTPHeader{h}}}}}
+	}
+	planned := of(HTTPHeader{Key: "k", ValueWOVersion: ptr(int64(2))})
+	header := func() spec.HTTPHeader {
+		return planned.Routes["hook"].HTTP.desired("").HTTP.Headers[0]
+	}
+	if got := header(); got != (spec.HTTPHeader{Key: "k", Version: 2}) {
+		t.Errorf("a plan has %+v", got)
+	}
+	planned.TakeSecrets(of(HTTPHeader{Key: "k", ValueWO: ptr("5ecret"), ValueWOVersion: ptr(int64(2))}))
+	if got := header(); got != (spec.HTTPHeader{Key: "k", Value: "5ecret", Version: 2}) {
+		t.Errorf("an apply has %+v", got)
+	}
+	parts, err := Build(planned, testEnv())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range parts {
+		if p.Key != KeyManifest {
+			continue
+		}
+		want, err := p.Want(nil)
+		if err != nil || strings.Contains(encode(want), "5ecret") {
+			t.Errorf("the manifest: %v, %s", err, encode(want))
+		}
+	}
+	planned.TakeSecrets(Spec{})
+	for want, h := range map[string]HTTPHeader{
+		"two values": {Key: "k", Value: ptr("v"), ValueWO: ptr("v"), ValueWOVersion: ptr(int64(1))},
+		"no version": {Key: "k", ValueWO: ptr("v")}, "no value": {Key: "k"},
+	} {
+		problems := Validate(of(h), nil)
+		if len(problems) != 1 || !strings.Contains(problems[0].Summary, want) {
+			t.Errorf("%s: %+v", want, problems)
+		}
+	}
+	version := of(HTTPHeader{Key: "k", ValueWOVersion: ptr(int64(1))})
+	if problems := append(Validate(version, nil), MissingSecrets(version, func(string) bool { return true })...); len(problems) > 0 {
+		t.Errorf("a plan, or an unknown value: %+v", problems)
+	}
+	problems := MissingSecrets(version, func(string) bool { return false })
+	if len(problems) != 1 || problems[0].Path != `routes["hook"].http.http_header[0].value_wo` {
+		t.Errorf("a version without a value: %+v", problems)
 	}
 }

@@ -101,9 +101,17 @@ type Header struct{ Key, Value string }
 // HTTPAction posts to a URL. SigV4 is nil without request signing.
 type HTTPAction struct {
 	URL, ConfirmationURL string
-	Headers              []Header
+	Headers              []HTTPHeader
 	SigV4                *SigV4
 	Batch                *HTTPBatch // nil: each message is a request
+}
+
+// HTTPHeader is a header of a request.
+type HTTPHeader struct {
+	Key, Value string
+	// Version is that of a value which only an apply knows: a plan and a read have no Value then. What is read from AWS
+	// has no Version.
+	Version int64 `json:",omitzero"`
 }
 
 // HTTPBatch says when a batch is posted.

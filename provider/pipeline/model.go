@@ -60,6 +60,16 @@ func (m *model) describe() error {
 	return json.Unmarshal(text, &m.spec)
 }
 
+// takeSecrets completes the description with the write-only values of the configuration. The tree, which becomes the
+// state, does not get them.
+func (m *model) takeSecrets(config tftypes.Value) error {
+	written, err := newModel(config)
+	if err == nil && written != nil {
+		m.spec.TakeSecrets(written.spec)
+	}
+	return err
+}
+
 // value returns the model as a value of the resource's type.
 func (m *model) value(t tftypes.Type) (tftypes.Value, error) { return tfvalue.Value(t, m.tree) }
 

@@ -57,6 +57,10 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 	defer cancel()
 	identityOf(m, r.connection).write(resp.Identity, &resp.Diagnostics)
 	m.setIdentity(uuid.NewString(), nil)
+	if err := m.takeSecrets(req.Config.Raw); err != nil {
+		resp.Diagnostics.AddError("Reading the configuration", err.Error())
+		return
+	}
 	s, err := newSession(ctx, r.connection, m, options{purpose: applying})
 	if err != nil {
 		failedFile(&resp.Diagnostics, fmt.Sprintf("Creating pipeline %q failed", m.spec.Name), err,
@@ -94,6 +98,10 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 	ctx, cancel := context.WithTimeout(ctx, planned.limit("update", defaultTimeout))
 	defer cancel()
 	planned.missed = missedIn(ctx, req.Private)
+	if err := planned.takeSecrets(req.Config.Raw); err != nil {
+		resp.Diagnostics.AddError("Reading the configuration", err.Error())
+		return
+	}
 	s, records, changed, err := r.openUpdate(ctx, prior, planned, req.Private)
 	if err != nil {
 		failedFile(&resp.Diagnostics, fmt.Sprintf("Updating pipeline %q failed", planned.spec.Name), err,

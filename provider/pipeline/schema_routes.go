@@ -118,8 +118,15 @@ var routeActions = attributes{
 		"confirmation_url": optional("Prefix of the URL that confirms the destination. Defaults to `url`."),
 		"http_header": objectList("HTTP headers of the request.", attributes{
 			"key": required("Name of the header."),
-			"value": schema.StringAttribute{Required: true, Sensitive: true,
-				MarkdownDescription: "Value of the header (*template*)."},
+			"value": schema.StringAttribute{Optional: true, Sensitive: true,
+				MarkdownDescription: "Value of the header (*template*). It is in the state. Either this or " +
+					"`value_wo`."},
+			"value_wo": schema.StringAttribute{Optional: true, Sensitive: true, WriteOnly: true,
+				MarkdownDescription: "Value of the header (*template*) that is neither in a plan nor in the state; " +
+					"it can come from an ephemeral resource. Needs Terraform or OpenTofu 1.11."},
+			"value_wo_version": number("Version of `value_wo`. Terraform cannot compare the value, so another "+
+				"version plans it to be applied. An apply for another reason applies it as well.",
+				pipeline.HTTPHeaderVersions),
 		}),
 		"sigv4": object("Signature of the request.", attributes{
 			"service_name":   required("Name of the service to sign the request for, such as `execute-api`."),

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -22,7 +23,8 @@ func (r *resourceType) ValidateConfig(
 		resp.Diagnostics.AddError("Reading the configuration", err.Error())
 		return
 	}
-	problems := append(pipeline.Validate(config.spec, config.unknown.Covers), timeoutProblems(config)...)
+	problems := slices.Concat(pipeline.Validate(config.spec, config.unknown.Covers), timeoutProblems(config),
+		pipeline.MissingSecrets(config.spec, config.unknown.Covers))
 	tfdiag.Problems(&resp.Diagnostics, req.Config.Raw.Type(), problems)
 	for _, key := range r.configuration.Dropped(argumentKeys(), blockOf(req.Config.Raw)) {
 		addDroppedKey(&resp.Diagnostics, key)

@@ -170,7 +170,7 @@ func (c codec) republish(s *spec.RepublishAction, t *types.RepublishAction) {
 func (c codec) http(s *spec.HTTPAction, t *types.HttpAction) {
 	c.text(&s.URL, &t.Url)
 	c.optional(&s.ConfirmationURL, &t.ConfirmationUrl, "")
-	list(c, &s.Headers, &t.Headers, func(s *spec.Header, t *types.HttpActionHeader) {
+	list(c, &s.Headers, &t.Headers, func(s *spec.HTTPHeader, t *types.HttpActionHeader) {
 		c.text(&s.Key, &t.Key)
 		c.text(&s.Value, &t.Value)
 	})

@@ -26,6 +26,9 @@ func fill(v reflect.Value, name string) {
 		fill(v.Elem(), name)
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if v.Type().Field(i).Name == "Version" { // of a header; AWS does not have it
+				continue
+			}
 			fill(v.Field(i), v.Type().Field(i).Name)
 		}
 	case reflect.Slice:

@@ -143,8 +143,34 @@ func (d *Driver) Diff(have, want spec.TopicRule) []assembly.Change {
 	return changes
 }
 
-func sameAction(a, b spec.Action) bool {
-	return reflect.DeepEqual(decode(encode(a)), decode(encode(b)))
+func sameAction(have, want spec.Action) bool {
+	want, ok := settled(have, want)
+	return ok && reflect.DeepEqual(decode(encode(have)), decode(encode(want)))
+}
+
+// settled decides about write-only values of headers, so that the rest can be compared. Of two descriptions, their
+// versions are compared. A value that is not known here is taken to be the one that the rule has.
+func settled(have, want spec.Action) (spec.Action, bool) {
+	if have.HTTP == nil || want.HTTP == nil {
+		return want, true
+	}
+	action := *want.HTTP
+	action.Headers = slices.Clone(action.Headers)
+	for i := range action.Headers {
+		w := &action.Headers[i]
+		if w.Version == 0 || i >= len(have.HTTP.Headers) || have.HTTP.Headers[i].Key != w.Key {
+			continue
+		}
+		h := have.HTTP.Headers[i]
+		if h.Version != 0 && h.Version != w.Version {
+			return want, false
+		}
+		if h.Version != 0 || w.Value == "" {
+			w.Value = h.Value
+		}
+	}
+	want.HTTP = &action
+	return want, true
 }
 
 func sameErrorAction(a, b *spec.Action) bool {

@@ -248,3 +248,36 @@ func TestAFailedListingDoesNotHideTheRefusal(t *testing.T) {
 		t.Errorf("%+v, %v; want both errors", got, err)
 	}
 }
+
+// A write-only value is compared where it is known, else its version, if there is one.
+func TestDiffOfWriteOnlyHeaders(t *testing.T) {
+	rule := func(headers ...spec.HTTPHeader) spec.TopicRule {
+		return spec.TopicRule{Actions: []spec.Action{{HTTP: &spec.HTTPAction{URL: "https://a", Headers: headers}}}}
+	}
+	for _, c := range []struct {
+		why        string
+		have, want spec.HTTPHeader
+		differs    bool
+	}{
+		{"a plan against AWS", spec.HTTPHeader{Key: "k", Value: "s"}, spec.HTTPHeader{Key: "k", Version: 1}, false},
+		{"an apply against AWS, the same", spec.HTTPHeader{Key: "k", Value: "s"},
+			spec.HTTPHeader{Key: "k", Value: "s", Version: 1}, false},
+		{"an apply against AWS, another", spec.HTTPHeader{Key: "k", Value: "s"},
+			spec.HTTPHeader{Key: "k", Value: "t", Version: 2}, true},
+		{"another header", spec.HTTPHeader{Key: "k", Value: "s"}, spec.HTTPHeader{Key: "l", Version: 1}, true},
+		{"descriptions of one version", spec.HTTPHeader{Key: "k", Version: 1},
+			spec.HTTPHeader{Key: "k", Value: "t", Version: 1}, false},
+		{"descriptions of two versions", spec.HTTPHeader{Key: "k", Version: 1},
+			spec.HTTPHeader{Key: "k", Version: 2}, true},
+		{"a plain value in its place", spec.HTTPHeader{Key: "k", Version: 1}, spec.HTTPHeader{Key: "k", Value: "v"}, true},
+		{"in place of a plain value", spec.HTTPHeader{Key: "k", Value: "v"},
+			spec.HTTPHeader{Key: "k", Value: "s", Version: 1}, true},
+	} {
+		if got := New(nil).Diff(rule(c.have), rule(c.want)); (len(got) > 0) != c.differs {
+			t.Errorf("%s: %v", c.why, got)
+		}
+	}
+	if got := New(nil).Diff(rule(), rule(spec.HTTPHeader{Key: "k", Version: 1})); len(got) == 0 {
+		t.Error("a header that is missing is no difference")
+	}
+}

@@ -276,3 +276,21 @@ func (a Account) Environment(t testing.TB, function string) map[string]string {
 	}
 	return out.Configuration.Environment.Variables
 }
+
+// HTTPHeaders are the headers of a topic rule's HTTP action.
+func (a Account) HTTPHeaders(t testing.TB, rule string) map[string]string {
+	t.Helper()
+	out, err := a.IoT().GetTopicRule(t.Context(), &iot.GetTopicRuleInput{RuleName: &rule})
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := map[string]string{}
+	for _, action := range out.Rule.Actions {
+		if action.Http != nil {
+			for _, h := range action.Http.Headers {
+				headers[aws.ToString(h.Key)] = aws.ToString(h.Value)
+			}
+		}
+	}
+	return headers
+}
