@@ -137,6 +137,9 @@ func partDetail(p *assembly.PartError, next string) string {
 	if action := missing(p.Err); action != "" {
 		text += "\n" + action
 	}
+	if hint := advise(p.Err); hint != "" {
+		text += "\n" + hint
+	}
 	text += "\n\n" + next + "\n\nPart: " + p.Key
 	if facts := Facts(p.Err); facts != "" {
 		text += ", " + facts
