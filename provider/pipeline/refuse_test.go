@@ -192,7 +192,8 @@ func TestCreateStopsHalfWay(t *testing.T) {
 				})
 			},
 			Config:      config,
-			ExpectError: words(`LimitExceededException: Too many streams. Exists now and is recorded:`),
+			ExpectError: words(`LimitExceededException: Too many streams. A quota of the account is used up. Delete what is no longer used, or ask `+
+				`for more in Service Quotas. Exists now and is recorded:`),
 		},
 		resource.TestStep{Config: config}, // tainted: deleted and re-created
 	)

@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestErrors compares the whole diagnostic of likely failures with golden files. The codes are AWS's; messages are
-// written after its documentation and were not captured from AWS.
+// TestErrors compares the whole diagnostic of likely failures with golden files. No answer of AWS was captured for
+// them: docs/testing.md lists that.
 func TestErrors(t *testing.T) {
 	for _, c := range []struct {
 		name, kind, service, operation string
