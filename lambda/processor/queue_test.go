@@ -126,6 +126,53 @@ func TestShuffledBatchesGiveTheSameStores(t *testing.T) {
 	}
 }
 
+// TestShuffledBatchesRaiseTheSameAlerts: the alerts function gets the same events from a queue as from the stream, and of
+// a message that comes twice the same event twice.
+func TestShuffledBatchesRaiseTheSameAlerts(t *testing.T) {
+	records := backlog()
+	for i := range records {
+		if i%4 == 0 {
+			records[i].Payload = fmt.Sprintf(`{"data":{"v":%d}}`, i%12)
+		}
+	}
+	records[9].Payload = "not JSON"
+	ordered, calls := watching(t, statement)
+	invoke(t, ordered.processor, lambdatest.Event(records...), quick)
+	want := alertEvents(calls)
+	if len(want) < 3 || len(want) > len(records)/2 {
+		t.Fatalf("%d events of %d messages", len(want), len(records))
+	}
+	random := rand.New(rand.NewPCG(3, 5))
+	for round := range 4 {
+		p, calls := watching(t, statement)
+		twice := slices.Concat(records, records)
+		random.Shuffle(len(twice), func(i, j int) { twice[i], twice[j] = twice[j], twice[i] })
+		for batch := range slices.Chunk(twice, 1+random.IntN(10)) {
+			if failed := returnedMessages(t, p.processor, lambdatest.QueueEvent(batch...)); failed != nil {
+				t.Fatalf("returned %v", failed)
+			}
+		}
+		got := alertEvents(calls)
+		for event, times := range got {
+			if times == 2 {
+				got[event] = 1
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("round %d (-stream +queue):\n%s", round, diff)
+		}
+	}
+}
+
+// alertEvents counts the events that reached the alerts function.
+func alertEvents(calls *lambdatest.AWS) map[string]int {
+	events := map[string]int{}
+	for _, call := range calls.Calls(invokeFunction) {
+		events[string(call.Body)]++
+	}
+	return events
+}
+
 func recentTable() map[string]string {
 	return map[string]string{"IOT_READINGS_TABLE": "greenhouse-readings", "IOT_READINGS_HOURS": "48"}
 }

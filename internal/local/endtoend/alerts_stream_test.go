@@ -19,7 +19,8 @@ resource "iot_pipeline" "gh" {
   name          = "NAME"
   devices       = { "soil-001" = {}, "soil-002" = {} }
   archive       = { enabled = false }
-  processor     = { batch_window_seconds = 0 }
+  stream        = { mode = "MODE" }
+  processor     = { batch_size = 10, batch_window_seconds = 0 }
   force_destroy = true
   alerts = {
     evaluate   = "EVALUATE"
@@ -45,7 +46,7 @@ resource "iot_pipeline" "gh" {
 }
 `
 
-// alertMessages are what the devices send in both modes.
+// alertMessages are what the devices send each time.
 var alertMessages = []struct{ thing, payload string }{
 	{"soil-001", `{"data":{"temperature":20,"humidity":40}}`},
 	{"soil-001", `{"data":{"temperature":51,"humidity":40}}`},
@@ -71,12 +72,17 @@ var alertMessages = []struct{ thing, payload string }{
 	{"soil-001", `{"data":{"temperature":1e400}}`},
 }
 
-// Both modes raise the same alerts for the same messages, and with the processor those that come by Basic Ingest as well.
+// The rule and the processor raise the same alerts for the same messages, and the processor also with a queue in place
+// of the stream, and for those that come by Basic Ingest.
 func TestAlertsOfBothModesAreTheSame(t *testing.T) {
 	raised := map[string][]string{}
-	for _, mode := range []string{"rule", "stream", "stream, Basic Ingest"} {
-		evaluate, _, basic := strings.Cut(mode, ", ")
-		w := deploy(t, strings.NewReplacer("NAME", name, "EVALUATE", evaluate).Replace(alertsPipeline))
+	for _, mode := range []string{"rule", "stream", "stream, Basic Ingest", "stream, queue"} {
+		evaluate, how, _ := strings.Cut(mode, ", ")
+		basic, stream := how == "Basic Ingest", "on_demand"
+		if how == "queue" {
+			stream = how
+		}
+		w := deploy(t, strings.NewReplacer("NAME", name, "EVALUATE", evaluate, "MODE", stream).Replace(alertsPipeline))
 		inbox := w.subscribe(t)
 		devices := map[string]*device{"soil-001": w.connect(t, "soil-001"), "soil-002": w.connect(t, "soil-002")}
 		for _, m := range alertMessages {
