@@ -15,7 +15,8 @@ func alerts() capability {
 				"evaluate": choice("Who evaluates the conditions. `rule`: a topic rule, before the stream. `stream`: "+
 					"the processor, after its batch window; messages that devices send by Basic Ingest raise alerts "+
 					"then, and AWS IoT charges for no rule. A change back to `rule` can miss alerts of "+
-					"messages that are in the stream at that moment: see the guide \"Functions\".", pipeline.AlertEvaluations),
+					"messages that are in the stream at that moment: see the guide \"Functions\".",
+					pipeline.AlertEvaluations),
 				"rules": alertRules(),
 				"thresholds": schema.MapAttribute{Optional: true, ElementType: types.Float64Type,
 					MarkdownDescription: "Numbers that conditions use as `threshold.<name>`. Operators can override " +
