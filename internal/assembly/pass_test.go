@@ -61,18 +61,23 @@ func library() (*cloud, *Engine, []Part) {
 	return c, e, parts
 }
 
+// losePages lets the pages go with their book, as AWS does.
+func (c *cloud) losePages() {
+	c.onCall = func(op, name string) {
+		if op == "delete" && name == "book" {
+			delete(c.objects, "book|one")
+			delete(c.objects, "book|two")
+		}
+	}
+}
+
 func TestContentsGoWithTheirContainer(t *testing.T) {
 	c, e, parts := library()
 	records, err := e.Apply(t.Context(), parts, nil, all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.onCall = func(op, name string) {
-		if op == "delete" && name == "book" { // as AWS does
-			delete(c.objects, "book|one")
-			delete(c.objects, "book|two")
-		}
-	}
+	c.losePages()
 	c.forgetCalls()
 	left, err := e.Destroy(t.Context(), records)
 	if err != nil || len(left) != 0 || len(c.objects) != 0 {
@@ -80,6 +85,25 @@ func TestContentsGoWithTheirContainer(t *testing.T) {
 	}
 	if w := c.writes(); !slices.Equal(w, []string{"delete reader", "delete book"}) {
 		t.Errorf("writes %v, want the reader of a page, then the book with its pages", w)
+	}
+}
+
+// A part that needs a container and everything in it holds the container's deletion up for several reasons, and the
+// container is deleted once.
+func TestContainerIsDeletedOnce(t *testing.T) {
+	c, e, parts := library()
+	parts[3] = part("reader", "r", "book", "book|one", "book|two")
+	records, err := e.Apply(t.Context(), parts, nil, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.losePages()
+	c.forgetCalls()
+	if left, err := e.Destroy(t.Context(), records); err != nil || len(left) != 0 {
+		t.Fatalf("err %v, left %v", err, left)
+	}
+	if w := c.writes(); !slices.Equal(w, []string{"delete reader", "delete book"}) {
+		t.Errorf("writes %v, want the reader and the book, once each", w)
 	}
 }
 

@@ -70,7 +70,8 @@ func order(nodes []node) (waiting map[string]map[string]bool, dependents map[str
 	}
 	for _, n := range nodes {
 		for _, need := range n.needs {
-			if _, ok := waiting[need]; ok && need != n.key {
+			// A need that is named twice counts once: else its node would run twice.
+			if _, ok := waiting[need]; ok && need != n.key && !waiting[n.key][need] {
 				waiting[n.key][need] = true
 				dependents[need] = append(dependents[need], n.key)
 			}
