@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
@@ -98,8 +99,13 @@ var goneWith = map[string]string{
 // it, and a further apply has nothing to write. Then there are as many objects of each kind as before.
 func TestOnePartIsDeletedByHand(t *testing.T) {
 	t.Parallel()
+	t.Run("stream", func(t *testing.T) { t.Parallel(); onePartIsDeleted(t, life[0]) })
+	t.Run("queue", func(t *testing.T) { t.Parallel(); onePartIsDeleted(t, stage{"create", queued}) })
+}
+
+func onePartIsDeleted(t *testing.T, made stage) {
 	a := newLocalAWS(t)
-	records, err := a.apply(sweepSpec(1), token, nil)
+	records, err := made.run(a, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +116,7 @@ func TestOnePartIsDeletedByHand(t *testing.T) {
 			s := &sweep{
 				localAWS: &localAWS{t: t, server: a.server, proxy: a.proxy, client: a.client, attempts: a.attempts},
 				t:        t,
-				stage:    life[0],
+				stage:    made,
 				name:     r.Key + " deleted",
 			}
 			s.server.Restore(t, "whole")
@@ -119,7 +125,7 @@ func TestOnePartIsDeletedByHand(t *testing.T) {
 			if left, err := s.destroy(token, gone); err != nil || len(left) > 0 {
 				t.Fatal(err)
 			}
-			seen, err := s.refresh(sweepSpec(1), token, records)
+			seen, err := s.refresh(sweepSpec(made.version), token, records)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,8 +180,13 @@ var inOurs = map[string]string{
 // write and names the part, also where the refresh does not see it, and a destroy takes everything but that object.
 func TestOnePartIsForeign(t *testing.T) {
 	t.Parallel()
+	t.Run("stream", func(t *testing.T) { t.Parallel(); eachPartIsForeign(t, sweepSpec(1)) })
+	t.Run("queue", func(t *testing.T) { t.Parallel(); eachPartIsForeign(t, sweepSpec(queued)) })
+}
+
+func eachPartIsForeign(t *testing.T, s pipeline.Spec) {
 	a := newLocalAWS(t)
-	records, err := a.apply(sweepSpec(1), token, nil)
+	records, err := a.apply(s, token, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +199,7 @@ func TestOnePartIsForeign(t *testing.T) {
 			b := *a
 			b.t = t
 			b.server.Restore(t, "whole")
-			b.onePartIsForeign(r, records)
+			b.onePartIsForeign(s, r, records)
 		})
 	}
 }
@@ -202,14 +213,14 @@ func within(key string, prefixes map[string]string) bool {
 	return false
 }
 
-func (a *localAWS) onePartIsForeign(r assembly.Record, records []assembly.Record) {
-	theirs := a.replace(r, records)
-	seen, err := a.refresh(sweepSpec(1), token, records)
+func (a *localAWS) onePartIsForeign(s pipeline.Spec, r assembly.Record, records []assembly.Record) {
+	theirs := a.replace(s, r, records)
+	seen, err := a.refresh(s, token, records)
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	a.proxy.Clear()
-	_, err = a.apply(sweepSpec(1), token, seen)
+	_, err = a.apply(s, token, seen)
 	var failure *assembly.Failure
 	var foreign *assembly.ForeignError
 	if !errors.As(err, &failure) || len(failure.Problems) != 1 || failure.Problems[0].Key != r.Key || failure.Wrote ||
@@ -231,8 +242,8 @@ func (a *localAWS) onePartIsForeign(r assembly.Record, records []assembly.Record
 }
 
 // replace deletes a part as if by hand, makes the same under another token, and gives what that shows as.
-func (a *localAWS) replace(r assembly.Record, records []assembly.Record) []string {
-	mine, theirs := a.run(sweepSpec(1), token), a.run(sweepSpec(1), other)
+func (a *localAWS) replace(s pipeline.Spec, r assembly.Record, records []assembly.Record) []string {
+	mine, theirs := a.run(s, token), a.run(s, other)
 	if left, err := mine.engine.Destroy(a.t.Context(), []assembly.Record{r}); err != nil || len(left) > 0 {
 		a.t.Fatal(err)
 	}

@@ -18,10 +18,16 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 )
 
+// queued is the version that has a queue in place of the stream, and little else.
+const queued = 3
+
 // sweepSpec is the pipeline that the sweep leads through its life: every kind of part is in it, and version 2 changes
 // something in each that version 1 has. A new kind of part belongs here, with an argument that differs between the
 // versions, and its listing into leftovers_test.go.
 func sweepSpec(version int) pipeline.Spec {
+	if version == queued {
+		return modeSpec(pipeline.StreamQueue, false)
+	}
 	s := pipeline.Spec{
 		Name: "sweep",
 		Devices: map[string]pipeline.DeviceSpec{
