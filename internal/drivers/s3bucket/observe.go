@@ -65,8 +65,8 @@ func (d *Driver) Owner(ctx context.Context, ref assembly.Ref) (token string, exi
 	return ownertag.Owner(tags, awsapi.IsNotFound(err), explain(err))
 }
 
-// account is whose every bucket that is read must be, if it is known: a bucket of ours that is gone can have been
-// re-created by somebody else, who would then receive the pipeline's data.
+// account returns the account that must own each bucket that is read, nil if it is not known. A bucket of ours can be
+// gone, and somebody else can have created one of its name, who would then receive the pipeline's data.
 func (d *Driver) account() *string {
 	if account := d.c.AccountID(); account != "" {
 		return &account
