@@ -88,7 +88,7 @@ func RunSmokeTest(ctx context.Context, p *deployed.Pipeline, options Smoke, tell
 	}
 	tell("published to " + topic)
 	err = s.follow(ctx)
-	return errors.Join(err, s.clean(ctx))
+	return errors.Join(err, s.clean(ctx, err == nil))
 }
 
 // prepare finds out what the pipeline is, and refuses what cannot succeed.

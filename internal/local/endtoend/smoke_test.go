@@ -29,7 +29,7 @@ func (w *deployment) smoke(t *testing.T, s operate.Smoke, problem string, says .
 			t.Errorf("%s\nlacks %q", text, want)
 		}
 	}
-	if s.Device != "" {
+	if s.Device != "" || strings.HasSuffix(problem, "for now") { // a message that is tried again brings its device back
 		return
 	}
 	if n := w.readings(t); n > 0 {
@@ -103,7 +103,7 @@ func TestSmokeTestFindsBrokenHops(t *testing.T) {
 
 	server.Stop()
 	w.smoke(t, operate.Smoke{SkipArchive: true}, "the message did not reach the Timestream and InfluxDB: "+
-		"the processor could not store it for now", "device state: there after")
+		"the processor could not store it for now", "device state: there after", "whatever a later try")
 	server.Restart()
 	w.drain(t)
 

@@ -30,8 +30,12 @@ func New[T any](lanes, length int, handle func(context.Context, T)) *Executor[T]
 	return e
 }
 
-// Submit queues the item and blocks while its lane is full. It returns false, and drops the item, after Close.
+// Submit queues the item and blocks while its lane is full. It returns false, and drops the item, after Close. While
+// Close runs, Submit may also return true: the item is then dropped with the queued ones.
 func (e *Executor[T]) Submit(key string, item T) bool {
+	if e.ctx.Err() != nil {
+		return false
+	}
 	e.pending.Begin()
 	select {
 	case e.lanes[maphash.String(e.seed, key)%uint64(len(e.lanes))] <- item:
