@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"time"
 
@@ -50,12 +48,8 @@ func (b *builder) firstExpiry() time.Time {
 
 // earlier returns the end of a certificate, if it is before t. What is no certificate is an error of the check.
 func earlier(t time.Time, text string) time.Time {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return t
-	}
-	if c, err := x509.ParseCertificate(block.Bytes); err == nil && c.NotAfter.Before(t) {
-		return c.NotAfter
+	if end, ok := expiryOf(text); ok && end.Before(t) {
+		return end
 	}
 	return t
 }

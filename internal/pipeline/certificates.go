@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Limits of [AWS 1.3].
@@ -51,24 +50,9 @@ func (c *checker) checkIdentity(path, name string, d DeviceSpec, seen map[string
 	}
 	if d.CertificatePEM != nil && c.known(path+".certificate_pem") {
 		c.checkExpiry(path+".certificate_pem", fmt.Sprintf("The certificate of device %q", name),
-			"The device will not be able to connect", *d.CertificatePEM)
+			"the device cannot connect", renewDevice, *d.CertificatePEM)
 	}
 }
-
-// checkExpiry warns of a certificate that has expired: what it is, and what follows.
-func (c *checker) checkExpiry(path, what, follows, text string) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return
-	}
-	if cert, err := x509.ParseCertificate(block.Bytes); err == nil && cert.NotAfter.Before(now()) {
-		c.warn(path, what+" has expired", "It was valid until %s. %s.", cert.NotAfter.UTC().Format(time.DateOnly),
-			follows)
-	}
-}
-
-// now is the clock; tests set it.
-var now = time.Now
 
 func checkCSR(text string) error {
 	if len(text) > maxCSR {

@@ -72,6 +72,9 @@ func request(key any) string {
 	return pemBlock("CERTIFICATE REQUEST", der)
 }
 
+// longValid is longer than plans warn before.
+const longValid = 2 * expiryNotice
+
 func certificatePEM(valid time.Duration) string { return signedPEM(valid, &x509.Certificate{}) }
 
 func authorityPEM(valid time.Duration) string {

@@ -63,6 +63,7 @@ func credentials() capability {
 			// The store of a new fleet depends on its size.
 			{arguments: []string{"credentials", "credentials.store", "devices", "devices_from", "devices_from.path"},
 				parts: true, outputs: []string{"credentials_store", "naming.credentials"}},
+			expiryShape,
 		},
 		defaults: func(s *Spec) {
 			s.Credentials = block(s.Credentials)
@@ -75,7 +76,9 @@ func credentials() capability {
 			}
 			return []assembly.Part{b.credentialsBucket()}
 		},
-		outputs: func(b *builder, _ assembly.Upstream, out *Outputs) { out.CredentialsStore = b.storeKind() },
+		outputs: func(b *builder, _ assembly.Upstream, out *Outputs) {
+			out.CredentialsStore, out.CertificatesExpire = b.storeKind(), b.certificatesExpire()
+		},
 	}
 }
 

@@ -1,7 +1,5 @@
 package pipeline
 
-import "time"
-
 func device(d DeviceSpec) func(*Spec) {
 	return func(s *Spec) { s.Devices = map[string]DeviceSpec{"soil": d} }
 }
@@ -51,7 +49,7 @@ var devicesMistakes = []mistake{
 	},
 	{
 		"both ways to an identity",
-		device(DeviceSpec{CSRPEM: ptr(csrPEM()), CertificatePEM: ptr(certificatePEM(time.Hour))}),
+		device(DeviceSpec{CSRPEM: ptr(csrPEM()), CertificatePEM: ptr(certificatePEM(longValid))}),
 		`devices["soil"]`,
 		[]string{"both csr_pem and certificate_pem"},
 	},
@@ -63,7 +61,7 @@ var devicesMistakes = []mistake{
 	},
 	{
 		"a certificate for a request",
-		device(DeviceSpec{CSRPEM: ptr(certificatePEM(time.Hour))}),
+		device(DeviceSpec{CSRPEM: ptr(certificatePEM(longValid))}),
 		`devices["soil"].csr_pem`,
 		[]string{`type "CERTIFICATE" and should be CERTIFICATE REQUEST`},
 	},
@@ -81,7 +79,7 @@ var devicesMistakes = []mistake{
 	},
 	{
 		"a chain",
-		device(DeviceSpec{CertificatePEM: ptr(certificatePEM(time.Hour) + certificatePEM(time.Hour))}),
+		device(DeviceSpec{CertificatePEM: ptr(certificatePEM(longValid) + certificatePEM(longValid))}),
 		`devices["soil"].certificate_pem`,
 		[]string{"without its chain"},
 	},
@@ -104,7 +102,7 @@ var devicesMistakes = []mistake{
 		[]string{"neither RSA nor ECDSA"},
 	},
 	{"one identity for two", func(s *Spec) {
-		pem := ptr(certificatePEM(time.Hour))
+		pem := ptr(certificatePEM(longValid))
 		s.Devices = map[string]DeviceSpec{"a": {CertificatePEM: pem}, "b": {CertificatePEM: pem}}
 	}, `devices["b"].certificate_pem`, []string{`Devices "a" and "b" have the same`}},
 	{"a map and a file", func(s *Spec) {

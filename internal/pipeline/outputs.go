@@ -5,17 +5,20 @@ import "github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 // Outputs are the computed attributes of a pipeline that follow from its description; the JSON names are those of the
 // attributes. Nil means that the pipeline has no such object or, for the queue's URL, that AWS has not returned it yet.
 type Outputs struct {
-	AccountID          string  `json:"account_id"`
-	MQTTEndpoint       string  `json:"mqtt_endpoint"`
-	CredentialsStore   string  `json:"credentials_store"` // "ssm", "secretsmanager" or "s3"
-	Topics             Topics  `json:"topics"`
-	Naming             Naming  `json:"naming"`
-	StreamARN          *string `json:"stream_arn"` // nil with a queue
-	QueueURL           *string `json:"queue_url"`  // nil with a stream
-	TimestreamTableARN *string `json:"timestream_table_arn"`
-	InfluxDBURL        *string `json:"influxdb_url"`
-	DeviceTableName    string  `json:"device_table_name"`
-	ReadingsTableName  *string `json:"readings_table_name"`
+	AccountID        string `json:"account_id"`
+	MQTTEndpoint     string `json:"mqtt_endpoint"`
+	CredentialsStore string `json:"credentials_store"` // "ssm", "secretsmanager" or "s3"
+	// CertificatesExpire is until when the certificates are valid (RFC 3339) that the configuration brings: by device,
+	// and under ExpiresJITP that of the authority.
+	CertificatesExpire map[string]string `json:"certificates_expire"`
+	Topics             Topics            `json:"topics"`
+	Naming             Naming            `json:"naming"`
+	StreamARN          *string           `json:"stream_arn"` // nil with a queue
+	QueueURL           *string           `json:"queue_url"`  // nil with a stream
+	TimestreamTableARN *string           `json:"timestream_table_arn"`
+	InfluxDBURL        *string           `json:"influxdb_url"`
+	DeviceTableName    string            `json:"device_table_name"`
+	ReadingsTableName  *string           `json:"readings_table_name"`
 	// RecentReaderPolicyJSON is a policy document that lets somebody read the recent readings.
 	RecentReaderPolicyJSON *string `json:"recent_reader_policy_json"`
 	ArchiveBucket          string  `json:"archive_bucket"`

@@ -81,7 +81,7 @@ func (c *checker) checkCA(path, text string) {
 				"Give the certificate with which the devices' certificates are signed.")
 	}
 	c.checkExpiry(path, "The certificate of the authority",
-		"No device that has one of its certificates will be able to connect", text)
+		"no device that has one of its certificates can connect", renewAuthority, text)
 }
 
 // isAuthority reports whether a certificate may sign others.

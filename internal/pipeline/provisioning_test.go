@@ -3,7 +3,6 @@ package pipeline
 import (
 	"maps"
 	"slices"
-	"time"
 )
 
 func claim(c ClaimSpec) func(*Spec) {
@@ -71,7 +70,7 @@ var provisioningMistakes = []mistake{
 	},
 	{
 		"a device's certificate",
-		jitp(JITPSpec{CACertificatePEM: certificatePEM(time.Hour)}),
+		jitp(JITPSpec{CACertificatePEM: certificatePEM(longValid)}),
 		"provisioning.jitp.ca_certificate_pem",
 		[]string{"CA:TRUE"},
 	},
@@ -83,7 +82,7 @@ var provisioningMistakes = []mistake{
 	},
 	{
 		"a prefix of two levels",
-		jitp(JITPSpec{CACertificatePEM: authorityPEM(time.Hour), ThingNamePrefix: ptr("a/b")}),
+		jitp(JITPSpec{CACertificatePEM: authorityPEM(longValid), ThingNamePrefix: ptr("a/b")}),
 		"provisioning.jitp.thing_name_prefix",
 		[]string{"begins the names of things"},
 	},

@@ -53,7 +53,7 @@ func theRest(t *testing.T) Spec {
 			"pairs": {"name": "n", "value": "v"}, "convert_strings": true, "ignore": ["x"], "rename": {"y": "z"},
 			"format": "protobuf", "compression": "gzip",
 			"protobuf": {"descriptor_file": "fleet.desc", "message": "fleet.Reading"}},
-		"devices": {"valve-1": {"certificate_pem": "PEM"}},
+		"devices": {},
 		"devices_from": {"file": "fleet.csv", "report": "changes.csv"},
 		"influxdb": {"url": "https://influx.farm.example:8086", "token_secret_arn": null},
 		"api": {"auth": "jwt", "jwt": {"issuer": "https://a.example", "audiences": ["b"], "read_scopes": ["c"], "write_scopes": ["d"]}},
@@ -75,6 +75,7 @@ func theRest(t *testing.T) Spec {
 		t.Fatal(err)
 	}
 	s.Provisioning.JITP.ThingNamePrefix = ptr("farm-")
+	s.Devices["valve-1"] = DeviceSpec{CertificatePEM: ptr(certificatePEM(longValid))}
 	return s
 }
 

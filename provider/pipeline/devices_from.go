@@ -267,6 +267,16 @@ func sameFleet(prior, planned *model) bool {
 	return reflect.DeepEqual(prior.tree["fleet"], planned.tree["fleet"])
 }
 
+// warnExpiry warns of certificates in the file that expire; of those in the map, the validation does.
+func (p *planner) warnExpiry(s *session) {
+	if s.roster == nil {
+		return
+	}
+	if problem := pipeline.ExpiringDevices(s.roster.Devices); problem != nil {
+		p.warnings.AddAttributeWarning(path.Root(problem.Path), problem.Summary, problem.Detail)
+	}
+}
+
 // maxFaults bounds the faults of a file that a plan shows.
 const maxFaults = 500
 

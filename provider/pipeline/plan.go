@@ -174,6 +174,7 @@ func (p *planner) fill(ctx context.Context) error {
 		return err
 	}
 	p.unread = s.unread
+	p.warnExpiry(s)
 	if err := errors.Join(p.warnPaused(), p.warnForeign(ctx, s)); err != nil {
 		return err
 	}

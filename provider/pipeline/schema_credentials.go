@@ -26,5 +26,10 @@ func credentials() capability {
 		}),
 	}, computed: attributes{
 		"credentials_store": result("Store of the devices' credentials: `ssm`, `secretsmanager` or `s3`."),
+		"certificates_expire": resultMap(fmt.Sprintf("Until when the certificates are valid that the configuration "+
+			"brings, as RFC 3339 times: `certificate_pem` of devices by name, and `ca_certificate_pem` of "+
+			"`provisioning.jitp` under the key `%s`. From 30 days before, every plan warns of a certificate, also of "+
+			"those in the file of `devices_from`, which are not in this map. Certificates that AWS makes are valid "+
+			"until the end of 2049.", pipeline.ExpiresJITP)),
 	}}
 }
