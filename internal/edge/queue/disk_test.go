@@ -12,6 +12,8 @@ type disk struct {
 	now, durable map[string]*content // names; the content of a file knows itself what is durable
 	// fail is asked before every change; the number of bytes that a failing write still writes is its first result.
 	fail func(operation, name string) (partly int, err error)
+	// unreadable says which parts of files cannot be read.
+	unreadable func(name string, from, to int64) bool
 }
 
 type content struct{ now, durable []byte }
@@ -86,6 +88,9 @@ type handle struct {
 func (h *handle) ReadAt(b []byte, at int64) (int, error) {
 	if at >= int64(len(h.now)) {
 		return 0, io.EOF
+	}
+	if h.disk.unreadable != nil && h.disk.unreadable(h.name, at, at+int64(len(b))) {
+		return 0, errDisk
 	}
 	n := copy(b, h.now[at:])
 	if n < len(b) {

@@ -48,7 +48,7 @@ type Stats struct {
 	Dropped  [3]uint64
 	Rejected uint64 // refused by the receiver permanently
 	Lost     uint64 // missing or damaged on disk
-	// Problem is the error of the last operation on the disk, nil if it succeeded.
+	// Problem is what does not work on the disk, nil if all does.
 	Problem error
 }
 
@@ -71,7 +71,7 @@ type Queue struct {
 	recovery Recovery
 	bytes    int64
 	lanes    [priorities]lane
-	problem  error
+	problems [operations]error // of the last operation of each kind; nil if it succeeded
 	closed   bool
 	buffer   []byte
 
@@ -84,6 +84,17 @@ type Queue struct {
 	syncing sync.Mutex
 	synced  uint64 // every record below this number is on the disk; guarded by syncing
 }
+
+// operation is what can go wrong on the disk by itself: a success of one says nothing about the others.
+type operation int
+
+const (
+	writing operation = iota
+	writingState
+	toDisk
+	reading
+	operations
+)
 
 // A lane holds the segments of one priority, and where reading them is.
 type lane struct {
@@ -148,6 +159,16 @@ type Recovery struct {
 	StateDamaged bool
 }
 
+// Newest is the latest time of a record that was ever appended; zero if there was none.
+func (q *Queue) Newest() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.state.newest == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(q.state.newest))
+}
+
 // Recovery returns what Open found.
 func (q *Queue) Recovery() Recovery { return q.recovery }
 
@@ -180,9 +201,7 @@ func (q *Queue) Write(r Record) (uint64, error) {
 	}
 	q.mu.Lock()
 	sequence, err := q.append(r)
-	if err != nil || !q.dirty {
-		q.problem = err
-	}
+	q.problems[writing] = err
 	q.mu.Unlock()
 	if err != nil {
 		return 0, err
@@ -206,21 +225,28 @@ func (q *Queue) append(r Record) (sequence uint64, err error) {
 	r.Sequence = q.state.next
 	q.buffer = appendRecord(q.buffer[:0], r)
 	for {
-		if !q.makeRoom(int64(len(q.buffer)), r.Priority) {
+		room, err := q.makeRoom(int64(len(q.buffer)), r.Priority)
+		if err != nil {
+			return 0, err
+		}
+		if !room {
 			q.state.dropped[r.Priority]++
 			q.saveState()
 			return 0, nil
 		}
-		err := q.write(r.Priority)
-		if err == nil {
+		if err = q.write(r.Priority); err == nil {
 			break
 		}
-		if !errors.Is(err, syscall.ENOSPC) || !q.dropOne(r.Priority) {
+		if !errors.Is(err, syscall.ENOSPC) {
 			return 0, fmt.Errorf("writing to the queue: %w", err)
+		}
+		if dropped, failed := q.dropOne(r.Priority); !dropped {
+			return 0, fmt.Errorf("writing to the queue: %w", errors.Join(err, failed))
 		}
 	}
 	q.state.next++
 	q.state.live++
+	q.state.newest = max(q.state.newest, uint64(max(r.Time.UnixMilli(), 0)))
 	q.saveState()
 	return r.Sequence, nil
 }
@@ -252,11 +278,11 @@ func (q *Queue) active(p Priority, size int64) (*segment, error) {
 	l := &q.lanes[p]
 	if n := len(l.segments); n > 0 {
 		s := l.segments[n-1]
-		if !s.sealed && s.size+size <= q.segmentBytes {
+		if !s.sealed && (s.size == 0 || s.size+size <= q.segmentBytes) {
 			return s, nil
 		}
 		s.sealed = true
-		if s.live == 0 {
+		if s.first == q.state.next { // nothing could be written to it, nor cut off: its name is needed
 			if err := q.removeSegment(l, n-1); err != nil {
 				return nil, err
 			}
@@ -277,13 +303,17 @@ func (q *Queue) active(p Priority, size int64) (*segment, error) {
 	return s, nil
 }
 
-// saveState writes the state. A failure is not one of the caller's record, which is on disk: the next call tries again.
+// saveState writes the state. A failure is not one of the caller's record, which is on disk: the next call tries again,
+// and in the same slot, because the other one is whole.
 func (q *Queue) saveState() {
-	q.state.generation++
-	if err := writeState(q.slots, q.state); err != nil {
-		q.dirty, q.problem = true, fmt.Errorf("writing the state of the queue: %w", err)
+	next := q.state
+	next.generation++
+	q.problems[writingState] = nil
+	if err := writeState(q.slots, next); err != nil {
+		q.dirty, q.problems[writingState] = true, fmt.Errorf("writing the state of the queue: %w", err)
 		return
 	}
+	q.state.generation = next.generation
 	q.dirty, q.unsynced = false, true
 }
 
@@ -304,6 +334,8 @@ func (q *Queue) Sync() error {
 	return q.syncLocked()
 }
 
+// syncLocked syncs records before the state: a record that the state does not know is delivered, one that is missing
+// counts as lost. Segments of which nothing is needed go last, when the disk has the state that says so.
 func (q *Queue) syncLocked() error {
 	q.mu.Lock()
 	if q.closed {
@@ -313,9 +345,9 @@ func (q *Queue) syncLocked() error {
 	if q.dirty {
 		q.saveState()
 	}
-	next := q.state.next
-	pending, renamed := q.pending(), q.renamed
-	q.renamed = false
+	next, pending, renamed, state := q.state.next, q.pending(), q.renamed, q.unsynced
+	settled := q.settledSegments()
+	q.renamed, q.unsynced = false, false
 	q.mu.Unlock()
 	for _, f := range pending {
 		if err := f.Sync(); err != nil && !errors.Is(err, os.ErrClosed) { // a segment may have been dropped since
@@ -327,17 +359,21 @@ func (q *Queue) syncLocked() error {
 			return q.failSync(fmt.Errorf("writing the queue's directory to the disk: %w", err))
 		}
 	}
+	if state {
+		if err := q.slots.Sync(); err != nil {
+			return q.failSync(fmt.Errorf("writing the state of the queue to the disk: %w", err))
+		}
+	}
 	q.synced = next
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.problems[toDisk] = q.removeAll(settled)
 	return nil
 }
 
-// pending returns the files that differ from the disk; the state is the first if it does.
+// pending returns the segments that differ from the disk.
 func (q *Queue) pending() []file {
 	var pending []file
-	if q.unsynced {
-		pending = append(pending, q.slots)
-		q.unsynced = false
-	}
 	for i := range q.lanes {
 		for _, s := range q.lanes[i].segments {
 			if s.unsynced {
@@ -349,11 +385,27 @@ func (q *Queue) pending() []file {
 	return pending
 }
 
+// settledSegments returns the segments of which nothing is needed, according to the state in the file.
+func (q *Queue) settledSegments() []*segment {
+	if q.dirty {
+		return nil
+	}
+	var settled []*segment
+	for i := range q.lanes {
+		for _, s := range q.lanes[i].segments {
+			if s.sealed && s.live == 0 {
+				settled = append(settled, s)
+			}
+		}
+	}
+	return settled
+}
+
 // failSync makes the next sync try all again.
 func (q *Queue) failSync(err error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.unsynced, q.renamed, q.problem = true, true, err
+	q.unsynced, q.renamed, q.problems[toDisk] = true, true, err
 	for i := range q.lanes {
 		for _, s := range q.lanes[i].segments {
 			s.unsynced = true
@@ -368,7 +420,7 @@ func (q *Queue) Stats() Stats {
 	defer q.mu.Unlock()
 	s := Stats{
 		Records: q.state.live, Bytes: q.bytes, MaxBytes: q.options.MaxBytes, Dropped: q.state.dropped,
-		Appended: q.state.next - 1, Rejected: q.state.rejected, Lost: q.state.lost, Problem: q.problem,
+		Appended: q.state.next - 1, Rejected: q.state.rejected, Lost: q.state.lost, Problem: errors.Join(q.problems[:]...),
 	}
 	for _, d := range q.delivered {
 		if !d.acked {

@@ -16,8 +16,8 @@ func (q *Queue) Next() (r Record, ok bool, err error) {
 	}
 	for {
 		l, err := q.first()
+		q.problems[reading] = err
 		if err != nil {
-			q.problem = err
 			return Record{}, false, err
 		}
 		if l == nil {
@@ -150,23 +150,10 @@ func (q *Queue) settle() {
 		d.at.segment.live--
 		q.dirty = true
 		n++
-		if d.at.segment.sealed && d.at.segment.live == 0 {
-			q.removeSettled(d.at.segment)
-		}
 	}
 	q.delivered = q.delivered[n:]
 	if q.dirty && (q.state.settled%settlesPerSave == 0 || n >= settlesPerSave || q.state.live == 0) {
 		q.saveState()
-	}
-}
-
-// removeSettled removes a segment of which nothing is needed. It stays if that fails, until there is no room.
-func (q *Queue) removeSettled(s *segment) {
-	l := &q.lanes[s.priority]
-	if i := slices.Index(l.segments, s); i >= 0 {
-		if err := q.removeSegment(l, i); err != nil {
-			q.problem = err
-		}
 	}
 }
 

@@ -22,21 +22,13 @@ func (q *Queue) recover() error {
 	}
 	present, expected, last := uint64(0), uint64(0), q.state.settled
 	for i := range q.lanes {
-		l := &q.lanes[i]
-		for j := 0; j < len(l.segments); {
-			s := l.segments[j]
+		for _, s := range q.lanes[i].segments {
 			newest, of, err := q.scanSegment(s)
 			if err != nil {
 				return err
 			}
-			present, expected, last = present+uint64(s.live), expected+of, max(last, newest)
-			if s.live > 0 {
-				j++
-				continue
-			}
-			if err := q.removeSegment(l, j); err != nil {
-				return err
-			}
+			// The name of a segment counts as well: what comes must not get the name of one that is damaged.
+			present, expected, last = present+uint64(s.live), expected+of, max(last, newest, s.first)
 		}
 	}
 	q.recovery = Recovery{Records: present, StateDamaged: damaged}
@@ -47,10 +39,7 @@ func (q *Queue) recover() error {
 	q.state.live = present
 	q.state.next = max(q.state.next, last+1, 1)
 	q.saveState()
-	if q.dirty {
-		return q.problem
-	}
-	return nil
+	return q.problems[writingState]
 }
 
 // openSegments opens all segments, in order.
@@ -79,6 +68,7 @@ func (q *Queue) openSegments() error {
 
 // scanSegment counts the records of a segment. It returns the highest sequence number, and how many records of the
 // segment the state knows: one that was written just before the process was killed must not stand for one that is lost.
+// What the disk does not give back is damaged: a queue that does not open loses everything.
 func (q *Queue) scanSegment(s *segment) (newest, known uint64, err error) {
 	if s.size, err = s.file.size(); err != nil {
 		return 0, 0, fmt.Errorf("reading %s: %w", s.name(), err)
@@ -90,11 +80,16 @@ func (q *Queue) scanSegment(s *segment) (newest, known uint64, err error) {
 		if errors.Is(err, io.EOF) {
 			return newest, known, nil
 		}
+		if err != nil && !s.salvaged {
+			s.salvaged = true
+			continue
+		}
 		if err != nil {
 			return 0, 0, err
 		}
 		s.records++
 		newest = r.Sequence
+		q.state.newest = max(q.state.newest, uint64(max(r.Time.UnixMilli(), 0)))
 		if r.Sequence > q.state.settled {
 			s.live++
 			if r.Sequence < q.state.next {

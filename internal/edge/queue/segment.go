@@ -18,6 +18,7 @@ type segment struct {
 	live     int   // records that are not settled
 	sealed   bool  // nothing more is appended
 	unsynced bool  // the file differs from the disk
+	salvaged bool  // parts of the file could not be read when the queue was opened
 }
 
 const segmentSuffix = ".seg"
@@ -94,10 +95,30 @@ func (s *scanner) fill() (bool, error) {
 	}
 	b := make([]byte, int64(len(s.buffer))+want)
 	n := copy(b, s.buffer)
-	read, err := s.segment.file.ReadAt(b[n:], from)
+	read, err := s.segment.readAt(b[n:], from)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, fmt.Errorf("reading %s: %w", s.segment.name(), err)
 	}
 	s.buffer = b[:n+read]
 	return read > 0, nil
+}
+
+// block is what a disk loses at a time.
+const block = 4096
+
+// readAt reads a part of the file. Of a salvaged segment, blocks that cannot be read are zero, which is no record: the
+// scanner finds the next one behind. While the queue is in use, an error stays one, because it may pass.
+func (s *segment) readAt(b []byte, at int64) (int, error) {
+	n, err := s.file.ReadAt(b, at)
+	if err == nil || errors.Is(err, io.EOF) || !s.salvaged {
+		return n, err
+	}
+	for done := 0; done < len(b); {
+		end := min(len(b), done+block-int((at+int64(done))%block))
+		if n, err := s.file.ReadAt(b[done:end], at+int64(done)); err != nil {
+			clear(b[done+n : end])
+		}
+		done = end
+	}
+	return len(b), nil
 }

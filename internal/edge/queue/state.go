@@ -14,6 +14,7 @@ type state struct {
 	dropped    [priorities]uint64
 	rejected   uint64
 	lost       uint64
+	newest     uint64 // the latest time of a record, in milliseconds since 1970
 }
 
 const (
@@ -21,12 +22,12 @@ const (
 	stateMagic = 0x1075A7E1
 	// slotDistance keeps the slots in different sectors: a torn write damages one of them.
 	slotDistance = 4096
-	slotSize     = 4 + 8*(6+int(priorities)) + 4
+	slotSize     = 4 + 8*(7+int(priorities)) + 4
 )
 
 func (s state) encode() []byte {
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, slotSize), stateMagic)
-	for _, n := range []uint64{s.generation, s.settled, s.next, s.live, s.rejected, s.lost} {
+	for _, n := range []uint64{s.generation, s.settled, s.next, s.live, s.rejected, s.lost, s.newest} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
 	for _, n := range s.dropped {
@@ -40,11 +41,11 @@ func decodeState(b []byte) (s state, ok bool) {
 		binary.BigEndian.Uint32(b[slotSize-4:]) != crc32.Checksum(b[:slotSize-4], castagnoli) {
 		return state{}, false
 	}
-	for i, n := range []*uint64{&s.generation, &s.settled, &s.next, &s.live, &s.rejected, &s.lost} {
+	for i, n := range []*uint64{&s.generation, &s.settled, &s.next, &s.live, &s.rejected, &s.lost, &s.newest} {
 		*n = binary.BigEndian.Uint64(b[4+8*i:])
 	}
 	for i := range s.dropped {
-		s.dropped[i] = binary.BigEndian.Uint64(b[4+8*(6+i):])
+		s.dropped[i] = binary.BigEndian.Uint64(b[4+8*(7+i):])
 	}
 	return s, true
 }
