@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -32,10 +33,10 @@ type packer struct {
 	records, bytes int // in all parcels
 }
 
-// batched reports whether a record may be in an array with others.
+// batched reports whether a record may be in an array with others: one that is not JSON would spoil all of them.
 func (p *packer) batched(r queue.Record) bool {
-	payload := bytes.TrimSpace(r.Payload)
-	return p.batch != nil && strings.HasSuffix(r.Topic, "/telemetry") && len(payload) > 0 && payload[0] == '{'
+	return p.batch != nil && strings.HasSuffix(r.Topic, "/telemetry") &&
+		bytes.HasPrefix(bytes.TrimLeft(r.Payload, " \t\r\n"), []byte{'{'}) && json.Valid(r.Payload)
 }
 
 // device is the topic's part that identifies the device.

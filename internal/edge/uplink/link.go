@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eclipse/paho.golang/paho"
@@ -14,14 +15,17 @@ import (
 
 // A link is one connection.
 type link struct {
-	uplink  *Uplink
-	client  *paho.Client
-	conn    net.Conn
-	session *tracker
-	window  int
-	packer  packer
-	wake    chan struct{} // has an element when the loop should look again
-	refused chan error    // the server refuses messages, for now
+	uplink   *Uplink
+	endpoint string
+	uses     int // of the uplink's credentials, when it connected
+	client   *paho.Client
+	conn     net.Conn
+	session  *tracker
+	window   int
+	packer   packer
+	wake     chan struct{}   // has an element when the loop should look again
+	refused  chan error      // the server refuses messages, for now
+	late     map[string]bool // topics with a message that was refused; only the client's reader uses it
 
 	publishes, bytes *rate.Limiter
 
@@ -31,14 +35,17 @@ type link struct {
 	mu    sync.Mutex
 	ended error         // why the connection ended, as the server or the network says
 	told  chan struct{} // closed when ended is set
+
+	finishing atomic.Bool // nothing more is sent, because another connection is to follow
 }
 
 func newLink(u *Uplink, conn net.Conn) *link {
 	l := &link{
 		uplink: u, conn: conn, wake: make(chan struct{}, 1), refused: make(chan error, 1),
-		told:    make(chan struct{}),
-		packer:  packer{open: map[string]*parcel{}},
-		aliases: aliases{number: map[string]uint16{}},
+		told: make(chan struct{}), late: map[string]bool{},
+		packer:    packer{open: map[string]*parcel{}},
+		aliases:   aliases{number: map[string]uint16{}},
+		publishes: rate.NewLimiter(0, 0), bytes: rate.NewLimiter(0, 0),
 	}
 	l.session = newTracker(l.acknowledged)
 	l.client = paho.NewClient(paho.ClientConfig{
@@ -63,21 +70,26 @@ func newLink(u *Uplink, conn net.Conn) *link {
 	return l
 }
 
-// use adopts settings.
+// use adopts settings. AWS IoT may drop what exceeds the number of messages, so that no second has more, the burst
+// included. It delays what exceeds the number of bytes.
 func (l *link) use(s Settings) {
 	l.packer.batch = s.Batch
-	l.publishes = rate.NewLimiter(rate.Limit(s.Limits.PublishesPerSecond), max(s.Limits.PublishesPerSecond/10, 1))
-	l.bytes = rate.NewLimiter(rate.Limit(s.Limits.BytesPerSecond), max(s.Limits.BytesPerSecond/2, 256<<10))
+	burst := max(s.Limits.PublishesPerSecond/10, 1)
+	l.publishes.SetLimit(rate.Limit(max(s.Limits.PublishesPerSecond-burst, 1)))
+	l.publishes.SetBurst(burst)
+	l.bytes.SetLimit(rate.Limit(s.Limits.BytesPerSecond))
+	l.bytes.SetBurst(max(s.Limits.BytesPerSecond/2, 256<<10))
 	if l.window == 0 || s.Limits.Window < l.window {
 		l.window = s.Limits.Window
 	}
 }
 
-// adopt takes over what the server allows.
+// adopt takes over what the server allows. A part of its window is for the gateway's own messages, which would
+// otherwise wait for a free place in it.
 func (l *link) adopt(answer *paho.Connack) {
 	if p := answer.Properties; p != nil {
 		if p.ReceiveMaximum != nil {
-			l.window = min(l.window, int(*p.ReceiveMaximum))
+			l.window = min(l.window, int(*p.ReceiveMaximum-*p.ReceiveMaximum/25))
 		}
 		if p.TopicAliasMaximum != nil {
 			l.aliases.most = *p.TopicAliasMaximum
@@ -128,7 +140,16 @@ func (l *link) close(politely bool) {
 	<-l.client.Done()
 }
 
-var errEnded = errors.New("the connection has ended")
+var (
+	errEnded    = errors.New("the connection has ended")
+	errFinished = errors.New("another connection is to follow")
+)
+
+// finish ends the connection when all that is on the way is acknowledged.
+func (l *link) finish() {
+	l.finishing.Store(true)
+	l.poke()
+}
 
 // serve sends what is in the queue until the connection ends.
 func (l *link) serve(ctx context.Context) error {
@@ -167,6 +188,12 @@ func (l *link) send() (time.Duration, error) {
 		if delay = ackTimeout - time.Since(oldest); delay <= 0 {
 			return 0, fmt.Errorf("a message was not acknowledged within %s", ackTimeout)
 		}
+	}
+	if l.finishing.Load() {
+		if l.session.inFlight() == 0 {
+			return 0, errFinished
+		}
+		return delay, nil // an acknowledgement wakes the loop
 	}
 	for {
 		if err := l.fill(); err != nil {
@@ -215,7 +242,8 @@ func (l *link) reserve(size int) time.Duration {
 	return 0
 }
 
-// publish writes a message, and does not wait for the acknowledgement.
+// publish writes a message, and does not wait for the acknowledgement. After an error, the connection ends: the server
+// may not know the topic's alias, and would take it for another topic.
 func (l *link) publish(topic string, payload []byte, records []uint64) error {
 	l.sending.Lock()
 	defer l.sending.Unlock()
@@ -229,17 +257,21 @@ func (l *link) publish(topic string, payload []byte, records []uint64) error {
 	l.session.mu.Lock()
 	l.session.next = sent{topic, records, time.Now()}
 	l.session.mu.Unlock()
-	// The context bounds the wait for the server's receive maximum, which the window keeps away.
+	// The client's PacketTimeout bounds the wait for the server's receive maximum, which the window keeps away.
 	_, err := l.client.PublishWithOptions(context.Background(), p,
 		paho.PublishOptions{Method: paho.PublishMethod_AsyncSend})
 	if err != nil {
+		l.conn.Close()
 		return fmt.Errorf("publishing to %s: %w", topic, err)
 	}
 	return nil
 }
 
-// own publishes a message of the gateway's own.
-func (l *link) own(topic string, payload []byte) error { return l.publish(topic, payload, nil) }
+// own publishes a message of the gateway's own. It does not wait for the rate limits, but counts.
+func (l *link) own(topic string, payload []byte) error {
+	l.publishes.ReserveN(time.Now(), 1)
+	return l.publish(topic, payload, nil)
+}
 
 // Reason codes of an acknowledgement that no repetition changes. [MQTT 5, 3.4.2.1]
 const (
@@ -251,6 +283,7 @@ const (
 // acknowledged settles the records of a message.
 func (l *link) acknowledged(s sent, code byte) {
 	switch {
+	case code < 0x80 && l.late[s.topic]: // it is sent again behind the one that was refused
 	case code < 0x80:
 		for _, n := range s.records {
 			l.uplink.options.Queue.Ack(n)
@@ -271,6 +304,7 @@ func (l *link) acknowledged(s sent, code byte) {
 			l.uplink.options.Queue.Reject(n)
 		}
 	default: // not authorized, or beyond a quota: later, all again in order
+		l.late[s.topic] = true
 		select {
 		case l.refused <- fmt.Errorf("the server refused a message on %s: reason code 0x%02X", s.topic, code):
 		default:

@@ -52,15 +52,17 @@ func (t *tracker) AddToSession(ctx context.Context, p session.Packet, answer cha
 
 // PacketReceived implements session.SessionManager.
 func (t *tracker) PacketReceived(p *packets.ControlPacket, publishes chan<- *packets.Publish) error {
+	ack, ok := p.Content.(*packets.Puback)
+	if !ok {
+		return t.SessionManager.PacketReceived(p, publishes)
+	}
+	t.mu.Lock() // before the packet ID is free: the next message may get it at once
+	s, found := t.waiting[ack.PacketID]
+	delete(t.waiting, ack.PacketID)
+	t.mu.Unlock()
 	err := t.SessionManager.PacketReceived(p, publishes)
-	if ack, ok := p.Content.(*packets.Puback); ok {
-		t.mu.Lock()
-		s, found := t.waiting[ack.PacketID]
-		delete(t.waiting, ack.PacketID)
-		t.mu.Unlock()
-		if found {
-			t.acknowledged(s, ack.ReasonCode)
-		}
+	if found {
+		t.acknowledged(s, ack.ReasonCode)
 	}
 	return err
 }

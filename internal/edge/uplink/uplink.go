@@ -49,7 +49,8 @@ type Options struct {
 	ClientID string
 	Queue    *queue.Queue
 	Settings Settings
-	// Subscriptions are the topic filters whose messages Receive gets, in order.
+	// Subscriptions are the topic filters whose messages Receive gets, in order. The uplink does its work without those
+	// that the server refuses.
 	Subscriptions []string
 	Receive       func(topic string, payload []byte)
 	// Connected is called after each connection is ready. It must not block; it may call Publish.
@@ -77,25 +78,35 @@ type Uplink struct {
 	mu       sync.Mutex
 	settings Settings
 	changed  bool // settings differ from those that the link uses
+	endpoint string
+	tls      *tls.Config
+	uses     int // how often these were changed
 	stats    Stats
 	link     *link // nil while there is no connection
+
+	retry chan struct{} // ends the pause between attempts
 }
 
 // New returns an uplink.
 func New(o Options) *Uplink {
-	if o.Dial == nil {
-		o.Dial = func(ctx context.Context) (net.Conn, error) {
-			d := tls.Dialer{NetDialer: &net.Dialer{KeepAlive: 30 * time.Second}, Config: o.TLS}
-			return d.DialContext(ctx, "tcp", o.Endpoint)
+	u := &Uplink{options: o, settings: o.Settings, endpoint: o.Endpoint, tls: o.TLS, stats: Stats{Since: time.Now()},
+		retry: make(chan struct{}, 1)}
+	if u.options.Dial == nil {
+		u.options.Dial = func(ctx context.Context) (net.Conn, error) {
+			u.mu.Lock()
+			d := tls.Dialer{NetDialer: &net.Dialer{KeepAlive: 30 * time.Second}, Config: u.tls}
+			endpoint := u.endpoint
+			u.mu.Unlock()
+			return d.DialContext(ctx, "tcp", endpoint)
 		}
 	}
-	return &Uplink{options: o, settings: o.Settings, stats: Stats{Since: time.Now()}}
+	return u
 }
 
 const (
 	connectTimeout = 20 * time.Second
 	ackTimeout     = 30 * time.Second // of a message: after that, the connection is closed
-	steadyAfter    = 30 * time.Second // a connection that lasts so long makes the next attempt immediate
+	steadyAfter    = 30 * time.Second // after a connection that lasted so long, the pauses begin anew
 	keepAlive      = 60               // seconds
 	sessionExpiry  = 3600             // seconds: how long AWS IoT keeps commands, its default
 )
@@ -105,13 +116,17 @@ const (
 func (u *Uplink) Run(ctx context.Context) {
 	backoff := autopaho.NewExponentialBackoff(time.Second, 2*time.Minute, 4*time.Second, 2)
 	for failures := 0; ; {
-		if failures > 0 && !wait(ctx, backoff(failures)) || ctx.Err() != nil {
+		if failures > 0 && !u.wait(ctx, backoff(failures)) || ctx.Err() != nil {
 			return
 		}
 		start := time.Now()
 		err := u.connection(ctx)
 		if ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, errFinished) {
+			failures = 0
+			continue
 		}
 		if time.Since(start) >= steadyAfter {
 			failures = 0
@@ -121,7 +136,7 @@ func (u *Uplink) Run(ctx context.Context) {
 	}
 }
 
-func wait(ctx context.Context, d time.Duration) bool {
+func (u *Uplink) wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -129,7 +144,30 @@ func wait(ctx context.Context, d time.Duration) bool {
 		return false
 	case <-timer.C:
 		return true
+	case <-u.retry:
+		return true
 	}
+}
+
+// Retry ends the pause before the next attempt to connect, if there is one.
+func (u *Uplink) Retry() {
+	select {
+	case u.retry <- struct{}{}:
+	default:
+	}
+}
+
+// Use connects with other credentials, or elsewhere. A connection ends when all that is on its way is acknowledged.
+func (u *Uplink) Use(endpoint string, config *tls.Config) {
+	u.mu.Lock()
+	u.endpoint, u.tls = endpoint, config
+	u.uses++
+	l := u.link
+	u.mu.Unlock()
+	if l != nil {
+		l.finish()
+	}
+	u.Retry()
 }
 
 // connection is the life of one connection.
@@ -137,12 +175,16 @@ func (u *Uplink) connection(ctx context.Context) error {
 	l, err := u.connect(ctx)
 	if err == nil {
 		u.up(l)
-		u.options.Log.Info("The uplink is up.", "endpoint", u.options.Endpoint, "window", l.window)
+		u.options.Log.Info("The uplink is up.", "endpoint", l.endpoint, "window", l.window)
 		if u.options.Connected != nil {
 			u.options.Connected()
 		}
-		err = l.reason(l.serve(ctx)) // before close, which ends the connection too
-		l.close(ctx.Err() != nil)
+		err = l.serve(ctx)
+		finished := errors.Is(err, errFinished)
+		if !finished {
+			err = l.reason(err) // before close, which ends the connection too
+		}
+		l.close(ctx.Err() != nil || finished)
 		u.options.Queue.Rewind()
 	}
 	u.down(err)
@@ -152,6 +194,13 @@ func (u *Uplink) connection(ctx context.Context) error {
 func (u *Uplink) up(l *link) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	select {
+	case <-u.retry: // it was for this connection
+	default:
+	}
+	if l.uses != u.uses {
+		l.finish() // the credentials have changed in the meantime
+	}
 	u.link = l
 	u.stats.Connected, u.stats.Since = true, time.Now()
 }
@@ -164,7 +213,7 @@ func (u *Uplink) down(err error) {
 		u.stats.Since = time.Now()
 	}
 	u.link, u.stats.Connected, u.stats.InFlight = nil, false, 0
-	if err != nil {
+	if err != nil && !errors.Is(err, errFinished) {
 		u.stats.LastError = err.Error()
 	}
 }
@@ -173,11 +222,15 @@ func (u *Uplink) down(err error) {
 func (u *Uplink) connect(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
+	u.mu.Lock()
+	endpoint, uses := u.endpoint, u.uses
+	u.mu.Unlock()
 	conn, err := u.options.Dial(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to %s: %w", u.options.Endpoint, err)
+		return nil, fmt.Errorf("connecting to %s: %w", endpoint, err)
 	}
 	l := newLink(u, packets.NewThreadSafeConn(conn))
+	l.endpoint, l.uses = endpoint, uses
 	expiry, receiveMaximum := uint32(sessionExpiry), uint16(100)
 	answer, err := l.client.Connect(ctx, &paho.Connect{
 		ClientID: u.options.ClientID, KeepAlive: keepAlive,
@@ -188,20 +241,52 @@ func (u *Uplink) connect(ctx context.Context) (*link, error) {
 		if answer != nil {
 			err = fmt.Errorf("%w (reason code 0x%02X)", err, answer.ReasonCode)
 		}
-		return nil, fmt.Errorf("connecting to %s: %w", u.options.Endpoint, err)
+		return nil, fmt.Errorf("connecting to %s: %w", endpoint, err)
 	}
 	l.adopt(answer)
-	if len(u.options.Subscriptions) > 0 {
-		subscribe := &paho.Subscribe{}
-		for _, filter := range u.options.Subscriptions {
-			subscribe.Subscriptions = append(subscribe.Subscriptions, paho.SubscribeOptions{Topic: filter, QoS: 1})
-		}
-		if _, err := l.client.Subscribe(ctx, subscribe); err != nil {
-			l.close(false)
-			return nil, fmt.Errorf("subscribing to %v: %w", u.options.Subscriptions, l.reason(err))
-		}
+	if err := u.subscribe(ctx, l); err != nil {
+		l.close(false)
+		return nil, err
 	}
 	return l, nil
+}
+
+// Reason codes of a subscription that no repetition changes. [MQTT 5, 3.9.3]
+const (
+	notAuthorized      = 0x87
+	topicFilterInvalid = 0x8F
+)
+
+// subscribe asks for the subscriptions. Telemetry does not wait for one that the server refuses permanently.
+func (u *Uplink) subscribe(ctx context.Context, l *link) error {
+	filters := u.options.Subscriptions
+	if len(filters) == 0 {
+		return nil
+	}
+	subscribe := &paho.Subscribe{}
+	for _, filter := range filters {
+		subscribe.Subscriptions = append(subscribe.Subscriptions, paho.SubscribeOptions{Topic: filter, QoS: 1})
+	}
+	answer, err := l.client.Subscribe(ctx, subscribe)
+	if err == nil && len(answer.Reasons) != len(filters) {
+		err = errors.New("the answer is for others")
+	}
+	if answer == nil || len(answer.Reasons) != len(filters) {
+		return fmt.Errorf("subscribing to %v: %w", filters, l.reason(err))
+	}
+	for i, code := range answer.Reasons {
+		switch {
+		case code == notAuthorized || code == topicFilterInvalid:
+			err := fmt.Errorf("the server refused the subscription to %s: reason code 0x%02X", filters[i], code)
+			u.options.Log.Error("What is published there does not arrive.", "error", err)
+			u.mu.Lock()
+			u.stats.LastError = err.Error()
+			u.mu.Unlock()
+		case code >= 0x80:
+			return fmt.Errorf("the server refused the subscription to %s for now: reason code 0x%02X", filters[i], code)
+		}
+	}
+	return nil
 }
 
 // Set changes the settings from the next message on.

@@ -25,6 +25,7 @@ type server struct {
 	refuse  bool // connections
 	maximum uint16
 	aliases uint16
+	granted []byte // the answer to the next subscription; nil grants it
 
 	mu    sync.Mutex
 	dials []time.Time
@@ -71,7 +72,12 @@ func (s *server) accept() *peer {
 				}
 				p.write(&packets.Connack{Properties: properties})
 			case *packets.Subscribe:
-				p.write(&packets.Suback{PacketID: c.PacketID, Reasons: []byte{1}, Properties: &packets.Properties{}})
+				answer := s.granted
+				s.granted = nil
+				if answer == nil {
+					answer = []byte{1}
+				}
+				p.write(&packets.Suback{PacketID: c.PacketID, Reasons: answer, Properties: &packets.Properties{}})
 			case *packets.Publish:
 				p.publishes <- c
 			}
@@ -332,7 +338,7 @@ func TestRateLimits(t *testing.T) {
 		size    int
 		seconds float64
 	}{
-		"publishes": {Limits{PublishesPerSecond: 100, BytesPerSecond: 1 << 20, Window: 50}, 10, 10},
+		"publishes": {Limits{PublishesPerSecond: 100, BytesPerSecond: 1 << 20, Window: 50}, 10, 11},
 		"bytes":     {Limits{PublishesPerSecond: 10_000, BytesPerSecond: 512 << 10, Window: 50}, 10 << 10, 19},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -344,9 +350,14 @@ func TestRateLimits(t *testing.T) {
 				}
 				p := s.accept()
 				begin := time.Now()
+				var sent []time.Time
 				for range 1000 {
 					_, _, id := p.next()
 					p.acknowledge(id, 0)
+					sent = append(sent, time.Now())
+					if n := len(sent) - 1 - c.limits.PublishesPerSecond; n >= 0 && time.Since(sent[n]) < time.Second {
+						t.Fatalf("more than %d messages in %s", c.limits.PublishesPerSecond, time.Since(sent[n]))
+					}
 				}
 				if took := time.Since(begin).Seconds(); took < c.seconds*0.9 || took > c.seconds*1.1 {
 					t.Errorf("a thousand messages took %.1fs, want %.1fs", took, c.seconds)
