@@ -420,7 +420,8 @@ func (q *Queue) Stats() Stats {
 	defer q.mu.Unlock()
 	s := Stats{
 		Records: q.state.live, Bytes: q.bytes, MaxBytes: q.options.MaxBytes, Dropped: q.state.dropped,
-		Appended: q.state.next - 1, Rejected: q.state.rejected, Lost: q.state.lost, Problem: errors.Join(q.problems[:]...),
+		Appended: q.state.next - 1, Rejected: q.state.rejected, Lost: q.state.lost,
+		Problem: errors.Join(q.problems[:]...),
 	}
 	for _, d := range q.delivered {
 		if !d.acked {

@@ -189,7 +189,7 @@ func TestRetry(t *testing.T) {
 	inBubble(t, func(t *testing.T, q *queue.Queue) {
 		s := &server{refuse: true}
 		u := start(t, s, q, Settings{Limits: DefaultLimits})
-		time.Sleep(time.Hour) // the bubble's
+		<-time.After(time.Hour)
 		synctest.Wait()
 		s.mu.Lock()
 		s.refuse = false
