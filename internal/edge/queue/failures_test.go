@@ -15,7 +15,7 @@ func big(i int) Record {
 	return r
 }
 
-// TestDiskFullOfOtherFiles: when nothing of the queue can make room, its sender is told, and it goes on when there is
+// TestDiskFullOfOtherFiles: when nothing of the queue can make room, its sender gets the error, and it goes on when there is
 // room.
 func TestDiskFullOfOtherFiles(t *testing.T) {
 	for _, policy := range []DropPolicy{DropOldest, DropLowestPriority} {

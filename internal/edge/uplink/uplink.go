@@ -106,7 +106,7 @@ func New(o Options) *Uplink {
 const (
 	connectTimeout = 20 * time.Second
 	ackTimeout     = 30 * time.Second // of a message: after that, the connection is closed
-	steadyAfter    = 30 * time.Second // after a connection that lasted so long, the pauses begin anew
+	steadyAfter    = 30 * time.Second // after a connection that lasted so long, the pauses begin again
 	keepAlive      = 60               // seconds
 	sessionExpiry  = 3600             // seconds: how long AWS IoT keeps commands, its default
 )
