@@ -11,8 +11,14 @@ provider "iot" {}
 # A gateway in a plant speaks for the sensors behind it: gw-1:press-1 and so on. It runs iot-edge with its own credentials
 # and with the settings below.
 resource "iot_pipeline" "plant" {
-  name    = "plant"
-  devices = { "gw-1" = {} }
+  name = "plant"
+
+  # Sensors that are not described here can send as well; the gateway decides who may connect to it.
+  devices = {
+    "gw-1"         = { gateway = {} }
+    "gw-1:press-1" = { attributes = { hall = "2" } }
+    "gw-1:valve"   = {}
+  }
 
   edge = {
     rules = {

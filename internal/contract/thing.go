@@ -1,12 +1,14 @@
 package contract
 
-// Attributes of a pipeline's things. A device may not use them for itself, which leaves it 48 of AWS's 50 [AWS 1.3
-// attributes per thing].
+// Attributes of a pipeline's things. A device may not use them for itself, which leaves it 48 of AWS's 50, and a gateway
+// 47 [AWS 1.3 attributes per thing].
 const (
 	// OwnerAttribute holds the owner token. A device may use no attribute that begins with this name.
 	OwnerAttribute = "iot-pipeline"
 	// CertificateAttribute says which certificate is the device's; the fleet driver defines its value.
 	CertificateAttribute = "iot-pipeline-certificate"
+	// GatewayAttribute is on things that are gateways, with the value GatewayValue.
+	GatewayAttribute = "iot-pipeline-gateway"
 	// RegisteredAttribute is on things that registered themselves and says how. They carry OwnerAttribute too and
 	// belong to the pipeline, but its configuration does not name them.
 	RegisteredAttribute = "iot-pipeline-registered"

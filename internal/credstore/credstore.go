@@ -101,6 +101,9 @@ func (s *Store) Put(ctx context.Context, thing, text string, replace bool) (stri
 
 // Remove deletes up to Batch bundles. Absent is success.
 func (s *Store) Remove(ctx context.Context, things []string) error {
+	if len(things) == 0 {
+		return nil
+	}
 	return s.pool.Call(ctx, fmt.Sprintf("deleting credentials bundles at %q", s.Path), func(ctx context.Context) error {
 		return s.backend.remove(ctx, things)
 	})

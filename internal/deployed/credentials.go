@@ -43,6 +43,10 @@ func (p *Pipeline) Credentials(ctx context.Context, device string) (contract.Bun
 	if err := p.CheckDevice(ctx, device); err != nil {
 		return contract.Bundle{}, err
 	}
+	if gateway := contract.GatewayOf(device); gateway != "" {
+		return contract.Bundle{}, fmt.Errorf("device %q has no credentials: it is behind the gateway %q, which "+
+			"connects for it. Read those of the gateway", device, gateway)
+	}
 	s := p.Store()
 	text, err := p.read(ctx, credstore.Open(p.clients, p.pool(), s, p.ID, nil), device)
 	if err != nil {

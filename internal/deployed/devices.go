@@ -31,6 +31,7 @@ type Device struct {
 	ThingARN   string
 	Attributes map[string]string // without those of the provider
 	Registered string            // how it registered itself: "claim" or "jitp"; empty for a device of the configuration
+	Gateway    string            // the gateway that it is behind; empty for a device that connects itself
 	Status     string            // one of Statuses
 	LastSeen   time.Time         // zero if it was never seen
 }
@@ -104,7 +105,7 @@ func (p *Pipeline) page(ctx context.Context, pages *iot.ListThingsPaginator) ([]
 
 func device(name, arn string, attributes map[string]string) Device {
 	d := Device{Name: name, ThingARN: arn, Attributes: map[string]string{}, Status: NeverSeen,
-		Registered: attributes[contract.RegisteredAttribute]}
+		Registered: attributes[contract.RegisteredAttribute], Gateway: contract.GatewayOf(name)}
 	for key, value := range attributes {
 		if !strings.HasPrefix(key, contract.OwnerAttribute) {
 			d.Attributes[key] = value

@@ -14,7 +14,7 @@ import (
 const attributeColumn = "attributes."
 
 // columns of a CSV file besides the attributes.
-var columns = []string{"name", "enabled", "silence_minutes", "csr_pem", "csr_file", "certificate_pem",
+var columns = []string{"name", "enabled", "gateway", "silence_minutes", "csr_pem", "csr_file", "certificate_pem",
 	"certificate_file"}
 
 // byteOrderMark is what spreadsheet programs write before UTF-8 text.
@@ -85,6 +85,18 @@ func validHeader(header []string, r *reader) bool {
 	return len(r.faults) == before
 }
 
+// truth reads true or false; anything else is a fault and counts as true.
+func (r *reader) truth(line int, column, cell string) bool {
+	switch strings.ToLower(cell) {
+	case "true":
+	case "false":
+		return false
+	default:
+		r.fault(line, "%s is %q; it must be true or false", column, cell)
+	}
+	return true
+}
+
 func addRow(header, row []string, line int, r *reader) {
 	rec := record{line: line}
 	for i, column := range header {
@@ -96,13 +108,11 @@ func addRow(header, row []string, line int, r *reader) {
 		case "name":
 			rec.name = cell
 		case "enabled":
-			switch strings.ToLower(cell) {
-			case "true":
-			case "false":
+			if !r.truth(line, column, cell) {
 				rec.enabled = new(bool)
-			default:
-				r.fault(line, "enabled is %q; it must be true or false", cell)
 			}
+		case "gateway":
+			rec.gateway = r.truth(line, column, cell)
 		case "silence_minutes":
 			if n, err := strconv.ParseInt(cell, 10, 64); err != nil || n < 1 {
 				r.fault(line, "silence_minutes is %q; it must be a whole number of minutes", cell)

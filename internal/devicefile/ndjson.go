@@ -18,6 +18,7 @@ const maxLine = 256 << 10
 type line struct {
 	Name            string            `json:"name"`
 	Enabled         *bool             `json:"enabled"`
+	Gateway         bool              `json:"gateway"`
 	SilenceMinutes  *int64            `json:"silence_minutes"`
 	Attributes      map[string]string `json:"attributes"`
 	CSRPEM          string            `json:"csr_pem"`
@@ -52,7 +53,7 @@ func parseNDJSON(text io.Reader, r *reader) {
 				continue
 			}
 		}
-		r.add(record{line: n, name: l.Name, silence: silence, enabled: l.Enabled, attributes: l.Attributes,
+		r.add(record{line: n, name: l.Name, silence: silence, enabled: l.Enabled, gateway: l.Gateway, attributes: l.Attributes,
 			csrPEM: l.CSRPEM, csrFile: l.CSRFile, certificatePEM: l.CertificatePEM, certFile: l.CertificateFile})
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {

@@ -71,6 +71,7 @@ type record struct {
 	line                     int
 	name                     string
 	enabled                  *bool
+	gateway                  bool
 	silence                  int64 // minutes; 0: none of its own
 	attributes               map[string]string
 	csrPEM, csrFile          string
@@ -168,7 +169,8 @@ func (r *reader) resolve() {
 	for _, rec := range r.records {
 		d := spec.Device{
 			Attributes: rec.attributes, Disabled: rec.enabled != nil && !*rec.enabled,
-			CSRPEM: rec.csrPEM, CertificatePEM: rec.certificatePEM, SilenceMinutes: rec.silence,
+			Gateway: rec.gateway,
+			CSRPEM:  rec.csrPEM, CertificatePEM: rec.certificatePEM, SilenceMinutes: rec.silence,
 		}
 		if rec.csrFile != "" {
 			d.CSRPEM = r.file(rec, rec.csrFile, maxCSR)

@@ -30,7 +30,7 @@ func TestRead(t *testing.T) {
 	want := map[string]spec.Device{
 		"a": {Attributes: map[string]string{"bay": "1", "row": "x"}},
 		"b": {Disabled: true, CSRPEM: "request"},
-		"c": {CertificatePEM: "certificate"},
+		"c": {CertificatePEM: "certificate", Gateway: true},
 	}
 	tests := []struct {
 		name  string
@@ -40,7 +40,7 @@ func TestRead(t *testing.T) {
 			"CSV",
 			[]string{
 				"fleet.csv",
-				"name,enabled,attributes.bay,attributes.row,csr_file,certificate_pem\na,,1,x,,\nb,false,,,b.csr,\nc,TRUE,,,,certificate\n",
+				"name,enabled,attributes.bay,attributes.row,csr_file,certificate_pem,gateway\na,,1,x,,,false\nb,false,,,b.csr,,\nc,TRUE,,,,certificate,true\n",
 				"b.csr",
 				"request",
 			},
@@ -49,7 +49,7 @@ func TestRead(t *testing.T) {
 			"CSV with other column order, byte order mark and CRLF",
 			[]string{
 				"fleet.csv",
-				"\ufeffcertificate_file,csr_pem,attributes.row,name,attributes.bay,enabled\r\n,,x,a,1,true\r\n,request,,b,,False\r\nc.pem,,,c,,\r\n",
+				"\ufeffcertificate_file,csr_pem,attributes.row,name,attributes.bay,enabled,gateway\r\n,,x,a,1,true,\r\n,request,,b,,False,\r\nc.pem,,,c,,,TRUE\r\n",
 				"c.pem",
 				"certificate",
 			},
@@ -58,7 +58,7 @@ func TestRead(t *testing.T) {
 			"NDJSON with empty lines",
 			[]string{
 				"fleet.ndjson",
-				"{\"name\":\"a\",\"attributes\":{\"bay\":\"1\",\"row\":\"x\"}}\n\n{\"name\":\"b\",\"enabled\":false,\"csr_file\":\"b.csr\"}\n  \n{\"name\":\"c\",\"enabled\":true,\"certificate_pem\":\"certificate\"}",
+				"{\"name\":\"a\",\"attributes\":{\"bay\":\"1\",\"row\":\"x\"}}\n\n{\"name\":\"b\",\"enabled\":false,\"csr_file\":\"b.csr\"}\n  \n{\"name\":\"c\",\"enabled\":true,\"gateway\":true,\"certificate_pem\":\"certificate\"}",
 				"b.csr",
 				"request",
 			},
@@ -67,7 +67,7 @@ func TestRead(t *testing.T) {
 			"JSON lines under their other name",
 			[]string{
 				"fleet.JSONL",
-				"{\"name\":\"a\",\"attributes\":{\"bay\":\"1\",\"row\":\"x\"}}\n{\"name\":\"b\",\"enabled\":false,\"csr_pem\":\"request\"}\n{\"name\":\"c\",\"certificate_file\":\"c.pem\"}\n",
+				"{\"name\":\"a\",\"attributes\":{\"bay\":\"1\",\"row\":\"x\"}}\n{\"name\":\"b\",\"enabled\":false,\"csr_pem\":\"request\"}\n{\"name\":\"c\",\"gateway\":true,\"certificate_file\":\"c.pem\"}\n",
 				"c.pem",
 				"certificate",
 			},
@@ -117,7 +117,7 @@ func TestFaultsHaveLines(t *testing.T) {
 		{"unknown and double columns", []string{"f.csv", "enabled,bay,enabled\n"}, []devicefile.Fault{
 			{
 				1,
-				`column "bay" is not known; columns are name, enabled, silence_minutes, csr_pem, csr_file, certificate_pem, certificate_file and attributes.KEY`,
+				`column "bay" is not known; columns are name, enabled, gateway, silence_minutes, csr_pem, csr_file, certificate_pem, certificate_file and attributes.KEY`,
 			},
 			{1, `column "enabled" appears twice`}, {1, `there is no column "name"`}}},
 		{

@@ -90,7 +90,7 @@ func (b *builder) storeKind() string {
 	if b.env.CredentialsStore != "" {
 		return b.env.CredentialsStore
 	}
-	return StoreFor(b.deviceCount())
+	return StoreFor(b.bundleCount())
 }
 
 // deviceStore is where the bundles of devices are.

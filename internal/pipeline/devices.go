@@ -17,7 +17,7 @@ const (
 	MaxDevices = 1000
 	// Limits of [AWS 1.3].
 	maxThingName  = 128
-	maxAttributes = 50 - 2 // two hold the owner token and the certificate
+	maxAttributes = 50 - 2 // two hold the owner token and the certificate; a gateway has another one
 )
 
 var (
@@ -34,7 +34,11 @@ type DeviceSpec struct {
 	CertificatePEM *string           `json:"certificate_pem,omitzero"`
 	Enabled        *bool             `json:"enabled,omitzero"`
 	SilenceMinutes *int64            `json:"silence_minutes,omitzero"` // nil: that of monitoring
+	Gateway        *GatewaySpec      `json:"gateway,omitzero"`
 }
+
+// GatewaySpec says that a device is a gateway.
+type GatewaySpec struct{}
 
 // DevicesFromSpec is a fleet that is written in a file. The IoT registry is its record: neither the manifest nor
 // Terraform's state holds its devices.
@@ -48,6 +52,7 @@ func devices() capability {
 	return capability{
 		check: func(c *checker, s Spec) {
 			c.checkDevices(s.Devices)
+			c.checkGateways(s, gatewaysOf(s.Devices))
 			c.checkOwnSilence(s)
 			c.checkDevicesFrom(s)
 		},
@@ -76,11 +81,20 @@ func (b *builder) fleetNeeds() []string {
 	return needs
 }
 
-func (b *builder) deviceCount() int {
-	if b.config.DevicesFrom != nil {
-		return len(b.env.Roster)
+// bundleCount is how many devices have a credentials bundle: all that are not behind a gateway.
+func (b *builder) bundleCount() int {
+	n := 0
+	for name := range b.env.Roster {
+		if b.config.DevicesFrom != nil && contract.GatewayOf(name) == "" {
+			n++
+		}
 	}
-	return len(b.config.Devices)
+	for name := range b.config.Devices {
+		if b.config.DevicesFrom == nil && contract.GatewayOf(name) == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // devices are those of the map or of the file.
@@ -96,6 +110,7 @@ func (b *builder) devices() map[string]spec.Device {
 			CertificatePEM: deref(d.CertificatePEM),
 			Disabled:       d.Enabled != nil && !*d.Enabled,
 			SilenceMinutes: deref(d.SilenceMinutes),
+			Gateway:        d.Gateway != nil,
 		}
 	}
 	return devices
@@ -125,6 +140,10 @@ func CheckDevices() func(name string, d spec.Device) []error {
 		if d.SilenceMinutes != 0 {
 			config.SilenceMinutes = &d.SilenceMinutes
 		}
+		if d.Gateway {
+			config.Gateway = &GatewaySpec{}
+		}
+		config.Enabled = ptr(!d.Disabled)
 		c.checkDevice(at("devices", name), name, config, identities)
 		return c.errors()
 	}
@@ -171,23 +190,25 @@ func (c *checker) checkDevices(devices map[string]DeviceSpec) {
 // checkDevice checks one device; identities collects the certificates and requests of all.
 func (c *checker) checkDevice(path, name string, d DeviceSpec, identities map[string]string) {
 	switch {
-	case strings.Contains(name, ":"):
-		c.fail(path, fmt.Sprintf("Device name %q holds a colon", name),
-			"The device's bundle is kept under its name, and neither Parameter Store nor Secrets Manager allows a "+
-				"colon; AWS IoT itself advises against it. Write a hyphen.")
+	case contract.GatewayOf(name) != "", strings.HasPrefix(name, contract.ChildSeparator):
+		c.checkChild(path, name, d)
 	case !thingPattern.MatchString(name):
 		c.fail(path, fmt.Sprintf("Device name %s is not valid", excerpt(name)),
 			"It is the thing's name and the MQTT client id: 1 to 128 letters, digits, hyphens and underscores.")
 	}
-	c.checkAttributes(path+".attributes", d.Attributes)
+	most := maxAttributes
+	if d.Gateway != nil {
+		most--
+	}
+	c.checkAttributes(path+".attributes", d.Attributes, most)
 	c.number(path+".silence_minutes", d.SilenceMinutes, DeviceSilenceMinutes)
 	c.checkIdentity(path, name, d, identities)
 }
 
-func (c *checker) checkAttributes(path string, attributes map[string]string) {
-	if len(attributes) > maxAttributes {
-		c.fail(path, "Too many attributes", "There are %d and a thing holds 50, of which two are the pipeline's own. "+
-			"Keep at most %d.", len(attributes), maxAttributes)
+func (c *checker) checkAttributes(path string, attributes map[string]string, most int) {
+	if len(attributes) > most {
+		c.fail(path, "Too many attributes", "There are %d and a thing holds 50, of which %d are the pipeline's own. "+
+			"Keep at most %d.", len(attributes), 50-most, most)
 	}
 	for _, name := range sortedKeys(attributes) {
 		own := at(path, name)

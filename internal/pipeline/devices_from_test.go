@@ -19,7 +19,8 @@ func TestCheckDevices(t *testing.T) {
 		says      string
 	}{
 		{"nothing wrong", "soil-001", spec.Device{Attributes: map[string]string{"bay": "1"}, CSRPEM: request}, ""},
-		{"a colon", "soil:1", spec.Device{}, "holds a colon"},
+		{"no name behind the colon", "gw-1:", spec.Device{}, "A colon is between"},
+		{"a device behind a gateway that is disabled", "gw-1:soil-1", spec.Device{Disabled: true}, "cannot have enabled"},
 		{"ours", "soil-002", spec.Device{Attributes: map[string]string{"iot-pipeline": "x"}}, "is reserved"},
 		{"too many", "soil-003", spec.Device{Attributes: many(49)}, "Keep at most 48"},
 		{"the request of another line", "soil-004", spec.Device{CSRPEM: request},

@@ -12,12 +12,6 @@ var devicesMistakes = []mistake{
 		[]string{"MQTT client id"},
 	},
 	{
-		"a colon fits no store",
-		func(s *Spec) { s.Devices = map[string]DeviceSpec{"soil:1": {}} },
-		`devices["soil:1"]`,
-		[]string{"holds a colon", "Write a hyphen"},
-	},
-	{
 		"a space in a value",
 		device(DeviceSpec{Attributes: map[string]string{"bay": "hall 3"}}),
 		`devices["soil"].attributes["bay"]`,

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
 // maxPresencePrefixes is how many beginnings of client IDs the presence rule tells apart.
@@ -42,7 +44,8 @@ func (b *builder) presenceSQL() string {
 
 // clientPrefixes are the names of the devices, and how the names of those begin that register themselves.
 func (b *builder) clientPrefixes() []string {
-	names := slices.Collect(maps.Keys(b.fleet().Devices))
+	names := slices.DeleteFunc(slices.Collect(maps.Keys(b.fleet().Devices)),
+		func(name string) bool { return contract.GatewayOf(name) != "" }) // the gateway's connection is none of theirs
 	if b.hasClaim() {
 		names = append(names, deref(b.config.Provisioning.Claim.ThingNamePrefix))
 	}

@@ -24,6 +24,9 @@ func TestPresenceRuleSelectsOwnClients(t *testing.T) {
 	}{
 		{"few devices", fleetOf("soil-001", "pump"), []string{"soil-001", "pump"},
 			[]string{"soil-002", "other", "claim:1", "iotconsole-1/x", ""}},
+		{"devices behind a gateway", Spec{Edge: &EdgeSpec{},
+			Devices: map[string]DeviceSpec{"gw-1": {Gateway: &GatewaySpec{}}, "gw-1:soil-1": {}}},
+			[]string{"gw-1"}, []string{"gw-1:soil-1"}},
 		{"many devices with a beginning", fleetOf(numbered("soil-%03d", 300)...), []string{"soil-000", "soil-299"},
 			[]string{"barn-001", "soi"}},
 		{"devices that register themselves", registering, []string{"pump", "node-77"}, []string{"soil-001"}},

@@ -25,8 +25,8 @@ type mistake struct {
 
 // mistakes are those of all capabilities.
 func mistakes() []mistake {
-	return slices.Concat(generalMistakes, devicesMistakes, provisioningMistakes, credentialsMistakes, streamMistakes,
-		processorMistakes, telemetryMistakes, selectMistakes, timestreamMistakes, influxDBMistakes,
+	return slices.Concat(generalMistakes, devicesMistakes, childrenMistakes, provisioningMistakes, credentialsMistakes,
+		streamMistakes, processorMistakes, telemetryMistakes, selectMistakes, timestreamMistakes, influxDBMistakes,
 		influxDBInstanceMistakes, deviceStateMistakes, recentMistakes, metricsMistakes, apiMistakes, alertsMistakes,
 		archiveMistakes,
 		functionsMistakes, routeMistakes)

@@ -13,13 +13,15 @@ type Fleet struct {
 	Tags        map[string]string // on credential bundles
 }
 
-// Device is one wanted device. With neither CSR nor certificate a key pair is
-// made for it and kept in the credentials store only.
+// Device is one wanted device. With neither CSR nor certificate a key pair is made for it and kept in the credentials
+// store only. A device behind a gateway, which contract.GatewayOf tells by its name, has no certificate.
 type Device struct {
 	Attributes     map[string]string
 	CSRPEM         string
 	CertificatePEM string
 	Disabled       bool
+	// Gateway says that the device speaks for the devices behind it.
+	Gateway bool
 	// SilenceMinutes is how long the device may be silent; 0: as long as others. The registry does not have it.
 	SilenceMinutes int64
 	// Found is what an observed device has beyond its arguments; nil in a wanted device.
@@ -33,7 +35,7 @@ type DeviceState struct {
 	// CertificateID is empty while the device has no finished certificate.
 	CertificateID string
 	// CertificateSource says what the certificate was made from: "generated", "csr-" and a digest of the request, or
-	// "own-" and the ID of the given certificate.
+	// "own-" and the ID of the given certificate. It is NoCertificate for a device behind a gateway.
 	CertificateSource string
 	// Retired are IDs of certificates that a newer one has replaced and that still have to be removed.
 	Retired []string
@@ -48,6 +50,14 @@ type DeviceState struct {
 	Begun int64
 	// Lost names what an opt-in deep check found missing: "attachment", "credentials".
 	Lost []string
+}
+
+// NoCertificate is the CertificateSource of a device that has no certificate, because a gateway speaks for it.
+const NoCertificate = "none"
+
+// Finished reports whether the device has its certificate, or needs none.
+func (s *DeviceState) Finished() bool {
+	return s.CertificateID != "" || s.CertificateSource == NoCertificate
 }
 
 // CredentialsStore is where a device's bundle is kept.

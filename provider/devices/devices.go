@@ -62,6 +62,8 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 						MarkdownDescription: "Attributes of the thing."},
 					"status":    result("`online`, `offline`, `silent`, or `never_seen`."),
 					"last_seen": result("When its newest message arrived, in RFC 3339. Null if none has."),
+					"gateway": result("Name of the gateway that it is behind. Null for a device that connects " +
+						"itself."),
 					"registered": result("How it registered itself: `claim` or `jitp`. Null for a device of the " +
 						"configuration."),
 				}}},
@@ -88,6 +90,7 @@ type device struct {
 	Attributes map[string]string `json:"attributes"`
 	Status     string            `json:"status"`
 	LastSeen   *string           `json:"last_seen"`
+	Gateway    *string           `json:"gateway"`
 	Registered *string           `json:"registered"`
 }
 
@@ -139,6 +142,9 @@ func list(ctx context.Context, c *awsapi.Clients, args arguments) ([]device, err
 		if !d.LastSeen.IsZero() {
 			text := d.LastSeen.Format(time.RFC3339)
 			one.LastSeen = &text
+		}
+		if d.Gateway != "" {
+			one.Gateway = &d.Gateway
 		}
 		if d.Registered != "" {
 			one.Registered = &d.Registered

@@ -23,14 +23,16 @@ var base = map[string]string{
 	"force_destroy": `true`,
 }
 
-// everything is base with recent readings, metrics, InfluxDB, devices that register themselves, and somebody who
-// watches them.
+// everything is base with recent readings, metrics, InfluxDB, a gateway, devices that register themselves, and somebody
+// who watches them.
 func everything(t *testing.T) map[string]string {
 	arguments := maps.Clone(base)
 	arguments["recent"] = `{}`
 	arguments["metrics"] = `{}`
 	arguments["monitoring"] = `{}`
 	arguments["api"] = `{}`
+	arguments["edge"] = `{}`
+	arguments["devices"] = `{ "soil-001" = {}, "soil-002" = {}, "gw-1" = { gateway = {} }, "gw-1:soil-3" = {} }`
 	arguments["provisioning"] = fmt.Sprintf(`{ claim = {}, jitp = { ca_certificate_pem = %q } }`, authority(t))
 	network := `{ subnet_ids = ["subnet-0123456789abcdef0"], security_group_ids = ["sg-0123456789abcdef0"] }`
 	arguments["influxdb"] = `{ instance = ` + network + `, vpc = ` + network + ` }`

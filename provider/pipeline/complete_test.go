@@ -87,7 +87,10 @@ func complete(t *testing.T) string {
     "made-by-aws" = { attributes = { bay = "1", model = "SH-2" } }
     "own-key"     = { csr_pem = %q, enabled = false }
     "own-cert"    = { certificate_pem = %q, attributes = {} }
+    "gw-1"        = { gateway = {} }
+    "gw-1:press"  = { attributes = { bay = "2" } }
   }
+  edge = {}
 
   provisioning = {
     claim = { thing_name_prefix = "probe-", attributes = ["site", "model"], certificate_version = 3 }
@@ -166,12 +169,15 @@ func TestEverythingSet(t *testing.T) {
 			Config: config,
 			ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownValue(address, at("timestream_table_arn"), knownvalue.NotNull()),
-				statecheck.ExpectKnownValue(address, at("rule_arns"), knownvalue.MapSizeExact(7)),
+				statecheck.ExpectKnownValue(address, at("rule_arns"), knownvalue.MapSizeExact(8)),
 				statecheck.ExpectKnownValue(address, at("function_arns"), knownvalue.MapSizeExact(7)),
 				statecheck.ExpectKnownValue(address, at("registration", "claim_credentials"),
 					knownvalue.StringExact("farm/devices-claim")),
 				statecheck.ExpectKnownValue(address, at("registered_devices_count"), knownvalue.Int64Exact(0)),
 				statecheck.ExpectKnownValue(address, at("identities", "own-key", "credentials"), knownvalue.NotNull()),
+				statecheck.ExpectKnownValue(address, at("identities", "gw-1", "certificate_id"), knownvalue.NotNull()),
+				statecheck.ExpectKnownValue(address, at("identities", "gw-1:press", "certificate_id"), knownvalue.Null()),
+				statecheck.ExpectKnownValue(address, at("identities", "gw-1:press", "credentials"), knownvalue.Null()),
 				statecheck.ExpectKnownValue(address, at("tags_all"),
 					knownvalue.MapExact(map[string]knownvalue.Check{"cost-center": knownvalue.StringExact("4711")})),
 			},

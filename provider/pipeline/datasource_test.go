@@ -34,7 +34,8 @@ data "iot_devices" "bay" {
 func TestDataSources(t *testing.T) {
 	w := newLocalAWS(t)
 	arguments := everything(t)
-	arguments["devices"] = `{ "soil-001" = { attributes = { bay = "1" } }, "soil-002" = { attributes = { bay = "2" } } }`
+	arguments["devices"] = `{ "soil-001" = { attributes = { bay = "1" } }, "soil-002" = { attributes = { bay = "2" } },
+		"gw-1" = { gateway = {} }, "gw-1:press" = {} }`
 	w.run(
 		resource.TestStep{Config: w.config(block(arguments))},
 		resource.TestStep{
@@ -42,9 +43,11 @@ func TestDataSources(t *testing.T) {
 			ConfigPlanChecks: resource.ConfigPlanChecks{PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
 			Check: resource.ComposeAggregateTestCheckFunc(
 				sameOutputs,
-				resource.TestCheckResourceAttr("data.iot_devices.all", "names.#", "2"),
-				resource.TestCheckResourceAttr("data.iot_devices.all", "names.0", "soil-001"),
-				resource.TestCheckResourceAttr("data.iot_devices.all", "devices.1.attributes.bay", "2"),
+				resource.TestCheckResourceAttr("data.iot_devices.all", "names.#", "4"),
+				resource.TestCheckResourceAttr("data.iot_devices.all", "names.2", "soil-001"),
+				resource.TestCheckResourceAttr("data.iot_devices.all", "devices.3.attributes.bay", "2"),
+				resource.TestCheckResourceAttr("data.iot_devices.all", "devices.1.gateway", "gw-1"),
+				resource.TestCheckNoResourceAttr("data.iot_devices.all", "devices.0.gateway"),
 				resource.TestCheckResourceAttr("data.iot_devices.bay", "names.#", "1"),
 				resource.TestCheckResourceAttr("data.iot_devices.bay", "devices.0.status", "never_seen"),
 				resource.TestCheckNoResourceAttr("data.iot_devices.bay", "devices.0.last_seen"),

@@ -62,6 +62,7 @@ type pending struct {
 	Digest  string       `json:"digest"`
 	Report  string       `json:"report"` // the file that names every device in Changes
 	Changes fleetChanges `json:"changes"`
+	Load    fleet.Load   `json:"load"`
 }
 
 const pendingKey = "pending-devices"
@@ -139,7 +140,8 @@ func (s *session) compare(have map[string]spec.Device) (*pending, error) {
 			return nil, err
 		}
 	}
-	return &pending{Digest: s.roster.Digest, Report: report, Changes: changesOf(plan)}, nil
+	return &pending{Digest: s.roster.Digest, Report: report, Changes: changesOf(plan),
+		Load: fleet.LoadOf(plan.Added, plan.Removed)}, nil
 }
 
 // observeFile writes the observed devices to the attribute fleet, and returns what a plan needs. A file that was edited
@@ -194,7 +196,7 @@ func (p *planner) predictFleet(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	p.added, p.removed = left.Changes.Added.Count, left.Changes.Removed.Count
+	p.load = left.Load
 	now := fleetState{Digest: &left.Digest, Devices: len(s.roster.Devices), Changes: left.Changes}
 	if p.prior != nil && left.Changes.none() {
 		if was := p.prior.recordedFleet(); was != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/awstest"
 )
 
@@ -84,11 +85,15 @@ func TestDriftOfFields(t *testing.T) {
 			change.Do(t, w.Account, state.parts[change.Part])
 		}
 		w.ChangeThing(t, "soil-001", map[string]string{"bay": "9"})
+		w.ChangeThing(t, "gw-1:soil-3", map[string]string{"bay": "7"})
+		w.ChangeThing(t, "gw-1", map[string]string{contract.GatewayAttribute: "no"})
 		w.Deactivate(t, state.certificate["soil-002"])
 	}
 	checks := []resource.TestCheckFunc{
 		resource.TestCheckResourceAttr(address, "devices.soil-001.attributes.bay", "9"),
 		resource.TestCheckResourceAttr(address, "devices.soil-002.enabled", "false"),
+		resource.TestCheckResourceAttr(address, "devices.gw-1:soil-3.attributes.bay", "7"),
+		resource.TestCheckNoResourceAttr(address, "devices.gw-1.gateway"),
 	}
 	for _, change := range awstest.Tamperings {
 		checks = append(
@@ -116,11 +121,11 @@ func TestDisappearance(t *testing.T) {
 	steps := []resource.TestStep{{Config: config, Check: state.take}}
 	var objects []string
 	for _, layer := range [][]string{
-		{"rule/telemetry", "rule/copy", "fleet", "subscription/", "alert_rules", "log_group/alerts",
+		{"rule/telemetry", "rule/copy", "rule/children", "fleet", "subscription/", "alert_rules", "log_group/alerts",
 			"schedule/watch", "silence", "alarm/", "api/routes", "api/access_logs", "dashboard",
 			"provisioning/claim", "provisioning/ca", "archive/query/", "archive/view", "archive/delivery"},
 		{"provisioning/template", "provisioning/jitp_template", "provisioning/ca", "provisioning/allow_list",
-			"policy/claim", "function/provisioning", "role/registration", "event_source", "function/processor",
+			"policy/claim", "policy/gateway", "function/provisioning", "role/registration", "event_source", "function/processor",
 			"role/rules", "policy", "alert_topic", "timestream/table", "influxdb/instance", "schedules",
 			"role/schedules", "function/watch", "api/gateway"},
 		{"function/archiver", "role/archive", "archive/table", "archive/log_stream", "metrics/export",

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
@@ -138,10 +139,25 @@ func (m *model) tagsAll() (map[string]string, bool) {
 	return tags, ok && err == nil && !tfvalue.IsUnknown(m.tree["tags_all"])
 }
 
-// identityState is what the state holds of a device: what does not follow from its name.
+// identityState is what the state holds of a device: what does not follow from its name. Both are null for a device
+// behind a gateway.
 type identityState struct {
-	CertificateID string `json:"certificate_id"`
-	Credentials   string `json:"credentials"`
+	CertificateID *string `json:"certificate_id"`
+	Credentials   *string `json:"credentials"`
+}
+
+func newIdentityState(name string, id spec.DeviceIdentity) identityState {
+	if contract.GatewayOf(name) != "" {
+		return identityState{}
+	}
+	return identityState{CertificateID: &id.CertificateID, Credentials: &id.Credentials}
+}
+
+func textOf(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
 }
 
 // identities are the recorded identities of the devices, with what follows from their names.
@@ -154,9 +170,9 @@ func (m *model) identities(naming pipeline.Naming) map[string]spec.DeviceIdentit
 	for name, r := range recorded {
 		identities[name] = spec.DeviceIdentity{
 			ThingARN:       naming.Thing(name),
-			CertificateARN: naming.Certificate(r.CertificateID),
-			CertificateID:  r.CertificateID,
-			Credentials:    r.Credentials,
+			CertificateARN: naming.Certificate(textOf(r.CertificateID)),
+			CertificateID:  textOf(r.CertificateID),
+			Credentials:    textOf(r.Credentials),
 		}
 	}
 	return identities

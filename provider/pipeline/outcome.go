@@ -49,11 +49,11 @@ func (s *session) identities() map[string]identityState {
 	known := s.fleet.Identities()
 	identities := make(map[string]identityState, len(known))
 	for name, identity := range known {
-		identities[name] = identityState{CertificateID: identity.CertificateID, Credentials: identity.Credentials}
+		identities[name] = newIdentityState(name, identity)
 	}
 	for _, name := range s.undone {
 		if identity, ok := identities[name]; ok {
-			identity.Credentials = ""
+			identity.Credentials = new(string)
 			identities[name] = identity
 		}
 	}

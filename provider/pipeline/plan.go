@@ -13,6 +13,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
@@ -84,7 +85,7 @@ type planner struct {
 	private                private
 	warnings               diag.Diagnostics
 	unread                 []pipeline.Problem     // files that the plan does without
-	added, removed         int                    // devices
+	load                   fleet.Load             // devices
 	looked                 map[string]spec.Device // what a deep check of the plan itself has found, if there was one
 	blind                  bool                   // the provider or the place is not known: the framework's plan stands
 }

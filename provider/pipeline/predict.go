@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
@@ -98,6 +99,10 @@ func (p *planner) predictIdentities(s *session) {
 	located := stays && !p.planned.unknown.Covers("credentials.store") && !p.planned.unknown.Covers("credentials.path")
 	identities := make(map[string]any, len(devices))
 	for name := range devices {
+		if contract.GatewayOf(name) != "" {
+			identities[name] = map[string]any{"certificate_id": nil, "credentials": nil}
+			continue
+		}
 		was, _ := member(p.priorTree("identities"), name).(map[string]any)
 		if undone(p.looked[name].Found) {
 			was = nil

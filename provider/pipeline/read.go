@@ -193,6 +193,10 @@ func observedDevice(was map[string]any, described pipeline.DeviceSpec, have spec
 		"csr_pem":         pem(was["csr_pem"], have.CSRPEM),
 		"certificate_pem": pem(was["certificate_pem"], have.CertificatePEM),
 		"silence_minutes": was["silence_minutes"], // the registry does not have it
+		"gateway":         nil,
+	}
+	if have.Gateway {
+		device["gateway"] = map[string]any{}
 	}
 	if !maps.Equal(described.Attributes, have.Attributes) {
 		attributes := make(map[string]any, len(have.Attributes))

@@ -12,7 +12,8 @@ func devices() capability {
 		arguments: attributes{
 			"devices": objects("Devices by name, which is the name of the thing and the MQTT client ID. For up to "+
 				"about a thousand devices; use `devices_from` for more. Adding, changing or removing a device "+
-				"affects that device only.", attributes{
+				"affects that device only. `gw-1:soil-1` is the device `soil-1` behind the gateway `gw-1`: it has a "+
+				"thing, but neither certificate nor credentials.", attributes{
 				"attributes": textMap("Attributes of the thing: up to 48, without spaces. They can be searched."),
 				"csr_pem": optional("Certificate signing request in PEM format. AWS signs it; the private key never " +
 					"leaves the device. Without this and `certificate_pem`, the provider generates the key pair in " +
@@ -23,6 +24,8 @@ func devices() capability {
 				"enabled": schema.BoolAttribute{Optional: true, Computed: true,
 					MarkdownDescription: "Whether the device may connect. When `false`, its certificate is inactive. " +
 						"Defaults to `true`."},
+				"gateway": object("Lets the device speak for the devices behind it, whose names begin with its own "+
+					"name and a colon. Needs `edge`.", attributes{}),
 				"silence_minutes": number("Minutes after which this device is silent, in place of "+
 					"`monitoring.silence_minutes`.", pipeline.DeviceSilenceMinutes),
 			}),
@@ -38,9 +41,9 @@ func devices() capability {
 			}),
 			"identities": resultObjects("What AWS assigned to each device, by name. The ARNs of things and "+
 				"certificates follow from `naming`. Empty with `devices_from`.", attributes{
-				"certificate_id": result("ID of the certificate."),
+				"certificate_id": result("ID of the certificate. Null for a device behind a gateway."),
 				"credentials": result("ARN of the parameter or secret that holds the certificate, the endpoint and " +
-					"the topics, and the private key if the provider generated it."),
+					"the topics, and the private key if the provider generated it. Null for a device behind a gateway."),
 			}),
 			"fleet": fleetResult(),
 		},
@@ -56,7 +59,7 @@ func devicesFrom() schema.Attribute {
 		"reports an inconsistent final plan with both values of `fleet.digest`.", attributes{
 		"file": required("Path of the file, relative to the working directory; in a module, write " +
 			"`\"${path.module}/fleet.csv\"`. A `.csv` file has a header line with the column `name` and, as needed, " +
-			"`enabled` (`true` or `false`), `silence_minutes`, `attributes.<key>`, `csr_pem`, `csr_file`, " +
+			"`enabled` and `gateway` (`true` or `false`), `silence_minutes`, `attributes.<key>`, `csr_pem`, `csr_file`, " +
 			"`certificate_pem` and " +
 			"`certificate_file`. A `.ndjson` or `.jsonl` file has one JSON object per line with the same members and " +
 			"the object `attributes`. Paths in the file are relative to its folder."),

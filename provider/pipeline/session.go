@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -76,7 +77,8 @@ func newSession(ctx context.Context, conn *connection.Connection, m *model, o op
 	s.readFiles(ctx, o.purpose, o.prior)
 	if s.roster != nil {
 		s.env.Roster = s.roster.Devices
-		if err := pipeline.CheckSilence(m.spec, s.env); err != nil {
+		err := errors.Join(pipeline.CheckSilence(m.spec, s.env), pipeline.CheckGateways(m.spec, s.env, m.unknown.Covers))
+		if err != nil {
 			return nil, err
 		}
 	}

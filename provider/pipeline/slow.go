@@ -22,40 +22,43 @@ func (p *planner) countMap() {
 		before, _ = p.prior.tree["devices"].(map[string]any)
 	}
 	now, _ := p.planned.tree["devices"].(map[string]any)
+	var added, removed []string
 	for name := range now {
 		if _, was := before[name]; !was {
-			p.added++
+			added = append(added, name)
 		}
 	}
 	for name := range before {
 		if _, is := now[name]; !is {
-			p.removed++
+			removed = append(removed, name)
 		}
 	}
+	p.load = fleet.LoadOf(added, removed)
 }
 
 // warnSlow warns when the requests for new and removed devices take long because of the credentials store, or longer
 // than the operation's timeout.
 func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 	store := s.wantedFleet().Store.Kind
-	takes, slowest := fleet.Estimate(p.added, p.removed, store, s.clients.Rate)
+	takes, slowest := fleet.Estimate(p.load, store, s.clients.Rate)
 	operation, limit := p.timeLimit()
 	late := takes > limit
 	slow := takes >= slowStore && !strings.HasPrefix(slowest, "iot:")
 	if !late && !slow {
 		return
 	}
+	added, removed := p.load.All()
 	detail := fmt.Sprintf(
 		"%d devices are added and %d removed, and %s is limited to %g requests per second: they take at least %s. An "+
 			"apply that is interrupted keeps what is done and continues from there.",
-		p.added,
-		p.removed,
+		added,
+		removed,
 		slowest,
 		s.clients.Rate(slowest),
 		takes.Round(time.Second),
 	)
 	if slow && store == credstore.ParameterStore {
-		other, _ := fleet.Estimate(p.added, p.removed, credstore.Bucket, s.clients.Rate)
+		other, _ := fleet.Estimate(p.load, credstore.Bucket, s.clients.Rate)
 		detail += fmt.Sprintf(
 			"\n\nWith credentials = { store = %q } they take %s. Or raise the account's Parameter Store throughput, "+
 				"and set it in request_rates of the provider block.",

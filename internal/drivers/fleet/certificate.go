@@ -48,7 +48,7 @@ func (r *run) replaceCertificate(ctx context.Context, name string, existed bool,
 		return err
 	}
 	old = slices.DeleteFunc(old, func(id string) bool { return id == c.ID })
-	next := mark{source: SourceOf(want), id: c.ID, retired: old}
+	next := mark{source: SourceOf(name, want), id: c.ID, retired: old}
 	if err := r.updateThing(ctx, name, want, next); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func Compare(have, want spec.Fleet) Plan {
 		switch {
 		case !ok:
 			p.Added = append(p.Added, name)
-		case differs(h, w, want.ThingType):
+		case differs(name, h, w, want.ThingType):
 			p.Changed = append(p.Changed, name)
 		}
 	}
@@ -60,7 +60,7 @@ func (d *Driver) Diff(have, want spec.Fleet) []assembly.Change {
 			changes = append(changes, assembly.Change{Field: prefix})
 			continue
 		}
-		for _, field := range fields(h, w, want.ThingType) {
+		for _, field := range fields(name, h, w, want.ThingType) {
 			changes = append(changes, assembly.Change{Field: prefix + "." + field})
 		}
 	}
@@ -94,30 +94,33 @@ func bundleChanges(have, want spec.Fleet) []string {
 }
 
 // differs reports whether fields names any difference, without making a list.
-func differs(have, want spec.Device, thingType string) bool {
-	if have.Disabled != want.Disabled || !maps.Equal(have.Attributes, want.Attributes) {
+func differs(name string, have, want spec.Device, thingType string) bool {
+	if have.Disabled != want.Disabled || have.Gateway != want.Gateway || !maps.Equal(have.Attributes, want.Attributes) {
 		return true
 	}
 	f := have.Found
 	if f == nil {
-		return SourceOf(have) != SourceOf(want)
+		return SourceOf(name, have) != SourceOf(name, want)
 	}
 	return f.ThingType != thingType || !f.InGroup || unfinished(f) || len(f.Lost) > 0 ||
-		f.CertificateSource != SourceOf(want)
+		f.CertificateSource != SourceOf(name, want)
 }
 
 // unfinished reports whether a run ended, or is under way, between two certificates of a device.
 func unfinished(f *spec.DeviceState) bool {
-	return f.CertificateID == "" || f.Interrupted || f.Issuing != "" || len(f.Retired) > 0
+	return !f.Finished() || f.Interrupted || f.Issuing != "" || len(f.Retired) > 0
 }
 
 // fields names what differs between the observed and the desired device.
-func fields(have, want spec.Device, thingType string) []string {
+func fields(name string, have, want spec.Device, thingType string) []string {
 	var changed []string
 	if !maps.Equal(have.Attributes, want.Attributes) {
 		changed = append(changed, "attributes")
 	}
-	source := SourceOf(have)
+	if have.Gateway != want.Gateway {
+		changed = append(changed, "gateway")
+	}
+	source := SourceOf(name, have)
 	if f := have.Found; f != nil {
 		source = f.CertificateSource
 		if f.ThingType != thingType {
@@ -133,8 +136,8 @@ func fields(have, want spec.Device, thingType string) []string {
 			return append(changed, "certificate") // whether it is enabled is part of that
 		}
 	}
-	if source != SourceOf(want) {
-		changed = append(changed, sourceField(source, SourceOf(want)))
+	if source != SourceOf(name, want) {
+		changed = append(changed, sourceField(source, SourceOf(name, want)))
 	}
 	if have.Disabled != want.Disabled {
 		changed = append(changed, "enabled")
@@ -145,6 +148,9 @@ func fields(have, want spec.Device, thingType string) []string {
 // sourceField names the argument that a change of a certificate's source comes from.
 func sourceField(have, want string) string {
 	source := want
+	if have == sourceNone || want == sourceNone {
+		return "certificate" // somebody has changed the mark
+	}
 	if want == sourceGenerated {
 		source = have
 	}

@@ -6,20 +6,49 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
 )
 
+// Load is how many devices an apply adds and removes. Those behind a gateway, which take fewer requests, are counted
+// apart.
+type Load struct {
+	Added         int `json:"added"`
+	Removed       int `json:"removed"`
+	AddedBehind   int `json:"added_behind"`
+	RemovedBehind int `json:"removed_behind"`
+}
+
+// LoadOf counts the devices of two lists.
+func LoadOf(added, removed []string) Load {
+	var l Load
+	for _, name := range added {
+		if behindGateway(name) {
+			l.AddedBehind++
+		} else {
+			l.Added++
+		}
+	}
+	for _, name := range removed {
+		if behindGateway(name) {
+			l.RemovedBehind++
+		} else {
+			l.Removed++
+		}
+	}
+	return l
+}
+
+// All is how many devices are added and removed.
+func (l Load) All() (added, removed int) { return l.Added + l.AddedBehind, l.Removed + l.RemovedBehind }
+
 // Estimate returns how long the requests for so many devices take at least, and which operation decides that. rate
 // returns the requests per second that an operation ("iot:CreateThing") is limited to, or 0 for no limit; latency is
 // not included. A plan warns with it if the chosen credentials store is what takes long.
-func Estimate(added, removed int, storeKind string, rate func(operation string) float64) (time.Duration, string) {
-	counts := map[string]int{"iot:UpdateCertificate": removed}
-	for _, operation := range []string{
-		"CreateThing", "AddThingToThingGroup", "CreateCertificateFromCsr", "AttachThingPrincipal", "UpdateThing",
-	} {
-		counts["iot:"+operation] = added
-	}
-	for _, operation := range []string{
-		"ListPrincipalThings", "DetachThingPrincipal", "DeleteCertificate", "RemoveThingFromThingGroup", "DeleteThing",
-	} {
-		counts["iot:"+operation] = removed
+func Estimate(l Load, storeKind string, rate func(operation string) float64) (time.Duration, string) {
+	added, removed := l.Added, l.Removed
+	allAdded, allRemoved := l.All()
+	counts := map[string]int{
+		"iot:CreateThing": allAdded, "iot:AddThingToThingGroup": allAdded,
+		"iot:CreateCertificateFromCsr": added, "iot:AttachThingPrincipal": added, "iot:UpdateThing": added,
+		"iot:UpdateCertificate": removed, "iot:ListPrincipalThings": removed, "iot:DetachThingPrincipal": removed,
+		"iot:DeleteCertificate": removed, "iot:RemoveThingFromThingGroup": allRemoved, "iot:DeleteThing": allRemoved,
 	}
 	switch storeKind {
 	case credstore.SecretsManager:

@@ -15,7 +15,7 @@ import (
 // retired and not yet removed, then "/<id>" for each earlier one that stays valid until somebody retires it, then
 // "#<time>" while another certificate is being created in its place, or "=<time>.<nonce>" while one is being issued
 // beside it; the nonce is that of the run that issues it. It is written when the certificate is attached and its bundle
-// stored. A thing that has no certificate yet carries "@<time>". The time, in Unix seconds, is when the creation began:
+// stored. A thing that has no certificate yet carries "@<time>", and one that gets none "none". The time, in Unix seconds, is when the creation began:
 // a certificate that was lost is no older.
 type mark struct {
 	source   string
@@ -33,6 +33,8 @@ func (m mark) String() string {
 		begun = strconv.FormatInt(m.begun, 10)
 	}
 	switch {
+	case m.source == sourceNone:
+		return sourceNone
 	case m.id == "" && begun == "":
 		return ""
 	case m.id == "":
@@ -55,6 +57,9 @@ func (m mark) String() string {
 func readMark(text string) mark {
 	if begun, unfinished := strings.CutPrefix(text, "@"); unfinished {
 		return mark{begun: seconds(begun)}
+	}
+	if text == sourceNone {
+		return mark{source: sourceNone}
 	}
 	text, begun, pending := strings.Cut(text, "#")
 	var issuing string
@@ -96,11 +101,17 @@ const (
 	sourceGenerated = "generated" // from a key that the provider made
 	sourceCSR       = "csr-"      // and a digest of the request
 	sourceOwn       = "own-"      // and the ID of the given certificate
+	sourceNone      = spec.NoCertificate
 )
 
+// behindGateway reports whether a device connects through its gateway only. It has no certificate and no bundle.
+func behindGateway(name string) bool { return contract.GatewayOf(name) != "" }
+
 // SourceOf says what a device's certificate is to be made from, in the words of spec.DeviceState.CertificateSource.
-func SourceOf(d spec.Device) string {
+func SourceOf(name string, d spec.Device) string {
 	switch {
+	case behindGateway(name):
+		return sourceNone
 	case d.CertificatePEM != "":
 		return sourceOwn + certs.Digest(d.CertificatePEM) // the ID of a certificate is the SHA-256 of its DER form
 	case d.CSRPEM != "":
@@ -111,9 +122,12 @@ func SourceOf(d spec.Device) string {
 
 // attributesOf is the whole attribute map of a thing.
 func attributesOf(d spec.Device, owner string, m mark) map[string]string {
-	attributes := make(map[string]string, len(d.Attributes)+2)
+	attributes := make(map[string]string, len(d.Attributes)+3)
 	maps.Copy(attributes, d.Attributes)
 	attributes[contract.OwnerAttribute] = owner
+	if d.Gateway {
+		attributes[contract.GatewayAttribute] = contract.GatewayValue
+	}
 	if text := m.String(); text != "" {
 		attributes[contract.CertificateAttribute] = text
 	}
@@ -126,6 +140,7 @@ type thing struct {
 	registered            string            // how it registered itself; empty if the provider created it
 	attributes            map[string]string // without ours
 	mark                  mark
+	gateway               bool
 	version               int64 // of the registry's entry
 }
 
@@ -133,9 +148,11 @@ type thing struct {
 func newThing(arn, thingType string, attributes map[string]string) *thing {
 	t := &thing{arn: arn, thingType: thingType, attributes: attributes,
 		owner: attributes[contract.OwnerAttribute], mark: readMark(attributes[contract.CertificateAttribute]),
-		registered: attributes[contract.RegisteredAttribute]}
+		registered: attributes[contract.RegisteredAttribute],
+		gateway:    attributes[contract.GatewayAttribute] == contract.GatewayValue}
 	for _, ours := range []string{
-		contract.OwnerAttribute, contract.CertificateAttribute, contract.RegisteredAttribute,
+		contract.OwnerAttribute, contract.CertificateAttribute, contract.GatewayAttribute,
+		contract.RegisteredAttribute,
 	} {
 		delete(attributes, ours)
 	}
@@ -144,11 +161,19 @@ func newThing(arn, thingType string, attributes map[string]string) *thing {
 
 // device is the thing in terms of the configuration; whether its certificate is active is not known yet.
 func (t *thing) device(inGroup bool) spec.Device {
-	return spec.Device{Attributes: t.attributes, Found: &spec.DeviceState{
+	return spec.Device{Attributes: t.attributes, Gateway: t.gateway, Found: &spec.DeviceState{
 		ThingType: t.thingType, InGroup: inGroup,
 		CertificateID: t.mark.id, CertificateSource: t.mark.source, Retired: t.mark.retired, Previous: t.mark.previous,
 		Interrupted: t.mark.pending, Issuing: t.mark.issuing, Begun: t.mark.begun,
 	}}
+}
+
+// markFor is the mark that a device should carry whose certificate stays as it is.
+func markFor(name string, d spec.Device) mark {
+	if behindGateway(name) {
+		return mark{source: sourceNone}
+	}
+	return markOf(d)
 }
 
 // markOf is the mark that an observed device carries.

@@ -41,12 +41,12 @@ func TestMark(t *testing.T) {
 func TestSourceIgnoresWhatIsAroundThePEM(t *testing.T) {
 	text := "-----BEGIN CERTIFICATE REQUEST-----\nAAEC\n-----END CERTIFICATE REQUEST-----\n"
 	other := "made by openssl\r\n" + strings.ReplaceAll(text, "\n", "\r\n")
-	if a, b := SourceOf(spec.Device{CSRPEM: text}), SourceOf(spec.Device{CSRPEM: other}); a != b ||
+	if a, b := SourceOf("soil", spec.Device{CSRPEM: text}), SourceOf("soil", spec.Device{CSRPEM: other}); a != b ||
 		!strings.HasPrefix(a, sourceCSR) {
 		t.Errorf("%q and %q", a, b)
 	}
 	another := strings.Replace(text, "AAEC", "AAED", 1)
-	if a, b := SourceOf(spec.Device{CSRPEM: text}), SourceOf(spec.Device{CSRPEM: another}); a == b {
+	if a, b := SourceOf("soil", spec.Device{CSRPEM: text}), SourceOf("soil", spec.Device{CSRPEM: another}); a == b {
 		t.Errorf("another request has the same source %q", a)
 	}
 }
@@ -60,21 +60,23 @@ func TestEstimate(t *testing.T) {
 		"iot:DeleteCertificate":        10,
 	}
 	tests := []struct {
-		added, removed int
+		load Load
 		kind           string
 		want           time.Duration
 		slowest        string
 	}{
-		{9000, 0, credstore.ParameterStore, 3000 * time.Second, "ssm:PutParameter"},
-		{9000, 0, credstore.SecretsManager, 600 * time.Second, "iot:CreateCertificateFromCsr"},
-		{0, 100, credstore.ParameterStore, 10 * time.Second, "iot:DeleteCertificate"},
-		{0, 0, credstore.ParameterStore, 0, ""},
+		{Load{Added: 9000}, credstore.ParameterStore, 3000 * time.Second, "ssm:PutParameter"},
+		{Load{Added: 9000}, credstore.SecretsManager, 600 * time.Second, "iot:CreateCertificateFromCsr"},
+		{Load{Removed: 100}, credstore.ParameterStore, 10 * time.Second, "iot:DeleteCertificate"},
+		{LoadOf([]string{"gw-1", "gw-1:a", "gw-1:b"}, []string{"gw-1:c"}), credstore.ParameterStore,
+			time.Second / 3, "ssm:PutParameter"},
+		{Load{AddedBehind: 9000, RemovedBehind: 9000}, credstore.ParameterStore, 0, ""},
+		{Load{}, credstore.ParameterStore, 0, ""},
 	}
 	for _, test := range tests {
-		got, slowest := Estimate(test.added, test.removed, test.kind, func(op string) float64 { return rates[op] })
+		got, slowest := Estimate(test.load, test.kind, func(op string) float64 { return rates[op] })
 		if got != test.want || slowest != test.slowest {
-			t.Errorf("%d added, %d removed, %s: %s by %q, want %s by %q", test.added, test.removed, test.kind, got,
-				slowest, test.want, test.slowest)
+			t.Errorf("%+v, %s: %s by %q, want %s by %q", test.load, test.kind, got, slowest, test.want, test.slowest)
 		}
 	}
 }

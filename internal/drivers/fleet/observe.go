@@ -61,7 +61,7 @@ func (d *Driver) observe(ctx context.Context, ref assembly.Ref, want spec.Fleet)
 	for name, device := range have.Devices {
 		known, ok := d.opts.Known[name]
 		if ok && device.CSRPEM == "" && device.CertificatePEM == "" &&
-			SourceOf(known) == device.Found.CertificateSource {
+			SourceOf(name, known) == device.Found.CertificateSource {
 			device.CSRPEM, device.CertificatePEM = known.CSRPEM, known.CertificatePEM
 			have.Devices[name] = device
 		}

@@ -54,12 +54,13 @@ func (r *run) reconcileDevice(ctx context.Context, name string) error {
 		have = created
 	}
 	found := have.Found
-	if found.ThingType != r.want.ThingType || !maps.Equal(have.Attributes, want.Attributes) {
-		if err := r.updateThing(ctx, name, want, markOf(have)); err != nil {
+	if found.ThingType != r.want.ThingType || have.Gateway != want.Gateway ||
+		!maps.Equal(have.Attributes, want.Attributes) || behindGateway(name) && found.CertificateSource != sourceNone {
+		if err := r.updateThing(ctx, name, want, markFor(name, have)); err != nil {
 			return err
 		}
 	}
-	if r.certificateIsDue(have, want) {
+	if r.certificateIsDue(name, have, want) {
 		return r.replaceCertificate(ctx, name, existed, have, want)
 	}
 	if !found.InGroup {
@@ -106,10 +107,13 @@ func (r *run) finishRotation(ctx context.Context, name string, have, want spec.D
 }
 
 // certificateIsDue reports whether a device needs another certificate: it has none, the one it has was made from
-// something else, or the only copy of a generated key is gone.
-func (r *run) certificateIsDue(have, want spec.Device) bool {
+// something else, or the only copy of a generated key is gone. A device behind a gateway needs none.
+func (r *run) certificateIsDue(name string, have, want spec.Device) bool {
 	f := have.Found
-	return f.CertificateID == "" || f.Interrupted || f.CertificateSource != SourceOf(want) ||
+	if behindGateway(name) {
+		return false
+	}
+	return f.CertificateID == "" || f.Interrupted || f.CertificateSource != SourceOf(name, want) ||
 		slices.Contains(f.Lost, LostCredentials) && f.CertificateSource == sourceGenerated
 }
 

@@ -43,7 +43,8 @@ func (s *removal) removeBatch(ctx context.Context, names []string) error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	if err := s.store.Remove(ctx, names); err != nil {
+	// A colon cannot be in the name of a parameter or a secret.
+	if err := s.store.Remove(ctx, slices.DeleteFunc(slices.Clone(names), behindGateway)); err != nil {
 		for _, name := range names {
 			if err := s.tally.Record(ctx, name, err); err != nil {
 				return err
@@ -63,6 +64,9 @@ func (s *removal) removeBatch(ctx context.Context, names []string) error {
 
 // disconnect removes a device's certificates and takes it out of the group.
 func (r *run) disconnect(ctx context.Context, name string) error {
+	if behindGateway(name) {
+		return r.leaveGroup(ctx, name)
+	}
 	var ids []string
 	m := markOf(r.have.Devices[name])
 	if m.id != "" {

@@ -44,8 +44,8 @@ type Rotation struct {
 type Rotatable struct {
 	// Names are the devices with a key that the provider generated, in order.
 	Names []string
-	// Other are the devices that have a certificate or a request of their own, or registered themselves, each with the
-	// reason.
+	// Other are the devices that have a certificate or a request of their own, or none, or registered themselves, each
+	// with the reason.
 	Other map[string]string
 
 	things map[string]*thing
@@ -76,6 +76,8 @@ func (d *Driver) SelectRotatable(ctx context.Context, ref assembly.Ref, names []
 		switch {
 		case t.registered != "":
 			s.Other[name] = "registered itself and has a key of its own"
+		case behindGateway(name):
+			s.Other[name] = "is behind a gateway and has no certificate"
 		case strings.HasPrefix(t.mark.source, sourceOwn):
 			s.Other[name] = "has a certificate of its own (certificate_pem)"
 		case strings.HasPrefix(t.mark.source, sourceCSR):

@@ -22,13 +22,16 @@ const detachLimit = 3 * time.Minute
 // createThing creates the thing. A thing that exists by now is ours if it carries our token, whatever else it carries:
 // AWS answers success only to a repeated call with the same attributes [AWS 1.4 CreateThing].
 func (r *run) createThing(ctx context.Context, name string, want spec.Device) (spec.Device, error) {
-	begun := r.begun.Unix()
+	first := mark{begun: r.begun.Unix()}
+	if behindGateway(name) {
+		first = mark{source: sourceNone}
+	}
 	in := &iot.CreateThingInput{
 		ThingName: &name, ThingTypeName: optional(r.want.ThingType),
-		AttributePayload: &types.AttributePayload{Attributes: attributesOf(want, r.owner, mark{begun: begun})},
+		AttributePayload: &types.AttributePayload{Attributes: attributesOf(want, r.owner, first)},
 	}
-	created := spec.Device{Attributes: want.Attributes, Found: &spec.DeviceState{
-		ThingType: r.want.ThingType, Begun: begun,
+	created := spec.Device{Attributes: want.Attributes, Gateway: want.Gateway, Found: &spec.DeviceState{
+		ThingType: r.want.ThingType, CertificateSource: first.source, Begun: first.begun,
 	}}
 	out, err := bulk.Ask(ctx, r.pool, "creating the thing", func(ctx context.Context) (*iot.CreateThingOutput, error) {
 		return r.d.c.IoT().CreateThing(ctx, in)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/uplink"
@@ -294,7 +295,7 @@ func (b *Broker) problems(p *problems) {
 	for name, child := range b.Children {
 		if !ValidChild(name) {
 			p.add("broker.children has %q: want a name of a-z, A-Z, 0-9, _ and -, of at most %d characters", name,
-				maxChild)
+				contract.MaxChildName)
 		}
 		switch {
 		case child.Password == "" && b.ClientCA == "":
@@ -306,11 +307,9 @@ func (b *Broker) problems(p *problems) {
 	}
 }
 
-const maxChild = 64
-
 // ValidChild reports whether a child can have the name.
 func ValidChild(name string) bool {
-	return name != "" && len(name) <= maxChild && strings.Trim(name,
+	return name != "" && len(name) <= contract.MaxChildName && strings.Trim(name,
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 }
 

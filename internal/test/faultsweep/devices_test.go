@@ -25,6 +25,11 @@ func (a *localAWS) deviceProblems(want pipeline.Spec) (problems []string) {
 	c := awsapi.New(a.server.Config(a.t), awsapi.Options{Unlimited: true})
 	expected := len(want.Devices)
 	for name, device := range want.Devices {
+		if contract.GatewayOf(name) != "" {
+			expected--
+			problems = append(problems, a.behindGateway(c, name)...)
+			continue
+		}
 		if err := a.usable(c, want, name, device.Enabled == nil || *device.Enabled); err != nil {
 			problems = append(problems, fmt.Sprintf("device %q: %v", name, err))
 		}
@@ -44,12 +49,26 @@ func (a *localAWS) deviceProblems(want pipeline.Spec) (problems []string) {
 			problems = append(problems, fmt.Sprintf("claim certificate: %v", err))
 		}
 	}
-	if len(things) != expected || len(certificates) != expected+claims {
+	if len(things) != len(want.Devices) || len(certificates) != expected+claims {
 		problems = append(problems,
-			fmt.Sprintf("%d things and %d certificates for %d devices and %d claim", len(things), len(certificates),
-				expected, claims))
+			fmt.Sprintf("%d things and %d certificates for %d devices, of which %d connect themselves, and %d claim",
+				len(things), len(certificates), len(want.Devices), expected, claims))
 	}
 	return problems
+}
+
+// behindGateway checks that a thing has no principal, and is in the group that has the policy.
+func (a *localAWS) behindGateway(c *awsapi.Clients, thing string) (problems []string) {
+	ctx := a.t.Context()
+	principals, err := c.IoT().ListThingPrincipals(ctx, &iot.ListThingPrincipalsInput{ThingName: &thing})
+	if err != nil || len(principals.Principals) > 0 {
+		return []string{fmt.Sprintf("device %q, which is behind a gateway, has principals: %v, %v", thing, principals, err)}
+	}
+	groups, err := c.IoT().ListThingGroupsForThing(ctx, &iot.ListThingGroupsForThingInput{ThingName: &thing})
+	if err != nil || len(groups.ThingGroups) != 1 {
+		return []string{fmt.Sprintf("device %q is in the groups %v, want one: %v", thing, groups, err)}
+	}
+	return nil
 }
 
 // usable checks that the thing's one certificate is what its bundle holds, with the key that belongs to it.

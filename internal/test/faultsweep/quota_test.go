@@ -108,7 +108,7 @@ func (l *limited) apply(t testing.TB, devices int) {
 // dictated is the time that the quotas leave no way below for so many new devices: a bucket holds one second's worth,
 // which is free.
 func dictated(devices int, store string) (time.Duration, string) {
-	takes, operation := fleet.Estimate(devices, 0, store,
+	takes, operation := fleet.Estimate(fleet.Load{Added: devices}, store,
 		func(operation string) float64 { return iotstub.Quotas()[operation] })
 	return takes - time.Second, operation
 }

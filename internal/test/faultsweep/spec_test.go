@@ -31,9 +31,12 @@ func sweepSpec(version int) pipeline.Spec {
 	s := pipeline.Spec{
 		Name: "sweep",
 		Devices: map[string]pipeline.DeviceSpec{
-			"changed":                    {Attributes: map[string]string{"v": fmt.Sprint(version)}},
-			"disabled":                   {Enabled: aws.Bool(version == 1)},
-			fmt.Sprintf("in%d", version): {},
+			"changed":                     {Attributes: map[string]string{"v": fmt.Sprint(version)}},
+			"gw":                          {Gateway: &pipeline.GatewaySpec{}},
+			"gw:changed":                  {Attributes: map[string]string{"v": fmt.Sprint(version)}},
+			fmt.Sprintf("gw:%d", version): {},
+			"disabled":                    {Enabled: aws.Bool(version == 1)},
+			fmt.Sprintf("in%d", version):  {},
 		},
 		Credentials: &pipeline.CredentialsSpec{
 			Store:             aws.String(contract.CredentialsInBucket),

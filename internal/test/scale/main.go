@@ -147,7 +147,7 @@ func keep(name string, results []result) error {
 
 // dictated is the time that AWS's quotas leave no way below; a bucket holds one second's worth, which is free.
 func dictated(added, removed int) time.Duration {
-	takes, _ := fleet.Estimate(added, removed, pipeline.StoreFor(max(added, removed)),
+	takes, _ := fleet.Estimate(fleet.Load{Added: added, Removed: removed}, pipeline.StoreFor(max(added, removed)),
 		func(operation string) float64 { return quotas[operation] })
 	return max(0, takes-time.Second)
 }
