@@ -45,7 +45,7 @@ func (b *builder) presenceSQL() string {
 // clientPrefixes are the names of the devices, and how the names of those begin that register themselves.
 func (b *builder) clientPrefixes() []string {
 	names := slices.DeleteFunc(slices.Collect(maps.Keys(b.fleet().Devices)),
-		func(name string) bool { return contract.GatewayOf(name) != "" }) // the gateway's connection is none of theirs
+		func(name string) bool { return contract.GatewayOf(name) != "" }) // their gateway connects for them
 	if b.hasClaim() {
 		names = append(names, deref(b.config.Provisioning.Claim.ThingNamePrefix))
 	}
