@@ -1,7 +1,7 @@
 package contract
 
-// Attributes of a pipeline's things. A device may not use them for itself, which leaves it 48 of AWS's 50, and a gateway
-// 47 [AWS 1.3 attributes per thing].
+// Attributes of a pipeline's things. A device may not use them for itself, which leaves it 48 of AWS's 50, and a
+// gateway 47 [AWS 1.3 attributes per thing].
 const (
 	// OwnerAttribute holds the owner token. A device may use no attribute that begins with this name.
 	OwnerAttribute = "iot-pipeline"

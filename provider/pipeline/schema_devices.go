@@ -43,7 +43,8 @@ func devices() capability {
 				"certificates follow from `naming`. Empty with `devices_from`.", attributes{
 				"certificate_id": result("ID of the certificate. Null for a device behind a gateway."),
 				"credentials": result("ARN of the parameter or secret that holds the certificate, the endpoint and " +
-					"the topics, and the private key if the provider generated it. Null for a device behind a gateway."),
+					"the topics, and the private key if the provider generated it. Null for a device behind a " +
+					"gateway."),
 			}),
 			"fleet": fleetResult(),
 		},
@@ -59,8 +60,8 @@ func devicesFrom() schema.Attribute {
 		"reports an inconsistent final plan with both values of `fleet.digest`.", attributes{
 		"file": required("Path of the file, relative to the working directory; in a module, write " +
 			"`\"${path.module}/fleet.csv\"`. A `.csv` file has a header line with the column `name` and, as needed, " +
-			"`enabled` and `gateway` (`true` or `false`), `silence_minutes`, `attributes.<key>`, `csr_pem`, `csr_file`, " +
-			"`certificate_pem` and " +
+			"`enabled` and `gateway` (`true` or `false`), `silence_minutes`, `attributes.<key>`, `csr_pem`, " +
+			"`csr_file`, `certificate_pem` and " +
 			"`certificate_file`. A `.ndjson` or `.jsonl` file has one JSON object per line with the same members and " +
 			"the object `attributes`. Paths in the file are relative to its folder."),
 		"report": optional("Path of a CSV file that each plan writes, with the name of every device that is added, " +

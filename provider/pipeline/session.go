@@ -77,7 +77,8 @@ func newSession(ctx context.Context, conn *connection.Connection, m *model, o op
 	s.readFiles(ctx, o.purpose, o.prior)
 	if s.roster != nil {
 		s.env.Roster = s.roster.Devices
-		err := errors.Join(pipeline.CheckSilence(m.spec, s.env), pipeline.CheckGateways(m.spec, s.env, m.unknown.Covers))
+		err := errors.Join(pipeline.CheckSilence(m.spec, s.env),
+			pipeline.CheckGateways(m.spec, s.env, m.unknown.Covers))
 		if err != nil {
 			return nil, err
 		}

@@ -14,9 +14,9 @@ import (
 // mark is the value of a thing's certificate attribute: "<source>:<id>", then ",<id>" for each certificate that is
 // retired and not yet removed, then "/<id>" for each earlier one that stays valid until somebody retires it, then
 // "#<time>" while another certificate is being created in its place, or "=<time>.<nonce>" while one is being issued
-// beside it; the nonce is that of the run that issues it. It is written when the certificate is attached and its bundle
-// stored. A thing that has no certificate yet carries "@<time>", and one that gets none "none". The time, in Unix seconds, is when the creation began:
-// a certificate that was lost is no older.
+// beside it; the nonce is that of the run that issues it. It is written when the certificate is attached and its
+// bundle stored. A thing that has no certificate yet carries "@<time>", and one that gets none "none". The time, in
+// Unix seconds, is when the creation began: a certificate that was lost is no older.
 type mark struct {
 	source   string
 	id       string

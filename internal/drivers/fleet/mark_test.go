@@ -60,10 +60,10 @@ func TestEstimate(t *testing.T) {
 		"iot:DeleteCertificate":        10,
 	}
 	tests := []struct {
-		load Load
-		kind           string
-		want           time.Duration
-		slowest        string
+		load    Load
+		kind    string
+		want    time.Duration
+		slowest string
 	}{
 		{Load{Added: 9000}, credstore.ParameterStore, 3000 * time.Second, "ssm:PutParameter"},
 		{Load{Added: 9000}, credstore.SecretsManager, 600 * time.Second, "iot:CreateCertificateFromCsr"},
