@@ -55,7 +55,7 @@ func parseNDJSON(text io.Reader, r *reader) {
 		}
 		r.add(record{line: n, name: l.Name, silence: silence, enabled: l.Enabled, gateway: l.Gateway,
 			attributes: l.Attributes,
-			csrPEM: l.CSRPEM, csrFile: l.CSRFile, certificatePEM: l.CertificatePEM, certFile: l.CertificateFile})
+			csrPEM:     l.CSRPEM, csrFile: l.CSRFile, certificatePEM: l.CertificatePEM, certFile: l.CertificateFile})
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
 		r.fault(n+1, "the line is longer than %d bytes; what follows was not read", maxLine)
