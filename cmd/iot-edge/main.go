@@ -20,7 +20,7 @@ import (
 )
 
 const usage = `usage:
-  iot-edge run CONFIG    run the gateway until SIGTERM or SIGINT
+  iot-edge run CONFIG    run the gateway until SIGTERM or SIGINT; SIGHUP reads the credentials again, and connects
   iot-edge check CONFIG  check the configuration, the credentials and the certificates
   iot-edge password      hash a child's password, read from standard input, for broker.children
   iot-edge version
@@ -71,10 +71,18 @@ func run(ctx context.Context, file string, logs io.Writer) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	g, err := gateway.Start(c, version, logger(c.Log, logs))
+	g, err := gateway.Start(c, version, logger(c.Log, logs), clock())
 	if err != nil {
 		return err
 	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	go func() {
+		for range hangups {
+			g.Reload()
+		}
+	}()
 	return g.Run(ctx)
 }
 

@@ -59,6 +59,6 @@ type Silence struct {
 	RefreshSeconds int64 `json:"refresh_seconds,omitzero"`
 	// Devices are those with a limit of their own, by its minutes.
 	Devices map[int64][]string `json:"devices,omitzero"`
-	// Described is how many devices the pipeline describes; nil if others can register themselves.
+	// Described is how many devices the pipeline describes; nil if there can be others.
 	Described *int64 `json:"described,omitzero"`
 }

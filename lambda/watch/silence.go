@@ -29,7 +29,7 @@ type limits struct {
 	longest time.Duration
 	// lag is how much later than a device's last message the last one can be that is in the table.
 	lag time.Duration
-	// described is how many devices the pipeline describes; nil if others can register themselves.
+	// described is how many devices the pipeline describes; nil if there can be others.
 	described *int64
 	mark      string // changes with the limits
 }

@@ -94,6 +94,8 @@ type Settings struct {
 	Limits  uplink.Limits `json:"limits,omitzero"`
 	// StatusSeconds is how often the gateway reports its state.
 	StatusSeconds int `json:"status_seconds,omitzero"`
+	// StatusTelemetry sends the state as telemetry of the gateway as well, so that stores and alerts have it.
+	StatusTelemetry bool `json:"status_telemetry,omitzero"`
 	// CommandResults forwards what children answer to commands. Only a pipeline with an API takes that: AWS IoT closes
 	// the connection otherwise.
 	CommandResults bool `json:"command_results,omitzero"`

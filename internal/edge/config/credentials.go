@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
@@ -19,6 +21,14 @@ type Identity struct {
 	Prefix   string // the pipeline's topic prefix
 	Endpoint string // host:port
 	TLS      *tls.Config
+	// CertificateID is AWS's name of the certificate.
+	CertificateID string
+}
+
+// Same reports whether a connection with the other credentials would be one with these.
+func (i *Identity) Same(other *Identity) bool {
+	return i.Endpoint == other.Endpoint && slices.EqualFunc(i.TLS.Certificates[0].Certificate,
+		other.TLS.Certificates[0].Certificate, bytes.Equal)
 }
 
 // The files of a directory of credentials.
@@ -64,7 +74,8 @@ func (c *Config) Identity() (*Identity, error) {
 			return nil, err
 		}
 	}
-	return &Identity{Gateway: b.Thing, Prefix: prefix, Endpoint: endpoint, TLS: config}, nil
+	return &Identity{Gateway: b.Thing, Prefix: prefix, Endpoint: endpoint, TLS: config,
+		CertificateID: b.CertificateID}, nil
 }
 
 func readBundle(name string) (b contract.Bundle, err error) {

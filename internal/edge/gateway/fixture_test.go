@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -103,6 +104,7 @@ type cloud struct {
 	messages []message
 	changed  chan struct{} // closed and replaced with each message
 	desired  string        // of the shadow "edge"
+	serials  []string      // of the certificates that connected
 }
 
 type message struct{ topic, payload string }
@@ -145,7 +147,14 @@ func (c *cloud) Provides(b byte) bool {
 
 func (c *cloud) OnConnectAuthenticate(cl *mqtt.Client, _ packets.Packet) bool {
 	conn, ok := cl.Net.Conn.(*tls.Conn)
-	return ok && conn.ConnectionState().PeerCertificates[0].Subject.CommonName == cl.ID
+	if !ok {
+		return false
+	}
+	peer := conn.ConnectionState().PeerCertificates[0]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.serials = append(c.serials, peer.SerialNumber.String())
+	return peer.Subject.CommonName == cl.ID
 }
 
 // OnACLCheck allows what the policy of a gateway allows.
@@ -154,6 +163,9 @@ func (c *cloud) OnACLCheck(cl *mqtt.Client, name string, write bool) bool {
 		return true
 	}
 	if strings.HasPrefix(name, "$aws/things/"+cl.ID+"/shadow/") {
+		return true
+	}
+	if write && name == "gh/"+cl.ID+"/telemetry" {
 		return true
 	}
 	if !write {
@@ -287,14 +299,9 @@ const gatewayName = "gw-1"
 func newSite(t testing.TB, a *authority, endpoint string, children []string) *site {
 	t.Helper()
 	s := &site{dir: t.TempDir(), authority: a, password: "correct horse"}
-	certificate, key := a.pair(t, gatewayName)
-	bundle, err := json.Marshal(contract.Bundle{Thing: gatewayName, CertificatePEM: string(certificate),
-		PrivateKey: string(key), Endpoint: endpoint, Topics: contract.TopicsOf("gh", gatewayName)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.issue(t, endpoint, "first")
 	brokerCertificate, brokerKey := a.pair(t, "broker")
-	for name, content := range map[string][]byte{"bundle.json": bundle, "ca.pem": a.pem, "broker.pem": brokerCertificate,
+	for name, content := range map[string][]byte{"ca.pem": a.pem, "broker.pem": brokerCertificate,
 		"broker.key": brokerKey} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), content, 0o600); err != nil {
 			t.Fatal(err)
@@ -319,6 +326,20 @@ func newSite(t testing.TB, a *authority, endpoint string, children []string) *si
 	return s
 }
 
+// issue writes new credentials of the gateway.
+func (s *site) issue(t testing.TB, endpoint, id string) {
+	t.Helper()
+	certificate, key := s.authority.pair(t, gatewayName)
+	bundle, err := json.Marshal(contract.Bundle{Thing: gatewayName, CertificatePEM: string(certificate), CertificateID: id,
+		PrivateKey: string(key), Endpoint: endpoint, Topics: contract.TopicsOf("gh", gatewayName)})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(s.dir, "bundle.json"), bundle, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (s *site) save(t testing.TB) {
 	t.Helper()
 	text, err := json.Marshal(s.config)
@@ -330,14 +351,35 @@ func (s *site) save(t testing.TB) {
 	}
 }
 
-// build returns the program as it is released.
-func build(t testing.TB) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "iot-edge")
+// programs is the directory of the program; TestMain removes it.
+var programs string
+
+func TestMain(m *testing.M) {
+	var err error
+	if programs, err = os.MkdirTemp("", "iot-edge"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(programs)
+	os.Exit(code)
+}
+
+// released builds the program as it is released, once for all tests.
+var released = sync.OnceValues(func() (string, error) {
+	program := filepath.Join(programs, "iot-edge")
 	command := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "../../../cmd/iot-edge")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("building iot-edge: %v\n%s", err, out)
+		return "", fmt.Errorf("building iot-edge: %w\n%s", err, out)
+	}
+	return program, nil
+})
+
+func build(t testing.TB) string {
+	t.Helper()
+	program, err := released()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return program
 }

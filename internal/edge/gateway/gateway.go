@@ -17,6 +17,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/broker"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/uplink"
 )
 
@@ -27,6 +28,7 @@ type Gateway struct {
 	log      *slog.Logger
 	version  string // of the program
 	started  time.Time
+	clock    func() rules.Time
 
 	queue   *queue.Queue
 	broker  *broker.Broker
@@ -34,14 +36,18 @@ type Gateway struct {
 	monitor net.Listener
 	decider *decider
 
-	mu       sync.Mutex
-	settings config.Settings
-	desired  []byte // that the settings come from, nil for those of the file
-	statuses chan struct{}
+	mu          sync.Mutex
+	settings    config.Settings
+	desired     []byte           // that the settings come from, nil for those of the file
+	credentials *config.Identity // those that the uplink uses
+	statuses    chan struct{}
+	reloads     chan struct{}
+	renewals    renewals
+	reported    reportedCounts // only tick uses it
 }
 
-// Start starts a gateway. Run makes it work.
-func Start(c *config.Config, version string, log *slog.Logger) (*Gateway, error) {
+// Start starts a gateway. Run makes it work. The clock is that of the children's messages.
+func Start(c *config.Config, version string, log *slog.Logger, clock func() rules.Time) (*Gateway, error) {
 	identity, err := c.Identity()
 	if err != nil {
 		return nil, err
@@ -50,8 +56,8 @@ func Start(c *config.Config, version string, log *slog.Logger) (*Gateway, error)
 		return nil, fmt.Errorf("the credentials are those of %q, which is a device behind a gateway: use the gateway's",
 			identity.Gateway)
 	}
-	g := &Gateway{config: c, identity: identity, log: log, version: version, started: time.Now(),
-		statuses: make(chan struct{}, 1)}
+	g := &Gateway{config: c, identity: identity, credentials: identity, log: log, version: version, started: time.Now(),
+		clock: clock, statuses: make(chan struct{}, 1), reloads: make(chan struct{}, 1)}
 	if err := g.open(); err != nil {
 		g.close()
 		return nil, err
@@ -62,6 +68,9 @@ func Start(c *config.Config, version string, log *slog.Logger) (*Gateway, error)
 func (g *Gateway) open() (err error) {
 	dir := filepath.Join(g.config.StateDirectory, "queue")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the directory of the queue: %w", err)
+	}
+	if err := syncDirectory(g.config.StateDirectory); err != nil {
 		return fmt.Errorf("making the directory of the queue: %w", err)
 	}
 	g.queue, err = queue.Open(dir, queue.Options{
@@ -172,9 +181,14 @@ func (g *Gateway) tick(ctx context.Context) {
 				g.log.Error("The queue cannot be written to the disk.", "error", err)
 			}
 			continue
+		case <-g.reloads:
+			g.renew()
+			g.uplink.Retry()
+			continue
 		case <-g.statuses:
 		case <-reports.C:
 			g.decider.tick()
+			g.renewNow()
 			g.mu.Lock()
 			due := time.Duration(g.settings.StatusSeconds) * time.Second
 			g.mu.Unlock()

@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
 )
 
@@ -40,13 +42,15 @@ type LinkStatus struct {
 	Since      time.Time `json:"since"`
 	Reconnects uint64    `json:"reconnects"`
 	LastError  string    `json:"last_error,omitempty"`
+	// CertificateID is AWS's name of the certificate with which the uplink connects.
+	CertificateID string `json:"certificate_id,omitempty"`
 }
 
 // Status returns the gateway's state.
 func (g *Gateway) Status() Status {
 	q, u := g.queue.Stats(), g.uplink.Stats()
 	g.mu.Lock()
-	settings := g.settings.Version
+	settings, certificate := g.settings.Version, g.credentials.CertificateID
 	g.mu.Unlock()
 	s := Status{
 		Status: "online", Version: g.version, Settings: settings, Uptime: int64(time.Since(g.started).Seconds()),
@@ -54,7 +58,7 @@ func (g *Gateway) Status() Status {
 		Queue: QueueStatus{Records: q.Records, Bytes: q.Bytes, MaxBytes: q.MaxBytes, Rejected: q.Rejected, Lost: q.Lost,
 			Dropped: map[string]uint64{}},
 		Uplink: LinkStatus{Connected: u.Connected, Since: u.Since.UTC().Truncate(time.Second), Reconnects: u.Reconnects,
-			LastError: u.LastError},
+			LastError: u.LastError, CertificateID: certificate},
 		Rules: g.decider.status(),
 	}
 	if !q.Oldest.IsZero() {
@@ -79,11 +83,64 @@ func (g *Gateway) reportNow() {
 
 // report publishes the state. Without uplink there is nobody to tell: the next connection reports again.
 func (g *Gateway) report() {
-	payload, err := json.Marshal(g.Status())
-	if err == nil {
-		err = g.uplink.Publish(contract.TopicsOf(g.identity.Prefix, g.identity.Gateway).Status, payload)
+	status := g.Status()
+	topics := contract.TopicsOf(g.identity.Prefix, g.identity.Gateway)
+	err := g.publish(topics.Status, status)
+	g.mu.Lock()
+	settings := g.settings
+	g.mu.Unlock()
+	if err == nil && settings.StatusTelemetry {
+		err = g.publish(topics.Telemetry, g.reported.reading(status, settings, g.decider.now().Wall))
 	}
 	if err != nil {
 		g.log.Debug("The state was not reported.", "error", err)
+		return
 	}
+	g.reported.are(status)
+}
+
+func (g *Gateway) publish(topic string, content any) error {
+	payload, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	return g.uplink.Publish(topic, payload)
+}
+
+// reportedCounts are the counts of the last state that was reported.
+type reportedCounts struct {
+	known                   bool
+	dropped, lost, rejected uint64
+	reconnects              uint64
+}
+
+func (c *reportedCounts) are(s Status) {
+	*c = reportedCounts{known: true, dropped: s.Queue.allDropped(), lost: s.Queue.Lost, rejected: s.Queue.Rejected,
+		reconnects: s.Uplink.Reconnects}
+}
+
+// reading is the state as telemetry of the gateway. What is counted is counted since the last report, so that an alert
+// ends; after a start, since then.
+func (c *reportedCounts) reading(s Status, settings config.Settings, now time.Time) map[string]any {
+	since := *c
+	if !since.known {
+		since.are(s)
+	}
+	measures := map[string]any{
+		"queue_records": s.Queue.Records, "queue_bytes": s.Queue.Bytes, "queue_oldest_seconds": s.Queue.OldestSeconds,
+		"queue_dropped": s.Queue.allDropped() - min(since.dropped, s.Queue.allDropped()),
+		"queue_lost":    s.Queue.Lost - min(since.lost, s.Queue.Lost), "queue_rejected": s.Queue.Rejected - since.rejected,
+		"queue_problem": s.Queue.Problem != "", "children_connected": s.Children,
+		"uplink_reconnects": s.Uplink.Reconnects - min(since.reconnects, s.Uplink.Reconnects),
+	}
+	return map[string]any{cmp.Or(settings.TimeField, "timestamp"): now.UnixMilli(),
+		cmp.Or(settings.DataField, "data"): measures}
+}
+
+func (q QueueStatus) allDropped() uint64 {
+	sum := uint64(0)
+	for _, n := range q.Dropped {
+		sum += n
+	}
+	return sum
 }

@@ -33,9 +33,17 @@ type decider struct {
 	failed   uint64 // commands that could not be sent
 }
 
+// now is the time of a message that comes now.
+func (d *decider) now() rules.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.clock()
+}
+
 // startRules makes the rules of the settings hold, with the state that they had when the gateway stopped.
 func (g *Gateway) startRules() error {
-	d := &decider{gateway: g, clock: rules.SystemClock(), file: filepath.Join(g.config.StateDirectory, "rules.json")}
+	d := &decider{gateway: g, clock: steady(g.clock, g.queue.Newest()),
+		file: filepath.Join(g.config.StateDirectory, "rules.json")}
 	engine, err := g.newEngine(g.settings)
 	if err != nil {
 		return err
@@ -55,7 +63,7 @@ func (g *Gateway) startRules() error {
 			"error", err)
 		return nil
 	}
-	if _, err := d.put(left); err != nil {
+	if _, err := d.put(left, now); err != nil {
 		return fmt.Errorf("storing the windows of rules that have changed: %w", err)
 	}
 	return d.keep(now, false) // from here on, an end without Close is a crash
@@ -72,8 +80,9 @@ func (g *Gateway) newEngine(s config.Settings) (*rules.Engine, error) {
 // take decides about a message of a child. It returns when what is forwarded of it is in the queue.
 func (d *decider) take(topic string, payload []byte) error {
 	d.mu.Lock()
-	d.outputs = d.engine.Message(d.outputs[:0], topic, payload, d.clock())
-	last, err := d.put(d.outputs)
+	now := d.clock()
+	d.outputs = d.engine.Message(d.outputs[:0], topic, payload, now)
+	last, err := d.put(d.outputs, now)
 	d.mu.Unlock()
 	if err != nil {
 		return err
@@ -83,14 +92,14 @@ func (d *decider) take(topic string, payload []byte) error {
 
 // put stores outputs, and sends commands; d.mu is held, so that the messages of a child stay in order. It returns the
 // sequence number of the last record.
-func (d *decider) put(outputs []rules.Output) (last uint64, err error) {
+func (d *decider) put(outputs []rules.Output, now rules.Time) (last uint64, err error) {
 	for i := range outputs {
 		o := &outputs[i]
 		if o.Kind == rules.ToChild {
 			d.command(o)
 			continue
 		}
-		sequence, failure := d.gateway.queue.Write(queue.Record{Time: time.Now(), Priority: priorities[o.Priority],
+		sequence, failure := d.gateway.queue.Write(queue.Record{Time: now.Wall, Priority: priorities[o.Priority],
 			Topic: o.Topic, Payload: o.Payload})
 		if failure != nil {
 			err = failure
@@ -121,7 +130,7 @@ func (d *decider) tick() {
 	defer d.mu.Unlock()
 	now := d.clock()
 	d.outputs = d.engine.Tick(d.outputs[:0], now)
-	if _, err := d.put(d.outputs); err != nil {
+	if _, err := d.put(d.outputs, now); err != nil {
 		d.gateway.log.Error("Results of rules could not be stored.", "error", err)
 	}
 	if now.Elapsed-d.kept < keepEvery {
@@ -164,7 +173,7 @@ func (d *decider) change(engine *rules.Engine) error {
 		return err
 	}
 	d.engine = engine
-	if _, err := d.put(left); err != nil {
+	if _, err := d.put(left, now); err != nil {
 		d.gateway.log.Error("Windows of rules that have changed could not be stored.", "error", err)
 	}
 	if err := d.keep(now, false); err != nil {

@@ -123,13 +123,13 @@ func (g *Gateway) change(desired []byte) error {
 	return nil
 }
 
-// replaceFile replaces a file as a whole: after a crash, it has the old content or the new.
+// replaceFile replaces a file as a whole: after a crash or a power failure, it has the old content or the new. One
+// goroutine at a time may replace a file.
 func replaceFile(name string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // nothing is there after the rename
 	_, err = f.Write(content)
 	if err == nil {
 		err = f.Sync()
@@ -140,5 +140,18 @@ func replaceFile(name string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), name)
+	if err := os.Rename(f.Name(), name); err != nil {
+		return err
+	}
+	return syncDirectory(filepath.Dir(name))
+}
+
+// syncDirectory makes the names in a directory durable.
+func syncDirectory(name string) error {
+	dir, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
 }

@@ -159,7 +159,7 @@ type Recovery struct {
 	StateDamaged bool
 }
 
-// Newest is the latest time of a record that was ever appended; zero if there was none.
+// Newest is the time of the record that was appended last; zero if there was none.
 func (q *Queue) Newest() time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -246,7 +246,7 @@ func (q *Queue) append(r Record) (sequence uint64, err error) {
 	}
 	q.state.next++
 	q.state.live++
-	q.state.newest = max(q.state.newest, uint64(max(r.Time.UnixMilli(), 0)))
+	q.state.newest = millis(r.Time)
 	q.saveState()
 	return r.Sequence, nil
 }

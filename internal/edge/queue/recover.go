@@ -89,11 +89,12 @@ func (q *Queue) scanSegment(s *segment) (newest, known uint64, err error) {
 		}
 		s.records++
 		newest = r.Sequence
-		q.state.newest = max(q.state.newest, uint64(max(r.Time.UnixMilli(), 0)))
 		if r.Sequence > q.state.settled {
 			s.live++
 			if r.Sequence < q.state.next {
 				known++
+			} else {
+				q.state.newest = max(q.state.newest, millis(r.Time))
 			}
 		}
 	}

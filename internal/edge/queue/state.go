@@ -3,6 +3,7 @@ package queue
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"time"
 )
 
 // state is what survives besides the segments.
@@ -14,7 +15,7 @@ type state struct {
 	dropped    [priorities]uint64
 	rejected   uint64
 	lost       uint64
-	newest     uint64 // the latest time of a record, in milliseconds since 1970
+	newest     uint64 // the time of the last record, in milliseconds since 1970
 }
 
 const (
@@ -24,6 +25,8 @@ const (
 	slotDistance = 4096
 	slotSize     = 4 + 8*(7+int(priorities)) + 4
 )
+
+func millis(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }
 
 func (s state) encode() []byte {
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, slotSize), stateMagic)

@@ -131,6 +131,7 @@ func TestRulesSeeWhatTheCloudSees(t *testing.T) {
 		for range 300 {
 			topic, payload := topics[random.IntN(len(topics))], randomPayload(random)
 			want, ok := c.eval(t, topic, payload, start.Wall)
+			clear(e.stamps) // all messages have the same time
 			out := e.Message(nil, topic, payload, start)
 			if !ok && out[0].Rule == "" {
 				continue

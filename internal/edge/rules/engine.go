@@ -57,8 +57,10 @@ type Engine struct {
 	counters  Counters
 	used      int // series
 	swept     time.Duration
+	stamps    map[string]int64 // the latest time that a child's message got here, in milliseconds
 
 	message  iotsql.Message      // the one in progress
+	stamped  int64               // the time that it got here; 0: none
 	readings []telemetry.Reading // scratch
 }
 
@@ -71,7 +73,7 @@ func New(config Config) (*Engine, error) {
 	if config.MaxSeries == 0 {
 		config.MaxSeries = DefaultMaxSeries
 	}
-	e := &Engine{config: config, rules: rules}
+	e := &Engine{config: config, rules: rules, stamps: map[string]int64{}}
 	e.dataField, e.timeField = config.fields()
 	decoder, err := telemetry.New(telemetry.Options{DataField: e.dataField, TimeField: e.timeField})
 	if err != nil {
@@ -86,6 +88,7 @@ func New(config Config) (*Engine, error) {
 func (e *Engine) Message(dst []Output, topicName string, payload []byte, at Time) []Output {
 	dst = e.Tick(dst, at)
 	e.counters.Messages++
+	e.stamped = 0
 	child, ok := e.child(topicName)
 	if !ok {
 		return e.unmatched(dst, "", topicName, payload, at)
@@ -169,7 +172,7 @@ func (e *Engine) unmatched(dst []Output, child, topicName string, payload []byte
 	}
 	e.counters.UnmatchedForwarded++
 	if child != "" && topicName[len(e.config.Prefix)+1+len(child):] == telemetryTopic {
-		payload = e.stamped(payload, at)
+		payload = e.readAndStamp(child, payload, at)
 	}
 	return append(dst, Output{Child: child, Topic: topicName, Payload: payload})
 }
@@ -192,7 +195,7 @@ func (e *Engine) forward(dst []Output, r *rule, child string, payload []byte, at
 	s := e.seriesOf(r, child, at)
 	if r.source.Window == nil && r.source.Report == nil {
 		if s.allow(r, at) {
-			dst = e.out(dst, r, child, e.stamped(payload, at))
+			dst = e.out(dst, r, child, e.readAndStamp(child, payload, at))
 		}
 		return dst
 	}
@@ -202,7 +205,7 @@ func (e *Engine) forward(dst []Output, r *rule, child string, payload []byte, at
 		return e.out(dst, r, child, payload)
 	}
 	if s == nil {
-		return e.out(dst, r, child, e.stamp(payload, readings, at))
+		return e.out(dst, r, child, e.stamp(child, payload, readings, at))
 	}
 	if r.source.Window != nil {
 		return e.gather(dst, r, s, readings, at)
@@ -210,7 +213,7 @@ func (e *Engine) forward(dst []Output, r *rule, child string, payload []byte, at
 	if !s.report(e, r, readings, at) {
 		return dst
 	}
-	return e.out(dst, r, child, e.stamp(payload, readings, at))
+	return e.out(dst, r, child, e.stamp(child, payload, readings, at))
 }
 
 // decode reads telemetry as the functions in the cloud do.
@@ -310,18 +313,18 @@ func (e *Engine) reserve(r *rule) bool {
 	return true
 }
 
-// stamped is stamp for a payload that has not been read yet.
-func (e *Engine) stamped(payload []byte, at Time) []byte {
+// readAndStamp is stamp for a payload that has not been read yet.
+func (e *Engine) readAndStamp(child string, payload []byte, at Time) []byte {
 	readings, err := e.decode(payload, at)
 	if err != nil {
 		return payload
 	}
-	return e.stamp(payload, readings, at)
+	return e.stamp(child, payload, readings, at)
 }
 
 // stamp adds the time to a message that has none of its own. It may wait in the queue for hours, and the cloud takes
 // the time of arrival for that of a message without time. Only an object can get one; other messages stay as they are.
-func (e *Engine) stamp(payload []byte, readings []telemetry.Reading, at Time) []byte {
+func (e *Engine) stamp(child string, payload []byte, readings []telemetry.Reading, at Time) []byte {
 	if slices.ContainsFunc(readings, func(r telemetry.Reading) bool { return r.HasTime || r.Implausible }) {
 		return payload
 	}
@@ -335,6 +338,26 @@ func (e *Engine) stamp(payload []byte, readings []telemetry.Reading, at Time) []
 	}
 	stamped := make([]byte, 0, len(payload)+len(e.timeField)+20)
 	stamped = appendMember(append(stamped, '{'), e.timeField)
-	stamped = appendMillis(stamped, at.Wall)
+	stamped = appendMillis(stamped, time.UnixMilli(e.distinct(child, at.Wall.UnixMilli())))
 	return append(append(stamped, ','), payload[start+1:]...)
+}
+
+// mostAhead is how far a child's times may get ahead of the clock. When it goes back by more, they follow.
+const mostAhead = 60_000
+
+// distinct returns a time for the child's message in progress that no other message of it has got: stores keep one
+// reading for a time.
+func (e *Engine) distinct(child string, ms int64) int64 {
+	if e.stamped != 0 {
+		return e.stamped
+	}
+	last, known := e.stamps[child]
+	if known && ms <= last && last-ms < mostAhead {
+		ms = last + 1
+	}
+	if !known {
+		child = strings.Clone(child) // it is a part of the message's topic
+	}
+	e.stamps[child], e.stamped = ms, ms
+	return ms
 }

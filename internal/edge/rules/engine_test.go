@@ -95,6 +95,7 @@ func TestSeveralRules(t *testing.T) {
 	e := newEngine(t, c)
 	stamp := fmt.Sprintf(`{"timestamp":%d,`, millis(start))
 	check(t, "one takes it", e.soil(20, start), "gw-1:soil-1/telemetry "+stamp+`"t":20,"by":"gw-1","id":"gw-1:soil-1"}`)
+	stamp = fmt.Sprintf(`{"timestamp":%d,`, millis(start)+1) // the same for both, and another than before
 	check(t, "two take it", e.soil(40, start),
 		"gw-1:soil-1/telemetry "+stamp+`"t":40,"by":"gw-1","id":"gw-1:soil-1"}`,
 		"low gw-1:soil-1/telemetry "+stamp+`"hot":40}`,
