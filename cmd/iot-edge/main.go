@@ -71,13 +71,13 @@ func run(ctx context.Context, file string, logs io.Writer) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // before the start, or it would end the program
+	defer signal.Stop(hangups)
 	g, err := gateway.Start(c, version, logger(c.Log, logs), clock())
 	if err != nil {
 		return err
 	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	go func() {
 		for range hangups {
 			g.Reload()

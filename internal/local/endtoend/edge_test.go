@@ -1,26 +1,25 @@
 package endtoend_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
+	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	paho "github.com/eclipse/paho.mqtt.golang"
-
-	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/rules"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/uplink"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/local/runlog"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/operate"
 )
 
-// edgePipeline has a gateway, a store whose rows tell duplicates, and an alert that commands a device.
+// edgePipeline has a gateway, a store whose rows tell duplicates, and alerts that command devices.
 const edgePipeline = `
 resource "iot_pipeline" "gh" {
   name          = "NAME"
@@ -29,225 +28,335 @@ resource "iot_pipeline" "gh" {
   timestream    = {}
   archive       = { enabled = false }
   processor     = { batch_window_seconds = 0 }
-  alerts        = { rules = { hot = { when = "data.t > 1000", command = jsonencode({ cool = true }) } } }
+  alerts        = { rules = { hot = { when = "data.t > 100000", command = jsonencode({ cool = true }) } } }
   force_destroy = true
 }
 `
 
-// TestEdge: readings of children reach the stores through the gateway, although its uplink is cut and it is killed, each
-// once. A command for a child arrives.
+// TestEdge is the life of a gateway and its children between the sensors and the stores.
 func TestEdge(t *testing.T) {
 	w := deploy(t, strings.ReplaceAll(edgePipeline, "NAME", name))
-	line := startLine(t, w.runtime.MQTTAddr())
-	g := newEdge(t, w, line.listener.Addr())
-	g.run(t)
-	names := []string{"soil-1", "soil-2", "soil-3"}
-	begin := time.Now().Add(-5 * time.Minute).Truncate(time.Second)
-	n := 0
-	send := func(count int) {
-		t.Helper()
-		for range count {
-			for _, child := range names {
-				at := begin.Add(time.Duration(n) * time.Second).UnixMilli()
-				g.children(t, child).send(t, fmt.Sprintf(`{"timestamp":%d,"data":{"t":%d}}`, at, n))
-			}
-			n++
-		}
-	}
-	send(20)
-	line.cut(true)
-	send(20)
-	g.kill()
-	g.run(t)
-	send(20)
-	line.cut(false)
-	g.awaitForwarded(t)
-	w.drain(t)
-	for _, child := range names {
-		stored := w.stored(t, "gw-1:"+child)
-		if len(stored) != n {
-			t.Errorf("%s: %d times are stored, want %d", child, len(stored), n)
-		}
-		for i := range n {
-			at := fmt.Sprint(begin.Add(time.Duration(i) * time.Second).UnixMilli())
-			if value, _, _ := strings.Cut(stored[at]["t"], " "); value != fmt.Sprint(i) && value != fmt.Sprintf("%d.0", i) {
-				t.Errorf("%s: at %s, t is %q, want %d", child, at, stored[at]["t"], i)
-			}
-		}
-	}
-	child := g.children(t, "soil-2")
-	child.send(t, `{"data":{"t":2000}}`)
-	if got := child.command(t); got != `{"cool":true}` {
-		t.Errorf("command %s", got)
-	}
+	e := &edgeSite{w: w, line: startLine(t, w.runtime.MQTTAddr()), sent: map[string]int{}}
+	e.gateway = newEdge(t, w, e.line.listener.Addr(), "own-1", "own-2", "bare-1", "bare-2")
+	e.gateway.config.Settings.Batch = &uplink.Batch{MaxReadings: 100, LingerMS: 50}
+	e.gateway.clock.Wall = -simulatedSeconds
+	e.begin = time.Now().Add(-simulatedSeconds * time.Second).Truncate(time.Second)
+	e.gateway.run(t)
+	t.Run("twenty minutes without uplink", func(t *testing.T) { twentyMinutes(t, e) })
+	t.Run("the oldest is dropped", func(t *testing.T) { dropped(t, e, "oldest") })
+	t.Run("the lowest priority is dropped", func(t *testing.T) { dropped(t, e, "lowest_priority") })
+	t.Run("a new certificate", func(t *testing.T) { newCertificate(t, e) })
+	t.Run("a command", func(t *testing.T) { commandToChild(t, e) })
 	if letters := w.takeLetters(t); len(letters) > 0 {
 		t.Errorf("dead letters %s", letters)
 	}
 }
 
-// gatewayProgram is iot-edge with the credentials of the pipeline.
-type gatewayProgram struct {
-	program, file, password string
-	command                 *exec.Cmd
-	ended                   chan struct{}
-	address, monitor        string
-	connected               map[string]*device
+// simulatedSeconds are more than the seconds that pass on the gateway, so that nothing has a time in the future.
+const simulatedSeconds = 1500
+
+// edgeSite is a gateway with its children. Those whose names begin with "own" send times of their own, one second apart;
+// the others have the gateway's.
+type edgeSite struct {
+	w       *deployment
+	line    *uplinkLine
+	gateway *gatewayProgram
+	begin   time.Time
+	mu      sync.Mutex
+	sent    map[string]int // messages that were acknowledged, per child: their numbers begin at 0
 }
 
-func newEdge(t *testing.T, w *deployment, uplink net.Addr) *gatewayProgram {
-	t.Helper()
-	dir := t.TempDir()
-	g := &gatewayProgram{program: filepath.Join(dir, "iot-edge"), file: filepath.Join(dir, "edge.json"),
-		password: "secret"}
-	if out, err := exec.Command("go", "build", "-o", g.program, "../../../cmd/iot-edge").CombinedOutput(); err != nil {
-		t.Fatalf("building iot-edge: %v\n%s", err, out)
+var edgeChildren = []string{"bare-1", "bare-2", "own-1", "own-2"}
+
+// message is the n-th of a child.
+func (e *edgeSite) message(child string, n int) string {
+	if strings.HasPrefix(child, "own") {
+		return fmt.Sprintf(`{"timestamp":%d,"data":{"t":%d}}`, e.begin.Add(time.Duration(n)*time.Second).UnixMilli(), n)
 	}
-	_, port, err := net.SplitHostPort(uplink.String())
-	if err != nil {
+	return fmt.Sprintf(`{"data":{"t":%d}}`, n)
+}
+
+// send sends so many messages of each child, at the same time.
+func (e *edgeSite) send(t *testing.T, count int) {
+	t.Helper()
+	var sending sync.WaitGroup
+	for _, child := range edgeChildren {
+		d, from := e.gateway.children(t, child), e.sent[child]
+		e.sent[child] += count
+		sending.Go(func() {
+			for n := from; n < from+count; n++ {
+				token := d.Publish("telemetry", 1, false, e.message(child, n))
+				if !token.WaitTimeout(patience) || token.Error() != nil {
+					t.Errorf("%s, message %d: %v", child, n, token.Error())
+					return
+				}
+			}
+		})
+	}
+	sending.Wait()
+}
+
+// sendUntilKilled kills the gateway while children with times of their own send. What it has not acknowledged, they
+// send again later.
+func (e *edgeSite) sendUntilKilled(t *testing.T) {
+	t.Helper()
+	var sending sync.WaitGroup
+	underLoad := make(chan struct{}, 1000)
+	for _, child := range edgeChildren {
+		if !strings.HasPrefix(child, "own") {
+			continue
+		}
+		d := e.gateway.children(t, child)
+		sending.Go(func() {
+			for n := e.number(child); ; n++ {
+				token := d.Publish("telemetry", 1, false, e.message(child, n))
+				if !token.WaitTimeout(patience) || token.Error() != nil {
+					return
+				}
+				e.mu.Lock()
+				e.sent[child]++
+				e.mu.Unlock()
+				select {
+				case underLoad <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	for range 20 {
+		<-underLoad
+	}
+	e.gateway.kill()
+	sending.Wait()
+}
+
+func (e *edgeSite) number(child string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sent[child]
+}
+
+// twentyMinutes: a reading each second of four children, while the uplink is cut, the gateway is killed under load, its
+// clock is set wrong and right again, and one byte of its queue changes. One record is lost, which the gateway counts;
+// every other reading is stored once, and has arrived in order.
+func twentyMinutes(t *testing.T, e *edgeSite) {
+	e.send(t, 20)
+	e.gateway.forwards(t)
+	e.line.cut(true)
+	for minute := range 20 {
+		switch minute {
+		case 4:
+			e.sendUntilKilled(t)
+			e.gateway.run(t)
+		case 8:
+			e.gateway.passes(t, 0, -600)
+		case 13:
+			e.gateway.passes(t, 0, +600)
+		case 16:
+			e.gateway.kill()
+			damageQueue(t, filepath.Join(e.gateway.dir, "state", "queue"))
+			e.gateway.run(t)
+			if s := e.gateway.status(t); s.Queue.Lost != 1 || s.Queue.Records == 0 {
+				t.Errorf("one byte is damaged: %+v", s.Queue)
+			}
+		}
+		for range 6 {
+			e.send(t, 10)
+			e.gateway.passes(t, 10, 0)
+		}
+	}
+	if s := e.gateway.status(t); s.Uplink.Connected || s.Queue.OldestSeconds < 1200-60 {
+		t.Errorf("after twenty minutes without uplink: %+v", s)
+	}
+	e.line.cut(false)
+	end := e.gateway.forwards(t)
+	e.w.drain(t)
+	missing := 0
+	for _, child := range edgeChildren {
+		missing += e.checkStored(t, child)
+		e.checkArrivals(t, child)
+	}
+	if missing != 1 || end.Queue.Lost != 1 || len(end.Queue.Dropped) > 0 && end.Queue.Dropped["normal"] > 0 {
+		t.Errorf("%d readings are missing, want one; %+v", missing, end.Queue)
+	}
+}
+
+// checkStored compares the stored readings of a child with those that it sent, and returns how many are missing. Times
+// rise with the numbers.
+func (e *edgeSite) checkStored(t *testing.T, child string) (missing int) {
+	t.Helper()
+	stored := e.w.stored(t, "gw-1:"+child)
+	var times []int64
+	for text := range maps.Keys(stored) {
+		times = append(times, must(strconv.ParseInt(text, 10, 64))(t))
+	}
+	slices.Sort(times)
+	next := 0
+	for _, at := range times {
+		text, _, _ := strings.Cut(stored[strconv.FormatInt(at, 10)]["t"], " ")
+		n := int(must(strconv.ParseFloat(text, 64))(t))
+		if n < next {
+			t.Errorf("%s: reading %d has the time %d, which is later than that of reading %d", child, n, at, next-1)
+		}
+		if strings.HasPrefix(child, "own") && at != e.begin.UnixMilli()+int64(n)*1000 {
+			t.Errorf("%s: reading %d has the time %d", child, n, at)
+		}
+		next = n + 1
+	}
+	if next != e.sent[child] {
+		t.Errorf("%s: the last reading is %d, want %d", child, next-1, e.sent[child]-1)
+	}
+	return e.sent[child] - len(stored)
+}
+
+// checkArrivals: the messages of a child have reached the cloud in order.
+func (e *edgeSite) checkArrivals(t *testing.T, child string) {
+	t.Helper()
+	next := 0
+	for _, n := range e.arrivals(t, child) {
+		if n < next { // what was on its way when a connection ended comes twice, from its first message on
+			t.Errorf("%s: reading %d has arrived behind %d", child, n, next-1)
+		}
+		next = n
+	}
+}
+
+// arrivals are the numbers of a child's readings in the order in which the cloud has got them.
+func (e *edgeSite) arrivals(t *testing.T, child string) (numbers []int) {
+	t.Helper()
+	e.w.mu.Lock()
+	defer e.w.mu.Unlock()
+	for _, event := range e.w.events {
+		if event.Kind != runlog.Received || event.Topic != name+"/gw-1:"+child+"/telemetry" {
+			continue
+		}
+		type reading struct{ Data struct{ T int } }
+		var one reading
+		many := []reading{}
+		if json.Unmarshal(event.Payload, &many) != nil {
+			if err := json.Unmarshal(event.Payload, &one); err != nil {
+				t.Fatalf("%s: %v", event.Payload, err)
+			}
+			many = append(many, one)
+		}
+		for _, r := range many {
+			numbers = append(numbers, r.Data.T)
+		}
+	}
+	return numbers
+}
+
+// damageQueue changes a byte in the middle of the newest segment.
+func damageQueue(t *testing.T, dir string) {
+	t.Helper()
+	segments := must(filepath.Glob(filepath.Join(dir, "normal-*.seg")))(t)
+	if len(segments) == 0 {
+		t.Fatal("the queue is empty")
+	}
+	content := must(os.ReadFile(segments[len(segments)-1]))(t)
+	content[len(content)/2] ^= 0xFF
+	if err := os.WriteFile(segments[len(segments)-1], content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	hash := must(config.HashPassword(g.password))(t)
-	child := config.Child{Password: string(hash)}
-	c := config.Config{
-		Credentials: "bundle.json", CA: w.runtime.CAPath(), Endpoint: "localhost:" + port, StateDirectory: "state",
-		Monitor: "127.0.0.1:0", Log: config.Log{Format: "json"},
-		Broker: config.Broker{Listen: []config.Listen{{Address: "127.0.0.1:0", Plain: true}},
-			Children: map[string]config.Child{"soil-1": child, "soil-2": child, "soil-3": child}},
+}
+
+// dropped fills the disk budget while there is no uplink. What is stored, and what the gateway counts as dropped, is
+// what was sent; the policy says what is missing.
+func dropped(t *testing.T, e *edgeSite, policy string) {
+	g := e.gateway
+	g.kill()
+	g.config.Queue.MaxMiB, g.config.Queue.Drop = 1, policy
+	g.config.Settings.Rules = map[string]rules.Rule{"minor": {
+		SQL: "SELECT * FROM '" + name + "/+/telemetry' WHERE topic(2) = 'gw-1:own-2'", Priority: "low"}}
+	g.run(t)
+	g.forwards(t)
+	e.line.cut(true)
+	before, from := g.status(t), map[string]int{"own-1": e.sent["own-1"], "own-2": e.sent["own-2"]}
+	pad := strings.Repeat("x", 4000)
+	sum := func(s map[string]uint64) (n uint64) {
+		for _, of := range s {
+			n += of
+		}
+		return n
 	}
-	for name, content := range map[string]any{"bundle.json": w.devices["gw-1"], "edge.json": c} {
-		if err := os.WriteFile(filepath.Join(dir, name), must(json.Marshal(content))(t), 0o600); err != nil {
+	for sum(g.status(t).Queue.Dropped) == sum(before.Queue.Dropped) {
+		for range 20 {
+			for child := range from {
+				message := strings.TrimSuffix(e.message(child, e.sent[child]), "}") + `,"pad":"` + pad + `"}`
+				g.children(t, child).send(t, message)
+				e.sent[child]++
+			}
+		}
+	}
+	full := g.status(t)
+	if full.Queue.Bytes > full.Queue.MaxBytes {
+		t.Errorf("the queue has %d bytes, and may have %d", full.Queue.Bytes, full.Queue.MaxBytes)
+	}
+	e.line.cut(false)
+	end := g.forwards(t)
+	e.w.drain(t)
+	missing := map[string]int{}
+	for child, first := range from {
+		stored := e.w.stored(t, "gw-1:"+child)
+		for n := first; n < e.sent[child]; n++ {
+			if stored[strconv.FormatInt(e.begin.UnixMilli()+int64(n)*1000, 10)] != nil {
+				continue
+			}
+			if n != first+missing[child] {
+				t.Errorf("%s: reading %d is missing, and an older one is stored", child, n)
+			}
+			missing[child]++
+		}
+	}
+	low, normal := end.Queue.Dropped["low"]-before.Queue.Dropped["low"],
+		end.Queue.Dropped["normal"]-before.Queue.Dropped["normal"]
+	if missing["own-2"] != int(low) || missing["own-1"] != int(normal) || end.Queue.Lost != before.Queue.Lost {
+		t.Errorf("missing: %v; counted: %d low, %d normal, %+v", missing, low, normal, end.Queue)
+	}
+	if low+normal == 0 || policy == "lowest_priority" && normal > 0 {
+		t.Errorf("%s: %d low, %d normal", policy, low, normal)
+	}
+}
+
+// newCertificate rotates the gateway's certificate while children send.
+func newCertificate(t *testing.T, e *edgeSite) {
+	rotate := func(step string) {
+		t.Helper()
+		if err := operate.Rotate(t.Context(), e.w.operated(t), operate.Rotation{Step: step, Devices: []string{"gw-1"}},
+			func(string) {}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return g
-}
-
-func (g *gatewayProgram) run(t *testing.T) {
-	t.Helper()
-	g.command, g.ended, g.connected = exec.Command(g.program, "run", g.file), make(chan struct{}), map[string]*device{}
-	out := must(g.command.StderrPipe())(t)
-	if err := g.command.Start(); err != nil {
-		t.Fatal(err)
+	g := e.gateway
+	old := e.w.devices["gw-1"].CertificateID
+	rotate(operate.StepIssue)
+	e.send(t, 10)
+	after := must(e.w.operated(t).Credentials(t.Context(), "gw-1"))(t)
+	g.write(t, "bundle.json", after)
+	g.hangup(t)
+	e.send(t, 10)
+	s := g.forwards(t)
+	if s.Uplink.CertificateID != after.CertificateID || after.CertificateID == old {
+		t.Errorf("the gateway uses %q, want %q", s.Uplink.CertificateID, after.CertificateID)
 	}
-	t.Cleanup(g.kill)
-	addresses := make(chan string, 2)
-	go func() {
-		defer close(g.ended)
-		defer close(addresses)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			var said struct{ Address string }
-			if json.Unmarshal(lines.Bytes(), &said) == nil && said.Address != "" {
-				addresses <- said.Address
-			}
-		}
-	}()
-	for _, address := range []*string{&g.address, &g.monitor} {
-		var ok bool
-		if *address, ok = <-addresses; !ok {
-			t.Fatal("iot-edge has ended")
-		}
+	rotate(operate.StepRetire)
+	e.send(t, 10)
+	if end := g.forwards(t); end.Uplink.Reconnects != s.Uplink.Reconnects {
+		t.Errorf("the retirement of the earlier certificate has ended the connection: %+v", end.Uplink)
+	}
+	e.w.drain(t)
+	for _, child := range []string{"bare-1", "bare-2"} { // nothing of them was dropped
+		e.checkStored(t, child)
+		e.checkArrivals(t, child)
 	}
 }
 
-// kill is kill -9.
-func (g *gatewayProgram) kill() {
-	g.command.Process.Kill()
-	<-g.ended
-	g.command.Wait()
-}
-
-// children returns a connected child.
-func (g *gatewayProgram) children(t *testing.T, name string) *device {
-	t.Helper()
-	if d := g.connected[name]; d != nil {
-		return d
+// commandToChild: an alert's command reaches the child that it is about.
+func commandToChild(t *testing.T, e *edgeSite) {
+	child := e.gateway.children(t, "own-2")
+	child.send(t, `{"data":{"t":200000}}`)
+	if got := child.command(t); got != `{"cool":true}` {
+		t.Errorf("command %s", got)
 	}
-	d := &device{commands: make(chan string, 10), Client: paho.NewClient(paho.NewClientOptions().
-		AddBroker("tcp://" + g.address).SetClientID(name).SetUsername(name).SetPassword(g.password).
-		SetAutoReconnect(false).SetProtocolVersion(4).SetConnectTimeout(patience))}
-	d.Thing, d.Topics.Telemetry = name, "telemetry"
-	if token := d.Connect(); !token.WaitTimeout(patience) || token.Error() != nil {
-		t.Fatalf("connecting %s to the gateway: %v", name, token.Error())
-	}
-	t.Cleanup(func() { d.Disconnect(0) })
-	token := d.Subscribe("commands", 1, func(_ paho.Client, m paho.Message) { d.commands <- string(m.Payload()) })
-	if !token.WaitTimeout(patience) || token.Error() != nil {
-		t.Fatalf("subscribing %s to its commands: %v", name, token.Error())
-	}
-	g.connected[name] = d
-	return d
-}
-
-// awaitForwarded waits until the gateway's queue is empty.
-func (g *gatewayProgram) awaitForwarded(t *testing.T) {
-	t.Helper()
-	timeout, again := time.After(patience), time.NewTicker(50*time.Millisecond)
-	defer again.Stop()
-	for {
-		answer, err := http.Get("http://" + g.monitor + "/healthz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var status struct {
-			Queue struct{ Records, Lost int }
-		}
-		err = json.NewDecoder(answer.Body).Decode(&status)
-		answer.Body.Close()
-		if err != nil || status.Queue.Lost > 0 {
-			t.Fatalf("%+v, %v", status, err)
-		}
-		if status.Queue.Records == 0 {
-			return
-		}
-		select {
-		case <-again.C:
-		case <-timeout:
-			t.Fatalf("the gateway still has %d records", status.Queue.Records)
-		}
-	}
-}
-
-// uplinkLine is a connection that can be cut.
-type uplinkLine struct {
-	listener net.Listener
-	mu       sync.Mutex
-	down     bool
-	conns    []net.Conn
-}
-
-func startLine(t *testing.T, target string) *uplinkLine {
-	t.Helper()
-	l := &uplinkLine{listener: must(net.Listen("tcp", "127.0.0.1:0"))(t)}
-	t.Cleanup(func() { l.listener.Close(); l.cut(true) })
-	go func() {
-		for {
-			from, err := l.listener.Accept()
-			if err != nil {
-				return
-			}
-			to, err := net.Dial("tcp", target)
-			l.mu.Lock()
-			if err != nil || l.down {
-				from.Close()
-			} else {
-				l.conns = append(l.conns, from, to)
-				go func() { io.Copy(to, from); to.Close() }()
-				go func() { io.Copy(from, to); from.Close() }()
-			}
-			l.mu.Unlock()
-		}
-	}()
-	return l
-}
-
-func (l *uplinkLine) cut(down bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.down = down
-	if down {
-		for _, conn := range l.conns {
-			conn.Close()
-		}
-		l.conns = nil
-	}
+	e.w.drain(t)
 }
