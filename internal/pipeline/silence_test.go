@@ -25,6 +25,8 @@ func TestSilenceDocument(t *testing.T) {
 			`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"5":["c"],"60":["b","d"]},"described":5}`},
 		{"devices of a file", Spec{DevicesFrom: &DevicesFromSpec{File: "fleet.csv"}},
 			`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"30":["y"]},"described":2}`},
+		{"children of gateways", Spec{Devices: devices, Edge: &EdgeSpec{}},
+			`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"5":["c"],"60":["b","d"]}}`},
 		{"others register themselves", Spec{Devices: devices, Provisioning: &ProvisioningSpec{JITP: &JITPSpec{}}},
 			`{"version":1,"minutes":10,"refresh_seconds":60,"devices":{"5":["c"],"60":["b","d"]}}`},
 	} {
