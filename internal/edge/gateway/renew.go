@@ -35,7 +35,7 @@ func (g *Gateway) renew() {
 	g.renewals.looked = time.Now()
 	identity, err := g.config.Identity()
 	if err == nil && (identity.Gateway != g.identity.Gateway || identity.Prefix != g.identity.Prefix) {
-		err = fmt.Errorf("they are those of %q below %q, and this gateway is %q below %q: stop it to make it another one",
+		err = fmt.Errorf("they are those of %q below %q, and this gateway is %q below %q: to make it another, stop it",
 			identity.Gateway, identity.Prefix, g.identity.Gateway, g.identity.Prefix)
 	}
 	if err != nil {

@@ -128,9 +128,10 @@ func (c *reportedCounts) reading(s Status, settings config.Settings, now time.Ti
 	}
 	measures := map[string]any{
 		"queue_records": s.Queue.Records, "queue_bytes": s.Queue.Bytes, "queue_oldest_seconds": s.Queue.OldestSeconds,
-		"queue_dropped": s.Queue.allDropped() - min(since.dropped, s.Queue.allDropped()),
-		"queue_lost":    s.Queue.Lost - min(since.lost, s.Queue.Lost), "queue_rejected": s.Queue.Rejected - since.rejected,
-		"queue_problem": s.Queue.Problem != "", "children_connected": s.Children,
+		"queue_dropped":  s.Queue.allDropped() - min(since.dropped, s.Queue.allDropped()),
+		"queue_lost":     s.Queue.Lost - min(since.lost, s.Queue.Lost),
+		"queue_rejected": s.Queue.Rejected - min(since.rejected, s.Queue.Rejected),
+		"queue_problem":  s.Queue.Problem != "", "children_connected": s.Children,
 		"uplink_reconnects": s.Uplink.Reconnects - min(since.reconnects, s.Uplink.Reconnects),
 	}
 	return map[string]any{cmp.Or(settings.TimeField, "timestamp"): now.UnixMilli(),
