@@ -118,19 +118,22 @@ func (s *stack) announce(
 	for _, url := range r.APIs() {
 		text = append(text, "HTTP  "+url)
 	}
-	text = append(text, "AWS   "+strings.Join(environment(s.server.Env(), region), " "))
+	text = append(text, "AWS   "+strings.Join(environment(s.server.Env(), region, r.Endpoint()), " "))
 	runlog.Sink(s.log.print).Send(runlog.Event{Kind: runlog.Ready, Detail: strings.Join(text, "\n  ")})
 }
 
-// environment leads AWS clients to the account, in the region of the pipelines.
-func environment(env []string, region string) []string {
+// environment leads AWS clients to the account, in the region of the pipelines. The endpoint is the runtime's, so that
+// what they publish reaches the devices and the rules, and the functions that they call run.
+func environment(env []string, region, endpoint string) []string {
 	short := []string{}
 	for _, pair := range env {
 		name, _, _ := strings.Cut(pair, "=")
 		switch name {
 		case "AWS_REGION":
 			short = append(short, "AWS_REGION="+region)
-		case "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY":
+		case "AWS_ENDPOINT_URL":
+			short = append(short, name+"="+endpoint)
+		case "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY":
 			short = append(short, pair)
 		}
 	}

@@ -307,12 +307,23 @@ func life(t *testing.T) {
 	}
 	stored(t, api, "soil-001")
 	u.showsThePage(t)
+	u.operates(t)
 	u.interrupt(t)
 	if err := u.end(t); err != nil {
 		t.Errorf("it ended with %v:\n%s", err, u.out)
 	}
 	if after := files(t, dir); !equal(before, after) {
 		t.Errorf("the directory was changed: it has %v", after)
+	}
+}
+
+// operates requires that iotctl, with the environment in the ready line, reaches the pipeline.
+func (u *upRun) operates(t *testing.T) {
+	t.Helper()
+	iotctl := exec.Command("go", "run", "-buildvcs=false", "../iotctl", "smoke-test", "greenhouse", "--skip-archive")
+	iotctl.Env = append(os.Environ(), regexp.MustCompile(`AWS_[A-Z_]+=\S+`).FindAllString(u.detail, -1)...)
+	if out, err := iotctl.CombinedOutput(); err != nil {
+		t.Errorf("iotctl smoke-test: %v\n%s", err, out)
 	}
 }
 

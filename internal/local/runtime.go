@@ -250,6 +250,9 @@ func (r *Runtime) announce() {
 		detail += "; devices register with template " + template
 	}
 	detail += r.describeAPI()
+	if r.Emulated() {
+		detail += "; for iotctl, AWS_ENDPOINT_URL=" + r.Endpoint()
+	}
 	background, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	r.running.Go(func() { r.follow(background) })
