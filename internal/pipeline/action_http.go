@@ -43,6 +43,7 @@ type HTTPHeader struct {
 
 // TakeSecrets completes a description with the write-only values of the configuration that it comes from.
 func (s *Spec) TakeSecrets(config Spec) {
+	s.takeAdoptions(config)
 	for key, route := range s.Routes {
 		from := config.Routes[key].HTTP
 		if route.HTTP == nil || from == nil {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 
@@ -43,11 +44,25 @@ func same(a, b assembly.Part, recorded assembly.Upstream) bool {
 	return errA == nil && errB == nil && reflect.DeepEqual(plain(wantA), plain(wantB))
 }
 
-// plain leaves out what cannot be compared: a function's code is known by its sum.
+// plain leaves out what is not compared: a function's code is known by its sum, and an adoption is no property of a
+// device.
 func plain(want any) any {
-	if f, ok := want.(spec.Function); ok {
-		f.Code = nil
-		return f
+	switch typed := want.(type) {
+	case spec.Function:
+		typed.Code = nil
+		return typed
+	case spec.Fleet:
+		if !slices.ContainsFunc(slices.Collect(maps.Values(typed.Devices)), adopts) {
+			return typed
+		}
+		typed.Devices = maps.Clone(typed.Devices)
+		for name, device := range typed.Devices {
+			device.Adopt = nil
+			typed.Devices[name] = device
+		}
+		return typed
 	}
 	return want
 }
+
+func adopts(d spec.Device) bool { return d.Adopt != nil }

@@ -35,6 +35,7 @@ type DeviceSpec struct {
 	Enabled        *bool             `json:"enabled,omitzero"`
 	SilenceMinutes *int64            `json:"silence_minutes,omitzero"` // nil: that of monitoring
 	Gateway        *GatewaySpec      `json:"gateway,omitzero"`
+	Adopt          *AdoptSpec        `json:"adopt,omitzero"`           // write-only: only in a configuration
 }
 
 // GatewaySpec says that a device is a gateway.
@@ -111,6 +112,7 @@ func (b *builder) devices() map[string]spec.Device {
 			Disabled:       d.Enabled != nil && !*d.Enabled,
 			SilenceMinutes: deref(d.SilenceMinutes),
 			Gateway:        d.Gateway != nil,
+			Adopt:          d.Adopt.adoption(),
 		}
 	}
 	return devices
@@ -203,6 +205,7 @@ func (c *checker) checkDevice(path, name string, d DeviceSpec, identities map[st
 	c.checkAttributes(path+".attributes", d.Attributes, most)
 	c.number(path+".silence_minutes", d.SilenceMinutes, DeviceSilenceMinutes)
 	c.checkIdentity(path, name, d, identities)
+	c.checkAdopt(path, name, d, identities)
 }
 
 func (c *checker) checkAttributes(path string, attributes map[string]string, most int) {

@@ -22,20 +22,32 @@ type Device struct {
 	Disabled       bool
 	// Gateway says that the device speaks for the devices behind it.
 	Gateway bool
+	// Adopt names objects of the account that nobody owns and that become this device's; nil: the device is made anew.
+	Adopt *Adoption
 	// SilenceMinutes is how long the device may be silent; 0: as long as others. The registry does not have it.
 	SilenceMinutes int64
 	// Found is what an observed device has beyond its arguments; nil in a wanted device.
 	Found *DeviceState
 }
 
+// Adoption names the thing and the certificates that a device takes over. It says nothing about a device that is the
+// pipeline's own already.
+type Adoption struct {
+	ThingARN       string
+	CertificateIDs []string // all that are attached to the thing; the first is the present one
+}
+
 // DeviceState is what is observed of a device beyond its arguments.
 type DeviceState struct {
 	ThingType string
 	InGroup   bool
+	// Adopting says that the thing is nobody's yet, and that the device is to take it over.
+	Adopting bool
 	// CertificateID is empty while the device has no finished certificate.
 	CertificateID string
-	// CertificateSource says what the certificate was made from: "generated", "csr-" and a digest of the request, or
-	// "own-" and the ID of the given certificate. It is NoCertificate for a device behind a gateway.
+	// CertificateSource says what the certificate was made from: "generated", "csr-" and a digest of the request,
+	// "own-" and the ID of the given certificate, or "adopted-" and the thing type before the adoption. It is
+	// NoCertificate for a device behind a gateway.
 	CertificateSource string
 	// Retired are IDs of certificates that a newer one has replaced and that still have to be removed.
 	Retired []string

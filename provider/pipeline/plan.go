@@ -28,13 +28,20 @@ func (r *resourceType) ModifyPlan(
 	resp *resource.ModifyPlanResponse,
 ) {
 	planned, err := newModel(req.Plan.Raw)
-	if err != nil || planned == nil { // nil: a destroy
+	if err != nil {
 		addError(&resp.Diagnostics, "Reading the plan", err)
 		return
 	}
 	prior, err := newModel(req.State.Raw)
 	if err != nil {
 		addError(&resp.Diagnostics, "Reading the state", err)
+		return
+	}
+	if planned == nil { // a destroy
+		if prior != nil {
+			adopted := adoptedIn(ctx, req.Private)
+			warnAdopted(&resp.Diagnostics, "The destroy", prior.forceDestroy(), adopted.Count, adopted.Names)
+		}
 		return
 	}
 	config, err := newModel(req.Config.Raw)
@@ -47,6 +54,8 @@ func (r *resourceType) ModifyPlan(
 	if prior != nil {
 		resp.RequiresReplace = p.replaces()
 		if len(resp.RequiresReplace) > 0 {
+			adopted := adoptedIn(ctx, req.Private)
+			warnAdopted(&resp.Diagnostics, "The replacement", prior.forceDestroy(), adopted.Count, adopted.Names)
 			p.prior = nil // what follows is the plan of the new pipeline
 		}
 	}
@@ -91,7 +100,7 @@ type planner struct {
 }
 
 func (p *planner) report(diags *diag.Diagnostics, err error) {
-	if reportFaults(diags, err) {
+	if reportFaults(diags, err) || reportAdoption(diags, p.planned.spec.Name, err) {
 		return
 	}
 	if errors.Is(err, awsapi.ErrTimestreamClosed) {
@@ -191,6 +200,10 @@ func (p *planner) fill(ctx context.Context) error {
 	if err := pipeline.CheckCaller(p.planned.spec, s.clients.Caller()); err != nil {
 		return err
 	}
+	if err := p.checkAdoption(ctx, s); err != nil {
+		return err
+	}
+	p.warnRemoved(ctx)
 	if err := p.predictOutputs(ctx, s); err != nil {
 		return err
 	}

@@ -53,6 +53,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 	left, err := s.observeFile(ctx, observed)
 	addError(&resp.Diagnostics, "Writing the state", errors.Join(err, m.setRegistered(s.fleet.Registered())))
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, left)...)
+	resp.Diagnostics.Append(s.keepAdopted(ctx, resp.Private)...)
 	resp.Diagnostics.Append(keepMissed(ctx, resp.Private, missedOf(s.fleet.Observed()))...)
 	resp.Diagnostics.Append(keepDrain(ctx, resp.Private, m.spec, observed, false)...)
 	s.save(&resp.State, &resp.Diagnostics, observed)

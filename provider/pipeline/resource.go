@@ -69,6 +69,8 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 	}
 	records, failed := s.engine.Apply(ctx, s.parts, nil, everything)
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, s.done(failed))...)
+	resp.Diagnostics.Append(s.keepAdopted(ctx, resp.Private)...)
+	resp.Diagnostics.Append(keepCreation(ctx, resp.Private, failed != nil)...)
 	// An object whose creation was not answered is not recorded. With a state, even an empty one, the next read finds
 	// it.
 	if len(records) > 0 || failed == nil || wrote(failed) && !takenParts(failed)[pipeline.KeyManifest] {
@@ -110,8 +112,10 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 	}
 	done, failed := s.engine.Apply(ctx, s.parts, records, func(key string) bool { return changed[key] })
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, s.done(failed))...)
+	resp.Diagnostics.Append(s.keepAdopted(ctx, resp.Private)...)
 	if failed == nil {
 		resp.Diagnostics.Append(keepMissed(ctx, resp.Private, nil)...)
+		resp.Diagnostics.Append(keepCreation(ctx, resp.Private, false)...)
 	}
 	if failed == nil || wrote(failed) { // else the recorded state still holds
 		now := unfinished(done, failed)
@@ -168,7 +172,8 @@ func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, r
 		resp.Diagnostics.AddError("Reading the state", err.Error())
 		return
 	}
-	s, err := newSession(ctx, r.connection, m, options{purpose: deleting})
+	s, err := newSession(ctx, r.connection, m,
+		options{purpose: deleting, keepAdopted: creationFailed(ctx, req.Private)})
 	if err != nil {
 		resp.Diagnostics.AddError(fmt.Sprintf("Deleting pipeline %q failed", m.spec.Name),
 			tfdiag.Detail(err, "Nothing was deleted."))

@@ -31,8 +31,10 @@ type session struct {
 	fleet   *fleet.Driver
 	roster  *devicefile.Roster // the file of the devices; nil without one
 	engine  *assembly.Engine
-	unread  []pipeline.Problem // files of the user's that the session does without
-	undone  []string           // devices that get a new certificate or bundle at the next apply, after a read
+	// keepsAdopted says that a removal releases adopted devices.
+	keepsAdopted bool
+	unread       []pipeline.Problem // files of the user's that the session does without
+	undone       []string           // devices that get a new certificate or bundle at the next apply, after a read
 }
 
 // purpose is what a session is for.
@@ -51,6 +53,8 @@ type options struct {
 	purpose purpose
 	roster  *devicefile.Roster // for comparing; every other session reads the file itself
 	prior   *model             // the state that a plan or an apply starts from; nil: there is none
+	// keepAdopted makes a delete release adopted devices even with force_destroy.
+	keepAdopted bool
 }
 
 // newSession prepares an operation. It sends nothing, unless the MQTT endpoint is not known yet. To delete, it needs
@@ -60,7 +64,8 @@ func newSession(ctx context.Context, conn *connection.Connection, m *model, o op
 	if err != nil {
 		return nil, err
 	}
-	s := &session{model: m, clients: clients, roster: o.roster}
+	s := &session{model: m, clients: clients, roster: o.roster,
+		keepsAdopted: o.keepAdopted || !m.forceDestroy()}
 	if o.purpose == deleting {
 		s.env = place(clients, m)
 		s.equip(ctx, o.purpose, spec.Fleet{})
@@ -101,6 +106,7 @@ func (s *session) equip(ctx context.Context, purpose purpose, wanted spec.Fleet)
 		Known:        wanted.Devices,
 		Defaults:     wanted,
 		ReadBundles:  s.model.imported() && !s.model.fromFile(),
+		KeepAdopted:  s.keepsAdopted,
 		EmptyExists:  s.model.imported(),
 		NoIdentities: s.model.fromFile(),
 		DeepCheck:    s.deepCheck(purpose, len(wanted.Devices)),

@@ -82,7 +82,7 @@ func (a *account) tryApply(
 	for name := range want.Devices {
 		names = append(names, name)
 	}
-	d := fleet.New(a.aws, prior, fleet.Options{Wanted: names, Defaults: want})
+	d := fleet.New(a.aws, prior, fleet.Options{Wanted: names, Known: want.Devices, Defaults: want})
 	have, err := d.Observe(ctx, ref)
 	if err != nil {
 		return d, ref, err

@@ -52,6 +52,7 @@ func (r *run) replaceCertificate(ctx context.Context, name string, existed bool,
 	if err := r.updateThing(ctx, name, want, next); err != nil {
 		return err
 	}
+	r.d.setAdopted(name, false)
 	if want.CertificatePEM != "" && !want.Disabled {
 		if err := r.certs.SetActive(ctx, c.ID, true); err != nil {
 			return err

@@ -103,7 +103,7 @@ func differs(name string, have, want spec.Device, thingType string) bool {
 		return SourceOf(name, have) != SourceOf(name, want)
 	}
 	return f.ThingType != thingType || !f.InGroup || unfinished(f) || len(f.Lost) > 0 ||
-		f.CertificateSource != SourceOf(name, want)
+		!fits(f.CertificateSource, name, want)
 }
 
 // unfinished reports whether a run ended, or is under way, between two certificates of a device.
@@ -113,6 +113,9 @@ func unfinished(f *spec.DeviceState) bool {
 
 // fields names what differs between the observed and the desired device.
 func fields(name string, have, want spec.Device, thingType string) []string {
+	if have.Found != nil && have.Found.Adopting {
+		return []string{"adopt"}
+	}
 	var changed []string
 	if !maps.Equal(have.Attributes, want.Attributes) {
 		changed = append(changed, "attributes")
@@ -136,7 +139,7 @@ func fields(name string, have, want spec.Device, thingType string) []string {
 			return append(changed, "certificate") // whether it is enabled is part of that
 		}
 	}
-	if source != SourceOf(name, want) {
+	if !fits(source, name, want) {
 		changed = append(changed, sourceField(source, SourceOf(name, want)))
 	}
 	if have.Disabled != want.Disabled {

@@ -50,6 +50,9 @@ type Options struct {
 	// NoIdentities means that nobody will ask for Identities, so that Observe need not list the secrets for their
 	// ARNs, which end in random characters.
 	NoIdentities bool
+	// KeepAdopted makes a removal release the devices whose certificates were adopted: the thing and its certificates
+	// stay as they are and are nobody's again.
+	KeepAdopted bool
 	// DeepCheck makes Observe look at each device's attachment and bundle: one more request per device and a page per
 	// 50.
 	DeepCheck bool
@@ -69,9 +72,12 @@ type Driver struct {
 	absent  map[string]bool // desired names that were looked for and do not exist
 	// registered are the things that registered themselves, as last listed, with their ARNs.
 	registered map[string]string
+	// candidates are things that nobody owns and that were found fit for adoption.
+	candidates map[string]*candidate
 
 	mu         sync.Mutex
 	identities map[string]spec.DeviceIdentity
+	adopted    map[string]bool // devices whose certificates were adopted
 	observed   map[string]spec.Device
 }
 
@@ -96,6 +102,7 @@ func New(c *awsapi.Clients, prior map[string]spec.DeviceIdentity, o Options) *Dr
 		certs:      certs.New(c, pool),
 		identities: identities,
 		absent:     map[string]bool{},
+		candidates: map[string]*candidate{},
 	}
 }
 
@@ -232,6 +239,7 @@ func (d *Driver) forget(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.identities, name)
+	delete(d.adopted, name)
 }
 
 func (d *Driver) identity(name string) spec.DeviceIdentity {

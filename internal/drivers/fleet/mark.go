@@ -68,10 +68,11 @@ func readMark(text string) mark {
 		text, claim, _ = strings.Cut(text, "=")
 		begun, issuing, _ = strings.Cut(claim, ".")
 	}
-	source, ids, ok := strings.Cut(text, ":")
-	if !ok {
+	colon := strings.LastIndexByte(text, ':') // the name of a thing type can hold one
+	if colon < 0 {
 		return mark{}
 	}
+	source, ids := text[:colon], text[colon+1:]
 	present, earlier, hasEarlier := strings.Cut(ids, "/")
 	all := strings.Split(present, ",")
 	m := mark{source: source, id: all[0], pending: pending, issuing: issuing, begun: seconds(begun)}
@@ -102,6 +103,7 @@ const (
 	sourceCSR       = "csr-"      // and a digest of the request
 	sourceOwn       = "own-"      // and the ID of the given certificate
 	sourceNone      = spec.NoCertificate
+	sourceAdopted   = "adopted-"  // and the thing type that the thing had before, if any
 )
 
 // behindGateway reports whether a device connects through its gateway only. It has no certificate and no bundle.
@@ -118,6 +120,13 @@ func SourceOf(name string, d spec.Device) string {
 		return sourceCSR + certs.Digest(d.CSRPEM)[:32]
 	}
 	return sourceGenerated
+}
+
+// fits reports whether a certificate that was made from source is the one that a device is to have. One that was adopted
+// stays until the description names another.
+func fits(source, name string, want spec.Device) bool {
+	wanted := SourceOf(name, want)
+	return source == wanted || wanted == sourceGenerated && strings.HasPrefix(source, sourceAdopted)
 }
 
 // attributesOf is the whole attribute map of a thing.

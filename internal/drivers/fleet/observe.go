@@ -29,7 +29,7 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if err != nil {
 		return nil, err
 	}
-	if ref.ID == "" && len(have.Devices) == 0 && !d.opts.EmptyExists {
+	if ref.ID == "" && allAdopting(have.Devices) && !d.opts.EmptyExists {
 		return nil, nil
 	}
 	id := identity(have)
@@ -148,8 +148,12 @@ func (d *Driver) report(n int, what string) {
 func (d *Driver) identify(things map[string]*thing, store spec.CredentialsStore) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.adopted = map[string]bool{}
 	for name, t := range things {
 		d.identities[name] = t.identity(name, d.identities[name], store)
+		if adopted(t.mark.source) {
+			d.adopted[name] = true
+		}
 	}
 }
 
@@ -204,7 +208,12 @@ func (d *Driver) describeAll(ctx context.Context, names []string) (map[string]*t
 func (d *Driver) refuseForeign(ctx context.Context, owner string, have, want spec.Fleet) error {
 	var names []string
 	look := func(name string) {
-		if _, listed := have.Devices[name]; !listed && !d.absent[name] {
+		_, listed := have.Devices[name]
+		switch c := d.candidates[name]; {
+		case listed || d.absent[name]:
+		case c != nil:
+			have.Devices[name] = c.device(d.members[name])
+		default:
 			names = append(names, name)
 		}
 	}
@@ -220,11 +229,13 @@ func (d *Driver) refuseForeign(ctx context.Context, owner string, have, want spe
 	if err != nil {
 		return err
 	}
-	others := map[string]string{}
+	others, adoptees := map[string]string{}, map[string]spec.Device{}
 	var registered []string
 	for _, name := range names {
 		t := found[name]
-		switch {
+		switch device := d.described(name, want); {
+		case device.Adopt != nil && (t == nil || t.owner == ""):
+			adoptees[name] = device
 		case t == nil:
 			d.absent[name] = true
 		case t.owner != owner:
@@ -236,5 +247,8 @@ func (d *Driver) refuseForeign(ctx context.Context, owner string, have, want spe
 			d.note(name, func(id *spec.DeviceIdentity) { *id = t.identity(name, *id, have.Store) })
 		}
 	}
-	return foreignThings(others, registered)
+	if err := foreignThings(others, registered); err != nil {
+		return err
+	}
+	return d.examineAll(ctx, adoptees, found, have)
 }

@@ -53,6 +53,13 @@ func (r *run) reconcileDevice(ctx context.Context, name string) error {
 		}
 		have = created
 	}
+	if have.Found.Adopting {
+		adopted, err := r.adopt(ctx, name, want)
+		if err != nil {
+			return err
+		}
+		have = adopted
+	}
 	found := have.Found
 	if found.ThingType != r.want.ThingType || have.Gateway != want.Gateway ||
 		!maps.Equal(have.Attributes, want.Attributes) || behindGateway(name) && found.CertificateSource != sourceNone {
@@ -113,7 +120,7 @@ func (r *run) certificateIsDue(name string, have, want spec.Device) bool {
 	if behindGateway(name) {
 		return false
 	}
-	return f.CertificateID == "" || f.Interrupted || f.CertificateSource != SourceOf(name, want) ||
+	return f.CertificateID == "" || f.Interrupted || !fits(f.CertificateSource, name, want) ||
 		slices.Contains(f.Lost, LostCredentials) && f.CertificateSource == sourceGenerated
 }
 

@@ -53,7 +53,11 @@ func (s *removal) removeBatch(ctx context.Context, names []string) error {
 		return nil
 	}
 	_, err = s.tally.Together(ctx, names, func(ctx context.Context, name string) error {
-		if err := s.deleteThing(ctx, name); err != nil {
+		remove := s.deleteThing
+		if s.releases(name) {
+			remove = s.releaseThing
+		}
+		if err := remove(ctx, name); err != nil {
 			return err
 		}
 		s.d.forget(name)
@@ -62,20 +66,28 @@ func (s *removal) removeBatch(ctx context.Context, names []string) error {
 	return err
 }
 
-// disconnect removes a device's certificates and takes it out of the group.
+// disconnect removes a device's certificates and takes it out of the group. Of a device that is released, only those go
+// that an interrupted run has made in place of the adopted ones.
 func (r *run) disconnect(ctx context.Context, name string) error {
 	if behindGateway(name) {
 		return r.leaveGroup(ctx, name)
 	}
 	var ids []string
 	m := markOf(r.have.Devices[name])
-	if m.id != "" {
+	if r.releases(name) {
+		made, err := r.madeInPlace(ctx, name)
+		if err != nil {
+			return err
+		}
+		ids = made
+	} else if m.id != "" {
 		ids = slices.Concat([]string{m.id}, m.retired, m.previous)
 	}
-	if id := r.d.identity(name).CertificateID; id != "" && !slices.Contains(ids, id) {
-		ids = append(ids, id)
+	known := r.d.identity(name).CertificateID
+	if known != "" && known != m.id && !slices.Contains(m.previous, known) && !slices.Contains(ids, known) {
+		ids = append(ids, known)
 	}
-	if len(ids) == 0 || m.pending || m.issuing != "" {
+	if m.id == "" && known == "" || m.pending || m.issuing != "" {
 		r.noteStale(m.begun) // an earlier run ended between a certificate's creation and anything that points to it
 	}
 	for _, id := range ids {

@@ -80,6 +80,8 @@ func (d *Driver) SelectRotatable(ctx context.Context, ref assembly.Ref, names []
 			s.Other[name] = "is behind a gateway and has no certificate"
 		case strings.HasPrefix(t.mark.source, sourceOwn):
 			s.Other[name] = "has a certificate of its own (certificate_pem)"
+		case adopted(t.mark.source):
+			s.Other[name] = "was adopted, and only the device has its key (for a new certificate, set csr_pem)"
 		case strings.HasPrefix(t.mark.source, sourceCSR):
 			s.Other[name] = "has a certificate from a request of its own (csr_pem)"
 		default:

@@ -1,0 +1,145 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
+)
+
+// Adopted devices have certificates whose keys only the devices hold, and that no apply can make again. A removal
+// releases them, unless force_destroy says that it may delete them. A pipeline whose creation has failed is tainted: the
+// next apply destroys it, which nobody has asked for. That destroy releases them in any case.
+
+const (
+	// adoptedKey is the key in the private state of what is known of the adopted devices.
+	adoptedKey = "adopted-devices"
+	// creationKey is the key in the private state that says whether the creation of the pipeline has failed.
+	creationKey = "creation-unfinished"
+)
+
+// adoptedState counts the adopted devices and names the first of them.
+type adoptedState struct {
+	Count int      `json:"count"`
+	Names []string `json:"names"`
+}
+
+// keepAdopted stores which devices are adopted, if this session has read the registry.
+func (s *session) keepAdopted(ctx context.Context, to private) diag.Diagnostics {
+	names, known := s.fleet.Adopted()
+	if !known {
+		return nil
+	}
+	text, err := json.Marshal(adoptedState{len(names), names[:min(len(names), pipeline.MaxDevices)]})
+	if err != nil {
+		return diag.Diagnostics{diag.NewErrorDiagnostic("Writing the state", err.Error())}
+	}
+	return to.SetKey(ctx, adoptedKey, text)
+}
+
+func adoptedIn(ctx context.Context, from private) (a adoptedState) {
+	text, diags := from.GetKey(ctx, adoptedKey)
+	if diags.HasError() || text == nil || json.Unmarshal(text, &a) != nil {
+		return adoptedState{}
+	}
+	return a
+}
+
+// keepCreation stores whether the creation has failed.
+func keepCreation(ctx context.Context, to private, failed bool) diag.Diagnostics {
+	return to.SetKey(ctx, creationKey, fmt.Append(nil, failed))
+}
+
+func creationFailed(ctx context.Context, from private) bool {
+	text, diags := from.GetKey(ctx, creationKey)
+	return !diags.HasError() && string(text) == "true"
+}
+
+func (m *model) forceDestroy() bool {
+	return m.spec.ForceDestroy != nil && *m.spec.ForceDestroy
+}
+
+// warnAdopted warns of what a removal does to adopted devices; names are the first of n.
+func warnAdopted(diags *diag.Diagnostics, doing string, force bool, n int, names []string) {
+	if n == 0 {
+		return
+	}
+	listed := strings.Join(names[:min(len(names), maxNamed)], ", ")
+	if more := n - min(len(names), maxNamed); more > 0 {
+		listed += fmt.Sprintf(" and %d more", more)
+	}
+	if force {
+		diags.AddAttributeWarning(path.Root("devices"), fmt.Sprintf("%s deletes %d adopted devices", doing, n),
+			fmt.Sprintf("Only the devices have the keys of their certificates, and nothing can make these again: %s. To "+
+				"release their things and certificates in place of deleting them, set force_destroy = false and run "+
+				"terraform apply first.", listed))
+		return
+	}
+	diags.AddAttributeWarning(path.Root("devices"), fmt.Sprintf("%s releases %d adopted devices", doing, n),
+		fmt.Sprintf("Their things and certificates stay as they are, and belong to no pipeline: %s. They lose what the "+
+			"pipeline's policy allows, and keep what other policies on their certificates allow. To delete them, set "+
+			"force_destroy = true and run terraform apply first.", listed))
+}
+
+// warnRemoved warns when devices of the map are removed that were adopted.
+func (p *planner) warnRemoved(ctx context.Context) {
+	if p.prior == nil || p.planned.unknown.Covers("devices") {
+		return
+	}
+	before, _ := p.prior.tree["devices"].(map[string]any)
+	now, _ := p.planned.tree["devices"].(map[string]any)
+	var names []string
+	for _, name := range adoptedIn(ctx, p.private).Names {
+		_, was := before[name]
+		if _, is := now[name]; was && !is {
+			names = append(names, name)
+		}
+	}
+	warnAdopted(&p.warnings, "The apply", p.planned.forceDestroy(), len(names), names)
+}
+
+// checkAdoption looks at the things and certificates that devices adopt, so that a plan finds what an apply would
+// refuse. Devices that the pipeline has already are its own.
+func (p *planner) checkAdoption(ctx context.Context, s *session) error {
+	if p.config.unknown.Covers("devices") {
+		return nil
+	}
+	adoptees, err := pipeline.Adoptees(p.config.spec, s.env, func(name string) bool {
+		return member(p.priorTree("devices"), name) == nil && !touchesAdopt(p, name)
+	})
+	if err != nil || len(adoptees) == 0 {
+		return err
+	}
+	return s.fleet.CheckAdoption(ctx, s.env.Owner, adoptees)
+}
+
+// touchesAdopt reports whether anything of what a device adopts is unknown.
+func touchesAdopt(p *planner, name string) bool {
+	for _, at := range p.config.unknown {
+		steps := tfvalue.Steps(at)
+		if steps[0] == "devices" && (len(steps) < 2 || steps[1] == name && (len(steps) < 3 || steps[2] == "adopt")) {
+			return true
+		}
+	}
+	return false
+}
+
+// reportAdoption adds an *AdoptionError of a plan. It reports whether err is one.
+func reportAdoption(diags *diag.Diagnostics, name string, err error) bool {
+	var refused *fleet.AdoptionError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	diags.AddAttributeError(path.Root("devices"), fmt.Sprintf("Pipeline %q cannot adopt devices", name),
+		tfdiag.Detail(err, "Nothing was changed. Correct what adopt names, or the objects, then plan again."))
+	return true
+}

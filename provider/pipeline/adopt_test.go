@@ -1,0 +1,103 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/awstest"
+)
+
+// adopting is the description of a device that adopts what was made by hand.
+func adopting(h awstest.HandMade) string {
+	return fmt.Sprintf(`{ adopt = { thing_arn = %q, certificate_arns = [%q] } }`, h.ThingARN, h.CertificateARN)
+}
+
+// A device is adopted; the block stays, goes, and makes no difference; a removal gives the device back.
+func TestAdoptedDevice(t *testing.T) {
+	w := newLocalAWS(t)
+	h := w.MakeByHand(t, "soil-001", nil)
+	owned := func(want bool) resource.TestCheckFunc {
+		return func(*terraform.State) error {
+			if _, is := w.Intact(t, "after a step", h)["iot-pipeline"]; is != want {
+				return fmt.Errorf("the thing has an owner: %t, want %t", is, want)
+			}
+			return nil
+		}
+	}
+	fleet := func(body, more string) string {
+		return w.config(pipeline("name = \"greenhouse\"\n devices = { " + body + " }\n" + more))
+	}
+	w.run(
+		resource.TestStep{
+			Config: fleet(`soil-001 = `+adopting(h)+`, soil-002 = {}`, ""),
+			Check:  owned(true),
+			ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownValue(address, at("identities", "soil-001", "certificate_id"),
+					knownvalue.StringExact(h.CertificateID)),
+				statecheck.ExpectKnownValue(address, at("devices", "soil-001", "adopt"), knownvalue.Null()),
+			},
+		},
+		resource.TestStep{
+			Config: fleet(`soil-001 = {}, soil-002 = {}`, ""),
+			ConfigPlanChecks: resource.ConfigPlanChecks{
+				PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+			},
+			Check: owned(true),
+		},
+		resource.TestStep{Config: fleet(`soil-002 = {}`, ""), Check: owned(false)},
+		resource.TestStep{
+			Config:      fleet(`soil-001 = {}, soil-002 = {}`, ""),
+			ExpectError: words(`"soil-001" (owned by no pipeline); nothing is adopted by name alone`),
+		},
+		resource.TestStep{
+			Config: fleet(`soil-001 = `+adopting(h)+`, soil-002 = {}`, "force_destroy = true"),
+			Check:  owned(true),
+		},
+	)
+}
+
+// What cannot be adopted fails at plan, before anything is made.
+func TestAdoptionIsCheckedAtPlan(t *testing.T) {
+	w := newLocalAWS(t)
+	h := w.MakeByHand(t, "soil-001", nil)
+	other := h
+	other.CertificateARN = strings.Replace(h.CertificateARN, h.CertificateID, strings.Repeat("0", 64), 1)
+	elsewhere := h
+	elsewhere.ThingARN = strings.Replace(h.ThingARN, "us-east-1", "eu-west-1", 1)
+	elsewhere.CertificateARN = strings.Replace(h.CertificateARN, "us-east-1", "eu-west-1", 1)
+	named := h
+	named.ThingARN += "-a"
+	step := func(body string, says *regexp.Regexp) resource.TestStep {
+		return resource.TestStep{
+			PreConfig:   w.mark,
+			Config:      w.config(pipeline("name = \"greenhouse\"\n devices = { soil-001 = " + body + " }")),
+			PlanOnly:    true,
+			ExpectError: says,
+		}
+	}
+	w.run(
+		step(adopting(other), words(`device "soil-001": the certificate `+h.CertificateID+` is attached to its thing and `+
+			`not named; name it as well, or detach it first`)),
+		step(adopting(elsewhere), words(`Device "soil-001" adopts a thing of another account or region`)),
+		step(adopting(named), words(`The thing is "soil-001-a". A device has the name of its thing`)),
+		step(strings.Replace(adopting(h), "} }", `}, csr_pem = "x" }`, 1), words(`Device "soil-001" adopts certificates `+
+			`and names another`)),
+		resource.TestStep{
+			PreConfig: func() {
+				if sent := w.writes(); len(sent) > 0 {
+					t.Errorf("the refused plans sent %v", sent)
+				}
+			},
+			Config: w.config(pipeline("name = \"greenhouse\"\n devices = { soil-001 = " + adopting(h) +
+				" }\n force_destroy = true")),
+		},
+	)
+}
