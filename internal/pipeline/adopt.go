@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
@@ -76,6 +77,10 @@ func (c *checker) checkAdopt(path, name string, d DeviceSpec, seen map[string]st
 			"An adopted device keeps the certificates that it has. Adopt it first; then remove adopt, and set csr_pem "+
 				"or certificate_pem to replace them.")
 	}
+	if contract.GatewayOf(name) != "" {
+		c.fail(path, fmt.Sprintf("Device %q is behind a gateway and adopts something", name),
+			"It has no certificate of its own. Remove adopt.")
+	}
 	account := ""
 	if own := path + ".adopt.thing_arn"; c.known(own) {
 		found := thingARN.FindStringSubmatch(a.ThingARN)
@@ -94,7 +99,7 @@ func (c *checker) checkAdopt(path, name string, d DeviceSpec, seen map[string]st
 }
 
 func (c *checker) checkAdoptedCertificates(path, name, account string, arns []string, seen map[string]string) {
-	if len(arns) > maxAdopted {
+	if len(arns) > maxAdopted && c.known(path) {
 		c.fail(path, fmt.Sprintf("Device %q adopts too many certificates", name),
 			"There are %d, and a device can adopt %d. Detach from its thing those that are not used any more.",
 			len(arns), maxAdopted)
@@ -107,8 +112,8 @@ func (c *checker) checkAdoptedCertificates(path, name, account string, arns []st
 		found := certificateARN.FindStringSubmatch(arn)
 		switch other, twice := seen[arn]; {
 		case found == nil:
-			c.fail(own, fmt.Sprintf("Device %q adopts no certificate", name), "%s is not the ARN of a certificate, such "+
-				"as arn:aws:iot:eu-central-1:123456789012:cert/ and 64 hexadecimal digits.", excerpt(arn))
+			c.fail(own, fmt.Sprintf("Device %q adopts no certificate", name), "%s is not the ARN of a certificate, "+
+				"such as arn:aws:iot:eu-central-1:123456789012:cert/ and 64 hexadecimal digits.", excerpt(arn))
 		case account != "" && found[1] != account:
 			c.fail(own, fmt.Sprintf("Device %q adopts a certificate of another account or region than its thing", name),
 				"The certificate is %s.", excerpt(arn))

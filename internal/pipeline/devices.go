@@ -35,7 +35,7 @@ type DeviceSpec struct {
 	Enabled        *bool             `json:"enabled,omitzero"`
 	SilenceMinutes *int64            `json:"silence_minutes,omitzero"` // nil: that of monitoring
 	Gateway        *GatewaySpec      `json:"gateway,omitzero"`
-	Adopt          *AdoptSpec        `json:"adopt,omitzero"`           // write-only: only in a configuration
+	Adopt          *AdoptSpec        `json:"adopt,omitzero"` // write-only: only in a configuration
 }
 
 // GatewaySpec says that a device is a gateway.

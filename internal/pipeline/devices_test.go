@@ -1,5 +1,23 @@
 package pipeline
 
+import (
+	"fmt"
+	"strings"
+)
+
+func thingOf(name string) string { return "arn:aws:iot:us-east-1:123456789012:thing/" + name }
+
+func certificateOf(digit string) string {
+	return "arn:aws:iot:us-east-1:123456789012:cert/" + strings.Repeat(digit, 64)
+}
+
+func elevenCertificates() (arns []string) {
+	for n := range 11 {
+		arns = append(arns, certificateOf(fmt.Sprintf("%x", n)))
+	}
+	return arns
+}
+
 func device(d DeviceSpec) func(*Spec) {
 	return func(s *Spec) { s.Devices = map[string]DeviceSpec{"soil": d} }
 }
@@ -99,6 +117,30 @@ var devicesMistakes = []mistake{
 		pem := ptr(certificatePEM(longValid))
 		s.Devices = map[string]DeviceSpec{"a": {CertificatePEM: pem}, "b": {CertificatePEM: pem}}
 	}, `devices["b"].certificate_pem`, []string{`Devices "a" and "b" have the same`}},
+	{"no thing to adopt", device(DeviceSpec{Adopt: &AdoptSpec{ThingARN: "soil"}}), `devices["soil"].adopt.thing_arn`,
+		[]string{"is not the ARN of a thing"}},
+	{"a thing of another name", device(DeviceSpec{Adopt: &AdoptSpec{ThingARN: thingOf("Soil")}}),
+		`devices["soil"].adopt.thing_arn`, []string{`The thing is "Soil"`, `name the device "Soil"`}},
+	{"the ID of a certificate", device(DeviceSpec{Adopt: &AdoptSpec{
+		ThingARN: thingOf("soil"), CertificateARNs: []string{strings.Repeat("0", 64)}}}),
+		`devices["soil"].adopt.certificate_arns[0]`, []string{"is not the ARN of a certificate"}},
+	{"a certificate of another region", device(DeviceSpec{Adopt: &AdoptSpec{ThingARN: thingOf("soil"),
+		CertificateARNs: []string{strings.Replace(certificateOf("0"), "us-east-1", "eu-west-1", 1)}}}),
+		`devices["soil"].adopt.certificate_arns[0]`, []string{"another account or region than its thing"}},
+	{"a certificate twice", device(DeviceSpec{Adopt: &AdoptSpec{ThingARN: thingOf("soil"),
+		CertificateARNs: []string{certificateOf("0"), certificateOf("0")}}}),
+		`devices["soil"].adopt.certificate_arns[1]`, []string{"adopts a certificate twice"}},
+	{"a certificate for two", func(s *Spec) {
+		s.Devices = map[string]DeviceSpec{
+			"a": {Adopt: &AdoptSpec{ThingARN: thingOf("a"), CertificateARNs: []string{certificateOf("0")}}},
+			"b": {Adopt: &AdoptSpec{ThingARN: thingOf("b"), CertificateARNs: []string{certificateOf("0")}}},
+		}
+	}, `devices["b"].adopt.certificate_arns[0]`, []string{`Devices "a" and "b" adopt the same certificate`}},
+	{"too many certificates", device(DeviceSpec{Adopt: &AdoptSpec{ThingARN: thingOf("soil"),
+		CertificateARNs: elevenCertificates()}}),
+		`devices["soil"].adopt.certificate_arns`, []string{"There are 11, and a device can adopt 10"}},
+	{"adopted and replaced", device(DeviceSpec{Adopt: &AdoptSpec{ThingARN: thingOf("soil")}, CSRPEM: ptr(csrPEM())}),
+		`devices["soil"]`, []string{"adopts certificates and names another", "Adopt it first"}},
 	{"a map and a file", func(s *Spec) {
 		s.Devices, s.DevicesFrom = map[string]DeviceSpec{"soil": {}}, &DevicesFromSpec{File: "fleet.csv"}
 	}, "devices_from", []string{"exclude each other"}},

@@ -22,7 +22,7 @@ type Device struct {
 	Disabled       bool
 	// Gateway says that the device speaks for the devices behind it.
 	Gateway bool
-	// Adopt names objects of the account that nobody owns and that become this device's; nil: the device is made anew.
+	// Adopt names objects of the account that nobody owns and that become this device's; nil: none.
 	Adopt *Adoption
 	// SilenceMinutes is how long the device may be silent; 0: as long as others. The registry does not have it.
 	SilenceMinutes int64

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
@@ -20,12 +23,8 @@ import (
 // releases them, unless force_destroy says that it may delete them. A pipeline whose creation has failed is tainted: the
 // next apply destroys it, which nobody has asked for. That destroy releases them in any case.
 
-const (
-	// adoptedKey is the key in the private state of what is known of the adopted devices.
-	adoptedKey = "adopted-devices"
-	// creationKey is the key in the private state that says whether the creation of the pipeline has failed.
-	creationKey = "creation-unfinished"
-)
+// adoptedKey is the key in the private state of what is known of the adopted devices.
+const adoptedKey = "adopted-devices"
 
 // adoptedState counts the adopted devices and names the first of them.
 type adoptedState struct {
@@ -54,14 +53,31 @@ func adoptedIn(ctx context.Context, from private) (a adoptedState) {
 	return a
 }
 
-// keepCreation stores whether the creation has failed.
-func keepCreation(ctx context.Context, to private, failed bool) diag.Diagnostics {
-	return to.SetKey(ctx, creationKey, fmt.Append(nil, failed))
+// outputCreation is the output of the fleet that says that the creation of the pipeline has failed. Terraform does not
+// pass the private state to the delete of a tainted resource (measured with 1.11.4).
+const outputCreation = "creation"
+
+// markCreation notes in the record of the fleet whether the creation of the pipeline has failed.
+func markCreation(records []assembly.Record, failed bool) []assembly.Record {
+	for i, r := range records {
+		if r.Key != pipeline.KeyFleet || failed == creationFailed(records) {
+			continue
+		}
+		outputs := map[string]string{}
+		maps.Copy(outputs, r.Outputs)
+		if delete(outputs, outputCreation); failed {
+			outputs[outputCreation] = "failed"
+		}
+		records[i].Outputs = outputs
+	}
+	return records
 }
 
-func creationFailed(ctx context.Context, from private) bool {
-	text, diags := from.GetKey(ctx, creationKey)
-	return !diags.HasError() && string(text) == "true"
+// creationFailed reports whether nothing has been applied to the pipeline since its creation failed.
+func creationFailed(records []assembly.Record) bool {
+	return slices.ContainsFunc(records, func(r assembly.Record) bool {
+		return r.Key == pipeline.KeyFleet && r.Outputs[outputCreation] != ""
+	})
 }
 
 func (m *model) forceDestroy() bool {
@@ -79,8 +95,8 @@ func warnAdopted(diags *diag.Diagnostics, doing string, force bool, n int, names
 	}
 	if force {
 		diags.AddAttributeWarning(path.Root("devices"), fmt.Sprintf("%s deletes %d adopted devices", doing, n),
-			fmt.Sprintf("Only the devices have the keys of their certificates, and nothing can make these again: %s. To "+
-				"release their things and certificates in place of deleting them, set force_destroy = false and run "+
+			fmt.Sprintf("Only the devices have the keys of their certificates, and nothing can make these again: %s. "+
+				"To release their things and certificates in place of deleting them, set force_destroy = false and run "+
 				"terraform apply first.", listed))
 		return
 	}
@@ -119,7 +135,7 @@ func (p *planner) checkAdoption(ctx context.Context, s *session) error {
 	if err != nil || len(adoptees) == 0 {
 		return err
 	}
-	return s.fleet.CheckAdoption(ctx, s.env.Owner, adoptees)
+	return s.fleet.CheckAdoption(ctx, adoptees)
 }
 
 // touchesAdopt reports whether anything of what a device adopts is unknown.

@@ -188,19 +188,7 @@ func (p *planner) fill(ctx context.Context) error {
 	if err := errors.Join(p.warnPaused(), p.warnForeign(ctx, s)); err != nil {
 		return err
 	}
-	if err := p.checkTimestream(ctx, s); err != nil {
-		return err
-	}
-	if err := p.checkLoss(s); err != nil {
-		return err
-	}
-	if err := p.checkMode(ctx, s); err != nil {
-		return err
-	}
-	if err := pipeline.CheckCaller(p.planned.spec, s.clients.Caller()); err != nil {
-		return err
-	}
-	if err := p.checkAdoption(ctx, s); err != nil {
+	if err := p.check(ctx, s); err != nil {
 		return err
 	}
 	p.warnRemoved(ctx)
@@ -221,6 +209,23 @@ func (p *planner) fill(ctx context.Context) error {
 		return err
 	}
 	return p.predictParts(ctx, s)
+}
+
+// check refuses what the apply could not do, or what would lose something.
+func (p *planner) check(ctx context.Context, s *session) error {
+	if err := p.checkTimestream(ctx, s); err != nil {
+		return err
+	}
+	if err := p.checkLoss(s); err != nil {
+		return err
+	}
+	if err := p.checkMode(ctx, s); err != nil {
+		return err
+	}
+	if err := pipeline.CheckCaller(p.planned.spec, s.clients.Caller()); err != nil {
+		return err
+	}
+	return p.checkAdoption(ctx, s)
 }
 
 // enableDevices writes the default of devices[*].enabled, which is computed so that an import can tell it from the

@@ -156,7 +156,7 @@ func (p *planner) predictParts(ctx context.Context, s *session) error {
 		}
 		recorded = byKey(records)
 		changed = changes(ctx, p.connection, p.prior, s, records)
-		if len(missedOf(p.looked)) > 0 {
+		if len(missedOf(p.looked)) > 0 || creationFailed(records) {
 			changed[pipeline.KeyFleet] = true
 		}
 	}

@@ -70,7 +70,7 @@ func (r *resourceType) Create(ctx context.Context, req resource.CreateRequest, r
 	records, failed := s.engine.Apply(ctx, s.parts, nil, everything)
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, s.done(failed))...)
 	resp.Diagnostics.Append(s.keepAdopted(ctx, resp.Private)...)
-	resp.Diagnostics.Append(keepCreation(ctx, resp.Private, failed != nil)...)
+	records = markCreation(records, failed != nil)
 	// An object whose creation was not answered is not recorded. With a state, even an empty one, the next read finds
 	// it.
 	if len(records) > 0 || failed == nil || wrote(failed) && !takenParts(failed)[pipeline.KeyManifest] {
@@ -115,10 +115,9 @@ func (r *resourceType) Update(ctx context.Context, req resource.UpdateRequest, r
 	resp.Diagnostics.Append(s.keepAdopted(ctx, resp.Private)...)
 	if failed == nil {
 		resp.Diagnostics.Append(keepMissed(ctx, resp.Private, nil)...)
-		resp.Diagnostics.Append(keepCreation(ctx, resp.Private, false)...)
 	}
 	if failed == nil || wrote(failed) { // else the recorded state still holds
-		now := unfinished(done, failed)
+		now := markCreation(unfinished(done, failed), false)
 		s.save(&resp.State, &resp.Diagnostics, now)
 		resp.Diagnostics.Append(keepDrain(ctx, resp.Private, planned.spec, now,
 			pipeline.Queued(prior.spec) != pipeline.Queued(planned.spec))...)
@@ -173,7 +172,7 @@ func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, r
 		return
 	}
 	s, err := newSession(ctx, r.connection, m,
-		options{purpose: deleting, keepAdopted: creationFailed(ctx, req.Private)})
+		options{purpose: deleting, keepAdopted: creationFailed(records)})
 	if err != nil {
 		resp.Diagnostics.AddError(fmt.Sprintf("Deleting pipeline %q failed", m.spec.Name),
 			tfdiag.Detail(err, "Nothing was deleted."))

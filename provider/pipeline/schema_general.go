@@ -20,8 +20,9 @@ func general() capability {
 			"tags": textMap("Tags of every object of the pipeline. They override tags of the same key in the " +
 				"provider's `default_tags`."),
 			"force_destroy": flag("Whether `terraform destroy` deletes archived messages, time series and devices " +
-				"that have registered themselves. When `false`, destroy refuses while there are any. Apply the " +
-				"change before the destroy. Defaults to `false`."),
+				"that have registered themselves or were adopted. When `false`, destroy refuses while there are " +
+				"data or registered devices, and releases adopted ones. Apply the change before the destroy. " +
+				"Defaults to `false`."),
 			"deep_check": flag("Whether each refresh also checks what lists do not show: that the certificate of " +
 				"each device is attached to its thing, and that its credentials are in the store. The check takes " +
 				"one request per device, and AWS allows ten per second. With `true`, each plan checks at once. " +

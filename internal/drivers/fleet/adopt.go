@@ -18,10 +18,10 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// Adoption takes over a thing and its certificates that somebody has made without a pipeline, such as with aws_iot_thing.
+// Adoption takes over a thing and its certificates that somebody has made without a pipeline, as with aws_iot_thing.
 // The description names each of them by its ARN. The steps only add, until the last one but one makes the thing ours:
 //
-//	looked at, all devices before the first write → certificates attached that are not → bundle stored, without a key →
+//	looked at, all devices before the first write → certificates attached that are not → bundle stored without a key →
 //	thing marked, on condition that nobody has changed it → thing joins the group
 //
 // The certificates are never changed: a device keeps its connection, and whatever policies it has. A run that ends
@@ -99,29 +99,19 @@ func (d *Driver) described(name string, want spec.Fleet) spec.Device {
 	return d.opts.Known[name]
 }
 
-// CheckAdoption reports whether the devices that name a thing to adopt can be adopted by the owner, or are the owner's
-// already. It only reads. The error is an *AdoptionError if they cannot.
-func (d *Driver) CheckAdoption(ctx context.Context, owner string, devices map[string]spec.Device) error {
+// CheckAdoption reports whether the devices that name a thing to adopt can be adopted, as a plan needs to know. It only
+// reads. Things that a pipeline owns are left to the apply: it may be this one, or one that is destroyed before, as in
+// a replacement. The error is an *AdoptionError if a device cannot be adopted.
+func (d *Driver) CheckAdoption(ctx context.Context, devices map[string]spec.Device) error {
 	adoptees := maps.Clone(devices)
 	maps.DeleteFunc(adoptees, func(_ string, device spec.Device) bool { return device.Adopt == nil })
 	found, err := d.describeAll(ctx, slices.Sorted(maps.Keys(adoptees)))
 	if err != nil {
 		return err
 	}
-	reasons := map[string]string{}
-	for name := range adoptees {
-		t := found[name]
-		if t == nil || t.owner == "" {
-			continue
-		}
-		delete(adoptees, name)
-		if t.owner != owner {
-			reasons[name] = fmt.Sprintf("its thing belongs to the pipeline with id %q", t.owner)
-		}
-	}
-	if len(reasons) > 0 {
-		return &AdoptionError{Reasons: reasons}
-	}
+	maps.DeleteFunc(adoptees, func(name string, _ spec.Device) bool {
+		return found[name] != nil && found[name].owner != ""
+	})
 	return d.examineAll(ctx, adoptees, found, spec.Fleet{Devices: map[string]spec.Device{}})
 }
 
@@ -209,8 +199,8 @@ func (d *Driver) examineCertificate(
 	case status == types.CertificateStatusActive:
 	case status == types.CertificateStatusInactive && disabled:
 	case status == types.CertificateStatusInactive:
-		return nil, fmt.Sprintf("the certificate %s is INACTIVE, so that the device cannot connect with it; activate it, "+
-			"or write enabled = false", id), nil
+		return nil, fmt.Sprintf("the certificate %s is INACTIVE, so that the device cannot connect with it; activate "+
+			"it, or write enabled = false", id), nil
 	default:
 		return nil, fmt.Sprintf("the certificate %s is %s; name only certificates that can be used", id, status), nil
 	}

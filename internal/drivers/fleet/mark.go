@@ -103,7 +103,7 @@ const (
 	sourceCSR       = "csr-"      // and a digest of the request
 	sourceOwn       = "own-"      // and the ID of the given certificate
 	sourceNone      = spec.NoCertificate
-	sourceAdopted   = "adopted-"  // and the thing type that the thing had before, if any
+	sourceAdopted   = "adopted-" // and the thing type that the thing had before, if any
 )
 
 // behindGateway reports whether a device connects through its gateway only. It has no certificate and no bundle.
