@@ -119,6 +119,11 @@ var devicesMistakes = []mistake{
 	}, `devices["b"].certificate_pem`, []string{`Devices "a" and "b" have the same`}},
 	{"no thing to adopt", device(DeviceSpec{Adopt: &AdoptSpec{ThingARN: "soil"}}), `devices["soil"].adopt.thing_arn`,
 		[]string{"is not the ARN of a thing"}},
+	{"nothing to adopt behind a gateway", func(s *Spec) {
+		s.Edge = &EdgeSpec{}
+		s.Devices = map[string]DeviceSpec{"gw": {Gateway: &GatewaySpec{}},
+			"gw:soil": {Adopt: &AdoptSpec{ThingARN: thingOf("gw:soil")}}}
+	}, `devices["gw:soil"]`, []string{"behind a gateway and adopts something"}},
 	{"a thing of another name", device(DeviceSpec{Adopt: &AdoptSpec{ThingARN: thingOf("Soil")}}),
 		`devices["soil"].adopt.thing_arn`, []string{`The thing is "Soil"`, `name the device "Soil"`}},
 	{"the ID of a certificate", device(DeviceSpec{Adopt: &AdoptSpec{

@@ -246,7 +246,7 @@ func (r *run) adopt(ctx context.Context, name string, want spec.Device) (spec.De
 		r.d.note(name, func(id *spec.DeviceIdentity) { id.CertificateID, id.CertificateARN = c.first.ID, c.first.ARN })
 		r.d.setAdopted(name, true)
 	}
-	t := &thing{thingType: r.want.ThingType, attributes: want.Attributes, mark: m}
+	t := &thing{thingType: r.want.ThingType, attributes: want.Attributes, gateway: want.Gateway, mark: m}
 	device := t.device(r.d.members[name])
 	device.Disabled = c.disabled
 	return device, nil
