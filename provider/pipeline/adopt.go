@@ -20,8 +20,8 @@ import (
 )
 
 // Adopted devices have certificates whose keys only the devices hold, and that no apply can make again. A removal
-// releases them, unless force_destroy says that it may delete them. A pipeline whose creation has failed is tainted: the
-// next apply destroys it, which nobody has asked for. That destroy releases them in any case.
+// releases them, unless force_destroy says that it may delete them. A pipeline whose creation has failed is tainted:
+// the next apply destroys it, which nobody has asked for. That destroy releases them in any case.
 
 // adoptedKey is the key in the private state of what is known of the adopted devices.
 const adoptedKey = "adopted-devices"
@@ -96,8 +96,8 @@ func warnAdopted(diags *diag.Diagnostics, doing string, force bool, n int, names
 	if force {
 		diags.AddAttributeWarning(path.Root("devices"), fmt.Sprintf("%s deletes %d adopted devices", doing, n),
 			fmt.Sprintf("Only the devices have the keys of their certificates, and nothing can make these again: %s. "+
-				"To release their things and certificates in place of deleting them, set force_destroy = false and run "+
-				"terraform apply first.", listed))
+				"To release their things and certificates in place of deleting them, set force_destroy = false and "+
+				"run terraform apply first.", listed))
 		return
 	}
 	diags.AddAttributeWarning(path.Root("devices"), fmt.Sprintf("%s releases %d adopted devices", doing, n),

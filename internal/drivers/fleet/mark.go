@@ -122,7 +122,7 @@ func SourceOf(name string, d spec.Device) string {
 	return sourceGenerated
 }
 
-// fits reports whether a certificate that was made from source is the one that a device is to have. One that was adopted
+// fits reports whether a certificate that was made from source is the one that a device is to have. An adopted one
 // stays until the description names another.
 func fits(source, name string, want spec.Device) bool {
 	wanted := SourceOf(name, want)
