@@ -101,8 +101,8 @@ func warnAdopted(diags *diag.Diagnostics, doing string, force bool, n int, names
 		return
 	}
 	diags.AddAttributeWarning(path.Root("devices"), fmt.Sprintf("%s releases %d adopted devices", doing, n),
-		fmt.Sprintf("Their things and certificates stay as they are, and belong to no pipeline: %s. They lose what the "+
-			"pipeline's policy allows, and keep what other policies on their certificates allow. To delete them, set "+
+		fmt.Sprintf("Their things and certificates stay as they are, and belong to no pipeline: %s. They lose what "+
+			"the pipeline's policy allows, and keep what other policies on their certificates allow. To delete them, set "+
 			"force_destroy = true and run terraform apply first.", listed))
 }
 

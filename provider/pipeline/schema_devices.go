@@ -57,15 +57,15 @@ func devices() capability {
 func adopt() schema.Attribute {
 	a := object("Takes over a thing and its certificates that exist already and that no pipeline owns, such as those "+
 		"of `aws_iot_thing` and `aws_iot_certificate`. The device keeps its certificates and its connection. Has no "+
-		"effect on a device that is the pipeline's own, so that it can be removed after the apply. Without `force_destroy`, a "+
-		"removal of the device or of the pipeline releases the thing and the certificates in place of deleting them. "+
+		"effect on a device that is the pipeline's own, so that it can be removed after the apply. Without `force_destroy`, "+
+		"a removal of the device or of the pipeline releases the thing and the certificates in place of deleting them. "+
 		"See the guide [Migrating](../guides/migrating.md).", attributes{
 		"thing_arn": schema.StringAttribute{Required: true, WriteOnly: true,
 			MarkdownDescription: "ARN of the thing. Its name is that of the device."},
 		"certificate_arns": schema.ListAttribute{Optional: true, WriteOnly: true, ElementType: types.StringType,
 			MarkdownDescription: "ARNs of all certificates that are attached to the thing, up to 10, and of those " +
-				"that only have a policy and that the device uses. They must be active, unless `enabled` is `false`, and " +
-				"attached to no other thing. Without any, the device gets a certificate as a new device does."},
+				"that only have a policy and that the device uses. They must be active, unless `enabled` is `false`, " +
+				"and attached to no other thing. Without any, the device gets a certificate as a new device does."},
 	})
 	a.WriteOnly = true
 	return a
