@@ -102,8 +102,8 @@ func warnAdopted(diags *diag.Diagnostics, doing string, force bool, n int, names
 	}
 	diags.AddAttributeWarning(path.Root("devices"), fmt.Sprintf("%s releases %d adopted devices", doing, n),
 		fmt.Sprintf("Their things and certificates stay as they are, and belong to no pipeline: %s. They lose what "+
-			"the pipeline's policy allows, and keep what other policies on their certificates allow. To delete them, set "+
-			"force_destroy = true and run terraform apply first.", listed))
+			"the pipeline's policy allows, and keep what other policies on their certificates allow. To delete them, "+
+			"set force_destroy = true and run terraform apply first.", listed))
 }
 
 // warnRemoved warns when devices of the map are removed that were adopted.

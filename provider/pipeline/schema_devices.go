@@ -57,8 +57,9 @@ func devices() capability {
 func adopt() schema.Attribute {
 	a := object("Takes over a thing and its certificates that exist already and that no pipeline owns, such as those "+
 		"of `aws_iot_thing` and `aws_iot_certificate`. The device keeps its certificates and its connection. Has no "+
-		"effect on a device that is the pipeline's own, so that it can be removed after the apply. Without `force_destroy`, "+
-		"a removal of the device or of the pipeline releases the thing and the certificates in place of deleting them. "+
+		"effect on a device that is the pipeline's own, so that it can be removed after the apply. Without "+
+		"`force_destroy`, a removal of the device or of the pipeline releases the thing and the certificates in place "+
+		"of deleting them. "+
 		"See the guide [Migrating](../guides/migrating.md).", attributes{
 		"thing_arn": schema.StringAttribute{Required: true, WriteOnly: true,
 			MarkdownDescription: "ARN of the thing. Its name is that of the device."},
