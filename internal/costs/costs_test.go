@@ -9,6 +9,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/argument"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
@@ -25,6 +26,9 @@ func fleet(change func(*Setup)) Setup {
 
 // queued has a queue in place of the stream.
 func queued(s *Setup) { s.Stream.Mode = "queue" }
+
+// gateways are twenty, with 1000 commands a day.
+func gateways(s *Setup) { s.Edge = &Edge{Gateways: 20, StatusSeconds: 300, CommandsPerDay: 1000} }
 
 // minutely are windows of a minute. The devices send more rarely, so that each message has a window of its own.
 func minutely(s *Setup) { s.Metrics = DefaultMetrics() }
@@ -127,6 +131,13 @@ func TestCostOfAnItem(t *testing.T) {
 		{func(s *Setup) { s.BasicIngest, s.Alerts = true, &Alerts{Evaluate: "stream", Share: 0.01} }, "SNS: notifications", 0.005,
 			"10,000 × 0.50 per million, by Basic Ingest"},
 		{func(s *Setup) { s.Credentials.Store = "secretsmanager" }, "Secrets Manager: credentials", 400, "1000 × 0.40"},
+		{gateways, "AWS IoT: connections", 20 * 43_800 * 0.08 / 1e6, "the gateways connect, not the 1000 devices"},
+		{gateways, "AWS IoT: states of gateways", 0.1752, "20 × 8760 × 1.00 per million"},
+		{gateways, "AWS IoT: rule status, of gateways", 0.02628, "175,200 × 0.15 per million"},
+		{gateways, "AWS IoT: commands to children", 1000 * (730.0 / 24) * 3 / 1e6,
+			"30,417 commands, each published, delivered and acknowledged, × 1.00 per million"},
+		{gateways, "AWS IoT: rule children", 1000 * (730.0 / 24) * 0.15 / 1e6, "30,417 × 0.15 per million"},
+		{gateways, "AWS IoT: action of children", 1000 * (730.0 / 24) * 0.15 / 1e6, "30,417 × 0.15 per million"},
 		{func(s *Setup) { s.Queries = &Queries{PerDay: 24, Days: 1} }, "Athena: data scanned",
 			730 * 10e6 / (1 << 40) * 5, "730 queries; 1 million × 1 KB × 0.21 / 30.4 days are less than the least 10 MB"},
 		{func(s *Setup) { s.Prices = map[string]float64{"iot_message": 1.2}; s.IntervalSeconds /= 6000 },
@@ -259,6 +270,7 @@ func TestPrices(t *testing.T) {
 			s.Stream.Mode, s.Stream.Shards, s.Credentials.Store = "provisioned", 10, "secretsmanager"
 			s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
 			s.Monitoring, s.API, s.Metrics = DefaultMonitoring(), DefaultAPI(), DefaultMetrics()
+			gateways(s)
 			s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Evaluate: "rule", Share: 0.1, EmailSubscribers: 1}
 		}}
 	for _, p := range prices {
@@ -292,6 +304,13 @@ func TestEveryItemHasAPrice(t *testing.T) {
 				t.Errorf("%s has no price", i.Name)
 			}
 		}
+	}
+}
+
+// A gateway reports as often as iot-edge does by default.
+func TestStateOfAGateway(t *testing.T) {
+	if defaultStatusSeconds != config.DefaultStatusSeconds {
+		t.Errorf("a gateway reports every %d seconds, not every %d", config.DefaultStatusSeconds, defaultStatusSeconds)
 	}
 }
 

@@ -50,6 +50,13 @@ func (a *API) UnmarshalJSON(text []byte) error {
 }
 
 // UnmarshalJSON gives what is missing its default.
+func (e *Edge) UnmarshalJSON(text []byte) error {
+	type plain Edge
+	*e = *DefaultEdge()
+	return json.Unmarshal(text, (*plain)(e))
+}
+
+// UnmarshalJSON gives what is missing its default.
 func (q *Queries) UnmarshalJSON(text []byte) error {
 	type plain Queries
 	*q = *DefaultQueries()

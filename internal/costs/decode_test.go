@@ -27,6 +27,7 @@ func TestDecode(t *testing.T) {
 		`{"influxdb":{}}`:                   func(s *Setup) { s.InfluxDB = &InfluxDB{} },
 		`{"influxdb":{"instance":{}}}`:      func(s *Setup) { s.InfluxDB = &InfluxDB{&Instance{"db.influx.medium"}} },
 		`{"alerts":{"share":0.5}}`:          func(s *Setup) { s.Alerts = &Alerts{Evaluate: "rule", Share: 0.5} },
+		`{"edge":{"gateways":20}}`:          func(s *Setup) { s.Edge = &Edge{Gateways: 20, StatusSeconds: 300} },
 		`{"queries":{"days":7}}`:            func(s *Setup) { s.Queries = &Queries{1, 7} },
 		`{"prices":{"s3_put":6}}`:           func(s *Setup) { s.Prices = map[string]float64{"s3_put": 6} },
 	} {
@@ -66,7 +67,8 @@ func TestDecodeRefuses(t *testing.T) {
 
 // Members of a block that iot_pipeline has as well are arguments of it, except for those that say what happens in it.
 func TestBlocksAreThoseOfThePipeline(t *testing.T) {
-	own := map[string]bool{"alerts.share": true, "alerts.email_subscribers": true, "api.requests_per_day": true}
+	own := map[string]bool{"alerts.share": true, "alerts.email_subscribers": true, "api.requests_per_day": true,
+		"edge.gateways": true, "edge.status_seconds": true, "edge.commands_per_day": true}
 	members := func(t reflect.Type) map[string]reflect.Type {
 		found := map[string]reflect.Type{}
 		for t.Kind() == reflect.Pointer {

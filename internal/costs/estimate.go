@@ -59,6 +59,7 @@ var capabilities = []func(b *bill){
 	(*bill).alerts,
 	(*bill).monitoring,
 	(*bill).api,
+	(*bill).gateways,
 	(*bill).credentials,
 	(*bill).queries,
 }
@@ -120,7 +121,7 @@ func (b *bill) ingest() {
 	s, millions := b.setup, b.traffic.messages/1e6
 	metered := millions * iotUnits(s.MessageBytes)
 	if s.Connected {
-		b.fixed("iot_connection", "AWS IoT: connections", s.Devices*minutesPerMonth/1e6)
+		b.fixed("iot_connection", "AWS IoT: connections", s.connections()*minutesPerMonth/1e6)
 	}
 	if !s.BasicIngest {
 		b.perMessage("iot_message", "AWS IoT: messages", metered)

@@ -35,6 +35,7 @@ type Setup struct {
 	Alerts      *Alerts     `json:"alerts"`
 	Monitoring  *Monitoring `json:"monitoring"`
 	API         *API        `json:"api"`
+	Edge        *Edge       `json:"edge"`
 	Credentials Credentials `json:"credentials"`
 	Queries     *Queries    `json:"queries"`
 
@@ -199,7 +200,7 @@ func DefaultQueries() *Queries { return &Queries{PerDay: 1, Days: 1} }
 // Check reports the first member of a setup that is not valid, as an *argument.Error.
 func (s Setup) Check() error {
 	for _, check := range []func() error{s.checkNumbers, s.checkChoices, s.checkIngest, s.checkShards, s.checkQueue,
-		s.checkPrices} {
+		s.checkEdge, s.checkPrices} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -255,6 +256,11 @@ func (s Setup) checkNumbers() error {
 	if a := s.API; a != nil {
 		bounds = append(bounds, bound{"api.requests_per_day", a.RequestsPerDay, 0, many},
 			within("api.memory_mb", a.MemoryMB, pipeline.APIMemoryMB))
+	}
+	if e := s.Edge; e != nil {
+		bounds = append(bounds, bound{"edge.gateways", e.Gateways, 1, many},
+			bound{"edge.status_seconds", e.StatusSeconds, 10, 86_400},
+			bound{"edge.commands_per_day", e.CommandsPerDay, 0, many})
 	}
 	if q := s.Queries; q != nil {
 		bounds = append(bounds, bound{"queries.per_day", q.PerDay, 0, many}, bound{"queries.days", q.Days, 0, 36_500})

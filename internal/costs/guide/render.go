@@ -32,6 +32,8 @@ var tables = template.FuncMap{
 	"modes":        modeTable,
 	"idlePolls":    idlePolls,
 	"queries":      queryTable,
+	"gateways":     gatewayTable,
+	"command":      commandCost,
 	"prices":       priceTable,
 	"indexWrites":  indexWrites,
 	"fourReadings": fourReadings,
@@ -294,7 +296,7 @@ func modeTable() (string, error) {
 			if i == 0 {
 				cells = append(cells, fmt.Sprintf("%.2f million", e.Messages/1e6))
 			}
-			cells = append(cells, cents(e.Total()-ingestOf(e)))
+			cells = append(cells, cents(e.Total()-ofIoT(e)))
 		}
 		t.add(cells...)
 	}
@@ -310,17 +312,6 @@ func idlePolls() (string, error) {
 		}
 	}
 	return "", errors.Join(err, errors.New("a queue is not polled"))
-}
-
-// ingestOf is what AWS IoT costs, which is the same in all modes without an archive.
-func ingestOf(e costs.Estimate) float64 {
-	sum := 0.0
-	for _, i := range e.Items {
-		if strings.HasPrefix(i.Name, "AWS IoT") {
-			sum += i.Cost
-		}
-	}
-	return sum
 }
 
 // idleTable lists what is paid for without messages.

@@ -1,0 +1,52 @@
+package costs
+
+import "github.com/iot-pipeline/terraform-provider-iot/internal/argument"
+
+// Edge are the gateways of a fleet: all its devices are behind them.
+type Edge struct {
+	Gateways       float64 `json:"gateways"`
+	StatusSeconds  float64 `json:"status_seconds"`   // between two states of a gateway
+	CommandsPerDay float64 `json:"commands_per_day"` // to devices behind gateways
+}
+
+// DefaultEdge is one gateway with nothing in its settings.
+func DefaultEdge() *Edge { return &Edge{Gateways: 1, StatusSeconds: defaultStatusSeconds} }
+
+// defaultStatusSeconds is that of iot-edge, which no package of the provider imports as a whole; a test compares it.
+const defaultStatusSeconds = 300
+
+// commandMessages are what AWS IoT meters of a command besides rules: the publication, the PUBLISH that the gateway gets
+// from the republish action, and its PUBACK [AWS IoT Core: additional metering details].
+const commandMessages = 3
+
+// gateways are the states of gateways, and the rule that brings commands to them.
+func (b *bill) gateways() {
+	e := b.setup.Edge
+	if e == nil {
+		return
+	}
+	states := e.Gateways * secondsPerMonth / e.StatusSeconds / 1e6
+	b.fixed("iot_message", "AWS IoT: states of gateways", states)
+	b.fixed("iot_rule", "AWS IoT: rule status, of gateways", states)
+	b.fixed("iot_action", "AWS IoT: action of status, of gateways", states)
+	commands := e.CommandsPerDay * daysPerMonth / 1e6
+	b.fixed("iot_message", "AWS IoT: commands to children", commands*commandMessages)
+	b.fixed("iot_rule", "AWS IoT: rule children", commands)
+	b.fixed("iot_action", "AWS IoT: action of children", commands)
+}
+
+// connections is how many clients are connected to AWS IoT.
+func (s Setup) connections() float64 {
+	if s.Edge != nil {
+		return s.Edge.Gateways
+	}
+	return s.Devices
+}
+
+// checkEdge refuses what gateways do not do.
+func (s Setup) checkEdge() error {
+	if s.Edge != nil && s.BasicIngest {
+		return argument.Fail("basic_ingest", "gateways publish to the broker; remove basic_ingest, or edge")
+	}
+	return nil
+}
