@@ -4,8 +4,11 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/gateway"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/rules"
 )
 
 // TestGateway: what children publish arrives under their things' names, commands reach them, and SIGTERM ends the
@@ -76,6 +80,39 @@ func TestGateway(t *testing.T) {
 	<-p.ended
 	if err := p.command.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v", err)
+	}
+}
+
+// TestGuidesNameMetrics: the metrics that the guides name exist.
+func TestGuidesNameMetrics(t *testing.T) {
+	s := newSite(t, newAuthority(t), "127.0.0.1:1", []string{"soil-1"})
+	s.config.Settings.Rules = map[string]rules.Rule{"all": {SQL: "SELECT * FROM 'gh/+/telemetry'"}}
+	s.save(t)
+	p := s.run(t, build(t))
+	answer, err := http.Get("http://" + p.monitor + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	served, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, guide := range []string{"iot-edge", "gateway-runbooks", "edge"} {
+		text, err := os.ReadFile("../../../templates/guides/" + guide + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile(`iot_edge_[a-z_]+`).FindAllString(string(text), -1) {
+			named++
+			if !regexp.MustCompile(`(?m)^` + name + `[ {]`).Match(served) {
+				t.Errorf("%s names %s, which there is not", guide, name)
+			}
+		}
+	}
+	if named < 5 {
+		t.Errorf("the guides name %d metrics", named)
 	}
 }
 

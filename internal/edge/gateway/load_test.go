@@ -46,6 +46,7 @@ func BenchmarkGateway(b *testing.B) {
 		b.ReportMetric(r.taken, "messages-taken/s")
 		b.ReportMetric(r.forwarded, "messages-forwarded/s")
 		b.ReportMetric(r.processor*1e6, "µs-CPU/message")
+		b.ReportMetric(r.processor*5000*100, "%-of-a-core-at-5000/s")
 		b.ReportMetric(float64(r.memory)/(1<<20), "MiB")
 	}
 }
