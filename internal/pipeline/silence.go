@@ -27,7 +27,7 @@ func (b *builder) silenceDocument() string {
 	for _, names := range s.Devices {
 		slices.Sort(names)
 	}
-	if b.config.Provisioning == nil && !b.hasEdge() { // devices behind gateways are not described
+	if b.config.Provisioning == nil && !b.hasEdge() { // devices behind gateways need not be described
 		s.Described = ptr(int64(len(devices)))
 	}
 	return encode(s)

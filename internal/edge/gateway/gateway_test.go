@@ -213,22 +213,18 @@ func TestStoresAndForwards(t *testing.T) {
 	load.check(t, c.all(), int(end.Queue.Dropped["normal"]+end.Queue.Lost))
 }
 
-// damage changes a byte in the middle of the newest segment that has any.
+// damage changes a byte in the middle of the newest segment but one. The newest may hold nothing but a record that was
+// on its way when the process was killed, which nobody misses.
 func damage(t *testing.T, dir string) {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "normal-*.seg"))
+	if err != nil || len(names) < 2 {
+		t.Fatalf("the queue has %d segments, %v", len(names), err)
+	}
+	name := names[len(names)-2]
+	content, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
-	}
-	name, content := "", []byte(nil)
-	for len(content) == 0 { // the newest may have been made just before the end
-		if len(names) == 0 {
-			t.Fatal("the queue is empty")
-		}
-		name, names = names[len(names)-1], names[:len(names)-1]
-		if content, err = os.ReadFile(name); err != nil {
-			t.Fatal(err)
-		}
 	}
 	content[len(content)/2] ^= 0xFF
 	if err := os.WriteFile(name, content, 0o600); err != nil {
