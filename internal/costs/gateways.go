@@ -15,8 +15,8 @@ func DefaultEdge() *Edge { return &Edge{Gateways: 1, StatusSeconds: defaultStatu
 // defaultStatusSeconds is that of iot-edge, which no package of the provider imports as a whole; a test compares it.
 const defaultStatusSeconds = 300
 
-// commandMessages are what AWS IoT meters of a command besides rules: the publication, the PUBLISH that the gateway gets
-// from the republish action, and its PUBACK [AWS IoT Core: additional metering details].
+// commandMessages are what AWS IoT meters of a command besides rules: the publication, the PUBLISH that the gateway
+// gets from the republish action, and its PUBACK [AWS IoT Core: additional metering details].
 const commandMessages = 3
 
 // gateways are the states of gateways, and the rule that brings commands to them.

@@ -9,11 +9,13 @@ import (
 
 // gatewayTable shows what gateways change, for 1000 devices that measure 100 bytes every ten seconds.
 func gatewayTable() (string, error) {
-	t := table{header: []string{"1000 devices, a reading of 100 bytes every 10 s", "messages per month", "AWS IoT", "total"}}
+	t := table{header: []string{"1000 devices, a reading of 100 bytes every 10 s", "messages per month", "AWS IoT",
+		"total"}}
 	behind := func(readings float64) func(*costs.Setup) {
 		return func(s *costs.Setup) {
 			s.Edge = &costs.Edge{Gateways: 20, StatusSeconds: 300}
-			s.ReadingsPerMessage, s.MessageBytes, s.IntervalSeconds = readings, readings*s.MessageBytes, readings*s.IntervalSeconds
+			s.ReadingsPerMessage = readings
+			s.MessageBytes, s.IntervalSeconds = readings*s.MessageBytes, readings*s.IntervalSeconds
 		}
 	}
 	for _, row := range []setup{
