@@ -19,10 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/parquet-go/parquet-go"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/deadletters"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/parquettext"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 )
 
@@ -193,9 +193,9 @@ func (s *smoke) inArchive(ctx context.Context) (found bool, what string, err err
 
 // archived is what a row of the archive says of the message.
 type archived struct {
-	Thing    string `parquet:"thing,optional" json:"thing"`
-	Payload  string `parquet:"payload,optional" json:"payload"`
-	Encoding string `parquet:"payload_encoding,optional" json:"payload_encoding"`
+	Thing    string `json:"thing"`
+	Payload  string `json:"payload"`
+	Encoding string `json:"payload_encoding"`
 }
 
 // isIn reports whether an object of the batched archive has the message.
@@ -205,7 +205,7 @@ func (s *smoke) isIn(object []byte) (bool, error) {
 	if *s.spec.Archive.Format == pipeline.FormatJSON {
 		rows, err = jsonRows(object)
 	} else {
-		rows, err = parquet.Read[archived](bytes.NewReader(object), int64(len(object)))
+		rows, err = parquetRows(object)
 	}
 	for _, r := range rows {
 		if r.Thing != s.Device || r.Payload == "" {
@@ -222,6 +222,18 @@ func (s *smoke) isIn(object []byte) (bool, error) {
 		}
 	}
 	return false, err
+}
+
+func parquetRows(object []byte) ([]archived, error) {
+	columns, err := parquettext.Columns(object, "thing", "payload", "payload_encoding")
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]archived, len(columns[0]))
+	for i := range rows {
+		rows[i] = archived{Thing: columns[0][i], Payload: columns[1][i], Encoding: columns[2][i]}
+	}
+	return rows, nil
 }
 
 func jsonRows(object []byte) (rows []archived, err error) {
