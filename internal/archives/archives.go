@@ -1,14 +1,13 @@
 // Package archives embeds the code of the Lambda functions that the provider ships, as built by the package build below
-// it: one zip per architecture, which all functions share.
+// it: one executable per architecture, which all functions share.
 //
-// The zips are not in the repository. A provider built without them can do everything except create functions; its
-// error says how to build them. The package must not know what the functions do.
+// The embedded file is not in the repository. A provider built without it can do everything except create functions;
+// its error says how to build it. The package must not know what the functions do.
 package archives
 
 import (
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -19,17 +18,25 @@ import (
 //go:embed all:zips
 var embedded embed.FS
 
-// Archive is the functions' code for one architecture, ready for CreateFunction and UpdateFunctionCode.
+// FileName is the name of the embedded file in the directory zips. Pack makes its content.
+const FileName = "functions.zip"
+
+// Archive is the functions' code for one architecture.
 type Archive struct {
-	Zip        []byte // shared: not to be changed
-	CodeSHA256 string // base64 of the SHA-256 of Zip, as Lambda reports it in CodeSha256
+	CodeSHA256 string // base64 of the SHA-256 of the zip, as Lambda reports it in CodeSha256
+	executable func() ([]byte, error)
+	zip        func() ([]byte, error)
 }
+
+// Zip returns the archive for CreateFunction and UpdateFunctionCode. It is shared: not to be changed. The first call
+// takes some tenths of a second, as the zip is not what is embedded: see Pack.
+func (a Archive) Zip() ([]byte, error) { return a.zip() }
+
+// Executable returns the file bootstrap of the zip.
+func (a Archive) Executable() ([]byte, error) { return a.executable() }
 
 // Architectures lists the architectures that the functions are built for, by Lambda's names.
 func Architectures() []string { return []string{"arm64", "x86_64"} }
-
-// FileName is the name of an architecture's zip.
-func FileName(architecture string) string { return "bootstrap_" + architecture + ".zip" }
 
 // Lookup returns the archive for an architecture. It fails for an unknown one, and if the provider was built without
 // archives.
@@ -46,7 +53,8 @@ func Lookup(architecture string) (Archive, error) {
 	if !ok {
 		return Archive{}, fmt.Errorf(
 			"looking up the functions for %s: this provider was built without the Lambda archives; "+
-				"run `make build` in its source directory, or give the function your own package",
+				"run `make build` (or `go run ./internal/archives/build`) in its source directory, or give the function "+
+				"your own package",
 			architecture,
 		)
 	}
@@ -68,21 +76,44 @@ func FindBySHA256(sum string) (architecture string, ok bool) {
 	return "", false
 }
 
-// load reads the embedded files once: their sums take some milliseconds, which a plan without functions does not need.
+// load reads the list of the embedded file once. What it lists is unpacked when it is needed.
 var load = sync.OnceValues(func() (map[string]Archive, error) { return read(embedded) })
 
 func read(files fs.FS) (map[string]Archive, error) {
+	packed, err := fs.ReadFile(files, "zips/"+FileName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // not built; Lookup says so
+	}
+	if err != nil {
+		return nil, err
+	}
+	reader, entries, err := list(packed)
+	if err != nil {
+		return nil, fmt.Errorf("reading the functions that this provider contains: %w", err)
+	}
 	all := map[string]Archive{}
-	for _, architecture := range Architectures() {
-		zip, err := fs.ReadFile(files, "zips/"+FileName(architecture))
-		if err != nil {
-			continue // not built; Lookup says so
-		}
-		if len(zip) == 0 {
-			return nil, fmt.Errorf("reading the archive of the functions for %s: it is empty", architecture)
-		}
-		sum := sha256.Sum256(zip)
-		all[architecture] = Archive{Zip: zip, CodeSHA256: base64.StdEncoding.EncodeToString(sum[:])}
+	for i, e := range entries {
+		executable := sync.OnceValues(func() ([]byte, error) { return unpack(reader, entries, i) })
+		all[e.Architecture] = Archive{CodeSHA256: e.CodeSHA256, executable: executable,
+			zip: sync.OnceValues(func() ([]byte, error) { return e.zip(executable) })}
 	}
 	return all, nil
+}
+
+// zip makes the zip of an executable, which must be the one that was made when the functions were built.
+func (e entry) zip(executable func() ([]byte, error)) ([]byte, error) {
+	code, err := executable()
+	if err != nil {
+		return nil, err
+	}
+	archive, err := Zip(code)
+	if err != nil {
+		return nil, fmt.Errorf("zipping the functions for %s: %w", e.Architecture, err)
+	}
+	if sum := CodeSHA256(archive); sum != e.CodeSHA256 {
+		return nil, fmt.Errorf("zipping the functions for %s: the zip has the sum %s, and had %s when this provider "+
+			"was built; run `make build` in its source directory, or take a released provider", e.Architecture, sum,
+			e.CodeSHA256)
+	}
+	return archive, nil
 }

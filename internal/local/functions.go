@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -128,8 +129,16 @@ func (r *Runtime) bootstrap(pipeline, name, sum string) (string, error) {
 	if r.unpacked != "" {
 		return r.unpacked, nil
 	}
-	r.unpacked, err = lambdahost.Unpack(archive.Zip, r.dir)
-	return r.unpacked, err
+	code, err := archive.Executable()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(r.dir, "bootstrap")
+	if err := os.WriteFile(path, code, 0o755); err != nil {
+		return "", err
+	}
+	r.unpacked = path
+	return path, nil
 }
 
 // hostArchitecture is this machine's architecture, as Lambda names it.

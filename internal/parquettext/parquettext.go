@@ -26,16 +26,21 @@ const (
 	// tail is what follows the footer: its length, and the magic.
 	tail = 4 + len(magic)
 	// maxPage bounds the memory that a page may ask for. Pages have 1 MiB unless a value is larger.
-	maxPage = 256 << 20
+	maxPage, maxValues = 256 << 20, 16 << 20
 )
 
 // Columns returns the values of columns in the order of the names, one value per row of the file. Null is "".
-func Columns(file []byte, names ...string) ([][]string, error) {
+func Columns(file []byte, names ...string) (columns [][]string, err error) {
+	defer func() {
+		if r := recover(); r != nil { // the decoders of parquet-go trust the lengths that they read
+			columns, err = nil, fmt.Errorf("the file is damaged: %v", r)
+		}
+	}()
 	meta, err := footer(file)
 	if err != nil {
 		return nil, err
 	}
-	columns := make([][]string, len(names))
+	columns = make([][]string, len(names))
 	for i, name := range names {
 		optional, err := find(meta.Schema, name)
 		if err != nil {
@@ -194,10 +199,10 @@ func (c *chunk) dataPageV2(body []byte, size int32, header format.DataPageHeader
 
 // add appends the values of a data page.
 func (c *chunk) add(levels, body []byte, n int32, encoding format.Encoding) error {
-	if n < 0 || n > maxPage {
+	if n < 0 || n > maxValues {
 		return fmt.Errorf("a page has %d values", n)
 	}
-	present, err := c.decode(body, encoding, n)
+	present, err := c.decode(body, encoding)
 	if err != nil {
 		return err
 	}
@@ -229,12 +234,12 @@ func (c *chunk) add(levels, body []byte, n int32, encoding format.Encoding) erro
 }
 
 // decode returns the values of a data page that are not null.
-func (c *chunk) decode(body []byte, encoding format.Encoding, n int32) ([]string, error) {
+func (c *chunk) decode(body []byte, encoding format.Encoding) ([]string, error) {
 	switch encoding {
 	case format.Plain:
 		return texts(body)
 	case format.PlainDictionary, format.RLEDictionary:
-		indexes, err := new(rle.DictionaryEncoding).DecodeInt32(make([]int32, 0, n), body)
+		indexes, err := new(rle.DictionaryEncoding).DecodeInt32(nil, body)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-// Command build compiles the Lambda functions and zips them into internal/archives/zips, where the provider embeds
+// Command build compiles the Lambda functions and packs them into internal/archives/zips, where the provider embeds
 // them.
 //
 //	go run ./internal/archives/build                       all architectures
@@ -15,7 +15,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/archives"
@@ -26,7 +25,7 @@ func main() {
 	architectures := flag.String("architectures", strings.Join(archives.Architectures(), ","),
 		"architectures to build for")
 	root := flag.String("root", ".", "the module's root directory")
-	out := flag.String("o", "", "the directory for the zips (default internal/archives/zips below the root)")
+	out := flag.String("o", "", "the directory for the file (default internal/archives/zips below the root)")
 	flag.Parse()
 	if *out == "" {
 		*out = filepath.Join(*root, "internal", "archives", "zips")
@@ -51,31 +50,39 @@ func run(ctx context.Context, root, out string, architectures []string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
+	var executables []archives.Executable
 	for _, architecture := range architectures {
-		zip, err := bundle.Build(ctx, root, architecture)
+		code, err := bundle.Compile(ctx, root, architecture)
 		if err != nil {
 			return err
 		}
-		name := archives.FileName(architecture)
-		if err := os.WriteFile(filepath.Join(out, name), zip, 0o644); err != nil {
+		executables = append(executables, archives.Executable{Architecture: architecture, Code: code})
+		zip, err := archives.Zip(code)
+		if err != nil {
 			return err
 		}
-		fmt.Printf("%-24s %8d bytes  %s\n", name, len(zip), bundle.CodeSHA256(zip))
+		fmt.Printf("%-8s %9d bytes, zip %8d bytes, sum %s\n", architecture, len(code), len(zip), archives.CodeSHA256(zip))
 	}
+	packed, err := archives.Pack(executables)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(out, archives.FileName)
+	if err := os.WriteFile(path, packed, 0o644); err != nil {
+		return err
+	}
+	fmt.Printf("%s %d bytes\n", path, len(packed))
 	return nil
 }
 
-// removeOthers deletes the zips that earlier versions left: the provider embeds the whole directory.
+// removeOthers deletes the files that earlier versions left: the provider embeds the whole directory.
 func removeOthers(dir string) error {
-	zips, err := filepath.Glob(filepath.Join(dir, "*_*.zip"))
+	zips, err := filepath.Glob(filepath.Join(dir, "*.zip"))
 	if err != nil {
 		return err
 	}
 	for _, path := range zips {
-		known := slices.ContainsFunc(archives.Architectures(), func(architecture string) bool {
-			return filepath.Base(path) == archives.FileName(architecture)
-		})
-		if known {
+		if filepath.Base(path) == archives.FileName {
 			continue
 		}
 		if err := os.Remove(path); err != nil {

@@ -1,20 +1,14 @@
-// Package bundle builds the Lambda functions into the zip that Lambda runs: an executable named bootstrap, for
-// provided.al2023. The bytes are the same wherever it is built.
+// Package bundle builds the executable of the Lambda functions, for provided.al2023. The bytes are the same wherever it is
+// built.
 package bundle
 
 import (
-	"archive/zip"
 	"bytes"
-	"compress/flate"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 )
 
 // Toolchain compiles the functions. It is pinned because another compiler produces other bytes, which every user of the
@@ -27,20 +21,7 @@ var platforms = map[string][]string{
 	"x86_64": {"GOARCH=amd64", "GOAMD64=v1"},
 }
 
-// Build compiles the command lambda/bootstrap of the module at root and returns its zip.
-func Build(ctx context.Context, root, architecture string) ([]byte, error) {
-	binary, err := Compile(ctx, root, architecture)
-	if err != nil {
-		return nil, err
-	}
-	archive, err := Zip(binary)
-	if err != nil {
-		return nil, fmt.Errorf("zipping the functions: %w", err)
-	}
-	return archive, nil
-}
-
-// Compile returns only the executable.
+// Compile builds the command lambda/bootstrap of the module at root.
 func Compile(ctx context.Context, root, architecture string) ([]byte, error) {
 	platform, ok := platforms[architecture]
 	if !ok {
@@ -66,42 +47,4 @@ func Compile(ctx context.Context, root, architecture string) ([]byte, error) {
 		return nil, fmt.Errorf("building the functions for %s: %w\n%s", architecture, err, stderr.Bytes())
 	}
 	return os.ReadFile(out)
-}
-
-// epoch is the earliest time that a zip can contain, and the time of every file in ours.
-var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
-
-// Zip returns an archive with the executable as bootstrap. It does not depend on when or where it was built.
-func Zip(executable []byte) ([]byte, error) {
-	var out bytes.Buffer
-	w := zip.NewWriter(&out)
-	w.RegisterCompressor(zip.Deflate,
-		func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
-	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
-	header.SetMode(0o755)
-	header.ModifiedDate, header.ModifiedTime = dosTime(epoch) // Modified itself would add a field with a zone
-	f, err := w.CreateHeader(header)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := f.Write(executable); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
-}
-
-// dosTime encodes a time as zips do: years since 1980, two-second steps.
-func dosTime(t time.Time) (date, clock uint16) {
-	date = uint16(t.Year()-1980)<<9 | uint16(t.Month())<<5 | uint16(t.Day())
-	clock = uint16(t.Hour())<<11 | uint16(t.Minute())<<5 | uint16(t.Second()/2)
-	return date, clock
-}
-
-// CodeSHA256 returns the sum of a zip in Lambda's format.
-func CodeSHA256(zip []byte) string {
-	sum := sha256.Sum256(zip)
-	return base64.StdEncoding.EncodeToString(sum[:])
 }
