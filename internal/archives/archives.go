@@ -53,8 +53,8 @@ func Lookup(architecture string) (Archive, error) {
 	if !ok {
 		return Archive{}, fmt.Errorf(
 			"looking up the functions for %s: this provider was built without the Lambda archives; "+
-				"run `make build` (or `go run ./internal/archives/build`) in its source directory, or give the function "+
-				"your own package",
+				"run `make build` or `go run ./internal/archives/build` in its source directory, or give the "+
+				"function your own package",
 			architecture,
 		)
 	}

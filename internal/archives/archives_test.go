@@ -2,7 +2,6 @@ package archives
 
 import (
 	"bytes"
-	"encoding/hex"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -125,7 +124,7 @@ func TestLookupAndFindAgree(t *testing.T) {
 		}
 		code, err := archive.Executable()
 		if err != nil || !bytes.HasPrefix(code, []byte("\x7fELF")) {
-			t.Errorf("%s: the executable begins with %s, %v", architecture, hex.EncodeToString(code[:min(4, len(code))]), err)
+			t.Errorf("%s: the executable begins with %x, %v", architecture, code[:min(4, len(code))], err)
 		}
 		if _, err := archive.Zip(); err != nil {
 			t.Error(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -84,13 +85,12 @@ func list(packed []byte) (*zip.Reader, []entry, error) {
 		return nil, nil, err
 	}
 	r.RegisterDecompressor(zstd.ZipMethodWinZip, zstd.ZipDecompressor())
-	f, err := r.Open(listFile)
+	text, err := fs.ReadFile(r, listFile)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer f.Close()
 	var entries []entry
-	if err := json.NewDecoder(f).Decode(&entries); err != nil {
+	if err := json.Unmarshal(text, &entries); err != nil {
 		return nil, nil, err
 	}
 	for _, e := range entries {

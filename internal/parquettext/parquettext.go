@@ -52,14 +52,15 @@ func Columns(file []byte, names ...string) (columns [][]string, err error) {
 			}
 		}
 		if int64(len(columns[i])) != meta.NumRows {
-			return nil, fmt.Errorf("column %q has %d values, and the file has %d rows", name, len(columns[i]), meta.NumRows)
+			return nil, fmt.Errorf("column %q has %d values, and the file has %d rows", name, len(columns[i]),
+				meta.NumRows)
 		}
 	}
 	return columns, nil
 }
 
 func footer(file []byte) (*format.FileMetaData, error) {
-	if len(file) < len(magic)+tail || string(file[:len(magic)]) != magic || string(file[len(file)-len(magic):]) != magic {
+	if len(file) < len(magic)+tail || !bytes.HasPrefix(file, []byte(magic)) || !bytes.HasSuffix(file, []byte(magic)) {
 		return nil, errors.New("it is not a Parquet file")
 	}
 	end := len(file) - tail
@@ -246,7 +247,8 @@ func (c *chunk) decode(body []byte, encoding format.Encoding) ([]string, error) 
 		values := make([]string, len(indexes))
 		for i, index := range indexes {
 			if index < 0 || int(index) >= len(c.dictionary) {
-				return nil, fmt.Errorf("the dictionary has %d values, and a page asks for number %d", len(c.dictionary), index)
+				return nil, fmt.Errorf("the dictionary has %d values, and a page asks for number %d", len(c.dictionary),
+					index)
 			}
 			values[i] = c.dictionary[index]
 		}

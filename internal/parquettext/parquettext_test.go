@@ -81,7 +81,7 @@ func TestColumns(t *testing.T) {
 		"gzip":            {parquet.Compression(&parquet.Gzip)},
 		"version 1":       {parquet.Compression(&parquet.Snappy), parquet.DataPageVersion(1)},
 		"version 1, gzip": {parquet.Compression(&parquet.Gzip), parquet.DataPageVersion(1)},
-		"small pages":     {parquet.Compression(&parquet.Snappy), parquet.DataPageVersion(1), parquet.PageBufferSize(500)},
+		"small pages":     {parquet.DataPageVersion(1), parquet.PageBufferSize(500)},
 	} {
 		for _, encoding := range []encoding.Encoding{
 			&parquet.Plain, &parquet.RLEDictionary, &parquet.DeltaLengthByteArray, &parquet.DeltaByteArray,

@@ -61,7 +61,8 @@ func run(ctx context.Context, root, out string, architectures []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-8s %9d bytes, zip %8d bytes, sum %s\n", architecture, len(code), len(zip), archives.CodeSHA256(zip))
+		fmt.Printf("%-8s %9d bytes, zip %8d bytes, sum %s\n", architecture, len(code), len(zip),
+			archives.CodeSHA256(zip))
 	}
 	packed, err := archives.Pack(executables)
 	if err != nil {
