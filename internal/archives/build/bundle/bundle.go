@@ -1,5 +1,5 @@
-// Package bundle builds the executable of the Lambda functions, for provided.al2023. The bytes are the same wherever it is
-// built.
+// Package bundle builds the executable of the Lambda functions, for provided.al2023. The bytes are the same wherever it
+// is built.
 package bundle
 
 import (
