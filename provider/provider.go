@@ -128,12 +128,13 @@ func logFailing(ctx context.Context, o awsapi.Outage) {
 func addConnectError(diags *diag.Diagnostics, err error) {
 	var setting *awsapi.SettingError
 	if errors.As(err, &setting) {
-		diags.AddAttributeError(path.Root(setting.Root()), "Provider configuration cannot be used", setting.Error())
+		diags.AddAttributeError(path.Root(setting.Root()), "Provider configuration cannot be used",
+			setting.Error()+".\n\nNothing was read or changed.")
 		return
 	}
-	diags.AddError("AWS did not accept the provider's credentials", tfdiag.Detail(err,
-		"Nothing was read or changed. Check the credentials, the profile, the region and the endpoints of the "+
-			"provider block and of the environment."))
+	diags.AddError(tfdiag.Summary("Connecting to AWS failed", err), tfdiag.Detail(err,
+		"Nothing was read or changed. What counts is the provider block, then the environment, then the shared "+
+			"configuration files."))
 }
 
 func (p *iot) Resources(context.Context) []func() resource.Resource {

@@ -299,7 +299,8 @@ func (s *Settings) checkRegion(region string) error {
 	if region == "" {
 		return &SettingError{
 			"region",
-			errors.New("there is no region in the provider block, in AWS_REGION or in the shared configuration file"),
+			errors.New("there is no region in the provider block, in AWS_REGION or in the shared configuration file; " +
+				"set one of them"),
 		}
 	}
 	if s.SkipRegionValidation {
@@ -323,13 +324,14 @@ func (s *Settings) checkAccount(id string) error {
 	if slices.Contains(s.ForbiddenAccountIDs, id) {
 		return &SettingError{
 			"forbidden_account_ids",
-			fmt.Errorf("the credentials belong to account %s, which is forbidden", id),
+			fmt.Errorf("the credentials belong to account %s, which is forbidden. Use credentials for another account",
+				id),
 		}
 	}
 	if len(s.AllowedAccountIDs) > 0 && !slices.Contains(s.AllowedAccountIDs, id) {
 		return &SettingError{
 			"allowed_account_ids",
-			fmt.Errorf("the credentials belong to account %s; allowed: %s", id,
+			fmt.Errorf("the credentials belong to account %s; allowed: %s. Use credentials for an allowed account", id,
 				strings.Join(s.AllowedAccountIDs, ", ")),
 		}
 	}
@@ -342,18 +344,6 @@ func warningsOf(diags diag.Diagnostics) []string {
 		list = append(list, d.Summary()+": "+d.Detail())
 	}
 	return list
-}
-
-func errorOf(diags diag.Diagnostics) error {
-	var errs []error
-	for _, d := range diags.Errors() {
-		if withErr, ok := d.(diag.DiagnosticWithErr); ok {
-			errs = append(errs, withErr.Err())
-			continue
-		}
-		errs = append(errs, errors.New(d.Summary()+": "+d.Detail()))
-	}
-	return errors.Join(errs...)
 }
 
 // Root is the argument at the top of the provider block that the error is about.

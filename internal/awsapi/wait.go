@@ -116,6 +116,14 @@ func (c *Clients) Retry(
 	}
 }
 
+// LateError says that something was not there after the time that it usually takes at most.
+type LateError struct {
+	What  string
+	Limit time.Duration
+}
+
+func (e *LateError) Error() string { return fmt.Sprintf("%s: not there after %s", e.What, e.Limit) }
+
 // Poll asks until done says true or fails; that error is returned as it is. When limit passes first, the error names
 // what was waited for.
 func (c *Clients) Poll(
@@ -135,7 +143,7 @@ func (c *Clients) Poll(
 			return fmt.Errorf("%s: %w", what, stopped)
 		}
 		if !more {
-			return fmt.Errorf("%s: not there after %s", what, limit)
+			return &LateError{what, limit}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"reflect"
 	"slices"
 	"strings"
@@ -282,9 +283,16 @@ func (p *planner) warnExpiry(s *session) {
 // maxFaults bounds the faults of a file that a plan shows.
 const maxFaults = 500
 
-// reportFaults adds the faults of a device file as one diagnostic. It reports whether err holds any.
+// reportFaults adds what is wrong with the device file as one diagnostic. It reports whether err is about that.
 func reportFaults(diags *diag.Diagnostics, err error) bool {
 	var faulty *devicefile.FaultsError
+	var closed *fs.PathError
+	if errors.As(err, &closed) {
+		diags.AddAttributeError(path.Root("devices_from"), fmt.Sprintf("The file %q cannot be read", closed.Path),
+			tfdiag.Detail(err, "Nothing was changed. A path counts from the working directory; in a module, write "+
+				"\"${path.module}/fleet.csv\". The file must be there when Terraform plans."))
+		return true
+	}
 	if !errors.As(err, &faulty) {
 		return false
 	}
@@ -309,6 +317,6 @@ func reportFaults(diags *diag.Diagnostics, err error) bool {
 // failedFile adds the reason why an operation did not start.
 func failedFile(diags *diag.Diagnostics, summary string, err error, next string) {
 	if !reportFaults(diags, err) {
-		diags.AddError(summary, tfdiag.Detail(err, next))
+		diags.AddError(tfdiag.Summary(summary, err), tfdiag.Detail(err, next))
 	}
 }

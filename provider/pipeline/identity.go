@@ -81,3 +81,24 @@ func (i identity) checkAccount(have string) error {
 		"credentials for account %s, or leave account_id out to import from account %s", i.AccountID, have, i.AccountID,
 		have)
 }
+
+// accountError is a pipeline that another account has than the one that the credentials belong to.
+type accountError struct{ recorded, have string }
+
+func (e *accountError) Error() string {
+	return fmt.Sprintf("the state says that the pipeline is in account %s, and the provider's credentials belong to "+
+		"account %s. Use credentials for account %s. If that account no longer exists, remove the pipeline from the "+
+		"state with terraform state rm", e.recorded, e.have, e.recorded)
+}
+
+// Outcome ends the summary of the diagnostic.
+func (e *accountError) Outcome() string { return "the credentials are for another account" }
+
+// ownAccount refuses the credentials of another account than the recorded one, with which every part would look
+// deleted, and an apply would make the pipeline a second time. An empty account is not known.
+func ownAccount(recorded, have string) error {
+	if recorded == "" || have == "" || recorded == have {
+		return nil
+	}
+	return &accountError{recorded, have}
+}

@@ -36,7 +36,8 @@ func (r *resourceType) ImportState(
 		resp.State.Raw, err = m.value(resp.State.Raw.Type())
 	}
 	if err != nil {
-		resp.Diagnostics.AddError(fmt.Sprintf("Importing pipeline %q failed", wanted.Name), notImported(err))
+		resp.Diagnostics.AddError(tfdiag.Summary(fmt.Sprintf("Importing pipeline %q failed", wanted.Name), err),
+			notImported(err))
 		return
 	}
 	identityOf(m, r.connection).write(resp.Identity, &resp.Diagnostics)

@@ -160,7 +160,19 @@ func refused(name string, err error) (summary, detail string) {
 		return fmt.Sprintf("Pipeline %q has devices that registered themselves and was not deleted", name),
 			tfdiag.Detail(err, registeredNext)
 	}
-	return fmt.Sprintf("Pipeline %q holds data and was not deleted", name), tfdiag.Detail(err, dataNext)
+	var data *dataError
+	if errors.As(err, &data) {
+		return fmt.Sprintf("Pipeline %q holds data and was not deleted", name), tfdiag.Detail(err, dataNext)
+	}
+	return tfdiag.Summary(fmt.Sprintf("Deleting pipeline %q failed", name), err),
+		tfdiag.Detail(err, "It is not known whether the pipeline holds data. Nothing was deleted.")
+}
+
+// dataError is data that a delete would lose.
+type dataError struct{ kind, name, data string }
+
+func (e *dataError) Error() string {
+	return fmt.Sprintf("%s %q %s", strings.ReplaceAll(e.kind, "_", " "), e.name, e.data)
 }
 
 // guard refuses a delete that would lose data or devices.
@@ -177,7 +189,7 @@ func (s *session) guard(ctx context.Context, records []assembly.Record) error {
 			return err
 		}
 		if data != "" {
-			return fmt.Errorf("%s %q %s", strings.ReplaceAll(r.Kind, "_", " "), r.Name, data)
+			return &dataError{r.Kind, r.Name, data}
 		}
 	}
 	return s.guardRegistered(ctx, records)

@@ -123,7 +123,8 @@ func (p *planner) report(diags *diag.Diagnostics, err error) {
 		))
 		return
 	}
-	diags.AddError("Planning pipeline \""+p.planned.spec.Name+"\" failed", tfdiag.Detail(err, "Nothing was changed."))
+	diags.AddError(tfdiag.Summary(fmt.Sprintf("Planning pipeline %q failed", p.planned.spec.Name), err),
+		tfdiag.Detail(err, "Nothing was changed."))
 }
 
 // locate fills in the region, which defaults to the provider's.

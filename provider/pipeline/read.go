@@ -36,7 +36,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 	defer cancel()
 	s, err := openRead(ctx, r.connection, m)
 	if err != nil {
-		resp.Diagnostics.AddError(fmt.Sprintf("Reading pipeline %q failed", m.spec.Name),
+		resp.Diagnostics.AddError(tfdiag.Summary(fmt.Sprintf("Reading pipeline %q failed", m.spec.Name), err),
 			tfdiag.Detail(err, "Nothing was changed."))
 		return
 	}

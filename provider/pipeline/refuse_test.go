@@ -129,7 +129,7 @@ func TestProviderErrors(t *testing.T) {
 		{w.provider(`  forbidden_account_ids = ["123456789012"]`) + body,
 			"the credentials belong to account 123456789012, which is forbidden"},
 		{strings.ReplaceAll(w.config(body), w.Server.URL, "http://127.0.0.1:1"),
-			"AWS did not accept the provider's credentials"},
+			"Connecting to AWS failed: AWS cannot be reached"},
 		{strings.ReplaceAll(w.config(body), w.Server.URL, "localhost"), `"localhost" is not a URL`},
 		{w.provider(`  retry_mode = "eager"`) + body, "retry_mode"},
 	} {

@@ -174,7 +174,7 @@ func (r *resourceType) Delete(ctx context.Context, req resource.DeleteRequest, r
 	s, err := newSession(ctx, r.connection, m,
 		options{purpose: deleting, keepAdopted: creationFailed(records)})
 	if err != nil {
-		resp.Diagnostics.AddError(fmt.Sprintf("Deleting pipeline %q failed", m.spec.Name),
+		resp.Diagnostics.AddError(tfdiag.Summary(fmt.Sprintf("Deleting pipeline %q failed", m.spec.Name), err),
 			tfdiag.Detail(err, "Nothing was deleted."))
 		return
 	}

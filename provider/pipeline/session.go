@@ -64,6 +64,9 @@ func newSession(ctx context.Context, conn *connection.Connection, m *model, o op
 	if err != nil {
 		return nil, err
 	}
+	if err := ownAccount(m.text("account_id"), clients.AccountID()); err != nil {
+		return nil, err
+	}
 	s := &session{model: m, clients: clients, roster: o.roster,
 		keepsAdopted: o.keepAdopted || !m.forceDestroy()}
 	if o.purpose == deleting {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/permissions"
 )
 
 // cause is what stops a whole run: every part in progress fails with it, and it is reported once.
@@ -21,21 +20,18 @@ type cause struct {
 	is      func(error) bool
 }
 
-// expired are the codes of credentials that AWS accepted before [IAM common errors].
-var expired = []string{
-	"ExpiredToken",
-	"ExpiredTokenException",
-	"RequestExpired",
-	"TokenRefreshRequired",
-	"UnrecognizedClientException",
-	"InvalidClientTokenId",
-}
+// expired are the codes of credentials whose time is over [IAM common errors].
+var expired = []string{"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+
+// unknownCredentials are the codes of credentials that AWS does not know, in any region that is not enabled too.
+var unknownCredentials = []string{"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"}
 
 var causes = []cause{
 	{
 		outcome: "was interrupted",
-		text:    "The run was stopped, and requests in progress were canceled.",
-		is:      func(err error) bool { return errors.Is(err, context.Canceled) },
+		text: "The run was stopped, and requests in progress were canceled. What they did to AWS is not known; the " +
+			"next run looks.",
+		is: func(err error) bool { return errors.Is(err, context.Canceled) },
 	},
 	{
 		outcome: "ran out of time",
@@ -45,9 +41,14 @@ var causes = []cause{
 		is:   func(err error) bool { return errors.Is(err, context.DeadlineExceeded) },
 	},
 	{
-		outcome: "stopped: the credentials are no longer valid",
-		text:    "AWS no longer accepts the credentials; they have expired or were revoked. Renew them first.",
+		outcome: "stopped: " + credentialsExpired,
+		text:    expiredText,
 		is:      func(err error) bool { return awsapi.Is(err, expired...) },
+	},
+	{
+		outcome: "stopped: " + credentialsUnknown,
+		text:    unknownText,
+		is:      func(err error) bool { return awsapi.Is(err, unknownCredentials...) },
 	},
 }
 
@@ -76,6 +77,15 @@ func reportCommonCauses(
 	return own
 }
 
+// unfinished is what a part was waiting for when the time was over.
+func unfinished(err error) string {
+	text := strings.TrimSuffix(plain(err), context.DeadlineExceeded.Error())
+	if text = strings.TrimRight(strings.TrimSuffix(text, "canceled, "), ": "); text == "" {
+		return "AWS did not answer in time"
+	}
+	return text
+}
+
 func (c cause) detail(problems []*assembly.PartError, next string) string {
 	keys := make([]string, len(problems))
 	for i, p := range problems {
@@ -84,8 +94,7 @@ func (c cause) detail(problems []*assembly.PartError, next string) string {
 	text := c.text
 	if c.each {
 		for _, p := range problems[:min(len(problems), maxListed)] {
-			text += fmt.Sprintf("\n- %s %s %q: %s", p.Operation, kind(p.Kind), p.Name,
-				strings.TrimSuffix(plain(p.Err), ": "+context.DeadlineExceeded.Error()))
+			text += fmt.Sprintf("\n- %s %s %q: %s", p.Operation, kind(p.Kind), p.Name, unfinished(p.Err))
 		}
 	}
 	text += "\n\n" + next + "\n\nParts: " + list(keys)
@@ -93,26 +102,4 @@ func (c cause) detail(problems []*assembly.PartError, next string) string {
 		text += "\n" + facts
 	}
 	return text
-}
-
-// denied are the codes by which services refuse a request for want of a permission.
-var denied = []string{
-	"AccessDenied",
-	"AccessDeniedException",
-	"UnauthorizedException",
-	"AuthorizationError",
-	"AuthorizationErrorException",
-	"NotAuthorized",
-	"UnauthorizedOperation",
-}
-
-// missing names the action that the credentials may not do, since AWS does not always say it; empty for other errors.
-func missing(err error) string {
-	d := awsapi.DetailOf(err)
-	action := permissions.Action(d.Service, d.Operation)
-	if action == "" || !awsapi.Is(err, denied...) {
-		return ""
-	}
-	return "The credentials do not permit " + action +
-		" on this object. The guide \"Permissions\" has the whole policy."
 }

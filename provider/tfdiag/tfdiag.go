@@ -105,7 +105,7 @@ type Run struct {
 func Failure(diags *diag.Diagnostics, err error, run Run) {
 	var failure *assembly.Failure
 	if !errors.As(err, &failure) {
-		diags.AddError(fmt.Sprintf("%s pipeline %q failed", run.Doing, run.Name), Detail(err, run.Next))
+		diags.AddError(Summary(fmt.Sprintf("%s pipeline %q failed", run.Doing, run.Name), err), Detail(err, run.Next))
 		return
 	}
 	first := true
@@ -116,35 +116,12 @@ func Failure(diags *diag.Diagnostics, err error, run Run) {
 		first = false
 		return situation(failure, run)
 	}
-	for _, problem := range reportCommonCauses(diags, failure.Problems, run, next) {
-		diags.AddError(summary(run, problem), partDetail(problem, next()))
+	for _, alike := range grouped(reportCommonCauses(diags, failure.Problems, run, next)) {
+		diags.AddError(alike.summary(run), alike.detail(next()))
 	}
 	if len(failure.Problems) == 0 {
 		diags.AddError(fmt.Sprintf("%s pipeline %q was interrupted", run.Doing, run.Name), next())
 	}
-}
-
-func summary(run Run, p *assembly.PartError) string {
-	var foreign *assembly.ForeignError
-	if errors.As(p.Err, &foreign) {
-		return fmt.Sprintf("%s pipeline %q: %s %q belongs to someone else", run.Doing, run.Name, kind(p.Kind), p.Name)
-	}
-	return fmt.Sprintf("%s pipeline %q: %s %s %q failed", run.Doing, run.Name, p.Operation, kind(p.Kind), p.Name)
-}
-
-func partDetail(p *assembly.PartError, next string) string {
-	text := explain(p.Err)
-	if action := missing(p.Err); action != "" {
-		text += "\n" + action
-	}
-	if hint := advise(p.Err); hint != "" {
-		text += "\n" + hint
-	}
-	text += "\n\n" + next + "\n\nPart: " + p.Key
-	if facts := Facts(p.Err); facts != "" {
-		text += ", " + facts
-	}
-	return text
 }
 
 // situation says what exists now and what to do next.
@@ -208,17 +185,39 @@ func list(keys []string) string {
 
 func kind(k string) string { return strings.ReplaceAll(k, "_", " ") }
 
-// explain is the error as a sentence. Of a failed request it keeps what AWS said; the
-// transport's details, which the SDK writes before it, stand among the facts.
-func explain(err error) string { return sentence(plain(err)) }
+// Summary ends a summary with the outcome of the error, if the error is a likely one.
+func Summary(text string, err error) string {
+	if a := adviceOn(err); a.outcome != "" {
+		return text + ": " + a.outcome
+	}
+	return text
+}
 
-// plain is explain without the shape of a sentence.
+// explain is the error as a sentence, and what to do about it. Of a failed request it keeps what AWS said; the
+// transport's details, which the SDK writes before it, stand among the facts.
+func explain(err error) string {
+	text := sentence(plain(err))
+	if a := adviceOn(err); a.text != "" {
+		text += "\n" + a.text
+	}
+	return text
+}
+
+// plain is the error without the shape of a sentence.
 func plain(err error) string {
-	const sdk = "operation error "
+	const sdk, id, sent = "operation error ", "RequestID: , ", "request send failed, "
 	text := err.Error()
-	if d := awsapi.DetailOf(err); d.Message != "" && strings.Count(text, sdk) == 1 {
-		before, _, _ := strings.Cut(text, sdk)
-		text = before + d.Code + ": " + d.Message
+	if strings.Count(text, sdk) != 1 {
+		return text
+	}
+	before, after, _ := strings.Cut(text, sdk)
+	if d := awsapi.DetailOf(err); d.Message != "" {
+		return before + d.Code + ": " + d.Message
+	}
+	for _, noise := range []string{sent, id} {
+		if _, cause, failed := strings.Cut(after, noise); failed {
+			return before + cause
+		}
 	}
 	return text
 }

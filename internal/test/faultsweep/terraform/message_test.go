@@ -24,7 +24,7 @@ func TestMessages(t *testing.T) {
 				"Nothing was changed"}},
 		{"credentials expire halfway", faultproxy.Fault{Kind: faultproxy.Expired,
 			Match: func(r faultproxy.Request) bool { return r.N >= 70 }},
-			[]string{`Creating pipeline "greenhouse" stopped: the credentials are no longer valid`, "Renew them first",
+			[]string{`Creating pipeline "greenhouse" stopped: the credentials have expired`, "Renew them",
 				"Exists now and is recorded: ", "AWS code: ExpiredTokenException", "terraform untaint"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
