@@ -192,8 +192,8 @@ func TestCreateStopsHalfWay(t *testing.T) {
 				})
 			},
 			Config: config,
-			ExpectError: words(`LimitExceededException: Too many streams. A quota of the account is used up. Delete ` +
-				`what is no longer used, or ask for more in Service Quotas. Exists now and is recorded:`),
+			ExpectError: words("LimitExceededException: Too many streams. Delete what the account no longer uses, or " +
+				"ask for more in Service Quotas, in the pipeline's region. Exists now and is recorded:"),
 		},
 		resource.TestStep{Config: config}, // tainted: deleted and re-created
 	)
