@@ -48,7 +48,8 @@ func accessAdvice(err error) advice {
 	case strings.Contains(d.Message, "explicit deny"):
 		return advice{outcome: "a policy forbids it", text: "A policy denies " + action + ", whatever others allow. " +
 			"AWS names the kind of policy: one of the organization (service control policy, resource control " +
-			"policy), the permissions boundary, a session policy, or one of your own. Ask whoever keeps it for an exception."}
+			"policy), the permissions boundary, a session policy, or one of your own. Ask whoever keeps it for an " +
+			"exception."}
 	}
 	return advice{outcome: "a permission is missing", text: "The credentials do not permit " + action +
 		" on this object. The guide \"Permissions\" has the whole policy."}
