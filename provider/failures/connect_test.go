@@ -45,7 +45,7 @@ var connecting = []struct {
 			Message: "The security token included in the request is invalid."},
 	},
 	{
-		name: "credentials-expired", why: "temporary credentials stand in the environment",
+		name: "credentials-expired", why: "temporary credentials are in the environment",
 		block: `region = "us-east-1", access_key = "mototest", secret_key = "mototest", endpoints = [{ sts = "STS" }]`,
 		fault: mototest.Fault{Service: "sts", Operation: "GetCallerIdentity", Code: "ExpiredToken",
 			Message: "The security token included in the request is expired"},

@@ -86,7 +86,7 @@ func objects() []failure {
 					"ListStreams Actions on your stream in IAM."},
 		},
 		{
-			name: "queue-name", why: "a pipeline is deleted and made again at once",
+			name: "queue-name", why: "a pipeline is deleted and re-created at once",
 			fault: mototest.Fault{Service: "sqs", Operation: "CreateQueue",
 				Code: "AWS.SimpleQueueService.QueueDeletedRecently",
 				Message: "You must wait 60 seconds after deleting a queue before you can create another with the same " +

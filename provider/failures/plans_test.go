@@ -23,7 +23,7 @@ devices = { "soil 001" = {} }`),
 		wrong("plan-device-attribute", "the registry takes no blanks",
 			`name = "greenhouse"
 devices = { "soil-001" = { attributes = { bay = "bay one" } } }`),
-		wrong("plan-topic-prefix", "a prefix is taken for a filter", minimal+`topic_prefix = "farm/+"`),
+		wrong("plan-topic-prefix", "somebody writes a filter in place of a prefix", minimal+`topic_prefix = "farm/+"`),
 		wrong("plan-two-keys", "a device has a request and a certificate",
 			`name = "greenhouse"
 devices = { "soil-001" = { csr_pem = "a", certificate_pem = "b" } }`),

@@ -9,7 +9,7 @@ import (
 )
 
 // group is parts that failed alike: a missing permission or a used-up quota stops every part of a kind, and another
-// pipeline of the name has all its objects. It is told once.
+// pipeline of the name has all its objects. It is reported once.
 type group []*assembly.PartError
 
 // alike is what the parts of a group have in common; parts without it stand alone.
