@@ -127,15 +127,19 @@ func TestStateAsTelemetry(t *testing.T) {
 		}
 	}
 	dropped := p.status(t).Queue.Dropped["normal"]
-	line.set(false)
-	if err := p.command.Process.Signal(syscall.SIGHUP); err != nil { // no pause until the next attempt
-		t.Fatal(err)
+	reconnect := func() {
+		t.Helper()
+		line.set(true)
+		line.set(false)
+		if err := p.command.Process.Signal(syscall.SIGHUP); err != nil { // no pause until the next attempt
+			t.Fatal(err)
+		}
 	}
+	reconnect()
 	if r := report("the state after the drop"); r.Values.Dropped != dropped || r.Values.Reconnects != 1 {
 		t.Errorf("%+v, want %d dropped", r.Values, dropped)
 	}
-	line.set(true)
-	line.set(false)
+	reconnect()
 	if r := report("the next state"); r.Values.Dropped != 0 || r.Values.Reconnects != 1 {
 		t.Errorf("%+v, want none dropped since", r.Values)
 	}

@@ -28,6 +28,8 @@ resource "iot_pipeline" "gh" {
   timestream    = {}
   archive       = { enabled = false }
   processor     = { batch_window_seconds = 0 }
+  monitoring    = { silence_minutes = 60, alarms = { enabled = false }, dashboard = false }
+  device_state  = { refresh_seconds = 0 } # devices become older than they are
   alerts        = { rules = { hot = { when = "data.t > 100000", command = jsonencode({ cool = true }) } } }
   force_destroy = true
 }
@@ -39,6 +41,7 @@ func TestEdge(t *testing.T) {
 	e := &edgeSite{w: w, line: startLine(t, w.runtime.MQTTAddr()), sent: map[string]int{}}
 	e.gateway = newEdge(t, w, e.line.listener.Addr(), "own-1", "own-2", "bare-1", "bare-2")
 	e.gateway.config.Settings.Batch = &uplink.Batch{MaxReadings: 100, LingerMS: 50}
+	e.gateway.config.Settings.StatusTelemetry = true
 	e.gateway.clock.Wall = -simulatedSeconds
 	e.begin = time.Now().Add(-simulatedSeconds * time.Second).Truncate(time.Second)
 	e.gateway.run(t)
@@ -47,6 +50,7 @@ func TestEdge(t *testing.T) {
 	t.Run("the lowest priority is dropped", func(t *testing.T) { dropped(t, e, "lowest_priority") })
 	t.Run("a new certificate", func(t *testing.T) { newCertificate(t, e) })
 	t.Run("a command", func(t *testing.T) { commandToChild(t, e) })
+	t.Run("silence", func(t *testing.T) { silentChild(t, e) })
 	if letters := w.takeLetters(t); len(letters) > 0 {
 		t.Errorf("dead letters %s", letters)
 	}
@@ -313,6 +317,10 @@ func dropped(t *testing.T, e *edgeSite, policy string) {
 	if missing["own-2"] != int(low) || missing["own-1"] != int(normal) || end.Queue.Lost != before.Queue.Lost {
 		t.Errorf("missing: %v; counted: %d low, %d normal, %+v", missing, low, normal, end.Queue)
 	}
+	e.w.await(t, 1, func(event runlog.Event) bool {
+		return event.Kind == runlog.Received && event.Topic == name+"/gw-1/telemetry" &&
+			strings.Contains(string(event.Payload), fmt.Sprintf(`"queue_dropped":%d,`, low+normal))
+	})
 	if low+normal == 0 || policy == "lowest_priority" && normal > 0 {
 		t.Errorf("%s: %d low, %d normal", policy, low, normal)
 	}
@@ -359,4 +367,33 @@ func commandToChild(t *testing.T, e *edgeSite) {
 		t.Errorf("command %s", got)
 	}
 	e.w.drain(t)
+}
+
+// silentChild: people hear of a child that is silent, and the pipeline knows that the gateway's connection has ended.
+func silentChild(t *testing.T, e *edgeSite) {
+	inbox := e.w.subscribe(t)
+	e.w.age(t, "gw-1:own-1", 61*time.Minute)
+	if n := e.w.receive(t, inbox); n.State != "alert" || n.Thing != "gw-1:own-1" || n.Rule != "silent" {
+		t.Errorf("the notice is %+v", n)
+	}
+	e.send(t, 1)
+	if n := e.w.receive(t, inbox); n.State != "resolved" || n.Thing != "gw-1:own-1" {
+		t.Errorf("the second notice is %+v", n)
+	}
+	ended := func(event runlog.Event) bool { return event.Kind == runlog.Disconnected && event.Thing == "gw-1" }
+	before := e.w.count(ended)
+	e.gateway.kill()
+	e.w.await(t, before+1, ended)
+	e.w.drain(t)
+	if item := e.w.item(t, "gw-1"); item["status"] != "offline" || item["disconnect_reason"] != "CONNECTION_LOST" {
+		t.Errorf("after its connection has ended, the gateway is %v", item)
+	}
+	dropped := 0.0
+	for _, measures := range e.w.stored(t, "gw-1") {
+		text, _, _ := strings.Cut(measures["queue_dropped"], " ")
+		dropped += must(strconv.ParseFloat(text, 64))(t)
+	}
+	if dropped == 0 {
+		t.Error("the stored states of the gateway have nothing dropped")
+	}
 }
