@@ -16,7 +16,11 @@ type disk struct {
 	unreadable func(name string, from, to int64) bool
 }
 
-type content struct{ now, durable []byte }
+// content is a file. What a failed sync did not write, the next one does not write either, unless it is written again.
+type content struct {
+	now, durable []byte
+	dirty        bool
+}
 
 func newDisk() *disk { return &disk{now: map[string]*content{}, durable: map[string]*content{}} }
 
@@ -63,9 +67,11 @@ func (d *disk) sync() error {
 func (d *disk) killed() *disk {
 	after := newDisk()
 	for name, c := range d.now {
-		after.now[name] = &content{slices.Clone(c.now), slices.Clone(c.now)}
+		after.now[name] = &content{slices.Clone(c.now), slices.Clone(c.durable), true}
+		if d.durable[name] == c {
+			after.durable[name] = after.now[name]
+		}
 	}
-	after.durable = maps.Clone(after.now)
 	return after
 }
 
@@ -73,7 +79,7 @@ func (d *disk) killed() *disk {
 func (d *disk) powerless() *disk {
 	after := newDisk()
 	for name, c := range d.durable {
-		after.now[name] = &content{slices.Clone(c.durable), slices.Clone(c.durable)}
+		after.now[name] = &content{slices.Clone(c.durable), slices.Clone(c.durable), false}
 	}
 	after.durable = maps.Clone(after.now)
 	return after
@@ -108,6 +114,7 @@ func (h *handle) WriteAt(b []byte, at int64) (int, error) {
 		h.now = append(h.now, make([]byte, grow)...)
 	}
 	copy(h.now[at:], b)
+	h.dirty = true
 	return len(b), err
 }
 
@@ -116,14 +123,19 @@ func (h *handle) Truncate(size int64) error {
 		return err
 	}
 	h.now = h.now[:size]
+	h.dirty = true
 	return nil
 }
 
 func (h *handle) Sync() error {
+	dirty := h.dirty
+	h.dirty = false
 	if _, err := h.disk.ask("sync", h.name); err != nil {
 		return err
 	}
-	h.durable = slices.Clone(h.now)
+	if dirty {
+		h.durable = slices.Clone(h.now)
+	}
 	return nil
 }
 

@@ -116,6 +116,48 @@ func TestFailedSyncStaysKnown(t *testing.T) {
 	}
 }
 
+// TestSyncAfterAFailedOne: what a failed sync has not written is on the disk after the next one, although the operating
+// system takes it for written.
+func TestSyncAfterAFailedOne(t *testing.T) {
+	for _, failing := range []string{segmentName(Normal, 1), stateFile, "."} {
+		d := newDisk()
+		q := opened(t, d, Options{})
+		appendAll(t, q, 0, 3)
+		d.fail = func(operation, name string) (int, error) {
+			if operation == "sync" && name == failing {
+				return 0, errDisk
+			}
+			return 0, nil
+		}
+		if err := q.Sync(); !errors.Is(err, errDisk) {
+			t.Fatalf("%s: error %v", failing, err)
+		}
+		d.fail = nil
+		if err := q.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		q = opened(t, d.powerless(), Options{})
+		if got := payloads(read(t, q)); got != wanted(0, 1, 2) || q.Stats().Lost > 0 || q.Stats().Appended != 3 {
+			t.Errorf("%s: read %s, %+v", failing, got, q.Stats())
+		}
+	}
+}
+
+// TestKilledThenPowerless: what the process before had taken is on the disk after the first sync.
+func TestKilledThenPowerless(t *testing.T) {
+	d := newDisk()
+	appendAll(t, opened(t, d, Options{}), 0, 3)
+	killed := d.killed()
+	q := opened(t, killed, Options{})
+	if err := q.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	q = opened(t, killed.powerless(), Options{})
+	if got := payloads(read(t, q)); got != wanted(0, 1, 2) || q.Stats().Lost > 0 {
+		t.Errorf("read %s, %+v", got, q.Stats())
+	}
+}
+
 // TestSettledIsNotLost: the power fails after everything was acknowledged, and before the state is on the disk. The
 // directory is on the disk sooner than the queue asks for. What arrived may be sent again, and does not count as lost.
 func TestSettledIsNotLost(t *testing.T) {

@@ -140,7 +140,7 @@ func open(fs files, o Options) (*Queue, error) {
 	}
 	q := &Queue{
 		options: o, files: fs, segmentBytes: o.MaxBytes / segmentsPerBudget, ready: make(chan struct{}, 1),
-		acked: map[uint64]*segment{}, forgotten: map[uint64]Priority{},
+		acked: map[uint64]*segment{}, forgotten: map[uint64]Priority{}, renamed: true,
 	}
 	if err := q.recover(); err != nil {
 		q.closeFiles()
@@ -349,19 +349,19 @@ func (q *Queue) syncLocked() error {
 	settled := q.settledSegments()
 	q.renamed, q.unsynced = false, false
 	q.mu.Unlock()
-	for _, f := range pending {
-		if err := f.Sync(); err != nil && !errors.Is(err, os.ErrClosed) { // a segment may have been dropped since
-			return q.failSync(fmt.Errorf("writing the queue to the disk: %w", err))
+	for _, p := range pending {
+		if err := p.sync(); err != nil && !errors.Is(err, os.ErrClosed) { // a segment may have been dropped since
+			return q.failSync(pending, fmt.Errorf("writing the queue to the disk: %w", err))
 		}
 	}
 	if renamed {
 		if err := q.files.sync(); err != nil {
-			return q.failSync(fmt.Errorf("writing the queue's directory to the disk: %w", err))
+			return q.failSync(pending, fmt.Errorf("writing the queue's directory to the disk: %w", err))
 		}
 	}
 	if state {
 		if err := q.slots.Sync(); err != nil {
-			return q.failSync(fmt.Errorf("writing the state of the queue to the disk: %w", err))
+			return q.failSync(pending, fmt.Errorf("writing the state of the queue to the disk: %w", err))
 		}
 	}
 	q.synced = next
@@ -372,17 +372,22 @@ func (q *Queue) syncLocked() error {
 }
 
 // pending returns the segments that differ from the disk.
-func (q *Queue) pending() []file {
-	var pending []file
+func (q *Queue) pending() []pending {
+	var all []pending
 	for i := range q.lanes {
 		for _, s := range q.lanes[i].segments {
-			if s.unsynced {
-				pending = append(pending, s.file)
-				s.unsynced = false
+			if !s.unsynced {
+				continue
 			}
+			p := pending{segment: s, file: s.file}
+			if s.unkept && !s.salvaged {
+				p.again = s.size
+			}
+			all = append(all, p)
+			s.unsynced, s.unkept = false, false
 		}
 	}
-	return pending
+	return all
 }
 
 // settledSegments returns the segments of which nothing is needed, according to the state in the file.
@@ -402,14 +407,12 @@ func (q *Queue) settledSegments() []*segment {
 }
 
 // failSync makes the next sync try all again.
-func (q *Queue) failSync(err error) error {
+func (q *Queue) failSync(pending []pending, err error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.unsynced, q.renamed, q.problems[toDisk] = true, true, err
-	for i := range q.lanes {
-		for _, s := range q.lanes[i].segments {
-			s.unsynced = true
-		}
+	q.dirty, q.unsynced, q.renamed, q.problems[toDisk] = true, true, true, err
+	for _, p := range pending {
+		p.segment.unsynced, p.segment.unkept = true, true
 	}
 	return err
 }

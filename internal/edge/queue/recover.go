@@ -58,7 +58,8 @@ func (q *Queue) openSegments() error {
 			return fmt.Errorf("opening %s: %w", name, err)
 		}
 		l := &q.lanes[p]
-		l.segments = append(l.segments, &segment{priority: p, first: first, file: f, sealed: true})
+		l.segments = append(l.segments, &segment{priority: p, first: first, file: f, sealed: true,
+			unsynced: true}) // the process before may have been killed
 	}
 	for i := range q.lanes {
 		slices.SortFunc(q.lanes[i].segments, func(a, b *segment) int { return cmp.Compare(a.first, b.first) })

@@ -18,7 +18,30 @@ type segment struct {
 	live     int   // records that are not settled
 	sealed   bool  // nothing more is appended
 	unsynced bool  // the file differs from the disk
+	unkept   bool  // a sync has failed
 	salvaged bool  // parts of the file could not be read when the queue was opened
+}
+
+// pending is a segment that is to be put onto the disk.
+type pending struct {
+	segment *segment // only its flags, under the queue's lock
+	file    file
+	again   int64 // so many bytes are written again
+}
+
+// sync puts the segment onto the disk. After a failed sync, Linux takes for written what it could not write, and the
+// next one would succeed without it.
+func (p pending) sync() error {
+	if p.again > 0 {
+		b := make([]byte, p.again)
+		if _, err := p.file.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if _, err := p.file.WriteAt(b, 0); err != nil {
+			return err
+		}
+	}
+	return p.file.Sync()
 }
 
 const segmentSuffix = ".seg"
