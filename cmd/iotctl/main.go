@@ -26,6 +26,8 @@ const usage = `iotctl operates a deployed iot_pipeline.
   iotctl resume PIPELINE [RULE...] [flags] switch its rules on
   iotctl redrive PIPELINE [flags]          send its dead letters again
   iotctl rotate PIPELINE STEP [flags]      rotate certificates: the step issue, later the step retire
+  iotctl migrate PIPELINE STATE [flags]    write the configuration that takes over hand-written aws_iot_* resources:
+                                           STATE is a file from "terraform show -json", or - for standard input
   iotctl smoke-test PIPELINE [flags]       send one message, and wait until it is stored and archived
 
 "iotctl COMMAND -h" lists the flags. AWS credentials and the region come from the environment, as for every AWS tool.
@@ -66,10 +68,11 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 		"pause":   func(c *command, ctx context.Context, a []string) error { return c.setRules(ctx, a, false) },
 		"resume":  func(c *command, ctx context.Context, a []string) error { return c.setRules(ctx, a, true) },
 		"redrive": (*command).redrive, "smoke-test": (*command).smokeTest, "rotate": (*command).rotate,
+		"migrate": (*command).migrate,
 	}[args[0]]
 	if run == nil {
 		return fmt.Errorf("unknown command %q; the commands are pipelines, devices, send, pause, resume, "+
-			"redrive, rotate and smoke-test", args[0])
+			"redrive, rotate, migrate and smoke-test", args[0])
 	}
 	c := &command{FlagSet: flag.NewFlagSet(args[0], flag.ContinueOnError), out: out, attributes: pairs{}, tags: pairs{}}
 	c.SetOutput(out)
@@ -91,6 +94,8 @@ func (c *command) filters() {
 		c.redriveFlags()
 	case "rotate":
 		c.rotateFlags()
+	case "migrate":
+		c.migrateFlags()
 	case "smoke-test":
 		c.smokeFlags()
 	case "send":

@@ -155,7 +155,7 @@ func smokeTest(t *testing.T, account awstest.Account) {
 // Wrong use is an error that says what is right, before anything is sent.
 func TestWrongUse(t *testing.T) {
 	for args, want := range map[string]string{
-		"restart farm":                  "the commands are pipelines, devices, send, pause, resume, redrive, rotate and smoke-test",
+		"restart farm":                  "the commands are pipelines, devices, send, pause, resume, redrive, rotate, migrate and smoke-test",
 		"send farm":                     "want iotctl send PIPELINE PAYLOAD",
 		"pause":                         "missing pipeline name: iotctl pause PIPELINE",
 		"rotate farm --all":             "want iotctl rotate PIPELINE STEP, with the step issue or retire",
@@ -169,6 +169,8 @@ func TestWrongUse(t *testing.T) {
 		"pause farm --all":              "flag provided but not defined",
 		"smoke-test farm x":             `unexpected argument "x"`,
 		"smoke-test farm --wait 9h":     "the wait for one hop is at most 1h0m0s",
+		"migrate farm":                  "want iotctl migrate PIPELINE STATE",
+		"migrate farm none.tfstate":     "open none.tfstate: no such file or directory",
 		"redrive farm x":                `unexpected argument "x"`,
 		"redrive farm --to moon":        "the destinations are origin, stream, topic",
 		"redrive farm --after today":    "after is not a time such as 2026-01-31T08:00:00Z",
