@@ -46,6 +46,7 @@ type handler struct {
 	level       string
 	out         io.Writer // metrics
 	now         func() time.Time
+	connect     func() // opens a connection to DynamoDB
 }
 
 // newHandler does the work of a cold start: it reads the environment and creates the clients. The first event reads the
@@ -73,6 +74,7 @@ func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 			h.log.WarnContext(ctx, "problem with alert rules or thresholds", "error", err.Error())
 		},
 	}
+	h.connect = func() { awsenv.ConnectTables(cfg, table) }
 	h.cooldowns = &cooldowns{client: table, table: c.table}
 	h.topic = sns.NewFromConfig(cfg)
 	h.device = iotdataplane.NewFromConfig(cfg, func(o *iotdataplane.Options) {

@@ -64,6 +64,7 @@ func newService(getenv func(string) string, out io.Writer) (*service, error) {
 	s := &service{config: c, level: getenv("AWS_LAMBDA_LOG_LEVEL"), out: out, now: time.Now}
 	s.log = lambdalog.New(out, s.level)
 	s.db = dynamodb.NewFromConfig(cfg)
+	s.connect = func() { awsenv.ConnectTables(cfg, s.db) }
 	s.registry = iot.NewFromConfig(cfg)
 	s.monitoring = cloudwatch.NewFromConfig(cfg)
 	s.data = iotdataplane.NewFromConfig(cfg, func(o *iotdataplane.Options) {

@@ -37,6 +37,7 @@ type service struct {
 	level      string
 	out        io.Writer // metrics
 	now        func() time.Time
+	connect    func() // opens a connection to DynamoDB
 }
 
 // ServeHTTP answers a request, whatever happens, and logs and counts it.

@@ -38,6 +38,7 @@ type handler struct {
 	level    string
 	out      io.Writer // the function's own metrics
 	now      func() time.Time
+	connect  func() // opens a connection to DynamoDB
 
 	readings []telemetry.Reading // of one record; its memory is reused
 }
@@ -55,9 +56,11 @@ func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	tables := dynamodb.NewFromConfig(cfg)
 	h := &handler{
 		config:  c,
-		table:   &table{client: dynamodb.NewFromConfig(cfg), name: c.table, keep: c.keep, pause: awsenv.Pause},
+		connect: func() { awsenv.ConnectTables(cfg, tables) },
+		table:   &table{client: tables, name: c.table, keep: c.keep, pause: awsenv.Pause},
 		decoder: decoder, maxState: maxState, level: getenv("AWS_LAMBDA_LOG_LEVEL"), out: out, now: time.Now,
 	}
 	h.log = lambdalog.New(out, h.level)

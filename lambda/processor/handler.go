@@ -97,22 +97,8 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 		p.recent = &recent{client: tables, table: c.readingsTable, keep: c.readingsKeep,
 			requestBytes: maxRequestBytes}
 	}
-	p.connect = func() { awsenv.Connect(cfg, endpointOf(tables)) }
+	p.connect = func() { awsenv.ConnectTables(cfg, tables) }
 	return p, nil
-}
-
-// endpointOf is where the client sends its requests; empty if that is not known before there is one.
-func endpointOf(tables *dynamodb.Client) string {
-	o := tables.Options()
-	if o.BaseEndpoint != nil {
-		return *o.BaseEndpoint
-	}
-	endpoint, err := o.EndpointResolverV2.ResolveEndpoint(context.Background(),
-		dynamodb.EndpointParameters{Region: &o.Region})
-	if err != nil {
-		return ""
-	}
-	return endpoint.URI.String()
 }
 
 // Invoke handles one batch. It returns an error only if the event is not a batch at all; everything else is in the

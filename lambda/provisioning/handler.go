@@ -53,6 +53,7 @@ type handler struct {
 	level    string
 	out      io.Writer // metrics
 	now      func() time.Time
+	connect  func() // opens a connection to DynamoDB
 }
 
 // newHandler does the work of a cold start: it reads the environment and creates the clients.
@@ -70,7 +71,9 @@ func newHandler(getenv func(string) string, out io.Writer, l limits) (*handler, 
 	}
 	h := &handler{config: c, limits: l, level: getenv("AWS_LAMBDA_LOG_LEVEL"), out: out, now: time.Now}
 	h.log = lambdalog.New(out, h.level)
-	h.list = &allowList{client: dynamodb.NewFromConfig(cfg), table: c.table}
+	tables := dynamodb.NewFromConfig(cfg)
+	h.list = &allowList{client: tables, table: c.table}
+	h.connect = func() { awsenv.ConnectTables(cfg, tables) }
 	h.registry = iot.NewFromConfig(cfg)
 	return h, nil
 }

@@ -11,7 +11,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// New makes the function from its environment. It writes its log to out.
+// New makes the function from its environment, and opens a connection to DynamoDB. It writes its log to out.
 func New(getenv func(string) string, out io.Writer) (lambda.Handler, error) {
-	return newHandler(getenv, out, ofAWS)
+	h, err := newHandler(getenv, out, ofAWS)
+	if err != nil {
+		return nil, err
+	}
+	h.connect()
+	return h, nil
 }

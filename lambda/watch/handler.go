@@ -29,6 +29,7 @@ type handler struct {
 	level   string
 	out     io.Writer // metrics
 	now     func() time.Time
+	connect func() // opens a connection to DynamoDB
 }
 
 // newHandler does the work of a cold start: it reads the environment and creates the clients.
@@ -41,10 +42,12 @@ func newHandler(getenv func(string) string, out io.Writer) (*handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	tables := dynamodb.NewFromConfig(cfg)
 	h := &handler{
 		config: c, level: getenv("AWS_LAMBDA_LOG_LEVEL"), out: out, now: time.Now,
-		devices: &devices{client: dynamodb.NewFromConfig(cfg), table: c.table},
+		devices: &devices{client: tables, table: c.table},
 		topic:   sns.NewFromConfig(cfg),
+		connect: func() { awsenv.ConnectTables(cfg, tables) },
 	}
 	h.log = lambdalog.New(out, h.level)
 	return h, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
 // connectTimeout limits how long a function's start waits for connections.
@@ -28,6 +29,23 @@ func Connect(cfg aws.Config, endpoints ...string) {
 		}
 	}
 	connecting.Wait()
+}
+
+// ConnectTables is Connect to DynamoDB, which most functions call first.
+func ConnectTables(cfg aws.Config, tables *dynamodb.Client) { Connect(cfg, endpointOf(tables)) }
+
+// endpointOf is where the client sends its requests; empty if that is not known before there is one.
+func endpointOf(tables *dynamodb.Client) string {
+	o := tables.Options()
+	if o.BaseEndpoint != nil {
+		return *o.BaseEndpoint
+	}
+	endpoint, err := o.EndpointResolverV2.ResolveEndpoint(context.Background(),
+		dynamodb.EndpointParameters{Region: &o.Region})
+	if err != nil {
+		return ""
+	}
+	return endpoint.URI.String()
 }
 
 // connect sends a request without credentials and reads the answer, whatever it is, so that the connection is idle.
