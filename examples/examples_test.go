@@ -95,7 +95,7 @@ func TestEveryExample(t *testing.T) {
 		"play":              {sources: []string{"play"}, region: "eu-west-1", pipeline: "greenhouse"},
 		"webhook": {sources: []string{"webhook"}, region: mototest.Region, pipeline: "coop",
 			arguments: []string{"-var=webhook_token=mototest-token"}},
-		"recent":            {sources: []string{"recent"}, region: mototest.Region, pipeline: "sensors"},
+		"recent": {sources: []string{"recent"}, region: mototest.Region, pipeline: "sensors"},
 		"resource": {sources: []string{"provider", "resources/iot_pipeline"}, region: "eu-west-1",
 			pipeline: "greenhouse"},
 	} {
