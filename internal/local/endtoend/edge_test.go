@@ -218,7 +218,7 @@ func (e *edgeSite) checkArrivals(t *testing.T, child string) {
 	t.Helper()
 	next := 0
 	for _, n := range e.arrivals(t, child) {
-		if n < next { // what was on its way when a connection ended comes twice, from its first message on
+		if n < next { // no connection has ended with messages on their way: only what was killed is sent again
 			t.Errorf("%s: reading %d has arrived behind %d", child, n, next-1)
 		}
 		next = n
