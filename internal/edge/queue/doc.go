@@ -13,6 +13,12 @@
 // The segments have a budget. When it is used up, whole segments are dropped, as the policy says, and their records are
 // counted. Priorities decide about dropping only: reading merges them by sequence number.
 //
+// # Order on the disk
+//
+// Records go to the disk before the state, and a segment of which nothing is needed goes after the state that says so. So
+// a power failure makes the queue send again, and count as lost only what is. What a failed sync did not write is
+// written again before the next one.
+//
 // # What can be lost
 //
 // A record is whole or not there. After a crash, the number of records in the segments is compared with that in the
