@@ -218,7 +218,7 @@ func (e *edgeSite) checkArrivals(t *testing.T, child string) {
 	t.Helper()
 	next := 0
 	for _, n := range e.arrivals(t, child) {
-		if n < next { // no connection has ended with messages on their way: only what was killed is sent again
+		if n < next { // no connection has ended with messages on their way
 			t.Errorf("%s: reading %d has arrived behind %d", child, n, next-1)
 		}
 		next = n
