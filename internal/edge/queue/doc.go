@@ -15,8 +15,8 @@
 //
 // # Order on the disk
 //
-// Records go to the disk before the state, and a segment of which nothing is needed goes after the state that says so. So
-// a power failure makes the queue send again, and count as lost only what is. What a failed sync did not write is
+// Records go to the disk before the state, and a segment of which nothing is needed goes after the state that says so.
+// So a power failure makes the queue send again, and count as lost only what is. What a failed sync did not write is
 // written again before the next one.
 //
 // # What can be lost
