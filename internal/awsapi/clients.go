@@ -90,6 +90,7 @@ type Clients struct {
 	scheduler          lazy[*Scheduler]
 	timestreamInfluxDB lazy[*TimestreamInfluxDB]
 	apiGateway         lazy[*APIGateway]
+	greengrass         lazy[*Greengrass]
 }
 
 // shared is what the clients of all regions have in common.

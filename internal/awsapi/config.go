@@ -27,6 +27,7 @@ var EndpointServices = []string{
 	"dynamodb",
 	"firehose",
 	"glue",
+	"greengrassv2",
 	"iam",
 	"iot",
 	"iotdata",

@@ -51,6 +51,10 @@ var defaultRates = map[string]float64{
 	"scheduler:CreateScheduleGroup": 10, "scheduler:DeleteScheduleGroup": 10, "scheduler:GetScheduleGroup": 10,
 	"scheduler:ListTagsForResource": 10, "scheduler:TagResource": 1, "scheduler:UntagResource": 1,
 
+	// Assumed are the rates of like operations: AWS's documentation names no numbers (C).
+	"iot:CreateRoleAlias": 10, "iot:DescribeRoleAlias": 10, "iot:UpdateRoleAlias": 10, "iot:DeleteRoleAlias": 10,
+	"greengrassv2:CreateComponentVersion": 1, "greengrassv2:CreateDeployment": 1, "greengrassv2:*": 10,
+
 	"kinesis:CreateStream": 5, "kinesis:DeleteStream": 5,
 
 	"timestreamwrite:CreateDatabase": 1, "timestreamwrite:UpdateDatabase": 1, "timestreamwrite:DeleteDatabase": 1,

@@ -18,6 +18,7 @@ type IoT struct {
 	CreatePolicyVersion               Call[iot.CreatePolicyVersionInput, iot.Options, iot.CreatePolicyVersionOutput]
 	CreateProvisioningTemplate        Call[iot.CreateProvisioningTemplateInput, iot.Options, iot.CreateProvisioningTemplateOutput]
 	CreateProvisioningTemplateVersion Call[iot.CreateProvisioningTemplateVersionInput, iot.Options, iot.CreateProvisioningTemplateVersionOutput]
+	CreateRoleAlias                   Call[iot.CreateRoleAliasInput, iot.Options, iot.CreateRoleAliasOutput]
 	CreateThing                       Call[iot.CreateThingInput, iot.Options, iot.CreateThingOutput]
 	CreateThingGroup                  Call[iot.CreateThingGroupInput, iot.Options, iot.CreateThingGroupOutput]
 	CreateThingType                   Call[iot.CreateThingTypeInput, iot.Options, iot.CreateThingTypeOutput]
@@ -28,6 +29,7 @@ type IoT struct {
 	DeletePolicyVersion               Call[iot.DeletePolicyVersionInput, iot.Options, iot.DeletePolicyVersionOutput]
 	DeleteProvisioningTemplate        Call[iot.DeleteProvisioningTemplateInput, iot.Options, iot.DeleteProvisioningTemplateOutput]
 	DeleteProvisioningTemplateVersion Call[iot.DeleteProvisioningTemplateVersionInput, iot.Options, iot.DeleteProvisioningTemplateVersionOutput]
+	DeleteRoleAlias                   Call[iot.DeleteRoleAliasInput, iot.Options, iot.DeleteRoleAliasOutput]
 	DeleteThing                       Call[iot.DeleteThingInput, iot.Options, iot.DeleteThingOutput]
 	DeleteThingGroup                  Call[iot.DeleteThingGroupInput, iot.Options, iot.DeleteThingGroupOutput]
 	DeleteThingType                   Call[iot.DeleteThingTypeInput, iot.Options, iot.DeleteThingTypeOutput]
@@ -37,6 +39,7 @@ type IoT struct {
 	DescribeCertificate               Call[iot.DescribeCertificateInput, iot.Options, iot.DescribeCertificateOutput]
 	DescribeEndpoint                  Call[iot.DescribeEndpointInput, iot.Options, iot.DescribeEndpointOutput]
 	DescribeProvisioningTemplate      Call[iot.DescribeProvisioningTemplateInput, iot.Options, iot.DescribeProvisioningTemplateOutput]
+	DescribeRoleAlias                 Call[iot.DescribeRoleAliasInput, iot.Options, iot.DescribeRoleAliasOutput]
 	DescribeThing                     Call[iot.DescribeThingInput, iot.Options, iot.DescribeThingOutput]
 	DescribeThingGroup                Call[iot.DescribeThingGroupInput, iot.Options, iot.DescribeThingGroupOutput]
 	DescribeThingType                 Call[iot.DescribeThingTypeInput, iot.Options, iot.DescribeThingTypeOutput]
@@ -72,6 +75,7 @@ type IoT struct {
 	UpdateCACertificate               Call[iot.UpdateCACertificateInput, iot.Options, iot.UpdateCACertificateOutput]
 	UpdateCertificate                 Call[iot.UpdateCertificateInput, iot.Options, iot.UpdateCertificateOutput]
 	UpdateProvisioningTemplate        Call[iot.UpdateProvisioningTemplateInput, iot.Options, iot.UpdateProvisioningTemplateOutput]
+	UpdateRoleAlias                   Call[iot.UpdateRoleAliasInput, iot.Options, iot.UpdateRoleAliasOutput]
 	UpdateThing                       Call[iot.UpdateThingInput, iot.Options, iot.UpdateThingOutput]
 	UpdateThingGroup                  Call[iot.UpdateThingGroupInput, iot.Options, iot.UpdateThingGroupOutput]
 	UpdateThingType                   Call[iot.UpdateThingTypeInput, iot.Options, iot.UpdateThingTypeOutput]
@@ -89,6 +93,7 @@ func newIoT(c *iot.Client) *IoT {
 		CreatePolicyVersion:               c.CreatePolicyVersion,
 		CreateProvisioningTemplate:        c.CreateProvisioningTemplate,
 		CreateProvisioningTemplateVersion: c.CreateProvisioningTemplateVersion,
+		CreateRoleAlias:                   c.CreateRoleAlias,
 		CreateThing:                       c.CreateThing,
 		CreateThingGroup:                  c.CreateThingGroup,
 		CreateThingType:                   c.CreateThingType,
@@ -99,6 +104,7 @@ func newIoT(c *iot.Client) *IoT {
 		DeletePolicyVersion:               c.DeletePolicyVersion,
 		DeleteProvisioningTemplate:        c.DeleteProvisioningTemplate,
 		DeleteProvisioningTemplateVersion: c.DeleteProvisioningTemplateVersion,
+		DeleteRoleAlias:                   c.DeleteRoleAlias,
 		DeleteThing:                       c.DeleteThing,
 		DeleteThingGroup:                  c.DeleteThingGroup,
 		DeleteThingType:                   c.DeleteThingType,
@@ -108,6 +114,7 @@ func newIoT(c *iot.Client) *IoT {
 		DescribeCertificate:               c.DescribeCertificate,
 		DescribeEndpoint:                  c.DescribeEndpoint,
 		DescribeProvisioningTemplate:      c.DescribeProvisioningTemplate,
+		DescribeRoleAlias:                 c.DescribeRoleAlias,
 		DescribeThing:                     c.DescribeThing,
 		DescribeThingGroup:                c.DescribeThingGroup,
 		DescribeThingType:                 c.DescribeThingType,
@@ -143,6 +150,7 @@ func newIoT(c *iot.Client) *IoT {
 		UpdateCACertificate:               c.UpdateCACertificate,
 		UpdateCertificate:                 c.UpdateCertificate,
 		UpdateProvisioningTemplate:        c.UpdateProvisioningTemplate,
+		UpdateRoleAlias:                   c.UpdateRoleAlias,
 		UpdateThing:                       c.UpdateThing,
 		UpdateThingGroup:                  c.UpdateThingGroup,
 		UpdateThingType:                   c.UpdateThingType,

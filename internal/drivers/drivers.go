@@ -15,6 +15,9 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/function"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/gluedatabase"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/gluetable"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/greengrasscomponent"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/greengrassdeployment"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/groupmembers"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/httpapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/httpapiroutes"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/httpapistage"
@@ -28,6 +31,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/namedquery"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/parameter"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/provisioningtemplate"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/rolealias"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/s3bucket"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/schedule"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/schedulegroup"
@@ -78,6 +82,10 @@ func Registry(c *awsapi.Clients, devices assembly.Driver[spec.Fleet]) assembly.R
 		spec.KindNamedQuery:         assembly.Erase(namedquery.New(c)),
 		spec.KindMetricAlarm:        assembly.Erase(metricalarm.New(c)),
 		spec.KindDashboard:          assembly.Erase(dashboard.New(c)),
+		spec.KindRoleAlias:          assembly.Erase(rolealias.New(c)),
+		spec.KindGroupMembers:       assembly.Erase(groupmembers.New(c)),
+		spec.KindComponent:          assembly.Erase(greengrasscomponent.New(c)),
+		spec.KindDeployment:         assembly.Erase(greengrassdeployment.New(c)),
 		spec.KindScheduleGroup:      assembly.Erase(schedulegroup.New(c)),
 		spec.KindSchedule:           assembly.Erase(schedule.New(c)),
 		spec.KindHTTPAPI:            assembly.Erase(httpapi.New(c)),

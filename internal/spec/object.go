@@ -56,6 +56,10 @@ const (
 	KindHTTPAPI            = "http_api"
 	KindHTTPAPIRoutes      = "http_api_routes"
 	KindHTTPAPIStage       = "http_api_stage"
+	KindRoleAlias          = "role_alias"
+	KindGroupMembers       = "thing_group_members"
+	KindComponent          = "greengrass_component"
+	KindDeployment         = "greengrass_deployment"
 )
 
 // Parameter is an SSM parameter. The value is written as a SecureString.

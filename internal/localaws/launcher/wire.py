@@ -22,6 +22,7 @@ from botocore.parsers import RpcV2CBORParser
 # Where a request is signed for another name than botocore's.
 SIGNED_FOR = {
     "apigateway": ["apigatewayv2"],
+    "greengrass": ["greengrassv2"],
     "iotdata": ["iot-data"],
     "monitoring": ["cloudwatch"],
     "states": ["stepfunctions"],

@@ -253,7 +253,7 @@ def apply():
     amend.after(IoTBackend, "delete_thing", absent_is_success)
     amend.after(IoTBackend, "detach_policy", absent_is_success)
     amend.after(IoTBackend, "create_policy", valid_policy)
-    for operation in ("delete_policy", "delete_topic_rule", "delete_thing_group", "delete_thing_type"):
+    for operation in ("delete_policy", "delete_topic_rule", "delete_thing_group", "delete_thing_type", "delete_role_alias"):
         amend.after(IoTBackend, operation, forgets_tags)
     IoTBackend.replace_topic_rule = replace_topic_rule
     for operation in (
