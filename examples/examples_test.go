@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/awstest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/edgezip"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/mototest"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/tftest"
 )
@@ -35,6 +36,7 @@ func newProject(t *testing.T, region string, sources ...string) *project {
 			t.Fatal(err)
 		}
 	}
+	edgezip.Write(t, filepath.Join(p.Path, "iot-edge_linux_arm64.zip"), "arm64", "")
 	imports, err := filepath.Glob(filepath.Join(p.Path, importing))
 	if err != nil {
 		t.Fatal(err)
@@ -89,6 +91,7 @@ func TestEveryExample(t *testing.T) {
 		"monitoring":        {sources: []string{"monitoring"}, region: mototest.Region, pipeline: "barn"},
 		"device-api":        {sources: []string{"device-api"}, region: mototest.Region, pipeline: "stable"},
 		"edge":              {sources: []string{"edge"}, region: mototest.Region, pipeline: "plant"},
+		"greengrass":        {sources: []string{"greengrass"}, region: mototest.Region, pipeline: "plant"},
 		"fleet-file":        {sources: []string{"fleet-file"}, region: mototest.Region, pipeline: "farm"},
 		"metrics":           {sources: []string{"metrics"}, region: mototest.Region, pipeline: "orchard"},
 		"self-registration": {sources: []string{"self-registration"}, region: mototest.Region, pipeline: "field"},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclparse"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/edgezip"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/tftest"
 )
 
@@ -47,6 +48,7 @@ func TestDocumentsValidate(t *testing.T) {
 			p := tftest.New(t)
 			p.Write("soil-002.csr", readFile(t, "greenhouse/soil-002.csr"))
 			p.Write("fleet.csv", "name\nsoil-001\n")
+			edgezip.Write(t, filepath.Join(p.Path, "iot-edge_linux_arm64.zip"), "arm64", "")
 			if !strings.Contains(string(text), "required_providers") {
 				p.Write("versions.tf", requiredProviders)
 			}

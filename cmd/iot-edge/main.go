@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,15 +16,22 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/gateway"
 )
 
 const usage = `usage:
-  iot-edge run CONFIG    run the gateway until SIGTERM or SIGINT; SIGHUP reads the credentials again, and connects
-  iot-edge check CONFIG  check the configuration, the credentials and the certificates
+  iot-edge run [-client-id ID] [-state DIRECTORY] CONFIG
+                         run the gateway until SIGTERM or SIGINT; SIGHUP reads the credentials again, and connects
+  iot-edge check [-client-id ID] [-state DIRECTORY] CONFIG
+                         check the configuration, the credentials and the certificates
   iot-edge password      hash a child's password, read from standard input, for broker.children
   iot-edge version
+
+  -client-id  MQTT client ID: the gateway's thing, or <thing>#<suffix> beside another connection of the same thing
+  -state      directory in place of the configuration's state_directory
+  The members of the JSON in IOT_EDGE_SETTINGS replace those of the configuration's settings.
 `
 
 // version is set by the release build.
@@ -44,10 +52,15 @@ func dispatch(ctx context.Context, args []string, in io.Reader, out, logs io.Wri
 		name = args[0]
 	}
 	switch {
-	case name == "run" && len(args) == 2:
-		return run(ctx, args[1], logs)
-	case name == "check" && len(args) == 2:
-		return check(args[1], out)
+	case name == "run" || name == "check":
+		c, file, err := load(args[1:])
+		if err != nil {
+			return err
+		}
+		if name == "run" {
+			return run(ctx, c, logs)
+		}
+		return check(c, file, out)
 	case name == "password" && len(args) == 1:
 		return password(in, out)
 	case name == "version" && len(args) == 1:
@@ -63,11 +76,25 @@ func dispatch(ctx context.Context, args []string, in io.Reader, out, logs io.Wri
 // memoryLimit makes the garbage collector work harder before the process outgrows a small gateway.
 const memoryLimit = 48 << 20
 
-func run(ctx context.Context, file string, logs io.Writer) error {
-	c, err := config.Load(file)
-	if err != nil {
-		return err
+// load reads the configuration that the arguments name.
+func load(args []string) (c *config.Config, file string, err error) {
+	flags := flag.NewFlagSet("iot-edge", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	clientID, state := flags.String("client-id", "", ""), flags.String("state", "", "")
+	if err := flags.Parse(args); err != nil {
+		return nil, "", fmt.Errorf("%w\n%s", err, usage)
 	}
+	if flags.NArg() != 1 {
+		return nil, "", errors.New("one configuration is wanted\n" + usage)
+	}
+	file = flags.Arg(0)
+	if c, err = config.Load(file); err != nil {
+		return nil, "", err
+	}
+	return c, file, c.Override(*clientID, *state, os.Getenv(contract.EnvEdgeSettings))
+}
+
+func run(ctx context.Context, c *config.Config, logs io.Writer) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
@@ -98,11 +125,7 @@ func logger(c config.Log, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, options))
 }
 
-func check(file string, out io.Writer) error {
-	c, err := config.Load(file)
-	if err != nil {
-		return err
-	}
+func check(c *config.Config, file string, out io.Writer) error {
 	identity, err := c.Identity()
 	if err != nil {
 		return err

@@ -8,10 +8,13 @@ import (
 
 // Greengrass is Greengrass V2.
 func (c *Clients) Greengrass() *Greengrass {
-	return c.greengrass.get(func() *Greengrass {
-		return newGreengrass(greengrassv2.NewFromConfig(c.config("greengrassv2"),
-			func(o *greengrassv2.Options) { o.BaseEndpoint = c.endpoint("greengrassv2", o.BaseEndpoint) }))
-	})
+	return c.greengrass.get(func() *Greengrass { return newGreengrass(GreengrassClient(c)) })
+}
+
+// GreengrassClient makes a client of Greengrass V2 with all operations. It is a function, since the linker keeps methods.
+func GreengrassClient(c *Clients) *greengrassv2.Client {
+	return greengrassv2.NewFromConfig(c.config("greengrassv2"),
+		func(o *greengrassv2.Options) { o.BaseEndpoint = c.endpoint("greengrassv2", o.BaseEndpoint) })
 }
 
 // Greengrass are the operations of Greengrass V2 that the project uses.

@@ -19,3 +19,7 @@ func GatewayOf(thing string) string {
 	}
 	return gateway
 }
+
+// EnvEdgeSettings is the environment variable of iot-edge with settings as JSON, whose members replace those of its
+// file.
+const EnvEdgeSettings = "IOT_EDGE_SETTINGS"

@@ -39,6 +39,7 @@ const (
 	KeyDelivery             = "archive/delivery"
 	KeyDirectDelivery       = "archive/direct" // that the rules put to, with a queue
 	KeyCredentialsBucket    = "credentials/bucket"
+	KeyComponent            = "greengrass/component"
 	KeyThingType            = "thing_type"
 	KeyDeviceTable          = "device_table"
 	KeyDeadLetters          = "dead_letters"

@@ -99,7 +99,7 @@ var table = []statement{
 	{
 		sid:     "Archive",
 		service: "s3",
-		// Both buckets, that of the archive and that of the credentials, and their objects.
+		// The buckets of the archive, of the credentials and of what gateways run, and their objects.
 		resources: []string{"arn:${partition}:s3:::${name}-${account}-${region}*"},
 		actions: `
 		CreateBucket DeleteBucket DeleteBucketPolicy DeleteObject DeleteObjectVersion GetBucketLogging
@@ -113,6 +113,39 @@ var table = []statement{
 		service:   "s3",
 		resources: []string{"arn:${partition}:s3:::${name}-${account}-${region}-credentials/*"},
 		actions:   `GetObject PutObject`,
+	},
+	{
+		sid:       "ArtifactsOfGateways",
+		service:   "s3",
+		resources: []string{"arn:${partition}:s3:::${name}-${account}-${region}-edge/*"},
+		actions:   `GetObject PutObject`,
+	},
+	{
+		sid:     "Components",
+		service: "greengrass",
+		resources: []string{
+			"arn:${partition}:greengrass:${region}:${account}:components:iot.pipeline.${name}.edge",
+			"arn:${partition}:greengrass:${region}:${account}:components:iot.pipeline.${name}.edge:versions:*",
+		},
+		actions: `CreateComponentVersion DeleteComponent DescribeComponent GetComponent ListComponentVersions`,
+	},
+	// AWS assigns the ID of a deployment.
+	{
+		sid:       "Deployments",
+		service:   "greengrass",
+		resources: []string{"arn:${partition}:greengrass:${region}:${account}:deployments:*"},
+		actions:   `CancelDeployment DeleteDeployment GetDeployment`,
+	},
+	{sid: "DeploymentLists", service: "greengrass", resources: everything, actions: `
+		CreateDeployment ListDeployments TagResource UntagResource`},
+	// Greengrass makes jobs with the caller's rights.
+	{sid: "DeploymentJobs", service: "iot", resources: everything, actions: `
+		CancelJob CreateJob DeleteThingShadow DescribeJob GetThingShadow UpdateJob UpdateThingShadow`},
+	{
+		sid:       "RoleAliases",
+		service:   "iot",
+		resources: []string{"arn:${partition}:iot:${region}:${account}:rolealias/${name}-greengrass"},
+		actions:   `CreateRoleAlias DeleteRoleAlias DescribeRoleAlias UpdateRoleAlias`,
 	},
 	{
 		sid:       "Delivery",
@@ -212,6 +245,8 @@ var table = []statement{
 			"arn:${partition}:logs:${region}:${account}:log-group:/aws/lambda/${name}-*",
 			"arn:${partition}:logs:${region}:${account}:log-group:/aws/kinesisfirehose/${name}-*",
 			"arn:${partition}:logs:${region}:${account}:log-group:/aws/vendedlogs/apigateway/${name}",
+			"arn:${partition}:logs:${region}:${account}:log-group:" +
+				"/aws/greengrass/UserComponent/${region}/iot.pipeline.${name}.edge",
 		},
 		actions: `
 		AssociateKmsKey CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream DeleteRetentionPolicy
@@ -232,7 +267,8 @@ var table = []statement{
 		resources: []string{"arn:${partition}:iam::${account}:role/${name}-${region}-*"},
 		actions:   `PassRole`,
 		passedTo: []string{
-			"firehose.amazonaws.com", "iot.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com",
+			"credentials.iot.amazonaws.com", "firehose.amazonaws.com", "iot.amazonaws.com", "lambda.amazonaws.com",
+			"scheduler.amazonaws.com",
 		},
 	},
 	{

@@ -28,6 +28,13 @@ var beside = map[string]string{
 	"s3:DeleteObjectVersion":        "DeleteObjects that names versions",
 	"s3:ListBucket":                 "S3 answers 403 in place of 404 without it",
 	"secretsmanager:GetSecretValue": "BatchGetSecretValue",
+	"iot:CancelJob":                 deploymentJobs,
+	"iot:CreateJob":                 deploymentJobs,
+	"iot:DeleteThingShadow":         deploymentJobs,
+	"iot:DescribeJob":               deploymentJobs,
+	"iot:GetThingShadow":            deploymentJobs,
+	"iot:UpdateJob":                 deploymentJobs,
+	"iot:UpdateThingShadow":         deploymentJobs,
 	"logs:CreateLogDelivery":        accessLogs,
 	"logs:DeleteLogDelivery":        accessLogs,
 	"logs:DescribeResourcePolicies": accessLogs,
@@ -39,6 +46,9 @@ var beside = map[string]string{
 
 const accessLogs = "CreateStage, UpdateStage and DeleteStage with access logs: API Gateway sets up their delivery with " +
 	"the caller's rights"
+
+const deploymentJobs = "CreateDeployment and CancelDeployment: Greengrass makes and cancels a job of AWS IoT with the " +
+	"caller's rights"
 
 const functionsInNetworks = "CreateFunction and UpdateFunctionConfiguration with a VpcConfig: Lambda looks at it with the " +
 	"caller's rights"
@@ -78,7 +88,7 @@ func TestPolicyIsWhatTheSourcesCall(t *testing.T) {
 
 // input is where a call is made up: the SDK's input type names service and operation.
 var input = regexp.MustCompile(
-	`\b(apigatewayv2|iot|iotdataplane|kinesis|timestreamwrite|timestreaminfluxdb|dynamodb|s3|sns|sqs|iam|lambda|cloudwatch|cloudwatchlogs|firehose|glue|athena|ssm|secretsmanager|sts|kms|scheduler)\.([A-Z][A-Za-z0-9]+)Input\b`,
+	`\b(apigatewayv2|iot|iotdataplane|kinesis|timestreamwrite|timestreaminfluxdb|dynamodb|s3|sns|sqs|iam|lambda|cloudwatch|cloudwatchlogs|firehose|glue|athena|ssm|secretsmanager|sts|kms|scheduler|greengrassv2)\.([A-Z][A-Za-z0-9]+)Input\b`,
 )
 
 func callsBelow(t *testing.T, root string) map[string]bool {

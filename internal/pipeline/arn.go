@@ -37,8 +37,10 @@ func (a arns) scheduleGroup(name string) string {
 func (a arns) schedule(group, name string) string {
 	return a.in("scheduler", "schedule/"+group+"/"+name)
 }
-func (a arns) cert(id string) string   { return a.in("iot", "cert/"+id) }
-func (a arns) caCert(id string) string { return a.in("iot", "cacert/"+id) }
+func (a arns) roleAlias(name string) string { return a.in("iot", "rolealias/"+name) }
+func (a arns) component(name string) string { return a.in("greengrass", "components:"+name) }
+func (a arns) cert(id string) string        { return a.in("iot", "cert/"+id) }
+func (a arns) caCert(id string) string      { return a.in("iot", "cacert/"+id) }
 
 func (a arns) glueCatalog() string             { return a.in("glue", "catalog") }
 func (a arns) glueDatabase(name string) string { return a.in("glue", "database/"+name) }

@@ -62,7 +62,11 @@ func Build(config Spec, env Env) ([]assembly.Part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building pipeline %q: %w", config.Name, err)
 	}
-	parts = slices.Concat(parts, more, b.ownRuleParts())
+	onGateways, err := b.greengrassParts()
+	if err != nil {
+		return nil, fmt.Errorf("building pipeline %q: %w", config.Name, err)
+	}
+	parts = slices.Concat(parts, onGateways, more, b.ownRuleParts())
 	manifest, err := b.manifest(parts)
 	if err != nil {
 		return nil, fmt.Errorf("building pipeline %q: %w", config.Name, err)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -31,6 +32,10 @@ func testEnv() Env {
 		},
 		Package: func(_, path string) (string, func() ([]byte, error), error) {
 			return "sum-of-" + path, func() ([]byte, error) { return []byte(path), nil }, nil
+		},
+		Artifact: func(architecture, path string) ([]byte, func() ([]byte, error), error) {
+			sum := sha256.Sum256([]byte(architecture + path))
+			return sum[:], func() ([]byte, error) { return []byte(path), nil }, nil
 		},
 		Descriptor: func(path, message string) (string, error) { return message + "-of-" + path, nil },
 	}
@@ -225,6 +230,8 @@ var specTypes = map[string]any{
 	spec.KindHTTPAPI:     spec.HTTPAPI{}, spec.KindHTTPAPIRoutes: spec.HTTPAPIRoutes{},
 	spec.KindHTTPAPIStage:  spec.HTTPAPIStage{},
 	spec.KindScheduleGroup: spec.ScheduleGroup{}, spec.KindSchedule: spec.Schedule{},
+	spec.KindRoleAlias: spec.RoleAlias{}, spec.KindGroupMembers: spec.GroupMembers{},
+	spec.KindComponent: spec.Component{}, spec.KindDeployment: spec.Deployment{},
 }
 
 func TestWantHasTypeOfKind(t *testing.T) {

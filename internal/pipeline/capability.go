@@ -50,6 +50,7 @@ func capabilities() []capability {
 		monitoring(),
 		api(),
 		edge(),
+		greengrass(),
 		archive(),
 		routes(),
 		functions(),

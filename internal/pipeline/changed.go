@@ -51,6 +51,9 @@ func plain(want any) any {
 	case spec.Function:
 		typed.Code = nil
 		return typed
+	case spec.Component:
+		typed.Artifacts = nil // their digests are in the recipe
+		return typed
 	case spec.Fleet:
 		if !slices.ContainsFunc(slices.Collect(maps.Values(typed.Devices)), adopts) {
 			return typed

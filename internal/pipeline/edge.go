@@ -30,6 +30,8 @@ const childrenRule = "children"
 type EdgeSpec struct {
 	Unmatched *string               `json:"unmatched,omitzero"`
 	Rules     map[string]rules.Rule `json:"rules,omitzero"` // by name
+	// Greengrass deploys iot-edge to gateways; nil: somebody else installs it.
+	Greengrass *GreengrassSpec `json:"greengrass,omitzero"`
 }
 
 // edge is what gateways need: a second policy lets a device speak for its children, and a topic rule sends it their

@@ -25,6 +25,9 @@ type Env struct {
 	Code func(architecture string) (sum string, zip func() ([]byte, error), err error)
 	// Package gives a function from the user's own zip at path, in the same terms. The error may be a *KeepError.
 	Package func(function, path string) (sum string, zip func() ([]byte, error), err error)
+	// Artifact gives the zip of iot-edge for "arm64" or "x86_64" at path; the sum is its SHA-256. The error may be a
+	// *ProblemError or a *KeepError.
+	Artifact func(architecture, path string) (sum []byte, zip func() ([]byte, error), err error)
 	// Descriptor gives the description of a Protobuf message from the file at path, as lambda/telemetry reads it. The
 	// error may be a *ProblemError or a *KeepError.
 	Descriptor func(path, message string) (string, error)

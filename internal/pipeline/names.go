@@ -34,6 +34,9 @@ import (
 //	allow-list           greenhouse-allow-list                      255
 //	claim policy         greenhouse-claim                           128
 //	gateway policy       greenhouse-gateway                         128
+//	core devices         greenhouse-gateways (group), greenhouse-greengrass (policy, role alias)  128
+//	component            iot.pipeline.greenhouse.edge               128
+//	artifacts            greenhouse-123456789012-eu-west-1-edge     63
 //	templates            greenhouse, greenhouse-jit                 36
 //	log groups           /aws/lambda/greenhouse-processor           512
 //	rules                greenhouse_telemetry, greenhouse_<route>   128, no hyphen
@@ -98,8 +101,25 @@ func (n names) scheduleGroup() string { return n.pipeline }
 func (n names) allowList() string     { return n.pipeline + "-allow-list" }
 func (n names) claimPolicy() string   { return n.pipeline + "-claim" }
 func (n names) gatewayPolicy() string { return n.pipeline + "-gateway" }
-func (n names) template() string      { return n.pipeline }
-func (n names) jitpTemplate() string  { return n.pipeline + "-jit" }
+
+// Of gateways that run Greengrass.
+func (n names) gateways() string         { return n.pipeline + "-gateways" }
+func (n names) greengrassPolicy() string { return n.pipeline + "-greengrass" }
+func (n names) roleAlias() string        { return n.pipeline + "-greengrass" }
+func (n names) component() string        { return "iot.pipeline." + n.pipeline + ".edge" }
+
+// componentLog is where AWS's log manager writes a component's log ["Log manager"].
+func (n names) componentLog() string {
+	return "/aws/greengrass/UserComponent/" + n.region + "/" + n.component()
+}
+
+// artifactBucket ends in what it is for, as credentialsBucket does.
+func (n names) artifactBucket() string {
+	return shorten(n.pipeline+"-"+n.account+"-"+n.region+"-edge", maxBucketName)
+}
+
+func (n names) template() string     { return n.pipeline }
+func (n names) jitpTemplate() string { return n.pipeline + "-jit" }
 
 func (n names) bucket() string {
 	return shorten(n.pipeline+"-"+n.account+"-"+n.region, maxBucketName)

@@ -39,6 +39,10 @@ var legalNames = map[string]*regexp.Regexp{
 	spec.KindHTTPAPI:            regexp.MustCompile(`^.{1,128}$`),
 	spec.KindHTTPAPIStage:       regexp.MustCompile(`^.{1,128}\|(\$default|[a-zA-Z0-9_-]{1,128})$`),
 	spec.KindScheduleGroup:      regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,64}$`),
+	spec.KindRoleAlias:          regexp.MustCompile(`^[\w=,@-]{1,128}$`),
+	spec.KindGroupMembers:       regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`),
+	spec.KindComponent:          regexp.MustCompile(`^[a-zA-Z0-9-_.]{1,128}$`),
+	spec.KindDeployment:         regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`),
 	spec.KindSchedule:           regexp.MustCompile(`^[0-9a-zA-Z_.-]{1,64}\|[0-9a-zA-Z_.-]{1,64}$`),
 }
 
@@ -62,6 +66,7 @@ func TestNamesAreLegal(t *testing.T) {
 					Monitoring:   &MonitoringSpec{},
 					API:          &APISpec{},
 					Routes:       routes,
+					Edge:         &EdgeSpec{Greengrass: &GreengrassSpec{}},
 					Archive:      &ArchiveSpec{Measures: []string{"temperature"}},
 					Provisioning: &ProvisioningSpec{Claim: &ClaimSpec{}, JITP: &JITPSpec{}},
 				},

@@ -43,6 +43,8 @@ type Outputs struct {
 	APIEndpoint *string `json:"api_endpoint"`
 	// EdgeSettingsJSON are the settings of gateways.
 	EdgeSettingsJSON *string `json:"edge_settings_json"`
+	// Greengrass is nil if the pipeline deploys nothing to gateways.
+	Greengrass *Greengrass `json:"greengrass"`
 }
 
 // Topics are patterns of the topics of one device; {thing} is replaced by its name.

@@ -106,6 +106,9 @@ func TestRolesAreNarrow(t *testing.T) {
 				}
 			}
 		}
+		if key == "role/greengrass" {
+			continue // AWS documents no source of the credentials provider; see tokenRole
+		}
 		trust := statementsOf(t, role.Trust)[0]
 		if got := trust.Condition["StringEquals"]["aws:SourceAccount"]; !slices.Equal(got, []string{"123456789012"}) {
 			t.Errorf("%s is trusted for accounts %v", key, got)

@@ -57,7 +57,9 @@ func theRest(t *testing.T) Spec {
 		"devices_from": {"file": "fleet.csv", "report": "changes.csv"},
 		"influxdb": {"url": "https://influx.farm.example:8086", "token_secret_arn": null},
 		"api": {"auth": "jwt", "jwt": {"issuer": "https://a.example", "audiences": ["b"], "read_scopes": ["c"], "write_scopes": ["d"]}},
-		"edge": {"rules": {"hot": {"sql": "SELECT * FROM 'farm/north/+/telemetry'", "action": "drop",
+		"edge": {"greengrass": {"artifacts": {"arm64": "a.zip"}, "rollback": false, "rollout": {
+			"maximum_per_minute": 9, "start_per_minute": 9, "growth_factor": 3, "growth_after": 9, "abort_percent": 9,
+			"abort_minimum": 9, "timeout_minutes": 9}}, "rules": {"hot": {"sql": "SELECT * FROM 'farm/north/+/telemetry'", "action": "drop",
 			"window": {"seconds": 60, "aggregates": ["max"], "late": "drop"}, "priority": "low",
 			"report": {"dead_band": {"*": {"absolute": 1}, "t": {"percent": 1}}, "at_least_every_seconds": 1},
 			"rate_limit": {"messages": 1, "seconds": 1}, "command": {"child": "a", "payload": "b", "cleared_payload": "c"},

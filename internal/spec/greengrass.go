@@ -28,12 +28,12 @@ type Component struct {
 	Failed string
 }
 
-// Artifact is an object that a recipe names. Observed are those that exist; nil means that nobody looked.
+// Artifact is an object that a recipe names. Observed are those that exist.
 type Artifact struct {
 	Bucket, Key string
 	SHA256      []byte
 	// Content gives the object; called only when it must be sent.
-	Content func() ([]byte, error)
+	Content func() ([]byte, error) `json:"-"`
 }
 
 // URI is the artifact's name in a recipe.

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/edgezip"
 )
 
 // base is a pipeline in which every block can be changed alone: the arguments by name, as HCL.
@@ -31,10 +34,12 @@ func everything(t *testing.T) map[string]string {
 	arguments["metrics"] = `{}`
 	arguments["monitoring"] = `{}`
 	arguments["api"] = `{}`
-	arguments["edge"] = `{}`
 	arguments["devices"] = `{ "soil-001" = {}, "soil-002" = {}, "gw-1" = { gateway = {} }, "gw-1:soil-3" = {} }`
 	arguments["provisioning"] = fmt.Sprintf(`{ claim = {}, jitp = { ca_certificate_pem = %q } }`, authority(t))
 	network := `{ subnet_ids = ["subnet-0123456789abcdef0"], security_group_ids = ["sg-0123456789abcdef0"] }`
+	program := filepath.Join(t.TempDir(), "iot-edge.zip")
+	edgezip.Write(t, program, "arm64", "first")
+	arguments["edge"] = fmt.Sprintf(`{ greengrass = { artifacts = { arm64 = %q } } }`, program)
 	arguments["influxdb"] = `{ instance = ` + network + `, vpc = ` + network + ` }`
 	return arguments
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -32,10 +33,10 @@ func packaged(function, path string) (string, func() ([]byte, error), error) {
 
 // readFiles lets the environment of an operation read the user's own files, or do without them. A refresh may run on a
 // machine that does not have them, and so may a destroy, before which Terraform plans. They are not needed as long as
-// their names are those in the state: the functions keep what they have. A function that is not as described needs
-// them.
+// their names are those in the state: the functions and the component keep what they have. What is not as described
+// needs them.
 func (s *session) readFiles(ctx context.Context, p purpose, prior *model) {
-	if p == applying && prior != nil && !functionsReady(prior) {
+	if p == applying && prior != nil && !filesApplied(prior) {
 		prior = nil
 	}
 	same := prior != nil && slices.Equal(filesOf(prior.spec), filesOf(s.model.spec))
@@ -53,13 +54,17 @@ func (s *session) readFiles(ctx context.Context, p purpose, prior *model) {
 		sum, zip, err := packaged(function, path)
 		return sum, zip, keep(err)
 	}
+	s.env.Artifact = func(architecture, path string) ([]byte, func() ([]byte, error), error) {
+		sum, zip, err := artifact(architecture, path)
+		return sum, zip, keep(err)
+	}
 	s.env.Descriptor = func(path, message string) (string, error) {
 		text, err := described(path, message)
 		return text, keep(err)
 	}
 }
 
-// filesOf says which of the user's files the functions come from, and what they get of them.
+// filesOf says which of the user's files the functions and the component come from, and what they get of them.
 func filesOf(s pipeline.Spec) []string {
 	s = pipeline.Defaults(s)
 	var files []string
@@ -72,21 +77,27 @@ func filesOf(s pipeline.Spec) []string {
 	if p := s.Telemetry.Protobuf; p != nil {
 		files = append(files, p.DescriptorFile, p.Message)
 	}
+	if e := s.Edge; e != nil && e.Greengrass != nil {
+		for _, architecture := range slices.Sorted(maps.Keys(e.Greengrass.Artifacts)) {
+			files = append(files, architecture, e.Greengrass.Artifacts[architecture])
+		}
+	}
 	return files
 }
 
-// functionsReady reports whether every function was as described at the last refresh.
-func functionsReady(m *model) bool {
+// filesApplied reports whether every function and the component were as described at the last refresh.
+func filesApplied(m *model) bool {
 	records, err := m.records()
 	return err == nil && !slices.ContainsFunc(records, func(r assembly.Record) bool {
-		return strings.HasPrefix(r.Key, contract.KeyFunctionPrefix) && r.Status != assembly.Ready
+		made := strings.HasPrefix(r.Key, contract.KeyFunctionPrefix) || r.Key == contract.KeyComponent
+		return made && r.Status != assembly.Ready
 	})
 }
 
 // unreadWarning says what a plan means without a file.
 func unreadWarning(p pipeline.Problem) pipeline.Problem {
 	p.Warning = true
-	p.Detail += " The plan leaves what the functions have from it as it is, whatever the file holds. An apply that " +
+	p.Detail += " The plan leaves what was made from it as it is, whatever the file holds. An apply that " +
 		"has to write it again is refused."
 	return p
 }

@@ -12,8 +12,8 @@ type capability struct {
 func capabilities() []capability {
 	return []capability{
 		general(), devices(), credentials(), stream(), processor(), telemetry(), timestream(), influxDB(),
-		deviceState(), recent(), metrics(), deadLetters(), archive(), alerts(), monitoring(), api(), edge(), routes(),
-		provisioning(), functions(),
+		deviceState(), recent(), metrics(), deadLetters(), archive(), alerts(), monitoring(), api(), edge(),
+		greengrass(), routes(), provisioning(), functions(),
 	}
 }
 

@@ -13,8 +13,9 @@ func edge() capability {
 		arguments: attributes{
 			"edge": object("Devices may be gateways: a device `gw-1` may publish and receive commands for the devices "+
 				"behind it, which are called `gw-1:<name>`. They need no certificates of their own.", attributes{
-				"unmatched": choice("What a gateway does with a message that no rule takes.", pipeline.EdgeUnmatched),
-				"rules":     edgeRules(),
+				"unmatched":  choice("What a gateway does with a message that no rule takes.", pipeline.EdgeUnmatched),
+				"rules":      edgeRules(),
+				"greengrass": greengrassArgument(),
 			}),
 		},
 		computed: attributes{

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -40,15 +41,24 @@ func New(c *awsapi.Clients) *Driver { return &Driver{c} }
 
 func (d *Driver) arn(name string) string { return d.c.ARN("greengrass", "components:"+name) }
 
-func (d *Driver) identity(name, version string) assembly.Identity {
-	return assembly.Identity{ID: name, ARN: d.arn(name), Outputs: map[string]string{spec.ComponentVersionOutput: version}}
+// artifactsOutput lists the artifacts of the newest version, separated by spaces.
+const artifactsOutput = "artifacts"
+
+func (d *Driver) identity(name, version string, artifacts []spec.Artifact) assembly.Identity {
+	uris := make([]string, len(artifacts))
+	for i, a := range artifacts {
+		uris[i] = a.URI()
+	}
+	return assembly.Identity{ID: name, ARN: d.arn(name), Outputs: map[string]string{
+		spec.ComponentVersionOutput: version, artifactsOutput: strings.Join(uris, " ")}}
 }
 
-// Observe reads the recorded version, with one call; before one is recorded, any, for the owner. For full reads, it
-// also looks for the artifacts that the recipe names.
+// Observe reads the recorded version and looks for its artifacts, with one call each. Before a version is recorded, it
+// finds the newest one and its recipe.
 func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Observed[spec.Component], error) {
-	version := ref.Outputs[spec.ComponentVersionOutput]
-	if version == "" {
+	version, listed := ref.Outputs[spec.ComponentVersionOutput], artifactsOf(ref.Outputs[artifactsOutput])
+	recorded := version != ""
+	if !recorded {
 		versions, err := d.versions(ctx, ref.Name)
 		if err != nil || len(versions) == 0 {
 			return nil, err
@@ -59,13 +69,27 @@ func (d *Driver) Observe(ctx context.Context, ref assembly.Ref) (*assembly.Obser
 	if err != nil || found == nil {
 		return nil, err
 	}
-	o := &assembly.Observed[spec.Component]{Identity: d.identity(ref.Name, version),
+	if !recorded {
+		if listed, err = d.named(ctx, ref.Name, version); err != nil {
+			return nil, err
+		}
+	}
+	o := &assembly.Observed[spec.Component]{Identity: d.identity(ref.Name, version, listed),
 		Spec: spec.Component{Version: version, Failed: failure(found.Status)}}
 	o.Owner, o.Spec.Tags = ownertag.Split(found.Tags, d.c.IgnoresTag)
-	if ref.Full && o.Spec.Failed == "" {
-		o.Spec.Artifacts, err = d.artifacts(ctx, ref.Name, version)
+	if o.Owner != ref.Owner {
+		return o, nil // its artifacts may be out of reach
 	}
-	return o, err
+	for _, a := range listed {
+		there, err := d.exists(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			o.Spec.Artifacts = append(o.Spec.Artifacts, a)
+		}
+	}
+	return o, nil
 }
 
 // versions lists the versions, newest first.
@@ -126,7 +150,7 @@ func (d *Driver) Create(ctx context.Context, ref assembly.Ref, want spec.Compone
 	return d.make(ctx, ref, want)
 }
 
-// make makes the wanted version, unless it exists. One that failed is made again.
+// make makes the wanted version, unless it exists. One that failed is re-created.
 func (d *Driver) make(ctx context.Context, ref assembly.Ref, want spec.Component) (assembly.Identity, error) {
 	if err := d.upload(ctx, want.Artifacts); err != nil {
 		return assembly.Identity{}, err
@@ -134,7 +158,7 @@ func (d *Driver) make(ctx context.Context, ref assembly.Ref, want spec.Component
 	if err := d.create(ctx, ref, want); err != nil {
 		return assembly.Identity{}, err
 	}
-	return d.identity(ref.Name, want.Version), d.deployable(ctx, ref.Name, want.Version)
+	return d.identity(ref.Name, want.Version, want.Artifacts), d.deployable(ctx, ref.Name, want.Version)
 }
 
 func (d *Driver) create(ctx context.Context, ref assembly.Ref, want spec.Component) error {
@@ -299,7 +323,7 @@ func (*Driver) Diff(have, want spec.Component) []assembly.Change {
 	same := want.Version == "" || have.Version == want.Version
 	add(same && want.Version != "" && have.Failed != "", "status")
 	add(!same, "version")
-	add(same && want.Version != "" && have.Artifacts != nil && slices.ContainsFunc(want.Artifacts,
+	add(same && want.Version != "" && slices.ContainsFunc(want.Artifacts,
 		func(w spec.Artifact) bool {
 			return !slices.ContainsFunc(have.Artifacts, func(h spec.Artifact) bool { return h.URI() == w.URI() })
 		}), "artifacts")

@@ -52,7 +52,7 @@ func TestLife(t *testing.T) {
 	_, c := prepared(t)
 	first, second := wanted("1.0.1", "first"), wanted("1.0.2", "second")
 	drivertest.Life[spec.Component]{
-		Clients: c, Driver: New(c), Name: name, Reads: 1, Full: first,
+		Clients: c, Driver: New(c), Name: name, Reads: 2, Full: first,
 		Steps: []drivertest.Step[spec.Component]{
 			{Why: "the artifact is gone", Fields: []string{"artifacts"}, Writes: []string{"PutObject"},
 				Drift: func(ctx context.Context) error {
@@ -73,7 +73,7 @@ func TestLife(t *testing.T) {
 			{Why: "the first one wanted again, which is still there", Fields: []string{"version"},
 				Writes: []string{"CreateComponentVersion"},
 				Want:   func(spec.Component) spec.Component { return first }},
-			{Why: "the file is not on this machine", Fields: nil, Writes: nil,
+			{Why: "the file is not on this machine",
 				Want: func(s spec.Component) spec.Component {
 					return spec.Component{Tags: s.Tags}
 				}},
@@ -143,7 +143,7 @@ func TestALostAnswerIsNotAFailure(t *testing.T) {
 	}
 }
 
-// TestAFailedVersion: it says why, and is made again by the next apply.
+// TestAFailedVersion: it says why, and the next apply re-creates it.
 func TestAFailedVersion(t *testing.T) {
 	failed, made, deleted := true, 0, 0
 	c := drivertest.RESTStub(t, func(call string, _ map[string]any) string {

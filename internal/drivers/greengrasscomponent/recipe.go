@@ -14,12 +14,12 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// artifacts returns those artifacts of a version that exist. It is never nil.
-func (d *Driver) artifacts(ctx context.Context, name, version string) ([]spec.Artifact, error) {
+// named returns the artifacts that the recipe of a version names.
+func (d *Driver) named(ctx context.Context, name, version string) ([]spec.Artifact, error) {
 	out, err := d.c.Greengrass().GetComponent(ctx, &greengrassv2.GetComponentInput{
 		Arn: aws.String(d.arn(name) + ":versions:" + version), RecipeOutputFormat: types.RecipeOutputFormatJson})
 	if awsapi.IsNotFound(err) {
-		return []spec.Artifact{}, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading its recipe: %w", err)
@@ -32,19 +32,22 @@ func (d *Driver) artifacts(ctx context.Context, name, version string) ([]spec.Ar
 	if err := json.Unmarshal(out.Recipe, &recipe); err != nil {
 		return nil, fmt.Errorf("reading its recipe: %w", err)
 	}
-	found := []spec.Artifact{}
+	var uris []string
 	for _, m := range recipe.Manifests {
-		for _, listed := range m.Artifacts {
-			var a spec.Artifact
-			a.Bucket, a.Key, _ = strings.Cut(strings.TrimPrefix(listed.URI, "s3://"), "/")
-			there, err := d.exists(ctx, a)
-			if err != nil {
-				return nil, err
-			}
-			if there {
-				found = append(found, a)
-			}
+		for _, a := range m.Artifacts {
+			uris = append(uris, a.URI)
 		}
 	}
-	return found, nil
+	return artifactsOf(strings.Join(uris, " ")), nil
+}
+
+// artifactsOf reads URIs that are separated by spaces, which none can hold.
+func artifactsOf(uris string) []spec.Artifact {
+	var artifacts []spec.Artifact
+	for _, uri := range strings.Fields(uris) {
+		var a spec.Artifact
+		a.Bucket, a.Key, _ = strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
+		artifacts = append(artifacts, a)
+	}
+	return artifacts
 }

@@ -64,7 +64,8 @@ func specOf(out *greengrassv2.GetDeploymentOutput) spec.Deployment {
 		TargetARN: aws.ToString(out.TargetArn),
 		Name:      aws.ToString(out.DeploymentName),
 		Rollout:   rolloutOf(out.IotJobConfiguration),
-		Ended:     out.DeploymentStatus == types.DeploymentStatusCanceled || out.DeploymentStatus == types.DeploymentStatusInactive,
+		Ended: out.DeploymentStatus == types.DeploymentStatusCanceled ||
+			out.DeploymentStatus == types.DeploymentStatusInactive,
 	}
 	if p := out.DeploymentPolicies; p != nil {
 		s.Rollback = p.FailureHandlingPolicy == types.DeploymentFailureHandlingPolicyRollback

@@ -40,6 +40,9 @@ type Config struct {
 	DrainSeconds *int `json:"drain_seconds,omitzero"`
 	// Settings hold until the shadow has others.
 	Settings Settings `json:"settings,omitzero"`
+	// ClientID is the MQTT client ID; "" is the name of the gateway's thing. A gateway with a further connection has
+	// "<thing>#<suffix>" here.
+	ClientID string `json:"-"`
 }
 
 // Broker is the MQTT broker of the local network.
@@ -153,6 +156,22 @@ func Load(name string) (*Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// Override replaces what whoever starts the gateway knows better than its file. An empty text replaces nothing.
+func (c *Config) Override(clientID, stateDirectory, settings string) error {
+	if clientID != "" {
+		c.ClientID = clientID
+	}
+	if stateDirectory != "" {
+		c.StateDirectory = stateDirectory
+	}
+	merged, err := c.Settings.Merge([]byte(settings))
+	if err != nil {
+		return fmt.Errorf("the settings in %s: %w", contract.EnvEdgeSettings, err)
+	}
+	c.Settings = merged
+	return nil
 }
 
 // Parse reads and checks the text of a file.

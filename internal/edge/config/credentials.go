@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -17,7 +18,8 @@ import (
 
 // An Identity is who the gateway is to AWS IoT.
 type Identity struct {
-	Gateway  string // the thing's name, and the client ID
+	Gateway  string // the thing's name
+	ClientID string
 	Prefix   string // the pipeline's topic prefix
 	Endpoint string // host:port
 	TLS      *tls.Config
@@ -57,6 +59,11 @@ func (c *Config) Identity() (*Identity, error) {
 		return nil, fmt.Errorf("the credentials in %s have the telemetry topic %q, not <prefix>/%s/telemetry: "+
 			"fetch the bundle again", c.Credentials, b.Topics.Telemetry, b.Thing)
 	}
+	client := cmp.Or(c.ClientID, b.Thing)
+	if client != b.Thing && !strings.HasPrefix(client, b.Thing+"#") {
+		return nil, fmt.Errorf("the credentials in %s are those of %q, and the client ID is %q: AWS IoT would refuse "+
+			"it. Fetch the bundle of this gateway", c.Credentials, b.Thing, client)
+	}
 	endpoint := c.Endpoint
 	if endpoint == "" {
 		endpoint = b.Endpoint
@@ -74,7 +81,7 @@ func (c *Config) Identity() (*Identity, error) {
 			return nil, err
 		}
 	}
-	return &Identity{Gateway: b.Thing, Prefix: prefix, Endpoint: endpoint, TLS: config,
+	return &Identity{Gateway: b.Thing, ClientID: client, Prefix: prefix, Endpoint: endpoint, TLS: config,
 		CertificateID: b.CertificateID}, nil
 }
 

@@ -92,7 +92,7 @@ func (g *Gateway) open() (err error) {
 	}
 	things := "$aws/things/" + g.identity.Gateway + "/shadow/name/" + shadowName
 	g.uplink = uplink.New(uplink.Options{
-		Endpoint: g.identity.Endpoint, TLS: g.identity.TLS, ClientID: g.identity.Gateway, Queue: g.queue,
+		Endpoint: g.identity.Endpoint, TLS: g.identity.TLS, ClientID: g.identity.ClientID, Queue: g.queue,
 		Settings: uplink.Settings{Limits: g.settings.Limits, Batch: g.settings.Batch}, Log: g.log,
 		Subscriptions: []string{g.commandFilter(), things + "/get/accepted", things + "/update/documents"},
 		Receive:       g.receive, Connected: func() { go g.connected() },

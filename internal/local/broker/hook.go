@@ -117,6 +117,9 @@ func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
 
 // presence publishes a lifecycle event; rules and subscribers both see it.
 func (h *hook) presence(cl *mqtt.Client, s *session, kind string, more map[string]any) {
+	if strings.ContainsAny(cl.ID, "#+") {
+		return // AWS IoT publishes none of such clients [Lifecycle events]
+	}
 	body := map[string]any{
 		"clientId": cl.ID, "timestamp": time.Now().UnixMilli(), "eventType": kind, "sessionIdentifier": s.id,
 		"principalIdentifier": s.certificateID(), "versionNumber": s.version,

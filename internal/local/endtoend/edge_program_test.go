@@ -87,9 +87,15 @@ func (g *gatewayProgram) run(t *testing.T) {
 	t.Helper()
 	g.write(t, "edge.json", g.config)
 	g.passes(t, 0, 0)
-	g.command = exec.Command(g.program, "run", filepath.Join(g.dir, "edge.json"))
-	g.command.Env = append(os.Environ(), "IOT_EDGE_CLOCK="+filepath.Join(g.dir, "clock.json"))
-	g.ended, g.connected = make(chan struct{}), map[string]*device{}
+	command := exec.Command(g.program, "run", filepath.Join(g.dir, "edge.json"))
+	command.Env = append(os.Environ(), "IOT_EDGE_CLOCK="+filepath.Join(g.dir, "clock.json"))
+	g.start(t, command)
+}
+
+// start starts iot-edge by a command.
+func (g *gatewayProgram) start(t *testing.T, command *exec.Cmd) {
+	t.Helper()
+	g.command, g.ended, g.connected = command, make(chan struct{}), map[string]*device{}
 	out := must(g.command.StderrPipe())(t)
 	if err := g.command.Start(); err != nil {
 		t.Fatal(err)

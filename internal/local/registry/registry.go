@@ -30,7 +30,7 @@ func New(client *iot.Client) *Registry { return &Registry{client: client} }
 // A Grant is the identity and the permissions of a device.
 type Grant struct {
 	CertificateID string
-	Thing         string // "" unless the certificate is attached to a thing named like the client
+	Thing         string // "" unless the certificate is attached to a thing named like the client, or to one only
 	Policies      *policy.Set
 
 	arn string // "arn:aws:iot:<region>:<account>:"
@@ -72,14 +72,14 @@ func (r *Registry) Authorize(ctx context.Context, c *x509.Certificate, clientID,
 	}
 	subject := policy.Subject{ClientID: clientID, SourceIP: sourceIP, Certificate: c}
 	targets := []string{certificateARN}
-	attached, err := r.attached(ctx, certificateARN, clientID)
+	subject.Thing, err = r.thing(ctx, certificateARN, clientID)
 	if err != nil {
 		return nil, fmt.Errorf("looking up the things of certificate %q: %w", certificateARN, err)
 	}
-	if attached {
+	if subject.Thing != "" {
 		groups, err := r.describe(ctx, &subject)
 		if err != nil {
-			return nil, fmt.Errorf("looking up thing %q: %w", clientID, err)
+			return nil, fmt.Errorf("looking up thing %q: %w", subject.Thing, err)
 		}
 		targets = append(targets, groups...)
 	}
@@ -96,34 +96,49 @@ func (r *Registry) Authorize(ctx context.Context, c *x509.Certificate, clientID,
 	}, nil
 }
 
-// attached reports whether the certificate is attached to the thing named like the client. [AWS 3 TPV]
-func (r *Registry) attached(ctx context.Context, certificateARN, clientID string) (bool, error) {
+// thing returns the thing of a connection: the one named like the client, or else the one that the certificate is
+// attached to exclusively. "" is none. [AWS 3 TPV]
+func (r *Registry) thing(ctx context.Context, certificateARN, clientID string) (string, error) {
 	pages := iot.NewListPrincipalThingsPaginator(r.client, &iot.ListPrincipalThingsInput{Principal: &certificateARN})
+	some := false
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		if slices.Contains(page.Things, clientID) {
-			return true, nil
+			return clientID, nil
+		}
+		some = some || len(page.Things) > 0
+	}
+	if !some {
+		return "", nil
+	}
+	out, err := r.client.ListPrincipalThingsV2(ctx, &iot.ListPrincipalThingsV2Input{Principal: &certificateARN})
+	if err != nil {
+		return "", err
+	}
+	for _, o := range out.PrincipalThingObjects {
+		if o.ThingPrincipalType == types.ThingPrincipalTypeExclusiveThing {
+			return *o.ThingName, nil
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
 // describe fills in the thing and returns the ARNs of its groups.
 func (r *Registry) describe(ctx context.Context, s *policy.Subject) ([]string, error) {
-	thing, err := r.client.DescribeThing(ctx, &iot.DescribeThingInput{ThingName: &s.ClientID})
+	thing, err := r.client.DescribeThing(ctx, &iot.DescribeThingInput{ThingName: &s.Thing})
 	if err != nil {
 		return nil, err
 	}
-	s.Thing, s.Attributes = s.ClientID, thing.Attributes
+	s.Attributes = thing.Attributes
 	if thing.ThingTypeName != nil {
 		s.ThingType = *thing.ThingTypeName
 	}
 	var groups []string
 	pages := iot.NewListThingGroupsForThingPaginator(r.client,
-		&iot.ListThingGroupsForThingInput{ThingName: &s.ClientID})
+		&iot.ListThingGroupsForThingInput{ThingName: &s.Thing})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

@@ -78,6 +78,40 @@ func TestAuthorizeFollowsTheThingsGroup(t *testing.T) {
 	}
 }
 
+// A certificate that is attached to one thing and to nothing else tells the thing whatever the client ID is
+// ["Associating an AWS IoT thing to an MQTT client connection"].
+func TestAnExclusiveThingNeedsNoClientID(t *testing.T) {
+	client := iot.NewFromConfig(mototest.Start(t).Config(t))
+	certificate := fleet(t, client)
+	principal, err := New(client).Active(t.Context(), certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thing := func(clientID string) string {
+		grant, err := New(client).Authorize(t.Context(), certificate, clientID, "127.0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if allowed := grant.Allows(policy.Publish, "topic/gh/soil-001/1"); allowed != (grant.Thing != "") {
+			t.Errorf("as %q, the thing is %q and it may publish: %v", clientID, grant.Thing, allowed)
+		}
+		return grant.Thing
+	}
+	if got := thing("soil-001#edge"); got != "" {
+		t.Errorf("a certificate that may belong to others makes the client %q", got)
+	}
+	_, err = client.AttachThingPrincipal(t.Context(), &iot.AttachThingPrincipalInput{ThingName: aws.String("soil-001"),
+		Principal: &principal, ThingPrincipalType: types.ThingPrincipalTypeExclusiveThing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"soil-001", "soil-001#edge", "soil-002"} {
+		if got := thing(id); got != "soil-001" {
+			t.Errorf("as %q, the thing is %q", id, got)
+		}
+	}
+}
+
 func TestAuthorizeSeesAChangedCertificateAtOnce(t *testing.T) {
 	client := iot.NewFromConfig(mototest.Start(t).Config(t))
 	certificate := fleet(t, client)

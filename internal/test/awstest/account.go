@@ -52,7 +52,7 @@ type lister struct {
 func (a Account) Objects(t testing.TB) []string {
 	t.Helper()
 	var all []string
-	for _, l := range slices.Concat(iotListers, storeListers, archiveListers, otherListers, apiListers) {
+	for _, l := range slices.Concat(iotListers, storeListers, archiveListers, otherListers, apiListers, greengrassListers) {
 		names, err := l.list(t.Context(), a)
 		if err != nil {
 			t.Fatalf("listing every %s: %v", l.kind, err)

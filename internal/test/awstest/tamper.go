@@ -210,7 +210,7 @@ var Tamperings = slices.Concat([]Tampering{
 		must[*lambda.UpdateEventSourceMappingOutput](t)(a.Lambda().UpdateEventSourceMapping(t.Context(),
 			&lambda.UpdateEventSourceMappingInput{UUID: &r.ID, BatchSize: aws.Int32(1)}))
 	}},
-}, archiveTamperings, apiTamperings)
+}, archiveTamperings, apiTamperings, greengrassTamperings)
 
 // ChangeThing adds attributes to a thing by hand.
 func (a Account) ChangeThing(t testing.TB, name string, attributes map[string]string) {

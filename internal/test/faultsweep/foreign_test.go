@@ -174,6 +174,7 @@ var inOurs = map[string]string{
 	"archive/view":               "it goes with the pipeline's database",
 	"metrics/export_table":       "it goes with the pipeline's database",
 	"provisioning/jitp_template": "the authority keeps it from being deleted by hand",
+	"greengrass/gateways":        "it is in the pipeline's thing group",
 }
 
 // One part has been deleted by hand and somebody else has made the same under its name: an apply refuses without a

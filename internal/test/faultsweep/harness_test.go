@@ -111,6 +111,10 @@ func newRun(t testing.TB, c *awsapi.Clients, s pipeline.Spec, owner string) run 
 			sum := sha256.Sum256(code)
 			return base64.StdEncoding.EncodeToString(sum[:]), func() ([]byte, error) { return code, nil }, nil
 		},
+		Artifact: func(_, path string) ([]byte, func() ([]byte, error), error) {
+			sum := sha256.Sum256([]byte(path))
+			return sum[:], func() ([]byte, error) { return []byte(path), nil }, nil
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

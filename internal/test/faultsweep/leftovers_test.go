@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/glue"
 	gluetypes "github.com/aws/aws-sdk-go-v2/service/glue/types"
+	"github.com/aws/aws-sdk-go-v2/service/greengrassv2"
+	greengrasstypes "github.com/aws/aws-sdk-go-v2/service/greengrassv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
@@ -55,6 +57,7 @@ var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, err
 	"schedule group": scheduleGroups, "alarm": alarms, "dashboard": dashboards, "schedule": schedules,
 	"InfluxDB instance": instances,
 	"HTTP API":          httpAPIs,
+	"role alias":        roleAliases, "component": components, "deployment": deployments,
 }
 
 // leftovers names what an account holds of the services that a pipeline uses, sorted, by asking AWS and no record of
@@ -304,6 +307,31 @@ func instances(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
 		return nil, err
 	}
 	return named(out.Items, func(i influxtypes.DbInstanceSummary) *string { return i.Arn }), nil
+}
+
+func roleAliases(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := awsapi.IoTClient(c).ListRoleAliases(ctx, &iot.ListRoleAliasesInput{})
+	if err != nil {
+		return nil, err
+	}
+	return aws.StringSlice(out.RoleAliases), nil
+}
+
+func components(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := awsapi.GreengrassClient(c).ListComponents(ctx, &greengrassv2.ListComponentsInput{})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Components, func(c greengrasstypes.Component) *string { return c.Arn }), nil
+}
+
+func deployments(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	out, err := c.Greengrass().ListDeployments(ctx,
+		&greengrassv2.ListDeploymentsInput{HistoryFilter: greengrasstypes.DeploymentHistoryFilterAll})
+	if err != nil {
+		return nil, err
+	}
+	return named(out.Deployments, func(d greengrasstypes.Deployment) *string { return d.TargetArn }), nil
 }
 
 func TestLeftoversSeesAWholePipeline(t *testing.T) {

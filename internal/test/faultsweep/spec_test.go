@@ -36,7 +36,7 @@ func sweepSpec(version int) pipeline.Spec {
 			"gw:changed":                  {Attributes: map[string]string{"v": fmt.Sprint(version)}},
 			fmt.Sprintf("gw:%d", version): {},
 			"disabled":                    {Enabled: aws.Bool(version == 1)},
-			fmt.Sprintf("in%d", version):  {},
+			fmt.Sprintf("in%d", version):  {Gateway: &pipeline.GatewaySpec{}},
 		},
 		Credentials: &pipeline.CredentialsSpec{
 			Store:             aws.String(contract.CredentialsInBucket),
@@ -83,7 +83,10 @@ func sweepSpec(version int) pipeline.Spec {
 			Throttle:               &pipeline.ThrottleSpec{Rate: aws.Int64(int64(10 * version))},
 			AccessLogRetentionDays: aws.Int64([]int64{0, 30, 60}[version]),
 		},
-		Edge: &pipeline.EdgeSpec{},
+		Edge: &pipeline.EdgeSpec{Greengrass: &pipeline.GreengrassSpec{
+			Artifacts: map[string]string{"arm64": fmt.Sprintf("iot-edge-%d.zip", version)},
+			Rollback:  aws.Bool(version == 1),
+		}},
 		Routes: map[string]pipeline.RouteSpec{
 			fmt.Sprintf("r%d", version): {
 				SQL:       "SELECT * FROM 'sweep/+/telemetry'",

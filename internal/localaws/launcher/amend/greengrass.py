@@ -113,6 +113,17 @@ class GreengrassV2Response(BaseResponse):
             {"componentVersions": [{k: c[k] for k in ("arn", "componentName", "componentVersion")} for c in listed]}
         )
 
+    def list_components(self):
+        newest = {}
+        for component in self.state["components"].values():
+            arn = component["arn"].partition(":versions:")[0]
+            newest[arn] = {
+                "arn": arn,
+                "componentName": component["componentName"],
+                "latestVersion": {k: component[k] for k in ("arn", "componentVersion", "creationTimestamp", "description", "publisher")},
+            }
+        return json.dumps({"components": list(newest.values())})
+
     def delete_component(self):
         del self.state["components"][self.component()["arn"]]
         return 204, {}, ""
@@ -221,6 +232,7 @@ def leaves_groups(delete):
 
 PATHS = (
     "/greengrass/v2/createComponentVersion",
+    "/greengrass/v2/components",
     "/greengrass/v2/components/(?P<arn>[^/]+)",
     "/greengrass/v2/components/(?P<arn>[^/]+)/metadata",
     "/greengrass/v2/components/(?P<arn>[^/]+)/versions",

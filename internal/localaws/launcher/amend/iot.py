@@ -162,6 +162,33 @@ def strict_thing_type_deletion(delete):
     return method
 
 
+def exclusive_attachment(attach):
+    # [AttachThingPrincipal thingPrincipalType]: moto forgets it.
+    def method(self):
+        answer = attach(self)
+        pair = self.headers.get("x-amzn-principal"), self._get_param("thingName")
+        exclusive = self.iot_backend.__dict__.setdefault("exclusive", set())
+        (exclusive.add if self._get_param("thingPrincipalType") == "EXCLUSIVE_THING" else exclusive.discard)(pair)
+        return answer
+
+    return method
+
+
+def list_principal_things_v2(self):
+    # [ListPrincipalThingsV2]; moto has the list of names only.
+    principal = self.headers.get("x-amzn-principal")
+    exclusive = self.iot_backend.__dict__.get("exclusive", set())
+    kinds = {True: "EXCLUSIVE_THING", False: "NON_EXCLUSIVE_THING"}
+    return ActionResult(
+        {
+            "principalThingObjects": [
+                {"thingName": thing, "thingPrincipalType": kinds[(principal, thing) in exclusive]}
+                for thing in self.iot_backend.list_principal_things(principal_arn=principal)
+            ]
+        }
+    )
+
+
 def absent_is_success(delete):
     # [AWS 1.4 DeleteThing], [moto.md: DetachPolicy of a policy that is not attached succeeds on AWS]
     def method(self, *args, **kwargs):
@@ -245,6 +272,8 @@ def apply():
     ):
         amend.after(IoTResponse, operation, tagged_creation(lambda _, answer, key=key: answer.result[key]))
     amend.after(IoTResponse, "create_topic_rule", rule_tags)
+    amend.after(IoTResponse, "attach_thing_principal", exclusive_attachment)
+    IoTResponse.list_principal_things_v2 = list_principal_things_v2
 
     amend.after(IoTBackend, "create_thing", idempotent_thing)
     amend.after(IoTResponse, "update_thing", versioned_thing)
