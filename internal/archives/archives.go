@@ -9,6 +9,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -24,16 +25,25 @@ const FileName = "functions.zip"
 // Archive is the functions' code for one architecture.
 type Archive struct {
 	CodeSHA256 string // base64 of the SHA-256 of the zip, as Lambda reports it in CodeSha256
-	executable func() ([]byte, error)
+	open       opener
 	zip        func() ([]byte, error)
 }
+
+// opener lets a function read an executable.
+type opener func(read func(io.Reader) error) error
 
 // Zip returns the archive for CreateFunction and UpdateFunctionCode. It is shared: not to be changed. The first call
 // takes some tenths of a second, as the zip is not what is embedded: see Pack.
 func (a Archive) Zip() ([]byte, error) { return a.zip() }
 
 // Executable returns the file bootstrap of the zip.
-func (a Archive) Executable() ([]byte, error) { return a.executable() }
+func (a Archive) Executable() (code []byte, err error) {
+	err = a.open(func(r io.Reader) (err error) {
+		code, err = io.ReadAll(r)
+		return err
+	})
+	return code, err
+}
 
 // Architectures lists the architectures that the functions are built for, by Lambda's names.
 func Architectures() []string { return []string{"arm64", "x86_64"} }
@@ -80,7 +90,7 @@ func FindBySHA256(sum string) (architecture string, ok bool) {
 var load = sync.OnceValues(func() (map[string]Archive, error) { return read(embedded) })
 
 func read(files fs.FS) (map[string]Archive, error) {
-	packed, err := fs.ReadFile(files, "zips/"+FileName)
+	packed, err := files.Open("zips/" + FileName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // not built; Lookup says so
 	}
@@ -93,22 +103,21 @@ func read(files fs.FS) (map[string]Archive, error) {
 	}
 	all := map[string]Archive{}
 	for i, e := range entries {
-		executable := sync.OnceValues(func() ([]byte, error) { return unpack(reader, entries, i) })
-		all[e.Architecture] = Archive{CodeSHA256: e.CodeSHA256, executable: executable,
-			zip: sync.OnceValues(func() ([]byte, error) { return e.zip(executable) })}
+		open := func(read func(io.Reader) error) error { return unpack(reader, entries, i, read) }
+		all[e.Architecture] = Archive{CodeSHA256: e.CodeSHA256, open: open,
+			zip: sync.OnceValues(func() ([]byte, error) { return e.zip(open) })}
 	}
 	return all, nil
 }
 
 // zip makes the zip of an executable, which must be the one that was made when the functions were built.
-func (e entry) zip(executable func() ([]byte, error)) ([]byte, error) {
-	code, err := executable()
+func (e entry) zip(open opener) (archive []byte, err error) {
+	err = open(func(code io.Reader) (err error) {
+		archive, err = zipOf(code, e.Bytes)
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	archive, err := Zip(code)
-	if err != nil {
-		return nil, fmt.Errorf("zipping the functions for %s: %w", e.Architecture, err)
 	}
 	if sum := CodeSHA256(archive); sum != e.CodeSHA256 {
 		return nil, fmt.Errorf("zipping the functions for %s: the zip has the sum %s, and had %s when this provider "+

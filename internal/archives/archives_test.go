@@ -82,7 +82,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := entry{Architecture: "arm64", CodeSHA256: sum}
-	if _, err := e.zip(all["arm64"].Executable); err == nil || !strings.Contains(err.Error(), "make build") {
+	if _, err := e.zip(all["arm64"].open); err == nil || !strings.Contains(err.Error(), "make build") {
 		t.Errorf("a zip with another sum than the one that was promised: error %v", err)
 	}
 	data := files["zips/"+FileName].Data

@@ -19,7 +19,7 @@ const (
 )
 
 // window lets the second executable refer to the first one.
-const window = 64 << 20
+const window = 32 << 20
 
 // Executable is a built bootstrap.
 type Executable struct {
@@ -78,9 +78,17 @@ func Pack(executables []Executable) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// list opens a packed file.
-func list(packed []byte) (*zip.Reader, []entry, error) {
-	r, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
+// list opens a packed file, which is read where it is: a copy would take 10 MB in every plan.
+func list(packed fs.File) (*zip.Reader, []entry, error) {
+	info, err := packed.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	at, ok := packed.(io.ReaderAt)
+	if !ok {
+		return nil, nil, errors.New("it can only be read from its beginning")
+	}
+	r, err := zip.NewReader(at, info.Size())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,16 +109,16 @@ func list(packed []byte) (*zip.Reader, []entry, error) {
 	return r, entries, nil
 }
 
-// unpack returns an executable. It reads no further than that.
-func unpack(r *zip.Reader, entries []entry, i int) (code []byte, err error) {
+// unpack lets read have an executable. Nothing behind that is unpacked.
+func unpack(r *zip.Reader, entries []entry, i int, read func(io.Reader) error) (err error) {
 	defer func() {
 		if err != nil {
-			code, err = nil, fmt.Errorf("unpacking the functions for %s: %w", entries[i].Architecture, err)
+			err = fmt.Errorf("unpacking the functions for %s: %w", entries[i].Architecture, err)
 		}
 	}()
 	f, err := r.Open(executablesFile)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	var before int64
@@ -118,9 +126,7 @@ func unpack(r *zip.Reader, entries []entry, i int) (code []byte, err error) {
 		before += e.Bytes
 	}
 	if _, err := io.CopyN(io.Discard, f, before); err != nil {
-		return nil, err
+		return err
 	}
-	code = make([]byte, entries[i].Bytes)
-	_, err = io.ReadFull(f, code)
-	return code, err
+	return read(io.LimitReader(f, entries[i].Bytes))
 }

@@ -2,6 +2,7 @@ package archives
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
@@ -14,13 +15,22 @@ import (
 // level is the strongest compression that does not take seconds: the next one saves 1 %.
 const level = 7
 
+// part is how much of an executable is compressed at a time; io.Copy moves less.
+const part = 64 << 10
+
 // epoch is the earliest time that a zip can contain, and the time of every file in ours.
 var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // Zip returns the archive that Lambda takes, with the executable as bootstrap. It does not depend on when, where or by
 // which Go it is made: the compressor is the one of go.mod.
 func Zip(executable []byte) ([]byte, error) {
+	return zipOf(bytes.NewReader(executable), int64(len(executable)))
+}
+
+// zipOf is Zip of an executable of that many bytes, which need not be in memory as a whole.
+func zipOf(executable io.Reader, size int64) ([]byte, error) {
 	var out bytes.Buffer
+	out.Grow(int(size/8) * 3) // a little more than it takes
 	w := zip.NewWriter(&out)
 	w.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, level) })
 	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
@@ -30,7 +40,12 @@ func Zip(executable []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.Write(executable); err != nil {
+	// In parts of one size, whatever the reader is, so that the compressor sees the same.
+	parts := bufio.NewWriterSize(f, part)
+	if _, err := io.Copy(struct{ io.Writer }{parts}, struct{ io.Reader }{executable}); err != nil {
+		return nil, err
+	}
+	if err := parts.Flush(); err != nil {
 		return nil, err
 	}
 	if err := w.Close(); err != nil {
