@@ -14,8 +14,8 @@ import (
 const attributeColumn = "attributes."
 
 // columns of a CSV file besides the attributes.
-var columns = []string{"name", "enabled", "gateway", "silence_minutes", "csr_pem", "csr_file", "certificate_pem",
-	"certificate_file"}
+var columns = []string{"name", "enabled", "gateway", "silence_minutes", "certificate_version", "csr_pem",
+	"csr_file", "certificate_pem", "certificate_file"}
 
 // byteOrderMark is what spreadsheet programs write before UTF-8 text.
 const byteOrderMark = "\ufeff"
@@ -97,6 +97,22 @@ func (r *reader) truth(line int, column, cell string) bool {
 	return true
 }
 
+// What a number of a record must be.
+const (
+	ofMinutes = "a whole number of minutes"
+	fromOne   = "a whole number from 1"
+)
+
+// count reads a cell with a number; 0 stands for one that is a fault.
+func (r *reader) count(line int, column, cell, must string) int64 {
+	n, err := strconv.ParseInt(cell, 10, 64)
+	if err != nil || n < 1 {
+		r.fault(line, "%s is %q; it must be %s", column, cell, must)
+		return 0
+	}
+	return n
+}
+
 func addRow(header, row []string, line int, r *reader) {
 	rec := record{line: line}
 	for i, column := range header {
@@ -114,11 +130,9 @@ func addRow(header, row []string, line int, r *reader) {
 		case "gateway":
 			rec.gateway = r.truth(line, column, cell)
 		case "silence_minutes":
-			if n, err := strconv.ParseInt(cell, 10, 64); err != nil || n < 1 {
-				r.fault(line, "silence_minutes is %q; it must be a whole number of minutes", cell)
-			} else {
-				rec.silence = n
-			}
+			rec.silence = r.count(line, column, cell, ofMinutes)
+		case "certificate_version":
+			rec.version = r.count(line, column, cell, fromOne)
 		case "csr_pem":
 			rec.csrPEM = cell
 		case "csr_file":

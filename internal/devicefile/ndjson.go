@@ -20,6 +20,7 @@ type line struct {
 	Enabled         *bool             `json:"enabled"`
 	Gateway         bool              `json:"gateway"`
 	SilenceMinutes  *int64            `json:"silence_minutes"`
+	Version         *int64            `json:"certificate_version"`
 	Attributes      map[string]string `json:"attributes"`
 	CSRPEM          string            `json:"csr_pem"`
 	CSRFile         string            `json:"csr_file"`
@@ -46,14 +47,12 @@ func parseNDJSON(text io.Reader, r *reader) {
 			r.fault(n, "%v", err)
 			continue
 		}
-		var silence int64
-		if l.SilenceMinutes != nil {
-			if silence = *l.SilenceMinutes; silence < 1 {
-				r.fault(n, "silence_minutes is %d; it must be a whole number of minutes", silence)
-				continue
-			}
+		silence, minutes := r.member(n, "silence_minutes", l.SilenceMinutes, ofMinutes)
+		version, counted := r.member(n, "certificate_version", l.Version, fromOne)
+		if !minutes || !counted {
+			continue
 		}
-		r.add(record{line: n, name: l.Name, silence: silence, enabled: l.Enabled, gateway: l.Gateway,
+		r.add(record{line: n, name: l.Name, silence: silence, version: version, enabled: l.Enabled, gateway: l.Gateway,
 			attributes: l.Attributes,
 			csrPEM:     l.CSRPEM, csrFile: l.CSRFile, certificatePEM: l.CertificatePEM, certFile: l.CertificateFile})
 	}
@@ -62,6 +61,17 @@ func parseNDJSON(text io.Reader, r *reader) {
 	} else if err != nil {
 		r.fault(0, "%v", err)
 	}
+}
+
+// member reads a number; without one it is 0. It reports whether it is as it must be.
+func (r *reader) member(line int, name string, value *int64, must string) (int64, bool) {
+	if value == nil {
+		return 0, true
+	}
+	if *value < 1 {
+		r.fault(line, "%s is %d; it must be %s", name, *value, must)
+	}
+	return *value, *value >= 1
 }
 
 func decodeLine(content []byte) (line, error) {

@@ -73,6 +73,7 @@ type record struct {
 	enabled                  *bool
 	gateway                  bool
 	silence                  int64 // minutes; 0: none of its own
+	version                  int64 // of its certificate; 0: none of its own
 	attributes               map[string]string
 	csrPEM, csrFile          string
 	certificatePEM, certFile string
@@ -171,6 +172,7 @@ func (r *reader) resolve() {
 			Attributes: rec.attributes, Disabled: rec.enabled != nil && !*rec.enabled,
 			Gateway: rec.gateway,
 			CSRPEM:  rec.csrPEM, CertificatePEM: rec.certificatePEM, SilenceMinutes: rec.silence,
+			CertificateVersion: rec.version,
 		}
 		if rec.csrFile != "" {
 			d.CSRPEM = r.file(rec, rec.csrFile, maxCSR)

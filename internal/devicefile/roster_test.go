@@ -117,7 +117,7 @@ func TestFaultsHaveLines(t *testing.T) {
 		{"unknown and double columns", []string{"f.csv", "enabled,bay,enabled\n"}, []devicefile.Fault{
 			{
 				1,
-				`column "bay" is not known; columns are name, enabled, gateway, silence_minutes, csr_pem, csr_file, certificate_pem, certificate_file and attributes.KEY`,
+				`column "bay" is not known; columns are name, enabled, gateway, silence_minutes, certificate_version, csr_pem, csr_file, certificate_pem, certificate_file and attributes.KEY`,
 			},
 			{1, `column "enabled" appears twice`}, {1, `there is no column "name"`}}},
 		{
@@ -276,25 +276,28 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-func TestSilenceMinutes(t *testing.T) {
+func TestNumbers(t *testing.T) {
 	for name, text := range map[string]string{
-		"fleet.csv":    "name,silence_minutes\na,60\nb,\n",
-		"fleet.ndjson": "{\"name\":\"a\",\"silence_minutes\":60}\n{\"name\":\"b\"}\n",
+		"fleet.csv":    "name,silence_minutes,certificate_version\na,60,2\nb,,\n",
+		"fleet.ndjson": "{\"name\":\"a\",\"silence_minutes\":60,\"certificate_version\":2}\n{\"name\":\"b\"}\n",
 	} {
 		r, err := devicefile.Read(write(t, name, text), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Devices["a"].SilenceMinutes != 60 || r.Devices["b"].SilenceMinutes != 0 {
+		if a, b := r.Devices["a"], r.Devices["b"]; a.SilenceMinutes != 60 || b.SilenceMinutes != 0 ||
+			a.CertificateVersion != 2 || b.CertificateVersion != 0 {
 			t.Errorf("%s: %+v", name, r.Devices)
 		}
 	}
 	for text, want := range map[string]string{
-		"name,silence_minutes\na,0\n":        `line 2: silence_minutes is "0"; it must be a whole number of minutes`,
-		"name,silence_minutes\na,soon\n":     `line 2: silence_minutes is "soon"`,
-		`{"name":"a","silence_minutes":-1}`:  "line 1: silence_minutes is -1",
-		`{"name":"a","silence_minutes":1.5}`: "line 1: silence_minutes must be a whole number, not number 1.5",
-		`{"name":"a","silence_minutes":"5"}`: "line 1: silence_minutes must be a whole number, not string",
+		"name,silence_minutes\na,0\n":          `line 2: silence_minutes is "0"; it must be a whole number of minutes`,
+		"name,silence_minutes\na,soon\n":       `line 2: silence_minutes is "soon"`,
+		"name,certificate_version\na,0\n":      `line 2: certificate_version is "0"; it must be a whole number from 1`,
+		`{"name":"a","certificate_version":0}`: "line 1: certificate_version is 0; it must be a whole number from 1",
+		`{"name":"a","silence_minutes":-1}`:    "line 1: silence_minutes is -1",
+		`{"name":"a","silence_minutes":1.5}`:   "line 1: silence_minutes must be a whole number, not number 1.5",
+		`{"name":"a","silence_minutes":"5"}`:   "line 1: silence_minutes must be a whole number, not string",
 	} {
 		name := "fleet.csv"
 		if text[0] == '{' {

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
 // Limits of [AWS 1.3].
@@ -52,6 +54,35 @@ func (c *checker) checkIdentity(path, name string, d DeviceSpec, seen map[string
 		c.checkExpiry(path+".certificate_pem", fmt.Sprintf("The certificate of device %q", name),
 			"the device cannot connect", renewDevice, *d.CertificatePEM)
 	}
+}
+
+// checkCertificateVersion refuses a version where the provider cannot make another key.
+func (c *checker) checkCertificateVersion(path, name string, d DeviceSpec) {
+	c.number(path, d.CertificateVersion, DeviceCertificateVersion)
+	if d.CertificateVersion == nil || !c.known(path) {
+		return
+	}
+	own := ""
+	switch {
+	case contract.GatewayOf(name) != "":
+		c.fail(path, fmt.Sprintf("Device %q is behind a gateway and has a certificate_version", name),
+			"It has no certificate of its own. Leave out certificate_version.")
+		return
+	case d.Adopt != nil && len(d.Adopt.CertificateARNs) > 0:
+		c.fail(path, fmt.Sprintf("Device %q has both certificate_version and adopted certificates", name),
+			"A higher version lets the provider make another key, and an adopted device keeps its own. Leave out "+
+				"certificate_version; csr_pem gives an adopted device another certificate.")
+		return
+	case d.CertificatePEM != nil:
+		own = "certificate_pem"
+	case d.CSRPEM != nil:
+		own = "csr_pem"
+	default:
+		return
+	}
+	c.fail(path, fmt.Sprintf("Device %q has both certificate_version and %s", name, own),
+		"A higher version lets the provider make another key, and the key of this device is its own. Leave out "+
+			"certificate_version; another %s rotates the certificate.", own)
 }
 
 func checkCSR(text string) error {

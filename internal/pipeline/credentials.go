@@ -42,6 +42,14 @@ var (
 	secretPattern    = regexp.MustCompile(`^[a-zA-Z0-9/_+=.@-]+$`)
 )
 
+// CertificateVersion limits credentials.certificate_version, and DeviceCertificateVersion that of a device.
+var (
+	CertificateVersion       = Limit{Min: 1, Max: maxCertificateVersion, Default: value(1), Source: "this provider"}
+	DeviceCertificateVersion = Limit{Min: 1, Max: maxCertificateVersion, Source: "this provider"}
+)
+
+const maxCertificateVersion = 999_999
+
 // CredentialsSpec says where the credentials bundles of devices are kept.
 type CredentialsSpec struct {
 	Store    *string `json:"store,omitzero"`
@@ -50,6 +58,8 @@ type CredentialsSpec struct {
 	// AllowedPrincipals are all who may use the bundles in a bucket, with * for any part of a name. Nil: whoever IAM
 	// allows it.
 	AllowedPrincipals []string `json:"allowed_principals,omitzero"`
+	// CertificateVersion is the least version of the devices' certificates that the provider makes; nil: 1.
+	CertificateVersion *int64 `json:"certificate_version,omitzero"`
 }
 
 // credentials is where devices' certificates and keys are kept. The parts that write them are the fleet and the claim
@@ -68,6 +78,7 @@ func credentials() capability {
 		defaults: func(s *Spec) {
 			s.Credentials = block(s.Credentials)
 			s.Credentials.Path = or(s.Credentials.Path, contract.DefaultCredentialsPath(s.Name))
+			s.Credentials.CertificateVersion = CertificateVersion.Or(s.Credentials.CertificateVersion)
 		},
 		check: func(c *checker, s Spec) { c.checkCredentials(s) },
 		parts: func(b *builder) []assembly.Part {
@@ -186,6 +197,7 @@ func (c *checker) checkCredentials(config Spec) {
 	}
 	c.choice("credentials.store", s.Store, CredentialsStores)
 	c.key("credentials.kms_key_id", s.KMSKeyID)
+	c.number("credentials.certificate_version", s.CertificateVersion, CertificateVersion)
 	c.checkAllowedPrincipals(s)
 	if deref(s.Store) == contract.CredentialsInBucket && config.Archive != nil && config.Archive.KMSKeyID != nil {
 		c.warn("credentials.store", "Nobody logs who reads the credentials",

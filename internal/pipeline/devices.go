@@ -36,6 +36,8 @@ type DeviceSpec struct {
 	SilenceMinutes *int64            `json:"silence_minutes,omitzero"` // nil: that of monitoring
 	Gateway        *GatewaySpec      `json:"gateway,omitzero"`
 	Adopt          *AdoptSpec        `json:"adopt,omitzero"` // write-only: only in a configuration
+	// CertificateVersion is credentials.certificate_version for this device, if it is larger; nil: that of the fleet.
+	CertificateVersion *int64 `json:"certificate_version,omitzero"`
 }
 
 // GatewaySpec says that a device is a gateway.
@@ -110,9 +112,9 @@ func (b *builder) devices() map[string]spec.Device {
 			CSRPEM:         deref(d.CSRPEM),
 			CertificatePEM: deref(d.CertificatePEM),
 			Disabled:       d.Enabled != nil && !*d.Enabled,
-			SilenceMinutes: deref(d.SilenceMinutes),
-			Gateway:        d.Gateway != nil,
-			Adopt:          d.Adopt.adoption(),
+			SilenceMinutes: deref(d.SilenceMinutes), CertificateVersion: deref(d.CertificateVersion),
+			Gateway: d.Gateway != nil,
+			Adopt:   d.Adopt.adoption(),
 		}
 	}
 	return devices
@@ -121,8 +123,9 @@ func (b *builder) devices() map[string]spec.Device {
 func (b *builder) fleet() spec.Fleet {
 	return spec.Fleet{
 		ThingGroup: b.names.pipeline, ThingType: b.names.pipeline, Devices: b.devices(),
-		Store:    b.deviceStore(),
-		Endpoint: b.env.MQTTEndpoint, TopicPrefix: b.prefix(), Tags: b.env.Tags,
+		CertificateVersion: *b.config.Credentials.CertificateVersion,
+		Store:              b.deviceStore(),
+		Endpoint:           b.env.MQTTEndpoint, TopicPrefix: b.prefix(), Tags: b.env.Tags,
 	}
 }
 
@@ -144,6 +147,9 @@ func CheckDevices() func(name string, d spec.Device) []error {
 		}
 		if d.Gateway {
 			config.Gateway = &GatewaySpec{}
+		}
+		if d.CertificateVersion != 0 {
+			config.CertificateVersion = &d.CertificateVersion
 		}
 		config.Enabled = ptr(!d.Disabled)
 		c.checkDevice(at("devices", name), name, config, identities)
@@ -204,6 +210,7 @@ func (c *checker) checkDevice(path, name string, d DeviceSpec, identities map[st
 	}
 	c.checkAttributes(path+".attributes", d.Attributes, most)
 	c.number(path+".silence_minutes", d.SilenceMinutes, DeviceSilenceMinutes)
+	c.checkCertificateVersion(path+".certificate_version", name, d)
 	c.checkIdentity(path, name, d, identities)
 	c.checkAdopt(path, name, d, identities)
 }

@@ -66,6 +66,48 @@ var devicesMistakes = []mistake{
 		[]string{"both csr_pem and certificate_pem"},
 	},
 	{
+		"a version below the first",
+		device(DeviceSpec{CertificateVersion: ptr(int64(0))}),
+		`devices["soil"].certificate_version`,
+		[]string{"out of range", "between 1 and 999999"},
+	},
+	{
+		"a version of the fleet below the first",
+		func(s *Spec) { s.Credentials = &CredentialsSpec{CertificateVersion: ptr(int64(0))} },
+		"credentials.certificate_version",
+		[]string{"out of range", "between 1 and 999999"},
+	},
+	{
+		"a version of a device's own request",
+		device(DeviceSpec{CSRPEM: ptr(csrPEM()), CertificateVersion: ptr(int64(2))}),
+		`devices["soil"].certificate_version`,
+		[]string{`both certificate_version and csr_pem`, "another csr_pem rotates the certificate"},
+	},
+	{
+		"a version of a device's own certificate",
+		device(DeviceSpec{CertificatePEM: ptr(certificatePEM(longValid)), CertificateVersion: ptr(int64(2))}),
+		`devices["soil"].certificate_version`,
+		[]string{`both certificate_version and certificate_pem`, "another certificate_pem rotates"},
+	},
+	{
+		"a version of adopted certificates",
+		device(DeviceSpec{CertificateVersion: ptr(int64(2)), Adopt: &AdoptSpec{
+			ThingARN:        "arn:aws:iot:eu-west-1:123456789012:thing/soil",
+			CertificateARNs: []string{"arn:aws:iot:eu-west-1:123456789012:cert/" + strings.Repeat("0", 64)},
+		}}),
+		`devices["soil"].certificate_version`,
+		[]string{"both certificate_version and adopted certificates", "csr_pem gives an adopted device another"},
+	},
+	{
+		"a version of a device behind a gateway",
+		func(s *Spec) {
+			s.Edge = &EdgeSpec{}
+			s.Devices = map[string]DeviceSpec{"gw": {Gateway: &GatewaySpec{}}, "gw:a": {CertificateVersion: ptr(int64(2))}}
+		},
+		`devices["gw:a"].certificate_version`,
+		[]string{"behind a gateway and has a certificate_version", "no certificate of its own"},
+	},
+	{
 		"not PEM",
 		device(DeviceSpec{CSRPEM: ptr("soil.csr")}),
 		`devices["soil"].csr_pem`,

@@ -5,6 +5,8 @@ type Fleet struct {
 	ThingGroup string
 	ThingType  string
 	Devices    map[string]Device // by thing name, which is also the MQTT client id
+	// CertificateVersion is the least version of the certificates that the provider makes; 0 is 1.
+	CertificateVersion int64
 	// Store says where credential bundles go.
 	Store CredentialsStore
 	// Endpoint and Topics are in each bundle so that a device needs nothing else.
@@ -24,6 +26,8 @@ type Device struct {
 	Gateway bool
 	// Adopt names objects of the account that nobody owns and that become this device's; nil: none.
 	Adopt *Adoption
+	// CertificateVersion is that of the fleet for this device, if it is larger.
+	CertificateVersion int64
 	// SilenceMinutes is how long the device may be silent; 0: as long as others. The registry does not have it.
 	SilenceMinutes int64
 	// Found is what an observed device has beyond its arguments; nil in a wanted device.
@@ -45,9 +49,9 @@ type DeviceState struct {
 	Adopting bool
 	// CertificateID is empty while the device has no finished certificate.
 	CertificateID string
-	// CertificateSource says what the certificate was made from: "generated", "csr-" and a digest of the request,
-	// "own-" and the ID of the given certificate, or "adopted-" and the thing type before the adoption. It is
-	// NoCertificate for a device behind a gateway.
+	// CertificateSource says what the certificate was made from: "generated" (from version 2 on with "-" and the
+	// version), "csr-" and a digest of the request, "own-" and the ID of the given certificate, or "adopted-" and the
+	// thing type before the adoption. It is NoCertificate for a device behind a gateway.
 	CertificateSource string
 	// Retired are IDs of certificates that a newer one has replaced and that still have to be removed.
 	Retired []string
@@ -55,6 +59,8 @@ type DeviceState struct {
 	Previous []string
 	// Issuing identifies the run that issues a certificate beside the present one, or was interrupted while it did.
 	Issuing string
+	// Raised is the version of the certificate that is being issued, if it is a higher one.
+	Raised int64
 	// Interrupted says that a certificate was being replaced when a run ended.
 	Interrupted bool
 	// Begun is when the creation of the certificate began that is not finished, in Unix seconds; 0 if none is under way
@@ -85,6 +91,8 @@ type DeviceIdentity struct {
 	ThingARN       string
 	CertificateARN string
 	CertificateID  string
+	// CertificateVersion is 0 if the provider has not made the key, or the certificate is not finished.
+	CertificateVersion int64
 	// Credentials is the ARN of the parameter or secret with the device's bundle.
 	Credentials string
 }

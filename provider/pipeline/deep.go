@@ -55,7 +55,8 @@ func (s *session) deepCheck(purpose purpose, devices int) bool {
 
 // undone reports whether the next apply gives the device a certificate or a bundle.
 func undone(f *spec.DeviceState) bool {
-	return f != nil && (!f.Finished() || f.Interrupted || slices.Contains(f.Lost, fleet.LostCredentials))
+	return f != nil && (!f.Finished() || f.Interrupted || f.Issuing != "" ||
+		slices.Contains(f.Lost, fleet.LostCredentials))
 }
 
 // missedOf returns the sorted names of the devices for which a deep check found something missing.

@@ -38,6 +38,8 @@ type fleetChanges struct {
 	Added   deviceList `json:"added"`
 	Changed deviceList `json:"changed"`
 	Removed deviceList `json:"removed"`
+	// Rotated is nil in a state from before there were versions.
+	Rotated *deviceList `json:"rotated"`
 }
 
 func (c fleetChanges) none() bool { return c.Added.Count+c.Changed.Count+c.Removed.Count == 0 }
@@ -55,13 +57,15 @@ func changesOf(plan fleet.Plan) fleetChanges {
 	first := func(names []string) deviceList {
 		return deviceList{len(names), append([]string{}, names[:min(len(names), maxNamed)]...)}
 	}
-	return fleetChanges{first(plan.Added), first(plan.Changed), first(plan.Removed)}
+	rotated := first(plan.Rotated)
+	return fleetChanges{first(plan.Added), first(plan.Changed), first(plan.Removed), &rotated}
 }
 
 // pending is the entry in the private state: how the registry differs from the file with the digest.
 type pending struct {
 	Digest  string       `json:"digest"`
-	Report  string       `json:"report"` // the file that names every device in Changes
+	Report  string       `json:"report"`  // the file that names every device in Changes
+	Version int64        `json:"version"` // of the fleet's certificates
 	Changes fleetChanges `json:"changes"`
 	Load    fleet.Load   `json:"load"`
 }
@@ -141,8 +145,10 @@ func (s *session) compare(have map[string]spec.Device) (*pending, error) {
 			return nil, err
 		}
 	}
-	return &pending{Digest: s.roster.Digest, Report: report, Changes: changesOf(plan),
-		Load: fleet.LoadOf(plan.Added, plan.Removed)}, nil
+	load := fleet.LoadOf(plan.Added, plan.Removed)
+	load.Rotated = len(plan.Rotated)
+	return &pending{Digest: s.roster.Digest, Report: report, Version: want.CertificateVersion,
+		Changes: changesOf(plan), Load: load}, nil
 }
 
 // observeFile writes the observed devices to the attribute fleet, and returns what a plan needs. A file that was edited
@@ -198,6 +204,9 @@ func (p *planner) predictFleet(ctx context.Context, s *session) error {
 		return err
 	}
 	p.load = left.Load
+	if rotated := left.Changes.Rotated; rotated != nil {
+		p.rotated = rotated.First
+	}
 	now := fleetState{Digest: &left.Digest, Devices: len(s.roster.Devices), Changes: left.Changes}
 	if p.prior != nil && left.Changes.none() {
 		if was := p.prior.recordedFleet(); was != nil {
@@ -217,7 +226,7 @@ func (p *planner) pending(ctx context.Context, s *session) (*pending, error) {
 		return s.compare(p.looked)
 	}
 	if left := pendingIn(ctx, p.private); left != nil && left.Digest == s.roster.Digest &&
-		left.Report == p.planned.report() {
+		left.Report == p.planned.report() && left.Version == s.wantedFleet().CertificateVersion {
 		return left, nil
 	}
 	have, err := p.observe(ctx, s)
@@ -262,7 +271,8 @@ func (s *session) done(failed error) *pending {
 	if failed != nil || s.roster == nil {
 		return nil
 	}
-	return &pending{Digest: s.roster.Digest, Report: s.model.report(), Changes: changesOf(fleet.Plan{})}
+	return &pending{Digest: s.roster.Digest, Report: s.model.report(), Version: s.wantedFleet().CertificateVersion,
+		Changes: changesOf(fleet.Plan{})}
 }
 
 // sameFleet reports whether a plan leaves the attribute fleet as it is.

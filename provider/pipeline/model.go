@@ -144,13 +144,19 @@ func (m *model) tagsAll() (map[string]string, bool) {
 type identityState struct {
 	CertificateID *string `json:"certificate_id"`
 	Credentials   *string `json:"credentials"`
+	// CertificateVersion is nil if the provider has not made the key.
+	CertificateVersion *int64 `json:"certificate_version"`
 }
 
 func newIdentityState(name string, id spec.DeviceIdentity) identityState {
 	if contract.GatewayOf(name) != "" {
 		return identityState{}
 	}
-	return identityState{CertificateID: &id.CertificateID, Credentials: &id.Credentials}
+	now := identityState{CertificateID: &id.CertificateID, Credentials: &id.Credentials}
+	if id.CertificateVersion > 0 {
+		now.CertificateVersion = &id.CertificateVersion
+	}
+	return now
 }
 
 func textOf(p *string) string {
@@ -173,6 +179,11 @@ func (m *model) identities(naming pipeline.Naming) map[string]spec.DeviceIdentit
 			CertificateARN: naming.Certificate(textOf(r.CertificateID)),
 			CertificateID:  textOf(r.CertificateID),
 			Credentials:    textOf(r.Credentials),
+		}
+		if r.CertificateVersion != nil {
+			identity := identities[name]
+			identity.CertificateVersion = *r.CertificateVersion
+			identities[name] = identity
 		}
 	}
 	return identities

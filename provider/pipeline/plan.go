@@ -95,6 +95,8 @@ type planner struct {
 	warnings               diag.Diagnostics
 	unread                 []pipeline.Problem     // files that the plan does without
 	load                   fleet.Load             // devices
+	rotated                []string               // the first of those that get a certificate of a higher version
+	adopted                map[string]bool        // devices with certificates of their own that no version concerns
 	looked                 map[string]spec.Device // what a deep check of the plan itself has found, if there was one
 	blind                  bool                   // the provider or the place is not known: the framework's plan stands
 }
@@ -199,11 +201,13 @@ func (p *planner) fill(ctx context.Context) error {
 	if err := p.lookDeep(ctx, s); err != nil {
 		return err
 	}
-	p.predictIdentities(s)
+	p.predictIdentities(ctx, s)
 	p.countMap()
 	if err := p.predictFleet(ctx, s); err != nil {
 		return err
 	}
+	p.warnRotated(ctx)
+	p.warnLowered()
 	p.warnSlow(s, &p.warnings)
 	p.warnDeep(s, &p.warnings)
 	if err := p.predictRegistered(); err != nil {

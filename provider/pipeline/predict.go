@@ -89,10 +89,14 @@ func with(tree any, key string, value any) map[string]any {
 
 // predictIdentities plans the devices' identities. A device that stays keeps its identity; a new one, or one with
 // another certificate, gets it at apply. The ARN of a bundle is known before if it follows from the name.
-func (p *planner) predictIdentities(s *session) {
+func (p *planner) predictIdentities(ctx context.Context, s *session) {
 	devices, known := p.planned.tree["devices"].(map[string]any)
 	if !known && p.planned.tree["devices"] != nil {
 		return
+	}
+	p.adopted = map[string]bool{}
+	for _, name := range adoptedIn(ctx, p.private).Names {
+		p.adopted[name] = true
 	}
 	naming, store := pipeline.NamingOf(p.planned.spec, s.env), s.wantedFleet().Store
 	stays := p.prior == nil || reflect.DeepEqual(p.prior.tree["credentials"], p.planned.tree["credentials"])
@@ -100,7 +104,7 @@ func (p *planner) predictIdentities(s *session) {
 	identities := make(map[string]any, len(devices))
 	for name := range devices {
 		if contract.GatewayOf(name) != "" {
-			identities[name] = map[string]any{"certificate_id": nil, "credentials": nil}
+			identities[name] = map[string]any{"certificate_id": nil, "credentials": nil, "certificate_version": nil}
 			continue
 		}
 		was, _ := member(p.priorTree("identities"), name).(map[string]any)
@@ -117,6 +121,7 @@ func (p *planner) predictIdentities(s *session) {
 				identity["credentials"] = was["credentials"]
 			}
 		}
+		p.predictVersion(name, was, identity)
 		identities[name] = identity
 	}
 	p.planned.tree["identities"] = identities

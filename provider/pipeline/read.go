@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/s3bucket"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
@@ -55,6 +56,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, left)...)
 	resp.Diagnostics.Append(s.keepAdopted(ctx, resp.Private)...)
 	resp.Diagnostics.Append(keepMissed(ctx, resp.Private, missedOf(s.fleet.Observed()))...)
+	resp.Diagnostics.Append(keepEarlier(ctx, resp.Private, s.fleet.Observed())...)
 	resp.Diagnostics.Append(keepDrain(ctx, resp.Private, m.spec, observed, false)...)
 	s.save(&resp.State, &resp.Diagnostics, observed)
 }
@@ -180,6 +182,9 @@ func (s *session) observeDevices() {
 	for name, have := range observed {
 		was, _ := described[name].(map[string]any)
 		devices[name] = observedDevice(was, s.model.spec.Devices[name], have)
+		if version := fleet.VersionOf(have); was == nil && version > fleetVersion(s.model.spec) {
+			devices[name] = with(devices[name], "certificate_version", numeral(version)) // it must be its own
+		}
 		if undone(have.Found) {
 			s.undone = append(s.undone, name)
 		}
@@ -195,6 +200,8 @@ func observedDevice(was map[string]any, described pipeline.DeviceSpec, have spec
 		"certificate_pem": pem(was["certificate_pem"], have.CertificatePEM),
 		"silence_minutes": was["silence_minutes"], // the registry does not have it
 		"gateway":         nil,
+		// The registry has a version as well, but not whether it is the fleet's or the device's.
+		"certificate_version": was["certificate_version"],
 	}
 	if have.Gateway {
 		device["gateway"] = map[string]any{}

@@ -38,7 +38,7 @@ func writePlan(to io.Writer, plan fleet.Plan) error {
 	for _, group := range []struct {
 		change string
 		names  []string
-	}{{"added", plan.Added}, {"changed", plan.Changed}, {"removed", plan.Removed}} {
+	}{{"added", plan.Added}, {"changed", plan.Changed}, {"removed", plan.Removed}, {"rotated", plan.Rotated}} {
 		for _, name := range group.names {
 			fmt.Fprintf(text, "%s,%s\n", group.change, name)
 		}

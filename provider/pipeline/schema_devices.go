@@ -30,6 +30,8 @@ func devices() capability {
 				"adopt": adopt(),
 				"silence_minutes": number("Minutes after which this device is silent, in place of "+
 					"`monitoring.silence_minutes`.", pipeline.DeviceSilenceMinutes),
+				"certificate_version": number("`credentials.certificate_version` for this device alone; the larger "+
+					"of the two counts. Not with `csr_pem` or `certificate_pem`.", pipeline.DeviceCertificateVersion),
 			}),
 			"devices_from": devicesFrom(),
 		},
@@ -44,6 +46,8 @@ func devices() capability {
 			"identities": resultObjects("What AWS assigned to each device, by name. The ARNs of things and "+
 				"certificates follow from `naming`. Empty with `devices_from`.", attributes{
 				"certificate_id": result("ID of the certificate. Null for a device behind a gateway."),
+				"certificate_version": resultNumber("`certificate_version` with which the provider made the " +
+					"certificate. Null if it has not made the key."),
 				"credentials": result("ARN of the parameter or secret that holds the certificate, the endpoint and " +
 					"the topics, and the private key if the provider generated it. Null for a device behind a " +
 					"gateway."),
@@ -81,8 +85,8 @@ func devicesFrom() schema.Attribute {
 		"reports an inconsistent final plan with both values of `fleet.digest`.", attributes{
 		"file": required("Path of the file, relative to the working directory; in a module, write " +
 			"`\"${path.module}/fleet.csv\"`. A `.csv` file has a header line with the column `name` and, as needed, " +
-			"`enabled` and `gateway` (`true` or `false`), `silence_minutes`, `attributes.<key>`, `csr_pem`, " +
-			"`csr_file`, `certificate_pem` and " +
+			"`enabled` and `gateway` (`true` or `false`), `silence_minutes`, `certificate_version`, " +
+			"`attributes.<key>`, `csr_pem`, `csr_file`, `certificate_pem` and " +
 			"`certificate_file`. A `.ndjson` or `.jsonl` file has one JSON object per line with the same members and " +
 			"the object `attributes`. Paths in the file are relative to its folder."),
 		"report": optional("Path of a CSV file that each plan writes, with the name of every device that is added, " +
@@ -100,6 +104,8 @@ func fleetResult() schema.Attribute {
 			"added":   deviceListResult("Devices that are created."),
 			"changed": deviceListResult("Devices that are changed or repaired."),
 			"removed": deviceListResult("Devices that are removed with their certificates and credentials."),
+			"rotated": deviceListResult("Devices, of those that are changed, that get another certificate beside " +
+				"the one that they have, because of `certificate_version`."),
 		}),
 	})
 }

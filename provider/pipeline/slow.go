@@ -34,9 +34,10 @@ func (p *planner) countMap() {
 		}
 	}
 	p.load = fleet.LoadOf(added, removed)
+	p.load.Rotated = len(p.rotated)
 }
 
-// warnSlow warns when the requests for new and removed devices take long because of the credentials store, or longer
+// warnSlow warns when the requests for new, removed and rotated devices take long because of the credentials store, or longer
 // than the operation's timeout.
 func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 	store := s.wantedFleet().Store.Kind
@@ -49,10 +50,11 @@ func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 	}
 	added, removed := p.load.All()
 	detail := fmt.Sprintf(
-		"%d devices are added and %d removed, and %s is limited to %g requests per second: they take at least %s. An "+
-			"apply that is interrupted keeps what is done and continues from there.",
+		"%d devices are added, %d removed and %d rotated, and %s is limited to %g requests per second: they take at "+
+			"least %s. An apply that is interrupted keeps what is done and continues from there.",
 		added,
 		removed,
+		p.load.Rotated,
 		slowest,
 		s.clients.Rate(slowest),
 		takes.Round(time.Second),

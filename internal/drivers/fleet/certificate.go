@@ -31,7 +31,7 @@ func (r *run) replaceCertificate(ctx context.Context, name string, existed bool,
 		return err
 	}
 	if m := markOf(have); m.begun == 0 || m.issuing != "" {
-		m.pending, m.begun, m.issuing = m.id != "", cmp.Or(m.begun, r.begun.Unix()), ""
+		m.pending, m.begun, m.issuing, m.raised = m.id != "", cmp.Or(m.begun, r.begun.Unix()), "", 0
 		if err := r.updateThing(ctx, name, want, m); err != nil {
 			return err
 		}
@@ -48,11 +48,12 @@ func (r *run) replaceCertificate(ctx context.Context, name string, existed bool,
 		return err
 	}
 	old = slices.DeleteFunc(old, func(id string) bool { return id == c.ID })
-	next := mark{source: SourceOf(name, want), id: c.ID, retired: old}
+	next := mark{source: sourceIn(r.want, name, want), id: c.ID, retired: old}
 	if err := r.updateThing(ctx, name, want, next); err != nil {
 		return err
 	}
 	r.d.setAdopted(name, false)
+	r.d.note(name, func(id *spec.DeviceIdentity) { id.CertificateVersion = versionOf(next.source) })
 	if want.CertificatePEM != "" && !want.Disabled {
 		if err := r.certs.SetActive(ctx, c.ID, true); err != nil {
 			return err

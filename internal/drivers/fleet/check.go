@@ -122,7 +122,7 @@ func (d *Driver) readOptional(ctx context.Context, owner string, have spec.Fleet
 func (d *Driver) readBundles(ctx context.Context, have spec.Fleet) error {
 	var names []string
 	for name, device := range have.Devices {
-		if s := device.Found.CertificateSource; s != "" && s != sourceGenerated && s != sourceNone && !adopted(s) {
+		if s := device.Found.CertificateSource; s != "" && versionOf(s) == 0 && s != sourceNone && !adopted(s) {
 			names = append(names, name)
 		}
 	}

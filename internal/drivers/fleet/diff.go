@@ -10,7 +10,11 @@ import (
 )
 
 // Plan says which devices an apply would touch; each list is sorted.
-type Plan struct{ Added, Changed, Removed []string }
+type Plan struct {
+	Added, Changed, Removed []string
+	// Rotated are those of Changed that get a certificate of a higher version beside the one that they have.
+	Rotated []string
+}
 
 // Compare returns what an apply would do. It makes no call. Changes of what all bundles hold
 // (store, endpoint, topics) are not in it, see Diff.
@@ -21,8 +25,11 @@ func Compare(have, want spec.Fleet) Plan {
 		switch {
 		case !ok:
 			p.Added = append(p.Added, name)
-		case differs(name, h, w, want.ThingType):
+		case differs(name, h, w, want):
 			p.Changed = append(p.Changed, name)
+			if isRaised(h.Found, want, name, w) {
+				p.Rotated = append(p.Rotated, name)
+			}
 		}
 	}
 	for name := range have.Devices {
@@ -33,6 +40,7 @@ func Compare(have, want spec.Fleet) Plan {
 	slices.Sort(p.Added)
 	slices.Sort(p.Changed)
 	slices.Sort(p.Removed)
+	slices.Sort(p.Rotated)
 	return p
 }
 
@@ -60,7 +68,7 @@ func (d *Driver) Diff(have, want spec.Fleet) []assembly.Change {
 			changes = append(changes, assembly.Change{Field: prefix})
 			continue
 		}
-		for _, field := range fields(name, h, w, want.ThingType) {
+		for _, field := range fields(name, h, w, want) {
 			changes = append(changes, assembly.Change{Field: prefix + "." + field})
 		}
 	}
@@ -94,7 +102,7 @@ func bundleChanges(have, want spec.Fleet) []string {
 }
 
 // differs reports whether fields names any difference, without making a list.
-func differs(name string, have, want spec.Device, thingType string) bool {
+func differs(name string, have, want spec.Device, fleet spec.Fleet) bool {
 	if have.Disabled != want.Disabled || have.Gateway != want.Gateway || !maps.Equal(have.Attributes, want.Attributes) {
 		return true
 	}
@@ -102,8 +110,8 @@ func differs(name string, have, want spec.Device, thingType string) bool {
 	if f == nil {
 		return SourceOf(name, have) != SourceOf(name, want)
 	}
-	return f.ThingType != thingType || !f.InGroup || unfinished(f) || len(f.Lost) > 0 ||
-		!fits(f.CertificateSource, name, want)
+	return f.ThingType != fleet.ThingType || !f.InGroup || unfinished(f) || len(f.Lost) > 0 ||
+		!fits(f.CertificateSource, name, want) || isRaised(f, fleet, name, want)
 }
 
 // unfinished reports whether a run ended, or is under way, between two certificates of a device.
@@ -112,7 +120,7 @@ func unfinished(f *spec.DeviceState) bool {
 }
 
 // fields names what differs between the observed and the desired device.
-func fields(name string, have, want spec.Device, thingType string) []string {
+func fields(name string, have, want spec.Device, fleet spec.Fleet) []string {
 	if have.Found != nil && have.Found.Adopting {
 		return []string{"adopt"}
 	}
@@ -126,7 +134,7 @@ func fields(name string, have, want spec.Device, thingType string) []string {
 	source := SourceOf(name, have)
 	if f := have.Found; f != nil {
 		source = f.CertificateSource
-		if f.ThingType != thingType {
+		if f.ThingType != fleet.ThingType {
 			changed = append(changed, "thing_type")
 		}
 		if !f.InGroup {
@@ -141,6 +149,8 @@ func fields(name string, have, want spec.Device, thingType string) []string {
 	}
 	if !fits(source, name, want) {
 		changed = append(changed, sourceField(source, SourceOf(name, want)))
+	} else if isRaised(have.Found, fleet, name, want) {
+		changed = append(changed, "certificate_version")
 	}
 	if have.Disabled != want.Disabled {
 		changed = append(changed, "enabled")

@@ -13,6 +13,8 @@ type Load struct {
 	Removed       int `json:"removed"`
 	AddedBehind   int `json:"added_behind"`
 	RemovedBehind int `json:"removed_behind"`
+	// Rotated are the devices that get another certificate beside the one that they have.
+	Rotated int `json:"rotated"`
 }
 
 // LoadOf counts the devices of two lists.
@@ -42,20 +44,22 @@ func (l Load) All() (added, removed int) { return l.Added + l.AddedBehind, l.Rem
 // returns the requests per second that an operation ("iot:CreateThing") is limited to, or 0 for no limit; latency is
 // not included. A plan warns with it if the chosen credentials store is what takes long.
 func Estimate(l Load, storeKind string, rate func(operation string) float64) (time.Duration, string) {
-	added, removed := l.Added, l.Removed
+	added, removed, certified := l.Added, l.Removed, l.Added+l.Rotated
 	allAdded, allRemoved := l.All()
 	counts := map[string]int{
 		"iot:CreateThing": allAdded, "iot:AddThingToThingGroup": allAdded,
-		"iot:CreateCertificateFromCsr": added, "iot:AttachThingPrincipal": added, "iot:UpdateThing": added,
+		"iot:CreateCertificateFromCsr": certified, "iot:AttachThingPrincipal": certified,
+		"iot:UpdateThing": added + 2*l.Rotated, "iot:DescribeThing": 2 * l.Rotated,
 		"iot:UpdateCertificate": removed, "iot:ListPrincipalThings": removed, "iot:DetachThingPrincipal": removed,
 		"iot:DeleteCertificate": removed, "iot:RemoveThingFromThingGroup": allRemoved, "iot:DeleteThing": allRemoved,
 	}
 	switch storeKind {
 	case credstore.SecretsManager:
 		counts["secretsmanager:CreateSecret"], counts["secretsmanager:DeleteSecret"] = added, removed
+		counts["secretsmanager:UpdateSecret"] = l.Rotated
 	case credstore.Bucket: // S3 takes thousands of requests a second
 	default:
-		counts["ssm:PutParameter"], counts["ssm:DeleteParameters"] = added, pages(removed, credstore.Batch)
+		counts["ssm:PutParameter"], counts["ssm:DeleteParameters"] = certified, pages(removed, credstore.Batch)
 	}
 	return slowestOf(counts, rate)
 }

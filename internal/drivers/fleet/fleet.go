@@ -216,7 +216,14 @@ func (d *Driver) reconcile(ctx context.Context, owner string, have, want spec.Fl
 	}
 	r := d.newRun(owner, have, want)
 	plan := Compare(have, want)
-	err := r.pool.Each(ctx, "devices reconciled", append(plan.Changed, plan.Added...), r.reconcileDevice)
+	others := slices.DeleteFunc(slices.Concat(plan.Changed, plan.Added), func(name string) bool {
+		_, rotated := slices.BinarySearch(plan.Rotated, name)
+		return rotated
+	})
+	err := r.pool.Each(ctx, "devices reconciled", others, r.reconcileDevice)
+	if ctx.Err() == nil {
+		err = errors.Join(err, r.pool.Each(ctx, "certificates rotated", plan.Rotated, r.reconcileDevice))
+	}
 	if err == nil {
 		err = r.removeAll(ctx, plan.Removed)
 	}

@@ -14,8 +14,8 @@ import (
 // mark is the value of a thing's certificate attribute: "<source>:<id>", then ",<id>" for each certificate that is
 // retired and not yet removed, then "/<id>" for each earlier one that stays valid until somebody retires it, then
 // "#<time>" while another certificate is being created in its place, or "=<time>.<nonce>" while one is being issued
-// beside it; the nonce is that of the run that issues it. It is written when the certificate is attached and its
-// bundle stored. A thing that has no certificate yet carries "@<time>", and one that gets none "none". The time, in
+// beside it; the nonce is that of the run that issues it, and ".<version>" follows if the new one is of a higher
+// version. It is written when the certificate is attached and its bundle stored. A thing that has no certificate yet carries "@<time>", and one that gets none "none". The time, in
 // Unix seconds, is when the creation began: a certificate that was lost is no older.
 type mark struct {
 	source   string
@@ -24,6 +24,7 @@ type mark struct {
 	previous []string
 	pending  bool
 	issuing  string // the nonce
+	raised   int64  // the version of what is being issued; 0: as the present one
 	begun    int64  // 0 if unknown: earlier versions of the provider wrote no time
 }
 
@@ -49,6 +50,9 @@ func (m mark) String() string {
 		text += "#" + begun
 	case m.issuing != "":
 		text += "=" + begun + "." + m.issuing
+		if m.raised > 0 {
+			text += "." + strconv.FormatInt(m.raised, 10)
+		}
 	}
 	return text
 }
@@ -56,17 +60,18 @@ func (m mark) String() string {
 // readMark reads a mark; other text gives the zero mark, so that the device gets another certificate.
 func readMark(text string) mark {
 	if begun, unfinished := strings.CutPrefix(text, "@"); unfinished {
-		return mark{begun: seconds(begun)}
+		return mark{begun: number(begun)}
 	}
 	if text == sourceNone {
 		return mark{source: sourceNone}
 	}
 	text, begun, pending := strings.Cut(text, "#")
-	var issuing string
+	var issuing, raised string
 	if !pending {
 		var claim string
 		text, claim, _ = strings.Cut(text, "=")
 		begun, issuing, _ = strings.Cut(claim, ".")
+		issuing, raised, _ = strings.Cut(issuing, ".")
 	}
 	colon := strings.LastIndexByte(text, ':') // the name of a thing type can hold one
 	if colon < 0 {
@@ -75,7 +80,8 @@ func readMark(text string) mark {
 	source, ids := text[:colon], text[colon+1:]
 	present, earlier, hasEarlier := strings.Cut(ids, "/")
 	all := strings.Split(present, ",")
-	m := mark{source: source, id: all[0], pending: pending, issuing: issuing, begun: seconds(begun)}
+	m := mark{source: source, id: all[0], pending: pending, issuing: issuing, raised: number(raised),
+		begun: number(begun)}
 	if len(all) > 1 {
 		m.retired = all[1:]
 	}
@@ -88,8 +94,8 @@ func readMark(text string) mark {
 	return m
 }
 
-// seconds reads a time of a mark; 0 stands for one that cannot be read.
-func seconds(text string) int64 {
+// number reads a time or version of a mark; 0 stands for one that cannot be read.
+func number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
 		return 0
@@ -99,7 +105,7 @@ func seconds(text string) int64 {
 
 // Sources of a certificate.
 const (
-	sourceGenerated = "generated" // from a key that the provider made
+	sourceGenerated = "generated" // from a key that the provider made; "-" and the version follow, from the second on
 	sourceCSR       = "csr-"      // and a digest of the request
 	sourceOwn       = "own-"      // and the ID of the given certificate
 	sourceNone      = spec.NoCertificate
@@ -109,7 +115,8 @@ const (
 // behindGateway reports whether a device connects through its gateway only. It has no certificate and no bundle.
 func behindGateway(name string) bool { return contract.GatewayOf(name) != "" }
 
-// SourceOf says what a device's certificate is to be made from, in the words of spec.DeviceState.CertificateSource.
+// SourceOf says what a device's certificate is to be made from, in the words of spec.DeviceState.CertificateSource, but
+// for the version.
 func SourceOf(name string, d spec.Device) string {
 	switch {
 	case behindGateway(name):
@@ -126,7 +133,7 @@ func SourceOf(name string, d spec.Device) string {
 // stays until the description names another.
 func fits(source, name string, want spec.Device) bool {
 	wanted := SourceOf(name, want)
-	return source == wanted || wanted == sourceGenerated && strings.HasPrefix(source, sourceAdopted)
+	return source == wanted || wanted == sourceGenerated && (versionOf(source) > 0 || adopted(source))
 }
 
 // attributesOf is the whole attribute map of a thing.
@@ -173,7 +180,7 @@ func (t *thing) device(inGroup bool) spec.Device {
 	return spec.Device{Attributes: t.attributes, Gateway: t.gateway, Found: &spec.DeviceState{
 		ThingType: t.thingType, InGroup: inGroup,
 		CertificateID: t.mark.id, CertificateSource: t.mark.source, Retired: t.mark.retired, Previous: t.mark.previous,
-		Interrupted: t.mark.pending, Issuing: t.mark.issuing, Begun: t.mark.begun,
+		Interrupted: t.mark.pending, Issuing: t.mark.issuing, Raised: t.mark.raised, Begun: t.mark.begun,
 	}}
 }
 
@@ -197,6 +204,7 @@ func markOf(d spec.Device) mark {
 		previous: d.Found.Previous,
 		pending:  d.Found.Interrupted,
 		issuing:  d.Found.Issuing,
+		raised:   d.Found.Raised,
 		begun:    d.Found.Begun,
 	}
 }

@@ -19,6 +19,7 @@ func TestMark(t *testing.T) {
 		{source: sourceOwn + a, id: a, retired: []string{b}, pending: true, begun: 1764000000},
 		{begun: 1764000000}, {source: sourceGenerated, id: a, previous: []string{b}},
 		{source: sourceGenerated, id: a, retired: []string{b}, previous: []string{c, b}, issuing: "K3", begun: 1764000000},
+		{source: "generated-7", id: a, issuing: "K3", begun: 1764000000, raised: 12},
 	} {
 		if diff := cmp.Diff(m, readMark(m.String()), cmp.AllowUnexported(mark{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", m, diff)
@@ -71,6 +72,8 @@ func TestEstimate(t *testing.T) {
 		{LoadOf([]string{"gw-1", "gw-1:a", "gw-1:b"}, []string{"gw-1:c"}), credstore.ParameterStore,
 			time.Second / 3, "ssm:PutParameter"},
 		{Load{AddedBehind: 9000, RemovedBehind: 9000}, credstore.ParameterStore, 0, ""},
+		{Load{Added: 3000, Rotated: 6000}, credstore.ParameterStore, 3000 * time.Second, "ssm:PutParameter"},
+		{Load{Rotated: 150}, credstore.Bucket, 10 * time.Second, "iot:CreateCertificateFromCsr"},
 		{Load{}, credstore.ParameterStore, 0, ""},
 	}
 	for _, test := range tests {

@@ -164,6 +164,7 @@ func (t *thing) identity(name string, known spec.DeviceIdentity, store spec.Cred
 		return known
 	}
 	known.CertificateID, known.CertificateARN = t.mark.id, certs.ARN(t.arn, t.mark.id)
+	known.CertificateVersion = versionOf(t.mark.source)
 	if arn := credstore.ARN(store, t.arn, name); arn != "" {
 		known.Credentials = arn
 	}

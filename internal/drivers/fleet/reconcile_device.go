@@ -67,7 +67,7 @@ func (r *run) reconcileDevice(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if r.certificateIsDue(name, have, want) {
+	if isDue(found, name, want) {
 		return r.replaceCertificate(ctx, name, existed, have, want)
 	}
 	if !found.InGroup {
@@ -100,28 +100,22 @@ func (r *run) setStatus(ctx context.Context, have, want spec.Device) error {
 	return nil
 }
 
-// finishRotation finishes what a run has begun that issued or retired certificates of a device.
+// finishRotation finishes what a run has begun that issued or retired certificates of a device, and gives it one of a
+// higher version if it is to have that.
 func (r *run) finishRotation(ctx context.Context, name string, have, want spec.Device) error {
 	if len(have.Found.Retired) > 0 {
 		if err := r.removeRetired(ctx, name, want, markOf(have)); err != nil {
 			return err
 		}
 	}
-	if have.Found.Issuing != "" {
-		return r.finishIssue(ctx, name, want.Disabled)
+	var version int64
+	if isRaised(have.Found, r.want, name, want) {
+		version = wantedVersion(r.want, name, want)
+	}
+	if have.Found.Issuing != "" || version > 0 {
+		return r.finishIssue(ctx, name, want.Disabled, version)
 	}
 	return nil
-}
-
-// certificateIsDue reports whether a device needs another certificate: it has none, the one it has was made from
-// something else, or the only copy of a generated key is gone. A device behind a gateway needs none.
-func (r *run) certificateIsDue(name string, have, want spec.Device) bool {
-	f := have.Found
-	if behindGateway(name) {
-		return false
-	}
-	return f.CertificateID == "" || f.Interrupted || !fits(f.CertificateSource, name, want) ||
-		slices.Contains(f.Lost, LostCredentials) && f.CertificateSource == sourceGenerated
 }
 
 // repair restores what a deep check missed of a device whose certificate is still the right one.

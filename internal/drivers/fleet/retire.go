@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,11 +28,22 @@ func (d *Driver) Retire(ctx context.Context, ref assembly.Ref, s *Rotatable, don
 // retire removes the earlier certificates of one device. It returns false if another run has come between. removed
 // collects what it has removed.
 func (r *rotation) retire(ctx context.Context, i *issue, removed map[string]bool) (bool, error) {
-	m := i.t.mark
-	if m.issuing != "" {
+	if i.t.mark.issuing != "" {
 		return false, errors.New("a run that issues it another certificate was interrupted or is under way; issue " +
 			"again, then retire")
 	}
+	dropped, err := r.dropEarlier(ctx, i, removed)
+	if err != nil || !dropped {
+		return false, err
+	}
+	done := Rotation{Device: i.name, Certificate: i.t.mark.id, Removed: slices.Sorted(maps.Keys(removed))}
+	r.tell(done)
+	return true, nil
+}
+
+// dropEarlier removes the earlier certificates of one device. It returns false if the thing has to be read again.
+func (r *rotation) dropEarlier(ctx context.Context, i *issue, removed map[string]bool) (bool, error) {
+	m := i.t.mark
 	if len(m.previous) > 0 {
 		return r.chooseRetired(ctx, i)
 	}
@@ -41,20 +53,15 @@ func (r *rotation) retire(ctx context.Context, i *issue, removed map[string]bool
 		}
 		removed[id] = true
 	}
-	done := Rotation{Device: i.name, Certificate: m.id}
-	if len(m.retired) > 0 {
-		m.retired = nil
-		if err := r.setMark(ctx, i, m); awsapi.Is(err, "VersionConflictException") {
-			return false, nil
-		} else if err != nil {
-			return false, err
-		}
+	if len(m.retired) == 0 {
+		return true, nil
 	}
-	for id := range removed {
-		done.Removed = append(done.Removed, id)
+	m.retired = nil
+	if err := r.setMark(ctx, i, m); awsapi.Is(err, "VersionConflictException") {
+		return false, nil
+	} else if err != nil {
+		return false, err
 	}
-	slices.Sort(done.Removed)
-	r.tell(done)
 	return true, nil
 }
 
@@ -99,11 +106,15 @@ func (r *rotation) chooseRetired(ctx context.Context, i *issue) (bool, error) {
 	return false, nil
 }
 
-// finishIssue finishes for an apply what a run has begun that issued a certificate beside the present one.
-func (r *run) finishIssue(ctx context.Context, name string, disabled bool) error {
+// finishIssue finishes for an apply what a run has begun that issued a certificate beside the present one, or issues one
+// of a higher version; 0: the version is not raised.
+func (r *run) finishIssue(ctx context.Context, name string, disabled bool, version int64) error {
 	s := &rotation{run: r, things: map[string]*thing{}}
 	return s.step(ctx, name, func(ctx context.Context, i *issue) (bool, error) {
-		i.disabled = disabled
+		i.disabled, i.version = disabled, version
+		if version > 0 {
+			return s.raise(ctx, i)
+		}
 		return s.try(ctx, i)
 	})
 }

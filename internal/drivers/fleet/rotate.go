@@ -137,6 +137,7 @@ func (r *rotation) tell(done Rotation) {
 type issue struct {
 	name     string
 	disabled bool
+	version  int64 // of the certificate that an apply issues, if it is a higher one; else 0
 	t        *thing
 	// made is the certificate that this run has made and has not marked yet.
 	made certs.Certificate
@@ -191,7 +192,7 @@ func (r *rotation) try(ctx context.Context, i *issue) (bool, error) {
 		if usable {
 			return r.finish(ctx, i, b.CertificateID)
 		}
-	} else if len(m.previous) > 0 && m.issuing == "" {
+	} else if i.has() {
 		return true, r.settle(ctx, i, Rotation{Device: i.name, Certificate: m.id, Previous: m.previous,
 			Issued: i.made.ID == m.id})
 	}
@@ -208,7 +209,7 @@ func (r *rotation) claim(ctx context.Context, i *issue) (bool, error) {
 		i.contested = true
 		r.mayHaveLost(i.name, m.begun)
 	}
-	m.issuing = r.nonce
+	m.issuing, m.raised = r.nonce, max(m.raised, i.version)
 	if m.begun == 0 {
 		m.begun = r.begun.Unix()
 	}
@@ -267,13 +268,18 @@ func (r *rotation) finish(ctx context.Context, i *issue, id string) (bool, error
 	}
 	m.previous = append(slices.DeleteFunc(slices.Clone(m.previous), func(old string) bool { return old == id }), m.id)
 	m.retired = slices.DeleteFunc(slices.Clone(m.retired), func(old string) bool { return old == id })
-	m.id, m.issuing, m.begun = id, "", 0
+	if version := max(m.raised, i.version); version > versionOf(m.source) {
+		m.source = generated(version)
+	}
+	m.id, m.issuing, m.raised, m.begun = id, "", 0, 0
 	if err := r.setMark(ctx, i, m); awsapi.Is(err, "VersionConflictException") {
 		return false, nil
 	} else if err != nil {
 		return false, err
 	}
-	r.d.note(i.name, func(known *spec.DeviceIdentity) { known.CertificateID = id })
+	r.d.note(i.name, func(known *spec.DeviceIdentity) {
+		known.CertificateID, known.CertificateVersion = id, versionOf(m.source)
+	})
 	if contested { // another run may have stored its own meanwhile
 		b, err := r.readBundle(ctx, i)
 		if err != nil || b.CertificateID != id {
