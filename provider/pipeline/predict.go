@@ -161,7 +161,8 @@ func (p *planner) predictParts(ctx context.Context, s *session) error {
 		}
 		recorded = byKey(records)
 		changed = changes(ctx, p.connection, p.prior, s, records)
-		if len(missedOf(p.looked)) > 0 || creationFailed(records) {
+		if len(missedOf(p.looked)) > 0 || creationFailed(records) || touches(p.planned.unknown, "devices") ||
+			touches(p.planned.unknown, "credentials") {
 			changed[pipeline.KeyFleet] = true
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,6 +13,7 @@ import (
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
@@ -19,20 +22,25 @@ import (
 )
 
 // deviceProblems says what would keep a described device from connecting, or a disabled one from staying out,
-// and which things and certificates are nobody's.
-func (a *localAWS) deviceProblems(want pipeline.Spec) (problems []string) {
+// and which things and certificates are nobody's. A device may have so many earlier certificates that nobody has
+// retired.
+func (a *localAWS) deviceProblems(want pipeline.Spec, earlier int) (problems []string) {
 	a.t.Helper()
 	c := awsapi.New(a.server.Config(a.t), awsapi.Options{Unlimited: true})
-	expected := len(want.Devices)
+	held := 0
 	for name, device := range want.Devices {
 		if contract.GatewayOf(name) != "" {
-			expected--
 			problems = append(problems, a.behindGateway(c, name)...)
 			continue
 		}
-		if err := a.usable(c, want, name, device.Enabled == nil || *device.Enabled); err != nil {
+		has, err := a.usable(c, want, name, device.Enabled == nil || *device.Enabled)
+		if err == nil && has > 1+earlier {
+			err = fmt.Errorf("it has %d certificates, want %d at most", has, 1+earlier)
+		}
+		if err != nil {
 			problems = append(problems, fmt.Sprintf("device %q: %v", name, err))
 		}
+		held += has
 	}
 	things, err := things(a.t.Context(), c)
 	if err != nil {
@@ -49,10 +57,9 @@ func (a *localAWS) deviceProblems(want pipeline.Spec) (problems []string) {
 			problems = append(problems, fmt.Sprintf("claim certificate: %v", err))
 		}
 	}
-	if len(things) != len(want.Devices) || len(certificates) != expected+claims {
-		problems = append(problems,
-			fmt.Sprintf("%d things and %d certificates for %d devices, of which %d connect themselves, and %d claim",
-				len(things), len(certificates), len(want.Devices), expected, claims))
+	if len(things) != len(want.Devices) || len(certificates) != held+claims {
+		problems = append(problems, fmt.Sprintf("%d things and %d certificates for %d devices that hold %d, and %d claim",
+			len(things), len(certificates), len(want.Devices), held, claims))
 	}
 	return problems
 }
@@ -71,28 +78,35 @@ func (a *localAWS) behindGateway(c *awsapi.Clients, thing string) (problems []st
 	return nil
 }
 
-// usable checks that the thing's one certificate is what its bundle holds, with the key that belongs to it.
-func (a *localAWS) usable(c *awsapi.Clients, spec pipeline.Spec, thing string, enabled bool) error {
+// usable checks that the thing has the certificate that its bundle holds, with the key that belongs to it, and that each
+// of its certificates is enabled or not as the device is. It returns how many it has.
+func (a *localAWS) usable(c *awsapi.Clients, spec pipeline.Spec, thing string, enabled bool) (int, error) {
 	ctx := a.t.Context()
 	principals, err := c.IoT().ListThingPrincipals(ctx, &iot.ListThingPrincipalsInput{ThingName: &thing})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if len(principals.Principals) != 1 {
-		return fmt.Errorf("it has the certificates %v, want one", principals.Principals)
-	}
-	_, id, _ := strings.Cut(principals.Principals[0], ":cert/")
-	described, err := c.IoT().DescribeCertificate(ctx, &iot.DescribeCertificateInput{CertificateId: &id})
-	if err != nil {
-		return err
-	}
-	status, want := described.CertificateDescription.Status, iottypes.CertificateStatusActive
+	want := iottypes.CertificateStatusActive
 	if !enabled {
 		want = iottypes.CertificateStatusInactive
 	}
-	if status != want {
-		return fmt.Errorf("its certificate is %s, want %s", status, want)
+	attached := map[string]string{} // ID to PEM
+	for _, principal := range principals.Principals {
+		_, id, _ := strings.Cut(principal, ":cert/")
+		described, err := c.IoT().DescribeCertificate(ctx, &iot.DescribeCertificateInput{CertificateId: &id})
+		if err != nil {
+			return 0, err
+		}
+		if status := described.CertificateDescription.Status; status != want {
+			return 0, fmt.Errorf("its certificate %s is %s, want %s", id, status, want)
+		}
+		attached[id] = aws.ToString(described.CertificateDescription.CertificatePem)
 	}
+	return len(attached), a.holds(c, spec, thing, attached)
+}
+
+// holds checks that the bundle of a thing has one of its certificates, with the key that belongs to it.
+func (a *localAWS) holds(c *awsapi.Clients, spec pipeline.Spec, thing string, attached map[string]string) error {
 	text, err := a.bundle(c, spec, thing)
 	if err != nil {
 		return fmt.Errorf("its credentials: %w", err)
@@ -104,10 +118,21 @@ func (a *localAWS) usable(c *awsapi.Clients, spec pipeline.Spec, thing string, e
 	if _, err := tls.X509KeyPair([]byte(bundle.CertificatePEM), []byte(bundle.PrivateKey)); err != nil {
 		return fmt.Errorf("its credentials: %w", err)
 	}
-	if bundle.CertificateID != id || bundle.CertificatePEM != *described.CertificateDescription.CertificatePem {
-		return fmt.Errorf("its credentials hold certificate %s, attached is %s", bundle.CertificateID, id)
+	if attached[bundle.CertificateID] != bundle.CertificatePEM {
+		return fmt.Errorf("its credentials hold certificate %s, attached are %v", bundle.CertificateID,
+			slices.Sorted(maps.Keys(attached)))
 	}
 	return nil
+}
+
+// retire removes the earlier certificates of all devices, as an operator does after a rotation.
+func (a *localAWS) retire(want pipeline.Spec) error {
+	r, ref := a.run(want, token), assembly.Ref{Name: want.Name, Owner: token}
+	selected, err := r.fleet.SelectRotatable(a.t.Context(), ref, nil)
+	if err != nil {
+		return err
+	}
+	return r.fleet.Retire(a.t.Context(), ref, selected, nil)
 }
 
 // bundle is the text of a device's bundle: an object in the pipeline's bucket if it has one, else a parameter.

@@ -77,7 +77,7 @@ func TestEverythingIsDeletedByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, problem := range a.deviceProblems(sweepSpec(1)) {
+	for _, problem := range a.deviceProblems(sweepSpec(1), 0) {
 		t.Error(problem)
 	}
 	if left, err := a.destroy(token, records); err != nil || len(left) != 0 {
@@ -100,7 +100,7 @@ var goneWith = map[string]string{
 func TestOnePartIsDeletedByHand(t *testing.T) {
 	t.Parallel()
 	t.Run("stream", func(t *testing.T) { t.Parallel(); onePartIsDeleted(t, life[0]) })
-	t.Run("queue", func(t *testing.T) { t.Parallel(); onePartIsDeleted(t, stage{"create", queued}) })
+	t.Run("queue", func(t *testing.T) { t.Parallel(); onePartIsDeleted(t, stage{"create", queued, 0}) })
 }
 
 func onePartIsDeleted(t *testing.T, made stage) {

@@ -68,7 +68,7 @@ func TestChangeOfModeMayFail(t *testing.T) {
 				}
 				met := false
 				for _, kind := range kinds {
-					met = a.modePoint(t, step.to, prior, kind, k) || met
+					met = a.changePoint(t, step.to, prior, kind, k, 0) || met
 				}
 				if !met {
 					break
@@ -82,13 +82,14 @@ func TestChangeOfModeMayFail(t *testing.T) {
 	}
 }
 
-// modePoint lets request k of an apply fail. It reports whether there were so many requests.
-func (a *localAWS) modePoint(
+// changePoint lets request k of an apply fail, after which a device may have so many earlier certificates. It reports
+// whether there were so many requests.
+func (a *localAWS) changePoint(
 	t *testing.T,
 	to pipeline.Spec,
 	prior []assembly.Record,
 	kind faultKind,
-	k int,
+	k, earlier int,
 ) (met bool) {
 	name := fmt.Sprintf("request %d, %s", k, kind.name)
 	a.server.Restore(t, "begin")
@@ -123,7 +124,7 @@ func (a *localAWS) modePoint(
 			t.Errorf("%s: a further apply wrote: %s %s", name, r.Service, r.Name)
 		}
 	}
-	for _, problem := range a.deviceProblems(to) {
+	for _, problem := range a.deviceProblems(to, earlier) {
 		t.Errorf("%s: %s", name, problem)
 	}
 	if left, err := a.destroy(token, records); err != nil || len(left) != 0 {

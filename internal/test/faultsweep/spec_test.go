@@ -41,6 +41,8 @@ func sweepSpec(version int) pipeline.Spec {
 		Credentials: &pipeline.CredentialsSpec{
 			Store:             aws.String(contract.CredentialsInBucket),
 			AllowedPrincipals: []string{fmt.Sprintf("arn:aws:iam::*:role/deploy%d", version)},
+			// Version 2 rotates the certificates of the devices of version 1.
+			CertificateVersion: aws.Int64(int64(version)),
 		},
 		Stream:     &pipeline.StreamSpec{RetentionHours: aws.Int64(int64(24 * version))},
 		Timestream: &pipeline.TimestreamSpec{MemoryRetentionHours: aws.Int64(int64(6 * version))},

@@ -13,14 +13,16 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/faultproxy"
 )
 
-// stage is one thing that Terraform does with a pipeline; the version of its description then, 0 for none.
+// stage is one thing that Terraform does with a pipeline; the version of its description then, 0 for none. A device may
+// have so many earlier certificates afterwards: the one that was rotated, and one of an interrupted rotation.
 type stage struct {
 	name    string
 	version int
+	earlier int
 }
 
 // life is what every pipeline goes through. What completes a stage that failed is doing it again.
-var life = []stage{{"create", 1}, {"update", 2}, {"delete", 0}}
+var life = []stage{{"create", 1, 0}, {"update", 2, 2}, {"delete", 0, 0}}
 
 func (s stage) run(a *localAWS, records []assembly.Record) ([]assembly.Record, error) {
 	if s.version == 0 {
@@ -284,7 +286,15 @@ func (s *sweep) complete(records []assembly.Record) {
 			s.t.Errorf("%s: a further apply wrote: %s %s", s.name, r.Service, r.Name)
 		}
 	}
-	for _, problem := range s.deviceProblems(sweepSpec(s.stage.version)) {
+	want := sweepSpec(s.stage.version)
+	problems := s.deviceProblems(want, s.stage.earlier)
+	if s.stage.earlier > 0 {
+		if err := s.retire(want); err != nil {
+			s.t.Errorf("%s: retiring the earlier certificates: %v", s.name, err)
+		}
+		problems = append(problems, s.deviceProblems(want, 0)...)
+	}
+	for _, problem := range problems {
 		s.t.Errorf("%s: %s", s.name, problem)
 	}
 }

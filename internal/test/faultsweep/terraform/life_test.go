@@ -31,6 +31,7 @@ func (d *workdir) describeWhole(version int) {
     disabled = { enabled = %[2]t }
     in%[1]d  = {}
   }
+  credentials  = { certificate_version = %[1]d }
   timestream   = { memory_retention_hours = %[3]d }
   recent       = { hours = %[5]d }
   metrics      = { window_seconds = %[4]d }
@@ -111,7 +112,7 @@ type stage struct {
 
 var stages = []stage{
 	{"create", 167, func(d *workdir) { d.describeWhole(1) }, (*workdir).apply},
-	{"update", 274, func(d *workdir) { d.describeWhole(2) }, (*workdir).apply},
+	{"update", 298, func(d *workdir) { d.describeWhole(2) }, (*workdir).apply},
 	{"delete", 257, func(*workdir) {}, (*workdir).destroy},
 }
 
