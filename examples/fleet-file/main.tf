@@ -20,7 +20,8 @@ resource "iot_pipeline" "farm" {
   }
 
   # A bucket takes many more writes per second than Parameter Store. From 21 devices on it is the default.
-  credentials = { store = "s3" }
+  # A higher certificate_version gives every device another key and certificate beside the one that it has.
+  credentials = { store = "s3", certificate_version = 1 }
 
   archive = { enabled = false }
 }

@@ -25,7 +25,7 @@ func credentials() capability {
 				"one gives each device another key and certificate beside the one that it has, and updates its "+
 				"credentials. The certificate before stays valid until `iot_rotate_certificates` or `iotctl rotate` "+
 				"retires it, or the version rises again. A lower one changes nothing. Devices with `csr_pem` or "+
-				"`certificate_pem` are left as they are.", pipeline.CertificateVersion),
+				"`certificate_pem`, and adopted ones, are left as they are.", pipeline.CertificateVersion),
 			"kms_key_id": optional("KMS key that encrypts the bundles. Defaults to the AWS managed key of the store. " +
 				"A change encrypts the bundles again."),
 		}),
