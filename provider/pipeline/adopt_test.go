@@ -52,6 +52,13 @@ func TestAdoptedDevice(t *testing.T) {
 			},
 			Check: owned(true),
 		},
+		resource.TestStep{ // whose key the provider does not have
+			Config: fleet(`soil-001 = {}, soil-002 = {}`, "credentials = { certificate_version = 2 }"),
+			ConfigPlanChecks: resource.ConfigPlanChecks{
+				PreApply: plannedVersions(map[string]int64{"soil-001": 0, "soil-002": 2}, "soil-002"),
+			},
+			Check: owned(true),
+		},
 		resource.TestStep{Config: fleet(`soil-002 = {}`, ""), Check: owned(false)},
 		resource.TestStep{
 			Config:      fleet(`soil-001 = {}, soil-002 = {}`, ""),

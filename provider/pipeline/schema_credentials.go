@@ -21,8 +21,8 @@ func credentials() capability {
 			"allowed_principals": textList("ARNs of the IAM roles and users that may read and write the bundles in " +
 				"the bucket, with `*` for any part; the bucket refuses everybody else. It must include who runs " +
 				"Terraform. By default, IAM policies alone decide."),
-			"certificate_version": number("Version of the certificates that the provider makes. An apply with a higher "+
-				"one gives each device another key and certificate beside the one that it has, and updates its "+
+			"certificate_version": number("Version of the certificates that the provider makes. An apply with a "+
+				"higher one gives each device another key and certificate beside the one that it has, and updates its "+
 				"credentials. The certificate before stays valid until `iot_rotate_certificates` or `iotctl rotate` "+
 				"retires it, or the version rises again. A lower one changes nothing. Devices with `csr_pem` or "+
 				"`certificate_pem`, and adopted ones, are left as they are.", pipeline.CertificateVersion),

@@ -31,7 +31,8 @@ func devices() capability {
 				"silence_minutes": number("Minutes after which this device is silent, in place of "+
 					"`monitoring.silence_minutes`.", pipeline.DeviceSilenceMinutes),
 				"certificate_version": number("`credentials.certificate_version` for this device alone; the larger "+
-					"of the two counts. Not with `csr_pem`, `certificate_pem` or adopted certificates.", pipeline.DeviceCertificateVersion),
+					"of the two counts. Not with `csr_pem`, `certificate_pem` or adopted certificates.",
+					pipeline.DeviceCertificateVersion),
 			}),
 			"devices_from": devicesFrom(),
 		},

@@ -12,7 +12,7 @@ import (
 )
 
 // maxDeviceBytes is what a device of the map may take of the state, with two short attributes.
-const maxDeviceBytes = 700
+const maxDeviceBytes = 800
 
 // The state grows by less than maxDeviceBytes per device where names are long: the longest name of a pipeline, one of
 // the longest names of a region, and the store whose ARNs are the longer ones.

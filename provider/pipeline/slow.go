@@ -37,8 +37,8 @@ func (p *planner) countMap() {
 	p.load.Rotated = len(p.rotated)
 }
 
-// warnSlow warns when the requests for new, removed and rotated devices take long because of the credentials store, or longer
-// than the operation's timeout.
+// warnSlow warns when the requests for new, removed and rotated devices take long because of the credentials store, or
+// longer than the operation's timeout.
 func (p *planner) warnSlow(s *session, diags *diag.Diagnostics) {
 	store := s.wantedFleet().Store.Kind
 	takes, slowest := fleet.Estimate(p.load, store, s.clients.Rate)

@@ -152,7 +152,8 @@ func (p *planner) warnLowered() {
 		return
 	}
 	var lines []string
-	if was, now := fleetVersion(p.prior.spec), fleetVersion(p.planned.spec); now < was && !touches(p.planned.unknown, "credentials") {
+	was, now := fleetVersion(p.prior.spec), fleetVersion(p.planned.spec)
+	if now < was && !touches(p.planned.unknown, "credentials") {
 		lines = append(lines, fmt.Sprintf("- credentials: from %d to %d", was, now))
 	}
 	for name, d := range p.planned.spec.Devices {

@@ -106,8 +106,8 @@ func (r *rotation) chooseRetired(ctx context.Context, i *issue) (bool, error) {
 	return false, nil
 }
 
-// finishIssue finishes for an apply what a run has begun that issued a certificate beside the present one, or issues one
-// of a higher version; 0: the version is not raised.
+// finishIssue finishes for an apply what a run has begun that issued a certificate beside the present one, or issues
+// one of a higher version; 0: the version is not raised.
 func (r *run) finishIssue(ctx context.Context, name string, disabled bool, version int64) error {
 	s := &rotation{run: r, things: map[string]*thing{}}
 	return s.step(ctx, name, func(ctx context.Context, i *issue) (bool, error) {

@@ -10,8 +10,8 @@ import (
 )
 
 // The certificates that the provider makes have a version, which the configuration counts up: for the fleet, for a
-// device, or both, and the larger one counts. A device whose certificate has a lower version is given another beside it,
-// as Issue does; the certificate before that one, if nobody has retired it, goes first. A certificate with a higher
+// device, or both, and the larger one counts. A device whose certificate has a lower version is given another beside
+// it, as Issue does; the certificate before that one, if nobody has retired it, goes first. A certificate with a higher
 // version than the configuration says is left as it is.
 
 // generated is the source of a certificate of a version; the first is as it was before there were versions.
