@@ -17,8 +17,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
 
-// A higher certificate_version gives devices another certificate. Of the devices in the map, the state knows the version
-// of each, so that a plan names those that it rotates; of a file, the comparison with the registry does.
+// A higher certificate_version gives devices another certificate. Of the devices in the map, the state knows the
+// version of each, so that a plan names those that it rotates; of a file, the comparison with the registry does.
 
 // wantedVersion is the certificate_version that a device of the map is to have; false if it is not known yet.
 func (m *model) wantedVersion(device string) (int64, bool) {

@@ -16,8 +16,8 @@ import (
 // "#<time>" while another certificate is being created in its place, or "=<time>.<nonce>" while one is being issued
 // beside it; the nonce is that of the run that issues it, and ".<version>" follows if the new one is of a higher
 // version. It is written when the certificate is attached and its bundle stored. A thing that has no certificate yet
-// carries "@<time>", and one that gets none "none". The time, in Unix seconds, is when the creation began: a certificate
-// that was lost is no older.
+// carries "@<time>", and one that gets none "none". The time, in Unix seconds, is when the creation began: a
+// certificate that was lost is no older.
 type mark struct {
 	source   string
 	id       string
