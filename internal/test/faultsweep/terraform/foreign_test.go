@@ -1,12 +1,15 @@
 package terraform
 
 import (
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/awstest"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/edgezip"
 )
 
 // recorded reads the pipeline's id and parts out of the state.
@@ -48,6 +51,11 @@ func TestForeignObjectInPlaceOfAPart(t *testing.T) {
 		foreign(t, small("greenhouse", "soil-1"), group)
 	}
 	foreign(t, small("greenhouse", "soil-1")+"\n monitoring = {}", awstest.MonitoringImpostors)
+	program := filepath.Join(t.TempDir(), "iot-edge.zip")
+	edgezip.Write(t, program, "arm64", "")
+	gateway := strings.Replace(small("greenhouse", "gw-1"), "{}", "{ gateway = {} }", 1)
+	foreign(t, gateway+fmt.Sprintf("\n edge = { greengrass = { artifacts = { arm64 = %q } } }", program),
+		awstest.GreengrassImpostors)
 }
 
 func foreign(t *testing.T, pipeline string, group []awstest.Impostor) {
