@@ -186,8 +186,8 @@ func TestFaultsOfAFile(t *testing.T) {
 	}
 	w.run(
 		step(
-			`(?s)3 faults in the device file.*line 2: Device name "soil:1" holds a colon.*line 4: .*enabled is "maybe".*line 5: .*is already in line 3`,
-			"soil:1,,",
+			`(?s)3 faults in the device file.*line 2: Device name "soil 1" is not valid.*line 4: .*enabled is "maybe".*line 5: .*is already in line 3`,
+			"soil 1,,",
 			"soil-002,,",
 			"soil-003,maybe,",
 			"soil-002,,",
