@@ -8,8 +8,8 @@ terraform {
 
 provider "iot" {}
 
-# A gateway in a plant speaks for the sensors behind it: gw-1:press-1 and so on. It runs iot-edge with its own credentials
-# and with the settings below.
+# A gateway in a plant speaks for the sensors behind it: gw-1:press-1 and so on. It runs iot-edge with its own credentials;
+# the rules reach it through its shadow.
 resource "iot_pipeline" "plant" {
   name = "plant"
 
@@ -51,7 +51,7 @@ resource "iot_pipeline" "plant" {
   force_destroy = true
 }
 
-# The settings of the gateway: the member "settings" of its file, or the desired state of its shadow "edge".
+# The settings, for gateways that are not described: the member "settings" of their files.
 output "settings" {
   value = iot_pipeline.plant.edge_settings_json
 }

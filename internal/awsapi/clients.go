@@ -91,6 +91,7 @@ type Clients struct {
 	timestreamInfluxDB lazy[*TimestreamInfluxDB]
 	apiGateway         lazy[*APIGateway]
 	greengrass         lazy[*Greengrass]
+	iotData            lazy[*IoTData]
 }
 
 // shared is what the clients of all regions have in common.
@@ -422,6 +423,20 @@ func (c *Clients) Firehose() *Firehose {
 func IoTDataClient(c *Clients) *iotdataplane.Client {
 	return iotdataplane.NewFromConfig(c.config("iotdata"),
 		func(o *iotdataplane.Options) { o.BaseEndpoint = c.endpoint("iotdata", o.BaseEndpoint) })
+}
+
+// IoTData is the IoT data plane. Unless its endpoint is configured, AtEndpoint has to say which the account's is.
+func (c *Clients) IoTData() *IoTData {
+	return c.iotData.get(func() *IoTData { return newIoTData(IoTDataClient(c)) })
+}
+
+// AtEndpoint sends a request of the IoT data plane to the account's own host, unless an endpoint is configured.
+func AtEndpoint(host string) func(*iotdataplane.Options) {
+	return func(o *iotdataplane.Options) {
+		if o.BaseEndpoint == nil && host != "" {
+			o.BaseEndpoint = aws.String("https://" + host)
+		}
+	}
 }
 
 // Glue is AWS Glue, for its data catalog.

@@ -47,6 +47,9 @@ var defaultRates = map[string]float64{
 	"iot:SearchIndex": 15, "iot:DescribeIndex": 10, "iot:GetIndexingConfiguration": 20,
 	"iot:UpdateIndexingConfiguration": 1,
 
+	// Shadows: 400 for the account in most regions, devices included.
+	"iotdata:GetThingShadow": 100, "iotdata:UpdateThingShadow": 100, "iotdata:DeleteThingShadow": 100,
+
 	// EventBridge Scheduler: schedules have far more (from memory, not proven).
 	"scheduler:CreateScheduleGroup": 10, "scheduler:DeleteScheduleGroup": 10, "scheduler:GetScheduleGroup": 10,
 	"scheduler:ListTagsForResource": 10, "scheduler:TagResource": 1, "scheduler:UntagResource": 1,

@@ -68,6 +68,7 @@ func (r *Runtime) refresh(ctx context.Context) error {
 	r.alarms.Set(ctx, d.alarms)
 	r.applyRules(before, d)
 	r.applyAPI(before, d)
+	r.shadows.Refresh()
 	return err
 }
 

@@ -45,6 +45,14 @@ var table = []statement{
 		RemoveThingFromThingGroup ReplaceTopicRule TagResource UntagResource UpdateCertificate UpdateThing
 		UpdateThingGroup UpdateThingType`},
 	{
+		sid:     "SettingsOfGateways",
+		service: "iot",
+		resources: []string{
+			"arn:${partition}:iot:${region}:${account}:thing/*",
+		},
+		actions: `DeleteThingShadow GetThingShadow UpdateThingShadow`,
+	},
+	{
 		sid:     "Registration",
 		service: "iot",
 		resources: []string{

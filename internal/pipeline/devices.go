@@ -81,6 +81,10 @@ func (b *builder) fleetNeeds() []string {
 	if b.storeKind() == contract.CredentialsInBucket {
 		needs = append(needs, contract.KeyCredentialsBucket)
 	}
+	if b.hasEdge() {
+		// Gateways act on their settings at once.
+		needs = append(needs, "policy/gateway")
+	}
 	return needs
 }
 
@@ -126,6 +130,7 @@ func (b *builder) fleet() spec.Fleet {
 		CertificateVersion: *b.config.Credentials.CertificateVersion,
 		Store:              b.deviceStore(),
 		Endpoint:           b.env.MQTTEndpoint, TopicPrefix: b.prefix(), Tags: b.env.Tags,
+		GatewaySettings: b.gatewaySettings(),
 	}
 }
 

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -99,8 +101,23 @@ func (b *builder) childrenRule() ownRule {
 	}
 }
 
-// edgeSettings are the settings of iot-edge: the member "settings" of its file, or the desired state of the shadow
-// "edge".
+// gatewaySettings are the desired state of the shadows of gateways: the settings with a number that follows from them,
+// which the gateway reports.
+func (b *builder) gatewaySettings() string {
+	if !b.hasEdge() {
+		return ""
+	}
+	settings := b.edgeSettings()
+	sum := sha256.Sum256([]byte(settings))
+	version := binary.BigEndian.Uint64(sum[:]) >> 16 // JSON numbers are exact up to 2^53
+	head := fmt.Sprintf(`{"version":%d`, version)
+	if settings != "{}" {
+		head += ","
+	}
+	return head + settings[1:]
+}
+
+// edgeSettings are the settings of iot-edge: the member "settings" of its file.
 func (b *builder) edgeSettings() string {
 	e, t := b.config.Edge, block(b.config.Telemetry)
 	settings := struct {

@@ -3,7 +3,9 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
@@ -79,6 +81,7 @@ func CheckGateways(config Spec, env Env, unknown func(path string) bool) error {
 // checkGateways checks that every device behind a gateway has one. A gateway that is not described may have registered
 // itself.
 func (c *checker) checkGateways(s Spec, gateways map[string]bool) {
+	c.checkSettingsSize(s, gateways)
 	for _, name := range sortedKeys(gateways) {
 		path, gateway := at("devices", name), contract.GatewayOf(name)
 		if gateway == "" && !gateways[name] {
@@ -109,6 +112,24 @@ func (c *checker) checkGateways(s Spec, gateways map[string]bool) {
 				"No device %q is described, and no device of that name can register itself. Describe it with "+
 					"gateway = {} (gateway true in a file).", gateway)
 		}
+	}
+}
+
+// maxGatewaySettings is how many bytes of a shadow are left to the settings: the rest is for what the gateway reports.
+const maxGatewaySettings = contract.MaxShadow - contract.MaxEdgeError - 256
+
+// checkSettingsSize checks that the shadow of a gateway has room for the settings.
+func (c *checker) checkSettingsSize(s Spec, gateways map[string]bool) {
+	described := slices.Contains(slices.Collect(maps.Values(gateways)), true)
+	if s.Edge == nil || !described || !c.known("edge.rules") {
+		return
+	}
+	b := &builder{config: s}
+	if size := len(b.gatewaySettings()); size > maxGatewaySettings {
+		c.fail("edge.rules", "The rules are too large for the shadow of a gateway", "The settings take %d bytes. A "+
+			"shadow holds %d, of which %d are for what the gateway reports. Shorten the rules, or leave out "+
+			"gateway = {} and put edge_settings_json into the gateway's own file.", size, contract.MaxShadow,
+			contract.MaxShadow-maxGatewaySettings)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
@@ -42,6 +43,11 @@ var (
 		{"a gateway with 48 attributes", behind(map[string]DeviceSpec{
 			"gw-1": {Gateway: &GatewaySpec{}, Attributes: many(48)}}), `devices["gw-1"].attributes`,
 			[]string{"Keep at most 47"}},
+		{"rules without room in a shadow", func(s *Spec) {
+			s.Devices = map[string]DeviceSpec{"gw-1": gateway}
+			s.Edge = &EdgeSpec{Rules: map[string]rules.Rule{"hot": {Action: "drop",
+				SQL: "SELECT * FROM 'greenhouse/+/telemetry' WHERE a = '" + strings.Repeat("x", 7000) + "'"}}}
+		}, "edge.rules", []string{"A shadow holds 8192", "put edge_settings_json into the gateway's own file"}},
 		{"a gateway that cannot register itself", func(s *Spec) {
 			s.Devices, s.Edge = map[string]DeviceSpec{"site-9:a": {}}, &EdgeSpec{}
 			s.Provisioning = &ProvisioningSpec{Claim: &ClaimSpec{ThingNamePrefix: ptr("probe-")}}

@@ -13,6 +13,8 @@ type Fleet struct {
 	Endpoint    string
 	TopicPrefix string
 	Tags        map[string]string // on credential bundles
+	// GatewaySettings is the desired state of the shadow contract.EdgeShadow of every gateway, as JSON.
+	GatewaySettings string
 }
 
 // Device is one wanted device. With neither CSR nor certificate a key pair is made for it and kept in the credentials
@@ -66,6 +68,10 @@ type DeviceState struct {
 	// Begun is when the creation of the certificate began that is not finished, in Unix seconds; 0 if none is under way
 	// or the thing does not say.
 	Begun int64
+	// Settings is the desired state of a gateway's shadow contract.EdgeShadow, as JSON; "" if there is none.
+	Settings string
+	// Refused is why the gateway does not take these settings, in its own words; "" if it does, or has not said.
+	Refused string
 	// Lost names what an opt-in deep check found missing: "attachment", "credentials".
 	Lost []string
 }

@@ -34,7 +34,8 @@ func everything(t *testing.T) map[string]string {
 	arguments["metrics"] = `{}`
 	arguments["monitoring"] = `{}`
 	arguments["api"] = `{}`
-	arguments["devices"] = `{ "soil-001" = {}, "soil-002" = {}, "gw-1" = { gateway = {} }, "gw-1:soil-3" = {} }`
+	arguments["devices"] = `{ "soil-001" = {}, "soil-002" = {}, "gw-1" = { gateway = {} }, "gw-1:soil-3" = {},
+		"gw-2" = { gateway = {} } }`
 	arguments["provisioning"] = fmt.Sprintf(`{ claim = {}, jitp = { ca_certificate_pem = %q } }`, authority(t))
 	network := `{ subnet_ids = ["subnet-0123456789abcdef0"], security_group_ids = ["sg-0123456789abcdef0"] }`
 	program := filepath.Join(t.TempDir(), "iot-edge.zip")

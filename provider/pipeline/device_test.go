@@ -84,6 +84,8 @@ func (w *localAWS) counted(want map[string]int, more ...string) resource.TestChe
 		"iot:UpdateCertificate",
 		"iot:DeleteCertificate",
 		"ssm:DeleteParameters",
+		"iot-data:UpdateThingShadow",
+		"iot-data:DeleteThingShadow",
 	}
 	return func(*terraform.State) error {
 		got := map[string]int{}

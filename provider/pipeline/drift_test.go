@@ -87,6 +87,7 @@ func TestDriftOfFields(t *testing.T) {
 		w.ChangeThing(t, "soil-001", map[string]string{"bay": "9"})
 		w.ChangeThing(t, "gw-1:soil-3", map[string]string{"bay": "7"})
 		w.ChangeThing(t, "gw-1", map[string]string{contract.GatewayAttribute: "no"})
+		w.ChangeShadow(t, "gw-2", contract.EdgeShadow, `{"state":{"desired":{"unmatched":"drop"}}}`)
 		w.Deactivate(t, state.certificate["soil-002"])
 	}
 	checks := []resource.TestCheckFunc{
@@ -94,6 +95,7 @@ func TestDriftOfFields(t *testing.T) {
 		resource.TestCheckResourceAttr(address, "devices.soil-002.enabled", "false"),
 		resource.TestCheckResourceAttr(address, "devices.gw-1:soil-3.attributes.bay", "7"),
 		resource.TestCheckNoResourceAttr(address, "devices.gw-1.gateway"),
+		resource.TestMatchResourceAttr(address, "parts.fleet.status", regexp.MustCompile(`gw-2"\].settings`)),
 	}
 	for _, change := range awstest.Tamperings {
 		checks = append(

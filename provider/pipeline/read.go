@@ -51,6 +51,7 @@ func (r *resourceType) Read(ctx context.Context, req resource.ReadRequest, resp 
 		return
 	}
 	s.observeDevices()
+	s.warnRefusals(&resp.Diagnostics)
 	left, err := s.observeFile(ctx, observed)
 	addError(&resp.Diagnostics, "Writing the state", errors.Join(err, m.setRegistered(s.fleet.Registered())))
 	resp.Diagnostics.Append(keepPending(ctx, resp.Private, left)...)

@@ -111,7 +111,8 @@ func differs(name string, have, want spec.Device, fleet spec.Fleet) bool {
 		return SourceOf(name, have) != SourceOf(name, want)
 	}
 	return f.ThingType != fleet.ThingType || !f.InGroup || unfinished(f) || len(f.Lost) > 0 ||
-		!fits(f.CertificateSource, name, want) || isRaised(f, fleet, name, want)
+		!sameSettings(f.Settings, wantedSettings(fleet, want)) || !fits(f.CertificateSource, name, want) ||
+		isRaised(f, fleet, name, want)
 }
 
 // unfinished reports whether a run ended, or is under way, between two certificates of a device.
@@ -139,6 +140,9 @@ func fields(name string, have, want spec.Device, fleet spec.Fleet) []string {
 		}
 		if !f.InGroup {
 			changed = append(changed, "thing_group")
+		}
+		if have.Gateway == want.Gateway && !sameSettings(f.Settings, wantedSettings(fleet, want)) {
+			changed = append(changed, "settings")
 		}
 		if slices.Contains(f.Lost, LostCredentials) {
 			changed = append(changed, "credentials")

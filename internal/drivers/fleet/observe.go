@@ -55,6 +55,9 @@ func (d *Driver) observe(ctx context.Context, ref assembly.Ref, want spec.Fleet)
 	if err := d.readStatus(ctx, have.Devices); err != nil {
 		return have, err
 	}
+	if err := d.readSettings(ctx, have); err != nil {
+		return have, err
+	}
 	if err := d.readOptional(ctx, ref.Owner, have); err != nil {
 		return have, err
 	}

@@ -53,12 +53,18 @@ func (r *run) reconcileDevice(ctx context.Context, name string) error {
 		}
 		have = created
 	}
+	known := existed && have.Gateway // its shadow has been read
 	if have.Found.Adopting {
 		adopted, err := r.adopt(ctx, name, want)
 		if err != nil {
 			return err
 		}
-		have = adopted
+		have, known = adopted, false
+	}
+	if have.Gateway && !want.Gateway { // while the thing still says that there are settings
+		if err := r.removeShadow(ctx, name); err != nil {
+			return err
+		}
 	}
 	found := have.Found
 	if found.ThingType != r.want.ThingType || have.Gateway != want.Gateway ||
@@ -67,9 +73,18 @@ func (r *run) reconcileDevice(ctx context.Context, name string) error {
 			return err
 		}
 	}
+	if err := r.settle(ctx, name, known, have, want); err != nil {
+		return err
+	}
 	if isDue(found, name, want) {
 		return r.replaceCertificate(ctx, name, existed, have, want)
 	}
+	return r.mend(ctx, name, have, want)
+}
+
+// mend restores what a device lacks whose certificate stays, and finishes what is begun.
+func (r *run) mend(ctx context.Context, name string, have, want spec.Device) error {
+	found := have.Found
 	if !found.InGroup {
 		if err := r.joinGroup(ctx, name); err != nil {
 			return err

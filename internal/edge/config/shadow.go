@@ -44,20 +44,6 @@ func (s Settings) copied() (c Settings, err error) {
 	return c, nil
 }
 
-// Reported is what the gateway reports in its shadow.
-type Reported struct {
-	Version int64  `json:"version"`
-	Status  string `json:"status"`
-	// Error is null for settings that hold.
-	Error *string `json:"error"`
-}
-
-// Values of Reported.Status.
-const (
-	Applied  = "applied"
-	Rejected = "rejected" // the settings before hold on
-)
-
 // DesiredVersion returns the version of a desired state that may be bad otherwise.
 func DesiredVersion(desired []byte) int64 {
 	var d struct {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/broker"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
@@ -90,7 +91,7 @@ func (g *Gateway) open() (err error) {
 	if err != nil {
 		return err
 	}
-	things := "$aws/things/" + g.identity.Gateway + "/shadow/name/" + shadowName
+	things := "$aws/things/" + g.identity.Gateway + "/shadow/name/" + contract.EdgeShadow
 	g.uplink = uplink.New(uplink.Options{
 		Endpoint: g.identity.Endpoint, TLS: g.identity.TLS, ClientID: g.identity.ClientID, Queue: g.queue,
 		Settings: uplink.Settings{Limits: g.settings.Limits, Batch: g.settings.Batch}, Log: g.log,
@@ -123,7 +124,7 @@ func (g *Gateway) take(_, topic string, payload []byte) error {
 
 // receive takes what arrives from AWS IoT.
 func (g *Gateway) receive(topic string, payload []byte) {
-	if rest, ok := strings.CutPrefix(topic, "$aws/things/"+g.identity.Gateway+"/shadow/name/"+shadowName); ok {
+	if rest, ok := strings.CutPrefix(topic, "$aws/things/"+g.identity.Gateway+"/shadow/name/"+contract.EdgeShadow); ok {
 		g.shadow(rest, payload)
 		return
 	}
@@ -141,7 +142,7 @@ func (g *Gateway) receive(topic string, payload []byte) {
 
 // connected runs after each connection: it asks for the settings, and reports.
 func (g *Gateway) connected() {
-	if err := g.uplink.Publish("$aws/things/"+g.identity.Gateway+"/shadow/name/"+shadowName+"/get", nil); err != nil {
+	if err := g.uplink.Publish("$aws/things/"+g.identity.Gateway+"/shadow/name/"+contract.EdgeShadow+"/get", nil); err != nil {
 		g.log.Debug("The shadow was not asked for.", "error", err)
 	}
 	g.reportNow()

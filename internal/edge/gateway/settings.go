@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/uplink"
 )
-
-// shadowName is the named shadow with a gateway's settings.
-const shadowName = "edge"
 
 // restore reads the settings that held when the gateway stopped, so that it starts without uplink as it was.
 func (g *Gateway) restore() {
@@ -44,7 +42,7 @@ func (g *Gateway) shadow(topic string, payload []byte) {
 	type state struct {
 		State struct {
 			Desired  json.RawMessage  `json:"desired"`
-			Reported *config.Reported `json:"reported"`
+			Reported *contract.EdgeReported `json:"reported"`
 		} `json:"state"`
 	}
 	var document struct {
@@ -70,17 +68,17 @@ func (g *Gateway) shadow(topic string, payload []byte) {
 
 // apply makes settings hold, if they are good, and reports. known is what the shadow says was reported: what it says
 // already is not reported again.
-func (g *Gateway) apply(desired []byte, known *config.Reported) {
+func (g *Gateway) apply(desired []byte, known *contract.EdgeReported) {
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, desired); err == nil {
 		desired = compact.Bytes()
 	}
-	reported := config.Reported{Version: config.DesiredVersion(desired), Status: config.Applied}
+	reported := contract.EdgeReported{Version: config.DesiredVersion(desired), Status: contract.EdgeApplied}
 	g.mu.Lock()
 	if !bytes.Equal(desired, g.desired) {
 		if err := g.change(desired); err != nil {
-			text := err.Error()
-			reported.Status, reported.Error = config.Rejected, &text
+			text := shortened(err.Error())
+			reported.Status, reported.Error = contract.EdgeRejected, &text
 			g.log.Error("The shadow has settings that cannot be used: the ones before hold on.",
 				"version", reported.Version, "error", err)
 		} else {
@@ -94,11 +92,20 @@ func (g *Gateway) apply(desired []byte, known *config.Reported) {
 	}
 	body, err := json.Marshal(map[string]any{"state": map[string]any{"reported": reported}})
 	if err == nil {
-		err = g.uplink.Publish("$aws/things/"+g.identity.Gateway+"/shadow/name/"+shadowName+"/update", body)
+		err = g.uplink.Publish("$aws/things/"+g.identity.Gateway+"/shadow/name/"+contract.EdgeShadow+"/update", body)
 	}
 	if err != nil {
 		g.log.Debug("The state of the settings was not reported; the next connection does it.", "error", err)
 	}
+}
+
+// shortened cuts a text to what a shadow has room for, between two characters.
+func shortened(text string) string {
+	if len(text) <= contract.MaxEdgeError {
+		return text
+	}
+	const mark = "…"
+	return strings.ToValidUTF8(text[:contract.MaxEdgeError-len(mark)], "") + mark
 }
 
 // change checks, stores and adopts settings; g.mu is held.

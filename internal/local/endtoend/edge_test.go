@@ -23,7 +23,7 @@ import (
 const edgePipeline = `
 resource "iot_pipeline" "gh" {
   name          = "NAME"
-  devices       = { "gw-1" = {} }
+  devices       = { "gw-1" = { gateway = {} } }
   edge          = {}
   timestream    = {}
   archive       = { enabled = false }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
@@ -32,6 +33,15 @@ type Service struct {
 	publish func(message.Message) error
 	events  runlog.Sink
 	lanes   *lane.Executor[request]
+
+	mu    sync.Mutex
+	known map[string]known // by the topic without its operation
+}
+
+// known is a shadow that a device has asked for, as it was last seen.
+type known struct {
+	request  request
+	document map[string]json.RawMessage // nil: there was none
 }
 
 // request is one message on a shadow topic.
@@ -52,7 +62,7 @@ type result struct {
 
 // New starts the service; publish sends its answers.
 func New(client *iotdataplane.Client, publish func(message.Message) error, events runlog.Sink) *Service {
-	s := &Service{client: client, publish: publish, events: events}
+	s := &Service{client: client, publish: publish, events: events, known: map[string]known{}}
 	s.lanes = lane.New(lanes, laneLength, s.serve)
 	return s
 }
@@ -85,6 +95,47 @@ func (s *Service) Update(ctx context.Context, thing, name string, payload []byte
 	}
 }
 
+// Refresh tells devices of changes that somebody made at the endpoint, as AWS IoT does at once. It looks at the shadows
+// that devices have asked for.
+func (s *Service) Refresh() {
+	s.mu.Lock()
+	looks := make([]request, 0, len(s.known))
+	for _, k := range s.known {
+		looks = append(looks, request{prefix: k.request.prefix, thing: k.request.thing, name: k.request.name,
+			operation: look})
+	}
+	s.mu.Unlock()
+	for _, r := range looks {
+		s.lanes.Submit(r.thing, r)
+	}
+}
+
+// look is the operation of a request that is nobody's.
+const look = "look"
+
+// look publishes what has changed since the shadow was last seen.
+func (s *Service) look(ctx context.Context, r request) error {
+	now, err := s.document(ctx, r)
+	if err != nil && status(err) != http.StatusNotFound {
+		return err
+	}
+	s.mu.Lock()
+	before := s.known[r.prefix].document
+	s.mu.Unlock()
+	s.see(r, now)
+	if now == nil || string(now["version"]) == string(before["version"]) {
+		return nil
+	}
+	return errors.Join(s.delta(r, "", now), s.documents(r, "", before, now))
+}
+
+// see remembers a shadow.
+func (s *Service) see(r request, document map[string]json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[r.prefix] = known{r, document}
+}
+
 // Close ends the service and drops queued requests.
 func (s *Service) Close() { s.lanes.Close() }
 
@@ -106,6 +157,12 @@ func parse(topic string) (r request, ok bool) {
 
 func (s *Service) serve(ctx context.Context, r request) {
 	began := time.Now()
+	if r.operation == look {
+		if err := s.look(ctx, r); err != nil && ctx.Err() == nil {
+			s.events.Send(runlog.Event{Kind: runlog.Failed, Thing: r.thing, Action: "shadow", Error: err.Error()})
+		}
+		return
+	}
 	var token struct {
 		ClientToken string `json:"clientToken"`
 	}
@@ -152,6 +209,9 @@ func (r request) answer(payload []byte, err error) {
 
 func (s *Service) get(ctx context.Context, r request, token string) error {
 	document, err := s.document(ctx, r)
+	if err == nil || status(err) == http.StatusNotFound {
+		s.see(r, document)
+	}
 	if err != nil {
 		return err
 	}
@@ -196,6 +256,7 @@ func (s *Service) update(ctx context.Context, r request, token string) error {
 	if err != nil {
 		return err
 	}
+	s.see(r, after)
 	return errors.Join(s.delta(r, token, after), s.documents(r, token, before, after))
 }
 

@@ -152,3 +152,43 @@ func TestUpdateOverHTTP(t *testing.T) {
 		t.Errorf("devices hear of a refusal: %+v", <-r.answers)
 	}
 }
+
+// Whoever changes a shadow at the endpoint changes it for the devices that have asked for it.
+func TestRefreshTellsOfChangesAtTheEndpoint(t *testing.T) {
+	const prefix = "$aws/things/soil-001/shadow/name/edge"
+	r := start(t)
+	change := func(state string) {
+		t.Helper()
+		if _, err := r.client.UpdateThingShadow(t.Context(), &iotdataplane.UpdateThingShadowInput{
+			ThingName: aws.String("soil-001"), ShadowName: aws.String("edge"),
+			Payload: []byte(`{"state":` + state + `}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Refresh() // nobody has asked
+	r.ask(t, prefix, "get", "", 1)
+	change(`{"desired":{"version":1}}`)
+	r.Refresh()
+	created := r.ask(t, prefix, "get", "", 3)
+	if at(created["update/documents"], "current", "state", "desired", "version") != 1.0 ||
+		at(created["update/delta"], "state", "version") != 1.0 {
+		t.Errorf("after it was created: %v", created)
+	}
+	r.Refresh() // nothing has changed
+	change(`{"desired":{"version":2}}`)
+	r.Refresh()
+	changed := r.ask(t, prefix, "get", "", 3)
+	if at(changed["update/documents"], "previous", "state", "desired", "version") != 1.0 ||
+		at(changed["update/documents"], "current", "state", "desired", "version") != 2.0 {
+		t.Errorf("after it was changed: %v", changed)
+	}
+	r.Refresh()
+	if got := r.ask(t, prefix, "update", `{"state":{"reported":{"version":2}}}`, 2); got["update/accepted"] == nil {
+		t.Errorf("after the device reported: %v", got)
+	}
+	r.Refresh() // what the device did itself is known
+	r.ask(t, prefix, "get", "", 1)
+	if n := len(r.answers); n > 0 {
+		t.Errorf("%d more messages", n)
+	}
+}

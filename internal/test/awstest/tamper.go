@@ -14,6 +14,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
+	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -217,6 +218,13 @@ func (a Account) ChangeThing(t testing.TB, name string, attributes map[string]st
 	t.Helper()
 	must[*iot.UpdateThingOutput](t)(a.IoT().UpdateThing(t.Context(), &iot.UpdateThingInput{ThingName: &name,
 		AttributePayload: &iottypes.AttributePayload{Attributes: attributes, Merge: true}}))
+}
+
+// ChangeShadow updates a named shadow by hand.
+func (a Account) ChangeShadow(t testing.TB, thing, shadow, payload string) {
+	t.Helper()
+	must[*iotdataplane.UpdateThingShadowOutput](t)(a.IoTData().UpdateThingShadow(t.Context(),
+		&iotdataplane.UpdateThingShadowInput{ThingName: &thing, ShadowName: &shadow, Payload: []byte(payload)}))
 }
 
 // Deactivate makes a certificate inactive by hand.

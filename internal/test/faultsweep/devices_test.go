@@ -11,7 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
+	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
@@ -32,6 +34,9 @@ func (a *localAWS) deviceProblems(want pipeline.Spec, earlier int) (problems []s
 		if contract.GatewayOf(name) != "" {
 			problems = append(problems, a.behindGateway(c, name)...)
 			continue
+		}
+		if device.Gateway != nil {
+			problems = append(problems, a.wronglySettled(c, name, want)...)
 		}
 		has, err := a.usable(c, want, name, device.Enabled == nil || *device.Enabled)
 		if err == nil && has > 1+earlier {
@@ -74,6 +79,29 @@ func (a *localAWS) behindGateway(c *awsapi.Clients, thing string) (problems []st
 	groups, err := c.IoT().ListThingGroupsForThing(ctx, &iot.ListThingGroupsForThingInput{ThingName: &thing})
 	if err != nil || len(groups.ThingGroups) != 1 {
 		return []string{fmt.Sprintf("device %q is in the groups %v, want one: %v", thing, groups, err)}
+	}
+	return nil
+}
+
+// wronglySettled checks that the shadow of a gateway has the settings of its pipeline, and nothing else.
+func (a *localAWS) wronglySettled(c *awsapi.Clients, gateway string, want pipeline.Spec) []string {
+	out, err := c.IoTData().GetThingShadow(a.t.Context(), &iotdataplane.GetThingShadowInput{ThingName: &gateway,
+		ShadowName: aws.String(contract.EdgeShadow)})
+	if err != nil {
+		return []string{fmt.Sprintf("the settings of gateway %q: %v", gateway, err)}
+	}
+	var shadow struct {
+		State struct{ Desired map[string]any }
+	}
+	if err := json.Unmarshal(out.Payload, &shadow); err != nil {
+		return []string{err.Error()}
+	}
+	settings := map[string]any{"version": shadow.State.Desired["version"], "unmatched": *want.Edge.Unmatched}
+	if want.API != nil {
+		settings["command_results"] = true
+	}
+	if diff := cmp.Diff(settings, shadow.State.Desired); diff != "" || settings["version"] == nil {
+		return []string{"the settings of a gateway (-want +got):\n" + diff}
 	}
 	return nil
 }

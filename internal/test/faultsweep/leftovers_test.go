@@ -24,6 +24,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
+	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -42,11 +43,12 @@ import (
 	tstypes "github.com/aws/aws-sdk-go-v2/service/timestreamwrite/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
 // listings are what a pipeline may leave, by kind.
 var listings = map[string]func(context.Context, *awsapi.Clients) ([]*string, error){
-	"thing": things, "certificate": certificates, "policy": policies, "rule": rules, "thing group": groups,
+	"thing": things, "shadow": shadows, "certificate": certificates, "policy": policies, "rule": rules, "thing group": groups,
 	"thing type":            types,
 	"provisioning template": templates, "CA certificate": authorities, "stream": streams, "table": tables,
 	"bucket": buckets, "topic": topics,
@@ -77,6 +79,16 @@ func (a *localAWS) leftovers() []string {
 	}
 	slices.Sort(found)
 	return found
+}
+
+// shadows are those of gateways; a shadow outlives its thing, and is listed by thing only.
+func shadows(ctx context.Context, c *awsapi.Clients) ([]*string, error) {
+	_, err := c.IoTData().GetThingShadow(ctx, &iotdataplane.GetThingShadowInput{ThingName: aws.String("gw"),
+		ShadowName: aws.String(contract.EdgeShadow)})
+	if awsapi.IsNotFound(err) {
+		return nil, nil
+	}
+	return []*string{aws.String("gw/" + contract.EdgeShadow)}, err
 }
 
 func named[T any](list []T, name func(T) *string) []*string {

@@ -85,7 +85,7 @@ func sweepSpec(version int) pipeline.Spec {
 			Throttle:               &pipeline.ThrottleSpec{Rate: aws.Int64(int64(10 * version))},
 			AccessLogRetentionDays: aws.Int64([]int64{0, 30, 60}[version]),
 		},
-		Edge: &pipeline.EdgeSpec{Greengrass: &pipeline.GreengrassSpec{
+		Edge: &pipeline.EdgeSpec{Unmatched: &pipeline.EdgeUnmatched.Values[version-1], Greengrass: &pipeline.GreengrassSpec{
 			Artifacts: map[string]string{"arm64": fmt.Sprintf("iot-edge-%d.zip", version)},
 			Rollback:  aws.Bool(version == 1),
 		}},

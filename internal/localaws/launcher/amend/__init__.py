@@ -16,6 +16,7 @@ from amend import (
     provisioning,
     s3,
     scheduler,
+    shadows,
     streams,
     timestream,
 )
@@ -36,6 +37,7 @@ MODULES = (
     provisioning,
     s3,
     scheduler,
+    shadows,
     streams,
     timestream,
 )
