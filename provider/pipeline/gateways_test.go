@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -59,19 +58,14 @@ func TestGateways(t *testing.T) {
 // settingsVersion is the version in the shadow of a gateway.
 func (w *localAWS) settingsVersion(t *testing.T, gateway string) string {
 	t.Helper()
-	name := contract.EdgeShadow
-	out, err := w.IoTData().GetThingShadow(t.Context(), &iotdataplane.GetThingShadowInput{ThingName: &gateway,
-		ShadowName: &name})
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := w.Shadow(t, gateway, contract.EdgeShadow)
 	var shadow struct {
 		State struct {
 			Desired struct{ Version json.Number }
 		}
 	}
-	if err := json.Unmarshal(out.Payload, &shadow); err != nil || shadow.State.Desired.Version == "" {
-		t.Fatalf("%s: %v", out.Payload, err)
+	if err := json.Unmarshal(text, &shadow); err != nil || shadow.State.Desired.Version == "" {
+		t.Fatalf("%s: %v", text, err)
 	}
 	return shadow.State.Desired.Version.String()
 }

@@ -19,8 +19,8 @@ func edge() capability {
 			}),
 		},
 		computed: attributes{
-			"edge_settings_json": result("Settings of `iot-edge` on a gateway: the member `settings` of its file, or " +
-				"the desired state of its shadow `edge`. Null without `edge`."),
+			"edge_settings_json": result("Settings of `iot-edge`, for the member `settings` of the files of gateways " +
+				"that `devices` does not describe. Null without `edge`."),
 		},
 	}
 }
@@ -29,8 +29,8 @@ func edgeRules() schema.Attribute {
 	distance := func(description string) schema.Float64Attribute {
 		return schema.Float64Attribute{Optional: true, MarkdownDescription: description}
 	}
-	return objects("What gateways do with messages of the devices behind them, by name. It is part of "+
-		"`edge_settings_json`.", attributes{
+	return objects("What gateways do with messages of the devices behind them, by name. An apply writes it "+
+		"into the shadow `edge` of each device with `gateway = {}`.", attributes{
 		"sql": required("AWS IoT SQL without functions that call services, such as " +
 			"`SELECT * FROM '<topic_prefix>/+/telemetry' WHERE data.temperature > 30`."),
 		"action": choice("What happens to a message. `forward`: the result of the SELECT is the device's telemetry. "+

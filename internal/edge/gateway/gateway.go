@@ -142,7 +142,8 @@ func (g *Gateway) receive(topic string, payload []byte) {
 
 // connected runs after each connection: it asks for the settings, and reports.
 func (g *Gateway) connected() {
-	if err := g.uplink.Publish("$aws/things/"+g.identity.Gateway+"/shadow/name/"+contract.EdgeShadow+"/get", nil); err != nil {
+	shadow := "$aws/things/" + g.identity.Gateway + "/shadow/name/" + contract.EdgeShadow
+	if err := g.uplink.Publish(shadow+"/get", nil); err != nil {
 		g.log.Debug("The shadow was not asked for.", "error", err)
 	}
 	g.reportNow()

@@ -41,7 +41,7 @@ func (g *Gateway) desiredFile() string { return filepath.Join(g.config.StateDire
 func (g *Gateway) shadow(topic string, payload []byte) {
 	type state struct {
 		State struct {
-			Desired  json.RawMessage  `json:"desired"`
+			Desired  json.RawMessage        `json:"desired"`
 			Reported *contract.EdgeReported `json:"reported"`
 		} `json:"state"`
 	}

@@ -31,7 +31,7 @@ func TestEdgeSettings(t *testing.T) {
 		return strings.NewReplacer("NAME", name, "CONDITION", condition).Replace(settledPipeline)
 	}
 	w := deploy(t, with("data.t < 10"))
-	g := newEdge(t, w, startLine(t, w.runtime.MQTTAddr()).listener.Addr())
+	g := newEdge(t, w, startLine(t, w.runtime.MQTTAddr()).listener.Addr(), "soil-1")
 	g.run(t)
 	first := w.awaitSettled(t, "gw-1", 0)
 	begin := time.Now().Add(-time.Minute).Truncate(time.Second)
@@ -49,7 +49,7 @@ func TestEdgeSettings(t *testing.T) {
 	w.awaitSettled(t, "gw-1", first)
 	send(6)
 	send(60)
-	g.awaitForwarded(t)
+	g.forwards(t)
 	w.drain(t)
 	stored := w.stored(t, "gw-1:soil-1")
 	if len(stored) != 2 {

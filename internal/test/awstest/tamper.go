@@ -227,6 +227,13 @@ func (a Account) ChangeShadow(t testing.TB, thing, shadow, payload string) {
 		&iotdataplane.UpdateThingShadowInput{ThingName: &thing, ShadowName: &shadow, Payload: []byte(payload)}))
 }
 
+// Shadow is the document of a named shadow.
+func (a Account) Shadow(t testing.TB, thing, shadow string) []byte {
+	t.Helper()
+	return must[*iotdataplane.GetThingShadowOutput](t)(a.IoTData().GetThingShadow(t.Context(),
+		&iotdataplane.GetThingShadowInput{ThingName: &thing, ShadowName: &shadow})).Payload
+}
+
 // Deactivate makes a certificate inactive by hand.
 func (a Account) Deactivate(t testing.TB, certificateID string) {
 	t.Helper()
