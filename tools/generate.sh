@@ -38,3 +38,6 @@ go generate ./internal/iotsql/... ./internal/costs/...
 # The API's document comes from its Go types, the client from the document.
 go test ./lambda/api -run '^TestDocument$' -update
 go generate ./client
+# What the registry would refuse: pages that are missing, misplaced, too large, or without their front matter.
+.cache/bin/tfplugindocs validate --provider-dir "$root" --provider-name iot --providers-schema "$work/schema.json" >"$work/validation" 2>&1 ||
+	{ grep -v 'DEBUG\|^running' "$work/validation"; exit 1; }
