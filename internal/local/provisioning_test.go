@@ -180,7 +180,7 @@ func TestDeviceRegistersItselfAndReports(t *testing.T) {
 	claim := d.allowRegistration(t, "A1,A2")
 	r, l := d.runOn(t, d.withTemplate(t))
 	l.await(t, func(e runlog.Event) bool {
-		return e.Kind == runlog.Ready && strings.HasSuffix(e.Detail, "devices register with template gh")
+		return e.Kind == runlog.Ready && strings.Contains(e.Detail, "devices register with template gh;")
 	})
 	if hosted := fmt.Sprint(r.hosts.Names()); hosted != "[gh-processor gh-provisioning]" {
 		t.Errorf("functions that are hosted: %s; want all of the manifest, with event sources or without", hosted)
