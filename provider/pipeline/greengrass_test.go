@@ -54,7 +54,8 @@ func TestGreengrass(t *testing.T) {
 		},
 		resource.TestStep{
 			PreConfig: w.mark, Config: step(one, rule), ConfigPlanChecks: update,
-			Check: resource.ComposeTestCheckFunc(holds(2, 3), w.wrote("greengrassv2:CreateDeployment", manifest)),
+			Check: resource.ComposeTestCheckFunc(holds(2, 3),
+				w.wrote("greengrassv2:CreateDeployment", "iot-data:UpdateThingShadow", manifest)),
 		},
 		resource.TestStep{ // back to what there was, whose version is still there
 			PreConfig: func() { edgezip.Write(t, path, "arm64", "first"); w.mark() },
