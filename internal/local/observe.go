@@ -50,6 +50,14 @@ func (r *Runtime) StateDir() (string, error) { return r.stateDir() }
 // everything else to the emulator. Programs that operate a pipeline use it as their AWS endpoint.
 func (r *Runtime) Endpoint() string { return r.dataplane.URL }
 
+// describeEndpoint says where iotctl operates the pipelines, for the ready line; "" on AWS.
+func (r *Runtime) describeEndpoint() string {
+	if !r.Emulated() {
+		return ""
+	}
+	return "; for iotctl, AWS_ENDPOINT_URL=" + r.Endpoint()
+}
+
 // Publish sends a message as AWS itself would, to subscribers and rules.
 func (r *Runtime) Publish(m message.Message) error { return r.publish(m) }
 

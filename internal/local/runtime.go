@@ -249,10 +249,7 @@ func (r *Runtime) announce() {
 	for _, template := range r.current.templates {
 		detail += "; devices register with template " + template
 	}
-	detail += r.describeAPI()
-	if r.Emulated() {
-		detail += "; for iotctl, AWS_ENDPOINT_URL=" + r.Endpoint()
-	}
+	detail += r.describeAPI() + r.describeEndpoint()
 	background, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	r.running.Go(func() { r.follow(background) })

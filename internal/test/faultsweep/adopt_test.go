@@ -110,8 +110,8 @@ func (a *localAWS) adoptionFails(account awstest.Account, kind faultKind, k int,
 	return true
 }
 
-// A pipeline cannot adopt what another one owns: the apply refuses, and a destroy leaves it with its owner. That the
-// apply refuses before its first write is a test of the driver, which the provider tells what is wanted.
+// A pipeline cannot adopt what another one owns: the apply refuses, and a destroy leaves it with its owner. The tests of
+// the fleet driver show that the refusal comes before the first write.
 func TestForeignAdoption(t *testing.T) {
 	a := newLocalAWS(t)
 	account := awstest.New(t, a.server.Config(t))
