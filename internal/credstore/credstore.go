@@ -99,7 +99,22 @@ func (s *Store) Put(ctx context.Context, thing, text string, replace bool) (stri
 	})
 }
 
-// Remove deletes up to Batch bundles. Absent is success.
+// Most bundles that are removed from a bucket together, and the share of a removal that this many are: batches overlap,
+// so a small removal has small ones.
+const (
+	bucketBatch = 100
+	batchShare  = 20
+)
+
+// RemovalBatch returns how many bundles are best removed together when n are to go: at least Batch.
+func (s *Store) RemovalBatch(n int) int {
+	if s.Kind != Bucket {
+		return Batch
+	}
+	return min(max(n/batchShare, Batch), bucketBatch)
+}
+
+// Remove deletes up to RemovalBatch bundles. Absent is success.
 func (s *Store) Remove(ctx context.Context, things []string) error {
 	if len(things) == 0 {
 		return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -67,20 +69,14 @@ func (s *objects) inspect(ctx context.Context, thing string) (*Label, error) {
 
 // remove deletes every version: a key that can be brought back is not gone.
 func (s *objects) remove(ctx context.Context, things []string) error {
-	var versions []types.ObjectIdentifier
-	for _, thing := range things {
-		found, err := s.versions(ctx, s.key(thing))
-		if err != nil {
-			return fmt.Errorf("listing versions of %q: %w", s.key(thing), err)
-		}
-		versions = append(versions, found...)
+	versions, err := s.versions(ctx, things)
+	if err != nil {
+		return err
 	}
-	for len(versions) > 0 {
-		n := min(len(versions), deletePage)
-		if err := s.discard(ctx, versions[:n]); err != nil {
+	for page := range slices.Chunk(versions, deletePage) {
+		if err := s.discard(ctx, page); err != nil {
 			return err
 		}
-		versions = versions[n:]
 	}
 	return nil
 }
@@ -100,31 +96,83 @@ func (s *objects) discard(ctx context.Context, versions []types.ObjectIdentifier
 	return nil
 }
 
-// versions returns the versions of one object and its delete markers.
-func (s *objects) versions(ctx context.Context, key string) ([]types.ObjectIdentifier, error) {
-	var found []types.ObjectIdentifier
-	add := func(k, version *string) {
-		if aws.ToString(k) == key { // the prefix of a listing also finds longer keys
-			found = append(found, types.ObjectIdentifier{Key: k, VersionId: version})
+// versions returns the versions of bundles and their delete markers. One page of what their keys begin with usually has
+// them all, since the names of a fleet are alike; keys behind the page are listed one by one.
+func (s *objects) versions(ctx context.Context, things []string) ([]types.ObjectIdentifier, error) {
+	keys := make(map[string]bool, len(things))
+	prefix := s.key(things[0])
+	for _, thing := range things {
+		key := s.key(thing)
+		keys[key] = true
+		for !strings.HasPrefix(key, prefix) {
+			prefix = prefix[:len(prefix)-1]
 		}
 	}
-	in := &s3.ListObjectVersionsInput{Bucket: &s.Bucket, Prefix: &key}
-	for pages := s3.NewListObjectVersionsPaginator(s.c.S3(), in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if awsapi.IsNotFound(err) {
-			return nil, nil
+	found, next, err := s.page(ctx, keys, prefix)
+	if err != nil || next == "" {
+		return found, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if key < next {
+			continue // the page has all of it
 		}
+		found = slices.DeleteFunc(found, func(v types.ObjectIdentifier) bool { return aws.ToString(v.Key) == key })
+		more, err := s.all(ctx, key)
 		if err != nil {
 			return nil, err
 		}
-		for _, v := range page.Versions {
-			add(v.Key, v.VersionId)
-		}
-		for _, m := range page.DeleteMarkers {
-			add(m.Key, m.VersionId)
-		}
+		found = append(found, more...)
 	}
 	return found, nil
+}
+
+// page lists one page of versions of keys that begin with a prefix, in the order of keys. next is the last key of a page
+// that is not the last; more versions of this key can follow. A bucket that does not exist holds nothing.
+func (s *objects) page(ctx context.Context, keys map[string]bool, prefix string) (
+	found []types.ObjectIdentifier, next string, err error,
+) {
+	out, err := s.c.S3().ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &s.Bucket, Prefix: &prefix})
+	if awsapi.IsNotFound(err) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("listing versions of %q: %w", prefix, err)
+	}
+	if aws.ToBool(out.IsTruncated) {
+		next = aws.ToString(out.NextKeyMarker)
+	}
+	return identifiers(out.Versions, out.DeleteMarkers, keys), next, nil
+}
+
+// all lists all versions of one key.
+func (s *objects) all(ctx context.Context, key string) ([]types.ObjectIdentifier, error) {
+	var found []types.ObjectIdentifier
+	in := &s3.ListObjectVersionsInput{Bucket: &s.Bucket, Prefix: &key}
+	for pages := s3.NewListObjectVersionsPaginator(s.c.S3(), in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("listing versions of %q: %w", key, err)
+		}
+		found = append(found, identifiers(page.Versions, page.DeleteMarkers, map[string]bool{key: true})...)
+	}
+	return found, nil
+}
+
+// identifiers returns those of some keys; what is listed by a prefix also has others.
+func identifiers(versions []types.ObjectVersion, markers []types.DeleteMarkerEntry, keys map[string]bool) (
+	found []types.ObjectIdentifier,
+) {
+	for _, v := range versions {
+		if keys[aws.ToString(v.Key)] {
+			found = append(found, types.ObjectIdentifier{Key: v.Key, VersionId: v.VersionId})
+		}
+	}
+	for _, m := range markers {
+		if keys[aws.ToString(m.Key)] {
+			found = append(found, types.ObjectIdentifier{Key: m.Key, VersionId: m.VersionId})
+		}
+	}
+	return found
 }
 
 func (s *objects) read(ctx context.Context, things []string) (map[string]string, error) {

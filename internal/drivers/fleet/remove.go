@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/bulk"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
 )
 
 // removalWidth is how many times more devices are removed at the same time than are created: each waits seconds for
@@ -20,15 +19,16 @@ type removal struct {
 }
 
 // removeAll removes devices: certificates first, then bundles, things last, so that an interruption leaves a thing in
-// the list from which the next apply goes on. As many devices as one request deletes bundles go through this together.
+// the list from which the next apply goes on. As many devices as are best for the store go through this together.
 func (r *run) removeAll(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
 	// The tally reports each device; the pool would report batches.
-	pool := bulk.NewPool(r.d.c, max(1, r.d.opts.Concurrency*removalWidth/credstore.Batch), nil)
+	batch := r.store.RemovalBatch(len(names))
+	pool := bulk.NewPool(r.d.c, (r.d.opts.Concurrency*removalWidth+batch-1)/batch, nil)
 	s := &removal{run: r.on(pool), tally: bulk.NewTally("devices removed", len(names), r.d.opts.Progress)}
-	err := pool.EachBatch(ctx, "devices removed", credstore.Batch, names, s.removeBatch)
+	err := pool.EachBatch(ctx, "devices removed", batch, names, s.removeBatch)
 	var stopped *bulk.DevicesError
 	if errors.As(err, &stopped) && stopped.Cause == nil && len(stopped.Errors) > 0 {
 		return err // a bug in the provider that concerns a batch
