@@ -126,8 +126,8 @@ func (s *objects) versions(ctx context.Context, things []string) ([]types.Object
 	return found, nil
 }
 
-// page lists one page of versions of keys that begin with a prefix, in the order of keys. next is the last key of a page
-// that is not the last; more versions of this key can follow. A bucket that does not exist holds nothing.
+// page lists one page of versions of keys that begin with a prefix, in the order of keys. next is the last key of a
+// page that is not the last; more versions of this key can follow. A bucket that does not exist holds nothing.
 func (s *objects) page(ctx context.Context, keys map[string]bool, prefix string) (
 	found []types.ObjectIdentifier, next string, err error,
 ) {
