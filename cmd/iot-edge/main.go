@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/broker"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/gateway"
 )
@@ -40,6 +41,7 @@ var version = "dev"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal ends the program at once
 	if err := dispatch(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "iot-edge:", err)
 		os.Exit(1)
@@ -138,6 +140,9 @@ func check(c *config.Config, file string, out io.Writer) error {
 	}
 	_, err = fmt.Fprintf(out, "%s is good: gateway %q with %d children, pipeline topics below %q, uplink to %s\n", file,
 		identity.Gateway, len(c.Broker.Children), identity.Prefix, identity.Endpoint)
+	if absent := broker.Absent(c.Broker.Listen); err == nil && absent != nil {
+		_, err = fmt.Fprintf(out, "Children cannot connect everywhere yet: %v\n", absent)
+	}
 	return err
 }
 

@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"sync"
 	"sync/atomic"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
@@ -32,6 +30,8 @@ type Options struct {
 	// acknowledgement after Take returns nil.
 	Take func(child, topic string, payload []byte) error
 	Log  *slog.Logger
+
+	addresses func(name string, port int) ([]string, error) // replaces those of the system's interfaces
 }
 
 // Stats count since the start.
@@ -46,8 +46,18 @@ type Stats struct {
 type Broker struct {
 	options   Options
 	server    *mqtt.Server
-	inline    *mqtt.Client
-	listeners []net.Listener
+	inline    *mqtt.Client // publishes commands
+	strangers *strangers
+	passwords *checker
+	wills     wills
+	outboxes  map[string]*outbox // of all children
+	addresses func(name string, port int) ([]string, error)
+	running   sync.WaitGroup // of goroutines
+	done      chan struct{}
+
+	doors    sync.Mutex
+	doorways []*doorway
+	shut     bool
 
 	commandResults            atomic.Bool
 	messages, refused, failed atomic.Uint64
@@ -61,30 +71,41 @@ type Broker struct {
 
 // Start starts a broker.
 func Start(o Options) (*Broker, error) {
-	b := &Broker{options: o, clients: map[*mqtt.Client]string{}, short: map[string]bool{}}
+	b := &Broker{options: o, clients: map[*mqtt.Client]string{}, short: map[string]bool{}, done: make(chan struct{}),
+		outboxes:  make(map[string]*outbox, len(o.Children)),
+		passwords: newChecker(), addresses: addressesOf}
+	for child := range o.Children {
+		b.outboxes[child] = &outbox{}
+	}
+	if o.addresses != nil {
+		b.addresses = o.addresses
+	}
+	b.strangers, b.wills.waiting = newStrangers(b.crowdedOut), map[string]*will{}
 	b.server = mqtt.New(&mqtt.Options{
-		Capabilities: capabilities(), InlineClient: true,
+		Capabilities: capabilities(), SysTopicResendInterval: 24 * 60 * 60, // nobody may read them
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), // the hook logs what matters
 	})
-	b.inline, _ = b.server.Clients.Get(mqtt.InlineClientId) // exists because of InlineClient
+	// Its name is none that a child can have.
+	b.inline = b.server.NewClient(nil, mqtt.LocalListener, o.Gateway+":", true)
 	if err := b.server.AddHook(&hook{broker: b}, nil); err != nil {
 		return nil, fmt.Errorf("preparing the MQTT broker: %w", err)
 	}
-	for _, l := range o.Listen {
-		if err := b.listen(l); err != nil {
-			b.Close()
-			return nil, err
-		}
-	}
 	if err := b.server.Serve(); err != nil {
-		b.Close()
 		return nil, fmt.Errorf("starting the MQTT broker: %w", err)
 	}
+	if err := b.listen(); err != nil {
+		b.Close()
+		return nil, err
+	}
+	b.running.Go(b.watch)
 	return b, nil
 }
 
 // maxPacket leaves room for the topic and the properties besides the payload.
 const maxPacket = queue.MaxPayload + 4096
+
+// maxCommands is how many commands may wait for a child to acknowledge them, and how many for their turn.
+const maxCommands = 100
 
 func capabilities() *mqtt.Capabilities {
 	c := mqtt.NewDefaultServerCapabilities()
@@ -93,7 +114,7 @@ func capabilities() *mqtt.Capabilities {
 	c.MaximumQos = 1
 	c.MaximumPacketSize = maxPacket
 	c.ReceiveMaximum = 100
-	c.MaximumInflight = 100 // commands that wait for one child
+	c.MaximumInflight = maxCommands
 	c.MaximumClientWritesPending = 200
 	c.TopicAliasMaximum = 8
 	c.MaximumSessionExpiryInterval = 24 * 60 * 60
@@ -104,69 +125,12 @@ func capabilities() *mqtt.Capabilities {
 	return c
 }
 
-func (b *Broker) listen(l config.Listen) error {
-	addresses := []string{l.Address}
-	if l.Interface != "" {
-		var err error
-		if addresses, err = addressesOf(l.Interface, l.Port); err != nil {
-			return err
-		}
-	}
-	for _, address := range addresses {
-		listener, err := net.Listen("tcp", address)
-		if err != nil {
-			return fmt.Errorf("listening for children on %s: %w", address, err)
-		}
-		if !l.Plain {
-			listener = tls.NewListener(listener, b.options.TLS)
-		}
-		b.listeners = append(b.listeners, listener)
-		if err := b.server.AddListener(closer{listeners.NewNet(address, listener), b}); err != nil {
-			listener.Close()
-			return fmt.Errorf("preparing the MQTT broker on %s: %w", address, err)
-		}
-		b.options.Log.Info("Children can connect.", "address", listener.Addr().String(), "tls", !l.Plain)
-	}
-	return nil
+// crowdedOut counts a client that made room for others before it said who it is.
+func (b *Broker) crowdedOut(c *conn) {
+	b.refused.Add(1)
+	b.options.Log.Warn("A client was refused.", "remote", c.RemoteAddr().String(),
+		"why", "it did not say who it is, and others wait")
 }
-
-// addressesOf returns the addresses of an interface with a port.
-func addressesOf(name string, port int) ([]string, error) {
-	i, err := net.InterfaceByName(name)
-	if err != nil {
-		return nil, fmt.Errorf("listening on the interface %q: %w", name, err)
-	}
-	known, err := i.Addrs()
-	if err != nil {
-		return nil, fmt.Errorf("listening on the interface %q: %w", name, err)
-	}
-	var addresses []string
-	for _, a := range known {
-		ip, _, err := net.ParseCIDR(a.String())
-		if err != nil {
-			continue
-		}
-		host := ip.String()
-		if ip.To4() == nil && ip.IsLinkLocalUnicast() {
-			host += "%" + name
-		}
-		addresses = append(addresses, net.JoinHostPort(host, fmt.Sprint(port)))
-	}
-	if len(addresses) == 0 {
-		return nil, fmt.Errorf("the interface %q has no address: bring it up first, or name an address", name)
-	}
-	return addresses, nil
-}
-
-// closer is a listener that disconnects its clients itself. The server's own method takes one read lock twice
-// (Clients.GetByListener in mochi-mqtt 2.7.9), which deadlocks when a client disconnects in between.
-type closer struct {
-	*listeners.Net
-	broker *Broker
-}
-
-// Close stops listening and disconnects the clients.
-func (c closer) Close(listeners.CloseFn) { c.Net.Close(func(string) { c.broker.disconnectAll() }) }
 
 func (b *Broker) disconnectAll() {
 	b.mu.Lock()
@@ -177,8 +141,13 @@ func (b *Broker) disconnectAll() {
 	}
 	b.mu.Unlock()
 	for _, client := range clients {
-		b.disconnect(client, packets.ErrServerShuttingDown)
+		connOf(client.Net.Conn).hurry()
 	}
+	var all sync.WaitGroup
+	for _, client := range clients {
+		all.Go(func() { b.disconnect(client, packets.ErrServerShuttingDown) })
+	}
+	all.Wait()
 }
 
 // disconnect closes a connection; only MQTT 5 lets a server send the reason.
@@ -192,31 +161,26 @@ func (b *Broker) disconnect(client *mqtt.Client, code packets.Code) {
 	client.Net.Conn.Close()
 }
 
-// Addresses are where the broker listens, as host:port.
-func (b *Broker) Addresses() []string {
-	var all []string
-	for _, l := range b.listeners {
-		all = append(all, l.Addr().String())
-	}
-	return all
-}
-
 // AllowCommandResults says whether children may answer commands.
 func (b *Broker) AllowCommandResults(yes bool) { b.commandResults.Store(yes) }
 
-// Command sends a command to a child with QoS 1. The broker keeps up to a hundred for a child that has a session and is
+// Command sends a command to a child with QoS 1, and does not wait for it. The broker keeps up to a hundred for a child that has a session and is
 // not connected. It fails for a child that the gateway does not have.
 func (b *Broker) Command(child string, payload []byte) error {
 	if _, ok := b.options.Children[child]; !ok {
 		return fmt.Errorf("the gateway has no child %q", child)
 	}
-	err := b.server.InjectPacket(b.inline, packets.Packet{
+	o := b.outboxes[child]
+	send, err := o.put(packets.Packet{
 		FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1},
 		TopicName:   contract.TopicsOf(b.options.Prefix, b.thing(child)).Commands, Payload: payload,
 		PacketID: 1, // an inline client gets no acknowledgement, but QoS 1 requires an ID
 	})
 	if err != nil {
 		return fmt.Errorf("sending a command to %q: %w", child, err)
+	}
+	if send {
+		go b.send(child, o)
 	}
 	return nil
 }
@@ -231,12 +195,15 @@ func (b *Broker) Stats() Stats {
 		Failed: b.failed.Load()}
 }
 
-// Close disconnects all children and stops listening.
+// Close disconnects all children and stops listening. When it returns, nobody publishes any more.
 func (b *Broker) Close() {
 	b.once.Do(func() {
-		for _, l := range b.listeners {
-			l.Close()
-		}
+		close(b.done)
+		b.stopListening()
+		b.strangers.close()
+		b.disconnectAll()
 		b.server.Close()
+		b.running.Wait()
+		b.sendWills()
 	})
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"crypto/tls"
 	"strings"
+	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -23,38 +24,82 @@ func (h *hook) ID() string { return "iot-edge" }
 // Provides lists the callbacks that the server should call.
 func (h *hook) Provides(b byte) bool {
 	switch b {
-	case mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnSubscribe,
-		mqtt.OnUnsubscribe, mqtt.OnPublish, mqtt.OnPacketEncode, mqtt.OnWill:
+	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnDisconnect,
+		mqtt.OnSubscribe, mqtt.OnUnsubscribe, mqtt.OnPublish, mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnWill:
 		return true
 	}
 	return false
 }
 
+// maxLogged is how much of what a client sends goes into a line of the log.
+const maxLogged = 128
+
+func shortened(text string) string {
+	if len(text) <= maxLogged {
+		return text
+	}
+	return text[:maxLogged] + "…"
+}
+
 func (h *hook) refuse(child, remote, what string) {
 	h.broker.refused.Add(1)
-	h.broker.options.Log.Warn("A client was refused.", "child", child, "remote", remote, "why", what)
+	h.broker.options.Log.Warn("A client was refused.", "child", shortened(child), "remote", remote,
+		"why", shortened(what))
+}
+
+// maxKeepAlive is the longest one for which the MQTT server computes a deadline: it is one and a half times as long, in
+// sixteen bits.
+const maxKeepAlive = 43_690
+
+// OnConnect sees a client before it is known.
+func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
+	if pk.Connect.Keepalive > maxKeepAlive {
+		cl.State.Keepalive = maxKeepAlive
+		cl.State.ServerKeepalive = pk.ProtocolVersion == 5 // older clients cannot be told, and need not
+	}
+	// With a quota, the MQTT server takes a read lock twice (Inflight.NextImmediate in mochi-mqtt 2.7.9), and stands
+	// still for ever when a command is sent to the child in between.
+	cl.State.Inflight.ResetSendQuota(0)
+	return nil
 }
 
 // OnConnectAuthenticate identifies the child. Its name is its client ID as well, whatever it sent: nobody can take over
 // the session of another.
 func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
-	child := string(pk.Connect.Username)
-	if certified := commonName(cl); certified != "" && (child == "" || child == certified) {
-		child = certified
-		if _, ok := h.broker.options.Children[child]; !ok {
-			h.refuse(child, cl.Net.Remote, "the gateway has no child of the certificate's common name")
-			return false
+	c := connOf(cl.Net.Conn)
+	h.broker.strangers.proves(c, true)
+	late := time.NewTimer(refusalPause)
+	defer late.Stop()
+	child, why := h.identify(cl, pk)
+	if why != "" {
+		h.refuse(child, cl.Net.Remote, why)
+		h.broker.strangers.proves(c, false)
+		select {
+		case <-late.C:
+		case <-h.broker.done:
 		}
-	} else {
-		known, ok := h.broker.options.Children[child]
-		if !ok || known.Password == "" || !config.PasswordHash(known.Password).Matches(pk.Connect.Password) {
-			h.refuse(child, cl.Net.Remote, "unknown user, or wrong password")
-			return false
-		}
+		return false
 	}
 	cl.ID = child
 	cl.Properties.Props.TopicAliasMaximum = 0 // OnPacketEncode changes topics
 	return true
+}
+
+// identify returns the child's name, and why it is not let in.
+func (h *hook) identify(cl *mqtt.Client, pk packets.Packet) (child, why string) {
+	child = string(pk.Connect.Username)
+	if certified := commonName(cl); certified != "" && (child == "" || child == certified) {
+		if _, ok := h.broker.options.Children[certified]; !ok {
+			return certified, "the gateway has no child of the certificate's common name"
+		}
+		return certified, ""
+	}
+	known, ok := h.broker.options.Children[child]
+	if !ok || known.Password == "" {
+		return child, wrongPassword
+	}
+	return child, h.broker.passwords.check(child, cl.Net.Remote, config.PasswordHash(known.Password),
+		pk.Connect.Password, h.broker.done)
 }
 
 // commonName is that of a client certificate that the client CA signed.
@@ -71,11 +116,15 @@ func commonName(cl *mqtt.Client) string {
 }
 
 // OnSessionEstablished notes the connection.
-func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
+func (h *hook) OnSessionEstablished(cl *mqtt.Client, pk packets.Packet) {
 	h.broker.mu.Lock()
 	h.broker.clients[cl] = cl.ID
 	closed := h.broker.closed
 	h.broker.mu.Unlock()
+	c := connOf(cl.Net.Conn)
+	c.establish()
+	h.broker.strangers.leave(c)
+	h.broker.back(cl.ID, pk.Connect.Clean)
 	if closed {
 		h.broker.disconnect(cl, packets.ErrServerShuttingDown)
 		return
@@ -92,8 +141,8 @@ func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
 }
 
 // own returns what follows the child's own name in a topic: "telemetry" for both forms.
-func (h *hook) own(child, topic string) string {
-	return strings.TrimPrefix(topic, h.broker.options.Prefix+"/"+h.broker.thing(child)+"/")
+func (h *hook) own(child, name string) string {
+	return strings.TrimPrefix(name, h.broker.options.Prefix+"/"+h.broker.thing(child)+"/")
 }
 
 // full is the topic of a child in the pipeline.
@@ -143,8 +192,8 @@ func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet
 
 // OnACLCheck lets a child receive its own commands. What it publishes is decided in OnPublish, where a topic alias has
 // been resolved.
-func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
-	return write || cl.Net.Inline || topic == h.full(cl.ID, commands)
+func (h *hook) OnACLCheck(cl *mqtt.Client, name string, write bool) bool {
+	return write || cl.Net.Inline || name == h.full(cl.ID, commands)
 }
 
 // publishable reports whether a child may publish on a topic, of which rest follows its name.
@@ -154,7 +203,31 @@ func (h *hook) publishable(rest string) bool {
 	}
 	id, ok := strings.CutPrefix(rest, commands+"/")
 	id, result := strings.CutSuffix(id, "/result")
-	return ok && result && id != "" && !strings.Contains(id, "/") && h.broker.commandResults.Load()
+	return ok && result && validID(id) && h.broker.commandResults.Load()
+}
+
+// validID reports whether a command can have the ID. AWS IoT ends the connection of whoever publishes on a topic that is
+// none: a child would lock the gateway out.
+func validID(id string) bool {
+	return id != "" && strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:") == ""
+}
+
+// OnPacketRead refuses what the MQTT server would leave without an answer: the child would wait for one for ever.
+func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	if pk.FixedHeader.Type != packets.Publish {
+		return pk, nil
+	}
+	switch {
+	case pk.FixedHeader.Qos > 1:
+		h.refuse(cl.ID, cl.Net.Remote, "publishing with QoS 2: use 0 or 1")
+		h.broker.disconnect(cl, packets.ErrQosNotSupported)
+		return pk, packets.ErrRejectPacket
+	case !mqtt.IsValidFilter(pk.TopicName, true):
+		h.refuse(cl.ID, cl.Net.Remote, "publishing on "+pk.TopicName)
+		h.broker.disconnect(cl, packets.ErrTopicNameInvalid)
+		return pk, packets.ErrRejectPacket
+	}
+	return pk, nil
 }
 
 // OnPublish stores a child's message. The server acknowledges it afterwards, and sends it to nobody.
@@ -163,12 +236,12 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 		return pk, nil // a command
 	}
 	rest := h.own(cl.ID, pk.TopicName)
-	topic := h.full(cl.ID, rest)
-	if !h.publishable(rest) || len(pk.Payload) > queue.MaxPayload || len(topic) > queue.MaxTopic {
+	name := h.full(cl.ID, rest)
+	if !h.publishable(rest) || len(pk.Payload) > queue.MaxPayload || len(name) > queue.MaxTopic {
 		h.refuse(cl.ID, cl.Net.Remote, "publishing on "+pk.TopicName)
 		return pk, h.fail(cl, pk, packets.ErrNotAuthorized)
 	}
-	if err := h.broker.options.Take(cl.ID, topic, pk.Payload); err != nil {
+	if err := h.broker.options.Take(cl.ID, name, pk.Payload); err != nil {
 		h.broker.failed.Add(1)
 		h.broker.options.Log.Error("A message could not be stored.", "child", cl.ID, "error", err)
 		return pk, h.fail(cl, pk, packets.ErrQuotaExceeded)
@@ -187,18 +260,4 @@ func (h *hook) fail(cl *mqtt.Client, pk packets.Packet, code packets.Code) error
 		h.broker.disconnect(cl, code)
 	}
 	return packets.ErrRejectPacket
-}
-
-// OnWill stores the last will of a child.
-func (h *hook) OnWill(cl *mqtt.Client, will mqtt.Will) (mqtt.Will, error) {
-	rest := h.own(cl.ID, will.TopicName)
-	if !h.publishable(rest) || len(will.Payload) > queue.MaxPayload {
-		h.refuse(cl.ID, cl.Net.Remote, "a last will on "+will.TopicName)
-		return mqtt.Will{}, nil
-	}
-	if err := h.broker.options.Take(cl.ID, h.full(cl.ID, rest), will.Payload); err != nil {
-		h.broker.failed.Add(1)
-		h.broker.options.Log.Error("A last will could not be stored.", "child", cl.ID, "error", err)
-	}
-	return mqtt.Will{}, nil // without a topic, the server sends it to nobody
 }

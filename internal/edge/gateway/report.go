@@ -15,12 +15,14 @@ type Status struct {
 	Status  string `json:"status"` // "online": the gateway is a device like others
 	Version string `json:"version"`
 	// Settings is the version of the shadow's settings that hold.
-	Settings int64       `json:"settings_version"`
-	Uptime   int64       `json:"uptime_seconds"`
-	Children int         `json:"children_connected"`
-	Queue    QueueStatus `json:"queue"`
-	Uplink   LinkStatus  `json:"uplink"`
-	Rules    RulesStatus `json:"rules"`
+	Settings int64 `json:"settings_version"`
+	Uptime   int64 `json:"uptime_seconds"`
+	Children int   `json:"children_connected"`
+	// Problem says where children cannot connect.
+	Problem string      `json:"children_problem,omitempty"`
+	Queue   QueueStatus `json:"queue"`
+	Uplink  LinkStatus  `json:"uplink"`
+	Rules   RulesStatus `json:"rules"`
 }
 
 // QueueStatus describes the queue. The counts are those since the queue exists.
@@ -54,7 +56,7 @@ func (g *Gateway) Status() Status {
 	g.mu.Unlock()
 	s := Status{
 		Status: "online", Version: g.version, Settings: settings, Uptime: int64(time.Since(g.started).Seconds()),
-		Children: g.broker.Stats().Connected,
+		Children: g.broker.Stats().Connected, Problem: g.broker.Problem(),
 		Queue: QueueStatus{Records: q.Records, Bytes: q.Bytes, MaxBytes: q.MaxBytes, Rejected: q.Rejected, Lost: q.Lost,
 			Dropped: map[string]uint64{}},
 		Uplink: LinkStatus{Connected: u.Connected, Since: u.Since.UTC().Truncate(time.Second), Reconnects: u.Reconnects,
