@@ -164,8 +164,8 @@ func (b *Broker) disconnect(client *mqtt.Client, code packets.Code) {
 // AllowCommandResults says whether children may answer commands.
 func (b *Broker) AllowCommandResults(yes bool) { b.commandResults.Store(yes) }
 
-// Command sends a command to a child with QoS 1, and does not wait for it. The broker keeps up to a hundred for a child that has a session and is
-// not connected. It fails for a child that the gateway does not have.
+// Command sends a command to a child with QoS 1, and does not wait for it. The broker keeps up to a hundred for a child
+// that has a session and is not connected. It fails for a child that the gateway does not have.
 func (b *Broker) Command(child string, payload []byte) error {
 	if _, ok := b.options.Children[child]; !ok {
 		return fmt.Errorf("the gateway has no child %q", child)

@@ -17,8 +17,8 @@ const (
 	socketBuffer = 128 << 10
 )
 
-// A conn is the network connection of a client, below TLS. The MQTT server lets clients set the deadlines: here, one has
-// to prove in time who it is, and has to take what it is sent, also while it goes on sending.
+// A conn is the network connection of a client, below TLS. The MQTT server lets clients set the deadlines: here, one
+// has to prove in time who it is, and has to take what it is sent, also while it goes on sending.
 type conn struct {
 	net.Conn
 
@@ -79,7 +79,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 	n, err := c.Conn.Write(p)
 	if err != nil {
-		c.Conn.Close()
+		c.Close()
 	}
 	return n, err
 }

@@ -206,8 +206,8 @@ func (h *hook) publishable(rest string) bool {
 	return ok && result && validID(id) && h.broker.commandResults.Load()
 }
 
-// validID reports whether a command can have the ID. AWS IoT ends the connection of whoever publishes on a topic that is
-// none: a child would lock the gateway out.
+// validID reports whether a command can have the ID. AWS IoT ends the connection of whoever publishes on a topic that
+// is none: a child would lock the gateway out.
 func validID(id string) bool {
 	return id != "" && strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:") == ""
 }

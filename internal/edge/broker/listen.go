@@ -258,7 +258,7 @@ func (s *strangers) enter(c *conn) bool {
 		silent := s.list[i]
 		s.remove(silent)
 		s.refused(silent)
-		silent.Conn.Close()
+		silent.Close()
 	}
 	if s.closed {
 		return false
@@ -300,7 +300,7 @@ func (s *strangers) close() {
 	defer s.mu.Unlock()
 	s.closed = true
 	for _, c := range s.list {
-		c.Conn.Close()
+		c.Close()
 	}
 	s.change.Broadcast()
 }
