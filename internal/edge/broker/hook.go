@@ -58,7 +58,7 @@ func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 		cl.State.ServerKeepalive = pk.ProtocolVersion == 5 // older clients cannot be told, and need not
 	}
 	// With a quota, the MQTT server takes a read lock twice (Inflight.NextImmediate in mochi-mqtt 2.7.9), and stands
-	// still for ever when a command is sent to the child in between.
+	// still forever when a command is sent to the child in between.
 	cl.State.Inflight.ResetSendQuota(0)
 	return nil
 }
@@ -212,7 +212,7 @@ func validID(id string) bool {
 	return id != "" && strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:") == ""
 }
 
-// OnPacketRead refuses what the MQTT server would leave without an answer: the child would wait for one for ever.
+// OnPacketRead refuses what the MQTT server would leave without an answer: the child would wait for one forever.
 func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	if pk.FixedHeader.Type != packets.Publish {
 		return pk, nil

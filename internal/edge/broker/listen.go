@@ -115,7 +115,7 @@ func (b *Broker) lookAgain() {
 	}
 }
 
-// stopListening closes all listeners, for good.
+// stopListening closes all listeners, permanently.
 func (b *Broker) stopListening() {
 	b.doors.Lock()
 	defer b.doors.Unlock()

@@ -17,7 +17,7 @@ const (
 	// both was wrong, and guessing is slow.
 	refusalPause = 500 * time.Millisecond
 	// maxGuesses is how many wrong passwords of one child the broker checks from one address in guessesEvery. The good
-	// one that it knows it accepts all the same.
+	// one that it knows it accepts anyway.
 	maxGuesses   = 10
 	guessesEvery = time.Minute
 	// maxGuessers bounds the memory for them.
