@@ -20,6 +20,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/broker"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/gateway"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/logs"
 )
 
 const usage = `usage:
@@ -122,9 +123,9 @@ func logger(c config.Log, out io.Writer) *slog.Logger {
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(out, options))
+		return slog.New(logs.Limit(slog.NewJSONHandler(out, options)))
 	}
-	return slog.New(slog.NewTextHandler(out, options))
+	return slog.New(logs.Limit(slog.NewTextHandler(out, options)))
 }
 
 func check(c *config.Config, file string, out io.Writer) error {

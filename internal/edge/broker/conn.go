@@ -37,7 +37,7 @@ func newConn(raw net.Conn) *conn {
 	return c
 }
 
-// connOf returns the connection below that of an MQTT client.
+// connOf returns the connection below that of an MQTT client; nil if no listener accepted it.
 func connOf(client net.Conn) *conn {
 	if secure, ok := client.(*tls.Conn); ok {
 		client = secure.NetConn()
@@ -48,6 +48,9 @@ func connOf(client net.Conn) *conn {
 
 // establish says that the client has proved who it is.
 func (c *conn) establish() {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.established = true
@@ -95,6 +98,9 @@ func (c *conn) bound() error {
 
 // hurry bounds what is being written, and what follows.
 func (c *conn) hurry() {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = true

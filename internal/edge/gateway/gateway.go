@@ -41,10 +41,12 @@ type Gateway struct {
 	settings    config.Settings
 	desired     []byte           // that the settings come from, nil for those of the file
 	credentials *config.Identity // those that the uplink uses
-	statuses    chan struct{}
-	reloads     chan struct{}
-	renewals    renewals
-	reported    reportedCounts // only tick uses it
+
+	shadowVersion int64 // that arrived last on this connection
+	statuses      chan struct{}
+	reloads       chan struct{}
+	renewals      renewals
+	reported      reportedCounts // only tick uses it
 }
 
 // Start starts a gateway. Run makes it work. The clock is that of the children's messages.
@@ -142,6 +144,9 @@ func (g *Gateway) receive(topic string, payload []byte) {
 
 // connected runs after each connection: it asks for the settings, and reports.
 func (g *Gateway) connected() {
+	g.mu.Lock()
+	g.shadowVersion = 0
+	g.mu.Unlock()
 	shadow := "$aws/things/" + g.identity.Gateway + "/shadow/name/" + contract.EdgeShadow
 	if err := g.uplink.Publish(shadow+"/get", nil); err != nil {
 		g.log.Debug("The shadow was not asked for.", "error", err)

@@ -161,6 +161,57 @@ func TestSettingsFromShadow(t *testing.T) {
 	}
 }
 
+// TestOrderOfSettings: a version of the shadow that arrives behind a later one changes nothing; a new shadow begins again.
+func TestOrderOfSettings(t *testing.T) {
+	a := newAuthority(t)
+	c := startCloud(t, a)
+	s := newSite(t, a, c.address, []string{"soil-1"})
+	p := s.run(t, build(t))
+	p.await(t, "connected", func(s gateway.Status) bool { return s.Uplink.Connected })
+	for _, d := range []struct {
+		shadow   int
+		settings int64
+	}{{7, 70}, {6, 60}, {8, 80}, {1, 10}, {2, 20}} {
+		document := fmt.Sprintf(`{"current":{"version":%d,"state":{"desired":{"version":%d}}}}`, d.shadow, d.settings)
+		err := c.server.Publish("$aws/things/gw-1/shadow/name/edge/update/documents", []byte(document), false, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	i := -1
+	for _, want := range []int64{70, 80, 10, 20} {
+		var m message
+		m, i = c.await(t, i+1, "the report of the settings",
+			func(m message) bool { return m.topic == "$aws/things/gw-1/shadow/name/edge/update" })
+		if !strings.Contains(m.payload, fmt.Sprintf(`"version":%d,`, want)) {
+			t.Errorf("reported %s, want version %d", m.payload, want)
+		}
+	}
+}
+
+// TestStartsOnAFullDisk: a state of rules that cannot be written is no reason not to work.
+func TestStartsOnAFullDisk(t *testing.T) {
+	s := newSite(t, newAuthority(t), "127.0.0.1:1", []string{"soil-1"})
+	s.config.Settings.Rules = map[string]rules.Rule{"mean": {SQL: "SELECT * FROM 'gh/+/telemetry'",
+		Window: &rules.Window{Seconds: 3600, Aggregates: []string{rules.Average}}}}
+	s.save(t)
+	program := build(t)
+	p := s.run(t, program)
+	mustPublish(t, s.mustConnect(t, p.children, "soil-1"), reading(`{"t":1}`))
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-p.ended
+	if err := os.Mkdir(filepath.Join(s.dir, "state", "rules.json.new"), 0o700); err != nil { // so it cannot be replaced
+		t.Fatal(err)
+	}
+	p = s.run(t, program)
+	mustPublish(t, s.mustConnect(t, p.children, "soil-1"), reading(`{"t":2}`))
+	if got := p.status(t).Rules.Rules["mean"]; got.Gathered != 2 {
+		t.Errorf("counters %+v", got)
+	}
+}
+
 // TestStoresAndForwards sends from ten children while the uplink is cut, the process is killed, the budget of the disk is
 // used up and a segment is damaged. Each message arrives or is counted, in order per child.
 func TestStoresAndForwards(t *testing.T) {

@@ -24,11 +24,13 @@ type decider struct {
 	clock   func() rules.Time
 	file    string // the state of the rules
 
+	writing sync.Mutex // is held while the state is written; before mu
+	empty   bool       // the file says that nothing is remembered
+
 	mu       sync.Mutex
 	engine   *rules.Engine
 	outputs  []rules.Output // scratch
 	kept     time.Duration
-	empty    bool   // the file says that nothing is remembered
 	unstored uint64 // results of rules that the queue did not take
 	failed   uint64 // commands that could not be sent
 }
@@ -64,9 +66,12 @@ func (g *Gateway) startRules() error {
 		return nil
 	}
 	if _, err := d.put(left, now); err != nil {
-		return fmt.Errorf("storing the windows of rules that have changed: %w", err)
+		g.log.Error("Windows of rules that have changed could not be stored.", "error", err)
 	}
-	return d.keep(now, false) // from here on, an end without Close is a crash
+	if err := d.keep(false); err != nil { // from here on, an end without Close is a crash
+		g.log.Error("The state of the rules was not written.", "error", err)
+	}
+	return nil
 }
 
 func (g *Gateway) newEngine(s config.Settings) (*rules.Engine, error) {
@@ -127,28 +132,35 @@ func (d *decider) command(o *rules.Output) {
 // tick closes windows that have ended, and keeps the state from time to time.
 func (d *decider) tick() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	now := d.clock()
 	d.outputs = d.engine.Tick(d.outputs[:0], now)
 	if _, err := d.put(d.outputs, now); err != nil {
 		d.gateway.log.Error("Results of rules could not be stored.", "error", err)
 	}
-	if now.Elapsed-d.kept < keepEvery {
+	due := now.Elapsed-d.kept >= keepEvery
+	d.mu.Unlock()
+	if !due {
 		return
 	}
-	if err := d.keep(now, false); err != nil {
+	if err := d.keep(false); err != nil {
 		d.gateway.log.Error("The state of the rules was not written.", "error", err)
 	}
 }
 
-// keep writes the state of the rules; d.mu is held. Rules that remember nothing write it once.
-func (d *decider) keep(now rules.Time, clean bool) error {
+// keep writes the state of the rules. Rules that remember nothing write it once. Children go on while the disk works.
+func (d *decider) keep(clean bool) error {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	d.mu.Lock()
+	now := d.clock()
 	d.kept = now.Elapsed
 	empty := d.engine.Counters().Series == 0
 	if empty && d.empty && !clean {
+		d.mu.Unlock()
 		return nil
 	}
 	data, err := d.engine.Snapshot(now, clean)
+	d.mu.Unlock()
 	if err != nil {
 		return err
 	}
@@ -161,6 +173,16 @@ func (d *decider) keep(now rules.Time, clean bool) error {
 
 // change makes other rules hold. Windows of rules that stay the same go on, others are forwarded as they are.
 func (d *decider) change(engine *rules.Engine) error {
+	if err := d.swap(engine); err != nil {
+		return err
+	}
+	if err := d.keep(false); err != nil {
+		d.gateway.log.Error("The state of the rules was not written.", "error", err)
+	}
+	return nil
+}
+
+func (d *decider) swap(engine *rules.Engine) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.clock()
@@ -176,17 +198,12 @@ func (d *decider) change(engine *rules.Engine) error {
 	if _, err := d.put(left, now); err != nil {
 		d.gateway.log.Error("Windows of rules that have changed could not be stored.", "error", err)
 	}
-	if err := d.keep(now, false); err != nil {
-		d.gateway.log.Error("The state of the rules was not written.", "error", err)
-	}
 	return nil
 }
 
 // close keeps the state for the next start; no message may follow.
 func (d *decider) close() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.keep(d.clock(), true); err != nil {
+	if err := d.keep(true); err != nil {
 		d.gateway.log.Error("The state of the rules was not written: open windows are lost.", "error", err)
 	}
 }

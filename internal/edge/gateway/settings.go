@@ -44,6 +44,7 @@ func (g *Gateway) shadow(topic string, payload []byte) {
 			Desired  json.RawMessage        `json:"desired"`
 			Reported *contract.EdgeReported `json:"reported"`
 		} `json:"state"`
+		Version int64 `json:"version"` // of the shadow
 	}
 	var document struct {
 		state
@@ -60,10 +61,22 @@ func (g *Gateway) shadow(topic string, payload []byte) {
 		}
 		now = *document.Current
 	}
-	if len(now.State.Desired) == 0 {
+	if g.outdated(now.Version) || len(now.State.Desired) == 0 {
 		return // what the file says, or the last good settings, hold
 	}
 	g.apply(now.State.Desired, now.State.Reported)
+}
+
+// outdated reports whether a later version of the shadow has arrived on this connection: AWS IoT may deliver them in
+// another order. Version 1 is a new shadow.
+func (g *Gateway) outdated(version int64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if version > 1 && version < g.shadowVersion {
+		return true
+	}
+	g.shadowVersion = version
+	return false
 }
 
 // apply makes settings hold, if they are good, and reports. known is what the shadow says was reported: what it says
@@ -101,6 +114,7 @@ func (g *Gateway) apply(desired []byte, known *contract.EdgeReported) {
 
 // shortened cuts a text to what a shadow has room for, between two characters.
 func shortened(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD") // as JSON has it: what differs is reported again and again
 	if len(text) <= contract.MaxEdgeError {
 		return text
 	}

@@ -18,8 +18,8 @@ const (
 // alertMeasure begins the name of the measure that says an alert's state.
 const alertMeasure = "alerts."
 
-// maxCommand is the size of an MQTT payload in bytes [AWS 1.3].
-const maxCommand = 128 << 10
+// maxPayload is the size of an MQTT payload in bytes [AWS 1.3].
+const maxPayload = 128 << 10
 
 // alert raises or clears the alert of the child that sent the message in progress.
 func (e *Engine) alert(dst []Output, r *rule, child string, at Time) []Output {
@@ -60,7 +60,12 @@ func (e *Engine) state(dst []Output, r *rule, child, state string, payload []byt
 		when, measures = newest.Time, slices.Clone(newest.Measures)
 	}
 	return e.passed(dst, r, child, when,
-		append(measures, telemetry.Measure{Name: alertMeasure + r.name, Kind: telemetry.String, Text: state}))
+		append(measures, alertState(r.name, state)))
+}
+
+// alertState is the measure that says an alert's state.
+func alertState(name, state string) telemetry.Measure {
+	return telemetry.Measure{Name: alertMeasure + name, Kind: telemetry.String, Text: state}
 }
 
 // commandOf sends the command of a command rule.
@@ -97,8 +102,8 @@ func (e *Engine) command(dst []Output, r *rule, payload renderer, child string) 
 	case err != nil:
 		r.fail("rendering the command: %v", err)
 		return dst
-	case len(text) > maxCommand:
-		r.fail("the command has %d bytes, and a message has at most %d", len(text), maxCommand)
+	case len(text) > maxPayload:
+		r.fail("the command has %d bytes, and a message has at most %d", len(text), maxPayload)
 		return dst
 	}
 	r.counters.Commands++

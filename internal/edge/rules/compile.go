@@ -48,11 +48,8 @@ func compile(config Config) ([]*rule, []Problem) {
 		c := checker{rule: name}
 		source := config.Rules[name]
 		c.settings(source)
-		r := &rule{name: name, source: source, action: source.action(), priority: priority(source.Priority),
+		r := &rule{name: name, source: source, action: source.action(), priority: source.priority(),
 			series: map[string]*series{}}
-		if r.action == ActionAlert && source.Priority == "" {
-			r.priority = High
-		}
 		c.sql(r, prefix)
 		c.commands(r)
 		rules, problems = append(rules, r), append(problems, c.problems...)

@@ -38,7 +38,8 @@
 //
 // Snapshot returns open windows, dead bands, rates, alerts and counters, and Restore takes them up again: with the time
 // that has passed by the gateway's clock, if that has not gone back. Windows of rules that have changed or gone are
-// forwarded as they are. Readings that a window took up after the last snapshot are lost in a crash, those of
+// forwarded as they are. Alerts of a rule that has changed stay raised until the new rule ends them; those of a rule that
+// has gone are cleared. Readings that a window took up after the last snapshot are lost in a crash, those of
 // at most one interval between snapshots; the windows that were open then are counted as interrupted.
 // A window that was forwarded after the last snapshot is forwarded again, with the same time.
 //
@@ -52,6 +53,7 @@
 //
 // # Memory
 //
-// Config.MaxSeries bounds what is remembered. A reading that there is no room for is forwarded as it is, and counted;
-// an alert is not raised, and counted. Children that are silent for 48 hours are forgotten.
+// Config.MaxSeries bounds what is remembered, of all children and, to a quarter, of each. A reading that there is no
+// room for is forwarded as it is, and counted; an alert is not raised, and counted. Children that are silent for 48
+// hours are forgotten.
 package rules

@@ -55,7 +55,8 @@ type Engine struct {
 	dataField string
 	timeField string
 	counters  Counters
-	used      int // series
+	used      int            // series
+	shares    map[string]int // of used, by child
 	swept     time.Duration
 	stamps    map[string]int64 // the latest time that a child's message got here, in milliseconds
 
@@ -73,7 +74,7 @@ func New(config Config) (*Engine, error) {
 	if config.MaxSeries == 0 {
 		config.MaxSeries = DefaultMaxSeries
 	}
-	e := &Engine{config: config, rules: rules, stamps: map[string]int64{}}
+	e := &Engine{config: config, rules: rules, stamps: map[string]int64{}, shares: map[string]int{}}
 	e.dataField, e.timeField = config.fields()
 	decoder, err := telemetry.New(telemetry.Options{DataField: e.dataField, TimeField: e.timeField})
 	if err != nil {
@@ -185,6 +186,10 @@ const (
 
 // out appends telemetry of a child.
 func (e *Engine) out(dst []Output, r *rule, child string, payload []byte) []Output {
+	if len(payload) > maxPayload {
+		r.fail("the result has %d bytes, and a message has at most %d: select less", len(payload), maxPayload)
+		return dst
+	}
 	r.counters.Forwarded++
 	return append(dst, Output{Child: child, Topic: e.config.Prefix + "/" + child + telemetryTopic, Payload: payload,
 		Priority: r.priority, Rule: r.name})
@@ -202,6 +207,9 @@ func (e *Engine) forward(dst []Output, r *rule, child string, payload []byte, at
 	readings, err := e.decode(payload, at)
 	if err != nil {
 		r.counters.Unreadable++
+		if !s.allow(r, at) {
+			return dst
+		}
 		return e.out(dst, r, child, payload)
 	}
 	if s == nil {
@@ -275,7 +283,7 @@ func (e *Engine) sweep(at Time) {
 			if s.raised || s.window.open || at.Elapsed-s.seen < forgetAfter {
 				continue
 			}
-			e.used -= 1 + len(s.reported)
+			e.release(name, s.size())
 			delete(r.series, name)
 		}
 	}
@@ -288,7 +296,7 @@ func (e *Engine) seriesOf(r *rule, child string, at Time) *series {
 	}
 	s := r.series[child]
 	if s == nil {
-		if !e.reserve(r) {
+		if !e.reserve(r, child, 1) {
 			return nil
 		}
 		s = &series{child: strings.Clone(child)}
@@ -303,14 +311,45 @@ func (r *rule) remembers() bool {
 	return s.Window != nil || s.Report != nil || s.RateLimit != nil || r.action == ActionAlert
 }
 
-// reserve takes room for one series.
-func (e *Engine) reserve(r *rule) bool {
-	if e.used >= e.config.MaxSeries {
+const (
+	// seriesBytes is how long the name and the text of a measure may be to count as one series.
+	seriesBytes = 256
+	// leastShare is what one child may have of the series in any case; of many, it may have a quarter.
+	leastShare = 1000
+)
+
+// sizeOf is how many series a measure counts as.
+func sizeOf(name, text string) int { return 1 + (len(name)+len(text))/seriesBytes }
+
+// reserve takes room for series of a child.
+func (e *Engine) reserve(r *rule, child string, n int) bool {
+	if n == 0 {
+		return true
+	}
+	share := max(leastShare, e.config.MaxSeries/4)
+	if n > 0 && (e.used+n > e.config.MaxSeries || e.shares[child]+n > share) {
 		r.counters.Overflowed++
 		return false
 	}
-	e.used++
+	e.take(child, n)
 	return true
+}
+
+// take counts series that there need not be room for.
+func (e *Engine) take(child string, n int) {
+	e.used += n
+	if _, known := e.shares[child]; !known {
+		child = strings.Clone(child) // it is a part of the message's topic
+	}
+	e.shares[child] += n
+}
+
+// release gives the room of series back.
+func (e *Engine) release(child string, n int) {
+	e.used -= n
+	if e.shares[child] -= n; e.shares[child] == 0 {
+		delete(e.shares, child)
+	}
 }
 
 // readAndStamp is stamp for a payload that has not been read yet.
@@ -339,7 +378,12 @@ func (e *Engine) stamp(child string, payload []byte, readings []telemetry.Readin
 	stamped := make([]byte, 0, len(payload)+len(e.timeField)+20)
 	stamped = appendMember(append(stamped, '{'), e.timeField)
 	stamped = appendMillis(stamped, time.UnixMilli(e.distinct(child, at.Wall.UnixMilli())))
-	return append(append(stamped, ','), payload[start+1:]...)
+	stamped = append(append(stamped, ','), payload[start+1:]...)
+	if len(stamped) > maxPayload {
+		e.counters.Unstamped++
+		return payload
+	}
+	return stamped
 }
 
 // mostAhead is how far a child's times may get ahead of the clock. When it goes back by more, they follow.

@@ -18,8 +18,9 @@ type Config struct {
 	// Rules are the rules by name. A name has 1 to 48 of a-z, A-Z, 0-9 and _, and begins with a letter.
 	Rules map[string]Rule `json:"rules,omitempty"`
 	// MaxSeries bounds the memory: it is the number of children that rules remember, of measures in open windows, and
-	// of measures with a dead band, together. 0 means DefaultMaxSeries. What exceeds it is forwarded as it is, and
-	// counted.
+	// of measures with a dead band, together. A measure whose name and text have more than 256 bytes counts as several.
+	// One child has at most a quarter, if that is more than 1,000. 0 means DefaultMaxSeries. What exceeds it is
+	// forwarded as it is, and counted.
 	MaxSeries int `json:"max_series,omitempty"`
 }
 
@@ -166,11 +167,11 @@ const (
 // Priorities are the values of Rule.Priority, the default first.
 var Priorities = []string{"normal", "low", "high"}
 
-func priority(name string) Priority {
-	switch name {
-	case "low":
+func (r Rule) priority() Priority {
+	switch {
+	case r.Priority == "low":
 		return Low
-	case "high":
+	case r.Priority == "high", r.Priority == "" && r.action() == ActionAlert:
 		return High
 	}
 	return Normal

@@ -24,6 +24,15 @@ type series struct {
 	raised   bool
 }
 
+// size is how many series this counts as.
+func (s *series) size() int {
+	n := 1
+	for name, v := range s.reported {
+		n += sizeOf(name, v.text)
+	}
+	return n + s.window.size()
+}
+
 // scalar is the value of a measure.
 type scalar struct {
 	kind   telemetry.Kind
@@ -115,13 +124,23 @@ func (s *series) differs(report Report, readings []telemetry.Reading) bool {
 
 func (s *series) remember(e *Engine, r *rule, m telemetry.Measure) {
 	v := scalarOf(m)
-	if old, known := s.reported[m.Name]; known {
-		if old != v {
-			s.reported[m.Name] = v.remembered() // the key stays the old one
+	old, known := s.reported[m.Name]
+	if known && old == v {
+		return
+	}
+	more := sizeOf(m.Name, v.text)
+	if known {
+		more -= sizeOf(m.Name, old.text)
+	}
+	if !e.reserve(r, s.child, more) {
+		if known { // the old value is not the one that was reported last
+			delete(s.reported, m.Name)
+			e.release(s.child, sizeOf(m.Name, old.text))
 		}
 		return
 	}
-	if !e.reserve(r) {
+	if known {
+		s.reported[m.Name] = v.remembered() // the key stays the old one
 		return
 	}
 	if s.reported == nil {

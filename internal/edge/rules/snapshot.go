@@ -23,6 +23,7 @@ type snapshot struct {
 	Clean    bool                    `json:"clean"` // the gateway stopped after it
 	Counters Counters                `json:"counters"`
 	Rules    map[string]ruleSnapshot `json:"rules"`
+	Stamps   map[string]int64        `json:"stamps,omitempty"` // as those of the engine
 }
 
 type ruleSnapshot struct {
@@ -66,7 +67,7 @@ type scalarSnapshot struct {
 // Snapshot returns what the engine remembers, for Restore. Clean says that the gateway stops now: no message follows.
 func (e *Engine) Snapshot(at Time, clean bool) ([]byte, error) {
 	s := snapshot{Version: snapshotVersion, Wall: at.Wall, Clean: clean, Counters: e.Counters(),
-		Rules: map[string]ruleSnapshot{}}
+		Rules: map[string]ruleSnapshot{}, Stamps: e.stamps}
 	for _, r := range e.rules {
 		if len(r.series) == 0 {
 			continue
@@ -150,13 +151,14 @@ func (e *Engine) Restore(dst []Output, data []byte, at Time) ([]Output, error) {
 		return dst, fmt.Errorf("%w: it has version %d, and this program reads %d", ErrSnapshot, s.Version,
 			snapshotVersion)
 	}
-	passed := max(0, at.Wall.Sub(s.Wall))
+	passed := ago(at.Wall.Sub(s.Wall))
 	e.takeCounters(s)
+	maps.Copy(e.stamps, s.Stamps)
 	for _, name := range slices.Sorted(maps.Keys(s.Rules)) {
 		kept := s.Rules[name]
 		i := slices.IndexFunc(e.rules, func(r *rule) bool { return r.name == name && same(r.source, kept.Source) })
 		if i < 0 {
-			dst = e.orphans(dst, name, kept)
+			dst = e.orphans(dst, name, kept, at)
 			continue
 		}
 		for _, one := range kept.Series {
@@ -168,6 +170,11 @@ func (e *Engine) Restore(dst []Output, data []byte, at Time) ([]Output, error) {
 	}
 	return dst, nil
 }
+
+// longAgo is longer than anything is remembered. What a damaged file says does not get beyond it.
+const longAgo = 1000 * 24 * time.Hour
+
+func ago(d time.Duration) time.Duration { return min(max(0, d), longAgo) }
 
 // same reports whether two rules are the same as JSON.
 func same(a, b Rule) bool {
@@ -198,15 +205,16 @@ func (e *Engine) restoreSeries(dst []Output, r *rule, one seriesSnapshot, passed
 	if s == nil {
 		return e.orphan(dst, r, one)
 	}
-	s.seen, s.raised = at.Elapsed-passed-one.Seen, one.Raised
+	s.seen, s.raised = at.Elapsed-passed-ago(one.Seen), one.Raised
 	if one.Report != nil {
-		s.reports, s.at = true, at.Elapsed-passed-*one.Report
+		s.reports, s.at = true, at.Elapsed-passed-ago(*one.Report)
 	}
-	if one.Tokens != nil {
-		s.limited, s.tokens, s.filled = true, *one.Tokens, at.Elapsed-passed-one.Filled
+	if one.Tokens != nil && r.source.RateLimit != nil {
+		s.limited, s.tokens = true, min(max(0, *one.Tokens), float64(r.source.RateLimit.Messages))
+		s.filled = at.Elapsed - passed - ago(one.Filled)
 	}
 	for name, v := range one.Reported {
-		if !e.reserve(r) {
+		if _, twice := s.reported[name]; twice || !e.reserve(r, s.child, sizeOf(name, v.Text)) {
 			break
 		}
 		if s.reported == nil {
@@ -214,31 +222,47 @@ func (e *Engine) restoreSeries(dst []Output, r *rule, one seriesSnapshot, passed
 		}
 		s.reported[name] = v.scalar()
 	}
-	if one.Window == nil {
+	if one.Window == nil || r.source.Window == nil || s.window.open {
 		return dst
 	}
 	// The remaining time is at most that of a new window, whatever the file says.
 	length := time.Duration(r.source.Window.Seconds) * time.Second
 	s.window = window{open: true, newest: one.Window.Newest, measures: map[string]*statistics{},
-		closes: at.Elapsed + min(length, max(0, one.Window.Closes-passed))}
+		closes: at.Elapsed + min(length, max(0, ago(one.Window.Closes)-passed))}
 	r.open = append(r.open, s)
 	for name, m := range one.Window.Measures {
 		s.window.measures[name] = m.statistics()
-		e.used++ // above the bound at most until the window ends
 	}
+	e.take(s.child, s.window.size()) // above the bound at most until the window ends
 	return dst
 }
 
-// orphans forwards the open windows of a rule that has changed or is gone.
-func (e *Engine) orphans(dst []Output, name string, kept ruleSnapshot) []Output {
-	r := &rule{name: name, source: kept.Source, priority: priority(kept.Source.Priority)}
-	i := slices.IndexFunc(e.rules, func(r *rule) bool { return r.name == name })
+// orphans forwards the open windows of a rule that has changed or is gone. Alerts that it had raised stay raised if it
+// is an alert still, whose condition ends them, and else are cleared: nobody would end them.
+func (e *Engine) orphans(dst []Output, name string, kept ruleSnapshot, at Time) []Output {
+	r := &rule{name: name, source: kept.Source, priority: kept.Source.priority()}
+	var heir *rule
+	if i := slices.IndexFunc(e.rules, func(r *rule) bool { return r.name == name }); i >= 0 {
+		heir = e.rules[i]
+	}
 	for _, one := range kept.Series {
 		dst = e.orphan(dst, r, one)
+		if !one.Raised {
+			continue
+		}
+		if heir != nil && heir.action == ActionAlert {
+			if s := e.seriesOf(heir, one.Child, at); s != nil {
+				s.raised = true
+			}
+			continue
+		}
+		r.counters.Cleared++
+		dst = e.passed(dst, r, one.Child, at.Wall, []telemetry.Measure{alertState(name, Cleared)})
 	}
-	if i >= 0 {
-		e.rules[i].counters.Windows += r.counters.Windows
-		e.rules[i].counters.Forwarded += r.counters.Forwarded
+	if heir != nil {
+		heir.counters.Windows += r.counters.Windows
+		heir.counters.Forwarded += r.counters.Forwarded
+		heir.counters.Cleared += r.counters.Cleared
 	}
 	return dst
 }

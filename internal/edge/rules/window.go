@@ -66,19 +66,26 @@ func (e *Engine) add(dst []Output, r *rule, s *series, reading *telemetry.Readin
 		if reading.Implausible && m.Name == telemetry.DeviceTime {
 			continue
 		}
-		stats := s.window.measures[m.Name]
-		if stats == nil {
-			if !e.reserve(r) {
-				over = append(over, m)
-				continue
+		stats, v := s.window.measures[m.Name], scalarOf(m)
+		more := sizeOf(m.Name, v.text)
+		if stats != nil {
+			more = 0
+			if stats.newer(reading.Time) {
+				more = sizeOf(m.Name, v.text) - sizeOf(m.Name, stats.Last.text)
 			}
+		}
+		if !e.reserve(r, s.child, more) {
+			over = append(over, m)
+			continue
+		}
+		if stats == nil {
 			if s.window.measures == nil {
 				s.window.measures = map[string]*statistics{}
 			}
 			stats = &statistics{Min: math.Inf(1), Max: math.Inf(-1)}
 			s.window.measures[strings.Clone(m.Name)] = stats
 		}
-		stats.add(scalarOf(m), reading.Time)
+		stats.add(v, reading.Time)
 	}
 	if over != nil {
 		dst = e.passed(dst, r, s.child, reading.Time, over)
@@ -93,7 +100,7 @@ func (s *statistics) add(v scalar, at time.Time) {
 		s.Min, s.Max = min(s.Min, v.number), max(s.Max, v.number)
 		s.Sum.add(v.number)
 	}
-	if s.Count == 1 || !at.Before(s.LastAt) {
+	if s.Count == 1 || s.newer(at) {
 		if s.Last.kind != v.kind || s.Last.text != v.text {
 			v.text = strings.Clone(v.text)
 		} else {
@@ -101,6 +108,17 @@ func (s *statistics) add(v scalar, at time.Time) {
 		}
 		s.Last, s.LastAt = v, at
 	}
+}
+
+// newer reports whether a value of that time becomes the last one.
+func (s *statistics) newer(at time.Time) bool { return !at.Before(s.LastAt) }
+
+// size is how many series the open window counts as.
+func (w *window) size() (n int) {
+	for name, m := range w.measures {
+		n += sizeOf(name, m.Last.text)
+	}
+	return n
 }
 
 // aggregate returns one aggregate; false if the measure does not have it.
@@ -144,7 +162,7 @@ func (w *window) results(aggregates []string) []telemetry.Measure {
 func (e *Engine) close(dst []Output, r *rule, s *series, at Time) []Output {
 	readings := []telemetry.Reading{{Time: s.window.newest, HasTime: true,
 		Measures: s.window.results(r.source.Window.Aggregates)}}
-	e.used -= len(s.window.measures)
+	e.release(s.child, s.window.size())
 	s.window = window{}
 	r.counters.Windows++
 	switch {
@@ -161,12 +179,15 @@ func (e *Engine) close(dst []Output, r *rule, s *series, at Time) []Output {
 	return e.passed(dst, r, s.child, readings[0].Time, readings[0].Measures)
 }
 
-// passed forwards measures as a message of their own.
+// passed forwards measures as a message of their own, or as several if they are too many for one.
 func (e *Engine) passed(dst []Output, r *rule, child string, at time.Time, measures []telemetry.Measure) []Output {
 	payload, err := e.encode(at, measures)
 	if err != nil {
 		r.fail("writing a message: %v", err)
 		return dst
+	}
+	if half := len(measures) / 2; len(payload) > maxPayload && half > 0 {
+		return e.passed(e.passed(dst, r, child, at, measures[:half]), r, child, at, measures[half:])
 	}
 	return e.out(dst, r, child, payload)
 }
@@ -175,7 +196,7 @@ func (e *Engine) passed(dst []Output, r *rule, child string, at time.Time, measu
 func (e *Engine) encode(at time.Time, measures []telemetry.Measure) ([]byte, error) {
 	data := map[string]any{}
 	for _, m := range measures {
-		put(data, m.Name, plain(m))
+		put(data, m.Name, plain(m), maxNested)
 	}
 	text, err := json.Marshal(data)
 	if err != nil {
@@ -187,11 +208,15 @@ func (e *Engine) encode(at time.Time, measures []telemetry.Measure) ([]byte, err
 	return append(append(payload, text...), '}'), nil
 }
 
+// maxNested is how many objects a dotted name may mean: the decoder reads 16 inside each other, of which one is that of
+// the data, and one that of the message. A child's name can have thousands of dots.
+const maxNested = 14
+
 // put sets the member of nested objects that a dotted name means, so that conditions in the cloud find it. Where a
-// scalar is in the way, the rest of the name stays together.
-func put(object map[string]any, name string, value any) {
+// scalar is in the way, or the name is too deep, the rest of it stays together.
+func put(object map[string]any, name string, value any, levels int) {
 	first, rest, nested := strings.Cut(name, ".")
-	if !nested || first == "" || rest == "" {
+	if !nested || first == "" || rest == "" || levels == 0 {
 		object[name] = value
 		return
 	}
@@ -204,7 +229,7 @@ func put(object map[string]any, name string, value any) {
 		inner = map[string]any{}
 		object[first] = inner
 	}
-	put(inner, rest, value)
+	put(inner, rest, value, levels-1)
 }
 
 func plain(m telemetry.Measure) any {
