@@ -1,5 +1,5 @@
-// Package logs keeps a log short: what happens again and again, as somebody on the network may bring about, is said some
-// times a minute, and counted.
+// Package logs keeps a log short: what happens again and again, as somebody on the network may bring about, is said
+// some times a minute, and counted.
 package logs
 
 import (

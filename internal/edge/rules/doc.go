@@ -38,8 +38,8 @@
 //
 // Snapshot returns open windows, dead bands, rates, alerts and counters, and Restore takes them up again: with the time
 // that has passed by the gateway's clock, if that has not gone back. Windows of rules that have changed or gone are
-// forwarded as they are. Alerts of a rule that has changed stay raised until the new rule ends them; those of a rule that
-// has gone are cleared. Readings that a window took up after the last snapshot are lost in a crash, those of
+// forwarded as they are. Alerts of a rule that has changed stay raised until the new rule ends them; those of a rule
+// that has gone are cleared. Readings that a window took up after the last snapshot are lost in a crash, those of
 // at most one interval between snapshots; the windows that were open then are counted as interrupted.
 // A window that was forwarded after the last snapshot is forwarded again, with the same time.
 //
