@@ -23,6 +23,8 @@ const (
 	ReadingKey = "at"
 	// ArrivedAttribute (epoch ms) is when the message arrived.
 	ArrivedAttribute = "arrived_at"
+	// SequenceAttribute names the message, as the archive and dead letters do, if the key does not.
+	SequenceAttribute = "sequence_number"
 	// MeasuresAttribute is a map of measure to value.
 	MeasuresAttribute = "measures"
 )

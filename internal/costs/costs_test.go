@@ -102,7 +102,7 @@ func TestCostOfAnItem(t *testing.T) {
 		{func(s *Setup) { s.Recent = &Recent{Hours: 73}; s.ReadingsPerMessage = 4 }, "DynamoDB: recent readings", 2.5,
 			"four items per message"},
 		{func(s *Setup) { s.Recent = &Recent{Hours: 73} }, "DynamoDB: recent readings, storage",
-			1e6 * 0.1 * (0.8*1024 + 150) / (1 << 30) * 0.25, "a tenth of a month's million × 969.2 bytes × 0.25 per GB"},
+			1e6 * 0.1 * (0.8*1024 + 200) / (1 << 30) * 0.25, "a tenth of a month's million × 1019.2 bytes × 0.25 per GB"},
 		{minutely, "DynamoDB: metrics", 0.625, "one item per message, of 150 + 4 × 130 = 670 bytes: 1 million × 0.625"},
 		{func(s *Setup) { minutely(s); s.IntervalSeconds /= 100 }, "DynamoDB: metrics", 27.375,
 			"a device sends twice or more in a window: 1000 × 43,800 items × 0.625 per million"},

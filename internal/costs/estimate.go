@@ -295,7 +295,7 @@ func (b *bill) recent() {
 	if r == nil {
 		return
 	}
-	readings, item := b.traffic.messages*b.setup.ReadingsPerMessage, itemBytes(b.traffic.readingBytes)
+	readings, item := b.traffic.messages*b.setup.ReadingsPerMessage, recentItemBytes(b.traffic.readingBytes)
 	b.perMessage("dynamodb_write", "DynamoDB: recent readings", readings/1e6*units(item, dynamoWriteUnit))
 	b.perMessage("dynamodb_storage", "DynamoDB: recent readings, storage", readings*r.Hours/hoursPerMonth*item/gib)
 }

@@ -8,16 +8,19 @@ type Invocation struct {
 	Reads     float64 // of items (alerts)
 	Requests  float64 // to all stores
 	ItemBytes float64 // of one item in DynamoDB, at most (processor, metrics)
-	RowBytes  float64 // of the rows of one message (archiver), of a row (metrics), at most
-	LogBytes  float64 // at most
-	Metrics   float64 // that are counted each time
+	// RecentItemBytes is of one item of recent readings, at most (processor).
+	RecentItemBytes float64
+	RowBytes        float64 // of the rows of one message (archiver), of a row (metrics), at most
+	LogBytes        float64 // at most
+	Metrics         float64 // that are counted each time
 }
 
 // Processing returns the mean invocation of the processor.
 func (s Setup) Processing() Invocation {
 	b := bill{setup: s, traffic: s.traffic()}
 	return Invocation{Messages: b.traffic.batch, Updates: b.traffic.updates, Requests: b.storeRequests(),
-		ItemBytes: itemBytes(b.traffic.readingBytes), LogBytes: logBytes(b.traffic.batch), Metrics: processorMetrics}
+		ItemBytes: itemBytes(b.traffic.readingBytes), RecentItemBytes: recentItemBytes(b.traffic.readingBytes),
+		LogBytes: logBytes(b.traffic.batch), Metrics: processorMetrics}
 }
 
 // Archiving returns the mean invocation of the archiver.

@@ -134,6 +134,9 @@ func iotUnits(messageBytes float64) float64 { return units(messageBytes+topicByt
 // fifths of their JSON at most; a test compares this with the sizes that DynamoDB documents.
 func itemBytes(readingBytes float64) float64 { return 0.8*readingBytes + 150 }
 
+// recentItemBytes is the same of a recent reading, which also names its message.
+func recentItemBytes(readingBytes float64) float64 { return itemBytes(readingBytes) + 50 }
+
 // indexEntryBytes is the size of an entry in an index that has the keys only, with the 100 bytes that DynamoDB adds.
 const indexEntryBytes = 200
 

@@ -15,11 +15,17 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
 
-// reading writes what the processor writes for one reading.
+// reading writes what the processor writes for one reading: the key of one with its own time ends with a hash, of any
+// other with a sequence number.
 func (f *fixture) reading(at time.Time, sequence int, measures item) {
 	f.t.Helper()
+	form := "#%056d"
+	if sequence%4 < 2 {
+		form = "#%032x"
+	}
 	f.put(readingsTable, item{contract.DeviceKey: text("soil-001"),
-		contract.ReadingKey:        text(at.UTC().Format(timeForm) + fmt.Sprintf("#%056d", sequence)),
+		contract.ReadingKey:        text(at.UTC().Format(timeForm) + fmt.Sprintf(form, sequence)),
+		contract.SequenceAttribute: text(fmt.Sprint(sequence)),
 		contract.ArrivedAttribute:  number(at.UnixMilli() + 40),
 		contract.MeasuresAttribute: &types.AttributeValueMemberM{Value: measures}})
 }

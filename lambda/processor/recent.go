@@ -27,14 +27,21 @@ type itemsAPI interface {
 	) (*dynamodb.BatchWriteItemOutput, error)
 }
 
-// recent writes every reading to the table of recent readings, where it stays for some hours. A replay writes the same
-// items again.
+// recent writes every reading to the table of recent readings, where it stays for some hours. A replay, and a message
+// that a device sends again, write the same items again.
 type recent struct {
 	client itemsAPI
 	table  string
 	keep   time.Duration
 	// requestBytes limits one request: maxRequestBytes, and less in a test.
 	requestBytes int
+	identities   identifier
+}
+
+// item is a reading that is to be written.
+type item struct {
+	reading int
+	id      identity
 }
 
 // Limits of DynamoDB [DynamoDB quotas].
@@ -52,9 +59,11 @@ const (
 )
 
 // store checks the readings and adds the calls that write them to w. A call has readings of several devices, so a fleet
-// that sends little needs few calls.
+// that sends little needs few calls. Of a reading that the batch has several times, the first is written: DynamoDB refuses
+// a call with two items of one key, and if the first fails, Lambda repeats the others with it, or has none to repeat.
 func (s *recent) store(ctx context.Context, b *batch, order []int, w *work) {
-	items := make([]int, 0, len(order)) // the readings
+	items := make([]item, 0, len(order))
+	s.identities.begin(len(order))
 	start, size := 0, 0
 	flush := func() {
 		if chunk := items[start:]; len(chunk) > 0 {
@@ -72,10 +81,14 @@ func (s *recent) store(ctx context.Context, b *batch, order []int, w *work) {
 			b.reject(m.record, reason, detail)
 			continue
 		}
+		id := s.identities.of(b, i)
+		if !s.identities.first(id) {
+			continue
+		}
 		if len(items)-start == maxItems || size+bytes > s.requestBytes {
 			flush()
 		}
-		items, size = append(items, i), size+bytes
+		items, size = append(items, item{i, id}), size+bytes
 	}
 	flush()
 }
@@ -83,7 +96,7 @@ func (s *recent) store(ctx context.Context, b *batch, order []int, w *work) {
 // check returns the reason why DynamoDB can never take a reading, or "", and the most that it can add to a request. It
 // counts the least that the item can have [DynamoDB item sizes]; DynamoDB itself decides about what is near the limit.
 func (s *recent) check(m *telemetry.Reading, record *stream.Record) (reason, detail string, bytes int) {
-	const fixed, wire = 64, 256 // names and values that every item has, and what JSON writes around them
+	const fixed, wire = 128, 256 // names and values that every item has, and what JSON writes around them
 	size := fixed + len(record.PartitionKey) + len(record.SequenceNumber)
 	bytes = size + wire
 	for i := range m.Measures {
@@ -109,7 +122,7 @@ func (s *recent) check(m *telemetry.Reading, record *stream.Record) (reason, det
 
 // write writes the items of one call and reports the result of each to the batch. It repeats what DynamoDB leaves
 // unprocessed for as long as the stores have time.
-func (s *recent) write(ctx context.Context, b *batch, items []int) {
+func (s *recent) write(ctx context.Context, b *batch, items []item) {
 	for attempt := 0; len(items) > 0; attempt++ {
 		left, err := s.call(ctx, b, items)
 		if err == nil && len(left) > 0 {
@@ -122,17 +135,16 @@ func (s *recent) write(ctx context.Context, b *batch, items []int) {
 		switch {
 		case err == nil:
 		case errors.As(err, &api) && api.ErrorCode() == "ValidationException" && len(items) > 1:
-			// DynamoDB rejects the call because of one item and does not say which, or because an event holds a record
-			// twice and two items have one key. Smaller calls find the one and part the other.
+			// DynamoDB rejects the call because of one item and does not say which. Smaller calls find it.
 			half := len(items) / 2
 			s.write(ctx, b, items[:half])
 			items = items[half:]
 		case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
-			b.reject(b.readings[items[0]].record, readingRejected, api.ErrorMessage())
+			b.reject(b.readings[items[0].reading].record, readingRejected, api.ErrorMessage())
 			return
 		default:
-			for _, i := range items {
-				b.fail(b.readings[i].record, fmt.Errorf("writing to table %q: %w", s.table, err))
+			for _, it := range items {
+				b.fail(b.readings[it.reading].record, fmt.Errorf("writing to table %q: %w", s.table, err))
 			}
 			return
 		}
@@ -140,7 +152,7 @@ func (s *recent) write(ctx context.Context, b *batch, items []int) {
 }
 
 // call makes one BatchWriteItem call and returns the items that DynamoDB did not process.
-func (s *recent) call(ctx context.Context, b *batch, items []int) ([]int, error) {
+func (s *recent) call(ctx context.Context, b *batch, items []item) ([]item, error) {
 	out, err := s.client.BatchWriteItem(ctx,
 		// The SDK checks that there are requests and looks for an ARN in the table's name.
 		&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{s.table: {}}},
@@ -150,22 +162,22 @@ func (s *recent) call(ctx context.Context, b *batch, items []int) ([]int, error)
 	if err != nil || len(out.UnprocessedItems) == 0 {
 		return nil, err
 	}
-	index := make(map[string]int, len(items))
-	for _, i := range items {
-		index[b.of(i).PartitionKey+"/"+string(appendAt(nil, b, i))] = i
+	index := make(map[string]item, len(items))
+	for _, it := range items {
+		index[b.of(it.reading).PartitionKey+"/"+string(appendAt(nil, b, it))] = it
 	}
-	var left []int
+	var left []item
 	for _, requests := range out.UnprocessedItems {
 		for _, r := range requests {
 			if r.PutRequest == nil {
 				return nil, errors.New("DynamoDB's answer names a request that was not made")
 			}
 			key := r.PutRequest.Item
-			i, ok := index[text(key[contract.DeviceKey])+"/"+text(key[contract.ReadingKey])]
+			it, ok := index[text(key[contract.DeviceKey])+"/"+text(key[contract.ReadingKey])]
 			if !ok {
 				return nil, errors.New("DynamoDB's answer names an item that was not sent")
 			}
-			left = append(left, i)
+			left = append(left, it)
 		}
 	}
 	return left, nil
@@ -180,22 +192,22 @@ func text(v types.AttributeValue) string {
 }
 
 // body writes the JSON of BatchWriteItemInput, for the reason that writeRecords has.
-func (s *recent) body(b *batch, items []int) []byte {
-	out := make([]byte, 0, 64+len(items)*itemSize(b, items[0]))
+func (s *recent) body(b *batch, items []item) []byte {
+	out := make([]byte, 0, 64+len(items)*itemSize(b, items[0].reading))
 	out = jsontext.AppendString(append(out, `{"RequestItems":{`...), s.table)
 	out = append(out, `:[`...)
-	for n, i := range items {
+	for n, it := range items {
 		if n > 0 {
 			out = append(out, ',')
 		}
-		out = s.appendItem(out, b, i)
+		out = s.appendItem(out, b, it)
 	}
 	return append(out, `]}}`...)
 }
 
 // itemSize estimates the size of an item in JSON; the items of a call are alike.
 func itemSize(b *batch, reading int) int {
-	size := 320
+	size := 360
 	for i := range b.readings[reading].Measures {
 		m := &b.readings[reading].Measures[i]
 		size += 16 + len(m.Name) + len(m.Text)
@@ -203,15 +215,19 @@ func itemSize(b *batch, reading int) int {
 	return size
 }
 
-func (s *recent) appendItem(out []byte, b *batch, reading int) []byte {
-	m, record := &b.readings[reading], b.of(reading)
+func (s *recent) appendItem(out []byte, b *batch, it item) []byte {
+	m, record := &b.readings[it.reading], b.of(it.reading)
 	out = jsontext.AppendString(append(out, `{"PutRequest":{"Item":{"`+contract.DeviceKey+`":{"S":`...),
 		record.PartitionKey)
-	out = appendAt(append(out, `},"`+contract.ReadingKey+`":{"S":"`...), b, reading)
+	out = appendAt(append(out, `},"`+contract.ReadingKey+`":{"S":"`...), b, it)
 	out = append(out, `"},"`+contract.ArrivedAttribute+`":{"N":"`...)
 	out = strconv.AppendInt(out, record.ArrivalMillis, 10)
 	out = append(out, `"},"`+contract.ExpiryAttribute+`":{"N":"`...)
 	out = strconv.AppendInt(out, record.Arrival().Add(s.keep).Unix(), 10) // [AWS 7.1 TTL]: seconds
+	if m.HasTime { // else the key has the number
+		out = append(out, `"},"`+contract.SequenceAttribute+`":{"S":"`...)
+		out = append(out, record.SequenceNumber...)
+	}
 	out = append(out, `"},"`+contract.MeasuresAttribute+`":{"M":{`...)
 	for i := range m.Measures {
 		if i > 0 {
@@ -234,15 +250,4 @@ func appendMeasure(out []byte, m *telemetry.Measure) []byte {
 		out = jsontext.AppendString(append(out, `:{"S":`...), m.Text)
 	}
 	return append(out, '}')
-}
-
-// appendAt writes the range key: the device's time in milliseconds, then the record's sequence number, so that two
-// messages of one millisecond are two items in the order of the stream. The readings of one message differ in their
-// times, as telemetry.Decoder makes sure.
-func appendAt(out []byte, b *batch, reading int) []byte {
-	// A sequence number has 56 digits; zeros before a shorter one keep the order.
-	const zeros = "00000000000000000000000000000000000000000000000000000000"
-	out = b.readings[reading].Time.UTC().AppendFormat(out, "2006-01-02T15:04:05.000Z#")
-	number := b.of(reading).SequenceNumber
-	return append(append(out, zeros[:max(0, len(zeros)-len(number))]...), number...)
 }

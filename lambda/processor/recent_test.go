@@ -3,6 +3,7 @@ package processor
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -24,9 +25,27 @@ var (
 		"IOT_DEVICE_TABLE": "", "IOT_TIMESTREAM_DATABASE": "", "IOT_TIMESTREAM_TABLE": ""}
 )
 
-// key is the range key of a reading with a short sequence number.
+const keyLayout = "2006-01-02T15:04:05.000Z#"
+
+// key is the range key of a reading without a time of its own, with a short sequence number.
 func key(t time.Time, sequence int) string {
-	return fmt.Sprintf("%s#%056d", t.UTC().Format("2006-01-02T15:04:05.000Z"), sequence)
+	return fmt.Sprintf("%s%056d", t.UTC().Format(keyLayout), sequence)
+}
+
+// own is the range key of a reading with its own time, as withoutHash shows it.
+func own(t time.Time) string { return t.UTC().Format(keyLayout) + "hash" }
+
+var hash = regexp.MustCompile(`#[0-9a-f]{32}\b`)
+
+// withoutHash replaces the hash of a reading in a key.
+func withoutHash(key string) string { return hash.ReplaceAllString(key, "#hash") }
+
+// itemKeys are the keys of the stored items, "DEVICE AT", sorted, without the hashes.
+func itemKeys(aws *lambdatest.AWS) (keys []string) {
+	for _, key := range aws.Items() {
+		keys = append(keys, withoutHash(key))
+	}
+	return keys
 }
 
 func TestEveryReadingIsAnItem(t *testing.T) {
@@ -44,16 +63,16 @@ func TestEveryReadingIsAnItem(t *testing.T) {
 		lambdatest.Record{Thing: "soil-004", Payload: `{"v":1}`, Sequence: "12", After: 5 * time.Millisecond},
 	)
 	want := []string{
-		"soil-001 " + key(then, 9), "soil-001 " + key(then, 11), // one millisecond, two messages
+		"soil-001 " + own(then), "soil-001 " + own(then), // one millisecond, two messages
 		// One message: each reading is a millisecond later than the one before it, and the second has no measures.
-		"soil-002 " + key(then, 10), "soil-002 " + key(then.Add(2*time.Millisecond), 10),
+		"soil-002 " + own(then), "soil-002 " + own(then.Add(2*time.Millisecond)),
 		"soil-004 " + key(lambdatest.Start.Add(5*time.Millisecond), 12), // no time of its own: the arrival
 	}
 	for range 2 { // the second time is a replay
 		if failed := invoke(t, p, event, quick); failed != "" {
 			t.Fatalf("failed from %s", failed)
 		}
-		if diff := cmp.Diff(want, aws.Items()); diff != "" {
+		if diff := cmp.Diff(want, itemKeys(aws)); diff != "" {
 			t.Errorf("items (-want +got):\n%s", diff)
 		}
 	}
@@ -204,20 +223,21 @@ func TestRecentReadingsInMoto(t *testing.T) {
 			Sequence: "3", After: 7 * time.Millisecond},
 		lambdatest.Record{Thing: "sensor-42", Payload: at(time.Hour, `{"d":1e300,"e":{"f":2},"g":1e-131,"h":9.8e125}`),
 			Sequence: "4", After: 8 * time.Millisecond},
-		lambdatest.Record{Thing: "sensor-42", Payload: at(time.Minute, `{"a":0.10000000000000000000000000000000000001}`),
+		lambdatest.Record{Thing: "sensor-42", Payload: at(time.Second, `{"a":0.10000000000000000000000000000000000001}`),
 			Sequence: "5", After: 9 * time.Millisecond},
 	)
 	item := func(before time.Duration, sequence int, after time.Duration, measures string) map[string]string {
 		arrived := now.Add(after)
 		return map[string]string{
-			"device_id": `"sensor-42"`, "at": `"` + key(now.Add(-before), sequence) + `"`, "measures": measures,
-			"arrived_at": fmt.Sprint(arrived.UnixMilli()), "expires_at": fmt.Sprint(arrived.Add(48 * time.Hour).Unix()),
+			"device_id": `"sensor-42"`, "at": `"` + own(now.Add(-before)) + `"`, "measures": measures,
+			"sequence_number": fmt.Sprintf("%q", fmt.Sprint(sequence)),
+			"arrived_at":      fmt.Sprint(arrived.UnixMilli()), "expires_at": fmt.Sprint(arrived.Add(48 * time.Hour).Unix()),
 		}
 	}
 	want := []map[string]string{
 		item(time.Hour, 4, 8*time.Millisecond, `d="1e+300" e.f=2 g="1e-131" h=9.8e+125`),
 		item(time.Minute, 3, 7*time.Millisecond, `a=-1.5 b=true c="\x01 \"x\"" d=""`),
-		item(time.Minute, 5, 9*time.Millisecond, `a=0.1`),
+		item(time.Second, 5, 9*time.Millisecond, `a=0.1`),
 	}
 	for range 2 { // the second time is a replay
 		if failed := invoke(t, p.processor, event, quick); failed != "" {
@@ -251,12 +271,14 @@ func lastHour(t *testing.T, table *dynamodb.Client, thing string, now time.Time)
 		for name, value := range item {
 			flat[name] = describe(value)
 		}
+		flat["at"] = withoutHash(flat["at"])
 		list = append(list, flat)
 	}
 	return list
 }
 
-// TestKeysSortInTheOrderOfTheStream with sequence numbers as Kinesis makes them, and shorter ones.
+// TestKeysSortInTheOrderOfTheStream if the arrival is the time, with sequence numbers as Kinesis makes them, and shorter
+// ones.
 func TestKeysSortInTheOrderOfTheStream(t *testing.T) {
 	p, aws := start(t, onlyRecent)
 	var records []lambdatest.Record
@@ -266,9 +288,9 @@ func TestKeysSortInTheOrderOfTheStream(t *testing.T) {
 		if i < 10 {
 			sequence = fmt.Sprint(i + 1)
 		}
-		records = append(records, lambdatest.Record{Thing: "soil-001", Sequence: sequence,
-			Payload: fmt.Sprintf(`{"timestamp":%d,"data":{"v":%d}}`, lambdatest.Start.UnixMilli(), i)})
-		want = append(want, "soil-001 "+lambdatest.Start.UTC().Format("2006-01-02T15:04:05.000Z#")+
+		records = append(records, lambdatest.Record{Thing: "soil-001", Sequence: sequence, After: time.Millisecond,
+			Payload: fmt.Sprintf(`{"data":{"v":%d}}`, i)})
+		want = append(want, "soil-001 "+lambdatest.Start.Add(time.Millisecond).UTC().Format(keyLayout)+
 			strings.Repeat("0", 56-len(sequence))+sequence)
 	}
 	invoke(t, p, lambdatest.Event(records...), quick)

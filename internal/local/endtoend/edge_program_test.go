@@ -196,12 +196,29 @@ func (g *gatewayProgram) hangup(t *testing.T) {
 	}
 }
 
-// uplinkLine is a connection that can be cut.
+// uplinkLine is a connection that can be cut, and that can lose what the server says.
 type uplinkLine struct {
 	listener net.Listener
 	mu       sync.Mutex
 	down     bool
+	mute     bool
 	conns    []net.Conn
+}
+
+// toGateway is the way from the server.
+type toGateway struct {
+	line *uplinkLine
+	net.Conn
+}
+
+func (c toGateway) Write(b []byte) (int, error) {
+	c.line.mu.Lock()
+	mute := c.line.mute
+	c.line.mu.Unlock()
+	if mute {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
 }
 
 func startLine(t *testing.T, target string) *uplinkLine {
@@ -221,12 +238,19 @@ func startLine(t *testing.T, target string) *uplinkLine {
 			} else {
 				l.conns = append(l.conns, from, to)
 				go func() { io.Copy(to, from); to.Close() }()
-				go func() { io.Copy(from, to); from.Close() }()
+				go func() { io.Copy(toGateway{l, from}, to); from.Close() }()
 			}
 			l.mu.Unlock()
 		}
 	}()
 	return l
+}
+
+// loseAnswers loses what the server says from now on, such as acknowledgements.
+func (l *uplinkLine) loseAnswers(mute bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mute = mute
 }
 
 func (l *uplinkLine) cut(down bool) {

@@ -33,13 +33,19 @@ resource "iot_pipeline" "gh" {
 }
 `
 
+// storePassword gives the pipeline the secret with the password of an InfluxDB.
+func (w *deployment) storePassword(t *testing.T, password string) {
+	t.Helper()
+	secret := must(w.aws.SecretsManager().CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
+		Name: aws.String("influx"), SecretString: aws.String(`{"username":"admin","password":"` + password + `"}`)}))(t)
+	w.changeProcessor(t, "-var=secret="+*secret.ARN)
+}
+
 // TestInfluxDB: readings of a device are in a real server, with credentials from a secret, and an outage loses none.
 func TestInfluxDB(t *testing.T) {
 	server := victoriametrics.StartWithPassword(t, "secret-password")
 	w := deploy(t, strings.NewReplacer("NAME", name, "URL", server.URL).Replace(influxPipeline))
-	secret := must(w.aws.SecretsManager().CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
-		Name: aws.String("influx"), SecretString: aws.String(`{"username":"admin","password":"secret-password"}`)}))(t)
-	w.changeProcessor(t, "-var=secret="+*secret.ARN)
+	w.storePassword(t, "secret-password")
 
 	d := w.connect(t, "soil-001")
 	const start = 1767225600000

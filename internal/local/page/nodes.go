@@ -70,9 +70,9 @@ func httpStatus(status int) string {
 	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
 }
 
-// numbered finds the sequence numbers of records in what a function writes: in the range keys of recent readings, in
-// dead letters and in rows of the archive.
-var numbered = regexp.MustCompile(`(?:Z#|sequence_number\\*":\s*\\*")(\d+)`)
+// numbered finds the sequence numbers of records in what a function writes: in items of recent readings and their range
+// keys, in dead letters and in rows of the archive.
+var numbered = regexp.MustCompile(`(?:Z#|sequence_number\\*":\s*(?:\{"S":)?\\*")(\d+)\\*"`)
 
 // sequenceNumbers yields the numbers without the zeros in front, each once.
 func sequenceNumbers(body []byte) iter.Seq[string] {

@@ -159,7 +159,7 @@ func TestAMessageIsFollowed(t *testing.T) {
 	f.Note(runlog.Event{Kind: runlog.Acted, Trace: "t", Rule: "gh_alerts", Action: "lambda", Target: "gh-alerts", Error: "throttled"})
 	f.Note(runlog.Event{Kind: runlog.Invoked, Action: "gh-processor", Target: "1 records", Records: []string{number}})
 	f.Call(calls.Call{Function: "gh-processor", Service: "dynamodb", Operation: "BatchWriteItem", Resource: "gh-readings", Items: 1,
-		Status: 200, Request: []byte(`{"RequestItems":{"gh-readings":[{"PutRequest":{"Item":{"at":{"S":"2026-01-01T00:00:00.000Z#` + number + `"}}}}]}}`)})
+		Status: 200, Request: []byte(`{"RequestItems":{"gh-readings":[{"PutRequest":{"Item":{"sequence_number":{"S":"` + number + `"}}}}]}}`)})
 	f.Call(calls.Call{Function: "gh-processor", Service: "sqs", Operation: "SendMessage", Resource: "gh-dead-letters", Items: 1,
 		Status: 500, Request: []byte(`{"MessageBody":"{\"sequence_number\":\"` + number + `\"}"}`)})
 	m := f.byTrace["t"].follow()
@@ -177,6 +177,10 @@ func TestAMessageIsFollowed(t *testing.T) {
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("steps\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	body := `{"at":{"S":"2026-01-01T00:00:00.000Z#007"}},{"at":{"S":"2026-01-01T00:00:00.000Z#12345678abcdef"}}`
+	if numbers := slices.Collect(sequenceNumbers([]byte(body))); !slices.Equal(numbers, []string{"7"}) {
+		t.Errorf("sequence numbers %q", numbers)
 	}
 	for i := range keptMessages {
 		f.Note(runlog.Event{Kind: runlog.Received, Time: time.Now(), Trace: strconv.Itoa(i), Thing: "soil-1"})
