@@ -58,6 +58,10 @@ func setups() map[string]Setup {
 	wide.Datasources = Datasources{Timestream: uid("series")}
 	narrow := wide
 	narrow.Pipeline.Timestream, narrow.Measures = &Timestream{Layout: "single"}, nil
+	queue := greenhouse()
+	queue.Datasources, queue.Pipeline.Stream = Datasources{CloudWatch: uid("metrics")}, &Stream{Mode: "queue"}
+	drain := queue
+	drain.Pipeline.Stream = &Stream{Mode: "on_demand", Drain: true}
 	influx := func(version float64, bucket string) Setup {
 		s := greenhouse()
 		s.Pipeline.InfluxDB = &InfluxDB{Version: version, Bucket: bucket}
@@ -67,7 +71,7 @@ func setups() map[string]Setup {
 	return map[string]Setup{
 		"everything": greenhouse(), "metrics": metrics, "archive": archive, "timestream-multi": wide,
 		"timestream-single": narrow, "influxdb-1": influx(1, "farm/week"), "influxdb-2": influx(2, ""),
-		"influxdb-3": influx(3, "farm"),
+		"influxdb-3": influx(3, "farm"), "queue": queue, "drain": drain,
 	}
 }
 
@@ -229,6 +233,8 @@ func TestLayout(t *testing.T) {
 func TestRows(t *testing.T) {
 	want := map[string][]string{
 		"metrics":           {"Fleet", "Alerts", "Pipeline"},
+		"queue":             {"Fleet", "Alerts", "Pipeline"},
+		"drain":             {"Fleet", "Alerts", "Pipeline"},
 		"archive":           {"Telemetry (Athena)", "Device $device (Athena)"},
 		"timestream-multi":  {"Telemetry (Timestream)", "Device $device (Timestream)"},
 		"timestream-single": {"Telemetry (Timestream)", "Device $device (Timestream)"},

@@ -73,11 +73,45 @@ func TestOwnMetricsExist(t *testing.T) {
 	}
 }
 
-// The objects that AWS's own metrics are about are those of the pipeline.
+// The objects that AWS's own metrics are about are those of the pipeline, and each panel of the stream or the queue asks
+// about something that there is: with a stream, with a queue, and while one of them drains.
 func TestObjectsExist(t *testing.T) {
+	for name, stream := range map[string]*pipeline.StreamSpec{
+		"everything": nil,
+		"queue":      {Mode: new(pipeline.StreamQueue)},
+		"drain":      {Mode: new("on_demand"), Drain: new(true)},
+	} {
+		names := partNames(t, stream)
+		checked, about := map[string]bool{}, map[string]bool{}
+		for _, q := range queries(t, model(t, setups()[name])) {
+			for dimension, value := range q.Dimensions {
+				if !strings.HasPrefix(q.Namespace, "AWS/") {
+					continue
+				}
+				checked[dimension], about[value] = true, true
+				if !names[value] {
+					t.Errorf("%s: %s: no part is called %s", name, dimension, value)
+				}
+			}
+		}
+		if len(checked) < 3 {
+			t.Errorf("%s: only %v were checked", name, checked)
+		}
+		// What readers read is on the dashboard.
+		for _, source := range []string{"greenhouse-messages", "greenhouse-archive", "greenhouse-archive-direct"} {
+			if names[source] != about[source] {
+				t.Errorf("%s: there is %s: %v; the dashboard shows it: %v", name, source, names[source], about[source])
+			}
+		}
+	}
+}
+
+// partNames are the names of the parts of a pipeline with everything that a dashboard shows.
+func partNames(t *testing.T, stream *pipeline.StreamSpec) map[string]bool {
+	t.Helper()
 	env := pipeline.Env{AccountID: "123456789012", Region: "eu-west-1", Partition: "aws", Tags: map[string]string{},
 		Code: func(string) (string, func() ([]byte, error), error) { return "sum", nil, nil }}
-	config := pipeline.Defaults(pipeline.Spec{Name: "greenhouse",
+	config := pipeline.Defaults(pipeline.Spec{Name: "greenhouse", Stream: stream,
 		Monitoring: &pipeline.MonitoringSpec{}, Provisioning: &pipeline.ProvisioningSpec{Claim: &pipeline.ClaimSpec{}}})
 	parts, err := pipeline.Build(config, env)
 	if err != nil {
@@ -87,21 +121,7 @@ func TestObjectsExist(t *testing.T) {
 	for _, part := range parts {
 		names[part.Name] = true
 	}
-	checked := map[string]bool{}
-	for _, q := range queries(t, model(t, greenhouse())) {
-		for dimension, value := range q.Dimensions {
-			if !strings.HasPrefix(q.Namespace, "AWS/") {
-				continue
-			}
-			checked[dimension] = true
-			if !names[value] {
-				t.Errorf("%s: no part is called %s", dimension, value)
-			}
-		}
-	}
-	if len(checked) < 4 {
-		t.Errorf("only %v were checked", checked)
-	}
+	return names
 }
 
 // The history is made of lines that the functions log.

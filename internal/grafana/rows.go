@@ -52,7 +52,7 @@ func (c cloudWatch) fleetRow() row {
 		series(c.ref, "Dead letters", "Messages that could not be read or stored. Each is in the dead-letter queue "+
 			"with its reason.", "short", 8, c.queries(c.own(processor, "Rejected", "rejected"),
 			c.own(processor, "DeadLetters", "dead letters"), c.waiting())),
-		series(c.ref, "Latency until stored", "From the arrival in the stream until every store has the reading.", "ms",
+		series(c.ref, "Latency until stored", "From the arrival in AWS until every store has the reading.", "ms",
 			8, c.queries(c.latency(processor, "p50", "half of them"), c.latency(processor, "p99", "99 of 100"))),
 	)
 	return r
@@ -60,8 +60,13 @@ func (c cloudWatch) fleetRow() row {
 
 // waiting is how many messages the dead-letter queue holds.
 func (c cloudWatch) waiting() metric {
-	return metric{namespace: "AWS/SQS", name: "ApproximateNumberOfMessagesVisible", statistic: "Maximum",
-		label: "in the queue", dimensions: map[string]string{"QueueName": c.pipeline.Name + "-dead-letters"}}
+	return c.ofQueue("dead-letters", "ApproximateNumberOfMessagesVisible", "Maximum", "in the queue")
+}
+
+// ofQueue is a metric of one of the pipeline's queues.
+func (c cloudWatch) ofQueue(queue, name, statistic, label string) metric {
+	return metric{namespace: "AWS/SQS", name: name, statistic: statistic, label: label,
+		dimensions: map[string]string{"QueueName": c.pipeline.Name + "-" + queue}}
 }
 
 // rowsOfHealth show the alerts, and how the pipeline itself does.
@@ -70,33 +75,73 @@ func (c cloudWatch) rowsOfHealth() []row {
 	if c.has(alerts) {
 		all = append(all, c.alertRow())
 	}
-	stream := map[string]string{"StreamName": c.pipeline.Name}
-	pipe := row{title: "Pipeline", panels: []panel{
-		series(c.ref, "Stream", "Records that arrived in the stream, and those that it refused.", "short", 12,
-			c.queries(
-				metric{namespace: "AWS/Kinesis", name: "IncomingRecords", statistic: "Sum", label: "arrived",
-					dimensions: stream},
-				metric{namespace: "AWS/Kinesis", name: "WriteProvisionedThroughputExceeded", statistic: "Sum",
-					label: "refused", dimensions: stream})),
-		series(c.ref, "Delay of the processor", "Age of the last record that it read. It grows when the processor "+
-			"cannot keep up or a store is down.", "ms", 12,
-			c.queries(c.ofFunction(processor, "IteratorAge", "Maximum", "oldest record"))),
+	pipe := row{title: "Pipeline"}
+	if c.pipeline.hasStream() {
+		pipe.panels = append(pipe.panels, c.streamPanels()...)
+	}
+	if c.pipeline.hasQueue() {
+		pipe.panels = append(pipe.panels, c.queuePanels()...)
+	}
+	pipe.panels = append(pipe.panels,
 		series(c.ref, "Errors of the functions", "", "short", 8, c.queries(c.ofFunctions("Errors", "Sum")...)),
 		series(c.ref, "Throttles of the functions", "", "short", 8, c.queries(c.ofFunctions("Throttles", "Sum")...)),
 		series(c.ref, "Duration of the functions, 99 of 100", "", "ms", 8,
-			c.queries(c.ofFunctions("Duration", "p99")...)),
-	}}
+			c.queries(c.ofFunctions("Duration", "p99")...)))
 	if c.has(archiver) {
-		pipe.panels = append(pipe.panels,
-			series(c.ref, "Archive", "Messages that went into the archive, and those that could not.", "short", 12,
-				c.queries(c.own(archiver, "Archived", "archived"),
-					c.own(archiver, "ProcessingFailed", "kept below the error prefix"))),
-			series(c.ref, "Age of the archive", "How old the oldest message is that is not in the archive.", "s", 12,
-				c.queries(metric{namespace: "AWS/Firehose", name: "DeliveryToS3.DataFreshness", statistic: "Maximum",
-					label: "oldest message", dimensions: map[string]string{
-						"DeliveryStreamName": c.pipeline.Name + "-archive"}})))
+		pipe.panels = append(pipe.panels, c.archivePanels()...)
 	}
 	return append(all, pipe)
+}
+
+// streamPanels show the stream and how far the processor is.
+func (c cloudWatch) streamPanels() []panel {
+	stream := func(name, label string) metric {
+		return metric{namespace: "AWS/Kinesis", name: name, statistic: "Sum", label: label,
+			dimensions: map[string]string{"StreamName": c.pipeline.Name}}
+	}
+	return []panel{
+		series(c.ref, "Stream", "Records that arrived in the stream, and those that it refused.", "short", 12,
+			c.queries(stream("IncomingRecords", "arrived"), stream("WriteProvisionedThroughputExceeded", "refused"))),
+		series(c.ref, "Delay of the processor", "Age of the last record that it read. It grows when the processor "+
+			"cannot keep up or a store is down.", "ms", 12,
+			c.queries(c.ofFunction(processor, "IteratorAge", "Maximum", "oldest record"))),
+	}
+}
+
+// queuePanels show the same of a queue.
+func (c cloudWatch) queuePanels() []panel {
+	queue := func(name, statistic, label string) metric { return c.ofQueue("messages", name, statistic, label) }
+	return []panel{
+		series(c.ref, "Queue", "Messages that arrived in the queue, those that are done, those that wait, and those that "+
+			"the processor works on or that wait for their next try.", "short", 12,
+			c.queries(queue("NumberOfMessagesSent", "Sum", "arrived"), queue("NumberOfMessagesDeleted", "Sum", "done"),
+				queue("ApproximateNumberOfMessagesVisible", "Maximum", "waiting"),
+				queue("ApproximateNumberOfMessagesNotVisible", "Maximum", "in work"))),
+		series(c.ref, "Oldest message in the queue", "Its age. It grows when the processor cannot keep up or a store is "+
+			"down.", "s", 12, c.queries(queue("ApproximateAgeOfOldestMessage", "Maximum", "oldest message"))),
+	}
+}
+
+// archivePanels show the batched archive. The rules of a pipeline with a queue put to a Firehose stream of their own.
+func (c cloudWatch) archivePanels() []panel {
+	var ages []metric
+	age := func(delivery, label string) {
+		ages = append(ages, metric{namespace: "AWS/Firehose", name: "DeliveryToS3.DataFreshness", statistic: "Maximum",
+			label: label, dimensions: map[string]string{"DeliveryStreamName": c.pipeline.Name + delivery}})
+	}
+	if c.pipeline.hasStream() {
+		age("-archive", "oldest message")
+	}
+	if c.pipeline.hasQueue() {
+		age("-archive-direct", "oldest message past the queue")
+	}
+	return []panel{
+		series(c.ref, "Archive", "Messages that went into the archive, and those that could not.", "short", 12,
+			c.queries(c.own(archiver, "Archived", "archived"),
+				c.own(archiver, "ProcessingFailed", "kept below the error prefix"))),
+		series(c.ref, "Age of the archive", "How old the oldest message is that is not in the archive.", "s", 12,
+			c.queries(ages...)),
+	}
 }
 
 // alertRow shows what people were told.

@@ -40,11 +40,18 @@ type Pipeline struct {
 	Region             string            `json:"region"`
 	AccountID          string            `json:"account_id"`
 	FunctionARNs       map[string]string `json:"function_arns"`
+	Stream             *Stream           `json:"stream"`
 	ArchiveDatabase    string            `json:"archive_database"`
 	ArchiveTable       string            `json:"archive_table"`
 	TimestreamTableARN string            `json:"timestream_table_arn"`
 	Timestream         *Timestream       `json:"timestream"`
 	InfluxDB           *InfluxDB         `json:"influxdb"`
+}
+
+// Stream is the block of the same name.
+type Stream struct {
+	Mode  string `json:"mode"`
+	Drain bool   `json:"drain"`
 }
 
 // Timestream is the block of the same name.
@@ -165,6 +172,16 @@ func (s Setup) checkMeasures() error {
 			"of a table with timestream.layout = \"multi\"")
 	}
 	return nil
+}
+
+// hasQueue is whether there is a queue: in use, or draining.
+func (p Pipeline) hasQueue() bool {
+	return p.Stream != nil && (p.Stream.Mode == pipeline.StreamQueue || p.Stream.Drain)
+}
+
+// hasStream is whether there is a stream: in use, or draining.
+func (p Pipeline) hasStream() bool {
+	return p.Stream == nil || p.Stream.Mode != pipeline.StreamQueue || p.Stream.Drain
 }
 
 // wide is whether the Timestream table has one column per measure.
