@@ -100,6 +100,8 @@ func TestUnknown(t *testing.T) {
 		"functions": setup(pipeline(map[string]attr.Value{"function_arns": types.MapUnknown(types.StringType)}), nil),
 		"bucket": setup(pipeline(map[string]attr.Value{"influxdb": object(map[string]attr.Value{
 			"bucket": types.StringUnknown()})}), nil),
+		"stream or queue": setup(pipeline(map[string]attr.Value{"stream": object(map[string]attr.Value{
+			"mode": types.StringUnknown()})}), nil),
 		"data source": setup(pipeline(nil), map[string]attr.Value{"datasources": object(map[string]attr.Value{
 			"cloudwatch": types.StringUnknown()})}),
 	} {
