@@ -37,7 +37,7 @@ func (d *identifier) first(id identity) bool {
 }
 
 // of returns the identity of a reading. It does not depend on the order of the measures. A reading without a time of its
-// own has the arrival instead, which differs when the message comes again: it is told apart by its message. A change of
+// own has the arrival instead, which differs when the message comes again: its message tells it apart. A change of
 // what is hashed makes a second item of each reading that comes again around an update, so a test fixes it.
 func (d *identifier) of(b *batch, reading int) identity {
 	m, record := &b.readings[reading], b.of(reading)

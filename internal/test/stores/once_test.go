@@ -73,7 +73,7 @@ func TestEachReadingOnce(t *testing.T) {
 		UNION ALL SELECT * FROM delivered WHERE sequence_number LIKE '%3'`)
 	rows := duckdb.Query[struct{ N int }](t, setup, "SELECT count(*) AS n FROM telemetry WHERE kind = 'telemetry'")
 	if len(rows) != 1 || rows[0].N < len(f.samples)*11/10 {
-		t.Fatalf("the archive has %v rows of %d readings: nothing is there twice", rows, len(f.samples))
+		t.Fatalf("the archive has %v rows of %d readings: nothing appears twice", rows, len(f.samples))
 	}
 	check(t, "each reading once", setup, guideQuery(t, "query-the-archive.md", "Each reading once"), f.averages())
 }
