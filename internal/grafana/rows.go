@@ -112,13 +112,13 @@ func (c cloudWatch) streamPanels() []panel {
 func (c cloudWatch) queuePanels() []panel {
 	queue := func(name, statistic, label string) metric { return c.ofQueue("messages", name, statistic, label) }
 	return []panel{
-		series(c.ref, "Queue", "Messages that arrived in the queue, those that are done, those that wait, and those that "+
-			"the processor works on or that wait for their next try.", "short", 12,
+		series(c.ref, "Queue", "Messages that arrived in the queue, those that are done, those that wait, and those "+
+			"that the processor works on or that wait for their next try.", "short", 12,
 			c.queries(queue("NumberOfMessagesSent", "Sum", "arrived"), queue("NumberOfMessagesDeleted", "Sum", "done"),
 				queue("ApproximateNumberOfMessagesVisible", "Maximum", "waiting"),
 				queue("ApproximateNumberOfMessagesNotVisible", "Maximum", "in work"))),
-		series(c.ref, "Oldest message in the queue", "Its age. It grows when the processor cannot keep up or a store is "+
-			"down.", "s", 12, c.queries(queue("ApproximateAgeOfOldestMessage", "Maximum", "oldest message"))),
+		series(c.ref, "Oldest message in the queue", "Its age. It grows when the processor cannot keep up or a store "+
+			"is down.", "s", 12, c.queries(queue("ApproximateAgeOfOldestMessage", "Maximum", "oldest message"))),
 	}
 }
 

@@ -59,8 +59,8 @@ const (
 )
 
 // store checks the readings and adds the calls that write them to w. A call has readings of several devices, so a fleet
-// that sends little needs few calls. Of a reading that the batch has several times, the first is written: DynamoDB refuses
-// a call with two items of one key, and if the first fails, Lambda repeats the others with it, or has none to repeat.
+// that sends little needs few calls. Of a reading that the batch has several times, the first is written: DynamoDB
+// refuses a call with two items of one key. If it fails, its record comes back, whatever became of the others.
 func (s *recent) store(ctx context.Context, b *batch, order []int, w *work) {
 	items := make([]item, 0, len(order))
 	s.identities.begin(len(order))
@@ -224,7 +224,7 @@ func (s *recent) appendItem(out []byte, b *batch, it item) []byte {
 	out = strconv.AppendInt(out, record.ArrivalMillis, 10)
 	out = append(out, `"},"`+contract.ExpiryAttribute+`":{"N":"`...)
 	out = strconv.AppendInt(out, record.Arrival().Add(s.keep).Unix(), 10) // [AWS 7.1 TTL]: seconds
-	if m.HasTime { // else the key has the number
+	if m.HasTime {                                                        // else the key has the number
 		out = append(out, `"},"`+contract.SequenceAttribute+`":{"S":"`...)
 		out = append(out, record.SequenceNumber...)
 	}

@@ -36,8 +36,8 @@ func (d *identifier) first(id identity) bool {
 	return len(d.seen) > before
 }
 
-// of returns the identity of a reading. It does not depend on the order of the measures. A reading without a time of its
-// own has the arrival instead, which differs when the message comes again: its message tells it apart. A change of
+// of returns the identity of a reading. It does not depend on the order of the measures. A reading without a time of
+// its own has the arrival instead, which differs when the message comes again: its message tells it apart. A change of
 // what is hashed makes a second item of each reading that comes again around an update, so a test fixes it.
 func (d *identifier) of(b *batch, reading int) identity {
 	m, record := &b.readings[reading], b.of(reading)
@@ -70,8 +70,8 @@ func appendPart(out []byte, text string) []byte {
 	return append(binary.AppendUvarint(out, uint64(len(text))), text...)
 }
 
-// appendAt writes the range key: the time in milliseconds, and what tells apart the readings of one millisecond. After a
-// time of the device's own, that is the identity: the same reading is the same item, however often it comes. After an
+// appendAt writes the range key: the time in milliseconds, and what tells apart the readings of one millisecond. After
+// a time of the device's own, that is the identity: the same reading is the same item, however often it comes. After an
 // arrival, it is the sequence number, so that two messages of one millisecond are in the order of the stream. The
 // readings of one message differ in their times, as telemetry.Decoder makes sure.
 func appendAt(out []byte, b *batch, it item) []byte {

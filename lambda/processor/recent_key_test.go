@@ -128,7 +128,9 @@ func TestAReadingThatFailsIsNotLostToItsRepetition(t *testing.T) {
 			t.Errorf("%s: returned %v, want the first", kind, failed)
 		}
 		if kind == "queue" {
-			failed = returnedMessages(t, p, event(records[0]))
+			if failed := returnedMessages(t, p, event(records[0])); failed != nil {
+				t.Errorf("returned %v", failed)
+			}
 		} else if from := invoke(t, p, event(records...), quick); from != "" {
 			t.Errorf("failed from %s", from)
 		}
