@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,14 +55,20 @@ func recentReadings(t *testing.T, w *deployment, d *device) {
 	if err := json.Unmarshal([]byte(w.server.Shell(t, query)), &answer); err != nil {
 		t.Fatal(err)
 	}
-	var got []string
+	var got, times []string
 	for _, item := range answer.Items {
 		at, _, _ := strings.Cut(item.At.S, "#")
+		times = append(times, at)
 		if item.Device.S != d.Thing {
 			t.Errorf("a reading of %s", item.Device.S)
 		}
 		got = append(got, at+" "+string(must(json.Marshal(item.Measures.M))(t)))
 	}
+	if !slices.IsSorted(times) {
+		t.Errorf("the readings have the times %v", times)
+	}
+	slices.Sort(want) // two readings of one millisecond are in any order
+	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("readings of the last hour (-want +got):\n%s", diff)
 	}
