@@ -58,6 +58,7 @@ type Engine struct {
 	used      int            // series
 	shares    map[string]int // of used, by child
 	swept     time.Duration
+	written   int              // bytes of the last snapshot
 	stamps    map[string]int64 // the latest time that a child's message got here, in milliseconds
 
 	message  iotsql.Message      // the one in progress

@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -327,4 +328,40 @@ func FuzzRestore(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestFullMemory: as much as there may be fits into a small gateway, also while it is written and read again.
+func TestFullMemory(t *testing.T) {
+	c := windowed("", Aggregates...)
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	e := newEngine(t, c)
+	for i := 0; e.Counters().Rules["hot"].Overflowed == 0; i++ {
+		payload := fmt.Appendf(nil, `{"timestamp":%d,"data":{"m1":1.5,"m2":2,"m3":3,"m4":4,"m5":5,"m6":6,"m7":7}}`, millis(start))
+		for range 3 {
+			e.Message(nil, fmt.Sprintf("gh/gw-1:child-%d/telemetry", i), payload, start)
+		}
+	}
+	const most = 16 << 20
+	if used := heap() - before; e.used != DefaultMaxSeries || used > most {
+		t.Errorf("%d series take %d bytes; want at most %d", e.used, used, most)
+	}
+	data, err := e.Snapshot(start, true)
+	if err != nil || len(data) > most/2 {
+		t.Errorf("the state has %d bytes, %v; want at most %d", len(data), err, most/2)
+	}
+	next := newEngine(t, c)
+	if _, err := next.Restore(nil, data, start); err != nil {
+		t.Fatal(err)
+	}
+	again, err := next.Snapshot(start, true)
+	if err != nil || string(again) != string(data) {
+		t.Errorf("the state of %d bytes becomes one of %d, %v", len(data), len(again), err)
+	}
+	runtime.KeepAlive(e)
 }

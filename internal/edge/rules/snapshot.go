@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"cmp"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,19 +16,14 @@ import (
 // snapshotVersion changes with the meaning of a snapshot.
 const snapshotVersion = 1
 
-// snapshot is what an engine remembers, as JSON. Elapsed times are relative to the snapshot.
-type snapshot struct {
-	Version  int                     `json:"version"`
-	Wall     time.Time               `json:"wall"`
-	Clean    bool                    `json:"clean"` // the gateway stopped after it
-	Counters Counters                `json:"counters"`
-	Rules    map[string]ruleSnapshot `json:"rules"`
-	Stamps   map[string]int64        `json:"stamps,omitempty"` // as those of the engine
-}
-
-type ruleSnapshot struct {
-	Source Rule             `json:"source"`
-	Series []seriesSnapshot `json:"series"`
+// snapshotHead begins a snapshot. Behind it come the rules: name, source and series of each. An engine may remember
+// more than a small gateway has memory for a second and a third time: so series are written and read one by one.
+type snapshotHead struct {
+	Version  int              `json:"version"`
+	Wall     time.Time        `json:"wall"`  // elapsed times are relative to it
+	Clean    bool             `json:"clean"` // the gateway stopped after it
+	Counters Counters         `json:"counters"`
+	Stamps   map[string]int64 `json:"stamps,omitempty"` // as those of the engine
 }
 
 type seriesSnapshot struct {
@@ -66,23 +61,47 @@ type scalarSnapshot struct {
 
 // Snapshot returns what the engine remembers, for Restore. Clean says that the gateway stops now: no message follows.
 func (e *Engine) Snapshot(at Time, clean bool) ([]byte, error) {
-	s := snapshot{Version: snapshotVersion, Wall: at.Wall, Clean: clean, Counters: e.Counters(),
-		Rules: map[string]ruleSnapshot{}, Stamps: e.stamps}
+	w := snapshotWriter{}
+	w.Grow(e.written + e.written/8)
+	w.value(snapshotHead{Version: snapshotVersion, Wall: at.Wall, Clean: clean, Counters: e.Counters(), Stamps: e.stamps})
+	w.Truncate(max(0, w.Len()-len("}\n")))
+	w.WriteString(`,"rules":{`)
+	first := true
 	for _, r := range e.rules {
 		if len(r.series) == 0 {
 			continue
 		}
-		kept := ruleSnapshot{Source: r.source}
-		for _, child := range slices.Sorted(maps.Keys(r.series)) {
-			kept.Series = append(kept.Series, r.series[child].snapshot(at))
+		if !first {
+			w.WriteByte(',')
 		}
-		s.Rules[r.name] = kept
+		first = false
+		w.value(r.name)
+		w.WriteString(`:{"source":`)
+		w.value(r.source)
+		w.WriteString(`,"series":[`)
+		for i, child := range slices.Sorted(maps.Keys(r.series)) {
+			if i > 0 {
+				w.WriteByte(',')
+			}
+			w.value(r.series[child].snapshot(at))
+		}
+		w.WriteString("]}")
 	}
-	data, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the state of the rules: %w", err)
+	w.WriteString("}}")
+	e.written = w.Len()
+	return w.Bytes(), w.err
+}
+
+// snapshotWriter writes JSON piece by piece.
+type snapshotWriter struct {
+	bytes.Buffer
+	err error
+}
+
+func (w *snapshotWriter) value(v any) {
+	if err := json.NewEncoder(w).Encode(v); err != nil && w.err == nil {
+		w.err = fmt.Errorf("encoding the state of the rules: %w", err)
 	}
-	return data, nil
 }
 
 func (s *series) snapshot(at Time) seriesSnapshot {
@@ -140,37 +159,6 @@ func (s statisticsSnapshot) statistics() *statistics {
 // ErrSnapshot is the error of Restore for data that this version did not write.
 var ErrSnapshot = errors.New("not a state of the rules that this version can read")
 
-// Restore takes up a snapshot in an engine that has seen no message yet. It appends the results of windows whose rule
-// has changed or is gone to dst. After an error the engine is as it was.
-func (e *Engine) Restore(dst []Output, data []byte, at Time) ([]Output, error) {
-	var s snapshot
-	if err := json.Unmarshal(data, &s); err != nil {
-		return dst, fmt.Errorf("%w: %w", ErrSnapshot, err)
-	}
-	if s.Version != snapshotVersion {
-		return dst, fmt.Errorf("%w: it has version %d, and this program reads %d", ErrSnapshot, s.Version,
-			snapshotVersion)
-	}
-	passed := ago(at.Wall.Sub(s.Wall))
-	e.takeCounters(s)
-	maps.Copy(e.stamps, s.Stamps)
-	for _, name := range slices.Sorted(maps.Keys(s.Rules)) {
-		kept := s.Rules[name]
-		i := slices.IndexFunc(e.rules, func(r *rule) bool { return r.name == name && same(r.source, kept.Source) })
-		if i < 0 {
-			dst = e.orphans(dst, name, kept, at)
-			continue
-		}
-		for _, one := range kept.Series {
-			dst = e.restoreSeries(dst, e.rules[i], one, passed, at)
-		}
-		slices.SortStableFunc(e.rules[i].open, func(a, b *series) int {
-			return cmp.Compare(a.window.closes, b.window.closes)
-		})
-	}
-	return dst, nil
-}
-
 // longAgo is longer than anything is remembered. What a damaged file says does not get beyond it.
 const longAgo = 1000 * 24 * time.Hour
 
@@ -181,23 +169,6 @@ func same(a, b Rule) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && string(x) == string(y)
-}
-
-// takeCounters goes on counting where the snapshot ended.
-func (e *Engine) takeCounters(s snapshot) {
-	e.counters = s.Counters
-	e.counters.Rules = nil
-	for _, r := range e.rules {
-		r.counters = s.Counters.Rules[r.name]
-		if s.Clean {
-			continue
-		}
-		for _, one := range s.Rules[r.name].Series {
-			if one.Window != nil {
-				r.counters.Interrupted++
-			}
-		}
-	}
 }
 
 func (e *Engine) restoreSeries(dst []Output, r *rule, one seriesSnapshot, passed time.Duration, at Time) []Output {
@@ -237,36 +208,7 @@ func (e *Engine) restoreSeries(dst []Output, r *rule, one seriesSnapshot, passed
 	return dst
 }
 
-// orphans forwards the open windows of a rule that has changed or is gone. Alerts that it had raised stay raised if it
-// is an alert still, whose condition ends them, and else are cleared: nobody would end them.
-func (e *Engine) orphans(dst []Output, name string, kept ruleSnapshot, at Time) []Output {
-	r := &rule{name: name, source: kept.Source, priority: kept.Source.priority()}
-	var heir *rule
-	if i := slices.IndexFunc(e.rules, func(r *rule) bool { return r.name == name }); i >= 0 {
-		heir = e.rules[i]
-	}
-	for _, one := range kept.Series {
-		dst = e.orphan(dst, r, one)
-		if !one.Raised {
-			continue
-		}
-		if heir != nil && heir.action == ActionAlert {
-			if s := e.seriesOf(heir, one.Child, at); s != nil {
-				s.raised = true
-			}
-			continue
-		}
-		r.counters.Cleared++
-		dst = e.passed(dst, r, one.Child, at.Wall, []telemetry.Measure{alertState(name, Cleared)})
-	}
-	if heir != nil {
-		heir.counters.Windows += r.counters.Windows
-		heir.counters.Forwarded += r.counters.Forwarded
-		heir.counters.Cleared += r.counters.Cleared
-	}
-	return dst
-}
-
+// orphan forwards the open window of a rule that has changed or is gone.
 func (e *Engine) orphan(dst []Output, r *rule, one seriesSnapshot) []Output {
 	if one.Window == nil || r.source.Window == nil {
 		return dst
