@@ -1,6 +1,9 @@
 package gateway_test
 
 import (
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"strconv"
@@ -9,7 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eclipse/paho.golang/paho"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/gateway"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/uplink"
 )
 
@@ -35,6 +42,76 @@ func TestSize(t *testing.T) {
 	if r.memory > maxMemory {
 		t.Errorf("iot-edge uses %d bytes of memory, want at most %d", r.memory, maxMemory)
 	}
+}
+
+// TestManyChildren: a thousand children over TLS, each with a window of ten measures, do not use up the memory, and all
+// of them connect again at once.
+func TestManyChildren(t *testing.T) {
+	const many = 1000
+	a := newAuthority(t)
+	var names []string
+	for i := range many {
+		names = append(names, fmt.Sprintf("s%d", i))
+	}
+	s := newSite(t, a, "127.0.0.1:1", names)
+	quick := quickHash(t, s.password) // the test is not about hashes
+	for _, name := range names {
+		s.config.Broker.Children[name] = config.Child{Password: quick}
+	}
+	s.config.Log.Level = "info"
+	s.config.Settings.Rules = map[string]rules.Rule{"all": {SQL: allTelemetry,
+		Window: &rules.Window{Seconds: 3600, Aggregates: rules.Aggregates}}}
+	s.save(t)
+	t.Setenv("GOMAXPROCS", "1")
+	p := s.run(t, build(t))
+	for round := range 2 {
+		var all sync.WaitGroup
+		var connected []*child
+		var mu sync.Mutex
+		for worker := range 20 {
+			all.Go(func() {
+				for i := worker; i < many; i += 20 {
+					c, err := s.connect(p.children, names[i], nil)
+					if err == nil {
+						err = c.publish("telemetry", reading(`{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":10}`))
+					}
+					if err != nil {
+						t.Errorf("%s: %v", names[i], err)
+						return
+					}
+					mu.Lock()
+					connected = append(connected, c)
+					mu.Unlock()
+				}
+			})
+		}
+		all.Wait()
+		p.await(t, "all connected", func(s gateway.Status) bool { return s.Children == many })
+		if got := p.status(t).Rules; got.Series != 11*many || got.Rules["all"].Gathered != uint64((round+1)*many) {
+			t.Errorf("rules: %+v", got)
+		}
+		memory := resident(t, p.command.Process.Pid)
+		t.Logf("%d MiB", memory>>20)
+		if memory > maxMemory {
+			t.Errorf("iot-edge uses %d bytes of memory, want at most %d", memory, maxMemory)
+		}
+		for _, c := range connected {
+			_ = c.client.Disconnect(&paho.Disconnect{})
+		}
+		p.await(t, "all gone", func(s gateway.Status) bool { return s.Children == 0 })
+	}
+}
+
+// quickHash is a hash of a password that takes no time.
+func quickHash(t testing.TB, password string) string {
+	t.Helper()
+	salt := []byte("salt")
+	key, err := pbkdf2.Key(sha256.New, password, salt, 1, sha256.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := base64.RawStdEncoding.EncodeToString
+	return "pbkdf2-sha256$1$" + encode(salt) + "$" + encode(key)
 }
 
 // BenchmarkGateway sends from fifty children, with a hundred messages on the way each, and batches upwards within AWS
