@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -49,6 +50,7 @@ type Broker struct {
 	inline    *mqtt.Client // publishes commands
 	strangers *strangers
 	passwords *checker
+	pause     time.Duration // that a refusal takes
 	wills     wills
 	outboxes  map[string]*outbox // of all children
 	addresses func(name string, port int) ([]string, error)
@@ -73,7 +75,7 @@ type Broker struct {
 func Start(o Options) (*Broker, error) {
 	b := &Broker{options: o, clients: map[*mqtt.Client]string{}, short: map[string]bool{}, done: make(chan struct{}),
 		outboxes:  make(map[string]*outbox, len(o.Children)),
-		passwords: newChecker(), addresses: addressesOf}
+		passwords: newChecker(), pause: refusalPause, addresses: addressesOf}
 	for child := range o.Children {
 		b.outboxes[child] = &outbox{}
 	}

@@ -88,6 +88,14 @@ func dial(t testing.TB, b *Broker) *client {
 // write sends a packet; a connection that the broker has closed is none of its business.
 func (c *client) write(pk packets.Packet) error {
 	c.t.Helper()
+	_, err := c.Write(c.encode(pk))
+	return err
+}
+
+func (c *client) reset() { c.read = bufio.NewReader(c.Conn) }
+
+func (c *client) encode(pk packets.Packet) []byte {
+	c.t.Helper()
 	pk.ProtocolVersion = c.version
 	var buf bytes.Buffer
 	var err error
@@ -104,8 +112,7 @@ func (c *client) write(pk packets.Packet) error {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	_, err = c.Write(buf.Bytes())
-	return err
+	return buf.Bytes()
 }
 
 // next returns the type and the body of the next packet.
@@ -129,9 +136,7 @@ func (c *client) next() (kind byte, body []byte, err error) {
 // connect returns the code of the answer, and whether there was a session.
 func (c *client) connect(child, password string, change func(*packets.Packet)) (code byte, session bool, err error) {
 	c.t.Helper()
-	pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connect}, Connect: packets.ConnectParams{
-		ProtocolName: []byte("MQTT"), ClientIdentifier: "x", Clean: true, Keepalive: 60, UsernameFlag: true,
-		PasswordFlag: true, Username: []byte(child), Password: []byte(password)}}
+	pk := connectPacket(child, password)
 	if change != nil {
 		change(&pk)
 	}
@@ -146,6 +151,12 @@ func (c *client) connect(child, password string, change func(*packets.Packet)) (
 		c.t.Fatalf("packet %d %x in place of CONNACK", kind, body)
 	}
 	return body[1], body[0] == 1, nil
+}
+
+func connectPacket(child, password string) packets.Packet {
+	return packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connect}, Connect: packets.ConnectParams{
+		ProtocolName: []byte("MQTT"), ClientIdentifier: "x", Clean: true, Keepalive: 60, UsernameFlag: true,
+		PasswordFlag: true, Username: []byte(child), Password: []byte(password)}}
 }
 
 func (c *client) mustConnect(child string, change func(*packets.Packet)) (session bool) {

@@ -68,7 +68,7 @@ func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	c := connOf(cl.Net.Conn)
 	h.broker.strangers.proves(c, true)
-	late := time.NewTimer(refusalPause)
+	late := time.NewTimer(h.broker.pause)
 	defer late.Stop()
 	child, why := h.identify(cl, pk)
 	if why != "" {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -313,7 +314,8 @@ func (b *Broker) problems(p *problems) {
 	if len(b.Children) == 0 {
 		p.add("broker.children is empty: name the devices behind the gateway")
 	}
-	for name, child := range b.Children {
+	for _, name := range slices.Sorted(maps.Keys(b.Children)) {
+		child := b.Children[name]
 		if !ValidChild(name) {
 			p.add("broker.children has %q: want a name of a-z, A-Z, 0-9, _ and -, of at most %d characters", name,
 				contract.MaxChildName)

@@ -11,7 +11,7 @@ const good = `{
   "broker": {"listen": [{"address": "192.168.10.1:1883", "plain": true}], "children": {"soil-1": {"password": "PASSWORD"}}}
 }`
 
-func goodText(t *testing.T) string {
+func goodText(t testing.TB) string {
 	t.Helper()
 	hash, err := HashPassword("secret")
 	if err != nil {
@@ -128,6 +128,33 @@ func FuzzMerge(f *testing.F) {
 		var p problems
 		if merged.problems(&p); len(p) > 0 {
 			t.Errorf("%s is accepted with %v", desired, p)
+		}
+	})
+}
+
+// FuzzParse: no file panics, and what is accepted is accepted again as it was understood.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(goodText(f)))
+	f.Add([]byte(`{"broker":{"listen":[{"interface":"eth1"}],"children":{"a":{"password":"pbkdf2-sha256$1$$"}}},"drain_seconds":0}`))
+	f.Add([]byte(strings.Replace(goodText(f), "{", `{"settings": {"rules": {"a": {"sql": ""}}, "batch": {}},`, 1)))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := Parse(text)
+		if err != nil {
+			return
+		}
+		again, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := Parse(again)
+		if err != nil {
+			t.Fatalf("%s is accepted, and %s is not: %v", text, again, err)
+		}
+		if twice, err := json.Marshal(other); err != nil || string(twice) != string(again) {
+			t.Fatalf("%s becomes %s, %v", again, twice, err)
+		}
+		if _, err := c.Settings.Merge([]byte("{}")); err != nil {
+			t.Fatalf("%s: nothing changes, and then: %v", text, err)
 		}
 	})
 }

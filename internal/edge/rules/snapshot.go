@@ -63,7 +63,8 @@ type scalarSnapshot struct {
 func (e *Engine) Snapshot(at Time, clean bool) ([]byte, error) {
 	w := snapshotWriter{}
 	w.Grow(e.written + e.written/8)
-	w.value(snapshotHead{Version: snapshotVersion, Wall: at.Wall, Clean: clean, Counters: e.Counters(), Stamps: e.stamps})
+	w.value(snapshotHead{Version: snapshotVersion, Wall: at.Wall, Clean: clean, Counters: e.Counters(),
+		Stamps: e.stamps})
 	w.Truncate(max(0, w.Len()-len("}\n")))
 	w.WriteString(`,"rules":{`)
 	first := true
