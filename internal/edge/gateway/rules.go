@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -17,10 +18,17 @@ import (
 // keepEvery is how often the state of the rules is written. A crash loses what open windows took up since.
 const keepEvery = 30 * time.Second
 
+// store is what decider needs of the queue.
+type store interface {
+	Write(r queue.Record) (uint64, error)
+	Await(sequence uint64) error
+}
+
 // decider applies the rules to what children publish: it puts what is to be forwarded into the queue, and sends
 // commands.
 type decider struct {
 	gateway *Gateway
+	queue   store
 	clock   func() rules.Time
 	file    string // the state of the rules
 
@@ -30,8 +38,10 @@ type decider struct {
 	mu       sync.Mutex
 	engine   *rules.Engine
 	outputs  []rules.Output // scratch
+	owed     []queue.Record // results of rules that the queue has not taken yet
+	owing    int            // their bytes
 	kept     time.Duration
-	unstored uint64 // results of rules that the queue did not take
+	unstored uint64 // results of rules that the queue did not take, and that are lost
 	failed   uint64 // commands that could not be sent
 }
 
@@ -44,7 +54,7 @@ func (d *decider) now() rules.Time {
 
 // startRules makes the rules of the settings hold, with the state that they had when the gateway stopped.
 func (g *Gateway) startRules() error {
-	d := &decider{gateway: g, clock: steady(g.clock, g.queue.Newest()),
+	d := &decider{gateway: g, queue: g.queue, clock: steady(g.clock, g.queue.Newest()),
 		file: filepath.Join(g.config.StateDirectory, "rules.json")}
 	engine, err := g.newEngine(g.settings)
 	if err != nil {
@@ -92,29 +102,61 @@ func (d *decider) take(topic string, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	return d.gateway.queue.Await(last)
+	return d.queue.Await(last)
 }
 
+// maxOwed bounds the memory for what the queue does not take.
+const maxOwed = 4 << 20
+
 // put stores outputs, and sends commands; d.mu is held, so that the messages of a child stay in order. It returns the
-// sequence number of the last record.
+// sequence number of the last record. What the queue does not take, the child sends again; what the rules would not say
+// again then, such as that an alert is raised, is kept until the disk works.
 func (d *decider) put(outputs []rules.Output, now rules.Time) (last uint64, err error) {
+	unpaid := d.pay()
 	for i := range outputs {
 		o := &outputs[i]
 		if o.Kind == rules.ToChild {
 			d.command(o)
 			continue
 		}
-		sequence, failure := d.gateway.queue.Write(queue.Record{Time: now.Wall, Priority: priorities[o.Priority],
-			Topic: o.Topic, Payload: o.Payload})
+		record := queue.Record{Time: now.Wall, Priority: priorities[o.Priority], Topic: o.Topic, Payload: o.Payload}
+		sequence, failure := uint64(0), unpaid
+		if unpaid == nil || !o.Once { // in the order in which the rules said it
+			sequence, failure = d.queue.Write(record)
+		}
 		if failure != nil {
-			err = failure
-			if o.Rule != "" {
-				d.unstored++
-			}
+			err, unpaid = failure, failure
+			d.owe(o, record)
 		}
 		last = max(last, sequence)
 	}
 	return last, err
+}
+
+// owe keeps what the queue did not take.
+func (d *decider) owe(o *rules.Output, record queue.Record) {
+	switch size := len(record.Topic) + len(record.Payload); {
+	case o.Once && d.owing+size <= maxOwed:
+		record.Payload = bytes.Clone(record.Payload)
+		d.owed, d.owing = append(d.owed, record), d.owing+size
+	case o.Once:
+		d.unstored++
+	}
+}
+
+// pay stores what is owed. It returns why the queue does not take it.
+func (d *decider) pay() error {
+	for len(d.owed) > 0 {
+		record := d.owed[0]
+		if _, err := d.queue.Write(record); err != nil {
+			return err
+		}
+		d.owing -= len(record.Topic) + len(record.Payload)
+		d.owed[0] = queue.Record{}
+		d.owed = d.owed[1:]
+	}
+	d.owed = nil
+	return nil
 }
 
 var priorities = map[rules.Priority]queue.Priority{

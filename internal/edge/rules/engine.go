@@ -45,6 +45,8 @@ type Output struct {
 	Payload  []byte // may share memory with the payload that was given to Message
 	Priority Priority
 	Rule     string // "" for a message that no rule took
+	// Once says that the engine remembers to have said this: it does not say it again when the message comes again.
+	Once bool
 }
 
 // Engine applies rules to messages. One goroutine at a time may use it.
@@ -193,7 +195,7 @@ func (e *Engine) out(dst []Output, r *rule, child string, payload []byte) []Outp
 	}
 	r.counters.Forwarded++
 	return append(dst, Output{Child: child, Topic: e.config.Prefix + "/" + child + telemetryTopic, Payload: payload,
-		Priority: r.priority, Rule: r.name})
+		Priority: r.priority, Rule: r.name, Once: r.remembers()})
 }
 
 // forward does what a forward rule does with the result of its SELECT.
@@ -309,7 +311,7 @@ func (e *Engine) seriesOf(r *rule, child string, at Time) *series {
 
 func (r *rule) remembers() bool {
 	s := r.source
-	return s.Window != nil || s.Report != nil || s.RateLimit != nil || r.action == ActionAlert
+	return s.Window != nil || s.Report != nil || s.RateLimit != nil || s.action() == ActionAlert
 }
 
 const (
