@@ -33,8 +33,8 @@ func (f *failing) Write(r queue.Record) (uint64, error) {
 
 func (f *failing) Await(uint64) error { return nil }
 
-// TestDiskFailsAtRules: a child that sends again what the disk did not take is told so by a dead band or an alert no
-// second time; the result waits for the disk, in order, within bounds.
+// TestDiskFailsAtRules: a child sends again what the disk did not take, and a dead band or an alert then says nothing new.
+// So the result waits for the disk, in order, within bounds.
 func TestDiskFailsAtRules(t *testing.T) {
 	zero := 0.0
 	engine, err := rules.New(rules.Config{Prefix: "gh", Gateway: "gw-1", Rules: map[string]rules.Rule{
