@@ -27,6 +27,8 @@ type Engine struct {
 	Drivers  Registry
 	Owner    string // owner token of the assembly
 	Parallel int    // parts at a time; 10 when zero
+	// Tags is what Observe asks for whose tags it should read, beside those that come with an object; nil is allowed.
+	Tags TagIndex
 	// Log receives every step when it is done; nil is allowed. It may be called concurrently.
 	Log func(context.Context, Event)
 	// Scope returns the context that a part's driver is called with, for a logger that should name the part; nil is
@@ -88,6 +90,7 @@ func (e *Engine) Observe(ctx context.Context, parts []Part, prior []Record) ([]R
 			refs[part.Kind] = append(refs[part.Kind], r.Ref(e.Owner))
 		}
 	}
+	suspect := e.suspects(ctx, wanted, before)
 	var mu sync.Mutex
 	after := byKey(prior)
 	failed, skipped := e.walk(withPass(ctx, refs), nodes, func(ctx context.Context, key string) error {
@@ -95,7 +98,7 @@ func (e *Engine) Observe(ctx context.Context, parts []Part, prior []Record) ([]R
 		if part == nil {
 			return nil
 		}
-		rec, err := e.observeRecord(ctx, part, before)
+		rec, err := e.observeRecord(ctx, part, before, suspect)
 		if err != nil {
 			return err
 		}
@@ -108,15 +111,24 @@ func (e *Engine) Observe(ctx context.Context, parts []Part, prior []Record) ([]R
 }
 
 // observeRecord reads one part and says how it stands to what is wanted.
-func (e *Engine) observeRecord(ctx context.Context, part *Part, records map[string]Record) (Record, error) {
+func (e *Engine) observeRecord(
+	ctx context.Context,
+	part *Part,
+	records map[string]Record,
+	suspect func(arn string) bool,
+) (Record, error) {
 	rec := records[part.Key]
 	d, err := e.driver(part)
 	if err != nil {
 		return rec, err
 	}
+	ref := rec.Ref(e.Owner)
+	if suspect(rec.ARN) {
+		ref = ref.InFull()
+	}
 	var obj *anyObject
 	if err := e.step(ctx, part, Reading, "", func() (err error) {
-		obj, err = d.observe(ctx, rec.Ref(e.Owner))
+		obj, err = d.observe(ctx, ref)
 		return err
 	}); err != nil {
 		return rec, err

@@ -29,6 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -92,6 +93,7 @@ type Clients struct {
 	apiGateway         lazy[*APIGateway]
 	greengrass         lazy[*Greengrass]
 	iotData            lazy[*IoTData]
+	tagging            lazy[*ResourceGroupsTagging]
 }
 
 // shared is what the clients of all regions have in common.
@@ -468,6 +470,16 @@ func (c *Clients) APIGateway() *APIGateway {
 	return c.apiGateway.get(func() *APIGateway {
 		return newAPIGateway(apigatewayv2.NewFromConfig(c.config("apigatewayv2"),
 			func(o *apigatewayv2.Options) { o.BaseEndpoint = c.endpoint("apigatewayv2", o.BaseEndpoint) }))
+	})
+}
+
+// ResourceGroupsTagging is the Resource Groups Tagging API.
+func (c *Clients) ResourceGroupsTagging() *ResourceGroupsTagging {
+	return c.tagging.get(func() *ResourceGroupsTagging {
+		return newResourceGroupsTagging(resourcegroupstaggingapi.NewFromConfig(c.config("resourcegroupstaggingapi"),
+			func(o *resourcegroupstaggingapi.Options) {
+				o.BaseEndpoint = c.endpoint("resourcegroupstaggingapi", o.BaseEndpoint)
+			}))
 	})
 }
 

@@ -34,6 +34,7 @@ var EndpointServices = []string{
 	"kinesis",
 	"lambda",
 	"logs",
+	"resourcegroupstaggingapi",
 	"s3",
 	"scheduler",
 	"secretsmanager",

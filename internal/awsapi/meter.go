@@ -71,6 +71,9 @@ var defaultRates = map[string]float64{
 	"ssm:PutParameter": 3, "secretsmanager:CreateSecret": 50, "secretsmanager:UpdateSecret": 50,
 	"secretsmanager:DeleteSecret": 50,
 
+	// ["Service quotas" of Tag Editor]
+	"resourcegroupstaggingapi:GetResources": 15,
+
 	// API Gateway counts all operations of an account together ["Amazon API Gateway quotas"].
 	"apigatewayv2:*": 10,
 

@@ -11,7 +11,7 @@ import (
 func TestEveryOperationIsThere(t *testing.T) {
 	c := New(aws.Config{Region: "eu-west-1"}, Options{})
 	for _, service := range []any{c.APIGateway(), c.Athena(), c.CloudWatch(), c.DynamoDB(), c.Firehose(), c.Glue(), c.Greengrass(), c.IAM(), c.IoT(), c.Kinesis(),
-		c.Lambda(), c.Logs(), c.SNS(), c.SQS(), c.SSM(), c.Scheduler(), c.SecretsManager(), c.TimestreamInfluxDB(),
+		c.Lambda(), c.Logs(), c.ResourceGroupsTagging(), c.SNS(), c.SQS(), c.SSM(), c.Scheduler(), c.SecretsManager(), c.TimestreamInfluxDB(),
 		c.TimestreamWrite()} {
 		v := reflect.ValueOf(service).Elem()
 		if v.NumField() < 2 {

@@ -16,6 +16,7 @@ var prefixes = map[string]string{
 	"STS":             "sts", "KMS": "kms", "Firehose": "firehose", "Glue": "glue", "Athena": "athena",
 	"CloudWatch": "cloudwatch", "Scheduler": "scheduler", "ApiGatewayV2": "apigateway", "apigatewayv2": "apigateway",
 	"GreengrassV2": "greengrass", "greengrassv2": "greengrass",
+	"Resource Groups Tagging API": "tag", "resourcegroupstaggingapi": "tag",
 }
 
 // verbs are the actions of API Gateway, which are named after HTTP methods, by how the operations begin. Tags of its

@@ -327,6 +327,7 @@ var table = []statement{
 	{sid: "InfluxDBLists", service: "timestream-influxdb", resources: everything, actions: `
 		CreateDbInstance ListDbInstances`},
 	{sid: "TimeSeriesEndpoint", service: "timestream", resources: everything, actions: `DescribeEndpoints`},
+	{sid: "TagIndex", service: "tag", resources: everything, actions: `GetResources`},
 	{sid: "LogLists", service: "logs", resources: everything, actions: `DescribeLogGroups`},
 	{sid: "ParameterLists", service: "ssm", resources: everything, actions: `DescribeParameters`},
 	{sid: "SecretLists", service: "secretsmanager", resources: everything, actions: `BatchGetSecretValue ListSecrets`},

@@ -88,13 +88,13 @@ func TestPolicyIsWhatTheSourcesCall(t *testing.T) {
 
 // input is where a call is made up: the SDK's input type names service and operation.
 var input = regexp.MustCompile(
-	`\b(apigatewayv2|iot|iotdataplane|kinesis|timestreamwrite|timestreaminfluxdb|dynamodb|s3|sns|sqs|iam|lambda|cloudwatch|cloudwatchlogs|firehose|glue|athena|ssm|secretsmanager|sts|kms|scheduler|greengrassv2)\.([A-Z][A-Za-z0-9]+)Input\b`,
+	`\b(apigatewayv2|iot|iotdataplane|kinesis|timestreamwrite|timestreaminfluxdb|dynamodb|s3|sns|sqs|iam|lambda|cloudwatch|cloudwatchlogs|firehose|glue|athena|ssm|secretsmanager|sts|kms|scheduler|greengrassv2|resourcegroupstaggingapi)\.([A-Z][A-Za-z0-9]+)Input\b`,
 )
 
 func callsBelow(t *testing.T, root string) map[string]bool {
 	t.Helper()
 	named := map[string]string{"timestreamwrite": "timestream", "timestreaminfluxdb": "timestream-influxdb",
-		"cloudwatchlogs": "logs", "iotdataplane": "iot"}
+		"cloudwatchlogs": "logs", "iotdataplane": "iot", "resourcegroupstaggingapi": "tag"}
 	actions := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||

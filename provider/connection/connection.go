@@ -3,12 +3,17 @@
 package connection
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/tagindex"
 )
 
 // Connection is handed from the provider to its resources.
@@ -23,6 +28,30 @@ type Connection struct {
 	IgnoreTags IgnoreTags
 	// Version of the provider, such as "1.2.0"; "dev" in a build without one.
 	Version string
+
+	mu      sync.Mutex
+	indexes map[*awsapi.Clients]*tagindex.Index
+}
+
+// TagIndex is the index of tags that the clients' account and region have, the same one for all resources: what it
+// cannot read once, it does not ask for again.
+func (c *Connection) TagIndex(clients *awsapi.Clients) *tagindex.Index {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	index, ok := c.indexes[clients]
+	if !ok {
+		index = tagindex.New(clients, logNoIndex)
+		if c.indexes == nil {
+			c.indexes = map[*awsapi.Clients]*tagindex.Index{}
+		}
+		c.indexes[clients] = index
+	}
+	return index
+}
+
+func logNoIndex(ctx context.Context, err error) {
+	tflog.Warn(ctx, "the index of tags cannot be read (tag:GetResources), so tags that somebody has changed by hand "+
+		"show only where they come with the object", map[string]any{"error": err.Error()})
 }
 
 // IgnoreTags names tags that the provider neither sets, changes nor removes.

@@ -71,7 +71,7 @@ func newSession(ctx context.Context, conn *connection.Connection, m *model, o op
 		keepsAdopted: o.keepAdopted || !m.forceDestroy()}
 	if o.purpose == deleting {
 		s.env = place(clients, m)
-		s.equip(ctx, o.purpose, spec.Fleet{})
+		s.equip(ctx, conn, o.purpose, spec.Fleet{})
 		return s, nil
 	}
 	if o.purpose != comparing {
@@ -94,12 +94,12 @@ func newSession(ctx context.Context, conn *connection.Connection, m *model, o op
 	if s.parts, err = pipeline.Build(m.spec, s.env); err != nil {
 		return nil, err
 	}
-	s.equip(ctx, o.purpose, s.wantedFleet())
+	s.equip(ctx, conn, o.purpose, s.wantedFleet())
 	return s, nil
 }
 
 // equip makes the engine. Wanted is the fleet as described; it supplies what the record does not hold.
-func (s *session) equip(ctx context.Context, purpose purpose, wanted spec.Fleet) {
+func (s *session) equip(ctx context.Context, conn *connection.Connection, purpose purpose, wanted spec.Fleet) {
 	var names []string
 	if purpose == applying {
 		names = slices.Sorted(maps.Keys(wanted.Devices))
@@ -116,6 +116,7 @@ func (s *session) equip(ctx context.Context, purpose purpose, wanted spec.Fleet)
 		Progress:     bulk.Paced(progressInterval, time.Now, func(p bulk.Progress) { logProgress(ctx, p) }),
 	})
 	s.engine = &assembly.Engine{Drivers: drivers.Registry(s.clients, s.fleet), Owner: s.env.Owner, Log: log,
+		Tags:  conn.TagIndex(s.clients),
 		Scope: func(ctx context.Context, key string) context.Context { return tflog.SetField(ctx, "part", key) }}
 }
 

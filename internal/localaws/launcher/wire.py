@@ -26,6 +26,7 @@ SIGNED_FOR = {
     "iotdata": ["iot-data"],
     "monitoring": ["cloudwatch"],
     "states": ["stepfunctions"],
+    "tagging": ["resourcegroupstaggingapi"],
     "timestream": ["timestream-write", "timestream-query"],
 }
 # Headers of the transport, of signatures and of the SDKs.

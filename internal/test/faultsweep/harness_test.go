@@ -18,6 +18,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/s3bucket"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/tagindex"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/faultproxy"
@@ -66,9 +67,15 @@ func (b readOnlyBodies) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.RoundTripper.RoundTrip(r)
 }
 
-func (a *localAWS) clients() *awsapi.Clients {
+func (a *localAWS) clients() *awsapi.Clients { return a.clientsWith(nil) }
+
+// clientsWith are clients some of whose requests are answered by instead; it returns nil for the others.
+func (a *localAWS) clientsWith(instead func(*http.Request) *http.Response) *awsapi.Clients {
 	cfg := a.server.Config(a.t)
 	cfg.BaseEndpoint, cfg.HTTPClient = aws.String(a.proxy.URL), a.client
+	if instead != nil {
+		cfg.HTTPClient = &http.Client{Transport: answering{a.client.Transport, instead}}
+	}
 	attempts := a.attempts
 	cfg.Retryer = func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) {
@@ -79,6 +86,20 @@ func (a *localAWS) clients() *awsapi.Clients {
 	return awsapi.New(cfg, awsapi.Options{
 		S3UsePathStyle: true, Unlimited: true, Clock: awsapi.NewInstantClock(), Waiting: a.waiting,
 	}).WithAccount(mototest.AccountID)
+}
+
+// answering answers some requests itself.
+type answering struct {
+	http.RoundTripper
+	instead func(*http.Request) *http.Response
+}
+
+// RoundTrip sends r, or answers it.
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	if response := a.instead(r); response != nil {
+		return response, nil
+	}
+	return a.RoundTripper.RoundTrip(r)
 }
 
 // noLimit keeps the SDK's retry budget out of the way: a sweep fails more requests than any real client.
@@ -121,9 +142,12 @@ func newRun(t testing.TB, c *awsapi.Clients, s pipeline.Spec, owner string) run 
 	}
 	f := fleet.New(c, nil, fleetOptions(t, parts))
 	return run{
-		engine: &assembly.Engine{Drivers: drivers.Registry(c, f), Owner: owner, Parallel: 4},
-		parts:  parts,
-		fleet:  f,
+		engine: &assembly.Engine{
+			Drivers: drivers.Registry(c, f), Owner: owner, Parallel: 4,
+			Tags: tagindex.New(c, func(context.Context, error) {}),
+		},
+		parts: parts,
+		fleet: f,
 	}
 }
 

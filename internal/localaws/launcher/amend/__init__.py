@@ -18,6 +18,7 @@ from amend import (
     scheduler,
     shadows,
     streams,
+    tagging,
     timestream,
 )
 
@@ -39,6 +40,7 @@ MODULES = (
     scheduler,
     shadows,
     streams,
+    tagging,
     timestream,
 )
 

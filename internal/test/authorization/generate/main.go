@@ -25,7 +25,7 @@ import (
 var services = []string{
 	"apigateway", "athena", "cloudwatch", "dynamodb", "ec2", "es", "firehose", "geo", "glue", "greengrass", "iam", "iot",
 	"iotsitewise", "kinesis", "kms", "lambda", "logs", "s3", "scheduler", "secretsmanager", "sns", "sqs",
-	"ssm", "states", "sts", "timestream", "timestream-influxdb", "xray",
+	"ssm", "states", "sts", "tag", "timestream", "timestream-influxdb", "xray",
 }
 
 func main() {
