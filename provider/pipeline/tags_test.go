@@ -10,12 +10,13 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/test/awstest"
 )
 
 const taggedRole = "greenhouse-us-east-1-processor"
 
-// The provider's default_tags and the pipeline's own reach every object; ignored ones are left to others. A refresh sees
-// those of a role, which come with it.
+// The provider's default_tags and the pipeline's own reach every object; ignored ones are left to others.
 func TestTags(t *testing.T) {
 	w := newLocalAWS(t)
 	body := block(base)
@@ -61,6 +62,43 @@ func TestTags(t *testing.T) {
 				return nil
 			},
 		},
+	)
+}
+
+// A tag of each object that has some is changed by hand: the refresh sees it, also where reading tags takes a request,
+// and the plan puts it back. Ignored tags are left alone.
+func TestDriftOfTags(t *testing.T) {
+	w := newLocalAWS(t)
+	config := w.provider("  default_tags { tags = { team = \"farm\" } }\n  ignore_tags { key_prefixes = [\"scanner:\"] }\n") +
+		block(everything(t))
+	state := &recorded{}
+	changed := func(key, value string) func() {
+		return func() {
+			for _, r := range state.parts {
+				if awstest.TaggedApart(r.Kind) {
+					w.SetTag(t, r, key, value)
+				}
+			}
+		}
+	}
+	seen := func(s *terraform.State) error {
+		var checks []resource.TestCheckFunc
+		for key, r := range state.parts {
+			if awstest.TaggedApart(r.Kind) {
+				checks = append(checks, resource.TestCheckResourceAttr(address, "parts."+key+".status", "drifted: tags"))
+			}
+		}
+		if len(checks) < 25 {
+			return fmt.Errorf("the pipeline has only %d objects with tags", len(checks))
+		}
+		return resource.ComposeAggregateTestCheckFunc(checks...)(s)
+	}
+	w.run(
+		resource.TestStep{Config: config, Check: state.take},
+		resource.TestStep{PreConfig: changed("scanner:seen", "yes"), Config: config,
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}},
+		resource.TestStep{PreConfig: changed("team", "other"), RefreshState: true, ExpectNonEmptyPlan: true, Check: seen},
+		repaired(w, config, nil),
 	)
 }
 

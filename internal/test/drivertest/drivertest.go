@@ -148,6 +148,11 @@ func (l Life[S]) settled(ctx context.Context, t *testing.T, ref assembly.Ref, wa
 	if diff := cmp.Diff(id, got.Identity); diff != "" {
 		t.Errorf("identity: %s", diff)
 	}
+	_, apart := any(want).(assembly.Tagged)
+	tags := reflect.ValueOf(got.Spec).FieldByName("Tags")
+	if leftOut := tags.IsValid() && tags.IsNil(); leftOut != apart {
+		t.Errorf("a brief read leaves out the tags: %v; the spec implements assembly.Tagged: %v", leftOut, apart)
+	}
 	full, err := l.Driver.Observe(ctx, ref.InFull())
 	if err != nil || full == nil || full.Owner != Owner {
 		t.Fatalf("observing in full: %+v, %v", full, err)
