@@ -58,7 +58,7 @@ func TestSuspects(t *testing.T) {
 		arns    []string
 		want    []string
 	}{
-		{why: "all as they should be", arns: []string{queue, bucket, rule},
+		{why: "nothing differs", arns: []string{queue, bucket, rule},
 			entries: []map[string]any{entry(queue, owned("farm")), entry(bucket, owned("farm")), entry(rule, owned("farm"))}},
 		{why: "another value", arns: []string{queue}, want: []string{queue},
 			entries: []map[string]any{entry(queue, owned("other"))}},
@@ -112,7 +112,7 @@ func TestManyObjects(t *testing.T) {
 	}
 }
 
-// Whoever may not read the index goes without, is told once, and does not ask again.
+// Whoever may not read the index goes on without it, hears of it once, and does not ask again.
 func TestFailure(t *testing.T) {
 	requests, told := 0, []string{}
 	clients := drivertest.Stub(t, func(string, map[string]any) string {

@@ -110,7 +110,7 @@ func TestOwnerTagsRemovedByHand(t *testing.T) {
 	_, err = a.apply(sweepSpec(1), token, records)
 	var problem *assembly.Failure
 	if !errors.As(err, &problem) || problem.Wrote || len(problem.Problems) < len(foreign) {
-		t.Errorf("applying over %d objects of nobody: %v", len(foreign), err)
+		t.Errorf("applying over %d objects without an owner: %v", len(foreign), err)
 	}
 	if _, err := a.destroy(token, foreign); err != nil {
 		t.Errorf("destroy: %v", err)
