@@ -5,6 +5,7 @@ package loggroup
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,9 @@ import (
 
 // conflictTimeout bounds the wait until another change of the group is done.
 const conflictTimeout = time.Minute
+
+// batch is the most groups that a request may name [DescribeLogGroups, logGroupIdentifiers].
+const batch = 50
 
 // Driver implements assembly.Driver for log groups; the ID is the group's name.
 type Driver struct {
@@ -76,22 +80,62 @@ func (d *Driver) tags(ctx context.Context, name string) (map[string]string, erro
 
 func (d *Driver) arn(name string) string { return d.c.ARN("logs", "log-group:"+name) }
 
-// describe reads groups with one call for all whose names begin alike up to their last dash, as those of a pipeline's
+// describe reads recorded groups with one call, and looks by name for those that it does not give.
+func (d *Driver) describe(ctx context.Context, refs []assembly.Ref) (map[string]types.LogGroup, error) {
+	found := make(map[string]types.LogGroup, len(refs))
+	var recorded, left []string
+	for _, ref := range refs {
+		if ref.ID != "" {
+			recorded = append(recorded, ref.Name)
+		}
+	}
+	for some := range slices.Chunk(recorded, batch) {
+		if err := d.named(ctx, some, found); err != nil {
+			return nil, err
+		}
+	}
+	for _, ref := range refs {
+		if _, ok := found[ref.Name]; !ok {
+			left = append(left, ref.Name)
+		}
+	}
+	return found, d.look(ctx, left, found)
+}
+
+// named adds the groups of these names. One that is not there is looked for by look as well: AWS does not document what
+// it answers then, and a service that does not know the parameter gives groups that nobody asked for.
+func (d *Driver) named(ctx context.Context, names []string, found map[string]types.LogGroup) error {
+	if len(names) < 2 {
+		return nil
+	}
+	out, err := d.c.Logs().DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupIdentifiers: names})
+	if awsapi.IsNotFound(err) || awsapi.Is(err, "InvalidParameterException") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, group := range out.LogGroups {
+		found[aws.ToString(group.LogGroupName)] = group
+	}
+	return nil
+}
+
+// look adds groups with one call for all whose names begin alike up to their last dash, as those of a pipeline's
 // functions do. AWS lists what begins with a prefix; when others have so many groups there that ours are not on the
 // first page, each is asked for.
-func (d *Driver) describe(ctx context.Context, refs []assembly.Ref) (map[string]types.LogGroup, error) {
+func (d *Driver) look(ctx context.Context, wanted []string, found map[string]types.LogGroup) error {
 	alike := map[string][]string{}
-	for _, ref := range refs {
-		prefix := ref.Name[:strings.LastIndexByte(ref.Name, '-')+1]
-		alike[prefix] = append(alike[prefix], ref.Name)
+	for _, name := range wanted {
+		prefix := name[:strings.LastIndexByte(name, '-')+1]
+		alike[prefix] = append(alike[prefix], name)
 	}
-	found := make(map[string]types.LogGroup, len(refs))
 	for prefix, names := range alike {
 		complete := false
 		if len(names) > 1 && prefix != "" {
 			var err error
 			if complete, err = d.list(ctx, prefix, found); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		for _, name := range names {
@@ -99,11 +143,11 @@ func (d *Driver) describe(ctx context.Context, refs []assembly.Ref) (map[string]
 				continue
 			}
 			if _, err := d.list(ctx, name, found); err != nil { // in order, so that it is the first
-				return nil, err
+				return err
 			}
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // list adds one page of the groups whose names begin with a prefix, and reports whether there are no more.

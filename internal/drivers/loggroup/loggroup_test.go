@@ -2,6 +2,8 @@ package loggroup
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -130,5 +132,67 @@ func TestCreateThatIsCutShortLeavesItsIdentity(t *testing.T) {
 	got, err := d.Observe(t.Context(), ref)
 	if err != nil || len(d.Diff(got.Spec, want)) > 0 {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// Recorded groups are read with one request, whatever they are called. A service that does not know how, or does not
+// name an absent one, is asked as before.
+func TestSeveralGroups(t *testing.T) {
+	const other, third = "/aws/kinesisfirehose/greenhouse-archive", "/aws/lambda/greenhouse-alerts"
+	group := func(names ...string) string {
+		var list []string
+		for _, name := range names {
+			list = append(list, fmt.Sprintf(`{"logGroupName":%q,"arn":"arn:aws:logs:us-east-1:123456789012:log-group:%s:*"}`,
+				name, name))
+		}
+		return `{"logGroups":[` + strings.Join(list, ",") + `]}`
+	}
+	recorded := func(names ...string) (refs []assembly.Ref) {
+		for _, name := range names {
+			refs = append(refs, assembly.Ref{Name: name, ID: name, Owner: drivertest.Owner})
+		}
+		return refs
+	}
+	for _, tc := range []struct {
+		why      string
+		refs     []assembly.Ref
+		answer   string // to a request that names groups
+		found    int
+		requests int
+	}{
+		{"all are there", recorded(name, other, third), group(name, other, third), 3, 1},
+		{"one is missing", recorded(name, other), group(name), 1, 2},
+		{"AWS says that one is missing", recorded(name, third), `{"__type":"ResourceNotFoundException"}`, 2, 2},
+		{"the parameter is refused", recorded(name, third), `{"__type":"InvalidParameterException"}`, 2, 2},
+		{"the parameter is ignored", recorded(name, third), group("/aws/lambda/a", "/aws/lambda/b"), 2, 2},
+		{"one group", recorded(name), "", 1, 1},
+		{"nothing is recorded", []assembly.Ref{{Name: name}, {Name: third}}, "", 2, 1},
+	} {
+		t.Run(tc.why, func(t *testing.T) {
+			requests := 0
+			d := New(drivertest.Stub(t, func(_ string, input map[string]any) string {
+				requests++
+				if input["logGroupIdentifiers"] != nil {
+					return tc.answer
+				}
+				if prefix, _ := input["logGroupNamePrefix"].(string); !strings.HasPrefix(name, prefix) {
+					return group()
+				}
+				return group(third, name)
+			}))
+			found, err := d.describe(t.Context(), tc.refs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for _, ref := range tc.refs {
+				if _, ok := found[ref.Name]; ok {
+					n++
+				}
+			}
+			if n != tc.found || requests != tc.requests {
+				t.Errorf("%d of %d groups with %d requests, want %d with %d", n, len(tc.refs), requests, tc.found, tc.requests)
+			}
+		})
 	}
 }

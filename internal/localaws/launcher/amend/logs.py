@@ -1,7 +1,10 @@
-"""CloudWatch Logs: a group's tags go with it."""
+"""CloudWatch Logs: a group's tags go with it, and groups are described by their names."""
+
+import json
 
 import amend
 from moto.logs.models import LogsBackend
+from moto.logs.responses import LogsResponse
 
 
 def forgets_tags(delete):
@@ -15,5 +18,18 @@ def forgets_tags(delete):
     return method
 
 
+def describes_named(describe):
+    # [DescribeLogGroups, logGroupIdentifiers]; moto ignores them. That an absent group is left out is not documented.
+    def method(self):
+        names = self._get_param("logGroupIdentifiers")
+        if not names:
+            return describe(self)
+        groups = self.logs_backend.groups
+        return json.dumps({"logGroups": [groups[name].to_describe_dict() for name in sorted(names) if name in groups]})
+
+    return method
+
+
 def apply():
+    amend.after(LogsResponse, "describe_log_groups", describes_named)
     amend.after(LogsBackend, "delete_log_group", forgets_tags)
