@@ -22,7 +22,11 @@ type TagIndex interface {
 
 // suspects reports whether the tags of a recorded object have to be read, by its ARN. It asks the index once for all
 // parts, when the first of them is about to be read.
-func (e *Engine) suspects(ctx context.Context, parts map[string]*Part, records map[string]Record) func(arn string) bool {
+func (e *Engine) suspects(
+	ctx context.Context,
+	parts map[string]*Part,
+	records map[string]Record,
+) func(arn string) bool {
 	wanted := map[string]map[string]string{}
 	for key, part := range parts {
 		rec := records[key]
