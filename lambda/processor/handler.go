@@ -16,13 +16,10 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/deadletter"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/envelope"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/awsenv"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/emf"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/lambdalog"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/internal/thing"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/stream"
-	"github.com/iot-pipeline/terraform-provider-iot/lambda/telemetry"
 )
 
 // concurrency limits the concurrent calls, over all stores.
@@ -40,7 +37,7 @@ type processor struct {
 	deadLetters *deadletter.Sender
 	connect     func() // opens a connection to DynamoDB; nil without a table
 	// decoders has one decoder per processor; Lambda gives a function up to six.
-	decoders []*telemetry.Decoder
+	decoders []decoder
 	log      *slog.Logger
 	level    string
 	out      io.Writer // metrics
@@ -66,11 +63,11 @@ func newProcessor(getenv func(string) string, out io.Writer) (*processor, error)
 	}
 	p.log = lambdalog.New(out, p.level)
 	for range runtime.GOMAXPROCS(0) {
-		decoder, err := telemetry.New(c.telemetry)
+		d, err := newDecoder(c)
 		if err != nil {
 			return nil, err
 		}
-		p.decoders = append(p.decoders, decoder)
+		p.decoders = append(p.decoders, d)
 	}
 	if c.table != "" {
 		p.history = newHistory(c, cfg)
@@ -135,105 +132,6 @@ func phases(ctx context.Context, now time.Time) (stores, letters context.Context
 	letters, cancelLetters := context.WithDeadline(ctx, deadline.Add(-reserve))
 	stores, cancelStores := context.WithDeadline(letters, deadline.Add(-2*reserve))
 	return stores, letters, func() { cancelStores(); cancelLetters() }
-}
-
-// decodeShare is how many records justify a decoder of their own.
-const decodeShare = 500
-
-// decode reads every record. It splits a large batch into as many runs as there are processors and decoders.
-func (p *processor) decode(ctx context.Context, b *batch, metrics *emf.Recorder) {
-	n := len(b.records)
-	runs := make([]run, max(1, min(len(p.decoders), n/decodeShare)))
-	var workers sync.WaitGroup
-	for r := range runs {
-		workers.Go(func() {
-			runs[r].decoder = p.decoders[r]
-			p.decodeRun(ctx, b, &runs[r], n*r/len(runs), n*(r+1)/len(runs))
-		})
-	}
-	workers.Wait()
-	b.readings, b.presences = runs[0].readings, runs[0].presences
-	skipped, implausible := runs[0].skipped, runs[0].implausible
-	for _, r := range runs[1:] {
-		b.readings = append(b.readings, r.readings...)
-		b.presences = append(b.presences, r.presences...)
-		skipped, implausible = skipped+r.skipped, implausible+r.implausible
-	}
-	metrics.Count(contract.ReceivedMetric, n)
-	metrics.Count("Accepted", n-len(b.rejected))
-	metrics.Count("SkippedValues", skipped)
-	if implausible > 0 {
-		metrics.Count("ImplausibleTime", implausible)
-	}
-}
-
-// run decodes a part of a batch.
-type run struct {
-	decoder  *telemetry.Decoder
-	readings []reading
-	decoded  []telemetry.Reading // of one record; its memory is reused
-	// presences are the events about connections.
-	presences []presence
-
-	skipped, implausible int
-}
-
-// decodeRun reads the records from start up to end.
-func (p *processor) decodeRun(ctx context.Context, b *batch, r *run, start, end int) {
-	debug := p.log.Enabled(ctx, slog.LevelDebug)
-	r.readings = make([]reading, 0, end-start)
-	for i := start; i < end; i++ {
-		record := &b.records[i]
-		if debug {
-			p.log.DebugContext(ctx, "record", "thing", record.PartitionKey, "sequence_number", record.SequenceNumber,
-				"payload", record.Data)
-		}
-		if err := r.read(record, i); err != nil {
-			var refused *telemetry.Error
-			errors.As(err, &refused)
-			b.reject(i, string(refused.Reason), refused.Detail)
-		}
-	}
-}
-
-// The processor's own reasons; the decoder's are in package telemetry, the stores' next to their checks.
-const (
-	damagedRecord = telemetry.Reason("damaged_record")
-	invalidThing  = telemetry.Reason("invalid_thing")
-)
-
-// read decodes one record. The error is a *telemetry.Error.
-func (r *run) read(record *stream.Record, index int) error {
-	if record.Damaged {
-		return &telemetry.Error{Reason: damagedRecord, Detail: "the record's data is not base64"}
-	}
-	if !thing.Valid(record.PartitionKey) {
-		return &telemetry.Error{Reason: invalidThing, Detail: "the partition key is not a thing's name"}
-	}
-	switch envelope.KindOf(record.Data) {
-	case envelope.Status:
-		return r.readStatus(record, index)
-	case envelope.Presence:
-		return r.readPresence(record, index)
-	case envelope.CommandResult:
-		return r.readResult(record, index)
-	}
-	return r.readTelemetry(record, index)
-}
-
-func (r *run) readTelemetry(record *stream.Record, index int) error {
-	var err error
-	if r.decoded, err = r.decoder.Append(r.decoded[:0], record.Data, record.Arrival()); err != nil {
-		return err
-	}
-	for _, one := range r.decoded {
-		r.readings = append(r.readings, reading{Reading: one, record: index})
-		r.skipped += one.Skipped
-		if one.Implausible {
-			r.implausible++
-		}
-	}
-	return nil
 }
 
 // store writes to all stores at the same time, and returns when every call has ended. The calls report to the batch,

@@ -227,16 +227,16 @@ func again(b *batch, rows []row, rejected []types.RejectedRecord) []row {
 			}
 			return nil
 		}
-		if existing := aws.ToInt64(r.ExistingVersion); existing > 0 &&
-			existing/versionsPerMilli == rows[i].version/versionsPerMilli {
-			// Two messages have the same device, time and arrival millisecond. If their versions are equal, the later
-			// one, this one, takes the next. If this one's is lower, it is the earlier message in a replay, and was
-			// superseded long ago. A version of a later millisecond is another case: AWS's reason shows it.
-			if existing == rows[i].version {
-				next := rows[i]
-				next.version = existing + 1
-				retry = append(retry, next)
-			}
+		switch existing := aws.ToInt64(r.ExistingVersion); {
+		case existing == rows[i].version:
+			// Two messages have the same device, time and arrival millisecond. The later one, this one, takes the next.
+			next := rows[i]
+			next.version = existing + 1
+			retry = append(retry, next)
+			continue
+		case existing > rows[i].version:
+			// This is the earlier message of two with the same device and time, in a replay, or from a queue that has
+			// delivered the later one first. The later one is stored, as if they had come in order.
 			continue
 		}
 		b.reject(rows[i].record(b), timestreamReason, rows[i].describe(b, aws.ToString(r.Reason)))

@@ -201,7 +201,7 @@ func TestIdentitiesTakeNoMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := run{decoder: decoder}
+	r := run{decode: decoder.Append}
 	if err := r.read(&records[0], 0); err != nil {
 		t.Fatal(err)
 	}
