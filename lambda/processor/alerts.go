@@ -81,7 +81,7 @@ func (a *alerts) store(ctx context.Context, b *batch, w *work) {
 }
 
 // pass passes a record on if the statement selects it. A record without readable measures is looked at as well: its
-// payload may meet a condition. A mistake of the SQL engine that shows with this record costs the record, not its batch.
+// payload may meet a condition. A mistake of the program that shows with this record costs the record, not its batch.
 func (a *alerts) pass(ctx context.Context, b *batch, i int) {
 	r := &b.records[i]
 	if r.Damaged || !thing.Valid(r.PartitionKey) || envelope.KindOf(r.Data) != envelope.Telemetry {
@@ -92,7 +92,7 @@ func (a *alerts) pass(ctx context.Context, b *batch, i int) {
 			a.log.ErrorContext(ctx, "the conditions of alerts panicked; sending the record to the dead-letter queue",
 				"thing", r.PartitionKey, "sequence_number", r.SequenceNumber, "error", fmt.Sprint(v), "stack",
 				string(debug.Stack()))
-			b.reject(i, string(panicked), "the SQL engine has a mistake that this record shows")
+			b.reject(i, string(panicked), "the processor has a mistake that this record shows")
 		}
 	}()
 	result, err := a.query.Eval(ctx, &iotsql.Message{
