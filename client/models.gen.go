@@ -211,6 +211,9 @@ type DeviceDetails struct {
 	// DisconnectedAt When its last connection ended
 	DisconnectedAt *time.Time `json:"disconnected_at,omitempty"`
 
+	// Gateway The gateway that the device is behind
+	Gateway *string `json:"gateway,omitempty"`
+
 	// LastSeen When the newest message arrived
 	LastSeen *time.Time `json:"last_seen,omitempty"`
 
@@ -220,7 +223,7 @@ type DeviceDetails struct {
 	// MeasuredAt The device's own time of its latest measures
 	MeasuredAt *time.Time `json:"measured_at,omitempty"`
 
-	// Registered false: the device has been removed; its state is left
+	// Registered false: it or its gateway was removed; its state is left
 	Registered bool `json:"registered"`
 
 	// SilentAt When a silent device was marked as silent

@@ -77,3 +77,25 @@ func TestManifestIsBounded(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestCommandTopic: commands go where the device, or its gateway, subscribes.
+func TestCommandTopic(t *testing.T) {
+	for _, c := range []struct {
+		why, thing string
+		gateways   bool
+		want       string
+	}{
+		{"a device", "soil-1", true, "farm/north/soil-1/commands"},
+		{"a device behind a gateway", "gw-1:soil-1", true, "farm/north/gw-1/children/gw-1:soil-1/commands"},
+		{"without gateways, a name like any other", "gw-1:soil-1", false, "farm/north/gw-1:soil-1/commands"},
+		{"an address as a serial number", "0a:1b:2c", true, "farm/north/0a:1b:2c/commands"},
+		{"no gateway", ":soil-1", true, "farm/north/:soil-1/commands"},
+		{"no child", "gw-1:", true, "farm/north/gw-1:/commands"},
+		{"a name that no child may have", "gw-1:" + strings.Repeat("a", contract.MaxChildName+1), true,
+			"farm/north/gw-1:" + strings.Repeat("a", contract.MaxChildName+1) + "/commands"},
+	} {
+		if got := contract.CommandTopic("farm/north", c.thing, c.gateways); got != c.want {
+			t.Errorf("%s: %s, want %s", c.why, got, c.want)
+		}
+	}
+}

@@ -37,6 +37,26 @@ const (
 	EdgeRejected = "rejected" // the settings before hold on
 )
 
+// EnvGateways is an environment variable of the functions that send commands: GatewayValue if devices can be behind
+// gateways.
+const EnvGateways = "IOT_GATEWAYS"
+
+// CommandTopic is where a command for a device is published. With gateways, that for a device behind one goes to the
+// gateway itself: the topic rule that brings it there otherwise cannot pass on when a message expires, nor where to
+// answer. Without, a device that has registered itself may have such a name.
+func CommandTopic(prefix, thing string, gateways bool) string {
+	if gateways && IsChild(thing) {
+		return prefix + "/" + GatewayOf(thing) + "/children/" + thing + "/commands"
+	}
+	return TopicsOf(prefix, thing).Commands
+}
+
+// IsChild reports whether a name can be that of a device behind a gateway, whether it is described or not.
+func IsChild(thing string) bool {
+	gateway, child, _ := strings.Cut(thing, ChildSeparator)
+	return gateway != "" && child != "" && len(child) <= MaxChildName && !strings.Contains(child, ChildSeparator)
+}
+
 // GatewayOf returns the gateway that a device is behind; "" for a device that connects itself.
 func GatewayOf(thing string) string {
 	gateway, _, behind := strings.Cut(thing, ChildSeparator)

@@ -30,6 +30,7 @@ func RuleName(pipeline, key string) string { return strings.ReplaceAll(pipeline,
 // the function's own key.
 const (
 	KeyRulePrefix           = "rule/"
+	KeyChildrenRule         = "rule/children" // exists if devices can be behind gateways
 	KeyFunctionPrefix       = "function/"
 	KeyAPIFunction          = "function/api"
 	KeySchedulePrefix       = "schedule/"

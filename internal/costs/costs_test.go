@@ -136,8 +136,6 @@ func TestCostOfAnItem(t *testing.T) {
 		{gateways, "AWS IoT: rule status, of gateways", 0.02628, "175,200 × 0.15 per million"},
 		{gateways, "AWS IoT: commands to children", 1000 * (730.0 / 24) * 3 / 1e6,
 			"30,417 commands, each published, delivered and acknowledged, × 1.00 per million"},
-		{gateways, "AWS IoT: rule children", 1000 * (730.0 / 24) * 0.15 / 1e6, "30,417 × 0.15 per million"},
-		{gateways, "AWS IoT: action of children", 1000 * (730.0 / 24) * 0.15 / 1e6, "30,417 × 0.15 per million"},
 		{func(s *Setup) { s.Queries = &Queries{PerDay: 24, Days: 1} }, "Athena: data scanned",
 			730 * 10e6 / (1 << 40) * 5, "730 queries; 1 million × 1 KB × 0.21 / 30.4 days are less than the least 10 MB"},
 		{func(s *Setup) { s.Prices = map[string]float64{"iot_message": 1.2}; s.IntervalSeconds /= 6000 },

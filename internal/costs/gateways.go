@@ -15,11 +15,11 @@ func DefaultEdge() *Edge { return &Edge{Gateways: 1, StatusSeconds: defaultStatu
 // defaultStatusSeconds is that of iot-edge, which no package of the provider imports as a whole; a test compares it.
 const defaultStatusSeconds = 300
 
-// commandMessages are what AWS IoT meters of a command besides rules: the publication, the PUBLISH that the gateway
-// gets from the republish action, and its PUBACK [AWS IoT Core: additional metering details].
+// commandMessages are what AWS IoT meters of a command: the publication, the PUBLISH that the gateway gets, and its
+// PUBACK [AWS IoT Core: additional metering details]. The pipeline publishes to the gateway, where no rule listens.
 const commandMessages = 3
 
-// gateways are the states of gateways, and the rule that brings commands to them.
+// gateways are the states of gateways, and commands to devices behind them.
 func (b *bill) gateways() {
 	e := b.setup.Edge
 	if e == nil {
@@ -31,8 +31,6 @@ func (b *bill) gateways() {
 	b.fixed("iot_action", "AWS IoT: action of status, of gateways", states)
 	commands := e.CommandsPerDay * daysPerMonth / 1e6
 	b.fixed("iot_message", "AWS IoT: commands to children", commands*commandMessages)
-	b.fixed("iot_rule", "AWS IoT: rule children", commands)
-	b.fixed("iot_action", "AWS IoT: action of children", commands)
 }
 
 // connections is how many clients are connected to AWS IoT.

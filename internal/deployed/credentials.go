@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed" // the root certificate
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -95,6 +96,24 @@ func (p *Pipeline) read(ctx context.Context, s *credstore.Store, name string) (s
 	return texts[name], err
 }
 
+// errUnknown is the error of a device that does not belong to the pipeline.
+var errUnknown = errors.New("has no device")
+
+// CheckRecipient returns an error unless a device belongs to the pipeline, or can be behind a gateway that does: only
+// the gateway knows a device that is not described.
+func (p *Pipeline) CheckRecipient(ctx context.Context, device string) error {
+	err := p.CheckDevice(ctx, device)
+	if !errors.Is(err, errUnknown) || !p.HasGateways() || !contract.IsChild(device) {
+		return err
+	}
+	gateway := contract.GatewayOf(device)
+	missing := p.CheckDevice(ctx, gateway)
+	if errors.Is(missing, errUnknown) {
+		return fmt.Errorf("%w, and no gateway %q that it could be behind", err, gateway)
+	}
+	return missing
+}
+
 // CheckDevice returns an error unless a device belongs to the pipeline.
 func (p *Pipeline) CheckDevice(ctx context.Context, device string) error {
 	out, err := p.clients.IoT().DescribeThing(ctx, &iot.DescribeThingInput{ThingName: aws.String(device)})
@@ -102,7 +121,7 @@ func (p *Pipeline) CheckDevice(ctx context.Context, device string) error {
 		return fmt.Errorf("looking for device %q: %w", device, err)
 	}
 	if err != nil || out.Attributes[contract.OwnerAttribute] != p.ID {
-		return fmt.Errorf("pipeline %q has no device %q", p.Name, device)
+		return fmt.Errorf("pipeline %q %w %q", p.Name, errUnknown, device)
 	}
 	return nil
 }

@@ -64,6 +64,9 @@ func (p *Pipeline) Rules() (keys []string, names map[string]string) {
 	return slices.Sorted(maps.Keys(names)), names
 }
 
+// HasGateways reports whether devices can be behind gateways.
+func (p *Pipeline) HasGateways() bool { return p.Parts[contract.KeyChildrenRule].Name != "" }
+
 // Clients are those that the pipeline was found with.
 func (p *Pipeline) Clients() *awsapi.Clients { return p.clients }
 

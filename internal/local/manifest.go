@@ -198,6 +198,9 @@ func readManifest(ctx context.Context, c *awsapi.Clients, pipeline string) (*Man
 // HasAPI reports whether the pipeline has a device management API.
 func (m *Manifest) HasAPI() bool { return m.Parts[contract.KeyAPIFunction] != "" }
 
+// HasGateways reports whether devices can be behind gateways.
+func (m *Manifest) HasGateways() bool { return m.Parts[contract.KeyChildrenRule] != "" }
+
 // has reports whether an object belongs to the pipeline: the manifest lists it under a key with the prefix keys, or
 // without a manifest its name begins with prefix.
 func (m *Manifest) has(keys, name, prefix string) bool {

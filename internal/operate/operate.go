@@ -141,7 +141,7 @@ func Send(ctx context.Context, p *deployed.Pipeline, command Command, tell Progr
 	tally := make(chan struct{}, len(devices))
 	err = bulk.NewPool(p.Clients(), sending, nil).Each(ctx, "commands sent", devices,
 		func(ctx context.Context, device string) error {
-			err := send(ctx, contract.TopicsOf(p.TopicPrefix, device).Commands, command.Payload)
+			err := send(ctx, contract.CommandTopic(p.TopicPrefix, device, p.HasGateways()), command.Payload)
 			if err == nil {
 				tally <- struct{}{}
 			}
@@ -164,7 +164,7 @@ func first(devices []string) string {
 func recipients(ctx context.Context, p *deployed.Pipeline, command Command) ([]string, error) {
 	devices := slices.Clone(command.Devices)
 	for _, device := range devices {
-		if err := p.CheckDevice(ctx, device); err != nil {
+		if err := p.CheckRecipient(ctx, device); err != nil {
 			return nil, err
 		}
 	}

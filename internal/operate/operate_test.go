@@ -119,3 +119,45 @@ func TestCommandsSurviveEveryFault(t *testing.T) {
 		})
 	}
 }
+
+// A device behind a gateway gets its commands from there, described or not.
+func TestCommandsForDevicesBehindGateways(t *testing.T) {
+	f := newFarm(t, false)
+	f.populate()
+	thing := func(name, owner string) {
+		must(f.IoT().CreateThing(t.Context(), &iot.CreateThingInput{ThingName: &name,
+			AttributePayload: &iottypes.AttributePayload{Attributes: map[string]string{contract.OwnerAttribute: owner}}}))(t)
+	}
+	thing("a:described", f.ID)
+	thing("theirs", "another")
+	f.Parts[contract.KeyChildrenRule] = contract.ManifestPart{Name: "farm_children"}
+	for _, c := range []struct{ why, device, topic, says string }{
+		{"described", "a:described", "farm/a/children/a:described/commands", ""},
+		{"only its gateway knows it", "a:valve", "farm/a/children/a:valve/commands", ""},
+		{"the gateway itself", "a", "farm/a/commands", ""},
+		{"a gateway that there is not", "gw:valve", "", `has no device "gw:valve", and no gateway "gw" that it could be behind`},
+		{"another pipeline's gateway", "theirs:valve", "", `and no gateway "theirs"`},
+		{"no child's name", "a:b:c", "", `has no device "a:b:c". Nothing was sent`},
+	} {
+		before := len(f.Published(t))
+		_, err := Send(t.Context(), f.Pipeline, Command{Payload: "x", Devices: []string{c.device}}, func(string) {})
+		got := f.Published(t)[before:]
+		if c.says != "" {
+			if err == nil || !strings.Contains(err.Error(), c.says) || len(got) > 0 {
+				t.Errorf("%s: error %v, published %+v; want %q", c.why, err, got, c.says)
+			}
+		} else if err != nil || len(got) != 1 || got[0].Topic != c.topic {
+			t.Errorf("%s: error %v, published %+v; want one on %s", c.why, err, got, c.topic)
+		}
+	}
+	f.proxy.Inject(faultproxy.Fault{Kind: faultproxy.AccessDenied, Match: faultproxy.Nth(len(f.proxy.Requests()) + 2), Times: 1})
+	_, err := Send(t.Context(), f.Pipeline, Command{Payload: "x", Devices: []string{"a:valve"}}, func(string) {})
+	if err == nil || !strings.Contains(err.Error(), `looking for device "a"`) {
+		t.Errorf("the gateway could not be looked for: %v", err)
+	}
+	delete(f.Parts, contract.KeyChildrenRule)
+	if _, err := Send(t.Context(), f.Pipeline, Command{Payload: "x", Devices: []string{"a:valve"}},
+		func(string) {}); err == nil || !strings.Contains(err.Error(), `has no device "a:valve". Nothing`) {
+		t.Errorf("a pipeline without gateways: %v", err)
+	}
+}

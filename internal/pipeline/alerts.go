@@ -108,6 +108,8 @@ func alerts() capability {
 			},
 		},
 		resources: func(b *builder) map[needs.Resource]string {
+			// In IAM, * stands for several levels as well: commands for devices behind gateways go to
+			// <gateway>/children/<gateway>:<child>/commands.
 			r := map[needs.Resource]string{needs.CommandTopics: b.arn.iotTopic(b.prefix() + "/*/commands")}
 			if b.alertsInStream() {
 				r[needs.AlertsFunction] = b.arn.function(b.names.function("alerts"))
@@ -194,6 +196,9 @@ func (b *builder) alertsEnvironment() map[string]string {
 	e := map[string]string{
 		contract.EnvAlertTopicARN: b.arn.topic(b.names.alertTopic()),
 		contract.EnvDataEndpoint:  b.env.DataEndpoint,
+	}
+	if b.hasEdge() {
+		e[contract.EnvGateways] = contract.GatewayValue
 	}
 	if b.alertsDecode() {
 		e[contract.EnvTelemetry] = b.telemetry

@@ -146,6 +146,9 @@ func (b *builder) apiFunction() spec.Function {
 		contract.EnvDataEndpoint:  b.env.DataEndpoint,
 		contract.EnvOwner:         b.env.Owner,
 	}
+	if b.hasEdge() {
+		e[contract.EnvGateways] = contract.GatewayValue
+	}
 	if b.hasRecent() {
 		e[contract.EnvReadingsTable] = b.names.readings()
 	}

@@ -25,7 +25,8 @@ var (
 	EdgeRateSeconds   = Limit{Min: 1, Max: rules.MaxRateSeconds, Source: "iot-edge"}
 )
 
-// childrenRule is the key of the topic rule that brings commands for children to their gateways.
+// childrenRule is the key of the topic rule that brings commands for children to their gateways. What the pipeline
+// itself sends goes there directly, with its MQTT 5 properties, which a rule cannot pass on: see contract.CommandTopic.
 const childrenRule = "children"
 
 // EdgeSpec lets devices be gateways: they speak for children, whose names begin with the gateway's name and a colon.
@@ -36,8 +37,9 @@ type EdgeSpec struct {
 	Greengrass *GreengrassSpec `json:"greengrass,omitzero"`
 }
 
-// edge is what gateways need: a second policy lets a device speak for its children, and a topic rule sends it their
-// commands. AWS IoT allows 50 subscriptions per connection, so a gateway cannot subscribe for each child.
+// edge is what gateways need: a second policy lets a device speak for its children and receive their commands, and a
+// topic rule sends it those that others publish. AWS IoT allows 50 subscriptions per connection, so a gateway cannot
+// subscribe for each child.
 func edge() capability {
 	return capability{
 		shapes: []shape{

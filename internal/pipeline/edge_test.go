@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/iotsql"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
@@ -16,7 +17,7 @@ func edgeSpec(r rules.Rule) Spec {
 // Commands for children go to their gateway, with the bytes that were sent, and others do not.
 func TestCommandsForChildrenGoToTheGateway(t *testing.T) {
 	s := Spec{Name: "greenhouse", TopicPrefix: ptr("farm/north"), Edge: &EdgeSpec{}}
-	rule, ok := resolve(t, build(t, s))["rule/children"].(spec.TopicRule)
+	rule, ok := resolve(t, build(t, s))[contract.KeyChildrenRule].(spec.TopicRule)
 	if !ok || len(rule.Actions) != 1 || rule.Actions[0].Republish == nil {
 		t.Fatalf("the rule is %+v", rule)
 	}
@@ -29,14 +30,15 @@ func TestCommandsForChildrenGoToTheGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	for topic, want := range map[string]string{
-		"farm/north/gw-1:soil-1/commands":                 "farm/north/gw-1/children/gw-1:soil-1/commands",
-		"farm/north/gw-1/commands":                        "",
-		"farm/north/:x/commands":                          "",
-		"farm/north/gw-1/children/gw-1:soil-1/commands":   "", // its own result
-		"farm/north/gw-1:soil-1/commands/7/result":        "",
-		"farm/north/gw-1:soil-1:deeper/commands":          "farm/north/gw-1/children/gw-1:soil-1:deeper/commands",
-		"farm/south/gw-1:soil-1/commands":                 "",
-		"farm/north/gw-1:soil-1/children/gw-1:x/commands": "",
+		"farm/north/gw-1:soil-1/commands": "farm/north/gw-1/children/gw-1:soil-1/commands",
+		"farm/north/gw-1/commands":        "",
+		"farm/north/:x/commands":          "",
+		// Its own result, and where the pipeline publishes: nothing is delivered twice.
+		contract.CommandTopic("farm/north", "gw-1:soil-1", true): "",
+		"farm/north/gw-1:soil-1/commands/7/result":               "",
+		"farm/north/gw-1:soil-1:deeper/commands":                 "farm/north/gw-1/children/gw-1:soil-1:deeper/commands",
+		"farm/south/gw-1:soil-1/commands":                        "",
+		"farm/north/gw-1:soil-1/children/gw-1:x/commands":        "",
 	} {
 		m := &iotsql.Message{Topic: topic, Payload: []byte("open")}
 		result, err := query.Eval(t.Context(), m)

@@ -2,10 +2,12 @@ package pipeline
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 	"github.com/iot-pipeline/terraform-provider-iot/lambda/needs"
 )
@@ -117,4 +119,44 @@ func TestRolesAreNarrow(t *testing.T) {
 			t.Errorf("%s is trusted for every rule of the account", key)
 		}
 	}
+}
+
+// TestCommandsOfFunctions: who sends commands may publish where they go, and the function knows whether there are
+// gateways. In the resources of IAM, * stands for any characters, also for / and :.
+func TestCommandsOfFunctions(t *testing.T) {
+	full := testSpec(t, "full")
+	for _, edge := range []bool{true, false} {
+		full.Edge = nil
+		if edge {
+			full.Edge = &EdgeSpec{}
+		}
+		b := newBuilder(full, testEnv())
+		wants := resolve(t, build(t, full))
+		for _, function := range []string{"alerts", "api"} {
+			env := wants["function/"+function].(spec.Function).Environment
+			if got := env[contract.EnvGateways] == contract.GatewayValue; got != edge {
+				t.Errorf("edge %v: the environment of %s says %v", edge, function, got)
+			}
+			for suffix, want := range map[string]bool{
+				"/soil-1/commands": true, "/gw-1/children/gw-1:soil-1/commands": true, "/soil-1/telemetry": false,
+				"/gw-1/children/gw-1:soil-1/commands/7/result": false,
+			} {
+				topic := b.arn.iotTopic(b.prefix() + suffix)
+				if got := mayPublish(t, wants["role/"+function].(spec.Role).Inline[inlinePolicy], topic); got != want {
+					t.Errorf("edge %v: %s may publish on %s: %v", edge, function, topic, got)
+				}
+			}
+		}
+	}
+}
+
+// mayPublish reports whether a document allows iot:Publish on a topic.
+func mayPublish(t *testing.T, document, topic string) bool {
+	t.Helper()
+	return slices.ContainsFunc(statementsOf(t, document), func(s statement) bool {
+		return slices.Contains(s.Action, "iot:Publish") && slices.ContainsFunc(s.Resource, func(pattern string) bool {
+			expression := "^" + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*") + "$"
+			return regexp.MustCompile(expression).MatchString(topic)
+		})
+	})
 }

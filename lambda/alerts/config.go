@@ -17,6 +17,7 @@ type config struct {
 	dataEndpoint                   string // a URL; empty: the SDK's own
 	queueURL, bucket, bucketPrefix string
 	telemetry                      telemetry.Options
+	gateways                       bool // devices can be behind gateways
 	decoded                        bool // conditions see the readings of a message, not its payload
 }
 
@@ -27,6 +28,7 @@ func loadConfig(getenv func(string) string) (config, error) {
 		table:        getenv(contract.EnvDeviceTable),
 		topicARN:     getenv(contract.EnvAlertTopicARN),
 		dataEndpoint: getenv(contract.EnvDataEndpoint),
+		gateways:     getenv(contract.EnvGateways) == contract.GatewayValue,
 		queueURL:     getenv(contract.EnvDeadLetterQueueURL),
 		bucket:       getenv(contract.EnvDeadLetterBucket),
 		bucketPrefix: getenv(contract.EnvDeadLetterPrefix),

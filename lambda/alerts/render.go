@@ -39,7 +39,7 @@ const (
 	maxDetail = 1024
 )
 
-// command sends the rule's command to the device, on the only topic that its policy lets it receive.
+// command sends the rule's command to the device, on the only topic that its policy, or its gateway's, lets it receive.
 func (h *handler) command(ctx context.Context, r *rule, e *event, m *iotsql.Message, metrics *emf.Recorder) error {
 	if r.command == nil {
 		return nil
@@ -55,7 +55,7 @@ func (h *handler) command(ctx context.Context, r *rule, e *event, m *iotsql.Mess
 		return h.dropCommand(ctx, r, e, "command_too_large", detail, metrics)
 	}
 	if _, err := h.device.Publish(ctx, &iotdataplane.PublishInput{
-		Topic: aws.String(h.prefix + "/" + e.thing + "/commands"), Qos: 1, Payload: []byte(payload),
+		Topic: aws.String(contract.CommandTopic(h.prefix, e.thing, h.gateways)), Qos: 1, Payload: []byte(payload),
 	}); err != nil {
 		return fmt.Errorf("publishing the command of alert %q to %q: %w", r.name, e.thing, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/lambdatest"
 )
 
@@ -75,6 +76,25 @@ func TestCommandsThatCannotBeSent(t *testing.T) {
 			})
 			if err := f.send("soil-001", c.payload); err == nil {
 				t.Error("no error although the letter was refused")
+			}
+		})
+	}
+}
+
+// TestCommandsForDevicesBehindGateways: with gateways, an alert's command goes to the gateway of the device.
+func TestCommandsForDevicesBehindGateways(t *testing.T) {
+	const rules = `{"version":1,"rules":{"a":{"when":"1 = 1","severity":"info","command":"{}"}}}`
+	for _, c := range []struct{ why, gateways, thing, path string }{
+		{"a device behind a gateway", contract.GatewayValue, "gw-1:soil-1",
+			"/topics/greenhouse/gw-1/children/gw-1:soil-1/commands"},
+		{"a device", contract.GatewayValue, "soil-1", "/topics/greenhouse/soil-1/commands"},
+		{"a pipeline without gateways", "", "gw-1:soil-1", "/topics/greenhouse/gw-1:soil-1/commands"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			f := newFixtureWith(t, rules, map[string]string{contract.EnvGateways: c.gateways})
+			f.mustSend(c.thing, "{}")
+			if sent := f.aws.Calls("iot:Publish"); len(sent) != 1 || sent[0].Path != c.path {
+				t.Errorf("commands %+v, want one on %s", sent, c.path)
 			}
 		})
 	}

@@ -195,7 +195,7 @@ func (s *service) read(ctx context.Context, device, id string) (item, error) {
 func (s *service) publish(ctx context.Context, c *command) error {
 	expiry := max(1, (c.deadline-s.now().UnixMilli())/1000)
 	_, err := s.data.Publish(ctx, &iotdataplane.PublishInput{
-		Topic: aws.String(contract.TopicsOf(s.prefix, c.device).Commands), Qos: 1, Payload: []byte(c.payload),
+		Topic: aws.String(contract.CommandTopic(s.prefix, c.device, s.gateways)), Qos: 1, Payload: []byte(c.payload),
 		ContentType: aws.String("application/json"), PayloadFormatIndicator: datatypes.PayloadFormatIndicatorUtf8Data,
 		ResponseTopic:   aws.String(contract.CommandResultTopic(s.prefix, c.device, c.id)),
 		CorrelationData: aws.String(base64.StdEncoding.EncodeToString([]byte(c.id))), MessageExpiry: expiry,

@@ -14,6 +14,7 @@ type config struct {
 	devices, commands       string // tables
 	readings, windows       string // tables; empty: the pipeline has none
 	dataEndpoint            string // a URL; empty: the SDK's own
+	gateways                bool   // devices can be behind gateways
 }
 
 func loadConfig(getenv func(string) string) (config, error) {
@@ -26,6 +27,7 @@ func loadConfig(getenv func(string) string) (config, error) {
 		readings:     getenv(contract.EnvReadingsTable),
 		windows:      getenv(contract.EnvMetricsTable),
 		dataEndpoint: getenv(contract.EnvDataEndpoint),
+		gateways:     getenv(contract.EnvGateways) == contract.GatewayValue,
 	}
 	var problems []error
 	for _, required := range []struct{ name, value string }{

@@ -50,7 +50,8 @@ type Certificate struct {
 // DeviceDetails is all that is known of one device.
 type DeviceDetails struct {
 	Device
-	Registered   bool              `json:"registered" doc:"false: the device has been removed; its state is left"`
+	Registered   bool              `json:"registered" doc:"false: it or its gateway was removed; its state is left"`
+	Gateway      string            `json:"gateway,omitempty" doc:"The gateway that the device is behind"`
 	Attributes   map[string]string `json:"attributes,omitempty" doc:"The thing's attributes"`
 	Certificates []Certificate     `json:"certificates,omitempty" doc:"Its certificates, five at most"`
 }
@@ -109,11 +110,15 @@ func (s *service) getDevice(ctx context.Context, in *deviceInput) (*deviceOutput
 	if err != nil {
 		return nil, s.failed(ctx, err, "describing a thing")
 	}
-	if thing == nil && len(out.Item) == 0 {
-		return nil, noDevice(in.Device)
-	}
-	details := DeviceDetails{Device: readDevice(in.Device, out.Item), Registered: thing != nil}
+	details := DeviceDetails{Device: readDevice(in.Device, out.Item), Registered: thing != nil,
+		Gateway: s.gatewayOf(in.Device)}
 	if thing == nil {
+		if details.Registered, err = s.behind(ctx, in.Device); err != nil {
+			return nil, s.failed(ctx, err, "describing a gateway's thing")
+		}
+		if !details.Registered && len(out.Item) == 0 {
+			return nil, s.noDevice(in.Device)
+		}
 		return &deviceOutput{details}, nil
 	}
 	details.Attributes = map[string]string{}
@@ -130,7 +135,11 @@ func (s *service) getDevice(ctx context.Context, in *deviceInput) (*deviceOutput
 
 type deviceInput struct{ DeviceParameter }
 
-func noDevice(name string) *Problem {
+func (s *service) noDevice(name string) *Problem {
+	if gateway := s.gatewayOf(name); gateway != "" {
+		return unknownDevice.problem("The pipeline has no device %q, and no gateway %q that it could be behind.", name,
+			gateway)
+	}
 	return unknownDevice.problem("The pipeline has no device %q.", name)
 }
 
@@ -150,7 +159,8 @@ func (s *service) thing(ctx context.Context, name string) (*iot.DescribeThingOut
 }
 
 // known returns a problem unless a device belongs to the pipeline. A row in the device table proves it: the policy lets
-// a device write below its own name only, and the row is not that of another pipeline's device of the same name.
+// a device write below its own name only, and the row is not that of another pipeline's device of the same name. A
+// device behind a gateway need not be described: only its gateway knows whether there is one.
 func (s *service) known(ctx context.Context, name string) error {
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(s.devices), Key: deviceKey(name), ProjectionExpression: aws.String(contract.DeviceKey),
@@ -161,7 +171,44 @@ func (s *service) known(ctx context.Context, name string) error {
 	if len(out.Item) > 0 {
 		return nil
 	}
-	return s.registered(ctx, name)
+	return s.exists(ctx, name)
+}
+
+// exists returns a problem unless a device has a thing of the pipeline, or its gateway has one.
+func (s *service) exists(ctx context.Context, name string) error {
+	thing, err := s.thing(ctx, name)
+	if err != nil {
+		return s.failed(ctx, err, "describing a thing")
+	}
+	if thing != nil {
+		return nil
+	}
+	behind, err := s.behind(ctx, name)
+	if err != nil {
+		return s.failed(ctx, err, "describing a gateway's thing")
+	}
+	if !behind {
+		return s.noDevice(name)
+	}
+	return nil
+}
+
+// gatewayOf returns the gateway that a device is behind, or "".
+func (s *service) gatewayOf(name string) string {
+	if !s.gateways || !contract.IsChild(name) {
+		return ""
+	}
+	return contract.GatewayOf(name)
+}
+
+// behind reports whether a device is behind a gateway that belongs to the pipeline now.
+func (s *service) behind(ctx context.Context, name string) (bool, error) {
+	gateway := s.gatewayOf(name)
+	if gateway == "" {
+		return false, nil
+	}
+	thing, err := s.thing(ctx, gateway)
+	return thing != nil, err
 }
 
 // registered returns a problem unless a device's thing belongs to the pipeline now. What belongs to a thing, such as
@@ -171,10 +218,14 @@ func (s *service) registered(ctx context.Context, name string) error {
 	if err != nil {
 		return s.failed(ctx, err, "describing a thing")
 	}
-	if thing == nil {
-		return noDevice(name)
+	if thing != nil {
+		return nil
 	}
-	return nil
+	if gateway := s.gatewayOf(name); gateway != "" {
+		return unknownDevice.problem("%q has no thing, and so no shadows: it is behind the gateway %q and not "+
+			"described in the pipeline.", name, gateway)
+	}
+	return s.noDevice(name)
 }
 
 // maxCertificates bounds the certificates of a device; one has more than two only during a rotation that went wrong.

@@ -182,7 +182,7 @@ func (s *service) thresholdsOf(ctx context.Context, device string) (*levels, *th
 		return nil, nil, s.failed(ctx, err, "reading thresholds")
 	}
 	if l.forDevice && !l.seen {
-		if err := s.registered(ctx, device); err != nil {
+		if err := s.exists(ctx, device); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -79,14 +79,14 @@ func TestSlowReader(t *testing.T) {
 	go func() {
 		defer close(done)
 		for full := 0; full < 2; { // the network takes nothing more, and nothing more may wait
-			if err := b.Command("slow", []byte(strings.Repeat("x", 100<<10))); errors.Is(err, errOutbox) {
+			if err := b.Command("slow", text(strings.Repeat("x", 100<<10))); errors.Is(err, errOutbox) {
 				full++
 			}
 			_ = slow.write(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pingreq}})
 			other.publish("telemetry", "{}", 0)
 			k.next(t)
 		}
-		if err := b.Command("soil-1", []byte("open")); err != nil {
+		if err := b.Command("soil-1", text("open")); err != nil {
 			t.Error(err)
 		}
 		if kind, body, err := other.next(); err != nil || kind != packets.Publish {
@@ -166,7 +166,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s has a session before it ever connected", name)
 		}
 		c.subscribe()
-		if err := b.Command(name, []byte("open")); err != nil {
+		if err := b.Command(name, text("open")); err != nil {
 			t.Error(err)
 		}
 		if kind, body, err := c.next(); err != nil || kind != packets.Publish || !strings.HasSuffix(string(body), "open") {

@@ -15,7 +15,6 @@ import (
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
-	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
 )
@@ -41,6 +40,10 @@ type Stats struct {
 	Messages  uint64 // taken
 	Refused   uint64 // of children that may not publish or subscribe so, or of clients that may not connect
 	Failed    uint64 // that could not be stored: the child was told, or lost its connection
+
+	Commands    uint64 // sent, or waiting for a child that has a session and is not connected
+	Expired     uint64 // commands that no child got in time
+	Undelivered uint64 // commands that are lost for another reason: no session, too many that wait
 }
 
 // A Broker accepts connections until it is closed.
@@ -61,8 +64,9 @@ type Broker struct {
 	doorways []*doorway
 	shut     bool
 
-	commandResults            atomic.Bool
-	messages, refused, failed atomic.Uint64
+	commandResults                 atomic.Bool
+	messages, refused, failed      atomic.Uint64
+	commands, expired, undelivered atomic.Uint64
 
 	mu      sync.Mutex
 	clients map[*mqtt.Client]string // names of children
@@ -77,7 +81,7 @@ func Start(o Options) (*Broker, error) {
 		outboxes:  make(map[string]*outbox, len(o.Children)),
 		passwords: newChecker(), pause: refusalPause, addresses: addressesOf}
 	for child := range o.Children {
-		b.outboxes[child] = &outbox{}
+		b.outboxes[child] = &outbox{deadlines: map[int64]time.Time{}}
 	}
 	if o.addresses != nil {
 		b.addresses = o.addresses
@@ -106,7 +110,7 @@ func Start(o Options) (*Broker, error) {
 // maxPacket leaves room for the topic and the properties besides the payload.
 const maxPacket = queue.MaxPayload + 4096
 
-// maxCommands is how many commands may wait for a child to acknowledge them, and how many for their turn.
+// maxCommands is how many commands may wait for their turn and for a child to acknowledge them.
 const maxCommands = 100
 
 func capabilities() *mqtt.Capabilities {
@@ -120,6 +124,7 @@ func capabilities() *mqtt.Capabilities {
 	c.MaximumClientWritesPending = 200
 	c.TopicAliasMaximum = 8
 	c.MaximumSessionExpiryInterval = 24 * 60 * 60
+	c.MaximumMessageExpiryInterval = 0 // no limit: see outbox
 	c.RetainAvailable = 0
 	c.WildcardSubAvailable = 0
 	c.SharedSubAvailable = 0
@@ -166,27 +171,6 @@ func (b *Broker) disconnect(client *mqtt.Client, code packets.Code) {
 // AllowCommandResults says whether children may answer commands.
 func (b *Broker) AllowCommandResults(yes bool) { b.commandResults.Store(yes) }
 
-// Command sends a command to a child with QoS 1, and does not wait for it. The broker keeps up to a hundred for a child
-// that has a session and is not connected. It fails for a child that the gateway does not have.
-func (b *Broker) Command(child string, payload []byte) error {
-	if _, ok := b.options.Children[child]; !ok {
-		return fmt.Errorf("the gateway has no child %q", child)
-	}
-	o := b.outboxes[child]
-	send, err := o.put(packets.Packet{
-		FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1},
-		TopicName:   contract.TopicsOf(b.options.Prefix, b.thing(child)).Commands, Payload: payload,
-		PacketID: 1, // an inline client gets no acknowledgement, but QoS 1 requires an ID
-	})
-	if err != nil {
-		return fmt.Errorf("sending a command to %q: %w", child, err)
-	}
-	if send {
-		go b.send(child, o)
-	}
-	return nil
-}
-
 func (b *Broker) thing(child string) string { return b.options.Gateway + ":" + child }
 
 // Stats returns the counts.
@@ -194,7 +178,8 @@ func (b *Broker) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return Stats{Connected: len(b.clients), Messages: b.messages.Load(), Refused: b.refused.Load(),
-		Failed: b.failed.Load()}
+		Failed: b.failed.Load(), Commands: b.commands.Load(), Expired: b.expired.Load(),
+		Undelivered: b.undelivered.Load()}
 }
 
 // Close disconnects all children and stops listening. When it returns, nobody publishes any more.

@@ -13,6 +13,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/message"
 )
 
 // patience bounds what should happen at once.
@@ -206,3 +207,6 @@ func hashOf(t testing.TB) config.PasswordHash {
 	t.Helper()
 	return config.PasswordHash(hash())
 }
+
+// text is a command.
+func text(payload string) message.Message { return message.Message{Payload: []byte(payload)} }

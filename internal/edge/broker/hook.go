@@ -24,8 +24,9 @@ func (h *hook) ID() string { return "iot-edge" }
 // Provides lists the callbacks that the server should call.
 func (h *hook) Provides(b byte) bool {
 	switch b {
-	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnDisconnect,
-		mqtt.OnSubscribe, mqtt.OnUnsubscribe, mqtt.OnPublish, mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnWill:
+	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablish,
+		mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnSubscribe, mqtt.OnUnsubscribe, mqtt.OnPublish,
+		mqtt.OnPublishDropped, mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnWill, mqtt.OnClientExpired:
 		return true
 	}
 	return false
@@ -115,6 +116,11 @@ func commonName(cl *mqtt.Client) string {
 	return state.PeerCertificates[0].Subject.CommonName
 }
 
+// OnSessionEstablish is called before a child takes over the session that it had.
+func (h *hook) OnSessionEstablish(cl *mqtt.Client, pk packets.Packet) {
+	h.broker.resume(cl.ID, pk.Connect.Clean)
+}
+
 // OnSessionEstablished notes the connection.
 func (h *hook) OnSessionEstablished(cl *mqtt.Client, pk packets.Packet) {
 	h.broker.mu.Lock()
@@ -178,7 +184,7 @@ func (h *hook) OnUnsubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet 
 	return pk
 }
 
-// OnPacketEncode gives a command the topic to which the child subscribed.
+// OnPacketEncode gives a command the topic to which the child subscribed, and the time that is left.
 func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	if pk.FixedHeader.Type == packets.Publish {
 		h.broker.mu.Lock()
@@ -186,8 +192,16 @@ func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet
 			pk.TopicName = commands
 		}
 		h.broker.mu.Unlock()
+		if left := h.broker.left(cl.ID, pk.Created); left > 0 && pk.FixedHeader.Qos > 0 {
+			pk.Properties.MessageExpiryInterval = left
+		}
 	}
 	return pk
+}
+
+// OnPublishDropped is called for a command to a child that is connected and reads too slowly.
+func (h *hook) OnPublishDropped(cl *mqtt.Client, _ packets.Packet) {
+	h.broker.lose(cl.ID, 1, "the child reads too slowly")
 }
 
 // OnACLCheck lets a child receive its own commands. What it publishes is decided in OnPublish, where a topic alias has
@@ -230,10 +244,18 @@ func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet,
 	return pk, nil
 }
 
+// OnClientExpired is called before the server forgets the session of a child that has been away for long.
+func (h *hook) OnClientExpired(cl *mqtt.Client) {
+	if n := len(commandsOf(cl)); n > 0 {
+		h.broker.lose(cl.ID, n, "the child's session has expired")
+	}
+}
+
 // OnPublish stores a child's message. The server acknowledges it afterwards, and sends it to nobody.
 func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
-	if cl.Net.Inline {
-		return pk, nil // a command
+	if cl.Net.Inline { // a command
+		pk.Created = int64(pk.PacketID) // see outbox
+		return pk, nil
 	}
 	rest := h.own(cl.ID, pk.TopicName)
 	name := h.full(cl.ID, rest)

@@ -17,6 +17,7 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/broker"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/rules"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/uplink"
@@ -125,19 +126,20 @@ func (g *Gateway) take(_, topic string, payload []byte) error {
 }
 
 // receive takes what arrives from AWS IoT.
-func (g *Gateway) receive(topic string, payload []byte) {
-	if rest, ok := strings.CutPrefix(topic, "$aws/things/"+g.identity.Gateway+"/shadow/name/"+contract.EdgeShadow); ok {
-		g.shadow(rest, payload)
+func (g *Gateway) receive(m message.Message) {
+	shadow := "$aws/things/" + g.identity.Gateway + "/shadow/name/" + contract.EdgeShadow
+	if rest, ok := strings.CutPrefix(m.Topic, shadow); ok {
+		g.shadow(rest, m.Payload)
 		return
 	}
-	name, ok := strings.CutSuffix(strings.TrimPrefix(topic, g.identity.Prefix+"/"+g.identity.Gateway+"/children/"),
+	name, ok := strings.CutSuffix(strings.TrimPrefix(m.Topic, g.identity.Prefix+"/"+g.identity.Gateway+"/children/"),
 		"/commands")
 	child, of := strings.CutPrefix(name, g.identity.Gateway+":")
 	if !ok || !of {
-		g.log.Warn("A message arrived on a topic that is not expected.", "topic", topic)
+		g.log.Warn("A message arrived on a topic that is not expected.", "topic", m.Topic)
 		return
 	}
-	if err := g.broker.Command(child, payload); err != nil {
+	if err := g.broker.Command(child, m); err != nil {
 		g.log.Warn("A command could not be delivered.", "child", child, "error", err)
 	}
 }
@@ -195,6 +197,7 @@ func (g *Gateway) tick(ctx context.Context) {
 		case <-g.statuses:
 		case <-reports.C:
 			g.decider.tick()
+			g.broker.Expire()
 			g.renewNow()
 			g.mu.Lock()
 			due := time.Duration(g.settings.StatusSeconds) * time.Second

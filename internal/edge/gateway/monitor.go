@@ -93,6 +93,9 @@ func (g *Gateway) metrics() *metrics.Set {
 	gauge("children_messages_total", func() float64 { return float64(g.broker.Stats().Messages) })
 	gauge("children_refused_total", func() float64 { return float64(g.broker.Stats().Refused) })
 	gauge("children_failed_total", func() float64 { return float64(g.broker.Stats().Failed) })
+	gauge("commands_sent_total", func() float64 { return float64(g.broker.Stats().Commands) })
+	gauge("commands_expired_total", func() float64 { return float64(g.broker.Stats().Expired) })
+	gauge("commands_undelivered_total", func() float64 { return float64(g.broker.Stats().Undelivered) })
 	return set
 }
 

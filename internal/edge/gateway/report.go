@@ -19,10 +19,18 @@ type Status struct {
 	Uptime   int64 `json:"uptime_seconds"`
 	Children int   `json:"children_connected"`
 	// Problem says where children cannot connect.
-	Problem string      `json:"children_problem,omitempty"`
-	Queue   QueueStatus `json:"queue"`
-	Uplink  LinkStatus  `json:"uplink"`
-	Rules   RulesStatus `json:"rules"`
+	Problem  string      `json:"children_problem,omitempty"`
+	Commands Commands    `json:"commands"`
+	Queue    QueueStatus `json:"queue"`
+	Uplink   LinkStatus  `json:"uplink"`
+	Rules    RulesStatus `json:"rules"`
+}
+
+// Commands counts commands for children since the start, of AWS IoT and of rules.
+type Commands struct {
+	Sent        uint64 `json:"sent"` // or waiting for a child that has a session
+	Expired     uint64 `json:"expired"`
+	Undelivered uint64 `json:"undelivered"` // lost for another reason
 }
 
 // QueueStatus describes the queue. The counts are those since the queue exists.
@@ -50,13 +58,14 @@ type LinkStatus struct {
 
 // Status returns the gateway's state.
 func (g *Gateway) Status() Status {
-	q, u := g.queue.Stats(), g.uplink.Stats()
+	q, u, b := g.queue.Stats(), g.uplink.Stats(), g.broker.Stats()
 	g.mu.Lock()
 	settings, certificate := g.settings.Version, g.credentials.CertificateID
 	g.mu.Unlock()
 	s := Status{
 		Status: "online", Version: g.version, Settings: settings, Uptime: int64(time.Since(g.started).Seconds()),
-		Children: g.broker.Stats().Connected, Problem: g.broker.Problem(),
+		Children: b.Connected, Problem: g.broker.Problem(),
+		Commands: Commands{Sent: b.Commands, Expired: b.Expired, Undelivered: b.Undelivered},
 		Queue: QueueStatus{Records: q.Records, Bytes: q.Bytes, MaxBytes: q.MaxBytes, Rejected: q.Rejected, Lost: q.Lost,
 			Dropped: map[string]uint64{}},
 		Uplink: LinkStatus{Connected: u.Connected, Since: u.Since.UTC().Truncate(time.Second), Reconnects: u.Reconnects,

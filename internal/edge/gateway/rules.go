@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/rules"
 )
@@ -165,7 +166,7 @@ var priorities = map[rules.Priority]queue.Priority{
 
 func (d *decider) command(o *rules.Output) {
 	child := strings.TrimPrefix(o.Child, d.gateway.identity.Gateway+":")
-	if err := d.gateway.broker.Command(child, o.Payload); err != nil {
+	if err := d.gateway.broker.Command(child, message.Message{Payload: o.Payload}); err != nil {
 		d.failed++
 		d.gateway.log.Warn("The command of a rule could not be sent.", "rule", o.Rule, "child", child, "error", err)
 	}
@@ -253,7 +254,7 @@ func (d *decider) close() {
 // RulesStatus says what rules did.
 type RulesStatus struct {
 	rules.Counters
-	// Unstored are results of rules that the queue did not take, Undelivered commands for children that there are not.
+	// Unstored are results of rules that the queue did not take, Undelivered commands that no child gets.
 	Unstored    uint64 `json:"unstored"`
 	Undelivered uint64 `json:"undelivered"`
 }

@@ -51,7 +51,7 @@ func newLink(u *Uplink, conn net.Conn) *link {
 	l.client = paho.NewClient(paho.ClientConfig{
 		ClientID: u.options.ClientID, Conn: conn, Session: l.session, PacketTimeout: connectTimeout,
 		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
-			u.options.Receive(p.Packet.Topic, p.Packet.Payload)
+			u.options.Receive(received(p.Packet, time.Now()))
 			return true, nil
 		}},
 		OnClientError: func(err error) { l.end(err) },

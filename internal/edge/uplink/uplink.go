@@ -14,6 +14,7 @@ import (
 	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
 )
 
@@ -52,7 +53,7 @@ type Options struct {
 	// Subscriptions are the topic filters whose messages Receive gets, in order. The uplink does its work without those
 	// that the server refuses.
 	Subscriptions []string
-	Receive       func(topic string, payload []byte)
+	Receive       func(message.Message)
 	// Connected is called after each connection is ready. It must not block; it may call Publish.
 	Connected func()
 	Log       *slog.Logger
@@ -298,6 +299,24 @@ func (u *Uplink) Set(s Settings) {
 	if l != nil {
 		l.poke()
 	}
+}
+
+// received is a message from AWS IoT, which says how long it still has until it expires [MQTT 5, 3.3.2.3.3].
+func received(p *paho.Publish, now time.Time) message.Message {
+	m := message.Message{Topic: p.Topic, Payload: p.Payload}
+	v := p.Properties
+	if v == nil {
+		return m
+	}
+	m.UTF8 = v.PayloadFormat != nil && *v.PayloadFormat == 1
+	m.ContentType, m.ResponseTopic, m.CorrelationData = v.ContentType, v.ResponseTopic, v.CorrelationData
+	for _, u := range v.User {
+		m.User = append(m.User, message.UserProperty{Name: u.Key, Value: u.Value})
+	}
+	if v.MessageExpiry != nil {
+		m.Deadline = now.Add(time.Duration(*v.MessageExpiry) * time.Second)
+	}
+	return m
 }
 
 // ErrDown is returned by Publish while there is no connection.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eclipse/paho.golang/packets"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/message"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/queue"
 )
 
@@ -26,6 +27,7 @@ type server struct {
 	maximum uint16
 	aliases uint16
 	granted []byte // the answer to the next subscription; nil grants it
+	receive func(message.Message)
 
 	mu    sync.Mutex
 	dials []time.Time
@@ -147,9 +149,13 @@ func (p *peer) ended() {
 // start runs an uplink in the bubble.
 func start(t *testing.T, s *server, q *queue.Queue, settings Settings) *Uplink {
 	t.Helper()
+	receive := s.receive
+	if receive == nil {
+		receive = func(message.Message) {}
+	}
 	s.t, s.conns = t, make(chan net.Conn)
 	u := New(Options{Endpoint: "cloud:8883", ClientID: "gw", Queue: q, Settings: settings, Dial: s.dial,
-		Subscriptions: []string{"gh/gw/children/+/commands"}, Receive: func(string, []byte) {},
+		Subscriptions: []string{"gh/gw/children/+/commands"}, Receive: receive,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

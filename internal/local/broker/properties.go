@@ -25,7 +25,7 @@ func wireProperties(m *message.Properties) packets.Properties {
 		ContentType:           m.ContentType,
 		ResponseTopic:         m.ResponseTopic,
 		CorrelationData:       m.CorrelationData,
-		MessageExpiryInterval: m.ExpirySeconds,
+		MessageExpiryInterval: min(m.ExpirySeconds, maxExpiry),
 	}
 	if m.UTF8 {
 		p.PayloadFormat, p.PayloadFormatFlag = 1, true

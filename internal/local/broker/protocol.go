@@ -26,6 +26,9 @@ const (
 // topicAliases is how many topic aliases a client may set. A client that is not told sets none.
 const topicAliases = 8
 
+// maxExpiry is the longest message expiry interval in seconds; AWS IoT takes longer ones for it.
+const maxExpiry = 7 * 24 * 60 * 60
+
 // retainNever is the MQTT 5 subscription option by which a client asks for no retained messages.
 const retainNever = 2
 
@@ -41,7 +44,7 @@ func capabilities() *mqtt.Capabilities {
 	c.ReceiveMaximum = 100
 	c.TopicAliasMaximum = topicAliases
 	c.MaximumSessionExpiryInterval = 60 * 60
-	c.MaximumMessageExpiryInterval = 7 * 24 * 60 * 60
+	c.MaximumMessageExpiryInterval = 0 // the server would let every message expire
 	c.SubIDAvailable = 0
 	c.Compatibilities.NoInheritedPropertiesOnAck = true // AWS IoT does not return user properties
 	return c
@@ -84,6 +87,7 @@ func (h *hook) readPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, 
 	if why := propertiesProblem(&pk.Properties); why != "" {
 		return h.end(cl, pk, policy.Publish, name, why, packets.ErrQuotaExceeded)
 	}
+	pk.Properties.MessageExpiryInterval = min(pk.Properties.MessageExpiryInterval, maxExpiry)
 	if topic.Reserved(name) {
 		// The server would drop a message to $SYS or $share without a word.
 		if err := served(name); err != nil {

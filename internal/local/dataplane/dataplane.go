@@ -4,6 +4,7 @@ package dataplane
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -95,13 +96,9 @@ func servePublish(w http.ResponseWriter, r *http.Request, publish func(message.M
 	if q.Get("qos") == "1" {
 		m.QoS = 1
 	}
-	if q.Has("contentType") || q.Has("responseTopic") || q.Has("messageExpiry") {
-		expiry, _ := strconv.ParseUint(q.Get("messageExpiry"), 10, 32) // none is 0
-		m.MQTT5 = &message.Properties{
-			ContentType:   q.Get("contentType"),
-			ResponseTopic: q.Get("responseTopic"),
-			ExpirySeconds: uint32(expiry),
-		}
+	if m.MQTT5, err = publishProperties(q, r.Header); err != nil {
+		refuse(w, http.StatusBadRequest, "InvalidRequestException", err.Error())
+		return
 	}
 	if err := publish(m); err != nil {
 		refuse(w, http.StatusInternalServerError, "InternalFailureException", err.Error())
@@ -109,6 +106,25 @@ func servePublish(w http.ResponseWriter, r *http.Request, publish func(message.M
 	}
 	w.Header().Set("Content-Type", "application/json")
 	io.WriteString(w, "{}")
+}
+
+// publishProperties are the MQTT 5 properties of a message, nil if the request has none.
+func publishProperties(q url.Values, h http.Header) (*message.Properties, error) {
+	encoded, format := h.Get("x-amz-mqtt5-correlation-data"), h.Get("x-amz-mqtt5-payload-format-indicator")
+	if !q.Has("contentType") && !q.Has("responseTopic") && !q.Has("messageExpiry") && encoded == "" && format == "" {
+		return nil, nil
+	}
+	expiry, _ := strconv.ParseUint(q.Get("messageExpiry"), 10, 32) // none is 0
+	p := &message.Properties{UTF8: format == "UTF8_DATA", ContentType: q.Get("contentType"),
+		ResponseTopic: q.Get("responseTopic"), ExpirySeconds: uint32(expiry)}
+	if encoded == "" {
+		return p, nil
+	}
+	var err error
+	if p.CorrelationData, err = base64.StdEncoding.DecodeString(encoded); err != nil {
+		return nil, errors.New("the correlation data is not Base64")
+	}
+	return p, nil
 }
 
 // serveUpdate serves UpdateThingShadow, with the shadow's name in the query.

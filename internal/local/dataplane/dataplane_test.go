@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
+	datatypes "github.com/aws/aws-sdk-go-v2/service/iotdataplane/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
@@ -51,6 +52,26 @@ func TestPublishReachesTheBroker(t *testing.T) {
 	want := []message.Message{command, message.New("$aws/things/a b/shadow/update", []byte("{}"))}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("published (-want +got):\n%s", diff)
+	}
+}
+
+// TestPublishWithProperties: all of MQTT 5 that the device management API sends arrives.
+func TestPublishWithProperties(t *testing.T) {
+	var got []message.Message
+	c := client(t, func(m message.Message) error { got = append(got, m); return nil }, "")
+	if _, err := c.Publish(t.Context(), &iotdataplane.PublishInput{Topic: aws.String("gh/soil-001/commands"), Qos: 1,
+		Payload: []byte("{}"), ContentType: aws.String("application/json"), MessageExpiry: 60,
+		PayloadFormatIndicator: datatypes.PayloadFormatIndicatorUtf8Data, ResponseTopic: aws.String("gh/answers"),
+		CorrelationData: aws.String("AAc=")}); err != nil {
+		t.Fatal(err)
+	}
+	want := &message.Properties{UTF8: true, ContentType: "application/json", ResponseTopic: "gh/answers",
+		CorrelationData: []byte{0, 7}, ExpirySeconds: 60}
+	if len(got) != 1 {
+		t.Fatalf("published %+v", got)
+	}
+	if diff := cmp.Diff(want, got[0].MQTT5); diff != "" {
+		t.Errorf("properties (-want +got):\n%s", diff)
 	}
 }
 

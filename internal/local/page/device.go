@@ -226,7 +226,8 @@ func (s *Server) command(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := message.New(contract.TopicsOf(manifest.TopicPrefix, r.PathValue("device")).Commands, payload)
+	topic := contract.CommandTopic(manifest.TopicPrefix, r.PathValue("device"), manifest.HasGateways())
+	m := message.New(topic, payload)
 	m.QoS = 1
 	return map[string]any{"topic": m.Topic}, s.options.Runtime.Publish(m)
 }
