@@ -309,11 +309,13 @@ var chains = map[string][]change{
 		}},
 	},
 	"edge": {
-		{"gateways", "edge", `{}`, []string{"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iot:AttachPolicy",
+		{"gateways", "edge", `{}`, []string{"awslambda:UpdateFunctionConfiguration", // of who sends commands
+			"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iot:AttachPolicy",
 			"iot:CreatePolicy", "iot:CreateTopicRule"}},
 		{"rules of gateways", "edge", `{ unmatched = "drop", rules = { hot = { action = "alert",
 			sql = "SELECT * FROM 'greenhouse/+/telemetry' WHERE t > 30" } } }`, nil},
-		{"no gateways", "edge", ``, []string{"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iot:DeletePolicy",
+		{"no gateways", "edge", ``, []string{"awslambda:UpdateFunctionConfiguration",
+			"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iot:DeletePolicy",
 			"iot:DeleteTopicRule", "iot:DetachPolicy"}},
 	},
 	"rules": {
