@@ -45,6 +45,8 @@ type Adoption struct {
 
 // DeviceState is what is observed of a device beyond its arguments.
 type DeviceState struct {
+	// Entry is how the thing stands in the registry; zero if that was not read.
+	Entry     ThingEntry
 	ThingType string
 	InGroup   bool
 	// Adopting says that the thing is nobody's yet, and that the device is to take it over.
@@ -74,6 +76,12 @@ type DeviceState struct {
 	Refused string
 	// Lost names what an opt-in deep check found missing: "attachment", "credentials".
 	Lost []string
+}
+
+// ThingEntry is what a write to the registry may be made conditional on.
+type ThingEntry struct {
+	Version int64
+	Mark    string // the attribute that says which certificates the device has
 }
 
 // NoCertificate is the CertificateSource of a device that has no certificate, because a gateway speaks for it.

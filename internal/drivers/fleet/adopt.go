@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
-	"github.com/iot-pipeline/terraform-provider-iot/internal/bulk"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/certs"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
@@ -49,13 +48,7 @@ type AdoptionError struct {
 }
 
 func (e *AdoptionError) Error() string {
-	names := slices.Sorted(maps.Keys(e.Reasons))
-	shown := make([]string, 0, bulk.MaxNamed)
-	for _, name := range names[:min(len(names), bulk.MaxNamed)] {
-		shown = append(shown, fmt.Sprintf("device %q: %s", name, e.Reasons[name]))
-	}
-	return fmt.Sprintf("%d devices cannot be adopted: %s", len(names),
-		strings.Join(shown, "; ")+bulk.More(len(names)))
+	return fmt.Sprintf("%d devices cannot be adopted: %s", len(e.Reasons), listReasons(e.Reasons))
 }
 
 // adopted reports whether a mark's source says that the certificate was adopted.
@@ -246,7 +239,8 @@ func (r *run) adopt(ctx context.Context, name string, want spec.Device) (spec.De
 		r.d.note(name, func(id *spec.DeviceIdentity) { id.CertificateID, id.CertificateARN = c.first.ID, c.first.ARN })
 		r.d.setAdopted(name, true)
 	}
-	t := &thing{thingType: r.want.ThingType, attributes: want.Attributes, gateway: want.Gateway, mark: m}
+	t := &thing{thingType: r.want.ThingType, attributes: want.Attributes, gateway: want.Gateway, mark: m,
+		version: c.t.version + 1}
 	device := t.device(r.d.members[name])
 	device.Disabled = c.disabled
 	return device, nil
@@ -280,52 +274,4 @@ func (r *run) take(ctx context.Context, name string, want spec.Device, m mark, v
 		return nil
 	}
 	return fmt.Errorf("somebody has changed the thing while it was being adopted; apply again: %w", err)
-}
-
-// releases reports whether a removal leaves a device's thing and certificates to whoever owned them before.
-func (r *run) releases(name string) bool {
-	return r.d.opts.KeepAdopted && adopted(markOf(r.have.Devices[name]).source)
-}
-
-// madeInPlace are the certificates that an interrupted run has made in place of adopted ones.
-func (r *run) madeInPlace(ctx context.Context, name string) ([]string, error) {
-	have := r.have.Devices[name]
-	if m := markOf(have); m.pending {
-		all, err := r.oldCertificates(ctx, name, true, have)
-		return slices.DeleteFunc(all, func(id string) bool {
-			return id == m.id || slices.Contains(m.previous, id)
-		}), err
-	}
-	return nil, nil
-}
-
-// releaseThing takes the owner and the mark from a thing and gives it back the type that it had. Absent is success.
-func (r *run) releaseThing(ctx context.Context, name string) error {
-	have := r.have.Devices[name]
-	was := strings.TrimPrefix(have.Found.CertificateSource, sourceAdopted)
-	if was != "" && was != have.Found.ThingType {
-		err := r.returnThing(ctx, name, have.Attributes, was)
-		if err == nil || !awsapi.IsNotFound(err) && !awsapi.Is(err, "InvalidRequestException") {
-			return err
-		}
-		// The type is gone or deprecated.
-	}
-	err := r.returnThing(ctx, name, have.Attributes, "")
-	if awsapi.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
-// returnThing writes the attributes of a thing without ours, and its type; without one, it removes the type.
-func (r *run) returnThing(ctx context.Context, name string, attributes map[string]string, thingType string) error {
-	if attributes == nil {
-		attributes = map[string]string{}
-	}
-	in := &iot.UpdateThingInput{ThingName: &name, ThingTypeName: optional(thingType), RemoveThingType: thingType == "",
-		AttributePayload: &types.AttributePayload{Attributes: attributes}}
-	return r.pool.Call(ctx, "releasing the thing", func(ctx context.Context) error {
-		_, err := r.d.c.IoT().UpdateThing(ctx, in)
-		return err
-	})
 }

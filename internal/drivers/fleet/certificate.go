@@ -32,7 +32,7 @@ func (r *run) replaceCertificate(ctx context.Context, name string, existed bool,
 	}
 	if m := markOf(have); m.begun == 0 || m.issuing != "" {
 		m.pending, m.begun, m.issuing, m.raised = m.id != "", cmp.Or(m.begun, r.begun.Unix()), "", 0
-		if err := r.updateThing(ctx, name, want, m); err != nil {
+		if err := r.updateThing(ctx, name, want, &have.Found.Entry, m); err != nil {
 			return err
 		}
 	}
@@ -49,7 +49,7 @@ func (r *run) replaceCertificate(ctx context.Context, name string, existed bool,
 	}
 	old = slices.DeleteFunc(old, func(id string) bool { return id == c.ID })
 	next := mark{source: sourceIn(r.want, name, want), id: c.ID, retired: old}
-	if err := r.updateThing(ctx, name, want, next); err != nil {
+	if err := r.updateThing(ctx, name, want, &have.Found.Entry, next); err != nil {
 		return err
 	}
 	r.d.setAdopted(name, false)
@@ -67,7 +67,7 @@ func (r *run) replaceCertificate(ctx context.Context, name string, existed bool,
 	if len(old) == 0 {
 		return nil
 	}
-	return r.removeRetired(ctx, name, want, next)
+	return r.removeRetired(ctx, name, want, &have.Found.Entry, next)
 }
 
 // oldCertificates are those that a new one replaces: what the thing is marked with, what the last run remembered, and
@@ -172,14 +172,16 @@ func (r *run) mayTake(ctx context.Context, name string, c certs.Certificate) err
 }
 
 // removeRetired removes the certificates that m says are replaced, and then removes them from the mark.
-func (r *run) removeRetired(ctx context.Context, name string, want spec.Device, m mark) error {
+func (r *run) removeRetired(
+	ctx context.Context, name string, want spec.Device, e *spec.ThingEntry, m mark,
+) error {
 	for _, id := range m.retired {
 		if err := r.removeCertificate(ctx, name, id); err != nil {
 			return fmt.Errorf("removing the replaced certificate: %w", err)
 		}
 	}
 	m.retired = nil
-	return r.updateThing(ctx, name, want, m)
+	return r.updateThing(ctx, name, want, e, m)
 }
 
 // removeCertificate deactivates, detaches and deletes a certificate of a device. It leaves one alone that other things

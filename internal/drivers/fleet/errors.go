@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,4 +55,16 @@ type InUseError struct {
 func (e *InUseError) Error() string {
 	return fmt.Sprintf("its certificate %s is attached to other things too (%s) and was left unchanged; "+
 		"detach it from them and apply again", e.CertificateID, strings.Join(e.Things, ", "))
+}
+
+var (
+	errThingDeleted = errors.New("somebody has deleted its thing; apply the pipeline again")
+	errKeptChanging = errors.New("others kept changing its thing; look who else rotates certificates, then do it again")
+)
+
+// changedError means that somebody has given a thing another mark since it was read.
+type changedError struct{ now *thing }
+
+func (e *changedError) Error() string {
+	return "a rotation has changed the thing meanwhile; apply again"
 }

@@ -169,7 +169,11 @@ func (d *Driver) Delete(ctx context.Context, ref assembly.Ref) error {
 	}
 	want.Devices = nil
 	r := d.newRun(ref.Owner, have, want)
-	removed := r.removeAll(ctx, slices.Sorted(maps.Keys(have.Devices)))
+	names := slices.Sorted(maps.Keys(have.Devices))
+	if err := r.checkReleases(ctx, names); err != nil {
+		return err
+	}
+	removed := r.removeAll(ctx, names)
 	if err := errors.Join(removed, r.removeRegistered(ctx)); err != nil {
 		return err
 	}
@@ -216,6 +220,9 @@ func (d *Driver) reconcile(ctx context.Context, owner string, have, want spec.Fl
 	}
 	r := d.newRun(owner, have, want)
 	plan := Compare(have, want)
+	if err := r.checkReleases(ctx, plan.Removed); err != nil {
+		return err
+	}
 	others := slices.DeleteFunc(slices.Concat(plan.Changed, plan.Added), func(name string) bool {
 		_, rotated := slices.BinarySearch(plan.Rotated, name)
 		return rotated

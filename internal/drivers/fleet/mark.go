@@ -179,6 +179,7 @@ func newThing(arn, thingType string, attributes map[string]string) *thing {
 // device is the thing in terms of the configuration; whether its certificate is active is not known yet.
 func (t *thing) device(inGroup bool) spec.Device {
 	return spec.Device{Attributes: t.attributes, Gateway: t.gateway, Found: &spec.DeviceState{
+		Entry:     spec.ThingEntry{Version: t.version, Mark: t.mark.String()},
 		ThingType: t.thingType, InGroup: inGroup,
 		CertificateID: t.mark.id, CertificateSource: t.mark.source, Retired: t.mark.retired, Previous: t.mark.previous,
 		Interrupted: t.mark.pending, Issuing: t.mark.issuing, Raised: t.mark.raised, Begun: t.mark.begun,

@@ -3,12 +3,15 @@ package fleet
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/bulk"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/certs"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/credstore"
@@ -42,10 +45,51 @@ func (r *run) on(pool *bulk.Pool) *run {
 	return &other
 }
 
-// reconcileDevice creates or changes one device, with the requests that its difference needs and no other.
+// reconcileDevice creates or changes one device, with the requests that its difference needs and no other. It begins
+// again if somebody rotates the device's certificates meanwhile.
 func (r *run) reconcileDevice(ctx context.Context, name string) error {
-	want := r.want.Devices[name]
 	have, existed := r.have.Devices[name]
+	if existed {
+		found := *have.Found // others read what was observed
+		have.Found = &found
+	}
+	for range maxTries {
+		err := r.reconcileAs(ctx, name, existed, have)
+		var changed *changedError
+		if !errors.As(err, &changed) {
+			return err
+		}
+		if have, err = r.deviceNow(ctx, name, have, changed.now); err != nil {
+			return err
+		}
+		existed = true
+	}
+	return errKeptChanging
+}
+
+// deviceNow is a device after somebody has changed its thing.
+func (r *run) deviceNow(ctx context.Context, name string, have spec.Device, t *thing) (spec.Device, error) {
+	was := have.Found
+	now := t.device(was != nil && was.InGroup)
+	if was != nil {
+		now.Found.Settings, now.Found.Refused = was.Settings, was.Refused
+	}
+	if id := now.Found.CertificateID; id != "" {
+		c, err := r.certs.Describe(ctx, id)
+		if err != nil {
+			return now, err
+		}
+		if c == nil {
+			now.Found.CertificateID, now.Found.CertificateSource = "", ""
+		}
+		now.Disabled = c != nil && c.Status != types.CertificateStatusActive
+	}
+	r.d.note(name, func(id *spec.DeviceIdentity) { *id = t.identity(name, *id, r.have.Store) })
+	return now, nil
+}
+
+func (r *run) reconcileAs(ctx context.Context, name string, existed bool, have spec.Device) error {
+	want := r.want.Devices[name]
 	if !existed {
 		created, err := r.createThing(ctx, name, want)
 		if err != nil {
@@ -69,7 +113,7 @@ func (r *run) reconcileDevice(ctx context.Context, name string) error {
 	found := have.Found
 	if found.ThingType != r.want.ThingType || have.Gateway != want.Gateway ||
 		!maps.Equal(have.Attributes, want.Attributes) || behindGateway(name) && found.CertificateSource != sourceNone {
-		if err := r.updateThing(ctx, name, want, markFor(name, have)); err != nil {
+		if err := r.updateThing(ctx, name, want, &found.Entry, markFor(name, have)); err != nil {
 			return err
 		}
 	}
@@ -102,24 +146,24 @@ func (r *run) mend(ctx context.Context, name string, have, want spec.Device) err
 }
 
 // setStatus enables or disables all valid certificates of a device. The present one comes last: its status is what the
-// next run sees.
+// next run sees. An earlier one may have been retired meanwhile.
 func (r *run) setStatus(ctx context.Context, have, want spec.Device) error {
 	if have.Disabled == want.Disabled {
 		return nil
 	}
-	for _, id := range append(slices.Clone(have.Found.Previous), have.Found.CertificateID) {
-		if err := r.certs.SetActive(ctx, id, !want.Disabled); err != nil {
+	for _, id := range have.Found.Previous {
+		if err := r.certs.SetActive(ctx, id, !want.Disabled); err != nil && !awsapi.IsNotFound(err) {
 			return err
 		}
 	}
-	return nil
+	return r.certs.SetActive(ctx, have.Found.CertificateID, !want.Disabled)
 }
 
 // finishRotation finishes what a run has begun that issued or retired certificates of a device, and gives it one of a
 // higher version if it is to have that.
 func (r *run) finishRotation(ctx context.Context, name string, have, want spec.Device) error {
 	if len(have.Found.Retired) > 0 {
-		if err := r.removeRetired(ctx, name, want, markOf(have)); err != nil {
+		if err := r.removeRetired(ctx, name, want, &have.Found.Entry, markOf(have)); err != nil {
 			return err
 		}
 	}

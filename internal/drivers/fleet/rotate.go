@@ -143,6 +143,9 @@ type issue struct {
 	made certs.Certificate
 	// contested says that another run is at work, or was interrupted.
 	contested bool
+	// strays are certificates that interrupted runs have left; this run has noted them on the thing as replaced.
+	strays []string
+	issued bool // this run has written which certificate is the present one
 }
 
 // maxTries bounds how often a step begins again because somebody else has changed the thing meanwhile.
@@ -158,7 +161,7 @@ func (r *rotation) step(ctx context.Context, name string, try func(context.Conte
 				return err
 			}
 			if t == nil || t.owner != r.owner {
-				return errors.New("somebody has deleted its thing; apply the pipeline again")
+				return errThingDeleted
 			}
 			i.t = t
 		}
@@ -174,7 +177,7 @@ func (r *rotation) step(ctx context.Context, name string, try func(context.Conte
 		}
 		i.t, i.contested = nil, true
 	}
-	return errors.New("others kept changing its thing; look who else rotates certificates, then rotate again")
+	return errKeptChanging
 }
 
 // try issues a certificate. It returns false if another run has come between.
@@ -193,8 +196,11 @@ func (r *rotation) try(ctx context.Context, i *issue) (bool, error) {
 			return r.finish(ctx, i, b.CertificateID)
 		}
 	} else if i.has() {
+		if dropped, err := r.dropStrays(ctx, i); err != nil || !dropped {
+			return false, err
+		}
 		return true, r.settle(ctx, i, Rotation{Device: i.name, Certificate: m.id, Previous: m.previous,
-			Issued: i.made.ID == m.id})
+			Issued: i.issued || i.made.ID == m.id})
 	}
 	if mine, err := r.claim(ctx, i); err != nil || !mine {
 		return false, err
@@ -213,10 +219,22 @@ func (r *rotation) claim(ctx context.Context, i *issue) (bool, error) {
 	if m.begun == 0 {
 		m.begun = r.begun.Unix()
 	}
-	if err := r.setMark(ctx, i, m); err != nil && !awsapi.Is(err, "VersionConflictException") {
+	err := r.setMark(ctx, i, m)
+	if awsapi.Is(err, "VersionConflictException") { // perhaps the SDK's repetition of what has taken effect
+		return r.holds(ctx, i)
+	}
+	if err != nil {
 		return false, err
 	}
-	// AWS does not answer with the version, and does not say that a version is one more than the one before.
+	t := *i.t
+	t.mark = m
+	i.t = &t
+	return true, nil
+}
+
+// holds reads the thing and reports whether no other run has come after this one's claim. AWS does not answer a write
+// with the version, and does not say that it is one more than the one before.
+func (r *rotation) holds(ctx context.Context, i *issue) (bool, error) {
 	t, err := r.d.describe(ctx, i.name)
 	if err != nil || t == nil || t.mark.issuing != r.nonce {
 		return false, err
@@ -248,6 +266,10 @@ func (r *rotation) issueOne(ctx context.Context, i *issue, b contract.Bundle) (b
 	} else if err != nil {
 		return false, err
 	}
+	// A run that has come between removes what it finds attached and not stored: it is not to be stored any more.
+	if mine, err := r.holds(ctx, i); err != nil || !mine {
+		return false, err
+	}
 	b.CertificatePEM, b.PrivateKey, b.CertificateID, b.CertificateARN = c.PEM, key, c.ID, c.ARN
 	text, err := json.Marshal(b)
 	if err != nil {
@@ -272,6 +294,14 @@ func (r *rotation) finish(ctx context.Context, i *issue, id string) (bool, error
 		m.source = generated(version)
 	}
 	m.id, m.issuing, m.raised, m.begun = id, "", 0, 0
+	var strays []string
+	if contested {
+		var err error
+		if strays, err = r.findStrays(ctx, i, m); err != nil {
+			return false, err
+		}
+		m.retired = append(m.retired, strays...)
+	}
 	if err := r.setMark(ctx, i, m); awsapi.Is(err, "VersionConflictException") {
 		return false, nil
 	} else if err != nil {
@@ -285,6 +315,10 @@ func (r *rotation) finish(ctx context.Context, i *issue, id string) (bool, error
 		if err != nil || b.CertificateID != id {
 			return false, err
 		}
+	}
+	if i.issued = true; len(strays) > 0 {
+		i.strays = strays
+		return false, nil // once more, with the thing as it is now
 	}
 	return true, r.settle(ctx, i, Rotation{Device: i.name, Certificate: id, Previous: m.previous, Issued: true})
 }

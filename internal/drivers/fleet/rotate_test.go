@@ -189,6 +189,7 @@ func interruptRotation(t *testing.T, fault iotstub.Fault, step, then string, at 
 	if step == "issue" {
 		_, err := a.rotate("issue")
 		a.must(err)
+		a.requireNoStrays(stub)
 		if b := a.bundle("soil-001").CertificateID; !slices.Contains(valid(stub, "soil-001"), b) || b == old {
 			t.Errorf("after %s failed, the bundle holds %s, and %v are valid", what, b, valid(stub, "soil-001"))
 		}

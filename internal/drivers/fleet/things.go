@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -60,16 +61,58 @@ func (r *run) createThing(ctx context.Context, name string, want spec.Device) (s
 	return created, nil
 }
 
-// updateThing replaces the whole attribute map, ours included [AWS 1.4 UpdateThing].
-func (r *run) updateThing(ctx context.Context, name string, want spec.Device, m mark) error {
+// updateThing replaces the whole attribute map, ours included [AWS 1.4 UpdateThing], if the thing is still as e says,
+// and writes into e how it is then. A *changedError says that a rotation has come between.
+func (r *run) updateThing(ctx context.Context, name string, want spec.Device, e *spec.ThingEntry, m mark) error {
 	in := &iot.UpdateThingInput{
 		ThingName: &name, ThingTypeName: optional(r.want.ThingType),
 		AttributePayload: &types.AttributePayload{Attributes: attributesOf(want, r.owner, m)},
 	}
-	return r.pool.Call(ctx, "updating the thing", func(ctx context.Context) error {
-		_, err := r.d.c.IoT().UpdateThing(ctx, in)
-		return err
-	})
+	for range maxTries {
+		if e.Version > 0 { // one that this run has created belongs to nobody else
+			in.ExpectedVersion = aws.Int64(e.Version)
+		}
+		err := r.pool.Call(ctx, "updating the thing", func(ctx context.Context) error {
+			_, err := r.d.c.IoT().UpdateThing(ctx, in)
+			return err
+		})
+		if err == nil {
+			if e.Mark = m.String(); e.Version > 0 {
+				e.Version++ // AWS counts so and does not promise it; the answer to a conflict costs two requests
+			}
+			return nil
+		}
+		if !awsapi.Is(err, "VersionConflictException") {
+			return err
+		}
+		if written, err := r.readAgain(ctx, name, want, e, m); written || err != nil {
+			return err
+		}
+	}
+	return errKeptChanging
+}
+
+// readAgain reads a thing after a conflict of versions. It reports whether the write has taken effect: the SDK repeats
+// one whose answer was lost. Somebody who has changed other attributes is no obstacle.
+func (r *run) readAgain(
+	ctx context.Context, name string, want spec.Device, e *spec.ThingEntry, m mark,
+) (written bool, err error) {
+	t, err := r.d.describe(ctx, name)
+	switch {
+	case err != nil:
+		return false, err
+	case t == nil:
+		return false, errThingDeleted
+	case t.owner != r.owner:
+		return false, foreignThings(map[string]string{name: t.owner}, nil)
+	}
+	written = t.mark.String() == m.String() && t.thingType == r.want.ThingType && t.gateway == want.Gateway &&
+		maps.Equal(t.attributes, want.Attributes)
+	if !written && t.mark.String() != e.Mark {
+		return false, &changedError{t}
+	}
+	*e = spec.ThingEntry{Version: t.version, Mark: t.mark.String()}
+	return written, nil
 }
 
 // writeMark changes the mark of a thing and nothing else, and only if the thing still has the given version.
