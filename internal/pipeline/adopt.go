@@ -61,9 +61,18 @@ func Adoptees(config Spec, env Env, chosen func(name string) bool) (map[string]s
 					"changed. Correct the ARN, or the provider's region and credentials.", env.AccountID, env.Region,
 					excerpt(d.Adopt.ThingARN))}}
 		}
-		adoptees[name] = spec.Device{Adopt: d.Adopt.adoption(), Disabled: d.Enabled != nil && !*d.Enabled}
+		adoptees[name] = spec.Device{Adopt: d.Adopt.adoption(), Disabled: d.Enabled != nil && !*d.Enabled,
+			Attributes: d.Attributes}
 	}
 	return adoptees, nil
+}
+
+// AdoptedVersion is the problem of a device that was adopted and has a version.
+func AdoptedVersion(name string) Problem {
+	return Problem{Path: at("devices", name) + ".certificate_version",
+		Summary: fmt.Sprintf("Device %q was adopted and has a certificate_version", name),
+		Detail: "A higher version lets the provider make another key, and an adopted device keeps its own. Leave out " +
+			"certificate_version; csr_pem gives an adopted device another certificate."}
 }
 
 // checkAdopt checks what a device adopts; seen collects the certificates of all devices.

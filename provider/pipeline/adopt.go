@@ -13,8 +13,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
+	"github.com/iot-pipeline/terraform-provider-iot/provider/connection"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
 )
@@ -106,21 +108,98 @@ func warnAdopted(diags *diag.Diagnostics, doing string, force bool, n int, names
 			"set force_destroy = true and run terraform apply first.", listed))
 }
 
-// warnRemoved warns when devices of the map are removed that were adopted.
-func (p *planner) warnRemoved(ctx context.Context) {
-	if p.prior == nil || p.planned.unknown.Covers("devices") {
-		return
+// checkRemoved warns when devices are removed that were adopted, and refuses a removal that cannot release them.
+func (p *planner) checkRemoved(ctx context.Context, s *session) error {
+	if p.prior == nil || p.planned.unknown.Covers("devices") || touches(p.planned.unknown, "devices_from") {
+		return nil
 	}
-	before, _ := p.prior.tree["devices"].(map[string]any)
-	now, _ := p.planned.tree["devices"].(map[string]any)
+	names := slices.DeleteFunc(adoptedIn(ctx, p.private).Names, func(name string) bool { return p.describes(s, name) })
+	warnAdopted(&p.warnings, "The apply", p.planned.forceDestroy(), len(names), names)
+	if p.planned.forceDestroy() {
+		return nil
+	}
+	return s.fleet.CheckRelease(ctx, s.env.Owner, p.prior.mayHaveMany(names))
+}
+
+// describes reports whether the configuration has a device.
+func (p *planner) describes(s *session, name string) bool {
+	if s.roster != nil {
+		_, is := s.roster.Devices[name]
+		return is
+	}
+	devices, _ := p.planned.tree["devices"].(map[string]any)
+	_, is := devices[name]
+	return is
+}
+
+// checkReleases refuses the end of a pipeline that cannot release its adopted devices.
+func checkReleases(ctx context.Context, conn *connection.Connection, m *model, names []string) error {
+	if names = m.mayHaveMany(names); len(names) == 0 || m.forceDestroy() || conn == nil || conn.Clients == nil {
+		return nil
+	}
+	s, err := newSession(ctx, conn, m, options{purpose: deleting})
+	if err != nil {
+		return err
+	}
+	return s.fleet.CheckRelease(ctx, s.env.Owner, names)
+}
+
+// mayHaveMany are those devices that may have more attributes than a release allows: a state has no devices of a file.
+func (m *model) mayHaveMany(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return m.spec.DevicesFrom == nil && len(m.spec.Devices[name].Attributes) <= fleet.MaxReleased
+	})
+}
+
+// guardReleases refuses a delete that cannot release adopted devices. Those of the map have no version in the state.
+func (s *session) guardReleases(ctx context.Context) error {
+	if !s.keepsAdopted {
+		return nil
+	}
 	var names []string
-	for _, name := range adoptedIn(ctx, p.private).Names {
-		_, was := before[name]
-		if _, is := now[name]; was && !is {
+	for name, d := range s.model.spec.Devices {
+		if d.CSRPEM == nil && d.CertificatePEM == nil && contract.GatewayOf(name) == "" &&
+			member(member(s.model.tree["identities"], name), "certificate_version") == nil {
 			names = append(names, name)
 		}
 	}
-	warnAdopted(&p.warnings, "The apply", p.planned.forceDestroy(), len(names), names)
+	return s.fleet.CheckRelease(ctx, s.env.Owner, s.model.mayHaveMany(names))
+}
+
+// releaseNext says what to do about adopted devices that cannot be released.
+const releaseNext = "Nothing was changed. Remove attributes of these devices until 3 are left, or create their earlier " +
+	"thing type again, and run terraform apply; then remove the devices. To delete their things and certificates in " +
+	"place of releasing them, set force_destroy = true and run terraform apply first. If Terraform wants to replace a " +
+	"pipeline because its creation has failed, run terraform untaint."
+
+// reportRelease adds a *fleet.ReleaseError. It reports whether err is one.
+func reportRelease(diags *diag.Diagnostics, name string, err error) bool {
+	var refused *fleet.ReleaseError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	diags.AddAttributeError(path.Root("devices"), fmt.Sprintf("Pipeline %q cannot release devices", name),
+		tfdiag.Detail(err, releaseNext))
+	return true
+}
+
+// checkReplaced refuses a replacement that would end half-way: it releases adopted devices, and the new pipeline does
+// not take things by name.
+func (p *planner) checkReplaced(s *session) error {
+	var lost []string
+	for _, name := range p.released {
+		if p.describes(s, name) && p.config.spec.Devices[name].Adopt == nil && !touchesAdopt(p, name) {
+			lost = append(lost, name)
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	return &pipeline.ProblemError{Problem: pipeline.Problem{Path: "devices",
+		Summary: "The replacement of the pipeline would lose adopted devices",
+		Detail: fmt.Sprintf("It releases %s, and the new pipeline adopts nothing by name alone. Nothing was changed. "+
+			"Write adopt for each of them in devices, with its thing and certificates, or leave name as it is.",
+			firstOf(len(lost), lost))}}
 }
 
 // checkAdoption looks at the things and certificates that devices adopt, so that a plan finds what an apply would
@@ -129,13 +208,30 @@ func (p *planner) checkAdoption(ctx context.Context, s *session) error {
 	if p.config.unknown.Covers("devices") {
 		return nil
 	}
+	for _, name := range adoptedIn(ctx, p.private).Names {
+		if d := p.planned.spec.Devices[name]; d.CertificateVersion != nil && d.CSRPEM == nil &&
+			d.CertificatePEM == nil && p.prior != nil {
+			return &pipeline.ProblemError{Problem: pipeline.AdoptedVersion(name)}
+		}
+	}
 	adoptees, err := pipeline.Adoptees(p.config.spec, s.env, func(name string) bool {
 		return member(p.priorTree("devices"), name) == nil && !touchesAdopt(p, name)
 	})
 	if err != nil || len(adoptees) == 0 {
 		return err
 	}
-	return s.fleet.CheckAdoption(ctx, adoptees)
+	if err := s.fleet.CheckAdoption(ctx, adoptees); err != nil {
+		return err
+	}
+	if names := s.fleet.Unreleasable(adoptees); len(names) > 0 && !p.planned.forceDestroy() {
+		p.warnings.AddAttributeWarning(path.Root("devices"),
+			fmt.Sprintf("%d adopted devices cannot be released as they are described", len(names)),
+			fmt.Sprintf("Their things have no thing type, and without one AWS IoT allows %d attributes: %s. Before you "+
+				"remove such a device or the pipeline, remove attributes until %[1]d are left and run terraform apply, "+
+				"or set force_destroy = true, which deletes things and certificates.", fleet.MaxReleased,
+				firstOf(len(names), names)))
+	}
+	return nil
 }
 
 // touchesAdopt reports whether anything of what a device adopts is unknown.

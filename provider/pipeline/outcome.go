@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/assembly"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/drivers/fleet"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfdiag"
 	"github.com/iot-pipeline/terraform-provider-iot/provider/tfvalue"
@@ -155,6 +156,10 @@ func takenParts(failed error) map[string]bool {
 
 // refused describes why a delete does not start.
 func refused(name string, err error) (summary, detail string) {
+	var unreleased *fleet.ReleaseError
+	if errors.As(err, &unreleased) {
+		return fmt.Sprintf("Pipeline %q cannot release devices and was not deleted", name), tfdiag.Detail(err, releaseNext)
+	}
 	var registered *registeredError
 	if errors.As(err, &registered) {
 		return fmt.Sprintf("Pipeline %q has devices that registered themselves and was not deleted", name),
@@ -177,6 +182,9 @@ func (e *dataError) Error() string {
 
 // guard refuses a delete that would lose data or devices.
 func (s *session) guard(ctx context.Context, records []assembly.Record) error {
+	if err := s.guardReleases(ctx); err != nil {
+		return err
+	}
 	if force := s.model.spec.ForceDestroy; force != nil && *force {
 		return nil
 	}

@@ -41,6 +41,11 @@ func (r *resourceType) ModifyPlan(
 		if prior != nil {
 			adopted := adoptedIn(ctx, req.Private)
 			warnAdopted(&resp.Diagnostics, "The destroy", prior.forceDestroy(), adopted.Count, adopted.Names)
+			err := checkReleases(ctx, r.connection, prior, adopted.Names)
+			if err != nil && !reportRelease(&resp.Diagnostics, prior.spec.Name, err) {
+				resp.Diagnostics.AddError(tfdiag.Summary(fmt.Sprintf("Planning pipeline %q failed", prior.spec.Name), err),
+					tfdiag.Detail(err, "Nothing was changed."))
+			}
 		}
 		return
 	}
@@ -56,6 +61,13 @@ func (r *resourceType) ModifyPlan(
 		if len(resp.RequiresReplace) > 0 {
 			adopted := adoptedIn(ctx, req.Private)
 			warnAdopted(&resp.Diagnostics, "The replacement", prior.forceDestroy(), adopted.Count, adopted.Names)
+			if err := checkReleases(ctx, r.connection, prior, adopted.Names); err != nil {
+				p.report(&resp.Diagnostics, err)
+				return
+			}
+			if !prior.forceDestroy() && p.planned.tree["region"] == prior.tree["region"] {
+				p.released = adopted.Names
+			}
 			p.prior = nil // what follows is the plan of the new pipeline
 		}
 	}
@@ -96,13 +108,15 @@ type planner struct {
 	unread                 []pipeline.Problem     // files that the plan does without
 	load                   fleet.Load             // devices
 	rotated                []string               // the first of those that get a certificate of a higher version
+	released               []string               // adopted devices that a replacement releases in the same region
 	adopted                map[string]bool        // devices with certificates of their own that no version concerns
 	looked                 map[string]spec.Device // what a deep check of the plan itself has found, if there was one
 	blind                  bool                   // the provider or the place is not known: the framework's plan stands
 }
 
 func (p *planner) report(diags *diag.Diagnostics, err error) {
-	if reportFaults(diags, err) || reportAdoption(diags, p.planned.spec.Name, err) {
+	if reportFaults(diags, err) || reportAdoption(diags, p.planned.spec.Name, err) ||
+		reportRelease(diags, p.planned.spec.Name, err) {
 		return
 	}
 	if errors.Is(err, awsapi.ErrTimestreamClosed) {
@@ -194,7 +208,9 @@ func (p *planner) fill(ctx context.Context) error {
 	if err := p.check(ctx, s); err != nil {
 		return err
 	}
-	p.warnRemoved(ctx)
+	if err := p.checkRemoved(ctx, s); err != nil {
+		return err
+	}
 	if err := p.predictOutputs(ctx, s); err != nil {
 		return err
 	}
@@ -228,6 +244,9 @@ func (p *planner) check(ctx context.Context, s *session) error {
 		return err
 	}
 	if err := pipeline.CheckCaller(p.planned.spec, s.clients.Caller()); err != nil {
+		return err
+	}
+	if err := p.checkReplaced(s); err != nil {
 		return err
 	}
 	return p.checkAdoption(ctx, s)

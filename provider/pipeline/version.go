@@ -67,7 +67,7 @@ func (p *planner) predictVersion(name string, was, identity map[string]any) {
 		}
 	case p.adopted[name] && stays: // which only a request or certificate of its own replaces
 		identity["certificate_version"] = nil
-	case !stays && member(p.priorTree("identities"), name) == nil &&
+	case !stays && member(p.priorTree("identities"), name) == nil && (p.prior == nil || !p.prior.fromFile()) &&
 		member(member(p.config.tree["devices"], name), "adopt") == nil: // a new device
 		identity["certificate_version"] = numeral(version)
 	case !stays: // what has been begun may have another version, and what is adopted has none

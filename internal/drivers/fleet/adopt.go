@@ -275,3 +275,34 @@ func (r *run) take(ctx context.Context, name string, want spec.Device, m mark, v
 	}
 	return fmt.Errorf("somebody has changed the thing while it was being adopted; apply again: %w", err)
 }
+
+// promote makes another adopted certificate the present one if somebody has deleted that. Nobody could make it again, so
+// that it is not to be replaced by one that the device does not have.
+func (r *run) promote(ctx context.Context, name string, have *spec.Device, want spec.Device) error {
+	found, m := have.Found, readMark(have.Found.Entry.Mark)
+	if found.CertificateID != "" || !adopted(m.source) || m.pending || !fits(m.source, name, want) {
+		return nil
+	}
+	for i, id := range m.previous {
+		known, err := r.certs.Describe(ctx, id)
+		if err != nil {
+			return err
+		}
+		if known == nil {
+			continue
+		}
+		c := certs.Certificate{ID: id, ARN: aws.ToString(known.CertificateArn), PEM: aws.ToString(known.CertificatePem)}
+		if err := r.putBundle(ctx, name, c, ""); err != nil {
+			return err
+		}
+		m.id, m.previous = id, m.previous[i+1:]
+		if err := r.updateThing(ctx, name, want, &found.Entry, m); err != nil {
+			return err
+		}
+		r.d.note(name, func(id *spec.DeviceIdentity) { id.CertificateID, id.CertificateARN = c.ID, c.ARN })
+		found.CertificateID, found.CertificateSource, found.Previous = id, m.source, m.previous
+		have.Disabled = known.Status != types.CertificateStatusActive
+		return nil
+	}
+	return nil
+}

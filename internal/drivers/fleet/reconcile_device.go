@@ -105,6 +105,9 @@ func (r *run) reconcileAs(ctx context.Context, name string, existed bool, have s
 		}
 		have, known = adopted, false
 	}
+	if err := r.promote(ctx, name, &have, want); err != nil {
+		return err
+	}
 	if have.Gateway && !want.Gateway { // while the thing still says that there are settings
 		if err := r.removeShadow(ctx, name); err != nil {
 			return err

@@ -15,8 +15,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
-// maxUntyped is how many attributes a thing without a thing type can have [AWS 1.3].
-const maxUntyped = 3
+// MaxReleased is how many attributes a device can have that is released without a thing type [AWS 1.3].
+const MaxReleased = 3
 
 // ReleaseError means that adopted devices cannot be released. Nothing has been changed.
 type ReleaseError struct {
@@ -59,7 +59,7 @@ func (d *Driver) checkRelease(ctx context.Context, devices map[string]spec.Devic
 	reasons, usable := map[string]string{}, map[string]bool{}
 	for name, device := range devices {
 		source := sourceOnThing(device)
-		if !adopted(source) || len(device.Attributes) <= maxUntyped {
+		if !adopted(source) || len(device.Attributes) <= MaxReleased {
 			continue
 		}
 		why, was := "it had no thing type before its adoption", typeBefore(source)
@@ -80,7 +80,7 @@ func (d *Driver) checkRelease(ctx context.Context, devices map[string]spec.Devic
 			why = fmt.Sprintf("its thing type before the adoption, %q, is gone or deprecated", was)
 		}
 		reasons[name] = fmt.Sprintf("%s, and without one a thing can have %d attributes; it has %d (%s)", why,
-			maxUntyped, len(device.Attributes), strings.Join(slices.Sorted(maps.Keys(device.Attributes)), ", "))
+			MaxReleased, len(device.Attributes), strings.Join(slices.Sorted(maps.Keys(device.Attributes)), ", "))
 	}
 	if len(reasons) > 0 {
 		return &ReleaseError{Reasons: reasons}
@@ -107,7 +107,7 @@ func (d *Driver) Unreleasable(devices map[string]spec.Device) []string {
 	defer d.mu.Unlock()
 	var names []string
 	for name, c := range d.candidates {
-		if len(c.ids) > 0 && c.t.thingType == "" && len(devices[name].Attributes) > maxUntyped {
+		if len(c.ids) > 0 && c.t.thingType == "" && len(devices[name].Attributes) > MaxReleased {
 			names = append(names, name)
 		}
 	}

@@ -64,6 +64,7 @@ type Server struct {
 	refused  int
 
 	things       map[string]*thing
+	thingTypes   map[string]bool
 	certificates map[string]*certificate
 	order        []*certificate // by creation; deleted ones stay, marked
 	groups       map[string]map[string]bool
@@ -76,7 +77,8 @@ func New(o Options) *Server {
 	s := &Server{
 		options: o, mux: http.NewServeMux(), signer: newSigner(),
 		limiters: map[string]*rate.Limiter{}, requests: map[string]int{},
-		things: map[string]*thing{}, certificates: map[string]*certificate{}, groups: map[string]map[string]bool{},
+		things: map[string]*thing{}, thingTypes: map[string]bool{}, certificates: map[string]*certificate{},
+		groups:     map[string]map[string]bool{},
 		parameters: map[string]*entry{}, secrets: map[string]*entry{},
 	}
 	s.routeThings()

@@ -33,9 +33,26 @@ func (s *Server) routeThings() {
 	handle("GET /things/{name}", "DescribeThing", s.describeThing)
 	handle("DELETE /things/{name}", "DeleteThing", s.deleteThing)
 	handle("GET /things", "ListThings", s.listThings)
+	handle("GET /thing-types/{name}", "DescribeThingType", s.describeThingType)
 	handle("PUT /thing-groups/addThingToThingGroup", "AddThingToThingGroup", s.joinGroup)
 	handle("PUT /thing-groups/removeThingFromThingGroup", "RemoveThingFromThingGroup", s.leaveGroup)
 	handle("GET /thing-groups/{name}/things", "ListThingsInThingGroup", s.listGroup)
+}
+
+// AddThingType adds a thing type. Things can be of types that were not added: those count as deleted.
+func (s *Server) AddThingType(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.thingTypes[name] = true
+}
+
+func (s *Server) describeThingType(r *http.Request, _ []byte) (any, *fail) {
+	name := r.PathValue("name")
+	if !s.thingTypes[name] {
+		return nil, notFound("Thing type", name)
+	}
+	return map[string]any{"thingTypeName": name, "thingTypeArn": arn("iot", "thingtype/"+name),
+		"thingTypeMetadata": map[string]any{"deprecated": false}}, nil
 }
 
 // createThing answers a repetition as AWS does: success when everything is the same [AWS 1.4 CreateThing].
