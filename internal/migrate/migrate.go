@@ -113,7 +113,7 @@ func (m *migration) group(objects []*object) {
 
 // findThings makes devices of the chosen things.
 func (m *migration) findThings(objects []*object, o Options) error {
-	regions := map[string]bool{}
+	regions, accounts := map[string]bool{}, map[string]bool{}
 	missing := slices.Clone(o.Things)
 	for _, object := range objects {
 		name, arn := object.text("name"), object.text("arn")
@@ -121,12 +121,16 @@ func (m *migration) findThings(objects []*object, o Options) error {
 			continue
 		}
 		missing = slices.DeleteFunc(missing, func(wanted string) bool { return wanted == name })
-		region := regionOf(arn)
+		if name == "" || arn == "" {
+			m.note(object.address, "the state does not say which thing it is; its creation may have failed")
+			continue
+		}
+		region, account := placeOf(arn)
 		if o.Region != "" && region != o.Region {
 			m.note(object.address, "the thing is in region %s", region)
 			continue
 		}
-		regions[region] = true
+		regions[region], accounts[account] = true, true
 		m.devices[name] = &device{arn: arn, attributes: texts(object.values["attributes"])}
 	}
 	found := slices.Sorted(maps.Keys(regions))
@@ -138,16 +142,19 @@ func (m *migration) findThings(objects []*object, o Options) error {
 	case len(found) > 1:
 		return fmt.Errorf("the things are in the regions %s, and a pipeline is in one: choose it with --region",
 			strings.Join(found, ", "))
+	case len(accounts) > 1:
+		return fmt.Errorf("the things are in the accounts %s, and a pipeline is in one: choose them with --thing",
+			strings.Join(slices.Sorted(maps.Keys(accounts)), ", "))
 	}
 	m.region = found[0]
 	return nil
 }
 
-func regionOf(arn string) string {
-	if fields := strings.SplitN(arn, ":", 5); len(fields) == 5 {
-		return fields[3]
+func placeOf(arn string) (region, account string) {
+	if fields := strings.SplitN(arn, ":", 6); len(fields) == 6 {
+		return fields[3], fields[4]
 	}
-	return ""
+	return "", ""
 }
 
 // texts are the members of a map of strings.
@@ -170,7 +177,9 @@ func (m *migration) attach(objects []*object) {
 			continue
 		}
 		principal := object.text("principal")
-		if isCertificate(principal) && !slices.Contains(d.certificates, principal) {
+		// A thing of the same name can be in another region.
+		place, _, _ := strings.Cut(d.arn, ":thing/")
+		if strings.HasPrefix(principal, place+":cert/") && !slices.Contains(d.certificates, principal) {
 			d.certificates = append(d.certificates, principal)
 		}
 	}
@@ -178,8 +187,6 @@ func (m *migration) attach(objects []*object) {
 		slices.Sort(d.certificates)
 	}
 }
-
-func isCertificate(principal string) bool { return strings.Contains(principal, ":cert/") }
 
 // judgeCertificates leaves out devices that share a certificate, and disables those that have none that is active.
 func (m *migration) judgeCertificates(objects []*object) {
@@ -243,6 +250,9 @@ func (m *migration) validate() error {
 		quoted, err := strconv.QuotedPrefix(rest)
 		name, unquoted := strconv.Unquote(quoted)
 		switch {
+		case problem.Warning && problem.Path == "devices":
+			m.note(problem.Path, "%s. Adopt them in steps with --thing, or move them into a file (devices_from) when they "+
+				"are adopted: they stay so", problem.Summary)
 		case problem.Warning:
 			m.note(problem.Path, "%s. %s", problem.Summary, problem.Detail)
 		case !isDevice || err != nil || unquoted != nil:
@@ -294,7 +304,8 @@ func (m *migration) take(objects []*object) {
 		case kindAttachment:
 			m.taken[object] = m.devices[object.text("thing")] != nil && owner[object.text("principal")]
 		case kindMembership:
-			m.taken[object] = m.devices[object.text("thing_name")] != nil
+			region := object.text("region") // since version 6 of the AWS provider
+			m.taken[object] = m.devices[object.text("thing_name")] != nil && (region == "" || region == m.region)
 		case kindPolicyAttachment:
 			if owner[object.text("target")] {
 				m.policies = append(m.policies, object)

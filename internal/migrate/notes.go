@@ -41,7 +41,7 @@ func (m *migration) noteOthers(objects []*object) {
 		}
 		if text := m.whatOf(object); text != "" {
 			m.note(object.address, "%s", text)
-		} else if !strings.HasPrefix(object.kind, "aws_iot_") {
+		} else if !strings.HasPrefix(object.kind, wanted) {
 			others[object.kind]++
 		}
 	}
@@ -70,7 +70,7 @@ func (m *migration) whatOf(o *object) string {
 		return "stays: it is for " + o.text("target")
 	case o.kind == kindRule:
 		return advice[kindRule] + ". It runs: " + strings.Join(strings.Fields(o.text("sql")), " ")
-	case advice[o.kind] == "" && strings.HasPrefix(o.kind, "aws_iot_"):
+	case advice[o.kind] == "" && strings.HasPrefix(o.kind, wanted):
 		return "not understood, and left as it is"
 	}
 	return advice[o.kind]

@@ -10,15 +10,19 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // object is one instance of a managed resource in a state.
 type object struct {
 	address  string        // with keys of instances
 	resource hcl.Traversal // the address without them, as a removed block has it
+	block    string        // the address without the resource's own key
 	module   string        // the address of its module without keys; empty for the root module
 	kind     string        // type, such as aws_iot_thing
 	name     string
@@ -43,29 +47,30 @@ type shown struct {
 
 type shownModule struct {
 	Resources []struct {
-		Address string         `json:"address"`
-		Mode    string         `json:"mode"`
-		Type    string         `json:"type"`
-		Name    string         `json:"name"`
-		Index   any            `json:"index"`
-		Values  map[string]any `json:"values"`
-		Deposed string         `json:"deposed_key"`
+		Address string          `json:"address"`
+		Mode    string          `json:"mode"`
+		Type    string          `json:"type"`
+		Name    string          `json:"name"`
+		Index   any             `json:"index"`
+		Values  json.RawMessage `json:"values"`
+		Deposed string          `json:"deposed_key"`
 	} `json:"resources"`
 	Children []shownModule `json:"child_modules"`
 }
 
 // pulled is what terraform state pull prints, and what a state file holds.
 type pulled struct {
-	Version   int `json:"version"`
+	Version   int             `json:"version"`
+	Encrypted json.RawMessage `json:"encrypted_data"` // of a state file of OpenTofu
 	Resources []struct {
 		Module    string `json:"module"`
 		Mode      string `json:"mode"`
 		Type      string `json:"type"`
 		Name      string `json:"name"`
 		Instances []struct {
-			Key        any            `json:"index_key"`
-			Deposed    string         `json:"deposed"`
-			Attributes map[string]any `json:"attributes"`
+			Key        any             `json:"index_key"`
+			Deposed    string          `json:"deposed"`
+			Attributes json.RawMessage `json:"attributes"`
 		} `json:"instances"`
 	} `json:"resources"`
 }
@@ -78,6 +83,9 @@ func read(from io.Reader) ([]*object, error) {
 			"pull: %w", err)
 	}
 	switch {
+	case len(s.Encrypted) > 0:
+		return nil, errors.New("reading the state: it is encrypted; in the configuration that it belongs to, run tofu " +
+			"show -json or tofu state pull, which decrypt it")
 	case len(s.PlannedValues) > 0:
 		return nil, errors.New("reading the state: this is a plan; run terraform show -json without the name of a plan")
 	case s.Values != nil:
@@ -137,19 +145,31 @@ func (p *pulled) objects() (all []*object, err error) {
 func keyText(key any) string {
 	switch k := key.(type) {
 	case string:
-		return "[" + strconv.Quote(k) + "]"
+		return "[" + string(hclwrite.TokensForValue(cty.StringVal(k)).Bytes()) + "]"
 	case float64:
 		return "[" + strconv.Itoa(int(k)) + "]"
 	}
 	return ""
 }
 
-func newObject(address, kind, name string, key any, values map[string]any) (*object, error) {
+// wanted is how the names of the types begin whose values are read; a state can hold much else.
+const wanted = "aws_iot_"
+
+func newObject(address, kind, name string, key any, values json.RawMessage) (*object, error) {
 	steps, diags := hclsyntax.ParseTraversalAbs([]byte(address), "", hcl.InitialPos)
 	if diags.HasErrors() {
 		return nil, fmt.Errorf("reading the state: %q is not an address of a resource", address)
 	}
-	o := &object{address: address, kind: kind, name: name, key: key, values: values}
+	o := &object{address: address, block: address, kind: kind, name: name, key: key}
+	if strings.HasPrefix(kind, wanted) {
+		if err := json.Unmarshal(values, &o.values); err != nil {
+			return nil, fmt.Errorf("reading the state: the values of %s: it is not the output of terraform show -json or "+
+				"terraform state pull: %w", address, err)
+		}
+	}
+	if last, isKey := steps[len(steps)-1].(hcl.TraverseIndex); isKey {
+		o.block = address[:last.SrcRange.Start.Byte]
+	}
 	for _, step := range steps {
 		if _, isKey := step.(hcl.TraverseIndex); !isKey {
 			o.resource = append(o.resource, step)

@@ -126,7 +126,7 @@ func (m *migration) writeRemoved(body *hclwrite.Body) {
 	body.AppendNewline()
 	comment(body, "Other instances of the resources of these stay. Before the apply, run:")
 	for _, address := range commands {
-		line := "#   terraform state rm '" + address + "'\n"
+		line := "#   terraform state rm '" + strings.ReplaceAll(address, "'", `'\''`) + "'\n"
 		body.AppendUnstructuredTokens(hclwrite.Tokens{{Type: hclsyntax.TokenComment, Bytes: []byte(line)}})
 	}
 }
@@ -160,9 +160,8 @@ func (m *migration) writePolicies(body *hclwrite.Body) {
 
 // regular reports whether one block can describe the instances: they are of one module and, if numbered, from 0 on.
 func regular(instances []*object) bool {
-	resource := func(o *object) string { return strings.TrimSuffix(o.address, keyText(o.key)) }
 	for i, o := range instances {
-		if n, numbered := o.key.(float64); numbered && int(n) != i || resource(o) != resource(instances[0]) {
+		if n, numbered := o.key.(float64); numbered && int(n) != i || o.block != instances[0].block {
 			return false
 		}
 	}
