@@ -251,8 +251,8 @@ func (m *migration) validate() error {
 		name, unquoted := strconv.Unquote(quoted)
 		switch {
 		case problem.Warning && problem.Path == "devices":
-			m.note(problem.Path, "%s. Adopt them in steps with --thing, or move them into a file (devices_from) when they "+
-				"are adopted: they stay so", problem.Summary)
+			m.note(problem.Path, "%s. Adopt them in steps with --thing, or move them into a file (devices_from) when "+
+				"they are adopted: they stay so", problem.Summary)
 		case problem.Warning:
 			m.note(problem.Path, "%s. %s", problem.Summary, problem.Detail)
 		case !isDevice || err != nil || unquoted != nil:

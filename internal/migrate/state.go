@@ -84,8 +84,8 @@ func read(from io.Reader) ([]*object, error) {
 	}
 	switch {
 	case len(s.Encrypted) > 0:
-		return nil, errors.New("reading the state: it is encrypted; in the configuration that it belongs to, run tofu " +
-			"show -json or tofu state pull, which decrypt it")
+		return nil, errors.New("reading the state: it is encrypted; in the configuration that it belongs to, run " +
+			"tofu show -json or tofu state pull, which decrypt it")
 	case len(s.PlannedValues) > 0:
 		return nil, errors.New("reading the state: this is a plan; run terraform show -json without the name of a plan")
 	case s.Values != nil:
@@ -163,8 +163,8 @@ func newObject(address, kind, name string, key any, values json.RawMessage) (*ob
 	o := &object{address: address, block: address, kind: kind, name: name, key: key}
 	if strings.HasPrefix(kind, wanted) {
 		if err := json.Unmarshal(values, &o.values); err != nil {
-			return nil, fmt.Errorf("reading the state: the values of %s: it is not the output of terraform show -json or "+
-				"terraform state pull: %w", address, err)
+			return nil, fmt.Errorf("reading the state: the values of %s: it is not the output of terraform show -json "+
+				"or terraform state pull: %w", address, err)
 		}
 	}
 	if last, isKey := steps[len(steps)-1].(hcl.TraverseIndex); isKey {

@@ -167,10 +167,10 @@ func (s *session) guardReleases(ctx context.Context) error {
 }
 
 // releaseNext says what to do about adopted devices that cannot be released.
-const releaseNext = "Nothing was changed. Remove attributes of these devices until 3 are left, or create their earlier " +
-	"thing type again, and run terraform apply; then remove the devices. To delete their things and certificates in " +
-	"place of releasing them, set force_destroy = true and run terraform apply first. If Terraform wants to replace a " +
-	"pipeline because its creation has failed, run terraform untaint."
+const releaseNext = "Nothing was changed. Remove attributes of these devices until 3 are left, or create their " +
+	"earlier thing type again, and run terraform apply; then remove the devices. To delete their things and " +
+	"certificates in place of releasing them, set force_destroy = true and run terraform apply first. If Terraform " +
+	"wants to replace a pipeline because its creation has failed, run terraform untaint."
 
 // reportRelease adds a *fleet.ReleaseError. It reports whether err is one.
 func reportRelease(diags *diag.Diagnostics, name string, err error) bool {
@@ -226,9 +226,9 @@ func (p *planner) checkAdoption(ctx context.Context, s *session) error {
 	if names := s.fleet.Unreleasable(adoptees); len(names) > 0 && !p.planned.forceDestroy() {
 		p.warnings.AddAttributeWarning(path.Root("devices"),
 			fmt.Sprintf("%d adopted devices cannot be released as they are described", len(names)),
-			fmt.Sprintf("Their things have no thing type, and without one AWS IoT allows %d attributes: %s. Before you "+
-				"remove such a device or the pipeline, remove attributes until %[1]d are left and run terraform apply, "+
-				"or set force_destroy = true, which deletes things and certificates.", fleet.MaxReleased,
+			fmt.Sprintf("Their things have no thing type, and without one AWS IoT allows %d attributes: %s. Before "+
+				"you remove such a device or the pipeline, remove attributes until %[1]d are left and run terraform "+
+				"apply, or set force_destroy = true, which deletes things and certificates.", fleet.MaxReleased,
 				firstOf(len(names), names)))
 	}
 	return nil

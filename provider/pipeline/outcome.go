@@ -158,7 +158,8 @@ func takenParts(failed error) map[string]bool {
 func refused(name string, err error) (summary, detail string) {
 	var unreleased *fleet.ReleaseError
 	if errors.As(err, &unreleased) {
-		return fmt.Sprintf("Pipeline %q cannot release devices and was not deleted", name), tfdiag.Detail(err, releaseNext)
+		return fmt.Sprintf("Pipeline %q cannot release devices and was not deleted", name),
+			tfdiag.Detail(err, releaseNext)
 	}
 	var registered *registeredError
 	if errors.As(err, &registered) {

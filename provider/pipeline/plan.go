@@ -42,9 +42,9 @@ func (r *resourceType) ModifyPlan(
 			adopted := adoptedIn(ctx, req.Private)
 			warnAdopted(&resp.Diagnostics, "The destroy", prior.forceDestroy(), adopted.Count, adopted.Names)
 			err := checkReleases(ctx, r.connection, prior, adopted.Names)
-			if err != nil && !reportRelease(&resp.Diagnostics, prior.spec.Name, err) {
-				resp.Diagnostics.AddError(tfdiag.Summary(fmt.Sprintf("Planning pipeline %q failed", prior.spec.Name), err),
-					tfdiag.Detail(err, "Nothing was changed."))
+			if err != nil {
+				p := &planner{planned: prior}
+				p.report(&resp.Diagnostics, err)
 			}
 		}
 		return

@@ -276,8 +276,8 @@ func (r *run) take(ctx context.Context, name string, want spec.Device, m mark, v
 	return fmt.Errorf("somebody has changed the thing while it was being adopted; apply again: %w", err)
 }
 
-// promote makes another adopted certificate the present one if somebody has deleted that. Nobody could make it again, so
-// that it is not to be replaced by one that the device does not have.
+// promote makes another adopted certificate the present one if somebody has deleted that. Nobody could make the others
+// again, and the device may use one of them.
 func (r *run) promote(ctx context.Context, name string, have *spec.Device, want spec.Device) error {
 	found, m := have.Found, readMark(have.Found.Entry.Mark)
 	if found.CertificateID != "" || !adopted(m.source) || m.pending || !fits(m.source, name, want) {

@@ -65,6 +65,14 @@ func (r *rotation) dropEarlier(ctx context.Context, i *issue, removed map[string
 	return true, nil
 }
 
+// otherBundleError means that a device's credentials do not hold its present certificate.
+type otherBundleError struct{ bundle, present string }
+
+func (e *otherBundleError) Error() string {
+	return fmt.Sprintf("its credentials hold the certificate %s, and the present one is %s; issue again, then retire",
+		e.bundle, e.present)
+}
+
 // chooseRetired notes on the thing which certificates go; whoever reads it then, also an apply, removes them. Others
 // that are attached and were made for the pipeline are what interrupted runs have left.
 func (r *rotation) chooseRetired(ctx context.Context, i *issue) (bool, error) {
@@ -74,8 +82,7 @@ func (r *rotation) chooseRetired(ctx context.Context, i *issue) (bool, error) {
 	}
 	m := i.t.mark
 	if b.CertificateID != m.id {
-		return false, fmt.Errorf("its credentials hold the certificate %s, and the present one is %s; issue again, "+
-			"then retire", b.CertificateID, m.id)
+		return false, &otherBundleError{b.CertificateID, m.id}
 	}
 	going := append(slices.Clone(m.retired), m.previous...)
 	principals, err := r.certs.Principals(ctx, i.name)

@@ -85,7 +85,8 @@ func (r *rotation) dropStrays(ctx context.Context, i *issue) (bool, error) {
 			return false, err
 		}
 	}
-	m.retired = slices.DeleteFunc(slices.Clone(m.retired), func(id string) bool { return slices.Contains(i.strays, id) })
+	m.retired = slices.DeleteFunc(slices.Clone(m.retired),
+		func(id string) bool { return slices.Contains(i.strays, id) })
 	err := r.setMark(ctx, i, m)
 	if awsapi.Is(err, "VersionConflictException") {
 		return false, nil

@@ -132,7 +132,11 @@ func TestEveryRequestOfACleaningFailsOnce(t *testing.T) {
 // claimed notes on a thing that a run issues a certificate, which then ended.
 func (a *account) claimed(name string) {
 	a.t.Helper()
-	mark := a.things()[name][contract.CertificateAttribute] + "=1764000000.ENDED"
+	a.mark(name, a.things()[name][contract.CertificateAttribute]+"=1764000000.ENDED")
+}
+
+func (a *account) mark(name, mark string) {
+	a.t.Helper()
 	_, err := a.aws.IoT().UpdateThing(a.ctx, &iot.UpdateThingInput{ThingName: &name,
 		AttributePayload: &types.AttributePayload{Merge: true,
 			Attributes: map[string]string{contract.CertificateAttribute: mark}}})
@@ -227,4 +231,24 @@ func raceChange(t *testing.T, after spec.Device, others string, at int) bool {
 	a.must(fleet.New(a.aws, nil, fleet.Options{}).Delete(a.ctx, ref))
 	whole(t, stub, nil)
 	return true
+}
+
+// A run that was overtaken has stored its bundle last: the mark names another certificate. A raise makes that of the
+// bundle the present one, and takes nothing from the device.
+func TestRaiseWithTheBundleOfAnotherRun(t *testing.T) {
+	a, stub := stubAccount(t, iotstub.Options{DetachLag: 1})
+	want := greenhouse(map[string]spec.Device{"soil-001": {}})
+	_, ref := a.apply(newRef(), want, nil)
+	first := a.bundle("soil-001").CertificateID
+	_, err := a.rotate("issue")
+	a.must(err)
+	second := a.bundle("soil-001").CertificateID
+	a.mark("soil-001", "generated:"+first+"/"+second)
+	want = ofVersion(want, 2)
+	_, ref = a.apply(ref, want, nil)
+	a.requireRotated(stub, "soil-001", first, 2)
+	if got := a.bundle("soil-001").CertificateID; got != second || a.source("soil-001") != "generated-2" {
+		t.Errorf("the bundle holds %s, and before %s; marked %q", got, second, a.source("soil-001"))
+	}
+	a.requireChanges(ref, want)
 }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +97,10 @@ func (r *rotation) raise(ctx context.Context, i *issue) (bool, error) {
 	m := i.t.mark
 	if !i.has() && m.issuing == "" && i.made.ID == "" && len(m.previous)+len(m.retired) > 0 {
 		_, err := r.dropEarlier(ctx, i, map[string]bool{})
+		var other *otherBundleError
+		if errors.As(err, &other) { // what is begun comes first; nothing goes that a device may use
+			return r.try(ctx, i)
+		}
 		return false, err
 	}
 	return r.try(ctx, i)
