@@ -45,7 +45,7 @@ type Adoption struct {
 
 // DeviceState is what is observed of a device beyond its arguments.
 type DeviceState struct {
-	// Entry is how the thing stands in the registry; zero if that was not read.
+	// Entry is what the registry has of the thing; zero if that was not read.
 	Entry     ThingEntry
 	ThingType string
 	InGroup   bool

@@ -132,6 +132,20 @@ func (p *planner) describes(s *session, name string) bool {
 	return is
 }
 
+// checkEnd warns when a pipeline with adopted devices ends, and refuses that if it cannot release them.
+func (p *planner) checkEnd(ctx context.Context, doing string, prior *model, diags *diag.Diagnostics) bool {
+	adopted := adoptedIn(ctx, p.private)
+	warnAdopted(diags, doing, prior.forceDestroy(), adopted.Count, adopted.Names)
+	if err := checkReleases(ctx, p.connection, prior, adopted.Names); err != nil {
+		p.report(diags, err)
+		return false
+	}
+	if !prior.forceDestroy() && p.planned.tree["region"] == prior.tree["region"] {
+		p.released = adopted.Names
+	}
+	return true
+}
+
 // checkReleases refuses the end of a pipeline that cannot release its adopted devices.
 func checkReleases(ctx context.Context, conn *connection.Connection, m *model, names []string) error {
 	if names = m.mayHaveMany(names); len(names) == 0 || m.forceDestroy() || conn == nil || conn.Clients == nil {

@@ -39,13 +39,8 @@ func (r *resourceType) ModifyPlan(
 	}
 	if planned == nil { // a destroy
 		if prior != nil {
-			adopted := adoptedIn(ctx, req.Private)
-			warnAdopted(&resp.Diagnostics, "The destroy", prior.forceDestroy(), adopted.Count, adopted.Names)
-			err := checkReleases(ctx, r.connection, prior, adopted.Names)
-			if err != nil {
-				p := &planner{planned: prior}
-				p.report(&resp.Diagnostics, err)
-			}
+			(&planner{connection: r.connection, planned: prior, private: req.Private}).checkEnd(ctx, "The destroy", prior,
+				&resp.Diagnostics)
 		}
 		return
 	}
@@ -59,14 +54,8 @@ func (r *resourceType) ModifyPlan(
 	if prior != nil {
 		resp.RequiresReplace = p.replaces()
 		if len(resp.RequiresReplace) > 0 {
-			adopted := adoptedIn(ctx, req.Private)
-			warnAdopted(&resp.Diagnostics, "The replacement", prior.forceDestroy(), adopted.Count, adopted.Names)
-			if err := checkReleases(ctx, r.connection, prior, adopted.Names); err != nil {
-				p.report(&resp.Diagnostics, err)
+			if !p.checkEnd(ctx, "The replacement", prior, &resp.Diagnostics) {
 				return
-			}
-			if !prior.forceDestroy() && p.planned.tree["region"] == prior.tree["region"] {
-				p.released = adopted.Names
 			}
 			p.prior = nil // what follows is the plan of the new pipeline
 		}
