@@ -39,8 +39,8 @@ func (r *resourceType) ModifyPlan(
 	}
 	if planned == nil { // a destroy
 		if prior != nil {
-			(&planner{connection: r.connection, planned: prior, private: req.Private}).checkEnd(ctx, "The destroy", prior,
-				&resp.Diagnostics)
+			p := &planner{connection: r.connection, planned: prior, private: req.Private}
+			p.checkEnd(ctx, "The destroy", prior, &resp.Diagnostics)
 		}
 		return
 	}
