@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 )
 
 // TestStrangersMakeRoom: those who connect and say nothing lock nobody out, however many they are.
@@ -34,6 +36,31 @@ func TestStrangersMakeRoom(t *testing.T) {
 	defer b.strangers.mu.Unlock()
 	if n := len(b.strangers.list); n > maxStrangers {
 		t.Errorf("%d strangers are connected", n)
+	}
+}
+
+// TestAllAtOnce: as many children as there are come at the same moment, as after a power cut; none has to try twice.
+func TestAllAtOnce(t *testing.T) {
+	var names []string
+	for i := range 5 * maxStrangers {
+		names = append(names, fmt.Sprint("s", i))
+	}
+	b, _ := start(t, names...)
+	for child, known := range b.options.Children { // the password is known, so this takes no time
+		b.passwords.known[child] = b.passwords.sum(config.PasswordHash(known.Password), []byte(secret))
+	}
+	var all sync.WaitGroup
+	for _, name := range names {
+		c := dial(t, b)
+		all.Go(func() {
+			if code, _, err := c.connect(name, secret, nil); err != nil || code != 0 {
+				t.Errorf("%s: code %d, %v", name, code, err)
+			}
+		})
+	}
+	all.Wait()
+	if got := b.Stats(); got.Refused > 0 || got.Connected != len(names) {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,8 @@ const (
 // has to prove in time who it is, and has to take what it is sent, also while it goes on sending.
 type conn struct {
 	net.Conn
+	since time.Time
+	talks atomic.Bool // it has sent something
 
 	mu          sync.Mutex
 	established bool // the client is a child
@@ -32,7 +35,7 @@ func newConn(raw net.Conn) *conn {
 		_ = tcp.SetReadBuffer(socketBuffer) // the kernel's own size does as well
 		_ = tcp.SetWriteBuffer(socketBuffer)
 	}
-	c := &conn{Conn: raw}
+	c := &conn{Conn: raw, since: time.Now()}
 	_ = c.Conn.SetReadDeadline(time.Now().Add(strangerPatience)) // a closed connection fails at the next read
 	return c
 }
@@ -71,6 +74,15 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 
 // SetWriteDeadline does nothing.
 func (c *conn) SetWriteDeadline(time.Time) error { return nil }
+
+// Read notes that the client talks.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.talks.Load() {
+		c.talks.Store(true)
+	}
+	return n, err
+}
 
 // Write ends the connection of a client that takes nothing.
 func (c *conn) Write(p []byte) (int, error) {

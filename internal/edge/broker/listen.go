@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -19,8 +18,6 @@ const (
 	lookEvery = 5 * time.Second
 	// acceptPause follows an attempt to accept a connection that failed, as when there are too many open files.
 	acceptPause = 100 * time.Millisecond
-	// maxStrangers is how many clients may be connected that have not proved who they are. Each can hold a packet.
-	maxStrangers = 100
 )
 
 // A doorway is one entry of broker.listen.
@@ -225,82 +222,4 @@ func (b *Broker) accept(listener net.Listener, name string, secure bool) {
 			_ = b.server.EstablishConnection(name, client) // OnDisconnect logs the error
 		})
 	}
-}
-
-// strangers are the clients that have not proved who they are, in the order in which they came. When there are too
-// many, the one that has been silent for longest makes room.
-type strangers struct {
-	refused func(c *conn)
-
-	mu     sync.Mutex
-	change sync.Cond // someone has left
-	list   []*conn
-	proof  map[*conn]bool // those whose proof is being checked
-	closed bool
-}
-
-func newStrangers(refused func(*conn)) *strangers {
-	s := &strangers{refused: refused, proof: map[*conn]bool{}}
-	s.change.L = &s.mu
-	return s
-}
-
-// enter waits until there is room; false means that the broker is closed.
-func (s *strangers) enter(c *conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for !s.closed && len(s.list) >= maxStrangers {
-		i := slices.IndexFunc(s.list, func(c *conn) bool { return !s.proof[c] })
-		if i < 0 {
-			s.change.Wait() // all of them are at work
-			continue
-		}
-		silent := s.list[i]
-		s.remove(silent)
-		s.refused(silent)
-		silent.Close()
-	}
-	if s.closed {
-		return false
-	}
-	s.list = append(s.list, c)
-	return true
-}
-
-// proves says whether a client's proof is being checked.
-func (s *strangers) proves(c *conn, yes bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if yes && slices.Contains(s.list, c) {
-		s.proof[c] = true
-	} else {
-		delete(s.proof, c)
-		s.change.Broadcast()
-	}
-}
-
-// leave says that a client is a child now, or has gone.
-func (s *strangers) leave(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.remove(c)
-}
-
-func (s *strangers) remove(c *conn) {
-	if i := slices.Index(s.list, c); i >= 0 {
-		s.list = slices.Delete(s.list, i, i+1)
-	}
-	delete(s.proof, c)
-	s.change.Broadcast()
-}
-
-// close disconnects all strangers.
-func (s *strangers) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	for _, c := range s.list {
-		c.Close()
-	}
-	s.change.Broadcast()
 }

@@ -53,10 +53,7 @@ const (
 
 // check returns why a password is not the child's, "" if it is. done ends the wait for a turn.
 func (c *checker) check(child, remote string, hash config.PasswordHash, password []byte, done <-chan struct{}) string {
-	mac := hmac.New(sha256.New, c.key)
-	mac.Write(append([]byte(hash), 0))
-	mac.Write(password)
-	sum := mac.Sum(nil)
+	sum := c.sum(hash, password)
 	from := guesser{child, addressOf(remote)}
 	if c.is(child, sum) {
 		return ""
@@ -78,6 +75,14 @@ func (c *checker) check(child, remote string, hash config.PasswordHash, password
 	c.known[child] = sum
 	delete(c.guesses, from)
 	return ""
+}
+
+// sum is what is remembered of a good password.
+func (c *checker) sum(hash config.PasswordHash, password []byte) []byte {
+	mac := hmac.New(sha256.New, c.key)
+	mac.Write(append([]byte(hash), 0))
+	mac.Write(password)
+	return mac.Sum(nil)
 }
 
 func (c *checker) is(child string, sum []byte) bool {
