@@ -11,17 +11,18 @@ import (
 func (r *Reading) Form() ([]byte, error) {
 	data := map[string]any{}
 	for _, m := range r.Measures {
-		put(data, m.Name, valueOf(m))
+		put(data, m.Name, valueOf(m), maxDepth)
 	}
 	form := maps.Clone(data)
 	form["data"], form["timestamp"] = data, r.Time.UnixMilli()
 	return json.Marshal(form)
 }
 
-// put sets a member of nested objects. Where a scalar is in the way, the rest of the name stays together.
-func put(object map[string]any, name string, value any) {
+// put sets a member of nested objects. Where a scalar is in the way, or the name is too deep, the rest of it stays
+// together: a device can write a name with thousands of dots, which take hundreds of megabytes as objects.
+func put(object map[string]any, name string, value any, levels int) {
 	first, rest, nested := strings.Cut(name, ".")
-	if !nested || first == "" || rest == "" {
+	if !nested || first == "" || rest == "" || levels == 0 {
 		object[name] = value
 		return
 	}
@@ -34,7 +35,7 @@ func put(object map[string]any, name string, value any) {
 		inner = map[string]any{}
 		object[first] = inner
 	}
-	put(inner, rest, value)
+	put(inner, rest, value, levels-1)
 }
 
 func valueOf(m Measure) any {
