@@ -96,7 +96,8 @@ func TestTagsAreReadWhereTheIndexSaysSo(t *testing.T) {
 	if full.Load() != 2 || len(index.asked) != 1 {
 		t.Errorf("%d objects were read in full, the index was asked %d times", full.Load(), len(index.asked))
 	}
-	if arns := slices.Sorted(maps.Keys(index.asked[0])); !slices.Equal(arns, []string{"arn:one", "arn:three", "arn:two"}) {
+	arns := slices.Sorted(maps.Keys(index.asked[0]))
+	if !slices.Equal(arns, []string{"arn:one", "arn:three", "arn:two"}) {
 		t.Errorf("it was asked for %v", arns)
 	}
 	theirs := c.objects["one"]

@@ -69,8 +69,8 @@ func TestTags(t *testing.T) {
 // and the plan puts it back. Ignored tags are left alone.
 func TestDriftOfTags(t *testing.T) {
 	w := newLocalAWS(t)
-	config := w.provider("  default_tags { tags = { team = \"farm\" } }\n  ignore_tags { key_prefixes = [\"scanner:\"] }\n") +
-		block(everything(t))
+	config := w.provider("  default_tags { tags = { team = \"farm\" } }\n"+
+		"  ignore_tags { key_prefixes = [\"scanner:\"] }\n") + block(everything(t))
 	state := &recorded{}
 	changed := func(key, value string) func() {
 		return func() {
@@ -85,7 +85,8 @@ func TestDriftOfTags(t *testing.T) {
 		var checks []resource.TestCheckFunc
 		for key, r := range state.parts {
 			if awstest.TaggedApart(r.Kind) {
-				checks = append(checks, resource.TestCheckResourceAttr(address, "parts."+key+".status", "drifted: tags"))
+				status := "parts." + key + ".status"
+				checks = append(checks, resource.TestCheckResourceAttr(address, status, "drifted: tags"))
 			}
 		}
 		if len(checks) < 25 {
@@ -97,7 +98,8 @@ func TestDriftOfTags(t *testing.T) {
 		resource.TestStep{Config: config, Check: state.take},
 		resource.TestStep{PreConfig: changed("scanner:seen", "yes"), Config: config,
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}},
-		resource.TestStep{PreConfig: changed("team", "other"), RefreshState: true, ExpectNonEmptyPlan: true, Check: seen},
+		resource.TestStep{PreConfig: changed("team", "other"), RefreshState: true, ExpectNonEmptyPlan: true,
+			Check: seen},
 		repaired(w, config, nil),
 	)
 }

@@ -59,13 +59,15 @@ func TestSuspects(t *testing.T) {
 		want    []string
 	}{
 		{why: "nothing differs", arns: []string{queue, bucket, rule},
-			entries: []map[string]any{entry(queue, owned("farm")), entry(bucket, owned("farm")), entry(rule, owned("farm"))}},
+			entries: []map[string]any{entry(queue, owned("farm")), entry(bucket, owned("farm")),
+				entry(rule, owned("farm"))}},
 		{why: "another value", arns: []string{queue}, want: []string{queue},
 			entries: []map[string]any{entry(queue, owned("other"))}},
 		{why: "without the owner tag", arns: []string{queue}, want: []string{queue},
 			entries: []map[string]any{entry(queue, map[string]string{"team": "farm"})}},
 		{why: "of another owner", arns: []string{queue}, want: []string{queue},
-			entries: []map[string]any{entry(queue, map[string]string{spec.OwnerTag: drivertest.Other, "team": "farm"})}},
+			entries: []map[string]any{
+				entry(queue, map[string]string{spec.OwnerTag: drivertest.Other, "team": "farm"})}},
 		{why: "the ARN of a log group in its longer form", arns: []string{group},
 			entries: []map[string]any{entry(group+":*", owned("farm"))}},
 		{why: "absent, of a service that the index has", arns: []string{queue, bucket}, want: []string{queue, bucket}},
@@ -107,7 +109,8 @@ func TestManyObjects(t *testing.T) {
 		wanted[fmt.Sprintf("%s-%d", queue, i)] = nil
 	}
 	x := New(clients, func(_ context.Context, err error) { t.Error(err) })
-	if got := x.Suspects(t.Context(), drivertest.Owner, wanted); len(got) != 201 || !slices.Equal(sizes, []int{100, 100, 1}) {
+	got := x.Suspects(t.Context(), drivertest.Owner, wanted)
+	if len(got) != 201 || !slices.Equal(sizes, []int{100, 100, 1}) {
 		t.Errorf("%d suspects, requests of %v", len(got), sizes)
 	}
 }

@@ -75,6 +75,7 @@ class Keeper:
     def __init__(self, path):
         self.path = path
         self.saved = None
+        self.writing = threading.Lock()
         self.ended = threading.Event()
 
     def load(self):
@@ -90,6 +91,10 @@ class Keeper:
             snapshot.restore(file.read(), Unpickler)
 
     def save(self):
+        with self.writing:  # else the process would end while its other thread still writes what counts as saved
+            self.save_changes()
+
+    def save_changes(self):
         with control.turn:
             changed = control.served
             if changed == self.saved:

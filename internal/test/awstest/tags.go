@@ -44,8 +44,8 @@ var retaggings = map[string]retagging{
 	spec.KindLogGroup: retagLogGroup, spec.KindEventSource: retagEventSource, spec.KindGlueDatabase: retagGlue,
 	spec.KindWorkgroup: retagWorkgroup, spec.KindMetricAlarm: retagCloudWatch, spec.KindDashboard: retagCloudWatch,
 	spec.KindTimestreamDatabase: retagTimestream, spec.KindTimestreamTable: retagTimestream,
-	spec.KindThingGroup: retagIoT, spec.KindThingType: retagIoT, spec.KindIoTPolicy: retagIoT, spec.KindTopicRule: retagIoT,
-	spec.KindTemplate: retagIoT, spec.KindCACertificate: retagIoT, spec.KindRoleAlias: retagIoT,
+	spec.KindThingGroup: retagIoT, spec.KindThingType: retagIoT, spec.KindIoTPolicy: retagIoT,
+	spec.KindTopicRule: retagIoT, spec.KindTemplate: retagIoT, spec.KindCACertificate: retagIoT, spec.KindRoleAlias: retagIoT,
 }
 
 // TaggedApart reports whether the tags of objects of a kind take a call of their own, so that SetTag and RemoveTag can

@@ -20,7 +20,8 @@ func taggedParts(t *testing.T, r run) map[string]bool {
 	for _, p := range r.parts {
 		_, is := wanted(p).(assembly.Tagged)
 		if can := awstest.TaggedApart(p.Kind); is != can {
-			t.Errorf("%s: a refresh looks for other tags of a %s: %v; the test can change them: %v", p.Key, p.Kind, is, can)
+			t.Errorf("%s: a refresh looks for other tags of a %s: %v; the test can change them: %v", p.Key, p.Kind, is,
+				can)
 		}
 		tagged[p.Key] = is
 	}
@@ -60,7 +61,11 @@ func TestTagsChangedByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range seen {
-		if want := map[bool]assembly.Status{false: assembly.Ready, true: "drifted: tags"}[tagged[r.Key]]; r.Status != want {
+		want := assembly.Ready
+		if tagged[r.Key] {
+			want = "drifted: tags"
+		}
+		if r.Status != want {
 			t.Errorf("%s is %q, not %q", r.Key, r.Status, want)
 		}
 	}
@@ -144,8 +149,8 @@ func TestRefreshWithoutTheIndexOfTags(t *testing.T) {
 					return nil
 				}
 				status, body := answer()
-				return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}},
-					Body: io.NopCloser(strings.NewReader(body)), Request: r}
+				return &http.Response{StatusCode: status, Request: r, Body: io.NopCloser(strings.NewReader(body)),
+					Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}}
 			})
 			r := newRun(t, c, sweepSpec(1), token)
 			seen, err := r.engine.Observe(t.Context(), r.parts, records)

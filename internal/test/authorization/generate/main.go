@@ -23,8 +23,8 @@ import (
 
 // services are those of which policies name actions.
 var services = []string{
-	"apigateway", "athena", "cloudwatch", "dynamodb", "ec2", "es", "firehose", "geo", "glue", "greengrass", "iam", "iot",
-	"iotsitewise", "kinesis", "kms", "lambda", "logs", "s3", "scheduler", "secretsmanager", "sns", "sqs",
+	"apigateway", "athena", "cloudwatch", "dynamodb", "ec2", "es", "firehose", "geo", "glue", "greengrass", "iam",
+	"iot", "iotsitewise", "kinesis", "kms", "lambda", "logs", "s3", "scheduler", "secretsmanager", "sns", "sqs",
 	"ssm", "states", "sts", "tag", "timestream", "timestream-influxdb", "xray",
 }
 
