@@ -78,7 +78,6 @@ func Start(o Options) (*Broker, error) {
 		Logger:       slog.New(slog.NewTextHandler(io.Discard, nil)), // events replace its log
 	})
 	b.inline, _ = b.server.Clients.Get(mqtt.InlineClientId) // exists because of InlineClient
-	b.inline.Properties.ProtocolVersion = 5                 // messages of older clients do not expire
 	if err := b.server.AddHook(&hook{broker: b}, nil); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("preparing the MQTT broker: %w", err)

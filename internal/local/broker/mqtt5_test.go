@@ -91,3 +91,35 @@ func TestMQTT5ClientIsToldWhyItIsDisconnected(t *testing.T) {
 		t.Error("the connection stayed open")
 	}
 }
+
+// TestMessageExpiry: what a message says of its end is passed on, for a week at most, and one without an end has none.
+func TestMessageExpiry(t *testing.T) {
+	r := start(t)
+	client, received, _ := r.connect5(t, "soil-001")
+	if _, err := client.Subscribe(t.Context(),
+		&paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: "gh/soil-001/commands", QoS: 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		why            string
+		seconds, least uint32
+		most           uint32
+	}{
+		{"an hour", 3600, 3590, 3600},
+		{"a year is a week", 365 * 86_400, maxExpiry - 10, maxExpiry},
+		{"no end", 0, 0, 0},
+	} {
+		m := message.New("gh/soil-001/commands", []byte("go"))
+		m.QoS, m.MQTT5 = 1, &message.Properties{ExpirySeconds: c.seconds}
+		if err := r.Deliver(m); err != nil {
+			t.Fatal(err)
+		}
+		left := uint32(0)
+		if p := <-received; p.Properties.MessageExpiry != nil {
+			left = *p.Properties.MessageExpiry
+		}
+		if left < c.least || left > c.most {
+			t.Errorf("%s: %d seconds are left, want %d to %d", c.why, left, c.least, c.most)
+		}
+	}
+}
