@@ -311,6 +311,7 @@ func TestExpire(t *testing.T) {
 		for i := range maxCommands {
 			s.must(s.command("a", fmt.Sprint(i), 10+i))
 		}
+		synctest.Wait()
 		err := s.command("a", "one more", 60)
 		if err == nil || !strings.Contains(err.Error(), "too many commands wait") {
 			t.Errorf("one more: %v", err)
@@ -322,6 +323,23 @@ func TestExpire(t *testing.T) {
 		passes(104 * time.Second)
 		s.connect("a", connection{version: mqtt5, qos: 1}).want("the others have expired, too", "commands one more 496")
 		s.counts("at the end", maxCommands+1, maxCommands, 1)
+	})
+}
+
+// TestTooMany: however fast commands come, each that is too many is counted, and the others arrive.
+func TestTooMany(t *testing.T) {
+	inBubble(t, func(s *site) {
+		s.connect("a", connection{version: mqtt5, qos: 1}).leave()
+		for i := range maxCommands + 50 {
+			_ = s.command("a", fmt.Sprint(i), 0) // whether the broker knows at once, or when it sends, is chance
+		}
+		got := s.connect("a", connection{version: mqtt5, qos: 1}).got()
+		if len(got) != maxCommands || got[0] != "commands 0 0" {
+			t.Errorf("%d commands arrive: %q", len(got), got)
+		}
+		if n := s.Stats().Undelivered; n != 50 {
+			t.Errorf("%d are counted as undelivered, want 50", n)
+		}
 	})
 }
 

@@ -119,8 +119,15 @@ func (b *Broker) send(child string, o *outbox) {
 			b.expire(child, l.packet.Properties.CorrelationData)
 			continue
 		}
-		client, ok := b.server.Clients.Get(child)
-		l.packet.PacketID = o.number(l.deadline, !ok || client.State.Inflight.Len() == 0)
+		kept := 0
+		if client, ok := b.server.Clients.Get(child); ok {
+			kept = client.State.Inflight.Len()
+		}
+		if kept >= maxCommands { // the server would drop it without a word
+			b.lose(child, 1, errOutbox.Error())
+			continue
+		}
+		l.packet.PacketID = o.number(l.deadline, kept == 0)
 		if err := b.server.InjectPacket(b.inline, l.packet); err != nil {
 			b.options.Log.Error("A command was not sent.", "child", child, "error", err)
 		}
