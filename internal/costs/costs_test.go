@@ -30,6 +30,9 @@ func queued(s *Setup) { s.Stream.Mode = "queue" }
 // gateways are twenty, with 1000 commands a day.
 func gateways(s *Setup) { s.Edge = &Edge{Gateways: 20, StatusSeconds: 300, CommandsPerDay: 1000} }
 
+// cores are the same gateways with Greengrass.
+func cores(s *Setup) { gateways(s); s.Edge.Greengrass = &Greengrass{} }
+
 // minutely are windows of a minute. The devices send more rarely, so that each message has a window of its own.
 func minutely(s *Setup) { s.Metrics = DefaultMetrics() }
 
@@ -132,8 +135,10 @@ func TestCostOfAnItem(t *testing.T) {
 			"10,000 × 0.50 per million, by Basic Ingest"},
 		{func(s *Setup) { s.Credentials.Store = "secretsmanager" }, "Secrets Manager: credentials", 400, "1000 × 0.40"},
 		{gateways, "AWS IoT: connections", 20 * 43_800 * 0.08 / 1e6, "the gateways connect, not the 1000 devices"},
+		{cores, "AWS IoT: connections", 2 * 20 * 43_800 * 0.08 / 1e6, "the nucleus and iot-edge"},
 		{gateways, "AWS IoT: states of gateways", 0.1752, "20 × 8760 × 1.00 per million"},
 		{gateways, "AWS IoT: rule status, of gateways", 0.02628, "175,200 × 0.15 per million"},
+		{cores, "Greengrass: core devices", 3.20, "20 × 0.16, however many devices are behind them"},
 		{gateways, "AWS IoT: commands to children", 1000 * (730.0 / 24) * 3 / 1e6,
 			"30,417 commands, each published, delivered and acknowledged, × 1.00 per million"},
 		{func(s *Setup) { s.Queries = &Queries{PerDay: 24, Days: 1} }, "Athena: data scanned",
@@ -268,7 +273,7 @@ func TestPrices(t *testing.T) {
 			s.Stream.Mode, s.Stream.Shards, s.Credentials.Store = "provisioned", 10, "secretsmanager"
 			s.Timestream, s.Recent, s.Queries = DefaultTimestream(), DefaultRecent(), DefaultQueries()
 			s.Monitoring, s.API, s.Metrics = DefaultMonitoring(), DefaultAPI(), DefaultMetrics()
-			gateways(s)
+			cores(s)
 			s.InfluxDB, s.Alerts = &InfluxDB{&Instance{"db.influx.medium"}}, &Alerts{Evaluate: "rule", Share: 0.1, EmailSubscribers: 1}
 		}}
 	for _, p := range prices {

@@ -28,8 +28,11 @@ func TestDecode(t *testing.T) {
 		`{"influxdb":{"instance":{}}}`:      func(s *Setup) { s.InfluxDB = &InfluxDB{&Instance{"db.influx.medium"}} },
 		`{"alerts":{"share":0.5}}`:          func(s *Setup) { s.Alerts = &Alerts{Evaluate: "rule", Share: 0.5} },
 		`{"edge":{"gateways":20}}`:          func(s *Setup) { s.Edge = &Edge{Gateways: 20, StatusSeconds: 300} },
-		`{"queries":{"days":7}}`:            func(s *Setup) { s.Queries = &Queries{1, 7} },
-		`{"prices":{"s3_put":6}}`:           func(s *Setup) { s.Prices = map[string]float64{"s3_put": 6} },
+		`{"edge":{"greengrass":{}}}`: func(s *Setup) {
+			s.Edge = &Edge{Gateways: 1, StatusSeconds: 300, Greengrass: &Greengrass{}}
+		},
+		`{"queries":{"days":7}}`:  func(s *Setup) { s.Queries = &Queries{1, 7} },
+		`{"prices":{"s3_put":6}}`: func(s *Setup) { s.Prices = map[string]float64{"s3_put": 6} },
 	} {
 		want := Default()
 		change(&want)

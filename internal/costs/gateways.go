@@ -7,7 +7,12 @@ type Edge struct {
 	Gateways       float64 `json:"gateways"`
 	StatusSeconds  float64 `json:"status_seconds"`   // between two states of a gateway
 	CommandsPerDay float64 `json:"commands_per_day"` // to devices behind gateways
+	// Greengrass deploys to the gateways: they are its core devices. nil: somebody else installs iot-edge.
+	Greengrass *Greengrass `json:"greengrass"`
 }
+
+// Greengrass is that of edge.
+type Greengrass struct{}
 
 // DefaultEdge is one gateway with nothing in its settings.
 func DefaultEdge() *Edge { return &Edge{Gateways: 1, StatusSeconds: defaultStatusSeconds} }
@@ -29,13 +34,19 @@ func (b *bill) gateways() {
 	b.fixed("iot_message", "AWS IoT: states of gateways", states)
 	b.fixed("iot_rule", "AWS IoT: rule status, of gateways", states)
 	b.fixed("iot_action", "AWS IoT: action of status, of gateways", states)
+	if e.Greengrass != nil {
+		b.fixed("greengrass_core", "Greengrass: core devices", e.Gateways)
+	}
 	commands := e.CommandsPerDay * daysPerMonth / 1e6
 	b.fixed("iot_message", "AWS IoT: commands to children", commands*commandMessages)
 }
 
-// connections is how many clients are connected to AWS IoT.
+// connections is how many clients are connected to AWS IoT. With Greengrass, the nucleus is one beside iot-edge.
 func (s Setup) connections() float64 {
-	if s.Edge != nil {
+	switch {
+	case s.Edge != nil && s.Edge.Greengrass != nil:
+		return 2 * s.Edge.Gateways
+	case s.Edge != nil:
 		return s.Edge.Gateways
 	}
 	return s.Devices

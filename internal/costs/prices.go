@@ -61,6 +61,8 @@ var prices = []Price{
 	{Key: "iot_action", USD: 0.15, Unit: million, Page: pageIoT, Known: "2026-02", Basis: "metered in 5 KB"},
 	{Key: "iot_connection", USD: 0.08, Unit: "million minutes", Page: pageIoT, Known: "2026-09"},
 
+	{Key: "greengrass_core", USD: 0.16, Unit: piece, Page: "AWS IoT Greengrass", Known: "2026-07",
+		Basis: "a core device that connects in the month, whatever it runs"},
 	{Key: "kinesis_stream_hour", USD: 0.04, Unit: hour, Page: pageKinesis, Known: "2026-08", Basis: "on demand"},
 	{Key: "kinesis_in", USD: 0.08, Unit: gigabyte, Page: pageKinesis, Known: "2026-08",
 		Basis: "on demand; each record rounded up to 1 KB"},

@@ -49,7 +49,8 @@ const members = "`devices` (default 1), " +
 	"`alerts` = { `evaluate`, `share` of the messages that raise one (0), `email_subscribers` (0) }, " +
 	"`monitoring` = { `alarms`: how many metrics the alarms look at (20), `dashboard` (true) }, " +
 	"`api` = { `requests_per_day` (1000), `memory_mb` }, " +
-	"`edge` = { `gateways` (1) behind which all devices are, `status_seconds` (300), `commands_per_day` (0) }, " +
+	"`edge` = { `gateways` (1) behind which all devices are, `status_seconds` (300), `commands_per_day` (0), " +
+	"`greengrass` ({} if it deploys to them) }, " +
 	"`credentials` = { `store` }, " +
 	"`queries` = { `per_day` (1), `days` of the archive that each reads (1) }, " +
 	"`prices`: a map that replaces list prices by their keys in the guide."

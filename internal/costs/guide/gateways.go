@@ -10,7 +10,7 @@ import (
 // gatewayTable shows what gateways change, for 1000 devices that measure 100 bytes every ten seconds.
 func gatewayTable() (string, error) {
 	t := table{header: []string{"1000 devices, a reading of 100 bytes every 10 s", "messages per month", "AWS IoT",
-		"total"}}
+		"Greengrass", "total"}}
 	behind := func(readings float64) func(*costs.Setup) {
 		return func(s *costs.Setup) {
 			s.Edge = &costs.Edge{Gateways: 20, StatusSeconds: 300}
@@ -22,6 +22,7 @@ func gatewayTable() (string, error) {
 		{"connected to AWS IoT", func(*costs.Setup) {}},
 		{"the same with Basic Ingest", basic},
 		{"behind 20 gateways, each reading a message", behind(1)},
+		{"the same with Greengrass", func(s *costs.Setup) { behind(1)(s); s.Edge.Greengrass = &costs.Greengrass{} }},
 		{"with `batch`, 6 readings a message (a minute)", behind(6)},
 		{"with `batch`, 50 readings a message (8 minutes)", behind(50)},
 		{"with a rule, one result per minute", func(s *costs.Setup) { behind(1)(s); s.IntervalSeconds = 60 }},
@@ -33,16 +34,16 @@ func gatewayTable() (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", row.name, err)
 		}
-		t.add(row.name, fmt.Sprintf("%.2f million", e.Messages/1e6), cents(ofIoT(e)), cents(e.Total()))
+		t.add(row.name, fmt.Sprintf("%.2f million", e.Messages/1e6), cents(of(e, "AWS IoT")), cents(of(e, "Greengrass")), cents(e.Total()))
 	}
 	return t.String(), nil
 }
 
-// ofIoT is what AWS IoT costs.
-func ofIoT(e costs.Estimate) float64 {
+// of is what a service costs.
+func of(e costs.Estimate, service string) float64 {
 	sum := 0.0
 	for _, i := range e.Items {
-		if strings.HasPrefix(i.Name, "AWS IoT") {
+		if strings.HasPrefix(i.Name, service+":") {
 			sum += i.Cost
 		}
 	}

@@ -296,7 +296,7 @@ func modeTable() (string, error) {
 			if i == 0 {
 				cells = append(cells, fmt.Sprintf("%.2f million", e.Messages/1e6))
 			}
-			cells = append(cells, cents(e.Total()-ofIoT(e)))
+			cells = append(cells, cents(e.Total()-of(e, "AWS IoT")))
 		}
 		t.add(cells...)
 	}
