@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/broker"
@@ -24,15 +25,17 @@ import (
 )
 
 const usage = `usage:
-  iot-edge run [-client-id ID] [-state DIRECTORY] CONFIG
-                         run the gateway until SIGTERM or SIGINT; SIGHUP reads the credentials again, and connects
-  iot-edge check [-client-id ID] [-state DIRECTORY] CONFIG
+  iot-edge run [-client-id ID] [-state DIRECTORY] [-shadow on|off] CONFIG
+                         run the gateway until SIGTERM or SIGINT; SIGHUP reads the credentials and the broker's
+                         certificate again, and connects
+  iot-edge check [-client-id ID] [-state DIRECTORY] [-shadow on|off] CONFIG
                          check the configuration, the credentials and the certificates
   iot-edge password      hash a child's password, read from standard input, for broker.children
   iot-edge version
 
   -client-id  MQTT client ID: the gateway's thing, or <thing>#<suffix> beside another connection of the same thing
   -state      directory in place of the configuration's state_directory
+  -shadow     off: settings do not come from the gateway's shadow, whatever the configuration says
   The members of the JSON in IOT_EDGE_SETTINGS replace those of the configuration's settings.
 `
 
@@ -83,7 +86,10 @@ const memoryLimit = 48 << 20
 func load(args []string) (c *config.Config, file string, err error) {
 	flags := flag.NewFlagSet("iot-edge", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	clientID, state := flags.String("client-id", "", ""), flags.String("state", "", "")
+	start := config.Start{Settings: os.Getenv(contract.EnvEdgeSettings)}
+	flags.StringVar(&start.ClientID, "client-id", "", "")
+	flags.StringVar(&start.StateDirectory, "state", "", "")
+	flags.StringVar(&start.Shadow, "shadow", "", "")
 	if err := flags.Parse(args); err != nil {
 		return nil, "", fmt.Errorf("%w\n%s", err, usage)
 	}
@@ -94,7 +100,7 @@ func load(args []string) (c *config.Config, file string, err error) {
 	if c, err = config.Load(file); err != nil {
 		return nil, "", err
 	}
-	return c, file, c.Override(*clientID, *state, os.Getenv(contract.EnvEdgeSettings))
+	return c, file, c.Override(start)
 }
 
 func run(ctx context.Context, c *config.Config, logs io.Writer) error {
@@ -133,14 +139,19 @@ func check(c *config.Config, file string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.Broker.TLS(); err != nil {
+	children, err := c.Broker.TLS()
+	if err != nil {
 		return err
+	}
+	until := ""
+	if children != nil {
+		until = ", a broker's certificate until " + children.Expires.UTC().Format(time.DateOnly)
 	}
 	if err := c.Settings.RulesOf(identity.Prefix, identity.Gateway).Check(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s is good: gateway %q with %d children, pipeline topics below %q, uplink to %s\n", file,
-		identity.Gateway, len(c.Broker.Children), identity.Prefix, identity.Endpoint)
+	_, err = fmt.Fprintf(out, "%s is good: gateway %q with %d children, pipeline topics below %q, uplink to %s%s\n", file,
+		identity.Gateway, len(c.Broker.Children), identity.Prefix, identity.Endpoint, until)
 	if absent := broker.Absent(c.Broker.Listen); err == nil && absent != nil {
 		_, err = fmt.Fprintf(out, "Children cannot connect everywhere yet: %v\n", absent)
 	}

@@ -22,14 +22,19 @@ func TestPassword(t *testing.T) {
 
 func TestWrongUse(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "edge.json")
-	if err := os.WriteFile(file, []byte(`{"credentials":"nowhere.json"}`), 0o600); err != nil {
-		t.Fatal(err)
+	good := filepath.Join(t.TempDir(), "edge.json")
+	for name, text := range map[string]string{file: `{"credentials":"nowhere.json"}`, good: `{"credentials":"nowhere.json",` +
+		`"state_directory":"s","broker":{"listen":[{"address":"127.0.0.1:0","plain":true}],"client_ca":"x","children":{"a":{}}}}`} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for want, args := range map[string][]string{
 		"unknown command":                     {"start"},
 		"usage:":                              {"run"},
 		"reading the configuration":           {"check", file + "x"},
 		file + ": state_directory is missing": {"check", file},
+		`-shadow is "maybe": want on or off`:  {"check", "-shadow", "maybe", good},
 		"the password is empty":               {"password"},
 	} {
 		err := dispatch(t.Context(), args, strings.NewReader(""), &bytes.Buffer{}, nil)

@@ -8,8 +8,13 @@ const ChildSeparator = ":"
 // MaxChildName is how many characters a child's own name may have, which follows the separator.
 const MaxChildName = 64
 
-// GatewayValue is the value of GatewayAttribute.
-const GatewayValue = "true"
+// Values of GatewayAttribute: where the gateway's settings come from.
+const (
+	// GatewayByShadow: the pipeline writes them into the shadow EdgeShadow.
+	GatewayByShadow = "true"
+	// GatewayDeployed: a deployment of Greengrass brings them, and the pipeline leaves the shadow alone.
+	GatewayDeployed = "deployed"
+)
 
 // EdgeShadow is the named shadow with the settings of a gateway.
 const EdgeShadow = "edge"

@@ -7,7 +7,8 @@ const (
 	OwnerAttribute = "iot-pipeline"
 	// CertificateAttribute says which certificate is the device's; the fleet driver defines its value.
 	CertificateAttribute = "iot-pipeline-certificate"
-	// GatewayAttribute is on things that are gateways, with the value GatewayValue.
+	// GatewayAttribute is on things that are gateways, with the value GatewayByShadow or
+	// GatewayDeployed.
 	GatewayAttribute = "iot-pipeline-gateway"
 	// RegisteredAttribute is on things that registered themselves and says how. They carry OwnerAttribute too and
 	// belong to the pipeline, but its configuration does not name them.

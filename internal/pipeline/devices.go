@@ -130,7 +130,7 @@ func (b *builder) fleet() spec.Fleet {
 		CertificateVersion: *b.config.Credentials.CertificateVersion,
 		Store:              b.deviceStore(),
 		Endpoint:           b.env.MQTTEndpoint, TopicPrefix: b.prefix(), Tags: b.env.Tags,
-		GatewaySettings: b.gatewaySettings(),
+		GatewaySettings: b.shadowSettings(),
 	}
 }
 

@@ -103,20 +103,27 @@ func (b *builder) childrenRule() ownRule {
 	}
 }
 
-// gatewaySettings are the desired state of the shadows of gateways: the settings with a number that follows from them,
-// which the gateway reports.
-func (b *builder) gatewaySettings() string {
-	if !b.hasEdge() {
+// shadowSettings are the desired state of the shadows of gateways. With Greengrass they have none: a gateway that is
+// connected would take it at once, whatever the deployment's limits are, and keep it when the deployment rolls back.
+func (b *builder) shadowSettings() string {
+	if !b.hasEdge() || b.hasGreengrass() {
 		return ""
 	}
-	settings := b.edgeSettings()
+	settings, _ := b.gatewaySettings()
+	return settings
+}
+
+// gatewaySettings are the settings of gateways with a version, a number that follows from them and that the gateway
+// reports.
+func (b *builder) gatewaySettings() (settings string, version uint64) {
+	settings = b.edgeSettings()
 	sum := sha256.Sum256([]byte(settings))
-	version := binary.BigEndian.Uint64(sum[:]) >> 16 // JSON numbers are exact up to 2^53
+	version = binary.BigEndian.Uint64(sum[:]) >> 16 // JSON numbers are exact up to 2^53
 	head := fmt.Sprintf(`{"version":%d`, version)
 	if settings != "{}" {
 		head += ","
 	}
-	return head + settings[1:]
+	return head + settings[1:], version
 }
 
 // edgeSettings are the settings of iot-edge: the member "settings" of its file.

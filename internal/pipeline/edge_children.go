@@ -115,17 +115,27 @@ func (c *checker) checkGateways(s Spec, gateways map[string]bool) {
 	}
 }
 
-// maxGatewaySettings is how many bytes of a shadow are left to the settings: the rest is for what the gateway reports.
-const maxGatewaySettings = contract.MaxShadow - contract.MaxEdgeError - 256
+const (
+	// maxGatewaySettings is how many bytes of a shadow are left to the settings: the rest is for what the gateway reports.
+	maxGatewaySettings = contract.MaxShadow - contract.MaxEdgeError - 256
+	// maxDeployedSettings is what Linux takes as the text of one environment variable, with its name, "=" and a final
+	// zero, where pages have 4 KiB.
+	maxDeployedSettings = 32*4096 - len(contract.EnvEdgeSettings) - 2
+)
 
-// checkSettingsSize checks that the shadow of a gateway has room for the settings.
+// checkSettingsSize checks that the shadow of a gateway, or with Greengrass its environment, has room for the settings.
 func (c *checker) checkSettingsSize(s Spec, gateways map[string]bool) {
 	described := slices.Contains(slices.Collect(maps.Values(gateways)), true)
-	if s.Edge == nil || !described || !c.known("edge.rules") {
+	if s.Edge == nil || !described || !c.known("edge.rules") || !c.known("edge.greengrass") {
 		return
 	}
 	b := &builder{config: s}
-	if size := len(b.gatewaySettings()); size > maxGatewaySettings {
+	settings, _ := b.gatewaySettings()
+	switch size := len(settings); {
+	case b.hasGreengrass() && size > maxDeployedSettings:
+		c.fail("edge.rules", "The rules are too large for a gateway", "The settings take %d bytes. Greengrass gives them "+
+			"to iot-edge as an environment variable, which holds %d. Shorten the rules.", size, maxDeployedSettings)
+	case !b.hasGreengrass() && size > maxGatewaySettings:
 		c.fail("edge.rules", "The rules are too large for the shadow of a gateway", "The settings take %d bytes. A "+
 			"shadow holds %d, of which %d are for what the gateway reports. Shorten the rules, or leave out "+
 			"gateway = {} and put edge_settings_json into the gateway's own file.", size, contract.MaxShadow,

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -48,6 +49,15 @@ var (
 			s.Edge = &EdgeSpec{Rules: map[string]rules.Rule{"hot": {Action: "drop",
 				SQL: "SELECT * FROM 'greenhouse/+/telemetry' WHERE a = '" + strings.Repeat("x", 7000) + "'"}}}
 		}, "edge.rules", []string{"A shadow holds 8192", "put edge_settings_json into the gateway's own file"}},
+		{"rules without room in an environment", func(s *Spec) {
+			s.Devices = map[string]DeviceSpec{"gw-1": gateway}
+			s.Edge = &EdgeSpec{Greengrass: &GreengrassSpec{Artifacts: map[string]string{"arm64": "a.zip"}},
+				Rules: map[string]rules.Rule{}}
+			for i := range 20 {
+				s.Edge.Rules[fmt.Sprint("r", i)] = rules.Rule{Action: "drop",
+					SQL: "SELECT * FROM 'greenhouse/+/telemetry' WHERE a = '" + strings.Repeat("x", 7000) + "'"}
+			}
+		}, "edge.rules", []string{"as an environment variable, which holds 131053"}},
 		{"a gateway that cannot register itself", func(s *Spec) {
 			s.Devices, s.Edge = map[string]DeviceSpec{"site-9:a": {}}, &EdgeSpec{}
 			s.Provisioning = &ProvisioningSpec{Claim: &ClaimSpec{ThingNamePrefix: ptr("probe-")}}

@@ -228,10 +228,11 @@ func (b *builder) deployment(version string) spec.Deployment {
 		rollout.GrowthFactor = int32(*GreengrassGrowthFactor.Or(r.GrowthFactor))
 		rollout.GrowthAfter = int32(*GreengrassGrowthAfter.Or(r.GrowthAfter))
 	}
+	settings, number := b.gatewaySettings()
 	return spec.Deployment{
 		TargetARN: b.arn.thingGroup(b.names.gateways()), Name: b.config.Name,
 		Component: b.names.component(), Version: version,
-		Configuration: encode(map[string]string{settingsMember: b.edgeSettings()}),
+		Configuration: encode(map[string]string{settingsMember: settings, versionMember: fmt.Sprint(number)}),
 		Rollback:      *or(g.Rollback, true), Rollout: rollout, Tags: b.env.Tags,
 	}
 }

@@ -45,6 +45,8 @@ const (
 	// settingsMember is the member of the component's configuration with the settings of iot-edge as JSON text: as
 	// text, because Greengrass would write numbers in its own way.
 	settingsMember = "settings"
+	// versionMember is the member with their version, also as text.
+	versionMember = "settings_version"
 	// edgeFile is the configuration of iot-edge on a gateway, with what each has of its own.
 	edgeFile = "/etc/iot-edge/edge.json"
 )
@@ -56,14 +58,20 @@ var recipePlatforms = map[string]string{"arm64": "aarch64", "x86_64": "amd64"}
 // gateway's own file and credentials bundle, and beside the nucleus's connection. Its queue is in the component's work
 // directory, which outlives versions. A file or settings that iot-edge cannot use fail the installation, so that the
 // core device goes back to what it ran before.
+//
+// A component with a run script counts as running when the script has started, so only the check can fail a deployment
+// for sure. The nucleus repeats the installation for another version of the component or another text of the script,
+// and not for another environment [GenericExternalService.java of the nucleus]. So the text has the version of the
+// settings in it.
 func (b *builder) recipe(version string, artifacts []recipeArtifact) string {
 	r := recipe{
 		RecipeFormatVersion: "2020-01-25", ComponentName: b.names.component(), ComponentVersion: version,
 		ComponentDescription: "Gateway of pipeline " + b.config.Name, ComponentPublisher: "iot_pipeline",
 	}
-	r.ComponentConfiguration.DefaultConfiguration = map[string]string{"file": edgeFile, settingsMember: "{}"}
+	r.ComponentConfiguration.DefaultConfiguration = map[string]string{"file": edgeFile, settingsMember: "{}",
+		versionMember: "0"}
 	const program = `"{artifacts:decompressedPath}/iot-edge/iot-edge"`
-	const arguments = ` -client-id '{iot:thingName}#edge' -state '{work:path}' '{configuration:/file}'`
+	const arguments = ` -client-id '{iot:thingName}#edge' -state '{work:path}' -shadow off '{configuration:/file}'`
 	for _, a := range artifacts {
 		object := recipeObject{URI: a.uri, Unarchive: "ZIP"}
 		object.Permission.Read, object.Permission.Execute = "OWNER", "OWNER"
@@ -72,7 +80,7 @@ func (b *builder) recipe(version string, artifacts []recipeArtifact) string {
 			Platform: recipePlatform{OS: "linux", Architecture: recipePlatforms[a.architecture]},
 			Lifecycle: recipeLifecycle{
 				Setenv:  map[string]string{contract.EnvEdgeSettings: "{configuration:/" + settingsMember + "}"},
-				Install: recipeStep{program + " check" + arguments},
+				Install: recipeStep{program + " check" + arguments + " # settings {configuration:/" + versionMember + "}"},
 				Run:     recipeStep{"exec " + program + " run" + arguments},
 			},
 			Artifacts: []recipeObject{object},

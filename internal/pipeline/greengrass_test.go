@@ -86,12 +86,25 @@ func TestDeployment(t *testing.T) {
 		TimeoutMinutes: 60}, is.Rollout); d != "" {
 		t.Error(d)
 	}
-	var configuration struct{ Settings string }
+	var configuration struct {
+		Settings string
+		Version  json.Number `json:"settings_version"`
+	}
 	if err := json.Unmarshal([]byte(is.Configuration), &configuration); err != nil {
 		t.Fatal(err)
 	}
-	if out := OutputsOf(s, testEnv(), nil); configuration.Settings != deref(out.EdgeSettingsJSON) || !is.Rollback {
-		t.Errorf("the settings are %s", configuration.Settings)
+	out := OutputsOf(s, testEnv(), nil)
+	if want := `{"version":` + configuration.Version.String() + "," + (*out.EdgeSettingsJSON)[1:]; configuration.Settings != want ||
+		!is.Rollback {
+		t.Errorf("the settings are %s, want %s", configuration.Settings, want)
+	}
+	if was.Configuration == is.Configuration || !strings.Contains(after["greengrass/component"].(spec.Component).Recipe,
+		"check -client-id '{iot:thingName}#edge' -state '{work:path}' -shadow off '{configuration:/file}' "+
+			"# settings {configuration:/settings_version}") {
+		t.Error("other settings are not checked again")
+	}
+	if got := after["fleet"].(spec.Fleet).GatewaySettings; got != "" {
+		t.Errorf("the shadows of gateways get %s beside the deployment", got)
 	}
 	if d := cmp.Diff([]string{"gw-1", "gw-2"}, after["greengrass/gateways"].(spec.GroupMembers).Things); d != "" {
 		t.Errorf("members: %s", d)
@@ -127,6 +140,10 @@ func TestGreengrassProblems(t *testing.T) {
 		path, says string
 	}{
 		{good(func(*Spec) {}), "", ""},
+		{good(func(s *Spec) { // more than a shadow holds
+			s.Edge.Rules = map[string]rules.Rule{"hot": {Action: "drop",
+				SQL: "SELECT * FROM 'plant/+/telemetry' WHERE a = '" + strings.Repeat("x", 7000) + "'"}}
+		}), "", ""},
 		{good(func(s *Spec) { s.Devices = map[string]DeviceSpec{"press": {}} }), path, "gateway = {}"},
 		{good(func(s *Spec) { s.Edge.Greengrass.Artifacts = nil }), path + ".artifacts", "zip of iot-edge"},
 		{good(func(s *Spec) { s.Edge.Greengrass.Artifacts["mips"] = "m.zip" }), path + `.artifacts["mips"]`, "x86_64"},

@@ -13,7 +13,8 @@ type Fleet struct {
 	Endpoint    string
 	TopicPrefix string
 	Tags        map[string]string // on credential bundles
-	// GatewaySettings is the desired state of the shadow contract.EdgeShadow of every gateway, as JSON.
+	// GatewaySettings is the desired state of the shadow contract.EdgeShadow of every gateway, as JSON. If it is "",
+	// gateways get their settings in another way, and the shadow is not the pipeline's.
 	GatewaySettings string
 }
 
@@ -70,7 +71,9 @@ type DeviceState struct {
 	// Begun is when the creation of the certificate began that is not finished, in Unix seconds; 0 if none is under way
 	// or the thing does not say.
 	Begun int64
-	// Settings is the desired state of a gateway's shadow contract.EdgeShadow, as JSON; "" if there is none.
+	// Settled says that the thing is a gateway whose settings are in its shadow contract.EdgeShadow.
+	Settled bool
+	// Settings is the desired state of this shadow, as JSON; "" if there is none.
 	Settings string
 	// Refused is why the gateway does not take these settings, in its own words; "" if it does, or has not said.
 	Refused string

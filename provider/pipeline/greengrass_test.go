@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/test/edgezip"
 )
 
@@ -54,8 +55,8 @@ func TestGreengrass(t *testing.T) {
 		},
 		resource.TestStep{
 			PreConfig: w.mark, Config: step(one, rule), ConfigPlanChecks: update,
-			Check: resource.ComposeTestCheckFunc(holds(2, 3),
-				w.wrote("greengrassv2:CreateDeployment", "iot-data:UpdateThingShadow", manifest)),
+			Check: resource.ComposeTestCheckFunc(holds(2, 3), w.wrote("greengrassv2:CreateDeployment", manifest),
+				w.counted(map[string]int{}, "iot-data:GetThingShadow", "iot-data:DeleteThingShadow")),
 		},
 		resource.TestStep{ // back to what there was, whose version is still there
 			PreConfig: func() { edgezip.Write(t, path, "arm64", "first"); w.mark() },
@@ -79,8 +80,9 @@ func TestGreengrass(t *testing.T) {
 		resource.TestStep{ // no Greengrass any more
 			PreConfig: w.mark,
 			Config: w.config(block(map[string]string{"name": `"plant"`, "force_destroy": "true", "devices": two,
-				"edge": `{}`})),
-			Check: func(*terraform.State) error {
+				"edge": `{` + rule[1:] + `}`})),
+			Check: resource.ComposeTestCheckFunc(w.counted(map[string]int{"iot-data:UpdateThingShadow": 2, "iot:UpdateThing": 2},
+				"iot-data:UpdateThingShadow", "iot-data:DeleteThingShadow", "iot:UpdateThing"), func(*terraform.State) error {
 				for _, object := range w.Objects(t) {
 					if strings.Contains(object, "gateways") || strings.Contains(object, "greengrass") ||
 						strings.HasPrefix(object, "component") || strings.HasSuffix(object, "-edge") {
@@ -88,7 +90,20 @@ func TestGreengrass(t *testing.T) {
 					}
 				}
 				return nil
-			},
+			}),
 		},
+		resource.TestStep{ // and again, over the settings that a gateway refuses in its shadow
+			PreConfig: func() {
+				w.ChangeShadow(t, "gw-2", contract.EdgeShadow, strings.ReplaceAll(
+					`{"state":{"reported":{"version":VERSION,"status":"rejected","error":"no such rule"}}}`,
+					"VERSION", w.settingsVersion(t, "gw-2")))
+				w.mark()
+			},
+			Config: step(two, rule), ConfigPlanChecks: update,
+			Check: resource.ComposeTestCheckFunc(holds(1, 1), w.counted(map[string]int{"iot-data:DeleteThingShadow": 2,
+				"iot:UpdateThing": 2}, "iot-data:UpdateThingShadow", "iot-data:DeleteThingShadow", "iot:UpdateThing")),
+		},
+		resource.TestStep{Config: step(two, rule), ResourceName: address, ImportState: true, ImportStateId: "plant",
+			ImportStateVerify: true, ImportStateVerifyIgnore: []string{"force_destroy", "edge.greengrass.artifacts"}},
 	)
 }

@@ -26,7 +26,7 @@ func devices() capability {
 					MarkdownDescription: "Whether the device may connect. When `false`, its certificate is inactive. " +
 						"Defaults to `true`."},
 				"gateway": object("Lets the device speak for the devices behind it, whose names begin with its own "+
-					"name and a colon, and writes the settings of `edge` into its shadow `edge`. Needs `edge`.",
+					"name and a colon, and brings it the settings of `edge`. Needs `edge`.",
 					attributes{}),
 				"adopt": adopt(),
 				"silence_minutes": number("Minutes after which this device is silent, in place of "+

@@ -14,6 +14,7 @@ import (
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/awsapi"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/certs"
+	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 	"github.com/iot-pipeline/terraform-provider-iot/internal/spec"
 )
 
@@ -239,8 +240,8 @@ func (r *run) adopt(ctx context.Context, name string, want spec.Device) (spec.De
 		r.d.note(name, func(id *spec.DeviceIdentity) { id.CertificateID, id.CertificateARN = c.first.ID, c.first.ARN })
 		r.d.setAdopted(name, true)
 	}
-	t := &thing{thingType: r.want.ThingType, attributes: want.Attributes, gateway: want.Gateway, mark: m,
-		version: c.t.version + 1}
+	t := &thing{thingType: r.want.ThingType, attributes: want.Attributes, mark: m, version: c.t.version + 1,
+		gateway: attributesOf(r.want, want, r.owner, m)[contract.GatewayAttribute]}
 	device := t.device(r.d.members[name])
 	device.Disabled = c.disabled
 	return device, nil
@@ -256,7 +257,7 @@ func (d *Driver) candidate(name string) *candidate {
 func (r *run) take(ctx context.Context, name string, want spec.Device, m mark, version int64) error {
 	in := &iot.UpdateThingInput{
 		ThingName: &name, ThingTypeName: optional(r.want.ThingType), ExpectedVersion: &version,
-		AttributePayload: &types.AttributePayload{Attributes: attributesOf(want, r.owner, m)},
+		AttributePayload: &types.AttributePayload{Attributes: attributesOf(r.want, want, r.owner, m)},
 	}
 	err := r.pool.Call(ctx, "adopting the thing", func(ctx context.Context) error {
 		_, err := r.d.c.IoT().UpdateThing(ctx, in)

@@ -111,7 +111,7 @@ func differs(name string, have, want spec.Device, fleet spec.Fleet) bool {
 		return SourceOf(name, have) != SourceOf(name, want)
 	}
 	return f.ThingType != fleet.ThingType || !f.InGroup || unfinished(f) || len(f.Lost) > 0 ||
-		!sameSettings(f.Settings, wantedSettings(fleet, want)) || !fits(f.CertificateSource, name, want) ||
+		unsettled(f, fleet, want) || !fits(f.CertificateSource, name, want) ||
 		isRaised(f, fleet, name, want)
 }
 
@@ -141,7 +141,7 @@ func fields(name string, have, want spec.Device, fleet spec.Fleet) []string {
 		if !f.InGroup {
 			changed = append(changed, "thing_group")
 		}
-		if have.Gateway == want.Gateway && !sameSettings(f.Settings, wantedSettings(fleet, want)) {
+		if have.Gateway == want.Gateway && unsettled(f, fleet, want) {
 			changed = append(changed, "settings")
 		}
 		if slices.Contains(f.Lost, LostCredentials) {

@@ -138,12 +138,15 @@ func fits(source, name string, want spec.Device) bool {
 }
 
 // attributesOf is the whole attribute map of a thing.
-func attributesOf(d spec.Device, owner string, m mark) map[string]string {
+func attributesOf(f spec.Fleet, d spec.Device, owner string, m mark) map[string]string {
 	attributes := make(map[string]string, len(d.Attributes)+3)
 	maps.Copy(attributes, d.Attributes)
 	attributes[contract.OwnerAttribute] = owner
-	if d.Gateway {
-		attributes[contract.GatewayAttribute] = contract.GatewayValue
+	switch {
+	case settledByShadow(f, d):
+		attributes[contract.GatewayAttribute] = contract.GatewayByShadow
+	case d.Gateway:
+		attributes[contract.GatewayAttribute] = contract.GatewayDeployed
 	}
 	if text := m.String(); text != "" {
 		attributes[contract.CertificateAttribute] = text
@@ -157,8 +160,8 @@ type thing struct {
 	registered            string            // how it registered itself; empty if the provider created it
 	attributes            map[string]string // without ours
 	mark                  mark
-	gateway               bool
-	version               int64 // of the registry's entry
+	gateway               string // the value of contract.GatewayAttribute
+	version               int64  // of the registry's entry
 }
 
 // newThing takes our attributes out of a thing's map, which it keeps.
@@ -166,7 +169,7 @@ func newThing(arn, thingType string, attributes map[string]string) *thing {
 	t := &thing{arn: arn, thingType: thingType, attributes: attributes,
 		owner: attributes[contract.OwnerAttribute], mark: readMark(attributes[contract.CertificateAttribute]),
 		registered: attributes[contract.RegisteredAttribute],
-		gateway:    attributes[contract.GatewayAttribute] == contract.GatewayValue}
+		gateway:    attributes[contract.GatewayAttribute]}
 	for _, ours := range []string{
 		contract.OwnerAttribute, contract.CertificateAttribute, contract.GatewayAttribute,
 		contract.RegisteredAttribute,
@@ -178,9 +181,11 @@ func newThing(arn, thingType string, attributes map[string]string) *thing {
 
 // device is the thing in terms of the configuration; whether its certificate is active is not known yet.
 func (t *thing) device(inGroup bool) spec.Device {
-	return spec.Device{Attributes: t.attributes, Gateway: t.gateway, Found: &spec.DeviceState{
+	settled := t.gateway == contract.GatewayByShadow
+	gateway := settled || t.gateway == contract.GatewayDeployed
+	return spec.Device{Attributes: t.attributes, Gateway: gateway, Found: &spec.DeviceState{
 		Entry:     spec.ThingEntry{Version: t.version, Mark: t.mark.String()},
-		ThingType: t.thingType, InGroup: inGroup,
+		ThingType: t.thingType, InGroup: inGroup, Settled: settled,
 		CertificateID: t.mark.id, CertificateSource: t.mark.source, Retired: t.mark.retired, Previous: t.mark.previous,
 		Interrupted: t.mark.pending, Issuing: t.mark.issuing, Raised: t.mark.raised, Begun: t.mark.begun,
 	}}

@@ -97,7 +97,7 @@ func (r *run) reconcileAs(ctx context.Context, name string, existed bool, have s
 		}
 		have = created
 	}
-	known := existed && have.Gateway // its shadow has been read
+	known := existed && have.Found.Settled // its shadow has been read
 	if have.Found.Adopting {
 		adopted, err := r.adopt(ctx, name, want)
 		if err != nil {
@@ -108,13 +108,13 @@ func (r *run) reconcileAs(ctx context.Context, name string, existed bool, have s
 	if err := r.promote(ctx, name, &have, want); err != nil {
 		return err
 	}
-	if have.Gateway && !want.Gateway { // while the thing still says that there are settings
+	found, settled := have.Found, settledByShadow(r.want, want)
+	if found.Settled && !settled { // while the thing still says that there are settings
 		if err := r.removeShadow(ctx, name); err != nil {
 			return err
 		}
 	}
-	found := have.Found
-	if found.ThingType != r.want.ThingType || have.Gateway != want.Gateway ||
+	if found.ThingType != r.want.ThingType || have.Gateway != want.Gateway || found.Settled != settled ||
 		!maps.Equal(have.Attributes, want.Attributes) || behindGateway(name) && found.CertificateSource != sourceNone {
 		if err := r.updateThing(ctx, name, want, &found.Entry, markFor(name, have)); err != nil {
 			return err

@@ -69,7 +69,7 @@ func (s *removal) removeBatch(ctx context.Context, names []string) error {
 // disconnect removes a device's certificates and takes it out of the group. Of a device that is released, only those go
 // that an interrupted run has made in place of the adopted ones.
 func (r *run) disconnect(ctx context.Context, name string) error {
-	if r.have.Devices[name].Gateway {
+	if found := r.have.Devices[name].Found; found != nil && found.Settled {
 		if err := r.removeShadow(ctx, name); err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ import (
 )
 
 // The settings of gateways are the desired state of their shadow. The driver writes all of it, and nothing of what the
-// gateway reports. The registry says which things are gateways, so that only their shadows are read.
+// gateway reports. The registry says which things have settings there, so that only their shadows are read.
 
 // edgeShadow is a gateway's shadow as AWS IoT answers it.
 type edgeShadow struct {
@@ -30,11 +30,11 @@ type edgeShadow struct {
 	} `json:"state"`
 }
 
-// readSettings reads the shadows of all gateways.
+// readSettings reads the shadows of the gateways that have settings there.
 func (d *Driver) readSettings(ctx context.Context, f spec.Fleet) error {
 	var names []string
 	for name, device := range f.Devices {
-		if device.Gateway {
+		if device.Found.Settled {
 			names = append(names, name)
 		}
 	}
@@ -131,18 +131,19 @@ func prune(object map[string]any) {
 	}
 }
 
-// wantedSettings are the settings that a device should have.
-func wantedSettings(f spec.Fleet, d spec.Device) string {
-	if !d.Gateway {
-		return ""
-	}
-	return f.GatewaySettings
+// settledByShadow reports whether a device is to have settings in its shadow.
+func settledByShadow(f spec.Fleet, d spec.Device) bool { return d.Gateway && f.GatewaySettings != "" }
+
+// unsettled reports whether settings are missing, wrong, or where they should not be.
+func unsettled(found *spec.DeviceState, f spec.Fleet, want spec.Device) bool {
+	settled := settledByShadow(f, want)
+	return found.Settled != settled || settled && !sameSettings(found.Settings, f.GatewaySettings)
 }
 
 // settle writes the settings of a gateway; known says that its shadow has been read.
 func (r *run) settle(ctx context.Context, name string, known bool, have, want spec.Device) error {
-	settings := wantedSettings(r.want, want)
-	if !want.Gateway || known && sameSettings(have.Found.Settings, settings) {
+	settings := r.want.GatewaySettings
+	if !settledByShadow(r.want, want) || known && sameSettings(have.Found.Settings, settings) {
 		return nil
 	}
 	before := have.Found.Settings

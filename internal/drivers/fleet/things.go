@@ -29,10 +29,11 @@ func (r *run) createThing(ctx context.Context, name string, want spec.Device) (s
 	}
 	in := &iot.CreateThingInput{
 		ThingName: &name, ThingTypeName: optional(r.want.ThingType),
-		AttributePayload: &types.AttributePayload{Attributes: attributesOf(want, r.owner, first)},
+		AttributePayload: &types.AttributePayload{Attributes: attributesOf(r.want, want, r.owner, first)},
 	}
 	created := spec.Device{Attributes: want.Attributes, Gateway: want.Gateway, Found: &spec.DeviceState{
 		ThingType: r.want.ThingType, CertificateSource: first.source, Begun: first.begun,
+		Settled: settledByShadow(r.want, want),
 	}}
 	out, err := bulk.Ask(ctx, r.pool, "creating the thing", func(ctx context.Context) (*iot.CreateThingOutput, error) {
 		return r.d.c.IoT().CreateThing(ctx, in)
@@ -66,7 +67,7 @@ func (r *run) createThing(ctx context.Context, name string, want spec.Device) (s
 func (r *run) updateThing(ctx context.Context, name string, want spec.Device, e *spec.ThingEntry, m mark) error {
 	in := &iot.UpdateThingInput{
 		ThingName: &name, ThingTypeName: optional(r.want.ThingType),
-		AttributePayload: &types.AttributePayload{Attributes: attributesOf(want, r.owner, m)},
+		AttributePayload: &types.AttributePayload{Attributes: attributesOf(r.want, want, r.owner, m)},
 	}
 	for range maxTries {
 		if e.Version > 0 { // one that this run has created belongs to nobody else

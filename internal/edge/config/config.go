@@ -3,6 +3,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,6 +42,9 @@ type Config struct {
 	DrainSeconds *int `json:"drain_seconds,omitzero"`
 	// Settings hold until the shadow has others.
 	Settings Settings `json:"settings,omitzero"`
+	// Shadow is "off" if settings come from nowhere else: the gateway has nothing to do with its shadow, and forgets what
+	// it once took from there.
+	Shadow string `json:"shadow,omitzero"`
 	// ClientID is the MQTT client ID; "" is the name of the gateway's thing. A gateway with a further connection has
 	// "<thing>#<suffix>" here.
 	ClientID string `json:"-"`
@@ -136,8 +140,11 @@ const (
 	maxStatusSeconds     = 86_400
 )
 
-// Off is the value of Config.Monitor that switches it off.
-const Off = "off"
+// Off is the value of Config.Monitor and Config.Shadow that switches them off, On the default of Config.Shadow.
+const (
+	On  = "on"
+	Off = "off"
+)
 
 // Load reads and checks a file.
 func Load(name string) (*Config, error) {
@@ -159,15 +166,21 @@ func Load(name string) (*Config, error) {
 	return c, nil
 }
 
-// Override replaces what whoever starts the gateway knows better than its file. An empty text replaces nothing.
-func (c *Config) Override(clientID, stateDirectory, settings string) error {
-	if clientID != "" {
-		c.ClientID = clientID
+// Start is what whoever starts the gateway knows better than its file. What is empty replaces nothing.
+type Start struct {
+	ClientID, StateDirectory, Shadow string
+	Settings                         string // JSON, whose members replace those of the file
+}
+
+// Override replaces what s has.
+func (c *Config) Override(s Start) error {
+	c.ClientID = cmp.Or(s.ClientID, c.ClientID)
+	c.StateDirectory = cmp.Or(s.StateDirectory, c.StateDirectory)
+	c.Shadow = cmp.Or(s.Shadow, c.Shadow)
+	if c.Shadow != On && c.Shadow != Off {
+		return fmt.Errorf("-shadow is %q: want %s or %s", s.Shadow, On, Off)
 	}
-	if stateDirectory != "" {
-		c.StateDirectory = stateDirectory
-	}
-	merged, err := c.Settings.Merge([]byte(settings))
+	merged, err := c.Settings.Merge([]byte(s.Settings))
 	if err != nil {
 		return fmt.Errorf("the settings in %s: %w", contract.EnvEdgeSettings, err)
 	}
@@ -205,6 +218,7 @@ func or[T comparable](v *T, fallback T) {
 
 func (c *Config) defaults() {
 	or(&c.Monitor, DefaultMonitor)
+	or(&c.Shadow, On)
 	or(&c.Queue.MaxMiB, DefaultMaxMiB)
 	or(&c.Queue.Drop, string(queue.DropOldest))
 	or(&c.Queue.Sync, SyncInterval)
@@ -276,6 +290,7 @@ func (c *Config) problems() []error {
 	if c.Monitor != Off && !loopback(c.Monitor) {
 		p.add("monitor is %q: want a loopback address with a port, such as %s, or %q", c.Monitor, DefaultMonitor, Off)
 	}
+	p.oneOf("shadow", c.Shadow, On, Off)
 	c.Broker.problems(&p)
 	c.Settings.problems(&p)
 	return p

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/iot-pipeline/terraform-provider-iot/internal/contract"
 )
@@ -127,8 +128,21 @@ func readPool(name string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// TLS returns the broker's configuration; nil if it has no certificate.
-func (b *Broker) TLS() (*tls.Config, error) {
+// ChildTLS is what a broker shows to its children and asks of them.
+type ChildTLS struct {
+	Config *tls.Config
+	// Expires is when the first certificate of the chain ends.
+	Expires time.Time
+}
+
+// Same reports whether other has the same certificates.
+func (c *ChildTLS) Same(other *ChildTLS) bool {
+	return c.Config.ClientCAs.Equal(other.Config.ClientCAs) && slices.EqualFunc(c.Config.Certificates[0].Certificate,
+		other.Config.Certificates[0].Certificate, bytes.Equal)
+}
+
+// TLS reads the broker's certificate, its key, and the authority of the children; nil if it has no certificate.
+func (b *Broker) TLS() (*ChildTLS, error) {
 	if b.Certificate == "" {
 		return nil, nil
 	}
@@ -142,6 +156,17 @@ func (b *Broker) TLS() (*tls.Config, error) {
 			return nil, err
 		}
 		config.ClientAuth = tls.VerifyClientCertIfGiven
+		config.SessionTicketsDisabled = true // a ticket would outlive a change of the authority
 	}
-	return config, nil
+	expires := pair.Leaf.NotAfter
+	for _, der := range pair.Certificate[1:] {
+		further, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("reading the broker's certificate: %w", err)
+		}
+		if further.NotAfter.Before(expires) {
+			expires = further.NotAfter
+		}
+	}
+	return &ChildTLS{config, expires}, nil
 }

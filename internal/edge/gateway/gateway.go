@@ -48,6 +48,7 @@ type Gateway struct {
 	reloads       chan struct{}
 	renewals      renewals
 	reported      reportedCounts // only tick uses it
+	children      childTLS
 }
 
 // Start starts a gateway. Run makes it work. The clock is that of the children's messages.
@@ -90,16 +91,19 @@ func (g *Gateway) open() (err error) {
 		g.log.Error("The state of the queue is damaged: all of its records are sent again, and the counts begin again.")
 	}
 	g.restore()
-	children, err := g.config.Broker.TLS()
+	children, err := g.children.open(&g.config.Broker)
 	if err != nil {
 		return err
 	}
-	things := "$aws/things/" + g.identity.Gateway + "/shadow/name/" + contract.EdgeShadow
+	g.warnOfExpiry()
+	topics := []string{g.commandFilter()}
+	if g.followsShadow() {
+		topics = append(topics, g.shadowTopic()+"/get/accepted", g.shadowTopic()+"/update/documents")
+	}
 	g.uplink = uplink.New(uplink.Options{
 		Endpoint: g.identity.Endpoint, TLS: g.identity.TLS, ClientID: g.identity.ClientID, Queue: g.queue,
 		Settings: uplink.Settings{Limits: g.settings.Limits, Batch: g.settings.Batch}, Log: g.log,
-		Subscriptions: []string{g.commandFilter(), things + "/get/accepted", things + "/update/documents"},
-		Receive:       g.receive, Connected: func() { go g.connected() },
+		Subscriptions: topics, Receive: g.receive, Connected: func() { go g.connected() },
 	})
 	if err := g.startRules(); err != nil {
 		return err
@@ -120,6 +124,11 @@ func (g *Gateway) commandFilter() string {
 	return g.identity.Prefix + "/" + g.identity.Gateway + "/children/+/commands"
 }
 
+// shadowTopic is what the topics of the shadow with the settings begin with.
+func (g *Gateway) shadowTopic() string {
+	return "$aws/things/" + g.identity.Gateway + "/shadow/name/" + contract.EdgeShadow
+}
+
 // take does with what a child published what the rules say.
 func (g *Gateway) take(_, topic string, payload []byte) error {
 	return g.decider.take(topic, payload)
@@ -127,9 +136,10 @@ func (g *Gateway) take(_, topic string, payload []byte) error {
 
 // receive takes what arrives from AWS IoT.
 func (g *Gateway) receive(m message.Message) {
-	shadow := "$aws/things/" + g.identity.Gateway + "/shadow/name/" + contract.EdgeShadow
-	if rest, ok := strings.CutPrefix(m.Topic, shadow); ok {
-		g.shadow(rest, m.Payload)
+	if rest, ok := strings.CutPrefix(m.Topic, g.shadowTopic()); ok {
+		if g.followsShadow() { // a session that AWS IoT has kept may still have the subscription
+			g.shadow(rest, m.Payload)
+		}
 		return
 	}
 	name, ok := strings.CutSuffix(strings.TrimPrefix(m.Topic, g.identity.Prefix+"/"+g.identity.Gateway+"/children/"),
@@ -149,9 +159,10 @@ func (g *Gateway) connected() {
 	g.mu.Lock()
 	g.shadowVersion = 0
 	g.mu.Unlock()
-	shadow := "$aws/things/" + g.identity.Gateway + "/shadow/name/" + contract.EdgeShadow
-	if err := g.uplink.Publish(shadow+"/get", nil); err != nil {
-		g.log.Debug("The shadow was not asked for.", "error", err)
+	if g.followsShadow() {
+		if err := g.uplink.Publish(g.shadowTopic()+"/get", nil); err != nil {
+			g.log.Debug("The shadow was not asked for.", "error", err)
+		}
 	}
 	g.reportNow()
 }
@@ -191,7 +202,9 @@ func (g *Gateway) tick(ctx context.Context) {
 			}
 			continue
 		case <-g.reloads:
-			g.renew()
+			if !g.renew() {
+				g.noteCopies()
+			}
 			g.uplink.Retry()
 			continue
 		case <-g.statuses:

@@ -96,7 +96,22 @@ func (g *Gateway) metrics() *metrics.Set {
 	gauge("commands_sent_total", func() float64 { return float64(g.broker.Stats().Commands) })
 	gauge("commands_expired_total", func() float64 { return float64(g.broker.Stats().Expired) })
 	gauge("commands_undelivered_total", func() float64 { return float64(g.broker.Stats().Undelivered) })
+	g.certificateMetrics(gauge)
 	return set
+}
+
+func (g *Gateway) certificateMetrics(gauge func(name string, value func() float64)) {
+	if g.children.status() == nil {
+		return
+	}
+	gauge("broker_certificate_days", func() float64 { return g.children.status().daysLeft() })
+	gauge("broker_certificate_changes_total", func() float64 { return float64(g.children.status().Changes) })
+	gauge("broker_certificate_problem", func() float64 {
+		if g.children.status().Problem != "" {
+			return 1
+		}
+		return 0
+	})
 }
 
 // ruleMetrics are made for each request: the rules change with the settings.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// renewEvery is how often the gateway looks whether its credentials have changed.
+// renewEvery is how often the gateway looks whether its credentials and the broker's certificate have changed.
 const renewEvery = 10 * time.Second
 
 // renewals is what tick knows of the credentials on the disk.
@@ -14,7 +14,7 @@ type renewals struct {
 	problem string // why those on the disk are not in use
 }
 
-// Reload reads the credentials again, and ends the pause before the next attempt to connect.
+// Reload reads the credentials and the broker's certificate again, and ends the pause before the next attempt to connect.
 func (g *Gateway) Reload() {
 	select {
 	case g.reloads <- struct{}{}:
@@ -22,17 +22,23 @@ func (g *Gateway) Reload() {
 	}
 }
 
-// renewNow looks for new credentials when it is time.
+// renewNow looks for new certificates when it is time.
 func (g *Gateway) renewNow() {
 	if time.Since(g.renewals.looked) >= renewEvery {
 		g.renew()
 	}
 }
 
-// renew makes the uplink use credentials that have changed. Those before hold on until the new ones can be read: a
-// certificate and its key may be in two files, of which one is written first.
-func (g *Gateway) renew() {
+// renew takes over certificates that have changed, and reports whether any has.
+func (g *Gateway) renew() bool {
 	g.renewals.looked = time.Now()
+	uplink, broker := g.renewUplink(), g.renewBroker()
+	return uplink || broker
+}
+
+// renewUplink makes the uplink use credentials that have changed. Those before hold on until the new ones can be read: a
+// certificate and its key may be in two files, of which one is written first.
+func (g *Gateway) renewUplink() (changed bool) {
 	identity, err := g.config.Identity()
 	if err == nil && (identity.Gateway != g.identity.Gateway || identity.Prefix != g.identity.Prefix) {
 		err = fmt.Errorf("they are those of %q below %q, and this gateway is %q below %q: to make it another, stop it",
@@ -43,7 +49,7 @@ func (g *Gateway) renew() {
 			g.log.Error("The credentials on the disk cannot be used: those before hold on.", "error", err)
 		}
 		g.renewals.problem = err.Error()
-		return
+		return false
 	}
 	g.renewals.problem = ""
 	g.mu.Lock()
@@ -51,8 +57,9 @@ func (g *Gateway) renew() {
 	g.credentials = identity
 	g.mu.Unlock()
 	if same {
-		return
+		return false
 	}
 	g.log.Info("The credentials have changed: the uplink connects again.", "certificate_id", identity.CertificateID)
 	g.uplink.Use(identity.Endpoint, identity.TLS)
+	return true
 }

@@ -14,16 +14,17 @@ import (
 type Status struct {
 	Status  string `json:"status"` // "online": the gateway is a device like others
 	Version string `json:"version"`
-	// Settings is the version of the shadow's settings that hold.
+	// Settings is the version of the settings that hold, from the shadow or a deployment.
 	Settings int64 `json:"settings_version"`
 	Uptime   int64 `json:"uptime_seconds"`
 	Children int   `json:"children_connected"`
 	// Problem says where children cannot connect.
-	Problem  string      `json:"children_problem,omitempty"`
-	Commands Commands    `json:"commands"`
-	Queue    QueueStatus `json:"queue"`
-	Uplink   LinkStatus  `json:"uplink"`
-	Rules    RulesStatus `json:"rules"`
+	Problem  string        `json:"children_problem,omitempty"`
+	Commands Commands      `json:"commands"`
+	Queue    QueueStatus   `json:"queue"`
+	Uplink   LinkStatus    `json:"uplink"`
+	Broker   *BrokerStatus `json:"broker,omitempty"` // nil without TLS
+	Rules    RulesStatus   `json:"rules"`
 }
 
 // Commands counts commands for children since the start, of AWS IoT and of rules.
@@ -31,6 +32,15 @@ type Commands struct {
 	Sent        uint64 `json:"sent"` // or waiting for a child that has a session
 	Expired     uint64 `json:"expired"`
 	Undelivered uint64 `json:"undelivered"` // lost for another reason
+}
+
+// BrokerStatus describes the certificate that the broker shows to children.
+type BrokerStatus struct {
+	Expires time.Time `json:"certificate_expires"`
+	Days    int       `json:"certificate_days"` // that are left
+	Changes uint64    `json:"certificate_changes"`
+	// Problem is why the files on the disk are not in use.
+	Problem string `json:"certificate_problem,omitempty"`
 }
 
 // QueueStatus describes the queue. The counts are those since the queue exists.
@@ -70,7 +80,7 @@ func (g *Gateway) Status() Status {
 			Dropped: map[string]uint64{}},
 		Uplink: LinkStatus{Connected: u.Connected, Since: u.Since.UTC().Truncate(time.Second), Reconnects: u.Reconnects,
 			LastError: u.LastError, CertificateID: certificate},
-		Rules: g.decider.status(),
+		Broker: g.children.status(), Rules: g.decider.status(),
 	}
 	if !q.Oldest.IsZero() {
 		s.Queue.OldestSeconds = max(int64(time.Since(q.Oldest).Seconds()), 0)
@@ -144,6 +154,9 @@ func (c *reportedCounts) reading(s Status, settings config.Settings, now time.Ti
 		"queue_rejected": s.Queue.Rejected - min(since.rejected, s.Queue.Rejected),
 		"queue_problem":  s.Queue.Problem != "", "children_connected": s.Children,
 		"uplink_reconnects": s.Uplink.Reconnects - min(since.reconnects, s.Uplink.Reconnects),
+	}
+	if s.Broker != nil {
+		measures["broker_certificate_days"] = s.Broker.Days
 	}
 	return map[string]any{cmp.Or(settings.TimeField, "timestamp"): now.UnixMilli(),
 		cmp.Or(settings.DataField, "data"): measures}

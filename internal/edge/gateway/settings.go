@@ -14,9 +14,18 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/uplink"
 )
 
-// restore reads the settings that held when the gateway stopped, so that it starts without uplink as it was.
+// restore reads the settings that held when the gateway stopped, so that it starts without uplink as it was. Without the
+// shadow, it removes them: nobody would keep them up to date, and later they would count as the last good settings.
 func (g *Gateway) restore() {
 	g.settings = g.config.Settings
+	if !g.followsShadow() {
+		if err := os.Remove(g.desiredFile()); err == nil {
+			g.log.Info("Settings do not come from the shadow any more: its last ones are removed.")
+		} else if !errors.Is(err, os.ErrNotExist) {
+			g.log.Error("The settings that once came from the shadow cannot be removed. They are not used.", "error", err)
+		}
+		return
+	}
 	desired, err := os.ReadFile(g.desiredFile())
 	if errors.Is(err, os.ErrNotExist) {
 		return
@@ -34,6 +43,9 @@ func (g *Gateway) restore() {
 	}
 	g.settings, g.desired = settings, desired
 }
+
+// followsShadow reports whether settings come from the shadow.
+func (g *Gateway) followsShadow() bool { return g.config.Shadow != config.Off }
 
 func (g *Gateway) desiredFile() string { return filepath.Join(g.config.StateDirectory, "desired.json") }
 
@@ -105,7 +117,7 @@ func (g *Gateway) apply(desired []byte, known *contract.EdgeReported) {
 	}
 	body, err := json.Marshal(map[string]any{"state": map[string]any{"reported": reported}})
 	if err == nil {
-		err = g.uplink.Publish("$aws/things/"+g.identity.Gateway+"/shadow/name/"+contract.EdgeShadow+"/update", body)
+		err = g.uplink.Publish(g.shadowTopic()+"/update", body)
 	}
 	if err != nil {
 		g.log.Debug("The state of the settings was not reported; the next connection does it.", "error", err)

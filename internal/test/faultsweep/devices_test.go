@@ -3,12 +3,14 @@ package faultsweep
 import (
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/greengrassv2"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	iottypes "github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
@@ -83,27 +85,58 @@ func (a *localAWS) behindGateway(c *awsapi.Clients, thing string) (problems []st
 	return nil
 }
 
-// wronglySettled checks that the shadow of a gateway has the settings of its pipeline, and nothing else.
+// wronglySettled checks that a gateway has the settings of its pipeline, and nothing else: in its shadow, or with
+// Greengrass in the deployment and not in the shadow.
 func (a *localAWS) wronglySettled(c *awsapi.Clients, gateway string, want pipeline.Spec) []string {
 	out, err := c.IoTData().GetThingShadow(a.t.Context(), &iotdataplane.GetThingShadowInput{ThingName: &gateway,
 		ShadowName: aws.String(contract.EdgeShadow)})
+	var desired map[string]any
+	if want.Edge.Greengrass != nil {
+		if !awsapi.IsNotFound(err) {
+			return []string{fmt.Sprintf("gateway %q has a shadow beside the deployment: %v", gateway, err)}
+		}
+		desired, err = a.deployed(c, want)
+	} else if err == nil {
+		var shadow struct {
+			State struct{ Desired map[string]any }
+		}
+		err = json.Unmarshal(out.Payload, &shadow)
+		desired = shadow.State.Desired
+	}
 	if err != nil {
 		return []string{fmt.Sprintf("the settings of gateway %q: %v", gateway, err)}
 	}
-	var shadow struct {
-		State struct{ Desired map[string]any }
-	}
-	if err := json.Unmarshal(out.Payload, &shadow); err != nil {
-		return []string{err.Error()}
-	}
-	settings := map[string]any{"version": shadow.State.Desired["version"], "unmatched": *want.Edge.Unmatched}
+	settings := map[string]any{"version": desired["version"], "unmatched": *want.Edge.Unmatched}
 	if want.API != nil {
 		settings["command_results"] = true
 	}
-	if diff := cmp.Diff(settings, shadow.State.Desired); diff != "" || settings["version"] == nil {
+	if diff := cmp.Diff(settings, desired); diff != "" || settings["version"] == nil {
 		return []string{"the settings of a gateway (-want +got):\n" + diff}
 	}
 	return nil
+}
+
+// deployed are the settings that the deployment of a pipeline brings.
+func (a *localAWS) deployed(c *awsapi.Clients, want pipeline.Spec) (settings map[string]any, err error) {
+	c = c.WithAccount(mototest.AccountID)
+	list, err := c.Greengrass().ListDeployments(a.t.Context(), &greengrassv2.ListDeploymentsInput{
+		TargetArn: aws.String(c.ARN("iot", "thinggroup/"+want.Name+"-gateways"))})
+	if err != nil || len(list.Deployments) != 1 {
+		return nil, fmt.Errorf("%+v, %w", list, err)
+	}
+	out, err := c.Greengrass().GetDeployment(a.t.Context(),
+		&greengrassv2.GetDeploymentInput{DeploymentId: list.Deployments[0].DeploymentId})
+	if err != nil {
+		return nil, err
+	}
+	for _, component := range out.Components {
+		var configuration struct{ Settings string }
+		if err := json.Unmarshal([]byte(aws.ToString(component.ConfigurationUpdate.Merge)), &configuration); err != nil {
+			return nil, err
+		}
+		return settings, json.Unmarshal([]byte(configuration.Settings), &settings)
+	}
+	return nil, errors.New("the deployment has no component")
 }
 
 // usable checks that the thing has the certificate that its bundle holds, with the key that belongs to it, and that each

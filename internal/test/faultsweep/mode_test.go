@@ -12,17 +12,22 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/pipeline"
 )
 
-// modeSpec is a pipeline with a mode of the stream, and what reads it.
+// modeSpec is a pipeline with a mode of the stream, and what reads it. Its gateway gets its settings by its shadow if there
+// is a queue, and by Greengrass otherwise.
 func modeSpec(mode string, drain bool) pipeline.Spec {
 	s := pipeline.Spec{
 		Name:    "sweep",
-		Devices: map[string]pipeline.DeviceSpec{"stays": {}},
+		Devices: map[string]pipeline.DeviceSpec{"stays": {}, "gw": {Gateway: &pipeline.GatewaySpec{}}},
+		Edge:    &pipeline.EdgeSpec{Unmatched: &pipeline.EdgeUnmatched.Values[0]},
 		Stream:  &pipeline.StreamSpec{Mode: &mode},
 		Alerts: &pipeline.AlertsSpec{
 			Evaluate: aws.String(pipeline.EvaluateInStream),
 			Rules:    map[string]pipeline.AlertRuleSpec{"dry": {When: "data.humidity < 35"}},
 		},
 		ForceDestroy: aws.Bool(true),
+	}
+	if mode != pipeline.StreamQueue {
+		s.Edge.Greengrass = &pipeline.GreengrassSpec{Artifacts: map[string]string{"arm64": "iot-edge-1.zip"}}
 	}
 	if drain {
 		s.Stream.Drain = &drain
