@@ -87,7 +87,7 @@ func TestDriftOfFields(t *testing.T) {
 		w.ChangeThing(t, "soil-001", map[string]string{"bay": "9"})
 		w.ChangeThing(t, "gw-1:soil-3", map[string]string{"bay": "7"})
 		w.ChangeThing(t, "gw-1", map[string]string{contract.GatewayAttribute: "no"})
-		w.ChangeShadow(t, "gw-2", contract.EdgeShadow, `{"state":{"desired":{"unmatched":"drop"}}}`)
+		w.ChangeThing(t, "gw-2", map[string]string{contract.GatewayAttribute: contract.GatewayByShadow})
 		w.Deactivate(t, state.certificate["soil-002"])
 	}
 	checks := []resource.TestCheckFunc{

@@ -34,6 +34,9 @@ func TestGateways(t *testing.T) {
 		step(config(gateways, `{}`), map[string]int{"iot:CreateThing": 3, "iot:CreateCertificateFromCsr": 2},
 			plancheck.ExpectKnownValue(address, at("identities", "gw-1:soil-1", "certificate_id"), knownvalue.Null())),
 		step(config(gateways, rules), map[string]int{"iot-data:UpdateThingShadow": 2, "iot:UpdateThing": 0}),
+		repaired(w, config(gateways, rules), func() {
+			w.ChangeShadow(t, "gw-2", contract.EdgeShadow, `{"state":{"desired":{"unmatched":"drop"}}}`)
+		}),
 		resource.TestStep{
 			PreConfig: func() {
 				w.ChangeShadow(t, "gw-2", contract.EdgeShadow, strings.ReplaceAll(
