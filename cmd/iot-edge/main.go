@@ -150,8 +150,8 @@ func check(c *config.Config, file string, out io.Writer) error {
 	if err := c.Settings.RulesOf(identity.Prefix, identity.Gateway).Check(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s is good: gateway %q with %d children, pipeline topics below %q, uplink to %s%s\n", file,
-		identity.Gateway, len(c.Broker.Children), identity.Prefix, identity.Endpoint, until)
+	_, err = fmt.Fprintf(out, "%s is good: gateway %q with %d children, pipeline topics below %q, uplink to %s%s\n",
+		file, identity.Gateway, len(c.Broker.Children), identity.Prefix, identity.Endpoint, until)
 	if absent := broker.Absent(c.Broker.Listen); err == nil && absent != nil {
 		_, err = fmt.Fprintf(out, "Children cannot connect everywhere yet: %v\n", absent)
 	}

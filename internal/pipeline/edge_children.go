@@ -116,7 +116,8 @@ func (c *checker) checkGateways(s Spec, gateways map[string]bool) {
 }
 
 const (
-	// maxGatewaySettings is how many bytes of a shadow are left to the settings: the rest is for what the gateway reports.
+	// maxGatewaySettings is how many bytes of a shadow are left to the settings: the rest is for what the gateway
+	// reports.
 	maxGatewaySettings = contract.MaxShadow - contract.MaxEdgeError - 256
 	// maxDeployedSettings is what Linux takes as the text of one environment variable, with its name, "=" and a final
 	// zero, where pages have 4 KiB.
@@ -133,8 +134,9 @@ func (c *checker) checkSettingsSize(s Spec, gateways map[string]bool) {
 	settings, _ := b.gatewaySettings()
 	switch size := len(settings); {
 	case b.hasGreengrass() && size > maxDeployedSettings:
-		c.fail("edge.rules", "The rules are too large for a gateway", "The settings take %d bytes. Greengrass gives them "+
-			"to iot-edge as an environment variable, which holds %d. Shorten the rules.", size, maxDeployedSettings)
+		c.fail("edge.rules", "The rules are too large for a gateway", "The settings take %d bytes. Greengrass gives "+
+			"them to iot-edge as an environment variable, which holds %d. Shorten the rules.", size,
+			maxDeployedSettings)
 	case !b.hasGreengrass() && size > maxGatewaySettings:
 		c.fail("edge.rules", "The rules are too large for the shadow of a gateway", "The settings take %d bytes. A "+
 			"shadow holds %d, of which %d are for what the gateway reports. Shorten the rules, or leave out "+

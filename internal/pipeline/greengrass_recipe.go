@@ -71,6 +71,7 @@ func (b *builder) recipe(version string, artifacts []recipeArtifact) string {
 	r.ComponentConfiguration.DefaultConfiguration = map[string]string{"file": edgeFile, settingsMember: "{}",
 		versionMember: "0"}
 	const program = `"{artifacts:decompressedPath}/iot-edge/iot-edge"`
+	const settings = " # settings {configuration:/" + versionMember + "}"
 	const arguments = ` -client-id '{iot:thingName}#edge' -state '{work:path}' -shadow off '{configuration:/file}'`
 	for _, a := range artifacts {
 		object := recipeObject{URI: a.uri, Unarchive: "ZIP"}
@@ -80,7 +81,7 @@ func (b *builder) recipe(version string, artifacts []recipeArtifact) string {
 			Platform: recipePlatform{OS: "linux", Architecture: recipePlatforms[a.architecture]},
 			Lifecycle: recipeLifecycle{
 				Setenv:  map[string]string{contract.EnvEdgeSettings: "{configuration:/" + settingsMember + "}"},
-				Install: recipeStep{program + " check" + arguments + " # settings {configuration:/" + versionMember + "}"},
+				Install: recipeStep{program + " check" + arguments + settings},
 				Run:     recipeStep{"exec " + program + " run" + arguments},
 			},
 			Artifacts: []recipeObject{object},

@@ -22,7 +22,10 @@ func gatewayTable() (string, error) {
 		{"connected to AWS IoT", func(*costs.Setup) {}},
 		{"the same with Basic Ingest", basic},
 		{"behind 20 gateways, each reading a message", behind(1)},
-		{"the same with Greengrass", func(s *costs.Setup) { behind(1)(s); s.Edge.Greengrass = &costs.Greengrass{} }},
+		{"the same with Greengrass", func(s *costs.Setup) {
+			behind(1)(s)
+			s.Edge.Greengrass = &costs.Greengrass{}
+		}},
 		{"with `batch`, 6 readings a message (a minute)", behind(6)},
 		{"with `batch`, 50 readings a message (8 minutes)", behind(50)},
 		{"with a rule, one result per minute", func(s *costs.Setup) { behind(1)(s); s.IntervalSeconds = 60 }},
@@ -34,7 +37,8 @@ func gatewayTable() (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", row.name, err)
 		}
-		t.add(row.name, fmt.Sprintf("%.2f million", e.Messages/1e6), cents(of(e, "AWS IoT")), cents(of(e, "Greengrass")), cents(e.Total()))
+		t.add(row.name, fmt.Sprintf("%.2f million", e.Messages/1e6), cents(of(e, "AWS IoT")),
+			cents(of(e, "Greengrass")), cents(e.Total()))
 	}
 	return t.String(), nil
 }

@@ -42,8 +42,8 @@ type Config struct {
 	DrainSeconds *int `json:"drain_seconds,omitzero"`
 	// Settings hold until the shadow has others.
 	Settings Settings `json:"settings,omitzero"`
-	// Shadow is "off" if settings come from nowhere else: the gateway has nothing to do with its shadow, and forgets what
-	// it once took from there.
+	// Shadow is "off" if settings come from nowhere else: the gateway has nothing to do with its shadow, and forgets
+	// what it once took from there.
 	Shadow string `json:"shadow,omitzero"`
 	// ClientID is the MQTT client ID; "" is the name of the gateway's thing. A gateway with a further connection has
 	// "<thing>#<suffix>" here.

@@ -13,8 +13,8 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/config"
 )
 
-// childTLS is what the broker shows to children and asks of them. It follows the files on the disk: connections that are
-// there go on, and further ones get what is new.
+// childTLS is what the broker shows to children and asks of them. It follows the files on the disk: connections that
+// are there go on, and further ones get what is new.
 type childTLS struct {
 	mu      sync.Mutex
 	present *config.ChildTLS // nil without TLS
@@ -29,11 +29,14 @@ func (c *childTLS) open(b *config.Broker) (*tls.Config, error) {
 		return nil, err
 	}
 	c.present = read
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.present.Config, nil
-	}}, nil
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: c.config}, nil
+}
+
+// config is what a client that connects gets.
+func (c *childTLS) config(*tls.ClientHelloInfo) (*tls.Config, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.present.Config, nil
 }
 
 // renew reads the files again. What is there stays in use until they can be.
@@ -106,17 +109,20 @@ func (g *Gateway) warnOfExpiry() {
 	switch s := g.children.status(); {
 	case s == nil || time.Until(s.Expires) > expiryWarning:
 	case time.Until(s.Expires) <= 0:
-		g.log.Error("The broker's certificate has expired: children that check it cannot connect.", "expired", s.Expires)
+		g.log.Error("The broker's certificate has expired: children that check it cannot connect.",
+			"expired", s.Expires)
 	default:
 		g.log.Warn("The broker's certificate expires soon.", "expires", s.Expires, "days", s.Days)
 	}
 }
 
-// noteCopies says what a reload cannot do: before version 260, systemd copies credentials only when it starts a service.
+// noteCopies says what a reload cannot do: before version 260, systemd copies credentials only when it starts a
+// service.
 func (g *Gateway) noteCopies() {
 	if copied := systemdCopies(g.config); len(copied) > 0 {
-		g.log.Warn("The reload brought nothing new. If the originals of these files have changed, restart the service: "+
-			"systemd before 260 copies them only when it starts it. The queue and open windows stay.", "files", copied)
+		g.log.Warn("The reload brought nothing new. If the originals of these files have changed, restart the "+
+			"service: systemd before 260 copies them only when it starts it. The queue and open windows stay.",
+			"files", copied)
 	}
 }
 

@@ -14,7 +14,8 @@ type renewals struct {
 	problem string // why those on the disk are not in use
 }
 
-// Reload reads the credentials and the broker's certificate again, and ends the pause before the next attempt to connect.
+// Reload reads the credentials and the broker's certificate again, and ends the pause before the next attempt to
+// connect.
 func (g *Gateway) Reload() {
 	select {
 	case g.reloads <- struct{}{}:
@@ -36,8 +37,8 @@ func (g *Gateway) renew() bool {
 	return uplink || broker
 }
 
-// renewUplink makes the uplink use credentials that have changed. Those before hold on until the new ones can be read: a
-// certificate and its key may be in two files, of which one is written first.
+// renewUplink makes the uplink use credentials that have changed. Those before hold on until the new ones can be read:
+// a certificate and its key may be in two files, of which one is written first.
 func (g *Gateway) renewUplink() (changed bool) {
 	identity, err := g.config.Identity()
 	if err == nil && (identity.Gateway != g.identity.Gateway || identity.Prefix != g.identity.Prefix) {

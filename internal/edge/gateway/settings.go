@@ -14,15 +14,16 @@ import (
 	"github.com/iot-pipeline/terraform-provider-iot/internal/edge/uplink"
 )
 
-// restore reads the settings that held when the gateway stopped, so that it starts without uplink as it was. Without the
-// shadow, it removes them: nobody would keep them up to date, and later they would count as the last good settings.
+// restore reads the settings that held when the gateway stopped, so that it starts without uplink as it was. Without
+// the shadow, it removes them: nobody would keep them up to date, and later they would count as the last good settings.
 func (g *Gateway) restore() {
 	g.settings = g.config.Settings
 	if !g.followsShadow() {
 		if err := os.Remove(g.desiredFile()); err == nil {
 			g.log.Info("Settings do not come from the shadow any more: its last ones are removed.")
 		} else if !errors.Is(err, os.ErrNotExist) {
-			g.log.Error("The settings that once came from the shadow cannot be removed. They are not used.", "error", err)
+			g.log.Error("The settings that once came from the shadow cannot be removed. They are not used.",
+				"error", err)
 		}
 		return
 	}
