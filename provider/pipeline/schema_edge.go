@@ -30,8 +30,7 @@ func edgeRules() schema.Attribute {
 		return schema.Float64Attribute{Optional: true, MarkdownDescription: description}
 	}
 	return objects("What gateways do with messages of the devices behind them, by name. An apply writes it "+
-		"into the shadow `edge` of each device with `gateway = {}`, or with `greengrass` into the deployment.",
-		attributes{
+		"into the shadow `edge` of each device with `gateway = {}`, or into the Greengrass deployment.", attributes{
 		"sql": required("AWS IoT SQL without functions that call services, such as " +
 			"`SELECT * FROM '<topic_prefix>/+/telemetry' WHERE data.temperature > 30`."),
 		"action": choice("What happens to a message. `forward`: the result of the SELECT is the device's telemetry. "+
