@@ -42,6 +42,9 @@ const (
 	EdgeRejected = "rejected" // the settings before hold on
 )
 
+// GatewayValue is the value of EnvGateways.
+const GatewayValue = "true"
+
 // EnvGateways is an environment variable of the functions that send commands: GatewayValue if devices can be behind
 // gateways.
 const EnvGateways = "IOT_GATEWAYS"
