@@ -107,7 +107,8 @@ func (r *run) readAgain(
 	case t.owner != r.owner:
 		return false, foreignThings(map[string]string{name: t.owner}, nil)
 	}
-	written = t.mark.String() == m.String() && t.thingType == r.want.ThingType && t.gateway == want.Gateway &&
+	gateway := attributesOf(r.want, want, r.owner, m)[contract.GatewayAttribute]
+	written = t.mark.String() == m.String() && t.thingType == r.want.ThingType && t.gateway == gateway &&
 		maps.Equal(t.attributes, want.Attributes)
 	if !written && t.mark.String() != e.Mark {
 		return false, &changedError{t}
