@@ -117,10 +117,10 @@ func TestTheEndOfAShardEndsItsWindow(t *testing.T) {
 	c := &counter{}
 	r := windows(t, Mapping{Window: time.Hour}, c)
 	r.drain(t)
-	r.stream.mu.Lock()
-	r.stream.closed["shard-0"] = true
-	r.stream.mu.Unlock()
 	r.stream.put("shard-0", inPast(0, "a"))
+	r.stream.mu.Lock()
+	r.stream.closed["shard-0"] = true // a reader that finds the shard closed and empty is done with it
+	r.stream.mu.Unlock()
 	c.expect("0-60 a", "0-60 a final")
 }
 

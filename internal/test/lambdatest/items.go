@@ -95,3 +95,10 @@ func (a *AWS) Items() []string {
 	defer a.mu.Unlock()
 	return slices.Sorted(maps.Keys(a.items))
 }
+
+// Item returns an item of [AWS.Items], as DynamoDB's JSON.
+func (a *AWS) Item(key string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.items[key]
+}
