@@ -33,10 +33,12 @@ func (s *Server) routeThings() {
 	handle("GET /things/{name}", "DescribeThing", s.describeThing)
 	handle("DELETE /things/{name}", "DeleteThing", s.deleteThing)
 	handle("GET /things", "ListThings", s.listThings)
-	handle("GET /thing-types/{name}", "DescribeThingType", s.describeThingType)
 	handle("PUT /thing-groups/addThingToThingGroup", "AddThingToThingGroup", s.joinGroup)
 	handle("PUT /thing-groups/removeThingFromThingGroup", "RemoveThingFromThingGroup", s.leaveGroup)
 	handle("GET /thing-groups/{name}/things", "ListThingsInThingGroup", s.listGroup)
+	if s.options.Next == nil { // else the thing types are the other's
+		handle("GET /thing-types/{name}", "DescribeThingType", s.describeThingType)
+	}
 }
 
 // AddThingType adds a thing type. Things can be of types that were not added: those count as deleted.
