@@ -76,6 +76,9 @@ func Run(ctx context.Context, o Options) error {
 		devices[i] = d
 	}
 	if err := connectAll(ctx, devices); err != nil {
+		if ctx.Err() != nil {
+			return nil // the end may come while devices connect
+		}
 		return err
 	}
 	if o.Ready != nil {
