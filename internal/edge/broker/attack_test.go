@@ -301,6 +301,26 @@ func TestWills(t *testing.T) {
 	}
 }
 
+// TestWillOfAnOldConnection: one that ends after the child's new connection began, and perhaps ended, changes nothing.
+func TestWillOfAnOldConnection(t *testing.T) {
+	b, _ := start(t, "soil-1")
+	old, young := &conn{}, &conn{}
+	sent := 0
+	send := func() { sent++ }
+	b.back("soil-1", old, true)
+	b.back("soil-1", young, false)
+	if !b.later("soil-1", young, time.Hour, send) || !b.later("soil-1", old, time.Millisecond, send) {
+		t.Error("a will of a session that goes on is due at once")
+	}
+	if w := b.wills.waiting["soil-1"]; w == nil || !w.timer.Stop() || sent > 0 {
+		t.Error("the old will took the place of the new one")
+	}
+	b.back("soil-1", &conn{}, true)
+	if b.later("soil-1", old, time.Hour, send) {
+		t.Error("the will of a session that has ended waits")
+	}
+}
+
 func await(t *testing.T, what string, yes func() bool) {
 	t.Helper()
 	timeout, again := time.After(patience), time.NewTicker(5*time.Millisecond)

@@ -86,7 +86,8 @@ func Start(o Options) (*Broker, error) {
 	if o.addresses != nil {
 		b.addresses = o.addresses
 	}
-	b.strangers, b.wills.waiting = newStrangers(b.crowdedOut), map[string]*will{}
+	b.strangers = newStrangers(b.crowdedOut)
+	b.wills.waiting, b.wills.newest = map[string]*will{}, map[string]beginning{}
 	b.server = mqtt.New(&mqtt.Options{
 		Capabilities: capabilities(), SysTopicResendInterval: 24 * 60 * 60, // nobody may read them
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), // the hook logs what matters

@@ -130,7 +130,9 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, pk packets.Packet) {
 	c := connOf(cl.Net.Conn)
 	c.establish()
 	h.broker.strangers.leave(c)
-	h.broker.back(cl.ID, pk.Connect.Clean)
+	if !cl.IsTakenOver() { // else a newer connection was here before
+		h.broker.back(cl.ID, c, pk.Connect.Clean)
+	}
 	if closed {
 		h.broker.disconnect(cl, packets.ErrServerShuttingDown)
 		return

@@ -14,6 +14,13 @@ import (
 type wills struct {
 	mu      sync.Mutex
 	waiting map[string]*will // by child
+	newest  map[string]beginning
+}
+
+// beginning is how the newest connection of a child began.
+type beginning struct {
+	conn       *conn
+	newSession bool
 }
 
 type will struct {
@@ -39,14 +46,15 @@ func (h *hook) OnWill(cl *mqtt.Client, w mqtt.Will) (mqtt.Will, error) {
 		}
 	}
 	delay := min(w.WillDelayInterval, cl.Properties.Props.SessionExpiryInterval) // a session that ends sends it
-	if delay == 0 || !h.broker.later(child, time.Duration(delay)*time.Second, send) {
+	if delay == 0 || !h.broker.later(child, connOf(cl.Net.Conn), time.Duration(delay)*time.Second, send) {
 		send()
 	}
 	return mqtt.Will{}, nil // without a topic, the server sends it to nobody
 }
 
-// later sends a will if the child is not back by then. It returns false when the broker is closed: now is the time.
-func (b *Broker) later(child string, delay time.Duration, send func()) bool {
+// later sends the will of a connection if the child is not back by then. It returns false when now is the time: the
+// broker is closed, or the child has begun a new session.
+func (b *Broker) later(child string, c *conn, delay time.Duration, send func()) bool {
 	b.wills.mu.Lock()
 	defer b.wills.mu.Unlock()
 	select {
@@ -54,12 +62,15 @@ func (b *Broker) later(child string, delay time.Duration, send func()) bool {
 		return false
 	default:
 	}
+	if newest := b.wills.newest[child]; newest.conn != c { // an old connection can end after the new one begins
+		return !newest.newSession
+	}
 	if old := b.wills.waiting[child]; old != nil {
 		old.timer.Stop()
 	}
 	w := &will{send: send}
 	w.timer = time.AfterFunc(delay, func() {
-		if b.wills.take(child, w) && !b.connected(child) { // the old connection of a child may end after the new begins
+		if b.wills.take(child, w) {
 			send()
 		}
 	})
@@ -79,8 +90,9 @@ func (w *wills) take(child string, one *will) bool {
 }
 
 // back is called when a child has connected. One that begins a new session ends the old one, and its will is due.
-func (b *Broker) back(child string, newSession bool) {
+func (b *Broker) back(child string, c *conn, newSession bool) {
 	b.wills.mu.Lock()
+	b.wills.newest[child] = beginning{c, newSession}
 	w := b.wills.waiting[child]
 	delete(b.wills.waiting, child)
 	b.wills.mu.Unlock()
@@ -100,15 +112,4 @@ func (b *Broker) sendWills() {
 			w.send()
 		}
 	}
-}
-
-func (b *Broker) connected(child string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, name := range b.clients {
-		if name == child {
-			return true
-		}
-	}
-	return false
 }
